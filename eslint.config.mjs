@@ -1,0 +1,65 @@
+import eslint from "@eslint/js";
+import prettier from "eslint-config-prettier";
+import tseslint from "typescript-eslint";
+
+const barrels = ["cdktf-cli", "@cdktf/provider-aws", "@cdktf/provider-docker"].map((name) => ({
+  name,
+  message: `Import the one file that you need (${name}/lib/…): the barrel costs 5 CPU seconds and 500 MB at every synth.`,
+}));
+
+/** Folders import downwards only: each entry lists what the folder on its left must never import. */
+const forbiddenFolders = {
+  survey: ["environments", "stacks", "modules", "policies", "handlers", "local"],
+  environments: ["stacks", "modules", "policies", "handlers", "local"],
+  modules: ["environments", "stacks", "policies", "handlers", "local"],
+  policies: ["environments", "stacks", "modules", "handlers", "local"],
+  stacks: ["handlers", "local"],
+  handlers: ["environments", "stacks", "modules", "policies", "local"],
+  local: ["handlers"],
+};
+
+export default tseslint.config(
+  { ignores: ["node_modules", "dist", "cdktf.out", ".local", ".venv", "**/*.js", "**/*.mjs"] },
+  eslint.configs.recommended,
+  tseslint.configs.strictTypeChecked,
+  tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      "@typescript-eslint/no-restricted-imports": ["error", { paths: barrels }],
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "@typescript-eslint/consistent-type-definitions": ["error", "interface"],
+      "@typescript-eslint/naming-convention": ["error", { selector: "typeLike", format: ["PascalCase"] }],
+      // A construct registers itself with its scope, so `new Something(scope, …)` as a statement is how CDKTF is written.
+      "no-new": "off",
+      "@typescript-eslint/no-extraneous-class": "off",
+    },
+  },
+  ...Object.entries(forbiddenFolders).map(([folder, forbidden]) => ({
+    files: [`${folder}/**/*.ts`],
+    rules: {
+      "@typescript-eslint/no-restricted-imports": [
+        "error",
+        {
+          paths: barrels,
+          patterns: forbidden.map((name) => ({
+            regex: `^(\\.\\./)+${name}(/|$)`,
+            message: `${folder}/ must not import ${name}/ (see "The house plan" in docs/architecture.md).`,
+          })),
+        },
+      ],
+    },
+  })),
+  {
+    files: ["__tests__/**/*.ts"],
+    rules: {
+      "@typescript-eslint/no-non-null-assertion": "off",
+      "@typescript-eslint/no-unsafe-assignment": "off",
+      "@typescript-eslint/no-unsafe-member-access": "off",
+      "@typescript-eslint/no-unsafe-call": "off",
+      "@typescript-eslint/no-unsafe-argument": "off",
+      "@typescript-eslint/no-unsafe-return": "off",
+    },
+  },
+  prettier,
+);

@@ -1,0 +1,16 @@
+/** Unit and integration tests: TypeScript is only transpiled here, `npm run check:types` checks it. */
+module.exports = {
+  testEnvironment: "node",
+  testMatch: ["<rootDir>/__tests__/**/*.test.ts"],
+  testPathIgnorePatterns: ["/node_modules/", "<rootDir>/__tests__/system/", "<rootDir>/__tests__/end-to-end/"],
+  modulePathIgnorePatterns: ["<rootDir>/dist", "<rootDir>/cdktf.out", "<rootDir>/.local", "<rootDir>/.venv"],
+  transform: {
+    "^.+\\.ts$": [
+      "ts-jest",
+      {
+        tsconfig: { module: "CommonJS", moduleResolution: "node10", ignoreDeprecations: "6.0", isolatedModules: true },
+        diagnostics: false,
+      },
+    ],
+  },
+};
