@@ -1,0 +1,114 @@
+# The front door: `make help` lists what can be done. Nothing here needs an AWS account but what says so.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+ENVIRONMENT ?= local
+INSTALLED := .venv/installed
+UV := .venv/tools/bin/uv
+PYTHON ?= >=3.11,<3.14
+
+##@ The whole loop on this machine
+.PHONY: up down status logs env clean
+up: install ## Run the whole loop: survey, training, test website, production website [SURVEY=file]
+	@SURVEY="$(SURVEY)" node --import tsx local/platform.ts up
+
+down: install ## Stop everything that make up started; its state is kept
+	@node --import tsx local/platform.ts down
+
+status: install ## Show what runs, where, and which model is the champion
+	@node --import tsx local/platform.ts status
+
+logs: install ## Show the last lines of every log
+	@node --import tsx local/platform.ts logs
+
+env: install ## Print what an AWS client needs to work on the platform: eval "$$(make -s env)"
+	@node --import tsx local/platform.ts env
+
+clean: install ## Stop everything and remove all local state
+	@node --import tsx local/platform.ts clean
+
+##@ Infrastructure as code
+.PHONY: synth
+synth: install ## Write every stack's Terraform JSON to cdktf.out [ENVIRONMENT=local|development|production]
+	@ENVIRONMENT="$(ENVIRONMENT)" npm run --silent synth
+
+##@ Quality
+.PHONY: test lint format test-unit test-python test-end-to-end bench
+test: install-test lint test-python test-unit test-end-to-end ## Everything that CI runs
+
+lint: install-test ## Types, ESLint, Prettier, Ruff, Dockerfile
+	@npm run --silent check:types
+	@npm run --silent lint
+	@.venv/emulator/bin/ruff check --quiet local/emulator && .venv/emulator/bin/ruff format --check --quiet local/emulator
+	@.venv/model/bin/ruff check --quiet model-image && .venv/model/bin/ruff format --check --quiet model-image
+
+format: install-test ## Bring every file into the house's form
+	@prettier --write --log-level warn .
+	@.venv/emulator/bin/ruff format --quiet local/emulator
+	@.venv/model/bin/ruff format --quiet model-image
+
+test-unit: install-test ## Jest: stacks, modules, handlers, survey, website, local platform
+	@npm run --silent test:unit
+
+test-python: install-test ## pytest: model image and emulator
+	@cd model-image && ../.venv/model/bin/python -m pytest -q
+	@cd local/emulator && ../../.venv/emulator/bin/python -m pytest -q
+
+test-end-to-end: install-test ## The whole loop on an instance of its own, with faults
+	@npm run --silent test:end-to-end
+
+bench: install-test ## Measure, and print ratios against the default way
+	@node --import tsx benchmarks/run.ts
+
+##@ Tools
+.PHONY: install install-test lock help
+install: $(INSTALLED)/node $(INSTALLED)/emulator $(INSTALLED)/model ## Install what the platform needs, into this folder only
+
+install-test: install $(INSTALLED)/emulator-test $(INSTALLED)/model-test $(INSTALLED)/system ## Install what the tests need besides
+
+$(INSTALLED)/node: package-lock.json
+	@echo "Installing the Node packages (once)"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@mkdir -p $(@D) && touch $@
+
+$(UV): requirements-tools.txt
+	@local/setup/require-python
+	@python3 -m venv .venv/tools
+	@.venv/tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-tools.txt
+	@touch $@
+
+# One environment for each Python part: $(call environment,name,requirement files)
+define environment
+	@echo "Installing the Python packages of $(1) (once)"
+	@test -x .venv/$(1)/bin/python || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv/$(1)
+	@$(UV) pip sync --quiet --require-hashes --python .venv/$(1)/bin/python $(2)
+	@mkdir -p $(@D) && touch $@
+endef
+
+$(INSTALLED)/emulator: local/emulator/requirements.txt $(UV)
+	$(call environment,emulator,$<)
+
+$(INSTALLED)/model: model-image/requirements.txt $(UV)
+	$(call environment,model,$<)
+
+$(INSTALLED)/emulator-test: local/emulator/requirements-dev.txt $(INSTALLED)/emulator
+	$(call environment,emulator,$<)
+
+$(INSTALLED)/model-test: model-image/requirements-dev.txt $(INSTALLED)/model
+	$(call environment,model,$<)
+
+$(INSTALLED)/system: local/setup/require-chromium
+	@local/setup/require-chromium
+	@mkdir -p $(@D) && touch $@
+
+lock: $(UV) ## Compile the Python requirement files anew
+	@for folder in . local/emulator model-image; do for file in $$folder/requirements*.in; do \
+	  $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	    --no-annotate $$file --output-file $${file%.in}.txt; done; done
+
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-zA-Z_-]+:.*## / { gsub(/\$\$/, "$$", $$2); printf "  \033[1mmake %-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,85 @@
+/**
+ * The local platform's commands: `make up`, `down`, `status`, `logs`, `clean` and `env` are this program.
+ *
+ * Exit status 0 when the command did what it is for, 1 with a reason in plain words when it did not.
+ */
+import { rmSync } from "node:fs";
+
+import { awsEnvironment, forgetRealCredentials, type Instance, openInstance } from "./platform/instance";
+import { locked } from "./platform/lock";
+import { lastLines, logFile } from "./platform/processes";
+import { addressOf, serviceNames, stopServices } from "./platform/services";
+import { status } from "./platform/status";
+
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+async function upCommand(instance: Instance): Promise<void> {
+  // Only this command needs the provisioner and its dozen AWS clients; the others start in a blink without them.
+  const { up } = await import("./platform/up");
+  const survey = process.env["SURVEY"];
+  const platform = await locked(instance, () => up(instance, survey === "" ? undefined : survey));
+  say(`
+  The website answers:  ${platform.website}
+  The test website:     ${platform.websiteTest}
+  The API:              ${platform.api}
+  All AWS services:     ${platform.aws}   (eval "$(make -s env)")
+
+  make status shows what runs, make logs what it says, make down stops it.`);
+}
+
+const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> = {
+  up: upCommand,
+
+  down: async (instance) => {
+    const stopped = await locked(instance, () => stopServices(instance));
+    say(
+      stopped.length === 0
+        ? "Nothing ran."
+        : `Stopped ${stopped.join(", ")}. Their state is kept: make up goes on with it.`,
+    );
+  },
+
+  status: async (instance) => {
+    const { text, healthy } = await status(instance);
+    say(text);
+    process.exitCode = healthy ? 0 : 1;
+  },
+
+  logs: async (instance) => {
+    for (const name of serviceNames) {
+      say(`==> ${logFile(instance, name)} <==\n${lastLines(instance, name, 40)}\n`);
+    }
+    return Promise.resolve();
+  },
+
+  clean: async (instance) => {
+    await locked(instance, () => stopServices(instance));
+    rmSync(instance.directory, { recursive: true, force: true });
+    say(`Stopped everything and removed ${instance.directory}.`);
+  },
+
+  env: async (instance) => {
+    for (const [name, value] of Object.entries(awsEnvironment(addressOf(instance, "emulator")))) {
+      say(`export ${name}=${value}`);
+    }
+    say("unset AWS_PROFILE AWS_SESSION_TOKEN");
+    return Promise.resolve();
+  },
+};
+
+async function main(): Promise<void> {
+  const name = process.argv[2] ?? "";
+  const command = commands[name];
+  if (command === undefined) {
+    throw new Error(`'${name}' is no command; expected one of ${Object.keys(commands).join(", ")}.`);
+  }
+  forgetRealCredentials();
+  await command(openInstance());
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

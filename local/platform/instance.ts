@@ -1,0 +1,96 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+
+/** The repository's root: every command of the platform is run from a checkout. */
+export const root = resolve(__dirname, "../..");
+
+/** The account that the local environment stands for (the same number stands in environments/local.ts). */
+export const account = "123456789012";
+
+/** The region that the local environment stands for (the same name stands in environments/local.ts). */
+export const region = "eu-west-1";
+
+/**
+ * One platform on this machine: a folder that holds all its state. Two instances (that of `make up` and that of a test)
+ * share nothing but the checkout and the Python environments.
+ */
+export interface Instance {
+  /** Absolute path of the state folder. */
+  readonly directory: string;
+  /** Absolute path of something inside it. */
+  readonly path: (...parts: string[]) => string;
+}
+
+/**
+ * Opens the instance whose folder the environment variable `PLATFORM_DIRECTORY` names (relative to the checkout).
+ * @param directory Folder, default `.local`.
+ */
+export function openInstance(directory = process.env["PLATFORM_DIRECTORY"] ?? ".local"): Instance {
+  const absolute = isAbsolute(directory) ? directory : join(root, directory);
+  mkdirSync(join(absolute, "logs"), { recursive: true });
+  mkdirSync(join(absolute, "home"), { recursive: true });
+  return { directory: absolute, path: (...parts) => join(absolute, ...parts) };
+}
+
+/** Reads a JSON file of the instance; `fallback` when there is none yet or a crash left it unreadable. */
+export function readJson<T>(file: string, fallback: T): T {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as T;
+  } catch {
+    return fallback;
+  }
+}
+
+/** Writes a JSON file whole or not at all: a reader, or a kill, never meets half of it. */
+export function writeJson(file: string, value: unknown): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const temporary = `${file}.${process.pid}.part`;
+  writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`);
+  renameSync(temporary, file);
+}
+
+/**
+ * The environment of every child of the platform. It starts from nothing, so real AWS credentials, profiles, endpoints and
+ * proxies of the shell reach no child; `HOME` is an empty folder, so neither do those in `~/.aws`.
+ * @param extra What this child needs besides.
+ */
+export function cleanEnvironment(instance: Instance, extra: Record<string, string> = {}): Record<string, string> {
+  return {
+    PATH: [join(root, "node_modules/.bin"), process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"].join(":"),
+    HOME: instance.path("home"),
+    TMPDIR: process.env["TMPDIR"] ?? "/tmp",
+    LANG: "C.UTF-8",
+    TZ: "UTC",
+    NO_PROXY: "*",
+    AWS_CONFIG_FILE: "/dev/null",
+    AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+    AWS_EC2_METADATA_DISABLED: "true",
+    ...extra,
+  };
+}
+
+/** Credentials that open nothing: the emulator takes the access key for the account's number. */
+export const harmlessCredentials = { accessKeyId: account, secretAccessKey: "test" };
+
+/** What an AWS client needs, as environment variables, to work on the instance and on nothing else. */
+export function awsEnvironment(endpoint: string): Record<string, string> {
+  return {
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_REGION: region,
+    AWS_DEFAULT_REGION: region,
+    AWS_ACCESS_KEY_ID: harmlessCredentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: harmlessCredentials.secretAccessKey,
+  };
+}
+
+/** Takes everything of AWS and every proxy out of this process, before any client is made. */
+export function forgetRealCredentials(): void {
+  for (const name of Object.keys(process.env)) {
+    if (/^(AWS_|https?_proxy$|all_proxy$)/i.test(name)) {
+      delete process.env[name];
+    }
+  }
+  process.env["AWS_CONFIG_FILE"] = "/dev/null";
+  process.env["AWS_SHARED_CREDENTIALS_FILE"] = "/dev/null";
+  process.env["AWS_EC2_METADATA_DISABLED"] = "true";
+}

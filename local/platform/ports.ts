@@ -1,0 +1,72 @@
+import { createServer } from "node:net";
+
+import { type Instance, readJson, writeJson } from "./instance";
+
+/** The servers of an instance, each with the port it prefers and the variable that sets another. */
+const servers = {
+  emulator: { preferred: 4566, variable: "EMULATOR_PORT" },
+  sagemaker: { preferred: 4567, variable: "SAGEMAKER_PORT" },
+  website: { preferred: 8080, variable: "WEBSITE_PORT" },
+  "website-test": { preferred: 8081, variable: "WEBSITE_TEST_PORT" },
+} as const;
+
+/** A server of an instance that has a port of its own. */
+export type ServerName = keyof typeof servers;
+
+/** Whether nothing listens on this port of 127.0.0.1. Port 0 asks the system for any free one. */
+async function tryPort(port: number): Promise<number | undefined> {
+  return new Promise((settle) => {
+    const server = createServer();
+    server.once("error", () => {
+      settle(undefined);
+    });
+    server.listen({ host: "127.0.0.1", port, exclusive: true }, () => {
+      const address = server.address();
+      server.close(() => {
+        settle(typeof address === "object" && address ? address.port : undefined);
+      });
+    });
+  });
+}
+
+/** The ports in use by this instance: those of its last start. */
+export function knownPorts(instance: Instance): Partial<Record<ServerName, number>> {
+  return readJson<Partial<Record<ServerName, number>>>(instance.path("ports.json"), {});
+}
+
+/**
+ * The port of a server that is about to start: the one its variable sets, else the one of its last start, else the one it
+ * prefers, else any free one. The choice is kept for the next start.
+ * @throws Error when a set port is taken or is no port.
+ */
+export async function choosePort(instance: Instance, name: ServerName): Promise<number> {
+  const { preferred, variable } = servers[name];
+  const known = knownPorts(instance);
+  const wished = process.env[variable];
+  const port = wished === undefined ? await firstFree([known[name], preferred, 0]) : await setPort(variable, wished);
+  writeJson(instance.path("ports.json"), { ...knownPorts(instance), [name]: port });
+  return port;
+}
+
+async function firstFree(candidates: readonly (number | undefined)[]): Promise<number> {
+  for (const candidate of candidates) {
+    const port = candidate === undefined ? undefined : await tryPort(candidate);
+    if (port !== undefined) {
+      return port;
+    }
+  }
+  throw new Error("No port of 127.0.0.1 is free: stop a server and try again.");
+}
+
+async function setPort(variable: string, wished: string): Promise<number> {
+  const port = /^\d{1,5}$/.test(wished) ? Number(wished) : 0;
+  if (port < 1 || port > 65_535) {
+    throw new Error(`${variable}: '${wished}' is no port; expected a whole number from 1 to 65535.`);
+  }
+  if ((await tryPort(port)) === undefined) {
+    throw new Error(
+      `${variable}: port ${port} of 127.0.0.1 is taken; set another, or leave it out and a free one is taken.`,
+    );
+  }
+  return port;
+}

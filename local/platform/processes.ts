@@ -1,0 +1,143 @@
+import { execFileSync, spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { type Instance, readJson, root, writeJson } from "./instance";
+
+/** A process that outlives the command that started it. */
+export interface RecordedProcess {
+  readonly pid: number;
+  /** When the process started, as the operating system tells it: a reused process id does not have the same. */
+  readonly startedAt: string;
+}
+
+/** How a service is started. */
+export interface ServiceCommand {
+  readonly name: string;
+  readonly command: string;
+  readonly arguments: readonly string[];
+  /** The whole environment of the process: nothing is inherited. */
+  readonly environment: Record<string, string>;
+  /** Answers true as soon as the service does its work. */
+  readonly isHealthy: () => Promise<boolean>;
+  /** Seconds that it may take until it is healthy. @default 30 */
+  readonly startSeconds?: number;
+}
+
+const largestLogBytes = 20_000_000;
+
+/** When the process with this id started, or undefined where there is none. */
+export function startTimeOf(pid: number): string | undefined {
+  try {
+    if (existsSync("/proc/self/stat")) {
+      const status = readFileSync(`/proc/${pid}/stat`, "utf8");
+      // The command's name stands in brackets and can hold spaces; field 22 of proc(5) is the 20th after it.
+      const fields = status.slice(status.lastIndexOf(")") + 2).split(" ");
+      return fields[0] === "Z" ? undefined : fields[19];
+    }
+    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the recorded process is the one that runs under its id now. */
+export function isRunning(recorded: RecordedProcess | undefined): recorded is RecordedProcess {
+  return recorded !== undefined && startTimeOf(recorded.pid) === recorded.startedAt;
+}
+
+const recordOf = (instance: Instance, name: string): string => instance.path("processes", `${name}.json`);
+
+/** The service's process as recorded at its start, running or not. */
+export function recordedProcess(instance: Instance, name: string): RecordedProcess | undefined {
+  return readJson<RecordedProcess | undefined>(recordOf(instance, name), undefined);
+}
+
+/** The file with what the service printed. */
+export const logFile = (instance: Instance, name: string): string => instance.path("logs", `${name}.log`);
+
+/** The last lines of a service's log, for an error message. */
+export function lastLines(instance: Instance, name: string, count = 5): string {
+  try {
+    return readFileSync(logFile(instance, name), "utf8").trimEnd().split("\n").slice(-count).join("\n");
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * Starts a service in the background and waits until it is healthy; a service that is healthy already is left alone.
+ * @returns Whether it was started.
+ * @throws Error with the last lines of its log when it ends or does not become healthy in time.
+ */
+export async function startService(instance: Instance, service: ServiceCommand): Promise<boolean> {
+  const { name } = service;
+  if (isRunning(recordedProcess(instance, name)) && (await service.isHealthy())) {
+    return false;
+  }
+  await stopService(instance, name);
+  const log = logFile(instance, name);
+  if (existsSync(log) && statSync(log).size > largestLogBytes) {
+    renameSync(log, `${log}.old`);
+  }
+  const output = openSync(log, "a");
+  const child = spawn(service.command, service.arguments, {
+    cwd: root,
+    detached: true,
+    env: service.environment,
+    stdio: ["ignore", output, output],
+  });
+  closeSync(output);
+  const failure = new Promise<Error>((settle) => child.once("error", settle));
+  child.unref();
+  const startedAt = child.pid === undefined ? undefined : startTimeOf(child.pid);
+  if (child.pid === undefined || startedAt === undefined) {
+    const reason = await Promise.race([failure, sleep(1000)]);
+    throw new Error(`${name} did not start: ${reason?.message ?? "it ended at once"}\n${lastLines(instance, name)}`);
+  }
+  const recorded: RecordedProcess = { pid: child.pid, startedAt };
+  writeJson(recordOf(instance, name), recorded);
+  const deadline = Date.now() + 1000 * (service.startSeconds ?? 30);
+  while (Date.now() < deadline) {
+    if (await service.isHealthy()) {
+      return true;
+    }
+    if (!isRunning(recorded)) {
+      throw new Error(`${name} ended before it was ready:\n${lastLines(instance, name)}`);
+    }
+    await sleep(50);
+  }
+  await stopService(instance, name);
+  throw new Error(`${name} was not ready after ${service.startSeconds ?? 30} seconds:\n${lastLines(instance, name)}`);
+}
+
+/**
+ * Stops a service that this instance started, by the id it was recorded with: first politely, so that it saves what it
+ * has, then, after `graceSeconds`, with force.
+ * @returns Whether it was running.
+ */
+export async function stopService(instance: Instance, name: string, graceSeconds = 40): Promise<boolean> {
+  const recorded = recordedProcess(instance, name);
+  const running = isRunning(recorded);
+  if (running) {
+    signal(recorded.pid, "SIGTERM");
+    const deadline = Date.now() + 1000 * graceSeconds;
+    while (isRunning(recorded) && Date.now() < deadline) {
+      await sleep(25);
+    }
+    if (isRunning(recorded)) {
+      signal(-recorded.pid, "SIGKILL");
+      await sleep(100);
+    }
+  }
+  rmSync(recordOf(instance, name), { force: true });
+  return running;
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended by itself between the look and the signal.
+  }
+}

@@ -1,0 +1,188 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+
+import {
+  account,
+  awsEnvironment,
+  cleanEnvironment,
+  type Instance,
+  readJson,
+  region,
+  root,
+  writeJson,
+} from "./instance";
+import { choosePort, knownPorts, type ServerName } from "./ports";
+import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
+
+/** The services of an instance in the order in which they are started; they are stopped the other way round. */
+export const serviceNames = ["sagemaker", "emulator", "front-door"] as const;
+
+/** A service that runs in the background of an instance. */
+export type ServiceName = (typeof serviceNames)[number];
+
+/** The repository name whose images the local platform runs from the checkout instead of from a registry. */
+export const modelImageRepository = "acme-local-abalone";
+
+/** Python of the model image's environment. */
+export const modelPython = join(root, ".venv/model/bin/python");
+
+/** Python of the emulator's environment. */
+export const emulatorPython = join(root, ".venv/emulator/bin/python");
+
+/** Address of a server of the instance, as it was last started. */
+export function addressOf(instance: Instance, server: ServerName): string {
+  const port = knownPorts(instance)[server];
+  if (port === undefined) {
+    throw new Error(`${server} has never been started here: type \`make up\`.`);
+  }
+  return `http://127.0.0.1:${port}`;
+}
+
+/** The services' own files with the AWS service models: requests are validated against them. */
+function botocoreData(): string {
+  const library = join(root, ".venv/emulator/lib");
+  const python = existsSync(library) ? readdirSync(library).find((name) => name.startsWith("python")) : undefined;
+  return join(library, python ?? "python3", "site-packages/botocore/data");
+}
+
+async function answers(address: string): Promise<boolean> {
+  try {
+    const response = await fetch(address, { signal: AbortSignal.timeout(2000) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a service of this instance does its work now. */
+export async function isHealthy(instance: Instance, name: ServiceName): Promise<boolean> {
+  if (!isRunning(recordedProcess(instance, name))) {
+    return false;
+  }
+  const ports = knownPorts(instance);
+  switch (name) {
+    case "emulator":
+      return answers(`http://127.0.0.1:${ports.emulator}/_ministack/health`);
+    case "sagemaker":
+      return answers(`http://127.0.0.1:${ports.sagemaker}/health`);
+    case "front-door":
+      return answers(`http://127.0.0.1:${ports.website}/robots.txt`);
+  }
+}
+
+/**
+ * Starts the emulator and SageMaker where they don't run.
+ * @returns The names of those that were started.
+ * @throws Error with a service's last log lines when it does not come up.
+ */
+export async function startServices(instance: Instance): Promise<ServiceName[]> {
+  const started: ServiceName[] = [];
+  const before = knownPorts(instance);
+  for (const name of ["sagemaker", "emulator"] as const) {
+    if (!(await isHealthy(instance, name))) {
+      await stopService(instance, name);
+      await choosePort(instance, name);
+    }
+  }
+  const ports = knownPorts(instance);
+  // Each is told the other's address when it starts: one that still runs has to be started anew when the other has moved.
+  for (const name of ["sagemaker", "emulator"] as const) {
+    const other = name === "emulator" ? "sagemaker" : "emulator";
+    if (before[other] !== ports[other]) {
+      await stopService(instance, name);
+    }
+  }
+  const endpoint = `http://127.0.0.1:${ports.emulator}`;
+  const sagemaker = `http://127.0.0.1:${ports.sagemaker}`;
+  const services: ServiceCommand[] = [
+    {
+      name: "emulator",
+      command: emulatorPython,
+      arguments: [join(root, "local/emulator/launcher.py")],
+      environment: cleanEnvironment(instance, {
+        BIND_HOST: "127.0.0.1",
+        GATEWAY_PORT: String(ports.emulator),
+        MINISTACK_REGION: region,
+        MINISTACK_ACCOUNT_ID: account,
+        PERSIST_STATE: "1",
+        STATE_DIR: instance.path("emulator/state"),
+        S3_PERSIST: "1",
+        S3_DATA_DIR: instance.path("emulator/s3"),
+        LAMBDA_EXECUTOR: "local",
+        LOG_LEVEL: "WARNING",
+        IOT_MTLS_ENABLED: "0",
+        SFTP_ENABLED: "0",
+        SAGEMAKER_URL: sagemaker,
+      }),
+      isHealthy: () => isHealthy(instance, "emulator"),
+    },
+    {
+      name: "sagemaker",
+      command: join(root, "node_modules/.bin/node"),
+      arguments: ["--import", "tsx", join(root, "local/sagemaker/main.ts")],
+      environment: cleanEnvironment(instance, {
+        ...awsEnvironment(endpoint),
+        AWS_ACCOUNT_ID: account,
+        SAGEMAKER_PORT: String(ports.sagemaker),
+        SAGEMAKER_STATE_DIRECTORY: instance.path("sagemaker"),
+        SAGEMAKER_LOG_DIRECTORY: instance.path("logs/jobs"),
+        MODEL_IMAGE_DIRECTORY: join(root, "model-image"),
+        MODEL_IMAGE_PYTHON: modelPython,
+        MODEL_IMAGE_REPOSITORY: modelImageRepository,
+        BOTOCORE_DATA: botocoreData(),
+      }),
+      isHealthy: () => isHealthy(instance, "sagemaker"),
+    },
+  ];
+  for (const service of services) {
+    if (await startService(instance, service)) {
+      started.push(service.name as ServiceName);
+    }
+  }
+  return started;
+}
+
+/**
+ * Opens the websites' addresses on 127.0.0.1: what a name server and CloudFront's edge do on AWS.
+ * @param domains CloudFront's domain of each website that is deployed so far.
+ */
+export async function openFrontDoor(
+  instance: Instance,
+  domains: Readonly<Partial<Record<"website" | "website-test", string>>>,
+): Promise<void> {
+  const sitesFile = instance.path("sites.json");
+  if (!(await isHealthy(instance, "front-door"))) {
+    await stopService(instance, "front-door");
+    await choosePort(instance, "website");
+    await choosePort(instance, "website-test");
+  }
+  const ports = knownPorts(instance);
+  const known = readJson<Record<string, string>>(sitesFile, {});
+  const sites: Record<string, string> = {};
+  for (const site of ["website", "website-test"] as const) {
+    sites[String(ports[site])] = domains[site] ?? known[String(ports[site])] ?? "";
+  }
+  writeJson(sitesFile, sites);
+  await startService(instance, {
+    name: "front-door",
+    command: join(root, "node_modules/.bin/node"),
+    arguments: ["--import", "tsx", join(root, "local/front-door.ts")],
+    environment: cleanEnvironment(instance, {
+      EMULATOR_URL: addressOf(instance, "emulator"),
+      FRONT_DOOR_SITES: sitesFile,
+    }),
+    isHealthy: () => isHealthy(instance, "front-door"),
+  });
+}
+
+/** Stops every service of the instance that runs, the last started first. */
+export async function stopServices(instance: Instance): Promise<ServiceName[]> {
+  const stopped: ServiceName[] = [];
+  for (const name of [...serviceNames].reverse()) {
+    if (await stopService(instance, name)) {
+      stopped.push(name);
+    }
+  }
+  return stopped;
+}

@@ -1,0 +1,285 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { Listr, type ListrTask } from "listr2";
+
+import { provision } from "../provision";
+import { championPackage, runWorkflow, WorkflowFailed, type WorkflowRun } from "./workflow";
+import { type Clients, makeClients, readContract, requireContract } from "./clients";
+import { run } from "./commands";
+import {
+  account,
+  awsEnvironment,
+  cleanEnvironment,
+  type Instance,
+  readJson,
+  region,
+  root,
+  writeJson,
+} from "./instance";
+import { logFile } from "./processes";
+import { doneBefore, fingerprintOf, lastResult, remember } from "./progress";
+import { addressOf, openFrontDoor, startServices } from "./services";
+import {
+  countOfflineRecords,
+  ingest,
+  type Ingestion,
+  makeSurvey,
+  type SurveyFile,
+  waitForOfflineStore,
+} from "./survey";
+
+/** What scripts read to find everything: `.local/platform.json`. */
+export interface PlatformFile {
+  /** Address of the production website. */
+  readonly website: string;
+  /** Address of the production HTTP API; `predict` and `contact` stand below it. */
+  readonly api: string;
+  readonly websiteTest: string;
+  readonly apiTest: string;
+  /** Endpoint of every AWS service: the value of `AWS_ENDPOINT_URL`. */
+  readonly aws: string;
+  readonly region: string;
+  /** The last execution of the ML workflow that ended well. */
+  readonly executionArn: string;
+  /** The champion's model package. */
+  readonly modelPackageArn: string;
+  /** SageMaker endpoint of the production website. */
+  readonly endpointName: string;
+  readonly evaluation: WorkflowRun["evaluation"];
+}
+
+/** A stage that failed: what went wrong and where to read more. */
+export class StageFailed extends Error {
+  /**
+   * @param stage Title of the stage.
+   * @param cause What it threw.
+   * @param log File to read.
+   */
+  constructor(stage: string, cause: unknown, log: string) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`${stage}: ${reason}\n\nRead more in ${log}`);
+  }
+}
+
+/** Each stage's time, from a second on: what takes less is noise. */
+const rendering = {
+  timer: {
+    condition: (milliseconds: number) => milliseconds >= 1000,
+    field: (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`,
+  },
+};
+
+/** The two websites: the stage's name, its stack and the names under which it is published in the stacks' contract. */
+const websites = {
+  test: { stack: "website-test", door: "website-test", site: "TestWebsite", api: "TestApi" },
+  production: { stack: "website-production", door: "website", site: "ProductionWebsite", api: "ProductionApi" },
+} as const;
+
+type WebsiteStage = keyof typeof websites;
+
+interface Manifest {
+  readonly stacks: Readonly<Record<string, { readonly dependencies: readonly string[] }>>;
+}
+
+/** The stacks in an order in which each stands behind all that it depends on. */
+function deploymentOrder(manifest: Manifest): string[] {
+  const order: string[] = [];
+  const visit = (name: string): void => {
+    if (!order.includes(name)) {
+      manifest.stacks[name]?.dependencies.forEach(visit);
+      order.push(name);
+    }
+  };
+  Object.keys(manifest.stacks).forEach(visit);
+  return order;
+}
+
+/**
+ * Runs the whole loop: the pipeline's stages, one after the other, each skipped when nothing that it depends on has
+ * changed. It can be killed at any time and called again.
+ * @param source The survey to ingest, see `makeSurvey`; undefined keeps what was ingested before.
+ * @throws StageFailed naming the log to read.
+ */
+export async function up(instance: Instance, source: string | undefined): Promise<PlatformFile> {
+  const output = instance.path("cdktf.out");
+  let clients: Clients | undefined;
+  const aws = (): Clients => (clients ??= makeClients(addressOf(instance, "emulator")));
+  let result: PlatformFile | undefined;
+
+  const synthesize = async (): Promise<string[]> => {
+    await run("npm", ["run", "--silent", "synth"], {
+      title: "Synthesis",
+      environment: cleanEnvironment(instance, { CDKTF_OUTDIR: output, ENVIRONMENT: "local" }),
+      log: instance.path("logs/synth.log"),
+      seconds: 300,
+    });
+    return deploymentOrder(JSON.parse(readFileSync(join(output, "manifest.json"), "utf8")) as Manifest);
+  };
+
+  const stage = (title: string, log: string, work: (say: (text: string) => void) => Promise<string>): ListrTask => ({
+    title,
+    task: async (_, task) => {
+      try {
+        const summary = await work((text) => {
+          task.output = text;
+        });
+        task.title = `${title}: ${summary}`;
+      } catch (error) {
+        const job = error instanceof WorkflowFailed ? error.job : undefined;
+        throw new StageFailed(title, error, job === undefined ? log : instance.path("logs/jobs", `${job}.log`));
+      }
+    },
+  });
+
+  const deploy = (stack: string): ListrTask =>
+    stage(`Deploy ${stack}`, logFile(instance, "emulator"), async (say) => {
+      const { inventory } = await provision({
+        stackDirectory: join(output, "stacks", stack),
+        stateFile: instance.path("provision", `${stack}.json`),
+        endpoint: addressOf(instance, "emulator"),
+        region,
+        account,
+        onProgress: say,
+      });
+      const counts = (["created", "updated", "deleted", "unchanged"] as const)
+        .filter((kind) => inventory[kind].length > 0)
+        .map((kind) => `${inventory[kind].length} ${kind}`);
+      const leftOut = inventory.leftOut.length === 0 ? [] : [`${inventory.leftOut.length} left out`];
+      return [...counts, ...leftOut].join(", ");
+    });
+
+  const website = async (name: WebsiteStage): Promise<{ website: string; api: string; domain: string }> => {
+    const site = new URL(await requireContract(aws(), websites[name].site));
+    const api = new URL(await requireContract(aws(), websites[name].api));
+    const [apiId] = api.hostname.split(".");
+    return {
+      domain: site.hostname,
+      website: `${addressOf(instance, websites[name].door)}/`,
+      api: `${addressOf(instance, "emulator")}/_aws/execute-api/${apiId}/$default${api.pathname}`,
+    };
+  };
+
+  const openWebsite = (name: WebsiteStage): ListrTask =>
+    stage(`Open the ${name} website`, logFile(instance, "front-door"), async () => {
+      const domain = new URL(await requireContract(aws(), websites[name].site)).hostname;
+      await openFrontDoor(instance, { [websites[name].door]: domain });
+      return (await website(name)).website;
+    });
+
+  const systemTest = (name: WebsiteStage): ListrTask =>
+    stage(`System-test the ${name} website`, instance.path(`logs/system-tests-${name}.log`), async () => {
+      const addresses = await website(name);
+      const state = readFileSync(instance.path("provision", `${websites[name].stack}.json`), "utf8");
+      const fingerprint = fingerprintOf(addresses, state);
+      const progressName = `system-tests-${name}`;
+      if (doneBefore<true>(instance, progressName, fingerprint) !== undefined) {
+        return "passed before, nothing has changed";
+      }
+      await run(join(root, "node_modules/.bin/jest"), ["--config", "jest.system.config.js"], {
+        title: "The system tests",
+        environment: cleanEnvironment(instance, { WEBSITE: addresses.website, API: addresses.api }),
+        log: instance.path(`logs/${progressName}.log`),
+        seconds: 180,
+      });
+      remember(instance, progressName, fingerprint, true);
+      return "passed";
+    });
+
+  const ingestSurvey = async (say: (text: string) => void): Promise<string> => {
+    const ingested = instance.path("progress/ingested.json");
+    const before = readJson<Record<string, Ingestion>>(ingested, {});
+    const pending = lastResult<SurveyFile>(instance, "survey-request");
+    if (source === undefined && Object.keys(before).length > 0 && (pending === undefined || pending.hash in before)) {
+      return "kept as it is";
+    }
+    const survey =
+      source === undefined && pending !== undefined && existsSync(pending.path)
+        ? pending
+        : await makeSurvey(instance, source);
+    if (survey.hash in before) {
+      return `${survey.name} was ingested before`;
+    }
+    remember(instance, "survey-request", survey.hash, survey);
+    const records = await countOfflineRecords(aws());
+    const ingestion = await ingest(aws(), survey, say);
+    say("waiting until the offline store shows the records");
+    await waitForOfflineStore(aws(), records + ingestion.accepted);
+    writeJson(ingested, { ...before, [survey.hash]: ingestion });
+    const rejected =
+      ingestion.rejected === 0 ? "" : `, ${ingestion.rejected} rejected (see ${ingestion.rejectedUris.join(" ")})`;
+    return `${ingestion.accepted} rows of ${survey.name}${rejected}`;
+  };
+
+  const trainModel = async (say: (text: string) => void): Promise<string> => {
+    const surveys = readJson<Record<string, Ingestion>>(instance.path("progress/ingested.json"), {});
+    const state = readFileSync(instance.path("provision/ml-workflow.json"), "utf8");
+    const fingerprint = fingerprintOf(Object.keys(surveys), await readContract(aws(), "ModelImageUri"), state);
+    const before = doneBefore<WorkflowRun>(instance, "workflow", fingerprint);
+    if (before !== undefined && (await championPackage(aws())) !== undefined) {
+      return `${before.outcome} before, nothing has changed`;
+    }
+    const outcome = await runWorkflow(aws(), fingerprint, say);
+    remember(instance, "workflow", fingerprint, outcome);
+    const { rmse, threshold, rows } = outcome.evaluation;
+    return `${outcome.outcome}, RMSE ${rmse.toFixed(2)} rings on ${rows} held-out rows (limit ${threshold})`;
+  };
+
+  const writePlatformFile = async (): Promise<string> => {
+    const production = await website("production");
+    const test = await website("test");
+    const workflow = lastResult<WorkflowRun>(instance, "workflow");
+    const modelPackageArn = await championPackage(aws());
+    if (workflow === undefined || modelPackageArn === undefined) {
+      throw new Error("No model is registered; type `make up` again.");
+    }
+    result = {
+      website: production.website,
+      api: production.api,
+      websiteTest: test.website,
+      apiTest: test.api,
+      aws: addressOf(instance, "emulator"),
+      region,
+      executionArn: workflow.executionArn,
+      modelPackageArn,
+      endpointName: await requireContract(aws(), "ProductionEndpoint"),
+      evaluation: workflow.evaluation,
+    };
+    writeJson(instance.path("platform.json"), result);
+    return production.website;
+  };
+
+  const stacks: string[] = [];
+  await new Listr(
+    [
+      stage("Synthesize the stacks", instance.path("logs/synth.log"), async () => {
+        stacks.push(...(await synthesize()));
+        return stacks.join(", ");
+      }),
+      stage("Start the AWS emulator and SageMaker", instance.path("logs"), async () => {
+        const started = await startServices(instance);
+        return started.length === 0 ? "both run" : `started ${started.join(" and ")}`;
+      }),
+      {
+        title: "Deploy what the ML workflow needs",
+        task: (_, task) => task.newListr(stacks.filter((name) => !name.startsWith("website-")).map(deploy)),
+      },
+      stage("Ingest the survey", logFile(instance, "emulator"), ingestSurvey),
+      stage("Run the ML workflow", logFile(instance, "sagemaker"), trainModel),
+      ...(["test", "production"] as const).flatMap((name) => [
+        deploy(websites[name].stack),
+        openWebsite(name),
+        systemTest(name),
+      ]),
+      stage("Write platform.json", instance.path("logs"), writePlatformFile),
+    ],
+    {
+      rendererOptions: { ...rendering, collapseSubtasks: false, showErrorMessage: false },
+      fallbackRendererOptions: rendering,
+    },
+  ).run();
+  if (result === undefined) {
+    throw new Error("The platform's last stage did not run.");
+  }
+  return result;
+}

@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { DescribeModelPackageCommand, type ModelPackageStatus } from "@aws-sdk/client-sagemaker";
+import {
+  DescribeExecutionCommand,
+  type DescribeExecutionOutput,
+  ExecutionDoesNotExist,
+  GetExecutionHistoryCommand,
+  ListExecutionsCommand,
+  StartExecutionCommand,
+} from "@aws-sdk/client-sfn";
+
+import { type Clients, readContract, requireContract } from "./clients";
+
+/** What the ML workflow says when it has ended well. */
+export interface WorkflowOutcome {
+  readonly outcome: string;
+  /** The champion's model package, be it new or kept. */
+  readonly modelPackageArn: string;
+  readonly evaluation: {
+    /** Root mean squared error on the held-out rows, in rings. */
+    readonly rmse: number;
+    /** RMSE that no registered model exceeds, in rings. */
+    readonly threshold: number;
+    /** How many held-out rows the models were scored on. */
+    readonly rows: number;
+    readonly champion: { readonly modelPackageArn: string; readonly rmse: number } | null;
+  };
+}
+
+/** An execution of the ML workflow that has ended well. */
+export interface WorkflowRun extends WorkflowOutcome {
+  readonly executionArn: string;
+}
+
+/** An execution that ended in a failed state, said for the person at the terminal. */
+export class WorkflowFailed extends Error {
+  /** Name of the job that failed, where it was a job: its log bears the same name. */
+  readonly job: string | undefined;
+
+  /** @param execution As Step Functions describes it. */
+  constructor(execution: DescribeExecutionOutput) {
+    const cause = readCause(execution.cause ?? "");
+    super(`The ML workflow ended as ${execution.status}: ${execution.error ?? "no error name"}: ${cause.text}`);
+    this.job = cause.job;
+  }
+}
+
+/** A failed job's cause is its whole description; people need its reason. */
+function readCause(cause: string): { text: string; job?: string } {
+  try {
+    const description = JSON.parse(cause) as Record<string, unknown>;
+    const job = description["TrainingJobName"] ?? description["ProcessingJobName"];
+    const reason = description["FailureReason"] ?? description["ExitMessage"] ?? description["errorMessage"];
+    if (typeof reason === "string") {
+      return typeof job === "string" ? { text: `${job}: ${reason}`, job } : { text: reason };
+    }
+  } catch {
+    // A cause that is no JSON is a sentence already.
+  }
+  return { text: cause };
+}
+
+/**
+ * Runs the ML workflow to its end. One that an interrupted command started for the same input is waited for instead of
+ * started again.
+ * @param fingerprint Of all that the run depends on; the execution's name begins with it.
+ * @param progress Told the name of the state that the execution is in.
+ * @throws WorkflowFailed when the execution fails.
+ */
+export async function runWorkflow(
+  clients: Clients,
+  fingerprint: string,
+  progress: (state: string) => void,
+): Promise<WorkflowRun> {
+  const stateMachineArn = await requireContract(clients, "StateMachine");
+  const prefix = `up-${fingerprint.slice(0, 12)}`;
+  const { executions = [] } = await clients.stepFunctions.send(
+    new ListExecutionsCommand({ stateMachineArn, statusFilter: "RUNNING" }),
+  );
+  const executionArn =
+    executions.find(({ name }) => name?.startsWith(prefix))?.executionArn ??
+    (
+      await clients.stepFunctions.send(
+        new StartExecutionCommand({ stateMachineArn, name: `${prefix}-${Date.now().toString(36)}`, input: "{}" }),
+      )
+    ).executionArn;
+  if (executionArn === undefined) {
+    throw new Error(`Step Functions started no execution of ${stateMachineArn}.`);
+  }
+  for (;;) {
+    const execution = await describe(clients, executionArn);
+    if (execution.status === "SUCCEEDED") {
+      return { executionArn, ...(JSON.parse(execution.output ?? "{}") as WorkflowOutcome) };
+    }
+    if (execution.status !== "RUNNING") {
+      throw new WorkflowFailed(execution);
+    }
+    progress(await currentState(clients, executionArn));
+    await sleep(250);
+  }
+}
+
+async function describe(clients: Clients, executionArn: string): Promise<DescribeExecutionOutput> {
+  try {
+    return await clients.stepFunctions.send(new DescribeExecutionCommand({ executionArn }));
+  } catch (error) {
+    if (error instanceof ExecutionDoesNotExist) {
+      throw new Error("The emulator was stopped during the execution and has lost it; type `make up` again.");
+    }
+    throw error;
+  }
+}
+
+async function currentState(clients: Clients, executionArn: string): Promise<string> {
+  const { events = [] } = await clients.stepFunctions.send(
+    new GetExecutionHistoryCommand({ executionArn, reverseOrder: true, maxResults: 20 }),
+  );
+  return events.find(({ stateEnteredEventDetails }) => stateEnteredEventDetails)?.stateEnteredEventDetails?.name ?? "";
+}
+
+/** The ARN of the champion's model package, undefined while no model has been registered or when it was deleted. */
+export async function championPackage(clients: Clients): Promise<string | undefined> {
+  const arn = await readContract(clients, "ModelPackageName");
+  if (arn === undefined || !arn.startsWith("arn:")) {
+    return undefined;
+  }
+  try {
+    const { ModelPackageStatus: status } = await clients.sagemaker.send(
+      new DescribeModelPackageCommand({ ModelPackageName: arn }),
+    );
+    return status === ("Completed" satisfies ModelPackageStatus) ? arn : undefined;
+  } catch {
+    return undefined;
+  }
+}
