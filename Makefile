@@ -111,4 +111,4 @@ lock: $(UV) ## Compile the Python requirement files anew
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-zA-Z_-]+:.*## / { gsub(/\$\$/, "$$", $$2); printf "  \033[1mmake %-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-zA-Z_-]+:.*## / { sub(/[$$][$$]/, "$$", $$2); printf "  \033[1mmake %-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
