@@ -1,0 +1,26 @@
+import type { Environment } from "./settings";
+
+/** Where engineers try a change on AWS: small, cheap, and destroyed without regret. Put your own account here. */
+export const development: Environment = {
+  name: "development",
+  account: "111122223333",
+  region: "eu-west-1",
+  emulated: false,
+  backend: { type: "local" },
+  ownerTags: { Owner: "acme-abalone", CostCentre: "research" },
+  logRetentionDays: 14,
+  protectData: false,
+  oldVersionDays: 14,
+  queryResultDays: 7,
+  queryScanLimitGibibytes: 10,
+  qualityThreshold: 2.3,
+  modelImage: { build: "docker", keep: 5 },
+  processing: { instanceType: "ml.t3.medium", volumeGibibytes: 10, maximumSeconds: 1_800 },
+  training: { instanceType: "ml.m5.large", volumeGibibytes: 10, maximumSeconds: 1_800 },
+  websites: {
+    test: { endpoint: { instanceType: "ml.t2.medium", instanceCount: 1 }, latencyAlarmMilliseconds: 1_000 },
+    production: { endpoint: { instanceType: "ml.t2.medium", instanceCount: 1 }, latencyAlarmMilliseconds: 1_000 },
+  },
+  api: { requestsPerSecond: 20, burst: 40 },
+  contactRetentionDays: 30,
+};

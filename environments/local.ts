@@ -1,0 +1,26 @@
+import type { Environment } from "./settings";
+
+/** A laptop: the embedded platform of `make up`, with an emulator in the place of AWS. */
+export const local: Environment = {
+  name: "local",
+  account: "123456789012",
+  region: "eu-west-1",
+  emulated: true,
+  backend: { type: "local" },
+  ownerTags: { Owner: "acme-abalone" },
+  logRetentionDays: 1,
+  protectData: false,
+  oldVersionDays: 1,
+  queryResultDays: 1,
+  queryScanLimitGibibytes: 1,
+  qualityThreshold: 2.3,
+  modelImage: { build: "content", keep: 1 },
+  processing: { instanceType: "ml.t3.medium", volumeGibibytes: 1, maximumSeconds: 900 },
+  training: { instanceType: "ml.m5.large", volumeGibibytes: 1, maximumSeconds: 900 },
+  websites: {
+    test: { endpoint: { instanceType: "ml.t2.medium", instanceCount: 1 }, latencyAlarmMilliseconds: 1_000 },
+    production: { endpoint: { instanceType: "ml.t2.medium", instanceCount: 1 }, latencyAlarmMilliseconds: 1_000 },
+  },
+  api: { requestsPerSecond: 100, burst: 200 },
+  contactRetentionDays: 7,
+};

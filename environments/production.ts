@@ -1,0 +1,27 @@
+import type { Environment } from "./settings";
+
+/** What the public uses. Put your own account here. */
+export const production: Environment = {
+  name: "production",
+  account: "444455556666",
+  region: "eu-west-1",
+  emulated: false,
+  backend: { type: "local" },
+  ownerTags: { Owner: "acme-abalone", CostCentre: "website" },
+  logRetentionDays: 365,
+  protectData: true,
+  oldVersionDays: 90,
+  queryResultDays: 30,
+  queryScanLimitGibibytes: 100,
+  qualityThreshold: 2.3,
+  modelImage: { build: "docker", keep: 30 },
+  processing: { instanceType: "ml.m5.large", volumeGibibytes: 30, maximumSeconds: 1_800 },
+  training: { instanceType: "ml.m5.xlarge", volumeGibibytes: 30, maximumSeconds: 1_800 },
+  websites: {
+    test: { endpoint: { instanceType: "ml.t2.large", instanceCount: 1 }, latencyAlarmMilliseconds: 500 },
+    // Two instances: SageMaker spreads them over availability zones.
+    production: { endpoint: { instanceType: "ml.c5.large", instanceCount: 2 }, latencyAlarmMilliseconds: 500 },
+  },
+  api: { requestsPerSecond: 100, burst: 200 },
+  contactRetentionDays: 365,
+};

@@ -1,0 +1,153 @@
+/**
+ * The settings of one environment: what may differ between `local`, `development` and `production`, and within which limits.
+ *
+ * An environment is a whole platform in an account of its own. Everything that is the same everywhere belongs into a stack or a module, not here.
+ */
+import { z } from "zod";
+
+/** A whole or broken number within limits that the error names. */
+function number(minimum: number, maximum: number, what: string): z.ZodNumber {
+  const error = `a number from ${minimum} to ${maximum}: ${what}`;
+  return z.number({ error }).min(minimum, { error }).max(maximum, { error });
+}
+
+function wholeNumber(minimum: number, maximum: number, what: string): z.ZodNumber {
+  const error = `a whole number from ${minimum} to ${maximum}: ${what}`;
+  return z.number({ error }).int({ error }).min(minimum, { error }).max(maximum, { error });
+}
+
+function text(pattern: RegExp, what: string): z.ZodString {
+  return z.string({ error: what }).regex(pattern, { error: what });
+}
+
+const flag = (what: string): z.ZodBoolean => z.boolean({ error: `true or false: ${what}` });
+
+function oneOf<const Value extends z.core.util.Literal>(values: readonly Value[], what: string): z.ZodLiteral<Value> {
+  return z.literal(values, { error: `one of ${values.join(", ")}: ${what}` });
+}
+
+/** The retention times that CloudWatch Logs accepts (API reference, PutRetentionPolicy), up to two years. */
+const retentionDays = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] as const;
+
+const instanceType = text(
+  /^ml\.[a-z0-9-]+\.[a-z0-9-]+$/,
+  'a SageMaker instance type such as "ml.m5.large" (aws.amazon.com/sagemaker/pricing lists those of a region)',
+);
+
+/** A processing or training job. */
+const job = z.strictObject({
+  instanceType,
+  /** Size of the volume beside the instance, in GiB: 1 to 16,384 (API reference, ProcessingClusterConfig and ResourceConfig). */
+  volumeGibibytes: wholeNumber(1, 16_384, "the size in GiB of the volume of a job"),
+  /** Seconds after which SageMaker stops the job; the workflow as a whole ends after an hour. */
+  maximumSeconds: wholeNumber(60, 3_600, "the seconds after which SageMaker stops a job"),
+});
+
+/** The real-time endpoint of a website. */
+const endpoint = z.strictObject({
+  instanceType,
+  instanceCount: wholeNumber(1, 20, "the instances behind an endpoint"),
+});
+
+const website = z.strictObject({
+  endpoint,
+  /** Model latency (99th percentile) in milliseconds above which an alarm goes off; API Gateway gives up after 30 s. */
+  latencyAlarmMilliseconds: wholeNumber(10, 30_000, "the model latency in ms above which an alarm goes off"),
+});
+
+const settings = z
+  .strictObject({
+    /** The environment's name, part of the name of every resource. */
+    name: oneOf(["local", "development", "production"], "the name of the environment"),
+    /** The AWS account; the provider refuses to work in any other. */
+    account: text(/^\d{12}$/, "the twelve digits of an AWS account, as text"),
+    region: text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as "eu-west-1"'),
+    /** Whether an AWS emulator on this machine takes the place of AWS: the provider then skips the checks that only AWS can answer. */
+    emulated: flag("whether an emulator takes the place of AWS"),
+    /** Where Terraform keeps its state. `local`: a file per stack beside `cdktf.json`. */
+    backend: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("local") })], {
+      error: 'an object whose type is "local"',
+    }),
+    /** Whose platform it is: tags on every resource beside those that the platform sets itself. */
+    ownerTags: z.record(
+      text(
+        /^[A-Za-z][A-Za-z0-9+\-=._:/@ ]{0,127}$/,
+        "a tag's name of 1 to 128 letters, digits, spaces and + - = . _ : / @",
+      ),
+      text(/^[A-Za-z0-9+\-=._:/@ ]{1,256}$/, "a tag's value of 1 to 256 letters, digits, spaces and + - = . _ : / @"),
+      { error: "an object of tags, name to value" },
+    ),
+    /** Who gets the alarms by e-mail. @default nobody: the alarms' topics have no subscriber */
+    alarmEmail: z.email({ error: "an e-mail address, or nothing for no e-mail" }).optional(),
+    logRetentionDays: oneOf(retentionDays, "the days that CloudWatch keeps logs"),
+    /** Whether Terraform refuses to destroy what holds data: buckets, keys, the feature group, the contact table. */
+    protectData: flag("whether Terraform refuses to destroy what holds data"),
+    /** Days after which an object's version that is no longer current expires. */
+    oldVersionDays: wholeNumber(1, 3_650, "the days after which an old version of an object expires"),
+    /** Days after which the result of an Athena query expires. */
+    queryResultDays: wholeNumber(1, 365, "the days after which the result of an Athena query expires"),
+    /** Gibibytes after which Athena stops a query; Athena's least limit is 10 MB. */
+    queryScanLimitGibibytes: number(0.01, 7_000, "the GiB that one Athena query may scan"),
+    /** Greatest root mean squared error, in rings, with which a model may be registered. Guessing the mean gives 3.2; 2.0 is about the floor. */
+    qualityThreshold: number(0.1, 10, "the greatest RMSE, in rings, with which a model may be registered"),
+    /** How the model image comes to be. */
+    modelImage: z.strictObject({
+      /** `docker` builds and pushes it; `content` needs no Docker and only names it by the hash of what it would be built from. */
+      build: oneOf(["docker", "content"], "docker builds and pushes the image, content only names it"),
+      /** Untagged and old images to keep in the repository. */
+      keep: wholeNumber(1, 1_000, "the number of model images to keep"),
+    }),
+    processing: job,
+    training: job,
+    /** The two stages of the website: what passed the system tests on the first goes to the second. */
+    websites: z.strictObject({ test: website, production: website }),
+    /** The limits of each website's API. */
+    api: z.strictObject({
+      requestsPerSecond: wholeNumber(1, 10_000, "the steady rate of requests per second that the API lets through"),
+      burst: wholeNumber(1, 5_000, "the requests that the API lets through at once"),
+    }),
+    /** Days after which a message from the contact form is deleted. */
+    contactRetentionDays: wholeNumber(1, 3_650, "the days that a message from the contact form is kept"),
+  })
+  .check((context) => {
+    const { emulated, modelImage } = context.value;
+    if (emulated && modelImage.build === "docker") {
+      context.issues.push({
+        code: "custom",
+        path: ["modelImage", "build"],
+        message: '"content" where emulated is true: the emulator has no registry to push to',
+        input: modelImage.build,
+      });
+    }
+  });
+
+type DeepReadonly<Value> = Value extends object ? { readonly [Key in keyof Value]: DeepReadonly<Value[Key]> } : Value;
+
+/** The checked settings of one environment. */
+export type Environment = DeepReadonly<z.infer<typeof settings>>;
+/** The two stages of the website within an environment. */
+export type WebsiteStage = keyof Environment["websites"];
+
+function valueAt(candidate: unknown, path: readonly PropertyKey[]): string {
+  let value: unknown = candidate;
+  for (const key of path) value = (value as Record<PropertyKey, unknown> | undefined)?.[key];
+  return value === undefined ? "missing" : JSON.stringify(value);
+}
+
+/**
+ * Checks settings.
+ * @param source where they stand, for the message
+ * @throws Error that names every faulty field, its value and what was expected
+ */
+export function parseEnvironment(candidate: unknown, source: string): Environment {
+  const result = settings.safeParse(candidate);
+  if (result.success) return result.data;
+  const faults = result.error.issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys"
+      ? issue.keys.map((key) => `${[...issue.path, key].join(".")} is no setting: remove it, or correct its spelling`)
+      : [`${issue.path.join(".") || "the whole"} is ${valueAt(candidate, issue.path)}; expected ${issue.message}`],
+  );
+  throw new Error(
+    `${source} has ${faults.length === 1 ? "a setting" : "settings"} to correct:\n  ${faults.join("\n  ")}`,
+  );
+}

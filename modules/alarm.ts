@@ -1,0 +1,130 @@
+/**
+ * Alarms and whom they tell.
+ *
+ *     const topic = new AlarmTopic(this, "alarms", { name, account, encryptionKeyArn, email });
+ *     new Alarm(this, "errors", { name, description, namespace: "AWS/Lambda", metric: "Errors", dimensions, statistic: "Sum", threshold: 0, topicArn: topic.arn });
+ *     functionErrors(this, "errors", { name, description, functionName, topicArn: topic.arn }); // the same for a function
+ */
+import { CloudwatchMetricAlarm } from "@cdktf/provider-aws/lib/cloudwatch-metric-alarm";
+import { SnsTopic } from "@cdktf/provider-aws/lib/sns-topic";
+import { SnsTopicPolicy } from "@cdktf/provider-aws/lib/sns-topic-policy";
+import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscription";
+import { Construct } from "constructs";
+import { policyDocument } from "./policy";
+
+export interface AlarmTopicProps {
+  /** 1 to 256 letters, digits, hyphens and underscores. */
+  readonly name: string;
+  /** The account whose alarms may publish. */
+  readonly account: string;
+  /** Encrypts the messages; its policy must let CloudWatch use it. */
+  readonly encryptionKeyArn: string;
+  /** Who gets an e-mail, after having confirmed it. @default nobody */
+  readonly email?: string;
+}
+
+/** The topic to which the alarms of one stack publish. */
+export class AlarmTopic extends Construct {
+  readonly arn: string;
+
+  constructor(scope: Construct, id: string, props: AlarmTopicProps) {
+    super(scope, id);
+    const topic = new SnsTopic(this, "topic", { name: props.name, kmsMasterKeyId: props.encryptionKeyArn });
+    this.arn = topic.arn;
+    new SnsTopicPolicy(this, "policy", {
+      arn: topic.arn,
+      policy: policyDocument([
+        {
+          sid: "AlarmsPublish",
+          principals: { Service: "cloudwatch.amazonaws.com" },
+          actions: ["sns:Publish"],
+          resources: [topic.arn],
+          conditions: { StringEquals: { "aws:SourceAccount": props.account } },
+        },
+        {
+          sid: "RefusePlainText",
+          effect: "Deny",
+          principals: "*",
+          actions: ["sns:Publish"],
+          resources: [topic.arn],
+          conditions: { Bool: { "aws:SecureTransport": "false" } },
+        },
+      ]),
+    });
+    if (props.email !== undefined) {
+      new SnsTopicSubscription(this, "email", { topicArn: topic.arn, protocol: "email", endpoint: props.email });
+    }
+  }
+}
+
+export interface AlarmProps {
+  readonly name: string;
+  /** What has happened when it goes off and where to look: it is the text of the e-mail. */
+  readonly description: string;
+  /** Such as `AWS/Lambda`. */
+  readonly namespace: string;
+  readonly metric: string;
+  readonly dimensions: Readonly<Record<string, string>>;
+  /** A statistic such as `Sum`, or a percentile such as `p99`. */
+  readonly statistic: "Average" | "Maximum" | "Minimum" | "SampleCount" | "Sum" | `p${number}`;
+  /** It goes off above this value, in the metric's unit. */
+  readonly threshold: number;
+  /** @default 60 */
+  readonly periodSeconds?: number;
+  /** Periods that are looked at. @default 1 */
+  readonly evaluationPeriods?: number;
+  /** How many of those must be above. @default all */
+  readonly periodsAbove?: number;
+  readonly topicArn: string;
+}
+
+/** Tells a topic when a metric goes above its threshold, and when it is back. No data counts as good: nothing happened. */
+export class Alarm extends Construct {
+  readonly name: string;
+  readonly arn: string;
+
+  constructor(scope: Construct, id: string, props: AlarmProps) {
+    super(scope, id);
+    const percentile = props.statistic.startsWith("p");
+    const { evaluationPeriods = 1 } = props;
+    const alarm = new CloudwatchMetricAlarm(this, "alarm", {
+      alarmName: props.name,
+      alarmDescription: props.description,
+      namespace: props.namespace,
+      metricName: props.metric,
+      dimensions: props.dimensions,
+      ...(percentile ? { extendedStatistic: props.statistic } : { statistic: props.statistic }),
+      comparisonOperator: "GreaterThanThreshold",
+      threshold: props.threshold,
+      period: props.periodSeconds ?? 60,
+      evaluationPeriods,
+      datapointsToAlarm: props.periodsAbove ?? evaluationPeriods,
+      treatMissingData: "notBreaching",
+      alarmActions: [props.topicArn],
+      okActions: [props.topicArn],
+    });
+    this.name = props.name;
+    this.arn = alarm.arn;
+  }
+}
+
+export interface FunctionErrorsProps {
+  readonly name: string;
+  readonly description: string;
+  readonly functionName: string;
+  readonly topicArn: string;
+}
+
+/** Goes off as soon as a function fails once. */
+export function functionErrors(scope: Construct, id: string, props: FunctionErrorsProps): Alarm {
+  return new Alarm(scope, id, {
+    name: props.name,
+    description: props.description,
+    namespace: "AWS/Lambda",
+    metric: "Errors",
+    dimensions: { FunctionName: props.functionName },
+    statistic: "Sum",
+    threshold: 0,
+    topicArn: props.topicArn,
+  });
+}

@@ -1,0 +1,85 @@
+/**
+ * A role that one AWS service assumes, with exactly the statements that it is given.
+ *
+ *     const role = new ExecutionRole(this, "role", { name, description, service: "sagemaker.amazonaws.com", sourceAccount, statements });
+ *     role.grant(…more statements…);      // until synth
+ *     new Something(this, "thing", { roleArn: role.arn, dependsOn: [role.policy] });
+ *     other.grant(role.passTo("sagemaker.amazonaws.com"));
+ */
+import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
+import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
+import { Lazy } from "cdktf";
+import { Construct } from "constructs";
+import { type Conditions, passRole, policyDocument, type Statement } from "./policy";
+
+export interface ExecutionRoleProps {
+  /** 1 to 64 letters, digits and `+=,.@_-`. */
+  readonly name: string;
+  /** What it may do and for whom, at most 1,000 characters. */
+  readonly description: string;
+  /** Who assumes it, such as `lambda.amazonaws.com`. */
+  readonly service: string;
+  /**
+   * The account for which the service must act when it assumes the role (`aws:SourceAccount`): it keeps another account from using it through
+   * the service, the "confused deputy". Leave it out for a service that sends no such key, such as Lambda.
+   * @default no such condition
+   */
+  readonly sourceAccount?: string;
+  /** What it may do. More can come by `grant`. @default nothing yet */
+  readonly statements?: readonly Statement[];
+}
+
+/** An IAM role for one AWS service, with one policy inside. */
+export class ExecutionRole extends Construct {
+  readonly arn: string;
+  readonly name: string;
+  /** Depend on it where AWS checks the role's permissions as soon as something is made. */
+  readonly policy: IamRolePolicy;
+  private readonly statements: Statement[];
+
+  constructor(scope: Construct, id: string, props: ExecutionRoleProps) {
+    super(scope, id);
+    if (!/^[\w+=,.@-]{1,64}$/.test(props.name)) {
+      throw new Error(
+        `The role name ${JSON.stringify(props.name)} has ${props.name.length} characters; IAM takes 1 to 64 letters, digits and +=,.@_-. Shorten it.`,
+      );
+    }
+    this.statements = [...(props.statements ?? [])];
+    const conditions: Conditions | undefined = props.sourceAccount
+      ? { StringEquals: { "aws:SourceAccount": props.sourceAccount } }
+      : undefined;
+    const role = new IamRole(this, "role", {
+      name: props.name,
+      description: props.description,
+      assumeRolePolicy: JSON.stringify({
+        Version: "2012-10-17",
+        Statement: [
+          {
+            Sid: "Assume",
+            Effect: "Allow",
+            Principal: { Service: props.service },
+            Action: "sts:AssumeRole",
+            ...(conditions ? { Condition: conditions } : {}),
+          },
+        ],
+      }),
+    });
+    this.policy = new IamRolePolicy(this, "policy", {
+      name: "permissions",
+      role: role.name,
+      policy: Lazy.stringValue({ produce: () => policyDocument(this.statements) }),
+    });
+    this.arn = role.arn;
+    this.name = props.name;
+  }
+
+  /** Adds statements. */
+  grant(...statements: readonly Statement[]): void {
+    this.statements.push(...statements);
+  }
+
+  /** The statement with which another role hands this one to a service. */
+  passTo(service: string, sid?: string): Statement {
+    return passRole(this.arn, service, sid);
+  }
+}

@@ -1,0 +1,551 @@
+/**
+ * The ML workflow as a state machine: takes the survey data of a feature group and ends with a registered model, a kept champion, or a reason.
+ *
+ * A pure function, so that tests run the very definition that AWS gets, and documents draw it.
+ */
+import type {
+  CreateProcessingJobRequest,
+  CreateTrainingJobRequest,
+  ProcessingInstanceType,
+  TrainingInstanceType,
+} from "@aws-sdk/client-sagemaker";
+
+import {
+  type Catcher,
+  type Json,
+  jsonata,
+  type Retrier,
+  type StateMachineDefinition,
+  type TaskState,
+  type Templated,
+} from "./states-language";
+
+/** On what a job runs, and for how long. */
+export interface JobSettings {
+  /** SageMaker instance type, for example `ml.m5.large`. */
+  readonly instanceType: string;
+  /** Size of the volume beside the instance, in GiB. */
+  readonly volumeGibibytes: number;
+  /** Seconds that the container may run; SageMaker then stops it. */
+  readonly maximumSeconds: number;
+}
+
+/** What the definition is made from. ARNs and names may be references to other resources. */
+export interface TrainingWorkflowDefinitionProps {
+  /** ARNs of the functions behind the Lambda tasks. */
+  readonly functions: {
+    /** Names the run, makes its experiment and trial, finds the champion. */
+    readonly prepareRun: string;
+    /** Reads `evaluation.json` and judges it against the threshold and the champion. */
+    readonly evaluateResults: string;
+    /** Registers the model and makes it the champion. */
+    readonly registerModel: string;
+  };
+  /** Role under which SageMaker runs the jobs. */
+  readonly jobRoleArn: string;
+  /** The model image, by digest. */
+  readonly imageUri: string;
+  /** Name of the feature group whose records are the data. */
+  readonly featureGroup: string;
+  /** Athena workgroup in which the feature group is queried. */
+  readonly athenaWorkgroup: string;
+  /** KMS key for what the jobs write and for the volumes they work on. */
+  readonly keyArn: string;
+  /** The region, which the containers' AWS clients need to be told. */
+  readonly region: string;
+  /** The processing and the evaluation job. */
+  readonly processing: JobSettings;
+  /** The training job. */
+  readonly training: JobSettings;
+  /** Hyperparameters of the training, as texts. @default those of the model image */
+  readonly hyperparameters?: Readonly<Record<string, string>>;
+  /** Tags on each job; Terraform's own default tags don't reach what Step Functions creates. @default only the run's name */
+  readonly jobTags?: Readonly<Record<string, string>>;
+  /** Seconds after which the whole execution ends. @default 3600 */
+  readonly timeoutSeconds?: number;
+}
+
+/** The states by name, in the order in which a run meets them. */
+export interface TrainingWorkflowStates {
+  readonly PrepareRun: TaskState<LambdaArguments>;
+  readonly Process: TaskState<Templated<CreateProcessingJobRequest>>;
+  readonly Train: TaskState<Templated<CreateTrainingJobRequest>>;
+  readonly Evaluate: TaskState<Templated<CreateProcessingJobRequest>>;
+  readonly Judge: TaskState<LambdaArguments>;
+  readonly IsGoodEnough: StateMachineDefinition["States"][string] & { readonly Type: "Choice" };
+  readonly IsBetter: StateMachineDefinition["States"][string] & { readonly Type: "Choice" };
+  readonly Register: TaskState<LambdaArguments>;
+  readonly Registered: StateMachineDefinition["States"][string] & { readonly Type: "Succeed" };
+  readonly ChampionKept: StateMachineDefinition["States"][string] & { readonly Type: "Succeed" };
+  readonly BelowThreshold: StateMachineDefinition["States"][string] & { readonly Type: "Fail" };
+  readonly WorkflowFailed: StateMachineDefinition["States"][string] & { readonly Type: "Fail" };
+}
+
+/** The training workflow's definition, typed state by state. */
+export type TrainingWorkflowDefinition = StateMachineDefinition<TrainingWorkflowStates>;
+
+/** Arguments of `arn:aws:states:::lambda:invoke`. */
+export interface LambdaArguments {
+  readonly FunctionName: string;
+  readonly Payload: Json;
+}
+
+/** Error with which an execution ends whose model misses the threshold: not a fault of the workflow, so that an alarm can tell the two apart. */
+export const belowThresholdError = "BelowQualityThreshold";
+
+/** The numbers that a training job prints and SageMaker records (log line `validation:rmse=2.05;`). */
+export const trainingMetrics = ["train:rmse", "validation:rmse", "validation:mae", "validation:coverage"] as const;
+
+/** Where SageMaker mounts the data of a processing job; its inputs and outputs must lie under it (API reference, ProcessingS3Input). */
+const processingFolder = "/opt/ml/processing";
+
+/** Seconds by which a task outlives its job's own limit: SageMaker needs some minutes to start an instance and to upload results. */
+const provisioningSeconds = 600;
+
+/** Seconds for a Lambda task; the functions' own time limits lie below. */
+const lambdaSeconds = 120;
+
+/** Errors with which a call of a function fails through no fault of the function (AWS's advice: always retry these). */
+const lambdaRetry: readonly Retrier[] = [
+  {
+    ErrorEquals: [
+      "Lambda.ServiceException",
+      "Lambda.AWSLambdaException",
+      "Lambda.SdkClientException",
+      "Lambda.ClientExecutionTimeoutException",
+      "Lambda.TooManyRequestsException",
+      // The function's process died. All of ours are safe to repeat.
+      "Lambda.Unknown",
+    ],
+    IntervalSeconds: 2,
+    MaxAttempts: 5,
+    BackoffRate: 2,
+    MaxDelaySeconds: 30,
+    JitterStrategy: "FULL",
+  },
+];
+
+const jobRetry: readonly Retrier[] = [
+  {
+    // The account's quota of instances is in use: another job has to end first.
+    ErrorEquals: ["SageMaker.ResourceLimitExceededException"],
+    IntervalSeconds: 60,
+    MaxAttempts: 10,
+    BackoffRate: 1.5,
+    MaxDelaySeconds: 300,
+    JitterStrategy: "FULL",
+  },
+  {
+    // SageMaker's throttling and internal errors. Step Functions gives a refused request the same name, so the waits are short.
+    ErrorEquals: ["SageMaker.AmazonSageMakerException", "SageMaker.SdkClientException"],
+    IntervalSeconds: 3,
+    MaxAttempts: 4,
+    BackoffRate: 2,
+    MaxDelaySeconds: 30,
+    JitterStrategy: "FULL",
+  },
+  {
+    // A job that failed. "CapacityError" and "InternalServerError" go away by trying again, but a retrier can't read the reason: one more attempt for all.
+    ErrorEquals: ["States.TaskFailed"],
+    IntervalSeconds: 10,
+    MaxAttempts: 1,
+    BackoffRate: 1,
+    MaxDelaySeconds: 10,
+    JitterStrategy: "FULL",
+  },
+];
+
+/** Every failure ends in the same state, which keeps the error and its cause as they were. */
+const catchAll: readonly Catcher[] = [
+  {
+    ErrorEquals: ["States.ALL"],
+    Output: {
+      state: jsonata("$states.context.State.Name"),
+      error: jsonata("$states.errorOutput.Error"),
+      cause: jsonata("$exists($states.errorOutput.Cause) ? $states.errorOutput.Cause : ''"),
+    },
+    Next: "WorkflowFailed",
+  },
+];
+
+/** What a successful execution says of the evaluation. */
+const evaluation: Json = {
+  rmse: jsonata("$judgement.rmse"),
+  threshold: jsonata("$judgement.threshold"),
+  rows: jsonata("$judgement.rows"),
+  champion: jsonata("$judgement.champion"),
+};
+
+/**
+ * A job's name for this attempt: SageMaker never takes a name twice, so a retry and a redrive each add a suffix.
+ * @param name name of the variable's field that holds the job's name, at most 57 characters of SageMaker's 63
+ */
+function attemptName(name: string): ReturnType<typeof jsonata> {
+  const redrives = "$states.context.Execution.RedriveCount";
+  const retries = "$states.context.State.RetryCount";
+  return jsonata(
+    `$run.${name} & (${redrives} > 0 ? '-r' & $string(${redrives})) & (${retries} > 0 ? '-' & $string(${retries}))`,
+  );
+}
+
+/** A job's result, or an error when someone or a time limit stopped the job: what a stopped job left behind must not count. */
+function completed(kind: "Processing" | "Training"): ReturnType<typeof jsonata> {
+  const [name, status] = [`$states.result.${kind}JobName`, `$states.result.${kind}JobStatus`];
+  return jsonata(
+    `${status} = 'Completed' ? {'jobName': ${name}} : $error(${name} & ' ended as ' & ${status} & ' and not as Completed')`,
+  );
+}
+
+/**
+ * Instance types with a disk of their own: SageMaker puts the volume there, encrypts it by itself and refuses a key for it
+ * (API reference, ResourceConfig.VolumeKmsKeyId). They bear a `d` after the generation, or are accelerators with NVMe disks.
+ */
+export function hasLocalStorage(instanceType: string): boolean {
+  return /^ml\.([a-z]+\d+[a-z]*d[a-z]*|g5|g6e?|gr6|p5e?n?|p6-[a-z0-9]+|trn1n?|trn2)\./.test(instanceType);
+}
+
+function volumeKey(settings: JobSettings, keyArn: string): { readonly VolumeKmsKeyId?: string } {
+  return hasLocalStorage(settings.instanceType) ? {} : { VolumeKmsKeyId: keyArn };
+}
+
+/** SageMaker's limits on hyperparameters (API reference, CreateTrainingJob). */
+function checkHyperparameters(hyperparameters: Readonly<Record<string, string>>): void {
+  const entries = Object.entries(hyperparameters);
+  if (entries.length > 100) throw new Error(`hyperparameters has ${entries.length} entries; SageMaker takes at most 100.`);
+  for (const [name, value] of entries) {
+    if (name.length > 256 || value.length > 2_500) {
+      throw new Error(
+        `hyperparameters.${name.slice(0, 40)} has a name of ${name.length} and a value of ${value.length} characters; ` +
+          "SageMaker takes at most 256 and 2500. Shorten it, or pass the value through S3.",
+      );
+    }
+  }
+}
+
+/**
+ * The state machine's definition.
+ * @throws Error when a time limit or a hyperparameter lies outside of SageMaker's or the workflow's limits
+ */
+export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProps): TrainingWorkflowDefinition {
+  const { functions, keyArn, hyperparameters = {}, jobTags = {}, timeoutSeconds = 3_600 } = props;
+  checkHyperparameters(hyperparameters);
+  for (const name of ["processing", "training"] as const) {
+    const { maximumSeconds } = props[name];
+    if (!(maximumSeconds >= 1 && maximumSeconds <= timeoutSeconds)) {
+      throw new Error(
+        `${name}.maximumSeconds is ${maximumSeconds}; expected 1 to ${timeoutSeconds}, the time limit of the whole workflow. ` +
+          "Shorten the job or give the workflow more time.",
+      );
+    }
+  }
+
+  const jobSeconds = ({ maximumSeconds }: JobSettings): number =>
+    Math.min(maximumSeconds + provisioningSeconds, timeoutSeconds);
+
+  const tags = [
+    ...Object.entries(jobTags).map(([Key, Value]) => ({ Key, Value })),
+    { Key: "Run", Value: jsonata("$run.runName") },
+  ];
+
+  /** Puts a job into the run's trial, where people compare runs. */
+  const experimentConfig = (step: string): CreateTrainingJobRequest["ExperimentConfig"] => ({
+    ExperimentName: jsonata("$run.experimentName"),
+    TrialName: jsonata("$run.trialName"),
+    TrialComponentDisplayName: step,
+  });
+
+  const processingJob = (
+    step: string,
+    job: Pick<
+      Templated<CreateProcessingJobRequest>,
+      "ProcessingJobName" | "AppSpecification" | "ProcessingInputs" | "ProcessingOutputConfig"
+    >,
+  ): Templated<CreateProcessingJobRequest> => ({
+    ...job,
+    RoleArn: props.jobRoleArn,
+    Environment: { AWS_DEFAULT_REGION: props.region },
+    ProcessingResources: {
+      ClusterConfig: {
+        InstanceCount: 1,
+        // Settings hold a text; a test compares it with SageMaker's list.
+        InstanceType: props.processing.instanceType as ProcessingInstanceType,
+        VolumeSizeInGB: props.processing.volumeGibibytes,
+        ...volumeKey(props.processing, keyArn),
+      },
+    },
+    // The container itself asks Athena or reads the champion from S3, so it can't be cut off from the network.
+    NetworkConfig: { EnableInterContainerTrafficEncryption: true, EnableNetworkIsolation: false },
+    StoppingCondition: { MaxRuntimeInSeconds: props.processing.maximumSeconds },
+    ExperimentConfig: experimentConfig(step),
+    Tags: tags,
+  });
+
+  const channel = (
+    name: "train" | "validation",
+  ): NonNullable<Templated<CreateTrainingJobRequest>["InputDataConfig"]>[number] => ({
+    ChannelName: name,
+    ContentType: "text/csv",
+    InputMode: "File",
+    DataSource: {
+      S3DataSource: {
+        S3DataType: "S3Prefix",
+        S3Uri: jsonata(`$run.datasetUri & '/${name}/'`),
+        S3DataDistributionType: "FullyReplicated",
+      },
+    },
+  });
+
+  return {
+    Comment: "Trains a model on the survey data and registers it when it is good enough and no worse than the champion",
+    Version: "1.0",
+    QueryLanguage: "JSONata",
+    TimeoutSeconds: timeoutSeconds,
+    StartAt: "PrepareRun",
+    States: {
+      PrepareRun: {
+        Comment: "Names the run after this execution, makes its experiment and trial, and finds the champion",
+        Type: "Task",
+        Resource: "arn:aws:states:::lambda:invoke",
+        Arguments: {
+          FunctionName: functions.prepareRun,
+          Payload: {
+            executionArn: jsonata("$states.context.Execution.Id"),
+            startedAt: jsonata("$states.context.Execution.StartTime"),
+          },
+        },
+        TimeoutSeconds: lambdaSeconds,
+        Retry: lambdaRetry,
+        Catch: catchAll,
+        Assign: { run: jsonata("$states.result.Payload") },
+        Output: jsonata("$states.result.Payload"),
+        Next: "Process",
+      },
+      Process: {
+        Comment: "Queries the latest version of each record and splits the rows into train, validation and test",
+        Type: "Task",
+        Resource: "arn:aws:states:::sagemaker:createProcessingJob.sync",
+        Arguments: processingJob("process", {
+          ProcessingJobName: attemptName("processingJobName"),
+          AppSpecification: {
+            ImageUri: props.imageUri,
+            ContainerEntrypoint: ["process"],
+            ContainerArguments: [
+              "--feature-group",
+              props.featureGroup,
+              "--workgroup",
+              props.athenaWorkgroup,
+              "--query-output",
+              jsonata("$run.queryOutputUri"),
+            ],
+          },
+          ProcessingOutputConfig: {
+            KmsKeyId: keyArn,
+            Outputs: [
+              {
+                OutputName: "dataset",
+                S3Output: {
+                  S3Uri: jsonata("$run.datasetUri"),
+                  LocalPath: `${processingFolder}/output/dataset`,
+                  S3UploadMode: "EndOfJob",
+                },
+              },
+            ],
+          },
+        }),
+        TimeoutSeconds: jobSeconds(props.processing),
+        Retry: jobRetry,
+        Catch: catchAll,
+        Output: completed("Processing"),
+        Next: "Train",
+      },
+      Train: {
+        Comment: "Trains the challenger",
+        Type: "Task",
+        Resource: "arn:aws:states:::sagemaker:createTrainingJob.sync",
+        Arguments: {
+          TrainingJobName: attemptName("trainingJobName"),
+          RoleArn: props.jobRoleArn,
+          AlgorithmSpecification: {
+            TrainingImage: props.imageUri,
+            TrainingInputMode: "File",
+            MetricDefinitions: trainingMetrics.map((name) => ({ Name: name, Regex: `${name}=([0-9.]+);` })),
+          },
+          HyperParameters: hyperparameters,
+          Environment: { AWS_DEFAULT_REGION: props.region },
+          InputDataConfig: [channel("train"), channel("validation")],
+          OutputDataConfig: { S3OutputPath: jsonata("$run.modelUri"), KmsKeyId: keyArn },
+          ResourceConfig: {
+            InstanceCount: 1,
+            InstanceType: props.training.instanceType as TrainingInstanceType,
+            VolumeSizeInGB: props.training.volumeGibibytes,
+            ...volumeKey(props.training, keyArn),
+          },
+          // SageMaker brings the data in and the model out; the code in the container needs no network.
+          EnableNetworkIsolation: true,
+          EnableInterContainerTrafficEncryption: true,
+          // Minutes of training save cents on spot instances, and an interruption costs the run.
+          EnableManagedSpotTraining: false,
+          StoppingCondition: { MaxRuntimeInSeconds: props.training.maximumSeconds },
+          ExperimentConfig: experimentConfig("train"),
+          Tags: tags,
+        },
+        TimeoutSeconds: jobSeconds(props.training),
+        Retry: jobRetry,
+        Catch: catchAll,
+        Assign: {
+          training: {
+            jobName: jsonata("$states.result.TrainingJobName"),
+            modelDataUrl: jsonata("$states.result.ModelArtifacts.S3ModelArtifacts"),
+          },
+        },
+        Output: completed("Training"),
+        Next: "Evaluate",
+      },
+      Evaluate: {
+        Comment: "Scores the challenger and the champion on the same held-out rows",
+        Type: "Task",
+        Resource: "arn:aws:states:::sagemaker:createProcessingJob.sync",
+        Arguments: processingJob("evaluate", {
+          ProcessingJobName: attemptName("evaluationJobName"),
+          AppSpecification: {
+            ImageUri: props.imageUri,
+            ContainerEntrypoint: ["evaluate"],
+            ContainerArguments: [
+              "--champion-model-data-url",
+              jsonata("$run.champion.modelDataUrl"),
+              "--champion-model-package",
+              jsonata("$run.champion.modelPackageArn"),
+            ],
+          },
+          ProcessingInputs: [
+            {
+              InputName: "model",
+              S3Input: {
+                S3Uri: jsonata("$training.modelDataUrl"),
+                LocalPath: `${processingFolder}/input/model`,
+                S3DataType: "S3Prefix",
+                S3InputMode: "File",
+              },
+            },
+            {
+              InputName: "test",
+              S3Input: {
+                S3Uri: jsonata("$run.datasetUri & '/test/'"),
+                LocalPath: `${processingFolder}/input/test`,
+                S3DataType: "S3Prefix",
+                S3InputMode: "File",
+              },
+            },
+          ],
+          ProcessingOutputConfig: {
+            KmsKeyId: keyArn,
+            Outputs: [
+              {
+                OutputName: "evaluation",
+                S3Output: {
+                  S3Uri: jsonata("$run.evaluationUri"),
+                  LocalPath: `${processingFolder}/output/evaluation`,
+                  S3UploadMode: "EndOfJob",
+                },
+              },
+            ],
+          },
+        }),
+        TimeoutSeconds: jobSeconds(props.processing),
+        Retry: jobRetry,
+        Catch: catchAll,
+        Output: completed("Processing"),
+        Next: "Judge",
+      },
+      Judge: {
+        Comment: "Compares the scores with the quality threshold and with the champion's",
+        Type: "Task",
+        Resource: "arn:aws:states:::lambda:invoke",
+        Arguments: {
+          FunctionName: functions.evaluateResults,
+          Payload: { evaluationUri: jsonata("$run.evaluationUri") },
+        },
+        TimeoutSeconds: lambdaSeconds,
+        Retry: lambdaRetry,
+        Catch: catchAll,
+        Assign: { judgement: jsonata("$states.result.Payload") },
+        Output: jsonata("$states.result.Payload"),
+        Next: "IsGoodEnough",
+      },
+      IsGoodEnough: {
+        Comment: "Nothing above the quality threshold is registered, even if there is no champion yet",
+        Type: "Choice",
+        Choices: [
+          {
+            Comment: "At or below the threshold",
+            Condition: jsonata("$judgement.goodEnough = true"),
+            Next: "IsBetter",
+          },
+        ],
+        Default: "BelowThreshold",
+      },
+      IsBetter: {
+        Comment: "The challenger has to be at least as good as the champion on the same rows",
+        Type: "Choice",
+        Choices: [
+          {
+            Comment: "At least as good, or no champion yet",
+            Condition: jsonata("$judgement.better = true"),
+            Next: "Register",
+          },
+          {
+            Comment: "The champion is better",
+            Condition: jsonata("$judgement.better = false"),
+            Output: {
+              outcome: "champion kept",
+              modelPackageArn: jsonata("$run.champion.modelPackageArn"),
+              evaluation,
+            },
+            Next: "ChampionKept",
+          },
+        ],
+      },
+      Register: {
+        Comment: "Registers the challenger as an approved model package and names it champion",
+        Type: "Task",
+        Resource: "arn:aws:states:::lambda:invoke",
+        Arguments: {
+          FunctionName: functions.registerModel,
+          Payload: {
+            runName: jsonata("$run.runName"),
+            trainingJobName: jsonata("$training.jobName"),
+            modelDataUrl: jsonata("$training.modelDataUrl"),
+            evaluationUri: jsonata("$run.evaluationUri"),
+            judgement: jsonata("$judgement"),
+          },
+        },
+        TimeoutSeconds: lambdaSeconds,
+        Retry: lambdaRetry,
+        Catch: catchAll,
+        Output: {
+          outcome: "registered",
+          modelPackageArn: jsonata("$states.result.Payload.modelPackageArn"),
+          evaluation,
+        },
+        Next: "Registered",
+      },
+      Registered: { Comment: "The challenger is the new champion", Type: "Succeed" },
+      ChampionKept: { Comment: "The champion stays: it is better than the challenger", Type: "Succeed" },
+      BelowThreshold: {
+        Comment: "The challenger misses the quality threshold: look at the data and the evaluation of this run",
+        Type: "Fail",
+        Error: belowThresholdError,
+        Cause: jsonata(
+          "'The RMSE of ' & $string($judgement.rmse) & ' rings on ' & $string($judgement.rows) & ' held-out rows is above the threshold of ' & " +
+            "$string($judgement.threshold) & ' rings, so nothing was registered. See ' & $run.evaluationUri",
+        ),
+      },
+      WorkflowFailed: {
+        Comment: "A task failed for good: the error and the cause are that task's own",
+        Type: "Fail",
+        Error: jsonata("$states.input.error"),
+        Cause: jsonata("$states.input.cause"),
+      },
+    },
+  };
+}

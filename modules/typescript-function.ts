@@ -1,0 +1,138 @@
+/**
+ * A Lambda function written in TypeScript: bundle, role, log group, tracing.
+ *
+ *     const predict = new TypeScriptFunction(this, "predict", {
+ *       name: "acme-local-predict", description: "…", entry: "handlers/predict/index.ts",
+ *       environment: { ENDPOINT_NAME: … }, statements: [{ sid: "Invoke", actions: ["sagemaker:InvokeEndpoint"], resources: [arn] }],
+ *       timeoutSeconds: 10, logRetentionDays: 30, encryptionKeyArn: key.arn,
+ *     });
+ *     predict.arn; predict.name; predict.invokeArn; predict.invokeStatement(); predict.grant(…)
+ */
+import { createHash } from "node:crypto";
+import { basename, dirname } from "node:path";
+import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
+import { LambdaFunction } from "@cdktf/provider-aws/lib/lambda-function";
+import { Construct } from "constructs";
+import { bundle } from "./bundle";
+import { ExecutionRole } from "./execution-role";
+import { GeneratedAsset } from "./generated-asset";
+import type { Statement } from "./policy";
+
+export interface TypeScriptFunctionProps {
+  /** 1 to 64 letters, digits, hyphens and underscores, unique in account and region. */
+  readonly name: string;
+  /** What it does, at most 256 characters. */
+  readonly description: string;
+  /** The file that exports `handler`, from the project's root: `handlers/<name>/index.ts`. */
+  readonly entry: string;
+  /** Beside what every handler gets: `POWERTOOLS_SERVICE_NAME` (the entry's folder), `POWERTOOLS_METRICS_NAMESPACE`, `LOG_LEVEL`. @default none */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** What it may do beside writing its own logs and traces. @default nothing */
+  readonly statements?: readonly Statement[];
+  /** 1 to 900. @default 10 */
+  readonly timeoutSeconds?: number;
+  /** 128 to 10,240; processor time grows with it. @default 256 */
+  readonly memoryMebibytes?: number;
+  /** How many of it run at once at most; what is above waits or fails. @default no limit but the account's */
+  readonly reservedConcurrency?: number;
+  /** One of CloudWatch's retention times. */
+  readonly logRetentionDays: number;
+  /** Encrypts the logs; its policy must let CloudWatch Logs use it. */
+  readonly encryptionKeyArn: string;
+  /** @default "INFO" */
+  readonly logLevel?: "DEBUG" | "INFO" | "WARN" | "ERROR";
+  /** Namespace of the metrics. @default "acme" */
+  readonly metricsNamespace?: string;
+}
+
+/** The limits of Lambda (developer guide, "Lambda quotas"). */
+const limits = { timeoutSeconds: [1, 900], memoryMebibytes: [128, 10_240] } as const;
+
+/** A Node 22 function on arm64 whose role can write its own logs and traces, and what it is given. */
+export class TypeScriptFunction extends Construct {
+  readonly arn: string;
+  readonly name: string;
+  /** What API Gateway calls. */
+  readonly invokeArn: string;
+  readonly role: ExecutionRole;
+  readonly logGroupName: string;
+
+  constructor(scope: Construct, id: string, props: TypeScriptFunctionProps) {
+    super(scope, id);
+    const { timeoutSeconds = 10, memoryMebibytes = 256 } = props;
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(props.name)) {
+      throw new Error(
+        `The function name ${JSON.stringify(props.name)} must have 1 to 64 letters, digits, hyphens and underscores. Shorten or correct it.`,
+      );
+    }
+    for (const [field, value] of Object.entries({ timeoutSeconds, memoryMebibytes })) {
+      const [least, most] = limits[field as keyof typeof limits];
+      if (!Number.isInteger(value) || value < least || value > most) {
+        throw new Error(`${field} of ${props.name} is ${value}; Lambda takes a whole number from ${least} to ${most}.`);
+      }
+    }
+
+    const logs = new CloudwatchLogGroup(this, "logs", {
+      name: `/aws/lambda/${props.name}`,
+      retentionInDays: props.logRetentionDays,
+      kmsKeyId: props.encryptionKeyArn,
+    });
+    this.role = new ExecutionRole(this, "role", {
+      name: props.name,
+      description: `What the function ${props.name} may do`,
+      service: "lambda.amazonaws.com",
+      statements: [
+        { sid: "WriteLogs", actions: ["logs:CreateLogStream", "logs:PutLogEvents"], resources: [`${logs.arn}:*`] },
+        {
+          // X-Ray's write actions know no resources (service authorization reference, "Actions defined by AWS X-Ray").
+          sid: "WriteTraces",
+          actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
+          resources: ["*"],
+        },
+        ...(props.statements ?? []),
+      ],
+    });
+
+    const code = bundle(props.entry);
+    const file = `${basename(dirname(props.entry))}.zip`;
+    const asset = new GeneratedAsset(this, "archive", { files: new Map([[file, code]]) });
+    const lambda = new LambdaFunction(this, "function", {
+      functionName: props.name,
+      description: props.description,
+      role: this.role.arn,
+      runtime: "nodejs22.x",
+      architectures: ["arm64"],
+      handler: "index.handler",
+      filename: asset.path(file),
+      sourceCodeHash: createHash("sha256").update(code).digest("base64"),
+      timeout: timeoutSeconds,
+      memorySize: memoryMebibytes,
+      ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
+      environment: {
+        variables: {
+          POWERTOOLS_SERVICE_NAME: basename(dirname(props.entry)),
+          POWERTOOLS_METRICS_NAMESPACE: props.metricsNamespace ?? "acme",
+          LOG_LEVEL: props.logLevel ?? "INFO",
+          ...props.environment,
+        },
+      },
+      loggingConfig: { logFormat: "JSON", logGroup: logs.name },
+      tracingConfig: { mode: "Active" },
+      dependsOn: [this.role.policy],
+    });
+    this.arn = lambda.arn;
+    this.name = lambda.functionName;
+    this.invokeArn = lambda.invokeArn;
+    this.logGroupName = logs.name;
+  }
+
+  /** Adds statements to what it may do. */
+  grant(...statements: readonly Statement[]): void {
+    this.role.grant(...statements);
+  }
+
+  /** The statement with which a role calls it. */
+  invokeStatement(sid = "InvokeFunction"): Statement {
+    return { sid, actions: ["lambda:InvokeFunction"], resources: [this.arn] };
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * What the stacks tell one another: named SSM parameters, who publishes each and who reads it. Nothing else passes between stacks.
+ *
+ *     stack.publish("FeatureGroup", group.name);   // in the publisher
+ *     stack.read("FeatureGroup");                  // in a reader: the value as Terraform will find it
+ *     deploymentOrder();                           // the stacks, each after those from which it reads
+ *
+ * The table is therefore the deployment graph: reading adds the dependency between the stacks, and a table that is wrong stops synth.
+ */
+import { DataAwsSsmParameter } from "@cdktf/provider-aws/lib/data-aws-ssm-parameter";
+import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
+import type { TerraformStack } from "cdktf";
+
+/** One parameter of the contract. */
+export interface ParameterDeclaration {
+  /** What the value is. */
+  readonly description: string;
+  /** The stack that publishes it. */
+  readonly publisher: string;
+  /** The stacks that read it. What reads it at run time, such as a test or a pipeline, is not listed. */
+  readonly readers: readonly string[];
+  /** Whether the workflow changes the value later, which Terraform then leaves alone. @default false */
+  readonly changesAtRunTime?: boolean;
+}
+
+/** A table of parameters by name. */
+export type Contract = Readonly<Record<string, ParameterDeclaration>>;
+
+/** The stacks, in the order in which they are deployed where the contract leaves a choice. */
+export const stackIds = ["data", "model-image", "ml-workflow", "website-test", "website-production"] as const;
+
+/** The id of a stack. */
+export type StackId = (typeof stackIds)[number];
+
+const websites = ["website-test", "website-production"] as const;
+
+/** The contract of this platform. Values are `insecure_value`, so that plans show them: none is secret. */
+export const contract = {
+  DataBucket: {
+    description: "Name of the bucket of surveys, feature store, query results and runs",
+    publisher: "data",
+    readers: ["ml-workflow", ...websites],
+  },
+  DataKey: {
+    description: "ARN of the KMS key that encrypts the data bucket",
+    publisher: "data",
+    readers: ["ml-workflow", ...websites],
+  },
+  FeatureGroup: { description: "Name of the feature group", publisher: "data", readers: ["ml-workflow"] },
+  AthenaWorkgroup: {
+    description: "Name of the Athena workgroup in which the dataset is queried",
+    publisher: "data",
+    readers: ["ml-workflow"],
+  },
+  ModelImageUri: {
+    description: "URI of the model image, with the digest",
+    publisher: "model-image",
+    readers: ["ml-workflow"],
+  },
+  StateMachine: { description: "ARN of the workflow's state machine", publisher: "ml-workflow", readers: [] },
+  IngestSurveyFunction: {
+    description: "Name of the function that puts a survey into the feature group",
+    publisher: "ml-workflow",
+    readers: [],
+  },
+  ModelPackageGroup: { description: "Name of the model package group", publisher: "ml-workflow", readers: [] },
+  ModelPackageName: {
+    description: "ARN of the champion's model package; PLACEHOLDER until the workflow has registered a model",
+    publisher: "ml-workflow",
+    readers: websites,
+    changesAtRunTime: true,
+  },
+  BaselineDataUri: {
+    description: "S3 URI of the champion's held-out predictions; PLACEHOLDER until the workflow has registered a model",
+    publisher: "ml-workflow",
+    readers: [],
+    changesAtRunTime: true,
+  },
+  TestWebsite: { description: "Address of the test website", publisher: "website-test", readers: [] },
+  TestApi: { description: "Address of the test website's API", publisher: "website-test", readers: [] },
+  TestEndpoint: { description: "Name of the test website's endpoint", publisher: "website-test", readers: [] },
+  ProductionWebsite: { description: "Address of the website", publisher: "website-production", readers: [] },
+  ProductionApi: { description: "Address of the website's API", publisher: "website-production", readers: [] },
+  ProductionEndpoint: { description: "Name of the website's endpoint", publisher: "website-production", readers: [] },
+} as const satisfies Readonly<
+  Record<string, ParameterDeclaration & { readonly publisher: StackId; readonly readers: readonly StackId[] }>
+>;
+
+/** The name of a parameter of the contract. */
+export type ParameterName = keyof typeof contract;
+
+/** What stands in a parameter that changes at run time until it first does. */
+export const placeholder = "PLACEHOLDER";
+
+/**
+ * The stacks of a contract in an order in which each comes after those from which it reads; among equals, the order of `stacks` counts.
+ * @throws Error that shows the circle when there is none, or names a stack that `stacks` does not have
+ */
+export function deploymentOrder(table: Contract = contract, stacks: readonly string[] = stackIds): readonly string[] {
+  const publishers = new Map<string, Set<string>>(stacks.map((stack) => [stack, new Set<string>()]));
+  for (const [name, { publisher, readers }] of Object.entries(table)) {
+    for (const stack of [publisher, ...readers]) {
+      if (!publishers.has(stack)) {
+        throw new Error(
+          `${name} of stacks/contract.ts names the stack ${stack}, which is none of ${stacks.join(", ")}.`,
+        );
+      }
+    }
+    for (const reader of readers) publishers.get(reader)?.add(publisher);
+  }
+
+  const order: string[] = [];
+  const visit = (stack: string, path: readonly string[]): void => {
+    if (order.includes(stack)) return;
+    if (path.includes(stack)) {
+      const circle = [...path.slice(path.indexOf(stack)), stack];
+      throw new Error(
+        `The stacks wait for one another: ${circle.join(" reads from ")}. Remove one of these readers from stacks/contract.ts.`,
+      );
+    }
+    for (const publisher of stacks) {
+      if (publishers.get(stack)?.has(publisher)) visit(publisher, [...path, stack]);
+    }
+    order.push(stack);
+  };
+  for (const stack of stacks) visit(stack, []);
+  return order;
+}
+
+/** The parameters of one environment: makes the resources, and checks at synth that stacks and table agree. */
+export class ParameterStore {
+  private readonly published = new Map<string, TerraformStack>();
+  private readonly reads = new Map<string, Map<TerraformStack, DataAwsSsmParameter>>();
+
+  /**
+   * @param environmentName part of the parameters' names
+   * @param table the contract. @default the platform's
+   */
+  constructor(
+    private readonly environmentName: string,
+    private readonly table: Contract = contract,
+  ) {}
+
+  /** The parameter's name in SSM, such as `/acme/local/DataBucket`. */
+  ssmName(name: string): string {
+    return `/acme/${this.environmentName}/${name}`;
+  }
+
+  /**
+   * Publishes a value from a stack.
+   * @throws Error when the contract doesn't name the stack as its publisher, or when it is published already
+   */
+  publish(stack: TerraformStack, name: string, value: string): void {
+    const { publisher, description, changesAtRunTime } = this.declaration(name);
+    if (publisher !== stack.node.id) {
+      throw new Error(
+        `The stack ${stack.node.id} publishes ${name}, which stacks/contract.ts gives to ${publisher}. Correct the one or the other.`,
+      );
+    }
+    if (this.published.has(name)) throw new Error(`The stack ${publisher} publishes ${name} twice; once is enough.`);
+    this.published.set(name, stack);
+    new SsmParameter(stack, name, {
+      name: this.ssmName(name),
+      description,
+      type: "String",
+      insecureValue: value,
+      ...(changesAtRunTime ? { lifecycle: { ignoreChanges: ["insecure_value"] } } : {}),
+    });
+  }
+
+  /**
+   * The value of a parameter, as Terraform finds it when it plans the reading stack.
+   * @throws Error when the contract doesn't name the stack as a reader
+   */
+  read(stack: TerraformStack, name: string): string {
+    const { readers } = this.declaration(name);
+    if (!readers.includes(stack.node.id)) {
+      throw new Error(
+        `The stack ${stack.node.id} reads ${name}, but stacks/contract.ts lists as its readers: ${readers.join(", ") || "none"}. Add it there.`,
+      );
+    }
+    const byStack = this.reads.get(name) ?? new Map<TerraformStack, DataAwsSsmParameter>();
+    this.reads.set(name, byStack);
+    const parameter = byStack.get(stack) ?? new DataAwsSsmParameter(stack, name, { name: this.ssmName(name) });
+    byStack.set(stack, parameter);
+    return parameter.insecureValue;
+  }
+
+  /**
+   * Orders the stacks by what they read, and checks that the contract is kept on both sides.
+   * @param stacks all stacks of the app
+   * @throws Error that names the parameter and the stacks
+   */
+  connect(stacks: readonly TerraformStack[]): void {
+    const ids = stacks.map(({ node }) => node.id);
+    for (const [name, { publisher, readers }] of Object.entries(this.table)) {
+      const source = this.published.get(name);
+      if (ids.includes(publisher) && !source) {
+        throw new Error(
+          `stacks/contract.ts says that ${publisher} publishes ${name}, but it doesn't. Publish it there.`,
+        );
+      }
+      for (const reader of readers) {
+        const stack = stacks.find(({ node }) => node.id === reader);
+        if (!stack) continue;
+        if (!this.reads.get(name)?.has(stack)) {
+          throw new Error(
+            `stacks/contract.ts says that ${reader} reads ${name}, but it doesn't. Read it there, or take ${reader} off its readers.`,
+          );
+        }
+        if (!source) {
+          throw new Error(
+            `${reader} reads ${name}, but no stack publishes it: add the stack ${publisher} to main.ts, above ${reader}.`,
+          );
+        }
+        stack.addDependency(source);
+      }
+    }
+  }
+
+  private declaration(name: string): ParameterDeclaration {
+    const declaration = Object.hasOwn(this.table, name) ? this.table[name] : undefined;
+    if (!declaration)
+      throw new Error(`${name} is not in stacks/contract.ts: declare there who publishes and who reads it.`);
+    return declaration;
+  }
+}

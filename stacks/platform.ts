@@ -1,0 +1,125 @@
+/**
+ * What all stacks of an environment have in common: names, ARNs, backend, provider, tags and the contract.
+ *
+ *     class DataStack extends PlatformStack {
+ *       constructor(platform: Platform) {
+ *         super(platform, "data");
+ *         this.environment.logRetentionDays;                // the settings
+ *         this.named("surveys");                            // "acme-local-surveys"
+ *         this.arn("sagemaker", "endpoint/acme-local-test");  // in this account and region
+ *         this.read("DataBucket"); this.publish("DataKey", key.arn);
+ *         this.parameterName("ModelPackageName"); this.parameterArn("ModelPackageName"); // for what reads at run time
+ *       }
+ *     }
+ */
+import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
+import { type App, LocalBackend, TerraformElement, TerraformStack } from "cdktf";
+import type { Node } from "constructs";
+import type { Environment } from "../environments";
+import { type ParameterName, ParameterStore, type StackId } from "./contract";
+
+/** One environment's platform: the app, its settings, and what its stacks tell one another. */
+export class Platform {
+  /** AWS partition: `aws`, `aws-cn` or `aws-us-gov`. */
+  readonly partition: string;
+  readonly parameters: ParameterStore;
+
+  constructor(
+    readonly app: App,
+    readonly environment: Environment,
+  ) {
+    const { region, name } = environment;
+    this.partition = region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
+    this.parameters = new ParameterStore(name);
+  }
+
+  /**
+   * Writes the stacks into the app's output folder.
+   * @throws Error when the stacks don't keep the contract
+   */
+  synth(): void {
+    this.parameters.connect(this.app.node.children.filter((child) => TerraformStack.isStack(child)));
+    this.app.synth();
+  }
+}
+
+/** A stack of the platform: one lifecycle, one state file. */
+export abstract class PlatformStack extends TerraformStack {
+  readonly environment: Environment;
+
+  constructor(
+    protected readonly platform: Platform,
+    readonly id: StackId,
+  ) {
+    super(platform.app, id);
+    const { environment } = platform;
+    this.environment = environment;
+    const { account, region, emulated, ownerTags } = environment;
+    new AwsProvider(this, "aws", {
+      region,
+      allowedAccountIds: [account],
+      defaultTags: [
+        { tags: { ...ownerTags, Project: "acme", Environment: environment.name, Stack: id, ManagedBy: "cdktf" } },
+      ],
+      ...(emulated
+        ? {
+            skipCredentialsValidation: true,
+            skipMetadataApiCheck: "true",
+            skipRegionValidation: true,
+            s3UsePathStyle: true,
+            maxRetries: 2,
+          }
+        : {}),
+    });
+    // Terraform runs in cdktf.out/stacks/<id>: the state lies beside cdktf.json. CDKTF's own default is an absolute path.
+    new LocalBackend(this, { path: `../../../terraform.${environment.name}.${id}.tfstate` });
+  }
+
+  /** The name of a resource: `acme-<environment>-<name>`. */
+  named(name: string): string {
+    return `acme-${this.environment.name}-${name}`;
+  }
+
+  /** An ARN in the environment's account and region. For a service whose ARNs have neither (S3) or no region (IAM), set them empty. */
+  arn(service: string, resource: string, { region, account }: { region?: string; account?: string } = {}): string {
+    const where = `${region ?? this.environment.region}:${account ?? this.environment.account}`;
+    return `arn:${this.platform.partition}:${service}:${where}:${resource}`;
+  }
+
+  /** Tells a value to other stacks. */
+  publish(name: ParameterName, value: string): void {
+    this.platform.parameters.publish(this, name, value);
+  }
+
+  /** A value that another stack tells: it is deployed before this one. */
+  read(name: ParameterName): string {
+    return this.platform.parameters.read(this, name);
+  }
+
+  /** A parameter's name, for a function that reads or writes it at run time. */
+  parameterName(name: ParameterName): string {
+    return this.platform.parameters.ssmName(name);
+  }
+
+  /** A parameter's ARN, for the statements of that function's role. */
+  parameterArn(name: ParameterName): string {
+    return this.arn("ssm", `parameter${this.parameterName(name)}`);
+  }
+
+  /**
+   * Addresses such as `aws_s3_bucket.data_bucket`: the ids on the way, joined by underscores, without CDKTF's hash. They stay unique because no id
+   * has an underscore itself.
+   */
+  protected override allocateLogicalId(element: TerraformElement | Node): string {
+    const node = TerraformElement.isTerraformElement(element) ? element.node : element;
+    const ids = node.scopes.slice(node.scopes.indexOf(this) + 1).map((scope) => scope.node.id);
+    for (const id of ids) {
+      if (!/^[A-Za-z][A-Za-z0-9-]*$/.test(id)) {
+        throw new Error(
+          `The id ${JSON.stringify(id)} in ${node.path} must be a letter, then letters, digits and hyphens.`,
+        );
+      }
+    }
+    return ids.join("_");
+  }
+}
