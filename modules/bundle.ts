@@ -20,8 +20,7 @@ const archives = new Map<string, Uint8Array>();
  * @param files path within the archive, and content
  */
 export function archive(files: ReadonlyMap<string, Uint8Array>): Uint8Array {
-  const names = [...files.keys()].sort();
-  return zipSync(Object.fromEntries(names.map((name) => [name, files.get(name)!])), {
+  return zipSync(Object.fromEntries([...files].sort(([left], [right]) => (left < right ? -1 : 1))), {
     level: 9,
     mtime: fixedTime,
   });

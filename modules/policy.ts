@@ -26,8 +26,11 @@ export interface ResourceStatement extends Statement {
   readonly principals: "*" | Readonly<Record<string, string | readonly string[]>>;
 }
 
-const singleOrList = (values: readonly string[]): string | readonly string[] =>
-  values.length === 1 ? (values[0]!) : values;
+/** IAM's own form of a list of one, so that a second plan finds no difference. */
+function singleOrList(values: readonly string[]): string | readonly string[] {
+  const [first, ...others] = values;
+  return first !== undefined && others.length === 0 ? first : values;
+}
 
 /**
  * Renders a policy document.
