@@ -12,10 +12,14 @@ import type {
 
 import {
   type Catcher,
+  type ChoiceState,
+  type Expression,
+  type FailState,
   type Json,
   jsonata,
   type Retrier,
   type StateMachineDefinition,
+  type SucceedState,
   type TaskState,
   type Templated,
 } from "./states-language";
@@ -72,13 +76,13 @@ export interface TrainingWorkflowStates {
   readonly Train: TaskState<Templated<CreateTrainingJobRequest>>;
   readonly Evaluate: TaskState<Templated<CreateProcessingJobRequest>>;
   readonly Judge: TaskState<LambdaArguments>;
-  readonly IsGoodEnough: StateMachineDefinition["States"][string] & { readonly Type: "Choice" };
-  readonly IsBetter: StateMachineDefinition["States"][string] & { readonly Type: "Choice" };
+  readonly IsGoodEnough: ChoiceState;
+  readonly IsBetter: ChoiceState;
   readonly Register: TaskState<LambdaArguments>;
-  readonly Registered: StateMachineDefinition["States"][string] & { readonly Type: "Succeed" };
-  readonly ChampionKept: StateMachineDefinition["States"][string] & { readonly Type: "Succeed" };
-  readonly BelowThreshold: StateMachineDefinition["States"][string] & { readonly Type: "Fail" };
-  readonly WorkflowFailed: StateMachineDefinition["States"][string] & { readonly Type: "Fail" };
+  readonly Registered: SucceedState;
+  readonly ChampionKept: SucceedState;
+  readonly BelowThreshold: FailState;
+  readonly WorkflowFailed: FailState;
 }
 
 /** The training workflow's definition, typed state by state. */
@@ -180,7 +184,7 @@ const evaluation: Json = {
  * A job's name for this attempt: SageMaker never takes a name twice, so a retry and a redrive each add a suffix.
  * @param name name of the variable's field that holds the job's name, at most 57 characters of SageMaker's 63
  */
-function attemptName(name: string): ReturnType<typeof jsonata> {
+function attemptName(name: string): Expression {
   const redrives = "$states.context.Execution.RedriveCount";
   const retries = "$states.context.State.RetryCount";
   return jsonata(
@@ -189,7 +193,7 @@ function attemptName(name: string): ReturnType<typeof jsonata> {
 }
 
 /** A job's result, or an error when someone or a time limit stopped the job: what a stopped job left behind must not count. */
-function completed(kind: "Processing" | "Training"): ReturnType<typeof jsonata> {
+function completed(kind: "Processing" | "Training"): Expression {
   const [name, status] = [`$states.result.${kind}JobName`, `$states.result.${kind}JobStatus`];
   return jsonata(
     `${status} = 'Completed' ? {'jobName': ${name}} : $error(${name} & ' ended as ' & ${status} & ' and not as Completed')`,
@@ -211,7 +215,8 @@ function volumeKey(settings: JobSettings, keyArn: string): { readonly VolumeKmsK
 /** SageMaker's limits on hyperparameters (API reference, CreateTrainingJob). */
 function checkHyperparameters(hyperparameters: Readonly<Record<string, string>>): void {
   const entries = Object.entries(hyperparameters);
-  if (entries.length > 100) throw new Error(`hyperparameters has ${entries.length} entries; SageMaker takes at most 100.`);
+  if (entries.length > 100)
+    throw new Error(`hyperparameters has ${entries.length} entries; SageMaker takes at most 100.`);
   for (const [name, value] of entries) {
     if (name.length > 256 || value.length > 2_500) {
       throw new Error(
