@@ -1,0 +1,295 @@
+/**
+ * Reads and writes survey files: CSV (UTF-8, comma, header) with one measured animal a line.
+ *
+ * Columns may stand in any order. Columns that the contract doesn't know are ignored and never stored, for they may hold names or notes. A row is
+ * accepted whole or rejected with its reasons; one bad row never spoils another.
+ */
+import {
+  accepts,
+  eventTime,
+  expectation,
+  type Feature,
+  features,
+  label,
+  type Label,
+  recordIdentifier,
+  recordIdentifierPattern,
+  surveyColumns,
+} from "./contract";
+import { type Line, LineSplitter, parseDecimal, quote, type Source, splitFields } from "./lines";
+
+/** One measured animal: the contract's columns by name, measures and rings as numbers. */
+export type SurveyRecord = Readonly<Record<string, string | number>>;
+
+interface Place {
+  /** Counts from 1, the header included. */
+  readonly line: number;
+  /** The byte at which the row starts. */
+  readonly offset: number;
+  /** The byte at which the next line starts. */
+  readonly end: number;
+}
+
+/** A row to keep. */
+export interface AcceptedRow extends Place {
+  readonly record: SurveyRecord;
+}
+
+/** Why a row is not kept. */
+export interface RowProblem {
+  /** Counts from 1, the header included. */
+  readonly line: number;
+  /** The animal, when its identifier could be read. */
+  readonly recordId?: string;
+  /** The first column at fault, when it is one column's fault. */
+  readonly field?: string;
+  /** That column's value, shortened. */
+  readonly value?: string;
+  /** Every fault of the row, for example `height: '-3' is not between 1 and 100 mm`. */
+  readonly reason: string;
+}
+
+/** A row that is not kept. */
+export interface RejectedRow extends Place {
+  readonly problem: RowProblem;
+}
+
+/** One row of a survey file. */
+export type SurveyRow = AcceptedRow | RejectedRow;
+
+/** How a survey is read. */
+export interface ReadSurveyOptions {
+  /** The present: no animal was measured after it. */
+  readonly now: Date;
+}
+
+/** The file as a whole is no survey: none of its rows can be used. */
+export class SurveyFileError extends Error {
+  override readonly name = "SurveyFileError";
+}
+
+/** No survey is older: a year such as 0026 is a slip of the pen. */
+const earliestSurvey = Date.UTC(1900, 0, 1);
+/** How far a surveyor's clock may be ahead of ours. */
+const clockTolerance = 24 * 60 * 60 * 1000;
+const eventTimeExpectation = "an ISO 8601 time in UTC such as 2026-03-01T09:30:00Z";
+
+interface Fault {
+  readonly field?: string;
+  readonly value?: string;
+  readonly reason: string;
+}
+
+/**
+ * Reads an event time strictly: date, time to the second, `Z`. A fraction of zero is dropped.
+ * @returns the time in the one form in which we store it, so that times compare as text, or what is wrong with it
+ */
+export function parseEventTime(value: string, now: Date): { readonly time: string } | { readonly fault: string } {
+  const match = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(\.\d{1,9})?Z$/.exec(value);
+  const whole = match?.[1];
+  if (whole === undefined) return { fault: `is not ${eventTimeExpectation}` };
+  if (/[1-9]/.test(match?.[2] ?? "")) return { fault: `has a fraction of a second; give ${eventTimeExpectation}` };
+  const time = `${whole}Z`;
+  const milliseconds = Date.parse(time);
+  // Date.parse rolls 30 February over to 1 March, so the way back has to give the same text.
+  if (Number.isNaN(milliseconds) || new Date(milliseconds).toISOString() !== `${whole}.000Z`) {
+    return { fault: "is not a date and time of the calendar" };
+  }
+  if (milliseconds < earliestSurvey) return { fault: "is before the year 1900" };
+  if (milliseconds > now.getTime() + clockTolerance) return { fault: "is in the future" };
+  return { time };
+}
+
+const columns: readonly (Feature | Label)[] = [...features, label];
+
+/** Where each column of the contract stands in the lines of one file. */
+interface Header {
+  readonly positions: ReadonlyMap<string, number>;
+  readonly width: number;
+}
+
+function readHeader(line: Line): Header {
+  if (line.text === undefined || line.text.includes("\0")) {
+    const fault = line.text === undefined ? line.fault : "is binary";
+    throw new SurveyFileError(`the first line ${fault ?? ""}: export the survey as CSV in UTF-8`);
+  }
+  const names = splitFields(line.text);
+  if (!names) throw new SurveyFileError("the header has a quote that is not closed");
+  const missing = surveyColumns.filter((name) => !names.includes(name));
+  if (missing.length > 0) {
+    const separator = [";", "\t", "|"].find((candidate) =>
+      line.text?.split(candidate).some((name) => name.trim() === label.name),
+    );
+    const hint =
+      separator !== undefined && names.length === 1
+        ? ` (the columns seem to be separated by ${separator === "\t" ? "tabs" : `'${separator}'`}, expected commas)`
+        : "";
+    throw new SurveyFileError(
+      `the header lacks ${missing.length === 1 ? "the column" : "the columns"} ${missing.join(", ")}${hint}; expected ${surveyColumns.join(",")}`,
+    );
+  }
+  const repeated = surveyColumns.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
+  if (repeated !== undefined) throw new SurveyFileError(`the header names the column ${repeated} twice`);
+  return { positions: new Map(surveyColumns.map((name) => [name, names.indexOf(name)])), width: names.length };
+}
+
+function parseColumn(column: Feature | Label, text: string): { value: string | number } | { fault: string } {
+  if (text === "") return { fault: `is empty, expected ${expectation(column)}` };
+  const value = column.type === "category" ? text : parseDecimal(text);
+  if (value === undefined) return { fault: `${quote(text)} is not a number` };
+  return accepts(column, value) ? { value } : { fault: `${quote(text)} is not ${expectation(column)}` };
+}
+
+function parseRow(
+  fields: readonly string[],
+  { positions }: Header,
+  now: Date,
+): { record: SurveyRecord } | { faults: Fault[] } {
+  const field = (name: string): string => fields[positions.get(name) ?? -1] ?? "";
+  const record: Record<string, string | number> = {};
+  const faults: Fault[] = [];
+  const reject = (name: string, value: string, fault: string): void => {
+    faults.push({ field: name, value: quote(value).slice(1, -1), reason: `${name}: ${fault}` });
+  };
+
+  const identifier = field(recordIdentifier.name);
+  if (recordIdentifierPattern.test(identifier)) record[recordIdentifier.name] = identifier;
+  else {
+    const fault = identifier === "" ? "is empty" : `${quote(identifier)} is not an identifier`;
+    reject(
+      recordIdentifier.name,
+      identifier,
+      `${fault} (1 to 64 letters, digits, hyphens, underscores, dots or colons)`,
+    );
+  }
+
+  const time = field(eventTime.name);
+  const parsedTime = parseEventTime(time, now);
+  if ("time" in parsedTime) record[eventTime.name] = parsedTime.time;
+  else if (time === "") reject(eventTime.name, time, `is empty, expected ${eventTimeExpectation}`);
+  else reject(eventTime.name, time, `${quote(time)} ${parsedTime.fault}`);
+
+  for (const column of columns) {
+    const text = field(column.name);
+    const parsed = parseColumn(column, text);
+    if ("value" in parsed) record[column.name] = parsed.value;
+    else reject(column.name, text, parsed.fault);
+  }
+  return faults.length > 0 ? { faults } : { record };
+}
+
+/** 53 bits of a text (cyrb53): small enough to keep one for each of a million rows. */
+function fingerprint(text: string): number {
+  let high = 0xdeadbeef;
+  let low = 0x41c6ce57;
+  for (let index = 0; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    high = Math.imul(high ^ code, 0x9e3779b1);
+    low = Math.imul(low ^ code, 0x5f356495);
+  }
+  high = Math.imul(high ^ (high >>> 16), 0x85ebca6b) ^ Math.imul(low ^ (low >>> 13), 0xc2b2ae35);
+  low = Math.imul(low ^ (low >>> 16), 0x85ebca6b) ^ Math.imul(high ^ (high >>> 13), 0xc2b2ae35);
+  return 0x100000000 * (0x1fffff & low) + (high >>> 0);
+}
+
+/** Remembers the accepted rows of one file: an animal may be measured again at another time, but only once at a time. */
+class AcceptedVersions {
+  private readonly indices = new Map<string, number>();
+  private readonly lines: number[] = [];
+  private readonly contents: number[] = [];
+
+  /** Remembers a row, or says which row stands in its way. */
+  add(record: SurveyRecord, line: number): Fault | undefined {
+    const version = `${String(record[recordIdentifier.name])} ${String(record[eventTime.name])}`;
+    const content = fingerprint(columns.map(({ name }) => record[name]).join(","));
+    const index = this.indices.get(version);
+    if (index === undefined) {
+      this.indices.set(version, this.lines.length);
+      this.lines.push(line);
+      this.contents.push(content);
+      return undefined;
+    }
+    const first = this.lines[index] ?? 0;
+    return this.contents[index] === content
+      ? { reason: `duplicate of line ${first}` }
+      : {
+          field: recordIdentifier.name,
+          value: String(record[recordIdentifier.name]),
+          reason: `${recordIdentifier.name}: conflicts with line ${first}, which has other values for the same animal and time`,
+        };
+  }
+}
+
+/**
+ * Reads a survey file row by row, in constant memory but for the identifiers. Blank lines are skipped.
+ * @throws SurveyFileError when the file is empty, has no rows, is not UTF-8 text or lacks columns: nothing was given before it
+ */
+export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): AsyncGenerator<SurveyRow> {
+  const splitter = new LineSplitter();
+  const versions = new AcceptedVersions();
+  let header: Header | undefined;
+  let rows = 0;
+
+  const read = (line: Line): SurveyRow | undefined => {
+    const { number, offset, end } = line;
+    const rejected = (faults: readonly Fault[], recordId?: string): RejectedRow => {
+      const [{ field, value } = {}] = faults;
+      return {
+        line: number,
+        offset,
+        end,
+        problem: {
+          line: number,
+          ...(recordId !== undefined && { recordId }),
+          ...(field !== undefined && { field }),
+          ...(value !== undefined && { value }),
+          reason: faults.map(({ reason }) => reason).join("; "),
+        },
+      };
+    };
+    if (!header) {
+      // Blank lines above the header are as harmless as those below the last row.
+      if (line.text?.trim() !== "") header = readHeader(line);
+      return undefined;
+    }
+    if (line.text === undefined) return rejected([{ reason: `the line ${line.fault ?? ""}` }]);
+    const fields = splitFields(line.text);
+    if (!fields) return rejected([{ reason: "a quote is not closed, or is followed by text" }]);
+    // Spreadsheets save emptied rows as commas alone.
+    if (fields.every((field) => field === "")) return undefined;
+    const identifier = fields[header.positions.get(recordIdentifier.name) ?? -1] ?? "";
+    const recordId = recordIdentifierPattern.test(identifier) ? identifier : undefined;
+    if (fields.length !== header.width) {
+      const cutOff = !line.terminated && fields.length < header.width ? "; the file seems to be cut off here" : "";
+      return rejected([{ reason: `expected ${header.width} columns, found ${fields.length}${cutOff}` }], recordId);
+    }
+    const result = parseRow(fields, header, now);
+    if ("faults" in result) return rejected(result.faults, recordId);
+    const clash = versions.add(result.record, number);
+    return clash ? rejected([clash], recordId) : { line: number, offset, end, record: result.record };
+  };
+
+  const readAll = function* (lines: Iterable<Line>): Generator<SurveyRow> {
+    for (const line of lines) {
+      const row = read(line);
+      if (!row) continue;
+      rows += 1;
+      yield row;
+    }
+  };
+
+  for await (const chunk of source) {
+    yield* readAll(splitter.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk));
+  }
+  yield* readAll(splitter.finish());
+  if (!header) throw new SurveyFileError("the file is empty");
+  if (rows === 0) throw new SurveyFileError("the file has a header but no rows");
+}
+
+/** The first line of the survey files that we write, without its line end. */
+export const surveyHeader = surveyColumns.join(",");
+
+/** One line of a survey file, without its line end. No value of the contract needs quotes. */
+export function surveyLine(record: SurveyRecord): string {
+  return surveyColumns.map((name) => String(record[name])).join(",");
+}

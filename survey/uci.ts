@@ -1,0 +1,77 @@
+/**
+ * Reads UCI's abalone file: no header; sex, length, diameter, height in mm/200, whole, shucked, viscera and shell weight in g/200, rings.
+ *
+ * https://archive.ics.uci.edu/dataset/1/abalone, CC BY 4.0.
+ */
+import { createHash } from "node:crypto";
+import { eventTime, features, label, measures, recordIdentifier } from "./contract";
+import { type Line, parseDecimal, quote, readLines, type Source, splitFields } from "./lines";
+import type { RowProblem, SurveyRecord } from "./survey-file";
+
+/** The file gives mm and g divided by this. */
+const scale = 200;
+/** The file has no times: this is the day on which it was donated. */
+const donated = "1995-12-01T00:00:00Z";
+/** UCI's columns are the contract's features in its order, then the label. */
+const columns = [...features, label];
+
+/** Whether a file's first line is UCI's form: a sex and eight numbers, no header. */
+export function isUciLine(text: string): boolean {
+  const fields = splitFields(text);
+  return (
+    fields?.length === columns.length &&
+    /^[A-Za-z]$/.test(fields[0] ?? "") &&
+    fields.slice(1).some((field) => parseDecimal(field) !== undefined)
+  );
+}
+
+/** 0.455 * 200 is 91.00000000000001 in floating point: four decimals are finer than the file's own. */
+const toScale = (value: number): number => Number((value * scale).toFixed(4));
+
+function parseLine(text: string): { readonly values: Record<string, string | number> } | { readonly reason: string } {
+  const fields = splitFields(text);
+  if (fields?.length !== columns.length)
+    return { reason: `expected ${columns.length} columns, found ${fields?.length ?? "an open quote"}` };
+  const values: Record<string, string | number> = {};
+  for (const [index, column] of columns.entries()) {
+    const field = fields[index] ?? "";
+    if (column.type === "category") {
+      values[column.name] = field;
+      continue;
+    }
+    const value = parseDecimal(field);
+    if (value === undefined) return { reason: `${column.name}: ${quote(field)} is not a number` };
+    values[column.name] = measures.some(({ name }) => name === column.name) ? toScale(value) : value;
+  }
+  return { values };
+}
+
+/**
+ * The animals of a UCI file, scaled to mm and g. A record's identifier comes from its content, so that loading a file twice, or a part of it, changes
+ * nothing; a second animal with the very same values gets a suffix. Ranges are not checked here: they are when the survey is ingested.
+ * @param report is told of each line that cannot be read
+ */
+export async function* readUci(source: Source, report: (problem: RowProblem) => void): AsyncGenerator<SurveyRecord> {
+  const occurrences = new Map<string, number>();
+  for await (const line of readLines(source)) {
+    if (line.text?.trim() === "") continue;
+    const parsed = parse(line);
+    if ("reason" in parsed) {
+      report({ line: line.number, reason: parsed.reason });
+      continue;
+    }
+    const content = columns.map(({ name }) => parsed.values[name]).join(",");
+    const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
+    const occurrence = (occurrences.get(hash) ?? 0) + 1;
+    occurrences.set(hash, occurrence);
+    yield {
+      [recordIdentifier.name]: occurrence === 1 ? `uci-${hash}` : `uci-${hash}-${occurrence}`,
+      [eventTime.name]: donated,
+      ...parsed.values,
+    };
+  }
+}
+
+function parse(line: Line): ReturnType<typeof parseLine> {
+  return line.text === undefined ? { reason: `the line ${line.fault ?? ""}` } : parseLine(line.text);
+}
