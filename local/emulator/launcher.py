@@ -1,0 +1,112 @@
+"""Starts the AWS emulator: ministack in this process, on a loopback address only, with the seams that ACME needs.
+
+Run as `python local/emulator/launcher.py` with the settings in the environment (see settings.py). Ends with status 1
+and one plain line when it cannot start; SIGTERM and SIGINT save the state and stop it.
+"""
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+
+from seams.compatibility import IncompatibleEmulatorError, require, require_version
+from settings import Settings, SettingsError, clean_environment, read_settings
+
+logger = logging.getLogger("emulator")
+
+_GRACE_SECONDS = 3.0
+
+
+class PortTakenError(Exception):
+    """Something else listens on the emulator's port."""
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Opens the listening socket, so that a taken port is known before anything else is done.
+
+    Raises:
+        PortTakenError: the port is in use or not allowed.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        reason = "is already in use" if error.errno == errno.EADDRINUSE else f"cannot be opened ({error.strerror})"
+        raise PortTakenError(
+            f"Port {settings.port} on {settings.host} {reason}: stop what listens there, or set another GATEWAY_PORT."
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+async def serve(settings: Settings, listener: socket.socket) -> None:
+    """Serves until SIGTERM or SIGINT, then saves the state."""
+    from hypercorn.asyncio import serve as serve_asgi
+    from hypercorn.config import Config
+    from ministack import app as emulator
+
+    from seams import persistence, sagemaker_forward, step_functions
+
+    sagemaker = sagemaker_forward.SageMakerService(settings.sagemaker_url)
+    sagemaker_forward.install(sagemaker)
+    step_functions.install(step_functions.SageMakerClient(settings.sagemaker_url, settings.account, settings.region))
+    saver = persistence.StateSaver(settings.state_directory)
+    application = persistence.save_state(require(emulator, "app", ("scope", "receive", "send")), saver)
+    application = sagemaker_forward.forward_sagemaker(application, sagemaker)
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = _GRACE_SECONDS
+    config.loglevel = "WARNING"
+    saving = asyncio.create_task(saver.run())
+    try:
+        await serve_asgi(application, config, shutdown_trigger=stop.wait)
+    finally:
+        saving.cancel()
+        await saver.save()
+
+
+def main() -> int:
+    """Checks everything that can be checked before the start, then serves."""
+    try:
+        settings = read_settings(os.environ)
+        environment = clean_environment(settings, os.environ)
+        os.environ.clear()
+        os.environ.update(environment)
+        require_version()
+        from seams.persistence import DamagedStateError, StateInUseError, check_state_files, lock_state, mend_objects
+    except (SettingsError, IncompatibleEmulatorError) as error:
+        return fail(error)
+    try:
+        listener = bind(settings)
+        lock_state(settings.state_directory)
+        check_state_files(settings.state_directory)
+        mended = mend_objects(settings.object_directory)
+        if mended:
+            print(f"Mended {mended} S3 objects whose writing a kill had interrupted.", file=sys.stderr)
+        asyncio.run(serve(settings, listener))
+    except (PortTakenError, StateInUseError, DamagedStateError, IncompatibleEmulatorError) as error:
+        return fail(error)
+    return 0
+
+
+def fail(error: Exception) -> int:
+    """Says in one line why the emulator does not start."""
+    print(f"The AWS emulator cannot start. {error}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

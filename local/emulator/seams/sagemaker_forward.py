@@ -1,0 +1,294 @@
+"""Seam: what is signed for SageMaker goes to the SageMaker service.
+
+ministack has no SageMaker. All of SageMaker's services (control plane, runtime, feature store runtime, metrics) sign
+for the same name, so the credential scope alone decides, and one AWS_ENDPOINT_URL serves every client. Requests are
+passed on before ministack reads them: bodies stream in both directions, over connections that are kept open, because
+an ingestion sends thousands of small PutRecord calls a second.
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+import h11
+
+from seams.compatibility import require
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_SIGNED_FOR = re.compile(rb"Credential=[^/,\s]+/\d{8}/[^/,\s]*/?([^/,\s]+)/aws4_request")
+_HOP_BY_HOP = {
+    b"connection",
+    b"keep-alive",
+    b"transfer-encoding",
+    b"te",
+    b"trailer",
+    b"upgrade",
+    b"expect",
+    b"proxy-connection",
+}
+
+#: A body up to this size is held, so that it can be sent again when an idle connection turns out to be closed.
+_REPLAYABLE_BYTES = 1 << 20
+#: Node closes an idle connection after five seconds: a younger one is safe to use again.
+_IDLE_SECONDS = 3.0
+_CONNECTIONS = 128
+
+
+def is_sagemaker(scope: Scope) -> bool:
+    """Whether a request is SageMaker's: by its credential scope, its target header or its presigned query."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            signed = _SIGNED_FOR.search(value)
+            if signed:
+                return signed.group(1) == b"sagemaker"
+        elif name == b"x-amz-target" and value.startswith(b"SageMaker."):
+            return True
+    query = scope.get("query_string", b"")
+    if b"X-Amz-Credential=" in query:
+        credential = parse_qs(query.decode("latin-1")).get("X-Amz-Credential", [""])[0].split("/")
+        return len(credential) == 5 and credential[3] == "sagemaker"
+    return False
+
+
+class ServiceDownError(Exception):
+    """The SageMaker service could not be reached, or closed the connection before it answered."""
+
+
+class _Connection:
+    """One connection to the service, on which requests follow one another."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 16)
+        self.idle_since = 0.0
+
+    async def send(self, event: h11.Event) -> None:
+        data = self.protocol.send(event)
+        if data:
+            self.writer.write(data)
+            await self.writer.drain()
+
+    async def next_event(self) -> h11.Event:
+        while True:
+            event = self.protocol.next_event()
+            if event is not h11.NEED_DATA:
+                return event
+            self.protocol.receive_data(await self.reader.read(1 << 16))
+
+    def usable(self) -> bool:
+        return (
+            not self.reader.at_eof()
+            and not self.writer.is_closing()
+            and time.monotonic() - self.idle_since < _IDLE_SECONDS
+        )
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+class SageMakerService:
+    """A client of the SageMaker service that keeps its connections open."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.url = url
+        self._host = parts.hostname or "127.0.0.1"
+        self._port = parts.port or 80
+        self._idle: list[_Connection] = []
+        self._slots = asyncio.Semaphore(_CONNECTIONS)
+
+    async def forward(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes one ASGI request on and streams the answer back.
+
+        Raises:
+            ServiceDownError: nothing was answered yet, so the caller can still answer instead.
+        """
+        target = scope.get("raw_path") or quote(scope["path"]).encode()
+        if scope.get("query_string"):
+            target += b"?" + scope["query_string"]
+        headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _HOP_BY_HOP]
+        has_length = any(name == b"content-length" for name, _ in headers)
+        first = await receive()
+        body, more = first.get("body", b""), first.get("more_body", False)
+        while more and len(body) < _REPLAYABLE_BYTES:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body, more = body + message.get("body", b""), message.get("more_body", False)
+        if not has_length:
+            headers.append((b"transfer-encoding", b"chunked") if more else (b"content-length", str(len(body)).encode()))
+        request = h11.Request(method=scope["method"], target=target, headers=headers)
+
+        async with self._slots:
+            connection, response = await self._exchange(request, body, receive if more else None)
+            clean = False
+            try:
+                await send(
+                    {
+                        "type": "http.response.start",
+                        "status": response.status_code,
+                        "headers": [(name, value) for name, value in response.headers if name not in _HOP_BY_HOP],
+                    }
+                )
+                while isinstance(event := await connection.next_event(), h11.Data):
+                    await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
+                clean = isinstance(event, h11.EndOfMessage)
+                if not clean:
+                    # The status is out already: breaking the connection is the only way left to say that it failed.
+                    raise ConnectionAbortedError(f"The SageMaker service at {self.url} broke off its answer.")
+                await send({"type": "http.response.body", "body": b""})
+            finally:
+                self._release(connection, clean)
+
+    async def request(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Sends one whole request and returns status, headers and body.
+
+        Raises:
+            ServiceDownError: the service cannot be reached or broke off its answer.
+        """
+        kept = [(k.lower().encode(), v.encode()) for k, v in headers.items() if k.lower().encode() not in _HOP_BY_HOP]
+        kept = [item for item in kept if item[0] not in (b"content-length", b"content-encoding")]
+        if not any(name == b"host" for name, _ in kept):
+            kept.append((b"host", f"{self._host}:{self._port}".encode()))
+        kept.append((b"content-length", str(len(body)).encode()))
+        async with self._slots:
+            connection, response = await self._exchange(
+                h11.Request(method=method, target=target, headers=kept), body, None
+            )
+            clean = False
+            try:
+                chunks = []
+                while isinstance(event := await connection.next_event(), h11.Data):
+                    chunks.append(bytes(event.data))
+                clean = isinstance(event, h11.EndOfMessage)
+            except (OSError, h11.RemoteProtocolError) as error:
+                raise ServiceDownError(str(error)) from error
+            finally:
+                self._release(connection, clean)
+        answered = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in response.headers
+            if name not in _HOP_BY_HOP
+        }
+        return response.status_code, answered, b"".join(chunks)
+
+    async def _exchange(
+        self, request: h11.Request, body: bytes, receive: Receive | None
+    ) -> tuple[_Connection, h11.Response]:
+        """Sends the request, again on a fresh connection if a kept one was closed, until the answer begins."""
+        while True:
+            connection, fresh = await self._acquire(fresh_only=receive is not None)
+            try:
+                await connection.send(request)
+                if body:
+                    await connection.send(h11.Data(data=body))
+                while receive is not None:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ServiceDownError("the client went away")
+                    if message.get("body"):
+                        await connection.send(h11.Data(data=message["body"]))
+                    if not message.get("more_body", False):
+                        break
+                await connection.send(h11.EndOfMessage())
+                event = await connection.next_event()
+                while isinstance(event, h11.InformationalResponse):
+                    event = await connection.next_event()
+                if not isinstance(event, h11.Response):
+                    raise h11.RemoteProtocolError("the service closed the connection before it answered")
+                return connection, event
+            except (OSError, h11.RemoteProtocolError) as error:
+                connection.close()
+                if fresh:
+                    raise ServiceDownError(str(error)) from error
+            except BaseException:
+                connection.close()
+                raise
+
+    async def _acquire(self, fresh_only: bool) -> tuple[_Connection, bool]:
+        while self._idle and not fresh_only:
+            connection = self._idle.pop()
+            if connection.usable():
+                return connection, False
+            connection.close()
+        try:
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(self._host, self._port), 5)
+        except (OSError, TimeoutError) as error:
+            raise ServiceDownError(str(error)) from error
+        return _Connection(reader, writer), True
+
+    def _release(self, connection: _Connection, clean: bool) -> None:
+        if clean and connection.protocol.our_state is h11.DONE and connection.protocol.their_state is h11.DONE:
+            connection.protocol.start_next_cycle()
+            connection.idle_since = time.monotonic()
+            self._idle.append(connection)
+        else:
+            with contextlib.suppress(OSError):
+                connection.close()
+
+    def unavailable(self, error: ServiceDownError) -> tuple[int, dict[str, str], bytes]:
+        """The answer while the service is down, as an AWS client understands it: 503, which SDKs try again."""
+        message = (
+            f"The SageMaker service at {self.url} does not answer ({error}). "
+            "Run `make up` to start it again, and read its log with `make logs`."
+        )
+        body = json.dumps({"__type": "ServiceUnavailable", "message": message}).encode()
+        return 503, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": "ServiceUnavailable"}, body
+
+
+def forward_sagemaker(application: Application, service: SageMakerService) -> Application:
+    """Wraps the emulator's ASGI application: SageMaker's requests go to the service, all others on to the emulator."""
+
+    async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not is_sagemaker(scope):
+            await application(scope, receive, send)
+            return
+        try:
+            await service.forward(scope, receive, send)
+        except ServiceDownError as error:
+            status, headers, body = service.unavailable(error)
+            listed = [(name.encode(), value.encode()) for name, value in headers.items()]
+            listed.append((b"content-length", str(len(body)).encode()))
+            await send({"type": "http.response.start", "status": status, "headers": listed})
+            await send({"type": "http.response.body", "body": body})
+
+    return gateway
+
+
+def install(service: SageMakerService) -> None:
+    """Makes SageMaker a service of the emulator's own registry too.
+
+    ministack's internal callers (Step Functions' `aws-sdk:sagemaker` tasks, its health page) go by
+    `app.SERVICE_HANDLERS`, and never pass the ASGI application.
+    """
+    from ministack import app
+    from ministack.core import router
+
+    async def handle(
+        method: str, path: str, headers: Mapping[str, str], body: bytes | str, query: Mapping[str, Any]
+    ) -> tuple:
+        target = quote(path) + (f"?{urlencode(query, doseq=True)}" if query else "")
+        payload = body.encode() if isinstance(body, str) else body
+        try:
+            return await service.request(method, target, headers, payload)
+        except ServiceDownError as error:
+            return service.unavailable(error)
+
+    require(app, "SERVICE_HANDLERS")["sagemaker"] = handle
+    require(router, "SERVICE_PATTERNS")["sagemaker"] = {
+        "target_prefixes": ["SageMaker"],
+        "host_patterns": [r"(runtime|featurestore-runtime|metrics|api)\.sagemaker\."],
+        "credential_scope": "sagemaker",
+    }
