@@ -103,22 +103,26 @@ export function writeObjects({ bucketArn, prefixes, name = "Objects" }: ObjectsG
   ];
 }
 
-/**
- * Uses a KMS key through one AWS service, never directly: a stolen role can't decrypt what it fetched elsewhere.
- * @param service its name in host names, such as `s3` or `dynamodb`
- * @param access whether to read only, or also to write
- */
-export function useKey(
-  keyArn: string,
-  service: string,
-  region: string,
-  access: "read" | "write",
-  sid = "UseKey",
-): Statement {
+/** The use of a KMS key. */
+export interface KeyGrant {
+  readonly keyArn: string;
+  /** The services through which it is used, by their names in host names: `s3`, `dynamodb`. */
+  readonly services: readonly string[];
+  readonly region: string;
+  /** Whether to read only, or also to write. */
+  readonly access: "read" | "write";
+  /** @default "UseKey" */
+  readonly sid?: string;
+}
+
+/** Uses a KMS key through AWS services, never directly: who holds the role can't decrypt what was fetched elsewhere. */
+export function useKey({ keyArn, services, region, access, sid = "UseKey" }: KeyGrant): Statement {
   return {
     sid,
     actions: access === "read" ? ["kms:Decrypt"] : ["kms:Decrypt", "kms:GenerateDataKey"],
     resources: [keyArn],
-    conditions: { StringEquals: { "kms:ViaService": `${service}.${region}.amazonaws.com` } },
+    conditions: {
+      StringEquals: { "kms:ViaService": singleOrList(services.map((name) => `${name}.${region}.amazonaws.com`)) },
+    },
   };
 }

@@ -1,0 +1,74 @@
+import { KmsAlias } from "@cdktf/provider-aws/lib/kms-alias";
+import { KmsKey } from "@cdktf/provider-aws/lib/kms-key";
+import { Construct } from "constructs";
+import { policyDocument, type Statement, useKey } from "./policy";
+
+export interface EncryptionKeyProps {
+  /** The alias without `alias/`: letters, digits and `/_-`. */
+  readonly name: string;
+  /** What it encrypts. */
+  readonly description: string;
+  readonly account: string;
+  readonly region: string;
+  /** AWS partition. @default "aws" */
+  readonly partition?: string;
+  /** CloudWatch Logs may encrypt the log groups whose names contain this, such as `acme-local-`. */
+  readonly logGroupsNamed: string;
+  /** Whether Terraform refuses to destroy it: without the key, what it encrypted is lost. @default true */
+  readonly protect?: boolean;
+}
+
+/**
+ * A customer-managed KMS key that changes its material every year. IAM policies of the account decide who uses it; CloudWatch Logs and CloudWatch's
+ * alarms, which bring no role of their own, are let in by the key's policy, each for this account alone.
+ */
+export class EncryptionKey extends Construct {
+  readonly arn: string;
+  private readonly region: string;
+
+  constructor(scope: Construct, id: string, props: EncryptionKeyProps) {
+    super(scope, id);
+    const { account, region, partition = "aws" } = props;
+    this.region = region;
+    const key = new KmsKey(this, "key", {
+      description: props.description,
+      enableKeyRotation: true,
+      deletionWindowInDays: 30,
+      // In a key's own policy the resource "*" means this key.
+      policy: policyDocument([
+        {
+          sid: "AccountDecidesByItsPolicies",
+          principals: { AWS: `arn:${partition}:iam::${account}:root` },
+          actions: ["kms:*"],
+          resources: ["*"],
+        },
+        {
+          sid: "LogsEncryptTheirGroups",
+          principals: { Service: `logs.${region}.amazonaws.com` },
+          actions: ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+          resources: ["*"],
+          conditions: {
+            ArnLike: {
+              "kms:EncryptionContext:aws:logs:arn": `arn:${partition}:logs:${region}:${account}:log-group:*${props.logGroupsNamed}*`,
+            },
+          },
+        },
+        {
+          sid: "AlarmsPublishToEncryptedTopics",
+          principals: { Service: "cloudwatch.amazonaws.com" },
+          actions: ["kms:Decrypt", "kms:GenerateDataKey*"],
+          resources: ["*"],
+          conditions: { StringEquals: { "aws:SourceAccount": account } },
+        },
+      ]),
+      ...((props.protect ?? true) ? { lifecycle: { preventDestroy: true } } : {}),
+    });
+    new KmsAlias(this, "alias", { name: `alias/${props.name}`, targetKeyId: key.keyId });
+    this.arn = key.arn;
+  }
+
+  /** The statement with which a role uses the key through AWS services, such as `s3`. */
+  useStatement(services: readonly string[], access: "read" | "write", sid?: string): Statement {
+    return useKey({ keyArn: this.arn, services, region: this.region, access, ...(sid === undefined ? {} : { sid }) });
+  }
+}

@@ -1,0 +1,170 @@
+import { S3Bucket } from "@cdktf/provider-aws/lib/s3-bucket";
+import { S3BucketLifecycleConfiguration } from "@cdktf/provider-aws/lib/s3-bucket-lifecycle-configuration";
+import { S3BucketLoggingA } from "@cdktf/provider-aws/lib/s3-bucket-logging";
+import { S3BucketOwnershipControls } from "@cdktf/provider-aws/lib/s3-bucket-ownership-controls";
+import { S3BucketPolicy } from "@cdktf/provider-aws/lib/s3-bucket-policy";
+import { S3BucketPublicAccessBlock } from "@cdktf/provider-aws/lib/s3-bucket-public-access-block";
+import { S3BucketServerSideEncryptionConfigurationA } from "@cdktf/provider-aws/lib/s3-bucket-server-side-encryption-configuration";
+import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
+import { Lazy } from "cdktf";
+import { Construct } from "constructs";
+import { policyDocument, readObjects, type ResourceStatement, type Statement, writeObjects } from "./policy";
+
+/** Objects that expire. */
+export interface Expiry {
+  /** Such as `athena/`; the empty text is the whole bucket. */
+  readonly prefix: string;
+  readonly days: number;
+}
+
+export interface SecureBucketProps {
+  /** Globally unique: 3 to 63 lower-case letters, digits and hyphens. */
+  readonly name: string;
+  /** ARN of the KMS key that encrypts every object. @default S3's own key, for what is public or what a KMS key can't be used for */
+  readonly encryptionKeyArn?: string;
+  /** Days after which a version that is no longer current expires. @default 90 */
+  readonly expireOldVersionsAfterDays?: number;
+  /** Current objects that expire. @default none */
+  readonly expiries?: readonly Expiry[];
+  /** The bucket that takes the access logs, under the name of this one. @default no access logs */
+  readonly accessLogBucket?: SecureBucket;
+  /** Whether Terraform refuses to destroy it; otherwise it goes with all objects. @default true */
+  readonly protect?: boolean;
+}
+
+/** A private, versioned, encrypted bucket that answers over TLS 1.2 and above only. */
+export class SecureBucket extends Construct {
+  readonly arn: string;
+  readonly name: string;
+  /** `<name>.s3.<region>.amazonaws.com` */
+  readonly regionalDomainName: string;
+  /** Depend on it where AWS checks the bucket's policy as soon as something is made. */
+  readonly policy: S3BucketPolicy;
+  private readonly statements: ResourceStatement[];
+
+  constructor(scope: Construct, id: string, props: SecureBucketProps) {
+    super(scope, id);
+    if (!/^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(props.name)) {
+      throw new Error(
+        `The bucket name ${JSON.stringify(props.name)} must have 3 to 63 lower-case letters, digits and hyphens. Shorten or correct it.`,
+      );
+    }
+    const protect = props.protect ?? true;
+    const bucket = new S3Bucket(this, "bucket", {
+      bucket: props.name,
+      forceDestroy: !protect,
+      ...(protect ? { lifecycle: { preventDestroy: true } } : {}),
+    });
+    this.arn = bucket.arn;
+    this.name = bucket.bucket;
+    this.regionalDomainName = bucket.bucketRegionalDomainName;
+
+    const publicAccess = new S3BucketPublicAccessBlock(this, "public-access", {
+      bucket: bucket.bucket,
+      blockPublicAcls: true,
+      blockPublicPolicy: true,
+      ignorePublicAcls: true,
+      restrictPublicBuckets: true,
+    });
+    new S3BucketOwnershipControls(this, "ownership", {
+      bucket: bucket.bucket,
+      rule: { objectOwnership: "BucketOwnerEnforced" },
+    });
+    new S3BucketServerSideEncryptionConfigurationA(this, "encryption", {
+      bucket: bucket.bucket,
+      rule: [
+        {
+          applyServerSideEncryptionByDefault:
+            props.encryptionKeyArn === undefined
+              ? { sseAlgorithm: "AES256" }
+              : { sseAlgorithm: "aws:kms", kmsMasterKeyId: props.encryptionKeyArn },
+          // One request to KMS for many objects.
+          ...(props.encryptionKeyArn === undefined ? {} : { bucketKeyEnabled: true }),
+        },
+      ],
+    });
+    const versioning = new S3BucketVersioningA(this, "versioning", {
+      bucket: bucket.bucket,
+      versioningConfiguration: { status: "Enabled" },
+    });
+    new S3BucketLifecycleConfiguration(this, "lifecycle", {
+      bucket: bucket.bucket,
+      rule: [
+        {
+          id: "tidy",
+          status: "Enabled",
+          filter: [{ prefix: "" }],
+          noncurrentVersionExpiration: [{ noncurrentDays: props.expireOldVersionsAfterDays ?? 90 }],
+          expiration: [{ expiredObjectDeleteMarker: true }],
+          abortIncompleteMultipartUpload: [{ daysAfterInitiation: 1 }],
+        },
+        ...(props.expiries ?? []).map(({ prefix, days }) => ({
+          id: `expire-${prefix.replace(/\/$/, "") || "all"}`,
+          status: "Enabled",
+          filter: [{ prefix }],
+          expiration: [{ days }],
+        })),
+      ],
+      dependsOn: [versioning],
+    });
+    if (props.accessLogBucket) {
+      new S3BucketLoggingA(this, "access-logs", {
+        bucket: bucket.bucket,
+        targetBucket: props.accessLogBucket.name,
+        targetPrefix: `${props.name}/`,
+        dependsOn: [props.accessLogBucket.policy],
+      });
+    }
+
+    this.statements = [
+      {
+        sid: "RefusePlainText",
+        effect: "Deny",
+        principals: "*",
+        actions: ["s3:*"],
+        resources: [bucket.arn, `${bucket.arn}/*`],
+        conditions: { Bool: { "aws:SecureTransport": "false" } },
+      },
+      {
+        sid: "RefuseOldTls",
+        effect: "Deny",
+        principals: "*",
+        actions: ["s3:*"],
+        resources: [bucket.arn, `${bucket.arn}/*`],
+        conditions: { NumericLessThan: { "s3:TlsVersion": "1.2" } },
+      },
+    ];
+    this.policy = new S3BucketPolicy(this, "policy", {
+      bucket: bucket.bucket,
+      policy: Lazy.stringValue({ produce: () => policyDocument(this.statements) }),
+      // S3 refuses both at once: "a conflicting conditional operation is in progress".
+      dependsOn: [publicAccess],
+    });
+  }
+
+  /** Lets a service, which has no role, into the bucket. */
+  allow(...statements: readonly ResourceStatement[]): void {
+    this.statements.push(...statements);
+  }
+
+  /** Lets S3 write the access logs of this account's buckets here. */
+  allowAccessLogs(account: string): void {
+    this.allow({
+      sid: "AccessLogs",
+      principals: { Service: "logging.s3.amazonaws.com" },
+      actions: ["s3:PutObject"],
+      resources: [`${this.arn}/*`],
+      conditions: { StringEquals: { "aws:SourceAccount": account } },
+    });
+  }
+
+  /** The statements with which a role reads the objects under the prefixes. */
+  readStatements(prefixes: readonly string[], name?: string): readonly Statement[] {
+    return readObjects({ bucketArn: this.arn, prefixes, ...(name === undefined ? {} : { name }) });
+  }
+
+  /** The statements with which a role writes objects under the prefixes. */
+  writeStatements(prefixes: readonly string[], name?: string): readonly Statement[] {
+    return writeObjects({ bucketArn: this.arn, prefixes, ...(name === undefined ? {} : { name }) });
+  }
+}

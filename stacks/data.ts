@@ -1,0 +1,84 @@
+import { AthenaWorkgroup } from "@cdktf/provider-aws/lib/athena-workgroup";
+import { EncryptionKey } from "../modules/encryption-key";
+import { FeatureGroup } from "../modules/feature-group";
+import { SecureBucket } from "../modules/secure-bucket";
+import { type Platform, PlatformStack } from "./platform";
+
+/** Bytes in a gibibyte. */
+const gibibyte = 2 ** 30;
+
+/**
+ * What is never replaced: the surveys, the feature group, and what each run of the workflow leaves behind.
+ *
+ * | prefix in the data bucket | holds |
+ * |---|---|
+ * | `surveys/` | incoming surveys, and below `surveys/rejected/` the rows that were refused |
+ * | `feature-store/` | the offline store |
+ * | `athena/` | query results, which expire |
+ * | `runs/<run>/` | dataset, model and evaluation of each run |
+ */
+export class DataStack extends PlatformStack {
+  constructor(platform: Platform) {
+    super(platform, "data");
+    const { account, region, protectData: protect, oldVersionDays, queryResultDays } = this.environment;
+
+    const key = new EncryptionKey(this, "encryption", {
+      name: this.named("data"),
+      description: "Encrypts surveys, feature store, query results, runs, and the workflow's logs",
+      account,
+      region,
+      partition: platform.partition,
+      logGroupsNamed: this.named(""),
+      protect,
+    });
+
+    const logs = new SecureBucket(this, "logs", {
+      name: this.named(`logs-${account}-${region}`),
+      // Server access logs are delivered to buckets with S3's own key.
+      expireOldVersionsAfterDays: oldVersionDays,
+      expiries: [{ prefix: "", days: this.environment.logRetentionDays }],
+      protect,
+    });
+    logs.allowAccessLogs(account);
+
+    const bucket = new SecureBucket(this, "data", {
+      name: this.named(`data-${account}-${region}`),
+      encryptionKeyArn: key.arn,
+      expireOldVersionsAfterDays: oldVersionDays,
+      expiries: [{ prefix: "athena/", days: queryResultDays }],
+      accessLogBucket: logs,
+      protect,
+    });
+
+    const features = new FeatureGroup(this, "features", {
+      name: this.named("abalone"),
+      description: "Abalone as surveyed: measures in mm and g, sex, and the rings that tell the age",
+      account,
+      bucket,
+      prefix: "feature-store",
+      encryptionKey: key,
+      protect,
+    });
+
+    const workgroup = new AthenaWorkgroup(this, "queries", {
+      name: this.named("abalone"),
+      description: "Queries of the feature store, with encrypted results and a limit on what one may scan",
+      forceDestroy: !protect,
+      configuration: {
+        enforceWorkgroupConfiguration: true,
+        publishCloudwatchMetricsEnabled: true,
+        bytesScannedCutoffPerQuery: Math.round(this.environment.queryScanLimitGibibytes * gibibyte),
+        resultConfiguration: {
+          outputLocation: `s3://${bucket.name}/athena/`,
+          expectedBucketOwner: account,
+          encryptionConfiguration: { encryptionOption: "SSE_KMS", kmsKeyArn: key.arn },
+        },
+      },
+    });
+
+    this.publish("DataBucket", bucket.name);
+    this.publish("DataKey", key.arn);
+    this.publish("FeatureGroup", features.name);
+    this.publish("AthenaWorkgroup", workgroup.name);
+  }
+}
