@@ -1,0 +1,173 @@
+/** What both forms share: checks before sending, faults beside their fields, a summary that takes the focus, one request at a time. */
+import { type Fault, type Outcome, post } from "./http";
+
+type Control = HTMLInputElement | HTMLTextAreaElement;
+
+/** How a form differs from the others. */
+export interface FormBehaviour {
+  /** What the button says while the request is under way. */
+  readonly busyText: string;
+  /** Called before anything is checked: whatever the last request left goes away. */
+  onStart(): void;
+  /** Called when the request is sent. */
+  onSend(): void;
+  /** Called when nothing came of it: faults or a failure are shown already. */
+  onFailure(): void;
+  /**
+   * Called with the body of a 2xx answer.
+   * @returns false when the answer is not what the API promises
+   */
+  onAnswer(body: unknown): boolean;
+}
+
+/** The first element under `root` that matches; a page without it was built wrongly. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- what a selector finds is known to its caller alone
+export function find<Found extends Element>(root: ParentNode, selector: string): Found {
+  const found = root.querySelector<Found>(selector);
+  if (!found) throw new Error(`The page has no ${selector}`);
+  return found;
+}
+
+/** An element with text in it: text stays text, whatever it holds. */
+export function element(name: string, text = "", className = ""): HTMLElement {
+  const created = document.createElement(name);
+  created.textContent = text;
+  if (className) created.className = className;
+  return created;
+}
+
+function controlsOf(form: HTMLFormElement): Control[] {
+  return [...form.querySelectorAll<Control>("input, textarea")];
+}
+
+/** A number as people write it, with a point or a comma; undefined when it is none. */
+function parseNumber(text: string): number | undefined {
+  return /^\+?(\d+([.,]\d*)?|[.,]\d+)$/.test(text) ? Number(text.replace(",", ".")) : undefined;
+}
+
+/** Why a control's value can't be sent, or undefined when it can. The limits come with the control, from the feature contract. */
+function faultOf(control: Control, form: HTMLFormElement): string | undefined {
+  const { label = "", unit, minimum, maximum } = control.dataset;
+  if (control.type === "radio") {
+    return new FormData(form).has(control.name) ? undefined : `Choose the ${label.toLowerCase()}`;
+  }
+  const value = control.value.trim();
+  if (unit !== undefined) {
+    const expected = `between ${minimum ?? ""} and ${maximum ?? ""} ${unit}`;
+    if (value === "") return `Enter the ${label.toLowerCase()} in ${unit}`;
+    const number = parseNumber(value);
+    if (number === undefined) return `${label} must be a number ${expected}: “${value}” is not`;
+    return number < Number(minimum) || number > Number(maximum)
+      ? `${label} must be ${expected}: ${value} is not`
+      : undefined;
+  }
+  if (value === "") return `Enter your ${label.toLowerCase()}`;
+  return control.validity.typeMismatch ? "Enter an address like name@example.com" : undefined;
+}
+
+function check(form: HTMLFormElement): Fault[] {
+  const faults = new Map<string, string>();
+  for (const control of controlsOf(form)) {
+    const reason = faultOf(control, form);
+    if (reason !== undefined) faults.set(control.name, reason);
+  }
+  return [...faults].map(([field, reason]) => ({ field, reason }));
+}
+
+function contentOf(form: HTMLFormElement): Record<string, string | number> {
+  const content: Record<string, string | number> = {};
+  for (const control of controlsOf(form)) {
+    if (control instanceof HTMLInputElement && control.type === "radio" && !control.checked) continue;
+    const value = control.value.trim();
+    content[control.name] = control.dataset.unit === undefined ? value : (parseNumber(value) ?? value);
+  }
+  return content;
+}
+
+/** Makes a form send itself to its `action` by script. */
+export function attach(form: HTMLFormElement, behaviour: FormBehaviour): void {
+  const summary = find<HTMLElement>(form, ".summary");
+  const button = find<HTMLButtonElement>(form, "button[type=submit]");
+  const buttonText = button.textContent;
+  let busy = false;
+
+  const clear = (): void => {
+    summary.hidden = true;
+    summary.replaceChildren();
+    for (const control of controlsOf(form)) {
+      control.removeAttribute("aria-invalid");
+      const place = document.getElementById(`${control.name}-error`);
+      if (place) place.textContent = "";
+    }
+  };
+
+  const showSummary = (title: string, ...content: Node[]): void => {
+    summary.replaceChildren(element("h3", title), ...content);
+    summary.hidden = false;
+    summary.focus();
+  };
+
+  const showFaults = (faults: readonly Fault[]): void => {
+    const list = element("ul");
+    for (const { field, reason } of faults) {
+      const entry = element("li");
+      const control = controlsOf(form).find(({ name }) => name === field);
+      const place = document.getElementById(`${field}-error`);
+      if (control && place) {
+        place.textContent = reason;
+        if (control.type !== "radio") control.setAttribute("aria-invalid", "true");
+        const link = element("a", reason) as HTMLAnchorElement;
+        link.href = `#${control.id}`;
+        link.addEventListener("click", (event) => {
+          event.preventDefault();
+          control.focus();
+        });
+        entry.append(link);
+      } else {
+        entry.textContent = `${field}: ${reason}`;
+      }
+      list.append(entry);
+    }
+    showSummary(faults.length === 1 ? "One thing to correct" : `${faults.length} things to correct`, list);
+    behaviour.onFailure();
+  };
+
+  const showFailure = (reason: string): void => {
+    showSummary("That didn’t work", element("p", reason));
+    behaviour.onFailure();
+  };
+
+  const settle = (outcome: Outcome): void => {
+    if (outcome.kind === "refused") showFaults(outcome.faults);
+    else if (outcome.kind === "failed") showFailure(outcome.reason);
+    else if (!behaviour.onAnswer(outcome.body)) {
+      showFailure("The answer of the server can’t be read. Nothing you entered is lost: please try again later.");
+    }
+  };
+
+  const submit = async (): Promise<void> => {
+    if (busy) return;
+    clear();
+    behaviour.onStart();
+    const faults = check(form);
+    if (faults.length > 0) {
+      showFaults(faults);
+      return;
+    }
+    busy = true;
+    // Not `disabled`: a disabled button loses the focus, and a keyboard its place.
+    button.setAttribute("aria-disabled", "true");
+    button.textContent = behaviour.busyText;
+    behaviour.onSend();
+    const outcome = await post(form.getAttribute("action") ?? "", contentOf(form));
+    busy = false;
+    button.removeAttribute("aria-disabled");
+    button.textContent = buttonText;
+    settle(outcome);
+  };
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void submit();
+  });
+}

@@ -1,0 +1,79 @@
+/** Sends a form's content to the API and turns whatever comes back into one of three outcomes. */
+
+/** A value that was not accepted: `field` is the API's name for it, `reason` a text for people. */
+export interface Fault {
+  readonly field: string;
+  readonly reason: string;
+}
+
+/** What became of a request: an answer, values to correct, or a failure told in plain words. */
+export type Outcome =
+  | { readonly kind: "answered"; readonly body: unknown }
+  | { readonly kind: "refused"; readonly faults: readonly Fault[] }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** The API's own limit is 30 s (API Gateway); a boat's connection gets a little longer. */
+const patienceMilliseconds = 40_000;
+
+/** Whether a value is an object whose properties can be looked at. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function faultsOf(body: unknown): Fault[] {
+  if (!isRecord(body) || !Array.isArray(body.errors)) return [];
+  return body.errors.flatMap((entry: unknown) =>
+    isRecord(entry) && typeof entry.field === "string" && typeof entry.detail === "string"
+      ? [{ field: entry.field, reason: entry.detail }]
+      : [],
+  );
+}
+
+function waiting(retryAfter: string | null): string {
+  const seconds = Number(retryAfter);
+  return retryAfter && Number.isFinite(seconds) && seconds > 1 ? `in ${Math.ceil(seconds)} seconds` : "in a moment";
+}
+
+function failureOf(response: Response): string {
+  const again = waiting(response.headers.get("retry-after"));
+  switch (response.status) {
+    case 413:
+      return "That is too much text to send. Please shorten it.";
+    case 429:
+      return `Too many requests are coming in at once. Please try again ${again}.`;
+    case 502:
+    case 503:
+    case 504:
+      return `The service can’t answer right now. Nothing you entered is lost: please try again ${again}.`;
+    default:
+      return `Something went wrong on our side (HTTP ${response.status}). Nothing you entered is lost: please try again later.`;
+  }
+}
+
+/**
+ * Posts `content` as JSON to `address`, which is relative to the page.
+ * Never throws: a lost connection, a late answer and an answer that is no JSON are failures with a reason.
+ */
+export async function post(address: string, content: unknown): Promise<Outcome> {
+  let response: Response;
+  try {
+    response = await fetch(address, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json, application/problem+json" },
+      body: JSON.stringify(content),
+      signal: AbortSignal.timeout(patienceMilliseconds),
+    });
+  } catch (error) {
+    const late = error instanceof DOMException && error.name === "TimeoutError";
+    return {
+      kind: "failed",
+      reason: late
+        ? "No answer came in time. Nothing you entered is lost: please try again."
+        : "There is no connection to the server. Check your signal and try again: nothing you entered is lost.",
+    };
+  }
+  const body: unknown = await response.json().catch(() => undefined);
+  if (response.ok) return { kind: "answered", body };
+  const faults = response.status === 400 ? faultsOf(body) : [];
+  return faults.length > 0 ? { kind: "refused", faults } : { kind: "failed", reason: failureOf(response) };
+}

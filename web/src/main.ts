@@ -1,0 +1,61 @@
+/** The page's behaviour: the age form and the contact form, both sent to the API that stands beside the page. */
+import { AnswerPanel } from "./answer";
+import { attach, element, find } from "./form";
+import { isRecord } from "./http";
+
+const ageForm = find<HTMLFormElement>(document, "#age-form");
+const panel = new AnswerPanel(find<HTMLElement>(document, ".answer"));
+
+attach(ageForm, {
+  busyText: "Calculating…",
+  onStart() {
+    panel.empty("");
+  },
+  onSend() {
+    panel.calculating();
+  },
+  onFailure() {
+    panel.empty("No age yet: see what the form says.");
+  },
+  onAnswer(body) {
+    const shown = panel.show(body);
+    if (shown) panel.reveal();
+    return shown;
+  },
+});
+
+ageForm.addEventListener("input", () => {
+  panel.outdated();
+});
+
+find<HTMLButtonElement>(ageForm, "#example").addEventListener("click", () => {
+  for (const control of ageForm.querySelectorAll("input")) {
+    if (control.type === "radio") control.checked = control.dataset.example !== undefined;
+    else control.value = control.dataset.example ?? "";
+  }
+  panel.outdated();
+});
+
+const contactForm = find<HTMLFormElement>(document, "#contact-form");
+const contactAnswer = find<HTMLElement>(contactForm, "[role=status]");
+
+attach(contactForm, {
+  busyText: "Sending…",
+  onStart() {
+    contactAnswer.replaceChildren();
+  },
+  onSend() {
+    contactAnswer.replaceChildren(element("p", "Sending…", "muted"));
+  },
+  onFailure() {
+    contactAnswer.replaceChildren();
+  },
+  onAnswer(body) {
+    if (!isRecord(body) || typeof body.id !== "string") return false;
+    contactForm.reset();
+    contactAnswer.replaceChildren(
+      element("p", `Thank you, your message has arrived. Its number is ${body.id}.`, "notice good"),
+    );
+    return true;
+  },
+});
