@@ -66,7 +66,10 @@ export function requestFaults(model: ServiceModel, operation: string, request: u
 
     switch (shape.type) {
       case "structure": {
-        if (typeof value !== "object" || value === null || Array.isArray(value)) return fault("an object");
+        if (typeof value !== "object" || value === null || Array.isArray(value)) {
+          fault("an object");
+          return;
+        }
         const given = value as Record<string, unknown>;
         for (const name of shape.required ?? []) {
           if (given[name] === undefined) faults.push(`${place}: ${name} is missing`);
@@ -79,21 +82,30 @@ export function requestFaults(model: ServiceModel, operation: string, request: u
         return;
       }
       case "list":
-        if (!Array.isArray(value)) return fault("a list");
+        if (!Array.isArray(value)) {
+          fault("a list");
+          return;
+        }
         if (outside(value.length)) fault(`a list of ${limits}`);
         value.forEach((inner, index) => {
           check(shape.member!.shape, inner, `${place}[${String(index)}]`);
         });
         return;
       case "map":
-        if (typeof value !== "object" || value === null || Array.isArray(value)) return fault("an object");
+        if (typeof value !== "object" || value === null || Array.isArray(value)) {
+          fault("an object");
+          return;
+        }
         for (const [name, inner] of Object.entries(value)) {
           check(shape.key!.shape, name, `${place} (key)`);
           check(shape.value!.shape, inner, `${place}.${name}`);
         }
         return;
       case "string":
-        if (typeof value !== "string") return fault("a text");
+        if (typeof value !== "string") {
+          fault("a text");
+          return;
+        }
         if (shape.enum !== undefined && !shape.enum.includes(value))
           fault(`one of ${shape.enum.slice(0, 5).join(", ")} …`);
         if (outside(value.length)) fault(`a text of ${limits} characters`);
@@ -103,7 +115,10 @@ export function requestFaults(model: ServiceModel, operation: string, request: u
         return;
       case "integer":
       case "long":
-        if (typeof value !== "number" || !Number.isInteger(value)) return fault("a whole number");
+        if (typeof value !== "number" || !Number.isInteger(value)) {
+          fault("a whole number");
+          return;
+        }
         if (outside(value)) fault(`a number from ${limits}`);
         return;
       case "boolean":
