@@ -8,6 +8,7 @@ import asyncio
 import errno
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -51,11 +52,12 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     from hypercorn.config import Config
     from ministack import app as emulator
 
-    from seams import persistence, sagemaker_forward, step_functions
+    from seams import lambda_functions, persistence, sagemaker_forward, step_functions
 
     sagemaker = sagemaker_forward.SageMakerService(settings.sagemaker_url)
     sagemaker_forward.install(sagemaker)
     step_functions.install(step_functions.SageMakerClient(settings.sagemaker_url, settings.account, settings.region))
+    lambda_functions.install()
     saver = persistence.StateSaver(settings.state_directory)
     application = persistence.save_state(require(emulator, "app", ("scope", "receive", "send")), saver)
     application = sagemaker_forward.forward_sagemaker(application, sagemaker)
@@ -93,6 +95,8 @@ def main() -> int:
         listener = bind(settings)
         lock_state(settings.state_directory)
         check_state_files(settings.state_directory)
+        shutil.rmtree(settings.temporary_directory, ignore_errors=True)
+        settings.temporary_directory.mkdir(mode=0o700)
         mended = mend_objects(settings.object_directory)
         if mended:
             print(f"Mended {mended} S3 objects whose writing a kill had interrupted.", file=sys.stderr)

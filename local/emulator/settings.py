@@ -30,6 +30,11 @@ class Settings:
         """The address for any AWS client. An IP address makes the SDKs choose path-style S3 by themselves."""
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def temporary_directory(self) -> Path:
+        """Holds what the emulator needs only while it runs."""
+        return self.state_directory / "temporary"
+
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Reads the settings.
@@ -81,7 +86,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 #: Host variables that a program on this machine may need. Nothing else of the host reaches the emulator or a Lambda.
-_HOST_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+_HOST_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL")
 
 
 def clean_environment(settings: Settings, host: Mapping[str, str]) -> dict[str, str]:
@@ -93,6 +98,9 @@ def clean_environment(settings: Settings, host: Mapping[str, str]) -> dict[str, 
     return {
         **kept,
         "LANG": kept.get("LANG", "C.UTF-8"),
+        # Unpacked functions lie here, and are removed at the next start if a kill left them.
+        "TMPDIR": str(settings.temporary_directory),
+        "TZ": "UTC",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",

@@ -204,7 +204,7 @@ class StateSaver:
 
 
 def save_state(application: Application, saver: StateSaver) -> Application:
-    """Wraps the ASGI application: `POST /_ministack/save` saves, and an execution's start is answered once it is saved."""
+    """Wraps the ASGI application: saves on `POST /_ministack/save`, and before an execution's start is answered."""
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
