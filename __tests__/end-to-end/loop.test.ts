@@ -1,0 +1,384 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { GetQueryExecutionCommand, GetQueryResultsCommand, StartQueryExecutionCommand } from "@aws-sdk/client-athena";
+import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import {
+  DescribeEndpointCommand,
+  DescribeFeatureGroupCommand,
+  DescribeModelPackageCommand,
+  ListModelPackagesCommand,
+} from "@aws-sdk/client-sagemaker";
+import { GetExecutionHistoryCommand } from "@aws-sdk/client-sfn";
+import { chromium } from "playwright-core";
+
+import { type Clients, requireContract } from "../../local/platform/clients";
+import { simulate } from "../../survey/simulator";
+import { surveyHeader, surveyLine, type SurveyRecord } from "../../survey/survey-file";
+import { environmentOf, PlatformUnderTest, settingsOfAnotherAccount, socketAddresses } from "./platform-under-test";
+
+const folder = mkdtempSync(join(tmpdir(), "surveys-"));
+const platform = new PlatformUnderTest();
+
+const toSurveyCsv = (records: readonly SurveyRecord[]): string =>
+  `${[surveyHeader, ...records.map(surveyLine)].join("\n")}\n`;
+
+/** The first survey: 1,500 animals, with a byte order mark, CRLF, and every kind of row that must be refused. */
+const good = [...simulate({ rows: 1500, seed: 11 })];
+const [first, second] = good;
+const bad = [
+  { ...first!, record_id: "bad-sex", sex: "X" },
+  { ...first!, record_id: "bad-text", length: "long" },
+  { ...first!, record_id: "bad-negative", height: "-3" },
+  { ...first!, record_id: "bad-nan", whole_weight: "NaN" },
+  { ...second! },
+];
+const dirtySurvey = join(folder, "first.csv");
+writeFileSync(dirtySurvey, `\uFEFF${toSurveyCsv([...good, ...bad]).replaceAll("\n", "\r\n")}`);
+
+const laterSurvey = join(folder, "later.csv");
+writeFileSync(laterSurvey, toSurveyCsv([...simulate({ rows: 400, seed: 12 })]));
+
+async function query(clients: Clients, sql: (table: string) => string): Promise<string[][]> {
+  const group = await clients.sagemaker.send(
+    new DescribeFeatureGroupCommand({ FeatureGroupName: await requireContract(clients, "FeatureGroup") }),
+  );
+  const catalog = group.OfflineStoreConfig!.DataCatalogConfig!;
+  const { QueryExecutionId } = await clients.athena.send(
+    new StartQueryExecutionCommand({
+      QueryString: sql(`"${catalog.Database}"."${catalog.TableName}"`),
+      WorkGroup: await requireContract(clients, "AthenaWorkgroup"),
+    }),
+  );
+  for (;;) {
+    const { QueryExecution } = await clients.athena.send(new GetQueryExecutionCommand({ QueryExecutionId }));
+    const state = QueryExecution!.Status!.State!;
+    if (state === "SUCCEEDED") {
+      const { ResultSet } = await clients.athena.send(new GetQueryResultsCommand({ QueryExecutionId }));
+      return ResultSet!.Rows!.slice(1).map(({ Data }) => Data!.map(({ VarCharValue }) => VarCharValue ?? ""));
+    }
+    if (state !== "QUEUED" && state !== "RUNNING") {
+      throw new Error(QueryExecution!.Status!.StateChangeReason);
+    }
+  }
+}
+
+const animals = async (): Promise<number> =>
+  Number((await query(platform.clients, (table) => `SELECT count(DISTINCT record_id) FROM ${table}`))[0]![0]);
+
+async function readObject(clients: Clients, uri: string): Promise<string> {
+  const { hostname, pathname } = new URL(uri);
+  const { Body } = await clients.s3.send(new GetObjectCommand({ Bucket: hostname, Key: pathname.slice(1) }));
+  return Body!.transformToString();
+}
+
+/** The records in the training, validation and test rows of the last run, by their identifiers. */
+async function datasetOf(clients: Clients, modelPackageArn: string): Promise<Record<string, string[]>> {
+  const bucket = await requireContract(clients, "DataBucket");
+  const description = await clients.sagemaker.send(
+    new DescribeModelPackageCommand({ ModelPackageName: modelPackageArn }),
+  );
+  const statistics = description.ModelMetrics!.ModelQuality!.Statistics!.S3Uri!;
+  const run = new URL(statistics).pathname.split("/").slice(1, 3).join("/");
+  const rows = async (split: string): Promise<string[]> =>
+    (await readObject(clients, `s3://${bucket}/${run}/dataset/${split}/data.csv`))
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((line) => line.split(",")[0]!);
+  return { train: await rows("train"), validation: await rows("validation"), test: await rows("test") };
+}
+
+const animal = {
+  sex: "M",
+  length: 91,
+  diameter: 73,
+  height: 19,
+  wholeWeight: 102.8,
+  shuckedWeight: 44.9,
+  visceraWeight: 20.2,
+  shellWeight: 30,
+};
+
+async function age(api: string): Promise<number> {
+  const response = await fetch(`${api}/predict`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(animal),
+  });
+  expect(response.status).toBe(200);
+  return ((await response.json()) as { age: { years: number } }).age.years;
+}
+
+afterAll(async () => {
+  await platform.remove();
+});
+
+describe("from nothing to a website that tells an age", () => {
+  let terminal = "";
+
+  beforeAll(async () => {
+    terminal = await platform.succeed("up", { SURVEY: dirtySurvey });
+  });
+
+  test("the terminal names the website, and the website answers there", async () => {
+    expect(terminal).toContain(platform.file.website);
+    const page = await fetch(platform.file.website);
+    expect(page.status).toBe(200);
+    expect(page.headers.get("content-type")).toMatch(/^text\/html/);
+    expect(await page.text()).toContain("abalone");
+  });
+
+  test("every good row is in the offline store, once, and no bad one", async () => {
+    const ids = (
+      await query(platform.clients, (table) => `SELECT count(*), count(DISTINCT record_id) FROM ${table}`)
+    )[0]!;
+    expect(ids).toEqual(["1500", "1500"]);
+    const refused = await query(
+      platform.clients,
+      (table) => `SELECT count(*) FROM ${table} WHERE record_id LIKE 'bad%'`,
+    );
+    expect(refused).toEqual([["0"]]);
+  });
+
+  test("every bad row is listed in the bucket with its reason", async () => {
+    const bucket = await requireContract(platform.clients, "DataBucket");
+    const { Contents = [] } = await platform.clients.s3.send(
+      new ListObjectsV2Command({ Bucket: bucket, Prefix: "surveys/rejected/" }),
+    );
+    const texts = await Promise.all(Contents.map(({ Key }) => readObject(platform.clients, `s3://${bucket}/${Key!}`)));
+    const list = texts.join("\n");
+    for (const name of ["bad-sex", "bad-text", "bad-negative", "bad-nan", String(second!["record_id"])]) {
+      expect(list).toContain(name);
+    }
+    expect(terminal).toContain("5 rejected");
+  });
+
+  test("the state machine went its way from preparing to registering", async () => {
+    const { events = [] } = await platform.clients.stepFunctions.send(
+      new GetExecutionHistoryCommand({ executionArn: platform.file.executionArn, maxResults: 1000 }),
+    );
+    const states = events.flatMap(({ stateEnteredEventDetails: entered }) => (entered ? [entered.name] : []));
+    expect(states).toEqual([
+      "PrepareRun",
+      "Process",
+      "Train",
+      "Evaluate",
+      "Judge",
+      "IsGoodEnough",
+      "IsBetter",
+      "Register",
+      "Registered",
+    ]);
+  });
+
+  test("no animal is in two splits, and none is lost", async () => {
+    const { train, validation, test: held } = await datasetOf(platform.clients, platform.file.modelPackageArn);
+    const all = [...train!, ...validation!, ...held!];
+    expect(new Set(all).size).toBe(1500);
+    expect(all).toHaveLength(1500);
+    expect(held).toHaveLength(platform.file.evaluation.rows);
+  });
+
+  test("the approved package carries the very metrics that passed the gate", async () => {
+    const { evaluation, modelPackageArn } = platform.file;
+    const description = await platform.clients.sagemaker.send(
+      new DescribeModelPackageCommand({ ModelPackageName: modelPackageArn }),
+    );
+    expect(description.ModelApprovalStatus).toBe("Approved");
+    const statistics = description.ModelMetrics!.ModelQuality!.Statistics!.S3Uri!;
+    const measured = JSON.parse(await readObject(platform.clients, statistics));
+    expect(measured.regression_metrics.rmse.value).toBeCloseTo(evaluation.rmse, 6);
+    expect(evaluation.rmse).toBeGreaterThan(0.5);
+    expect(evaluation.rmse).toBeLessThanOrEqual(evaluation.threshold);
+    expect(evaluation.threshold).toBe(2.3);
+    expect(await requireContract(platform.clients, "ModelPackageName")).toBe(modelPackageArn);
+  });
+
+  test("the held-out error is what the held-out predictions give", async () => {
+    const baseline = await readObject(platform.clients, await requireContract(platform.clients, "BaselineDataUri"));
+    const rows = baseline
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((line) => line.split(",").map(Number));
+    const mean = rows.reduce((sum, [prediction, label]) => sum + (prediction! - label!) ** 2, 0) / rows.length;
+    expect(Math.sqrt(mean)).toBeCloseTo(platform.file.evaluation.rmse, 3);
+  });
+
+  test("both stages' APIs answer with the same age, directly and through the website", async () => {
+    const { api, apiTest, website, websiteTest } = platform.file;
+    const ages = await Promise.all([api, apiTest, `${website}api`, `${websiteTest}api`].map(age));
+    expect(new Set(ages).size).toBe(1);
+    expect(ages[0]).toBeGreaterThan(3);
+    expect(ages[0]).toBeLessThan(30);
+  });
+
+  test("a fisherman calculates an age in a browser", async () => {
+    const browser = await chromium.launch({
+      executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"],
+    });
+    try {
+      const page = await browser.newPage();
+      await page.goto(platform.file.website);
+      await page
+        .getByLabel("Sex")
+        .selectOption("M")
+        .catch(() => page.getByLabel("Male", { exact: true }).check());
+      for (const [label, value] of Object.entries({
+        Length: 91,
+        Diameter: 73,
+        Height: 19,
+        "Whole weight": 102.8,
+        "Shucked weight": 44.9,
+        "Viscera weight": 20.2,
+        "Shell weight": 30,
+      })) {
+        await page.getByLabel(new RegExp(`^${label}`)).fill(String(value));
+      }
+      await page.getByRole("button", { name: /calculate/i }).click();
+      const years = await age(platform.file.api);
+      await page
+        .getByText(new RegExp(`\\b${String(Math.round(years))}|${years.toFixed(1)}`))
+        .first()
+        .waitFor();
+    } finally {
+      await browser.close();
+    }
+  });
+
+  test("nothing of another account's settings reaches any process, and no socket leaves 127.0.0.1", () => {
+    const processes = platform.processes();
+    expect(processes.length).toBeGreaterThanOrEqual(5);
+    for (const pid of processes) {
+      const environment = environmentOf(pid);
+      for (const planted of Object.values(settingsOfAnotherAccount)) {
+        expect(environment).not.toContain(planted);
+      }
+      for (const { local, remote } of socketAddresses(pid)) {
+        // 127.0.0.1, its IPv6-mapped form, and 0.0.0.0 as the remote side of a listening socket.
+        expect(local).toMatch(/^(0000000000000000FFFF0000)?0100007F$/);
+        expect(remote).toMatch(/^(0000000000000000FFFF0000)?(0100007F|00000000)$|^0{32}$/);
+      }
+    }
+  });
+
+  test("typed again, it changes nothing", async () => {
+    const before = platform.file;
+    const endpoint = new DescribeEndpointCommand({ EndpointName: before.endpointName });
+    const { LastModifiedTime } = await platform.clients.sagemaker.send(endpoint);
+    const output = await platform.succeed("up");
+    expect(output).not.toMatch(/\d+ (created|updated|deleted)/);
+    expect(platform.file).toEqual(before);
+    expect((await platform.clients.sagemaker.send(endpoint)).LastModifiedTime).toEqual(LastModifiedTime);
+    expect(await animals()).toBe(1500);
+  });
+});
+
+describe("killed and typed again", () => {
+  test.each(["emulator", "sagemaker", "front-door"])(
+    "%s killed: the next make up heals, nothing is lost",
+    async (service) => {
+      const before = platform.file;
+      const answer = await age(before.api);
+      await platform.kill(service);
+      await platform.succeed("up");
+      expect(platform.file).toEqual(before);
+      expect(await age(platform.file.api)).toBe(answer);
+      expect(await animals()).toBe(1500);
+    },
+  );
+
+  test("a model server killed: its endpoint comes back by itself", async () => {
+    const answer = await age(platform.file.api);
+    for (const pid of platform.processes()) {
+      if (/bin\/serve/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))) {
+        process.kill(pid, "SIGKILL");
+      }
+    }
+    await platform.succeed("up");
+    expect(await age(platform.file.api)).toBe(answer);
+  });
+
+  test("make up killed while it ingests, then while it trains with all services: the next one finishes, each animal once", async () => {
+    const ingesting = platform.start("up", { SURVEY: laterSurvey });
+    await ingesting.prints(/Ingest the survey/);
+    ingesting.kill();
+    await ingesting.ended;
+
+    const training = platform.start("up");
+    await training.prints(/Run the ML workflow/);
+    training.kill();
+    await training.ended;
+    await platform.kill("sagemaker");
+    await platform.kill("emulator");
+
+    const packages = new ListModelPackagesCommand({});
+    await platform.succeed("up");
+    expect(await animals()).toBe(1900);
+    const { ModelPackageSummaryList = [] } = await platform.clients.sagemaker.send(packages);
+    const {
+      train,
+      validation,
+      test: held,
+    } = await datasetOf(
+      platform.clients,
+      ModelPackageSummaryList.map(({ ModelPackageArn }) => ModelPackageArn!)
+        .sort()
+        .at(-1)!,
+    );
+    const all = [...train!, ...validation!, ...held!];
+    expect(new Set(all).size).toBe(all.length);
+    expect(await age(platform.file.api)).toBeGreaterThan(3);
+  });
+});
+
+describe("plain reasons", () => {
+  test("a survey that isn't there", async () => {
+    const { status, output } = await platform.make("up", { SURVEY: join(folder, "nowhere.csv") });
+    expect(status).not.toBe(0);
+    expect(output).toContain(`SURVEY: there is no file ${join(folder, "nowhere.csv")}`);
+    expect(output).toMatch(/Read more in .*\.log/);
+  });
+
+  test("a file that is no survey is refused as a whole, and the platform goes on", async () => {
+    const noSurvey = join(folder, "no-survey.csv");
+    writeFileSync(noSurvey, "name,price\nmussel,3\n");
+    const { status, output } = await platform.make("up", { SURVEY: noSurvey });
+    expect(status).not.toBe(0);
+    expect(output).toContain("record_id");
+    expect(await age(platform.file.api)).toBeGreaterThan(3);
+    await platform.succeed("up");
+  });
+
+  test("a set port that is taken is named, with what to do", async () => {
+    const server = createServer();
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    const { port } = server.address() as AddressInfo;
+    const other = new PlatformUnderTest();
+    try {
+      const { status, output } = await other.make("up", { EMULATOR_PORT: String(port) });
+      expect(status).not.toBe(0);
+      expect(output).toContain(`EMULATOR_PORT: port ${port} of 127.0.0.1 is taken`);
+    } finally {
+      server.close();
+      await other.remove();
+    }
+  });
+
+  test("make down stops everything, make status says so", async () => {
+    const processes = platform.processes();
+    await platform.succeed("down");
+    for (const pid of processes) {
+      expect(() => process.kill(pid, 0)).toThrow();
+    }
+    const { status, output } = await platform.make("status");
+    expect(status).not.toBe(0);
+    expect(output).toContain("stopped");
+    expect(await platform.succeed("down")).toContain("Nothing ran.");
+  });
+});
