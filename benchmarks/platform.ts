@@ -1,0 +1,150 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { PutRecordCommand, SageMakerFeatureStoreRuntimeClient } from "@aws-sdk/client-sagemaker-featurestore-runtime";
+import { InvokeEndpointCommand, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
+
+import { makeClients, requireContract } from "../local/platform/clients";
+import { harmlessCredentials, openInstance, readJson, region, root } from "../local/platform/instance";
+import { ingest, makeSurvey } from "../local/platform/survey";
+import type { PlatformFile } from "../local/platform/up";
+import { featureDefinitions } from "../survey/contract";
+import { simulate } from "../survey/simulator";
+import { surveyHeader, surveyLine } from "../survey/survey-file";
+import { measure, median, quantile, table, timed, type Usage } from "./measure";
+
+const seconds = (usage: Usage): string[] => [usage.wall.toFixed(1), usage.cpu.toFixed(1), usage.peak.toFixed(0)];
+
+/** `make up` from a clean clone, and again; then, on that platform, ingestion and predictions. */
+export async function platformBenchmark(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "clean-clone-"));
+  const clone = join(folder, "clone");
+  execFileSync("git", ["clone", "--quiet", "--no-hardlinks", root, clone]);
+  const make = (target: string): Promise<Usage> => measure(["make", "--silent", target], { cwd: clone });
+  try {
+    const install = await make("install");
+    const first = await make("up");
+    const again = await make("up");
+    const instance = openInstance(join(clone, ".local"));
+    const platform = readJson<PlatformFile | undefined>(instance.path("platform.json"), undefined);
+    if (platform === undefined) {
+      throw new Error("make up wrote no platform.json");
+    }
+    const parts = [
+      table(
+        ["from a clean clone", "wall s", "CPU s of what has ended", "largest process MB"],
+        [
+          ["make install", ...seconds(install)],
+          ["make up, first", ...seconds(first)],
+          ["make up, again", ...seconds(again)],
+        ],
+      ),
+      await ingestionBenchmark(platform, folder),
+      await predictionBenchmark(platform),
+    ];
+    return parts.join("\n\n");
+  } finally {
+    await make("clean");
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function ingestionBenchmark(platform: PlatformFile, folder: string): Promise<string> {
+  const clients = makeClients(platform.aws);
+  const FeatureGroupName = await requireContract(clients, "FeatureGroup");
+  const rows = 4000;
+  const file = join(folder, "ingestion.csv");
+  const records = [...simulate({ rows, seed: 99 })];
+  writeFileSync(file, `${[surveyHeader, ...records.map(surveyLine)].join("\n")}\n`);
+  const instance = openInstance(join(folder, "ingestion"));
+  const survey = await makeSurvey(instance, file);
+  const ours = await timed(() => ingest(clients, survey, () => undefined));
+
+  // The plain loop that the feature store's documentation shows: one PutRecord after the other.
+  const featureStore = new SageMakerFeatureStoreRuntimeClient({
+    endpoint: platform.aws,
+    region,
+    credentials: harmlessCredentials,
+  });
+  const sample = records.slice(0, 500);
+  const sequential = await timed(async () => {
+    for (const record of sample) {
+      const Record = featureDefinitions.map(({ featureName }) => ({
+        FeatureName: featureName,
+        ValueAsString: String(record[featureName]),
+      }));
+      await featureStore.send(new PutRecordCommand({ FeatureGroupName, Record }));
+    }
+  });
+  const own = rows / ours;
+  const other = sample.length / sequential;
+  return table(
+    ["ingestion", "rows a second"],
+    [
+      [`ingest-survey, ${rows} rows, checks included`, own.toFixed(0)],
+      [`one PutRecord after the other, ${sample.length} rows`, other.toFixed(0)],
+      ["ours / sequential", `${(own / other).toFixed(1)} times`],
+    ],
+  );
+}
+
+async function predictionBenchmark(platform: PlatformFile): Promise<string> {
+  const instance = {
+    sex: "M",
+    length: 91,
+    diameter: 73,
+    height: 19,
+    whole_weight: 102.8,
+    shucked_weight: 44.9,
+    viscera_weight: 20.2,
+    shell_weight: 30,
+  };
+  const runtime = new SageMakerRuntimeClient({ endpoint: platform.aws, region, credentials: harmlessCredentials });
+  const atEndpoint = (): Promise<unknown> =>
+    runtime.send(
+      new InvokeEndpointCommand({
+        EndpointName: platform.endpointName,
+        ContentType: "application/json",
+        Accept: "application/json",
+        Body: JSON.stringify({ instances: [instance] }),
+      }),
+    );
+  const { whole_weight, shucked_weight, viscera_weight, shell_weight, ...others } = instance;
+  const body = JSON.stringify({
+    ...others,
+    wholeWeight: whole_weight,
+    shuckedWeight: shucked_weight,
+    visceraWeight: viscera_weight,
+    shellWeight: shell_weight,
+  });
+  const throughApi = (base: string) => async (): Promise<void> => {
+    const response = await fetch(`${base}/predict`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+    });
+    if (!response.ok) {
+      throw new Error(`${base}/predict answered ${response.status}: ${await response.text()}`);
+    }
+    await response.arrayBuffer();
+  };
+  const rows: string[][] = [];
+  for (const [name, request] of [
+    ["endpoint, through the emulator", atEndpoint],
+    ["API Gateway and predict function", throughApi(platform.api)],
+    ["website's address, so CloudFront besides", throughApi(`${platform.website}api`)],
+  ] as const) {
+    const times: number[] = [];
+    for (let turn = 0; turn < 220; turn += 1) {
+      const took = await timed(request);
+      // The first calls are cold starts.
+      if (turn >= 20) {
+        times.push(1000 * took);
+      }
+    }
+    rows.push([name, median(times).toFixed(1), quantile(times, 0.95).toFixed(1)]);
+  }
+  return table(["one prediction, one after the other", "median ms", "95 % under ms"], rows);
+}
