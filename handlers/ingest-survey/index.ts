@@ -1,0 +1,247 @@
+/**
+ * Ingests a survey file: reads it from S3, puts each good row into the feature group, and lists the others with their reasons in S3.
+ *
+ * Safe to repeat: a record with the same identifier and time is the same record. A file that takes longer than one call is continued at
+ * `nextOffset`; the rows before it are read again, for duplicates are looked for in the whole file, but not put again.
+ */
+import { MetricUnit } from "@aws-lambda-powertools/metrics";
+import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { PutRecordCommand, SageMakerFeatureStoreRuntimeClient } from "@aws-sdk/client-sagemaker-featurestore-runtime";
+import type { Context } from "aws-lambda";
+import { z } from "zod";
+import { recordIdentifier, surveyColumns } from "../../survey/contract";
+import { readSurvey, type RowProblem, SurveyFileError, type SurveyRecord } from "../../survey/survey-file";
+import { clientOptions, errorMessage, errorName, httpStatus } from "../shared/clients";
+import { name, readEnvironment } from "../shared/environment";
+import { parseEvent } from "../shared/input";
+import { logger, metrics, observed, tracer } from "../shared/observability";
+import { putWithRetries } from "./retry";
+
+/** Records that are put at the same time. */
+const concurrency = 64;
+/** Time before the function's deadline that is left for the records in flight and the list of rejected rows, in ms. */
+const reserve = 30_000;
+/** Rejected rows that one call lists: it stops there, as at its deadline, so that no file can fill the memory. */
+const maximumRejected = 50_000;
+/** Rejected rows that the answer itself names. */
+const maximumProblems = 20;
+
+const environment = readEnvironment({ DATA_BUCKET: name, FEATURE_GROUP: name });
+const s3 = tracer.captureAWSv3Client(
+  // A survey is read only as fast as its records are put, so its connection may be quiet for long.
+  new S3Client({ ...clientOptions, requestHandler: { ...clientOptions.requestHandler, socketTimeout: 0 } }),
+);
+// Not traced: a trace of a million puts says nothing. Retries are `putWithRetries`'s, which are not cut short by the SDK's retry quota.
+const featureStore = new SageMakerFeatureStoreRuntimeClient({
+  maxAttempts: 1,
+  requestHandler: {
+    ...clientOptions.requestHandler,
+    httpAgent: { maxSockets: concurrency },
+    httpsAgent: { maxSockets: concurrency },
+  },
+});
+
+const rejectedPrefix = "surveys/rejected/";
+
+const eventSchema = z.object({
+  bucket: name.optional(),
+  key: name.refine((key) => !key.startsWith(rejectedPrefix), "is a list of rejected rows, not a survey"),
+  etag: name.optional(),
+  offset: z.int().nonnegative().optional(),
+});
+
+/** What one call did. */
+export interface IngestResult {
+  readonly key: string;
+  /** Of the object that was read; give it with `nextOffset`, so that the continuation reads the same content. */
+  readonly etag: string;
+  readonly complete: boolean;
+  /** The byte at which to go on, when the file is not complete. */
+  readonly nextOffset?: number;
+  /** Rows of this call. */
+  readonly rows: { readonly read: number; readonly accepted: number; readonly rejected: number };
+  /** The list of this call's rejected rows. */
+  readonly rejectedUri?: string;
+  /** The first of them. */
+  readonly problems: readonly RowProblem[];
+  /** Why the file is no survey at all; then none of it was put. */
+  readonly fileProblem?: string;
+}
+
+/** The object was replaced while it was read, or since the call before: start again at its beginning. */
+export class SurveyChanged extends Error {
+  override readonly name = "SurveyChanged";
+}
+
+/** There is no such object. */
+export class SurveyNotFound extends Error {
+  override readonly name = "SurveyNotFound";
+}
+
+/** A record could not be put in spite of retries. Repeat the call: what was put before is put again, unchanged. */
+export class RecordNotStored extends Error {
+  override readonly name = "RecordNotStored";
+}
+
+interface SurveyObject {
+  readonly etag: string;
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+async function openSurvey(bucket: string, key: string, etag: string | undefined): Promise<SurveyObject> {
+  const place = `s3://${bucket}/${key}`;
+  try {
+    // Without an ETag, the answer names the one that it has; a later call then insists on it.
+    const { Body, ETag, ContentLength } = await s3.send(
+      new GetObjectCommand({ Bucket: bucket, Key: key, ...(etag !== undefined && { IfMatch: etag }) }),
+    );
+    if (!Body || ETag === undefined) throw new Error(`${place} came without content or without an ETag`);
+    return { etag: ETag, content: complete(Body as AsyncIterable<Uint8Array>, ContentLength, place) };
+  } catch (error) {
+    if (httpStatus(error) === 412) {
+      throw new SurveyChanged(
+        `${place} was replaced since it was first read (ETag ${etag ?? ""}): start again without an offset`,
+      );
+    }
+    if (httpStatus(error) === 404) throw new SurveyNotFound(`There is no object ${place}`);
+    throw error;
+  }
+}
+
+/** Passes a stream on, and fails where it ends before its announced length: half a survey must not count as a whole one. */
+async function* complete(
+  content: AsyncIterable<Uint8Array>,
+  length: number | undefined,
+  place: string,
+): AsyncGenerator<Uint8Array> {
+  let received = 0;
+  for await (const chunk of content) {
+    received += chunk.length;
+    yield chunk;
+  }
+  if (length !== undefined && received !== length) {
+    throw new SurveyChanged(
+      `${place} ended after ${received} of ${length} bytes: it was replaced or the connection broke. Repeat the call`,
+    );
+  }
+}
+
+async function putRecord(record: SurveyRecord, line: number, key: string): Promise<void> {
+  const command = new PutRecordCommand({
+    FeatureGroupName: environment.FEATURE_GROUP,
+    Record: surveyColumns.map((column) => ({ FeatureName: column, ValueAsString: String(record[column]) })),
+  });
+  try {
+    await putWithRetries(() => featureStore.send(command));
+  } catch (error) {
+    throw new RecordNotStored(
+      `The record ${String(record[recordIdentifier.name])} (line ${line} of ${key}) could not be stored in ${environment.FEATURE_GROUP}: ` +
+        `${errorName(error)}: ${errorMessage(error)}. Repeat the call: storing again is safe`,
+      { cause: error },
+    );
+  }
+}
+
+/** Writes this call's rejected rows; the name follows from the content and the place in it, so that a repeated call overwrites its own list. */
+async function writeRejected(
+  bucket: string,
+  key: string,
+  etag: string,
+  offset: number,
+  problems: readonly RowProblem[],
+): Promise<string> {
+  const file = key.replace(/^surveys\//, "");
+  const version = `${etag.replaceAll('"', "")}${offset > 0 ? `-${offset}` : ""}`;
+  const rejectedKey = `${rejectedPrefix}${file}/${version}.json`;
+  await s3.send(
+    new PutObjectCommand({
+      Bucket: bucket,
+      Key: rejectedKey,
+      ContentType: "application/json",
+      Body: JSON.stringify({ survey: `s3://${bucket}/${key}`, etag, rejected: problems }),
+    }),
+  );
+  return `s3://${bucket}/${rejectedKey}`;
+}
+
+/** Ingests a survey, or what of it fits into one call. */
+export const handler = observed(
+  async (event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<IngestResult> => {
+    const { bucket = environment.DATA_BUCKET, key, offset = 0, ...given } = parseEvent(eventSchema, event);
+    // A function with a short time limit still has to get on, so it keeps half of its time at least.
+    const stopAt = Math.min(reserve, context.getRemainingTimeInMillis() / 2);
+    const { etag, content } = await openSurvey(bucket, key, given.etag);
+    const rows = readSurvey(content, { now: new Date() });
+    const problems: RowProblem[] = [];
+    let read = 0;
+    let nextOffset: number | undefined;
+    let failed = false;
+
+    const mustStop = (): boolean =>
+      nextOffset !== undefined ||
+      (read > 0 && (problems.length >= maximumRejected || context.getRemainingTimeInMillis() < stopAt));
+    const stopBefore = (offset: number): void => {
+      nextOffset = Math.min(nextOffset ?? Infinity, offset);
+    };
+
+    /** Takes rows until there are none or the call has to end. Many of these run side by side on the same rows. */
+    const work = async (): Promise<void> => {
+      while (!failed && nextOffset === undefined) {
+        const next = await rows.next();
+        if (next.done === true) return;
+        const row = next.value;
+        if (row.offset < offset) continue;
+        if (mustStop()) {
+          stopBefore(row.offset);
+          return;
+        }
+        read += 1;
+        if ("problem" in row) problems.push(row.problem);
+        else await putRecord(row.record, row.line, key);
+      }
+    };
+    const worker = async (): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    };
+
+    try {
+      const workers = await Promise.allSettled(Array.from({ length: concurrency }, worker));
+      const failure = workers.find((result) => result.status === "rejected");
+      if (failure) throw failure.reason;
+    } catch (error) {
+      if (!(error instanceof SurveyFileError)) throw error;
+      logger.warn("The file is not a survey", { key, fileProblem: error.message });
+      metrics.addMetric("SurveyRefused", MetricUnit.Count, 1);
+      return {
+        key,
+        etag,
+        complete: true,
+        rows: { read: 0, accepted: 0, rejected: 0 },
+        problems: [],
+        fileProblem: error.message,
+      };
+    } finally {
+      await rows.return(undefined);
+    }
+
+    const accepted = read - problems.length;
+    const rejectedUri = problems.length > 0 ? await writeRejected(bucket, key, etag, offset, problems) : undefined;
+    metrics.addMetric("RowsAccepted", MetricUnit.Count, accepted);
+    metrics.addMetric("RowsRejected", MetricUnit.Count, problems.length);
+    logger.info("Survey rows are ingested", { key, etag, offset, nextOffset, read, accepted, rejectedUri });
+    return {
+      key,
+      etag,
+      complete: nextOffset === undefined,
+      ...(nextOffset !== undefined && { nextOffset }),
+      rows: { read, accepted, rejected: problems.length },
+      ...(rejectedUri !== undefined && { rejectedUri }),
+      problems: problems.slice(0, maximumProblems),
+    };
+  },
+);

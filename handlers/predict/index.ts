@@ -1,0 +1,101 @@
+/** POST /api/predict: how old is an abalone with these measures? */
+import { MetricUnit } from "@aws-lambda-powertools/metrics";
+import { InvokeEndpointCommand, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
+import { z } from "zod";
+import { accepts, camelCase, expectation, features, yearsBeyondRings } from "../../survey/contract";
+import { clientOptions, errorMessage, errorName } from "../shared/clients";
+import { name, readEnvironment } from "../shared/environment";
+import { type FieldError, fieldProblem, HttpProblem, postJson, shorten } from "../shared/http";
+import { logger, metrics, tracer } from "../shared/observability";
+
+const environment = readEnvironment({ ENDPOINT_NAME: name });
+const client = tracer.captureAWSv3Client(new SageMakerRuntimeClient({ ...clientOptions, maxAttempts: 3 }));
+
+/** The model answers in milliseconds. What takes longer than this, retries included, won't come in time for a visitor. */
+const patience = 8_000;
+/** Seconds after which a visitor may try again: an endpoint that is replaced or throttled has recovered by then. */
+const retryAfter = "5";
+
+const fields = new Map(features.map((feature) => [camelCase(feature.name), feature]));
+
+const animalSchema = z.strictObject(
+  Object.fromEntries([...fields].map(([field, feature]) => [field, z.custom((value) => accepts(feature, value))])),
+);
+
+/** One prediction as the container gives it; a number is finite by zod's definition. */
+const answerSchema = z.object({
+  predictions: z
+    .tuple([z.object({ rings: z.number(), low: z.number(), high: z.number() })])
+    .refine(([{ low, high }]) => low <= high, "the interval is the wrong way round"),
+  confidence: z.number().gt(0).lt(1),
+  model: z.string().min(1),
+});
+
+function readAnimal(body: unknown): Record<string, unknown> {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    throw fieldProblem([
+      { field: "", value: shorten(body), expected: "a JSON object with the animal's sex and measures" },
+    ]);
+  }
+  const result = animalSchema.safeParse(body);
+  if (result.success) return result.data;
+  const sent = new Map(Object.entries(body));
+  throw fieldProblem(
+    result.error.issues.flatMap((issue): FieldError[] => {
+      if (issue.code === "unrecognized_keys") {
+        const expected = `no other fields than ${[...fields.keys()].join(", ")}`;
+        return issue.keys.map((key) => ({ field: String(shorten(key)), expected }));
+      }
+      const field = String(issue.path[0]);
+      const feature = fields.get(field);
+      const expected = feature
+        ? `${feature.type === "number" ? "a number " : ""}${expectation(feature)}`
+        : issue.message;
+      return [{ field, ...(sent.has(field) && { value: shorten(sent.get(field)) }), expected }];
+    }),
+  );
+}
+
+async function invoke(animal: Readonly<Record<string, unknown>>): Promise<z.infer<typeof answerSchema>> {
+  const instance = Object.fromEntries(features.map((feature) => [feature.name, animal[camelCase(feature.name)]]));
+  try {
+    const { Body } = await client.send(
+      new InvokeEndpointCommand({
+        EndpointName: environment.ENDPOINT_NAME,
+        ContentType: "application/json",
+        Accept: "application/json",
+        Body: JSON.stringify({ instances: [instance] }),
+      }),
+      { abortSignal: AbortSignal.timeout(patience) },
+    );
+    return answerSchema.parse(JSON.parse(Buffer.from(Body).toString("utf8")));
+  } catch (error) {
+    logger.error("The model did not answer", {
+      endpoint: environment.ENDPOINT_NAME,
+      errorName: errorName(error),
+      reason: errorMessage(error).slice(0, 500),
+    });
+    metrics.addMetric("ModelUnavailable", MetricUnit.Count, 1);
+    throw new HttpProblem(503, "The model cannot answer at the moment. Please try again in a few seconds", {
+      headers: { "retry-after": retryAfter },
+    });
+  }
+}
+
+const toTenth = (value: number): number => Math.round(value * 10) / 10;
+
+/** Answers a request of the HTTP API. */
+export const handler = postJson("/api/predict", async (body) => {
+  const { predictions, confidence, model } = await invoke(readAnimal(body));
+  const [{ rings, low, high }] = predictions;
+  const years = (count: number): number => toTenth(count + yearsBeyondRings);
+  metrics.addMetric("Prediction", MetricUnit.Count, 1);
+  return {
+    status: 200,
+    body: {
+      rings: toTenth(rings),
+      age: { years: years(rings), low: years(low), high: years(high), confidence },
+      model,
+    },
+  };
+});

@@ -1,0 +1,150 @@
+/** Registers a challenger that passed the gate as an approved model package, and names it champion. */
+import { createHash } from "node:crypto";
+import {
+  CreateModelPackageCommand,
+  type CreateModelPackageCommandInput,
+  paginateListModelPackages,
+  SageMakerClient,
+} from "@aws-sdk/client-sagemaker";
+import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { z } from "zod";
+import { clientOptions } from "../shared/clients";
+import { list, name, readEnvironment } from "../shared/environment";
+import { baselineFile, evaluationFile, judgementSchema } from "../shared/evaluation";
+import { parseEvent } from "../shared/input";
+import { logger, observed, tracer } from "../shared/observability";
+import { under } from "../shared/s3-uri";
+
+const environment = readEnvironment({
+  MODEL_PACKAGE_GROUP: name,
+  MODEL_IMAGE_URI: name,
+  MODEL_PACKAGE_PARAMETER: name,
+  BASELINE_DATA_PARAMETER: name,
+  INFERENCE_INSTANCE_TYPES: list,
+});
+const sageMaker = tracer.captureAWSv3Client(new SageMakerClient(clientOptions));
+const parameters = tracer.captureAWSv3Client(new SSMClient(clientOptions));
+
+const s3Uri = z.string().startsWith("s3://");
+const eventSchema = z.object({
+  runName: name,
+  trainingJobName: name,
+  modelDataUrl: s3Uri,
+  evaluationUri: s3Uri,
+  judgement: judgementSchema.refine(
+    ({ goodEnough, better }) => goodEnough && better,
+    "only a challenger that is good enough and better than the champion may be registered",
+  ),
+});
+
+type RegisterEvent = z.infer<typeof eventSchema>;
+
+/** The package that this handler made or found. */
+export interface Registration {
+  readonly modelPackageArn: string;
+  readonly version: number;
+}
+
+/** How a package says which run made it: the one text of a package that SageMaker's list shows. */
+const describeRun = (runName: string): string => `Registered by run ${runName}`;
+
+/** The version that ends a package's ARN. */
+function versionOf(modelPackageArn: string): number {
+  const version = /\/(\d+)$/.exec(modelPackageArn)?.[1];
+  if (version === undefined) throw new Error(`${modelPackageArn} is not the ARN of a version in a model package group`);
+  return Number(version);
+}
+
+/** The package that an earlier attempt of the same run registered. */
+async function findPackage(runName: string): Promise<string | undefined> {
+  const pages = paginateListModelPackages(
+    { client: sageMaker },
+    {
+      ModelPackageGroupName: environment.MODEL_PACKAGE_GROUP,
+      SortBy: "CreationTime",
+      SortOrder: "Descending",
+      MaxResults: 100,
+    },
+  );
+  for await (const { ModelPackageSummaryList = [] } of pages) {
+    const found = ModelPackageSummaryList.find(
+      ({ ModelPackageDescription }) => ModelPackageDescription === describeRun(runName),
+    );
+    if (found) return found.ModelPackageArn;
+  }
+  return undefined;
+}
+
+function describePackage({
+  runName,
+  trainingJobName,
+  modelDataUrl,
+  evaluationUri,
+  judgement,
+}: RegisterEvent): CreateModelPackageCommandInput {
+  const contentTypes = ["text/csv", "application/json"];
+  return {
+    ModelPackageGroupName: environment.MODEL_PACKAGE_GROUP,
+    ModelPackageDescription: describeRun(runName),
+    ModelApprovalStatus: "Approved",
+    InferenceSpecification: {
+      Containers: [{ Image: environment.MODEL_IMAGE_URI, ModelDataUrl: modelDataUrl }],
+      SupportedContentTypes: contentTypes,
+      SupportedResponseMIMETypes: contentTypes,
+      SupportedRealtimeInferenceInstanceTypes: environment.INFERENCE_INSTANCE_TYPES as NonNullable<
+        CreateModelPackageCommandInput["InferenceSpecification"]
+      >["SupportedRealtimeInferenceInstanceTypes"],
+    },
+    ModelMetrics: {
+      ModelQuality: { Statistics: { ContentType: "application/json", S3Uri: under(evaluationUri, evaluationFile) } },
+    },
+    CustomerMetadataProperties: {
+      runName,
+      trainingJobName,
+      rmse: String(judgement.rmse),
+      threshold: String(judgement.threshold),
+      rows: String(judgement.rows),
+    },
+    // SageMaker takes a repeated request with the same token for the same package.
+    ClientToken: createHash("sha256").update(runName).digest("hex").slice(0, 36),
+  };
+}
+
+async function readParameter(Name: string): Promise<string> {
+  try {
+    const { Parameter } = await parameters.send(new GetParameterCommand({ Name }));
+    return Parameter?.Value ?? "";
+  } catch (error) {
+    if (error instanceof ParameterNotFound)
+      throw new Error(`The parameter ${Name} is missing: deploy the ml-workflow stack again`, { cause: error });
+    throw error;
+  }
+}
+
+/** Names the package champion, unless another run has registered a later one meanwhile: a repeated step must not bring an old model back. */
+async function nameChampion(modelPackageArn: string, baselineUri: string): Promise<void> {
+  const current = await readParameter(environment.MODEL_PACKAGE_PARAMETER);
+  const group = modelPackageArn.replace(/\/\d+$/, "/");
+  if (current.startsWith(group) && versionOf(current) > versionOf(modelPackageArn)) {
+    logger.warn("A later model is champion already, so it stays", { champion: current, modelPackageArn });
+    return;
+  }
+  const put = (Name: string, Value: string): Promise<unknown> =>
+    parameters.send(new PutParameterCommand({ Name, Value, Type: "String", Overwrite: true }));
+  // The champion comes last: who reads it finds its baseline already there.
+  await put(environment.BASELINE_DATA_PARAMETER, baselineUri);
+  await put(environment.MODEL_PACKAGE_PARAMETER, modelPackageArn);
+}
+
+/** Registers the challenger; calling it again for the same run gives the same package. */
+export const handler = observed(async (event: unknown): Promise<Registration> => {
+  const input = parseEvent(eventSchema, event);
+  logger.appendKeys({ runName: input.runName });
+  const found = await findPackage(input.runName);
+  const modelPackageArn =
+    found ?? (await sageMaker.send(new CreateModelPackageCommand(describePackage(input)))).ModelPackageArn;
+  if (modelPackageArn === undefined) throw new Error("SageMaker created a model package without an ARN");
+  await nameChampion(modelPackageArn, under(input.evaluationUri, baselineFile));
+  logger.info("The challenger is registered", { modelPackageArn, repeated: found !== undefined });
+  return { modelPackageArn, version: versionOf(modelPackageArn) };
+});

@@ -1,0 +1,42 @@
+import { z } from "zod";
+
+/**
+ * Reads a handler's environment variables once, when it starts.
+ * @throws Error that names every variable that is missing or wrong, and what was expected
+ */
+export function readEnvironment<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): z.infer<z.ZodObject<Shape>> {
+  const result = z.object(shape).safeParse(environment);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map(({ path, message }) => {
+    const name = path.join(".");
+    const value = environment[name];
+    return value === undefined ? `${name} is not set` : `${name}: '${value.slice(0, 100)}' is wrong: ${message}`;
+  });
+  throw new Error(`The function's environment is incomplete: ${faults.join("; ")}. Correct the stack that deploys it.`);
+}
+
+/** A name or ARN: anything but empty. */
+export const name = z.string().min(1);
+
+/** A number written as text, in a range. */
+export function number(minimum: number, maximum: number): z.ZodType<number, string> {
+  return z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, "expected a number")
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum, `expected a number between ${minimum} and ${maximum}`);
+}
+
+/** Items separated by commas, at least one. */
+export const list = z
+  .string()
+  .transform((text) =>
+    text
+      .split(",")
+      .map((item) => item.trim())
+      .filter((item) => item !== ""),
+  )
+  .refine((items) => items.length > 0, "expected items separated by commas");

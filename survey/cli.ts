@@ -1,0 +1,107 @@
+/**
+ * Makes survey files:
+ *
+ *     tsx survey/cli.ts simulate --rows 500 --seed 7 [--shift 0.1] [--start 2025-03-01T08:00:00Z] [--output survey.csv]
+ *     tsx survey/cli.ts convert abalone.data [--output survey.csv]
+ *
+ * Without `--output` the file goes to standard output. Ends with 1 when the file can't be made, with 2 when it was called in a wrong way.
+ */
+import { createReadStream, createWriteStream } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { pipeline } from "node:stream/promises";
+import { parseArgs } from "node:util";
+import { loadSurvey } from "./load";
+import type { RowProblem } from "./survey-file";
+import { parseEventTime } from "./survey-file";
+import { simulateSurvey } from "./simulator";
+
+const usage = `Usage:
+  tsx survey/cli.ts simulate --rows 500 [--seed 1] [--shift 0.1] [--start 2025-03-01T08:00:00Z] [--output survey.csv]
+  tsx survey/cli.ts convert abalone.data [--output survey.csv]`;
+
+/** The command was called in a wrong way. */
+class UsageError extends Error {}
+
+/** Lines that cannot be read are shown up to this number. */
+const shownProblems = 20;
+
+function parseNumber(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() === "" || Number.isNaN(value)) throw new UsageError(`--${option}: '${text}' is not a number`);
+  return value;
+}
+
+function parseStart(text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined;
+  const parsed = parseEventTime(text, new Date());
+  if ("fault" in parsed) throw new UsageError(`--start: '${text}' ${parsed.fault}`);
+  return new Date(parsed.time);
+}
+
+/** Writes to a neighbour of the file first, so that a command that is stopped leaves no half file behind. */
+async function write(content: Iterable<string> | AsyncIterable<Uint8Array>, output: string | undefined): Promise<void> {
+  if (output === undefined) {
+    await pipeline(content, process.stdout);
+    return;
+  }
+  const partial = `${output}.partial-${process.pid}`;
+  try {
+    await pipeline(content, createWriteStream(partial));
+    await rename(partial, output);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+async function convert(path: string, output: string | undefined): Promise<void> {
+  const problems: RowProblem[] = [];
+  const { content } = await loadSurvey(createReadStream(path), { report: (problem) => problems.push(problem) });
+  await write(content, output);
+  for (const { line, reason } of problems.slice(0, shownProblems))
+    console.error(`${path}:${line}: left out: ${reason}`);
+  if (problems.length > shownProblems) console.error(`${path}: ${problems.length - shownProblems} more lines left out`);
+}
+
+async function main(words: readonly string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...words],
+    allowPositionals: true,
+    options: {
+      rows: { type: "string" },
+      seed: { type: "string" },
+      shift: { type: "string" },
+      start: { type: "string" },
+      output: { type: "string" },
+    },
+  });
+  const [command, path, ...rest] = positionals;
+  const { output } = values;
+  const [rows, seed, shift] = (["rows", "seed", "shift"] as const).map((option) => parseNumber(option, values[option]));
+  const start = parseStart(values.start);
+  if (command === "simulate" && path === undefined) {
+    if (rows === undefined) throw new UsageError("--rows is missing");
+    const options = {
+      rows,
+      ...(seed !== undefined && { seed }),
+      ...(shift !== undefined && { shift }),
+      ...(start && { start }),
+    };
+    await write(simulateSurvey(options), output);
+  } else if (command === "convert" && path !== undefined && rest.length === 0) {
+    const option = (["rows", "seed", "shift", "start"] as const).find((candidate) => values[candidate] !== undefined);
+    if (option !== undefined) throw new UsageError(`--${option} belongs to simulate`);
+    await convert(path, output);
+  } else {
+    throw new UsageError(command === undefined ? "Say what to do" : `'${positionals.join(" ")}' is not a command`);
+  }
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const wrongUse =
+    error instanceof UsageError || error instanceof RangeError || (error instanceof TypeError && "code" in error);
+  console.error(error instanceof Error ? error.message : error);
+  if (wrongUse) console.error(usage);
+  process.exitCode = wrongUse ? 2 : 1;
+});
