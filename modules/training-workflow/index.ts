@@ -1,0 +1,292 @@
+/**
+ * The training workflow: a Step Functions state machine, the role that it works under, and the role of the SageMaker jobs that it starts.
+ *
+ *     const workflow = new TrainingWorkflow(this, "training", { name: "acme-local-training", …, functions: { prepareRun, evaluateResults, registerModel } });
+ *     workflow.arn; workflow.logGroupName; workflow.startStatement();
+ *
+ * `definition.ts` says what it does, state by state; this file says what it may do.
+ */
+import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
+import { SfnStateMachine } from "@cdktf/provider-aws/lib/sfn-state-machine";
+import { Fn } from "cdktf";
+import { Construct } from "constructs";
+
+import { ExecutionRole } from "../execution-role";
+import { readObjects, type Statement, useKey, writeObjects } from "../policy";
+import { type JobSettings, trainingWorkflowDefinition } from "./definition";
+
+export type { JobSettings } from "./definition";
+export { belowThresholdError } from "./definition";
+
+export interface TrainingWorkflowProps {
+  /** Name of the state machine, 1 to 58 letters, digits and hyphens; the roles' names begin with it. */
+  readonly name: string;
+  /** With which the name of every job begins, so that the roles reach no other job. */
+  readonly jobPrefix: string;
+  readonly account: string;
+  readonly region: string;
+  /** AWS partition. @default "aws" */
+  readonly partition?: string;
+  /** ARNs of the functions behind the Lambda tasks. */
+  readonly functions: {
+    readonly prepareRun: string;
+    readonly evaluateResults: string;
+    readonly registerModel: string;
+  };
+  /** The model image, by digest. */
+  readonly imageUri: string;
+  /** Name of the image's ECR repository. */
+  readonly imageRepository: string;
+  readonly featureGroup: string;
+  readonly athenaWorkgroup: string;
+  /** Name of the data bucket. */
+  readonly bucket: string;
+  /** Encrypts the data bucket, the jobs' volumes and the workflow's log. */
+  readonly encryptionKeyArn: string;
+  readonly processing: JobSettings;
+  readonly training: JobSettings;
+  /** @default those of the model image */
+  readonly hyperparameters?: Readonly<Record<string, string>>;
+  /** Tags on each job. @default only the run's name */
+  readonly jobTags?: Readonly<Record<string, string>>;
+  /** One of CloudWatch's retention times. */
+  readonly logRetentionDays: number;
+}
+
+/** Where in the data bucket the jobs read and write. */
+const prefixes = { runs: "runs/", queryResults: "athena/", featureStore: "feature-store/" } as const;
+
+/** The Glue database in which SageMaker registers every offline store. */
+const featureStoreDatabase = "sagemaker_featurestore";
+
+/** The state machine with its roles and its log. */
+export class TrainingWorkflow extends Construct {
+  readonly arn: string;
+  readonly logGroupName: string;
+  /** The role as which Step Functions works. */
+  readonly role: ExecutionRole;
+  /** The role as which SageMaker runs the jobs. */
+  readonly jobRole: ExecutionRole;
+
+  constructor(scope: Construct, id: string, props: TrainingWorkflowProps) {
+    super(scope, id);
+    if (!/^[A-Za-z0-9-]{1,58}$/.test(props.name)) {
+      throw new Error(
+        `The state machine name ${JSON.stringify(props.name)} must have 1 to 58 letters, digits and hyphens: the roles add to it. Shorten or correct it.`,
+      );
+    }
+    const { account, region, partition = "aws" } = props;
+    const arn = (service: string, resource: string): string =>
+      `arn:${partition}:${service}:${region}:${account}:${resource}`;
+
+    this.jobRole = new ExecutionRole(this, "job-role", {
+      name: `${props.name}-job`,
+      description: `What the processing, training and evaluation jobs of ${props.name} may do`,
+      service: "sagemaker.amazonaws.com",
+      sourceAccount: account,
+      statements: jobStatements(props, arn, partition),
+    });
+
+    // AWS's advice: a name under /aws/vendedlogs/ keeps the log's resource policy, which all state machines of an account share, from growing over its limit.
+    const logs = new CloudwatchLogGroup(this, "logs", {
+      name: `/aws/vendedlogs/states/${props.name}`,
+      retentionInDays: props.logRetentionDays,
+      kmsKeyId: props.encryptionKeyArn,
+    });
+
+    this.role = new ExecutionRole(this, "role", {
+      name: props.name,
+      description: `What the state machine ${props.name} may do`,
+      service: "states.amazonaws.com",
+      sourceAccount: account,
+      statements: workflowStatements(props, arn, this.jobRole),
+    });
+
+    const machine = new SfnStateMachine(this, "machine", {
+      name: props.name,
+      type: "STANDARD",
+      roleArn: this.role.arn,
+      definition: JSON.stringify(
+        trainingWorkflowDefinition({
+          functions: props.functions,
+          jobRoleArn: this.jobRole.arn,
+          imageUri: props.imageUri,
+          featureGroup: props.featureGroup,
+          athenaWorkgroup: props.athenaWorkgroup,
+          keyArn: props.encryptionKeyArn,
+          region,
+          processing: props.processing,
+          training: props.training,
+          ...(props.hyperparameters ? { hyperparameters: props.hyperparameters } : {}),
+          ...(props.jobTags ? { jobTags: props.jobTags } : {}),
+        }),
+      ),
+      // A run is a few dozen events without personal data, so everything is logged: the log outlives the 90 days of an execution's history.
+      loggingConfiguration: { level: "ALL", includeExecutionData: true, logDestination: `${logs.arn}:*` },
+      tracingConfiguration: { enabled: true },
+      // Step Functions checks the permissions of the role when it makes the machine. The jobs' role has to be complete before the first run.
+      dependsOn: [this.role.policy, this.jobRole.policy],
+    });
+    this.arn = machine.arn;
+    this.logGroupName = logs.name;
+  }
+
+  /** The statement with which a role starts the workflow. */
+  startStatement(sid = "StartTraining"): Statement {
+    return { sid, actions: ["states:StartExecution"], resources: [this.arn] };
+  }
+}
+
+type ArnOf = (service: string, resource: string) => string;
+
+/** What AWS lists for each integration of the definition, and what logging and tracing need (Step Functions Developer Guide). */
+function workflowStatements(
+  { functions, jobPrefix }: TrainingWorkflowProps,
+  arn: ArnOf,
+  jobRole: ExecutionRole,
+): readonly Statement[] {
+  const processingJobs = arn("sagemaker", `processing-job/${jobPrefix}-*`);
+  const trainingJobs = arn("sagemaker", `training-job/${jobPrefix}-*`);
+  const managedRule = (kind: string): string => arn("events", `rule/StepFunctionsGetEventsForSageMaker${kind}JobsRule`);
+  return [
+    {
+      sid: "InvokeFunctions",
+      actions: ["lambda:InvokeFunction"],
+      resources: [functions.prepareRun, functions.evaluateResults, functions.registerModel],
+    },
+    {
+      sid: "RunProcessingJobs",
+      actions: ["sagemaker:CreateProcessingJob", "sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob"],
+      resources: [processingJobs],
+    },
+    {
+      sid: "RunTrainingJobs",
+      actions: ["sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"],
+      resources: [trainingJobs],
+    },
+    {
+      // Step Functions marks the jobs that it waits for, and finds them by the mark.
+      sid: "TagJobs",
+      actions: ["sagemaker:AddTags", "sagemaker:ListTags"],
+      resources: [processingJobs, trainingJobs],
+    },
+    jobRole.passTo("sagemaker.amazonaws.com", "PassJobRole"),
+    {
+      // The rules by which Step Functions hears that a job has ended.
+      sid: "HearOfEndedJobs",
+      actions: ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
+      resources: [managedRule("Processing"), managedRule("Training")],
+    },
+    {
+      // Log deliveries know no resources ("Logging in CloudWatch Logs" in the Step Functions Developer Guide).
+      sid: "DeliverLogs",
+      actions: [
+        "logs:CreateLogDelivery",
+        "logs:GetLogDelivery",
+        "logs:UpdateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:DescribeResourcePolicies",
+        "logs:DescribeLogGroups",
+      ],
+      resources: ["*"],
+    },
+    {
+      // X-Ray's actions for writers know no resources (service authorization reference, "Actions defined by AWS X-Ray").
+      sid: "WriteTraces",
+      actions: [
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+      ],
+      resources: ["*"],
+    },
+  ];
+}
+
+/** What the containers and SageMaker itself do on behalf of a job ("How to use SageMaker AI execution roles" in the SageMaker Developer Guide). */
+function jobStatements(props: TrainingWorkflowProps, arn: ArnOf, partition: string): readonly Statement[] {
+  const { region, featureGroup, athenaWorkgroup, encryptionKeyArn } = props;
+  const bucketArn = `arn:${partition}:s3:::${props.bucket}`;
+  const logGroups = ["ProcessingJobs", "TrainingJobs"].map((kind) => arn("logs", `log-group:/aws/sagemaker/${kind}`));
+  return [
+    ...readObjects({ bucketArn, prefixes: Object.values(prefixes) }),
+    ...writeObjects({ bucketArn, prefixes: [prefixes.runs, prefixes.queryResults] }),
+    {
+      // Athena looks where the bucket is, and writes large results in parts.
+      sid: "WriteQueryResults",
+      actions: ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
+      resources: [bucketArn],
+    },
+    useKey({ keyArn: encryptionKeyArn, services: ["s3"], region, access: "write", sid: "UseKeyForObjects" }),
+    {
+      // SageMaker hands the key on to the volume of the job's instance, and to nothing that is not AWS's own.
+      sid: "UseKeyForVolumes",
+      actions: ["kms:CreateGrant"],
+      resources: [encryptionKeyArn],
+      conditions: { Bool: { "kms:GrantIsForAWSResource": "true" } },
+    },
+    { sid: "LookAtKey", actions: ["kms:DescribeKey"], resources: [encryptionKeyArn] },
+    {
+      sid: "QueryFeatures",
+      actions: [
+        "athena:StartQueryExecution",
+        "athena:GetQueryExecution",
+        "athena:GetQueryResults",
+        "athena:StopQueryExecution",
+        "athena:GetWorkGroup",
+      ],
+      resources: [arn("athena", `workgroup/${athenaWorkgroup}`)],
+    },
+    {
+      // SageMaker names the table of an offline store after the group, with underscores and the time of its creation.
+      sid: "ReadFeatureTable",
+      actions: [
+        "glue:GetDatabase",
+        "glue:GetTable",
+        "glue:GetPartition",
+        "glue:GetPartitions",
+        "glue:BatchGetPartition",
+      ],
+      resources: [
+        arn("glue", "catalog"),
+        arn("glue", `database/${featureStoreDatabase}`),
+        arn("glue", `table/${featureStoreDatabase}/${Fn.replace(featureGroup, "-", "_")}_*`),
+      ],
+    },
+    {
+      sid: "DescribeFeatureGroup",
+      actions: ["sagemaker:DescribeFeatureGroup"],
+      resources: [arn("sagemaker", `feature-group/${featureGroup}`)],
+    },
+    {
+      sid: "PullImage",
+      actions: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+      resources: [arn("ecr", `repository/${props.imageRepository}`)],
+    },
+    {
+      // A token is for the whole registry: the action knows no resources (service authorization reference, Amazon ECR).
+      sid: "LogInToRegistry",
+      actions: ["ecr:GetAuthorizationToken"],
+      resources: ["*"],
+    },
+    {
+      sid: "WriteLogs",
+      actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+      resources: logGroups.flatMap((group) => [group, `${group}:log-stream:*`]),
+    },
+    {
+      // Metrics know no resources, only namespaces (service authorization reference, Amazon CloudWatch): these are SageMaker's for jobs.
+      sid: "WriteMetrics",
+      actions: ["cloudwatch:PutMetricData"],
+      resources: ["*"],
+      conditions: {
+        StringEquals: {
+          "cloudwatch:namespace": ["/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TrainingJobs"],
+        },
+      },
+    },
+  ];
+}

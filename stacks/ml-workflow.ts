@@ -1,0 +1,246 @@
+import { CloudwatchLogMetricFilter } from "@cdktf/provider-aws/lib/cloudwatch-log-metric-filter";
+import { SagemakerModelPackageGroup } from "@cdktf/provider-aws/lib/sagemaker-model-package-group";
+
+import { Alarm, AlarmTopic, functionErrors } from "../modules/alarm";
+import { readObjects, type Statement, useKey, writeObjects } from "../modules/policy";
+import { belowThresholdError, TrainingWorkflow } from "../modules/training-workflow";
+import { TypeScriptFunction } from "../modules/typescript-function";
+import { placeholder } from "./contract";
+import { type Platform, PlatformStack } from "./platform";
+
+/** A function of this stack: what differs from one to the next. */
+interface FunctionSettings {
+  readonly description: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly statements: readonly Statement[];
+  readonly timeoutSeconds: number;
+  /** @default 256 */
+  readonly memoryMebibytes?: number;
+}
+
+/**
+ * From survey to registered model: the state machine with its functions and roles, the model package group, and the function that puts a survey into the
+ * feature group. Alarms tell of runs that fail, of models that miss the threshold, and of functions that fail.
+ */
+export class MlWorkflowStack extends PlatformStack {
+  private readonly bucket: string;
+  private readonly bucketArn: string;
+  private readonly key: string;
+
+  constructor(platform: Platform) {
+    super(platform, "ml-workflow");
+    const { account, region, logRetentionDays, processing, training, websites } = this.environment;
+    this.bucket = this.read("DataBucket");
+    this.bucketArn = this.arn("s3", this.bucket, { region: "", account: "" });
+    this.key = this.read("DataKey");
+    const featureGroup = this.read("FeatureGroup");
+    const imageUri = this.read("ModelImageUri");
+    /** The workflow makes it: Terraform's AWS provider knows no experiments. */
+    const experiment = this.named("abalone");
+
+    const packages = new SagemakerModelPackageGroup(this, "packages", {
+      modelPackageGroupName: this.named("abalone"),
+      modelPackageGroupDescription: "Models that tell the age of an abalone; each passed the gate of the workflow",
+    });
+    const packageArn = this.arn("sagemaker", `model-package/${packages.modelPackageGroupName}/*`);
+
+    const prepareRun = this.function("prepare-run", {
+      description: "Names a run of the workflow, opens its experiment and trial, finds the champion",
+      environment: {
+        DATA_BUCKET: this.bucket,
+        EXPERIMENT_NAME: experiment,
+        MODEL_PACKAGE_PARAMETER: this.parameterName("ModelPackageName"),
+        RESOURCE_PREFIX: this.prefix,
+      },
+      statements: [
+        {
+          sid: "OpenTrial",
+          actions: [
+            "sagemaker:CreateExperiment",
+            "sagemaker:DescribeExperiment",
+            "sagemaker:CreateTrial",
+            "sagemaker:DescribeTrial",
+          ],
+          resources: [
+            this.arn("sagemaker", `experiment/${experiment}`),
+            this.arn("sagemaker", `experiment-trial/${this.prefix}-*`),
+          ],
+        },
+        { sid: "ReadChampion", actions: ["ssm:GetParameter"], resources: [this.parameterArn("ModelPackageName")] },
+        { sid: "DescribeChampion", actions: ["sagemaker:DescribeModelPackage"], resources: [packageArn] },
+      ],
+      timeoutSeconds: 60,
+    });
+
+    const evaluateResults = this.function("evaluate-results", {
+      description: "Judges a model by its evaluation: against the threshold and against the champion",
+      environment: { QUALITY_THRESHOLD: String(this.environment.qualityThreshold) },
+      statements: [
+        ...readObjects({ bucketArn: this.bucketArn, prefixes: ["runs/"] }),
+        useKey({ keyArn: this.key, services: ["s3"], region, access: "read" }),
+      ],
+      timeoutSeconds: 60,
+    });
+
+    const registerModel = this.function("register-model", {
+      description: "Registers a model that passed the gate, and names it champion",
+      environment: {
+        MODEL_PACKAGE_GROUP: packages.modelPackageGroupName,
+        MODEL_IMAGE_URI: imageUri,
+        MODEL_PACKAGE_PARAMETER: this.parameterName("ModelPackageName"),
+        BASELINE_DATA_PARAMETER: this.parameterName("BaselineDataUri"),
+        INFERENCE_INSTANCE_TYPES: [
+          ...new Set([websites.test.endpoint.instanceType, websites.production.endpoint.instanceType]),
+        ].join(","),
+      },
+      statements: [
+        {
+          sid: "RegisterModel",
+          actions: ["sagemaker:CreateModelPackage"],
+          resources: [this.arn("sagemaker", `model-package-group/${packages.modelPackageGroupName}`), packageArn],
+        },
+        {
+          // Lists know no resources (SageMaker's "API permissions" reference: all but ListTags).
+          sid: "FindModel",
+          actions: ["sagemaker:ListModelPackages"],
+          resources: ["*"],
+        },
+        {
+          sid: "ReadChampion",
+          actions: ["ssm:GetParameter"],
+          resources: [this.parameterArn("ModelPackageName")],
+        },
+        {
+          sid: "NameChampion",
+          actions: ["ssm:PutParameter"],
+          resources: [this.parameterArn("ModelPackageName"), this.parameterArn("BaselineDataUri")],
+        },
+        // SageMaker checks on behalf of the caller that what the package names is there: the model and its evaluation.
+        ...readObjects({ bucketArn: this.bucketArn, prefixes: ["runs/"] }),
+        useKey({ keyArn: this.key, services: ["s3"], region, access: "read" }),
+      ],
+      timeoutSeconds: 60,
+    });
+
+    const ingestSurvey = this.function("ingest-survey", {
+      description: "Checks a survey file and puts its rows into the feature group; lists those it refused",
+      environment: { DATA_BUCKET: this.bucket, FEATURE_GROUP: featureGroup },
+      statements: [
+        ...readObjects({ bucketArn: this.bucketArn, prefixes: ["surveys/"] }),
+        ...writeObjects({ bucketArn: this.bucketArn, prefixes: ["surveys/rejected/"] }),
+        useKey({ keyArn: this.key, services: ["s3"], region, access: "write" }),
+        {
+          sid: "PutRecords",
+          actions: ["sagemaker:PutRecord"],
+          resources: [this.arn("sagemaker", `feature-group/${featureGroup}`)],
+        },
+      ],
+      // A large file takes several calls, each until shortly before this.
+      timeoutSeconds: 900,
+      memoryMebibytes: 512,
+    });
+
+    const workflow = new TrainingWorkflow(this, "training", {
+      name: this.named("training"),
+      jobPrefix: this.prefix,
+      account,
+      region,
+      partition: platform.partition,
+      functions: {
+        prepareRun: prepareRun.arn,
+        evaluateResults: evaluateResults.arn,
+        registerModel: registerModel.arn,
+      },
+      imageUri,
+      imageRepository: this.named("abalone"),
+      featureGroup,
+      athenaWorkgroup: this.read("AthenaWorkgroup"),
+      bucket: this.bucket,
+      encryptionKeyArn: this.key,
+      processing,
+      training,
+      jobTags: { ...this.environment.ownerTags, Project: "acme", Environment: this.environment.name, Stack: this.id },
+      logRetentionDays,
+    });
+
+    this.watch(workflow, [prepareRun, evaluateResults, registerModel, ingestSurvey]);
+
+    this.publish("StateMachine", workflow.arn);
+    this.publish("IngestSurveyFunction", ingestSurvey.name);
+    this.publish("ModelPackageGroup", packages.modelPackageGroupName);
+    this.publish("ModelPackageName", placeholder);
+    this.publish("BaselineDataUri", placeholder);
+  }
+
+  /** With which the names of a run and of its jobs begin. */
+  private get prefix(): string {
+    return `acme-${this.environment.name}`;
+  }
+
+  private function(name: string, settings: FunctionSettings): TypeScriptFunction {
+    return new TypeScriptFunction(this, name, {
+      ...settings,
+      name: this.named(name),
+      entry: `handlers/${name}/index.ts`,
+      logRetentionDays: this.environment.logRetentionDays,
+      encryptionKeyArn: this.key,
+    });
+  }
+
+  /** Alarms: a run that fails tells by itself what happened, so each alarm says where to look. */
+  private watch(workflow: TrainingWorkflow, functions: readonly TypeScriptFunction[]): void {
+    const { account, alarmEmail } = this.environment;
+    const topic = new AlarmTopic(this, "alarms", {
+      name: this.named("ml-workflow-alarms"),
+      account,
+      encryptionKeyArn: this.key,
+      ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
+    });
+
+    const executions = {
+      failed: ["ExecutionsFailed", "A run of the workflow failed or its model missed the threshold"],
+      "timed-out": ["ExecutionsTimedOut", "A run of the workflow took longer than an hour"],
+      throttled: ["ExecutionThrottled", "Step Functions held back runs of the workflow: too many at once"],
+    } as const;
+    for (const [name, [metric, description]] of Object.entries(executions)) {
+      new Alarm(this, `executions-${name}`, {
+        name: this.named(`training-${name}`),
+        description: `${description}. Look at the executions of ${this.named("training")} in Step Functions.`,
+        namespace: "AWS/States",
+        metric,
+        dimensions: { StateMachineArn: workflow.arn },
+        statistic: "Sum",
+        threshold: 0,
+        topicArn: topic.arn,
+      });
+    }
+
+    // Step Functions counts a refused model as a failed execution; only the log tells the two apart.
+    const refused = { name: "ModelsBelowThreshold", namespace: `acme/${this.environment.name}` };
+    new CloudwatchLogMetricFilter(this, "below-threshold-metric", {
+      name: this.named("training-below-threshold"),
+      logGroupName: workflow.logGroupName,
+      pattern: `{ $.type = "ExecutionFailed" && $.details.error = "${belowThresholdError}" }`,
+      metricTransformation: { ...refused, value: "1", defaultValue: "0" },
+    });
+    new Alarm(this, "below-threshold", {
+      name: this.named("training-below-threshold"),
+      description: `A model missed the quality threshold of ${this.environment.qualityThreshold} rings, so nothing was registered. Look at the newest surveys and at the run's evaluation.`,
+      namespace: refused.namespace,
+      metric: refused.name,
+      dimensions: {},
+      statistic: "Sum",
+      threshold: 0,
+      topicArn: topic.arn,
+    });
+
+    for (const { name, node } of functions) {
+      functionErrors(this, `${node.id}-errors`, {
+        name: this.named(`${node.id}-errors`),
+        description: `The function ${this.named(node.id)} failed. Its log says why.`,
+        functionName: name,
+        topicArn: topic.arn,
+      });
+    }
+  }
+}
