@@ -1,0 +1,32 @@
+"""The archive in which SageMaker keeps a model: `model.tar.gz`."""
+
+import tarfile
+from pathlib import Path
+
+from abalone.errors import JobError
+from abalone.predictor import ARTEFACT
+
+# A model of ours is a tenth of this; an archive that claims more is none of ours, or a bomb.
+LARGEST_ARTEFACT = 16 * 1024 * 1024
+
+
+def extract_artefact(archive: Path, folder: Path) -> Path:
+    """Unpacks the artefact, and nothing else, into `folder` and returns its path.
+
+    Raises:
+        JobError: the archive is missing, damaged, or holds no regular file of that name and a sensible size.
+    """
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:
+                if Path(member.name) != Path(ARTEFACT):
+                    continue
+                if not member.isfile() or member.size > LARGEST_ARTEFACT:
+                    raise JobError(
+                        f"{archive.name}: {ARTEFACT} is no regular file of at most {LARGEST_ARTEFACT} bytes."
+                    )
+                tar.extract(member, folder, filter="data")
+                return folder / ARTEFACT
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise JobError(f"{archive.name} cannot be unpacked: {error}.") from error
+    raise JobError(f"{archive.name} holds no {ARTEFACT}: it was not made by this image's `train`.")

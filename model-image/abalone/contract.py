@@ -1,0 +1,73 @@
+"""The feature contract, read from the one file that the whole platform shares: `survey/features.json`."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+CONTRACT_FILE = Path(__file__).resolve().parents[2] / "survey" / "features.json"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A numeric feature, with the unit in which people measure it (mm or g)."""
+
+    name: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """What the model predicts, with the range that a survey may hold, in rings."""
+
+    name: str
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Names and order of the columns that surveys, feature store, model and API share."""
+
+    record_identifier: str
+    event_time: str
+    category: str
+    categories: tuple[str, ...]
+    measures: tuple[Measure, ...]
+    feature_names: tuple[str, ...]
+    label: Label
+
+    @property
+    def measure_names(self) -> tuple[str, ...]:
+        """The numeric features in contract order."""
+        return tuple(measure.name for measure in self.measures)
+
+    @property
+    def dataset_columns(self) -> tuple[str, ...]:
+        """The header of a data set: identifier, features in contract order, label."""
+        return (self.record_identifier, *self.feature_names, self.label.name)
+
+
+@cache
+def load_contract(file: Path = CONTRACT_FILE) -> Contract:
+    """Reads the feature contract.
+
+    Raises:
+        ValueError: the file has not exactly one category, which is what the model's input is made for.
+    """
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    categories = [feature for feature in document["features"] if feature["type"] == "category"]
+    if len(categories) != 1:
+        names = ", ".join(feature["name"] for feature in categories) or "none"
+        raise ValueError(f"{file}: expected exactly one feature of type category, found {names}: the model takes one.")
+    label = document["label"]
+    return Contract(
+        record_identifier=document["recordIdentifier"]["name"],
+        event_time=document["eventTime"]["name"],
+        category=categories[0]["name"],
+        categories=tuple(categories[0]["categories"]),
+        measures=tuple(Measure(f["name"], f["unit"]) for f in document["features"] if f["type"] == "number"),
+        feature_names=tuple(feature["name"] for feature in document["features"]),
+        label=Label(label["name"], float(label["minimum"]), float(label["maximum"])),
+    )

@@ -1,0 +1,21 @@
+"""The errors that a person can act on: their text is the reason that SageMaker shows."""
+
+
+class JobError(Exception):
+    """A job cannot go on. The message names what was found, what was expected and what to do next."""
+
+
+class RowError(ValueError):
+    """A row breaks the feature contract."""
+
+    def __init__(self, column: str, problem: str) -> None:
+        """Names the `column` and says what is wrong with its value."""
+        super().__init__(f"column {column}: {problem}")
+        self.column = column
+        self.problem = problem
+
+
+def quote(value: object) -> str:
+    """A value as an error shows it: short, and in one line."""
+    text = ascii(value)
+    return text if len(text) <= 40 else f"{text[:36]}…{text[-1]}"

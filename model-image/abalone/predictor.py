@@ -1,0 +1,74 @@
+"""The artefact in use: ONNX Runtime and nothing else, so that serving starts fast and stays small."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from abalone.contract import Contract
+from abalone.errors import JobError
+from abalone.rows import Features
+
+ARTEFACT = "model.onnx"
+# Bounds the memory of one run: 320 hidden values of 4 bytes each, twice, times this, is about 40 MB.
+BATCH = 16_384
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Rings and the ends of their interval, one value a row."""
+
+    rings: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+
+class Predictor:
+    """A trained model.
+
+    Raises:
+        JobError: the artefact is missing, damaged, or made for another feature contract.
+    """
+
+    def __init__(self, contract: Contract, artefact: Path) -> None:
+        """Loads the ONNX file `artefact`."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        try:
+            content = artefact.read_bytes()
+        except OSError as error:
+            raise JobError(f"{artefact} cannot be read ({error.strerror}): train a model first.") from error
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises many unrelated types for a damaged file
+            raise JobError(f"{artefact} is not an ONNX model that this image can run: {error}") from error
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        try:
+            self.name = metadata["name"]
+            self.confidence = float(metadata["confidence"])
+            trained_for = tuple(json.loads(metadata["features"]))
+        except (KeyError, ValueError) as error:
+            raise JobError(f"{artefact} was not made by this image's `train`: its metadata lack {error}.") from error
+        if trained_for != contract.feature_names:
+            raise JobError(
+                f"{artefact} was trained for the features {', '.join(trained_for)}, the contract has "
+                f"{', '.join(contract.feature_names)}: train a model for the present contract."
+            )
+
+    def predict(self, features: Features) -> Predictions:
+        """Rings with their interval for rows that keep the contract."""
+        category = np.array(features.category, dtype=np.object_)
+        parts = [
+            self._session.run(
+                ["rings", "low", "high"],
+                {"sex": category[start : start + BATCH], "measures": features.measures[start : start + BATCH]},
+            )
+            for start in range(0, max(len(features), 1), BATCH)
+        ]
+        if len(parts) == 1:
+            return Predictions(*parts[0])
+        return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))

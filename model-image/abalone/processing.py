@@ -1,0 +1,111 @@
+"""`process`: from the feature group to data sets for training, validation and test."""
+
+import argparse
+import csv
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from abalone.arguments import CommandLine
+from abalone.athena import client, find_offline_store, latest_records_query, query
+from abalone.contract import Contract, load_contract
+from abalone.errors import JobError, RowError
+from abalone.folders import Folders
+from abalone.rows import feature_values, label_of
+
+logger = logging.getLogger("abalone")
+
+# Buckets of a hundred that a split takes, in this order.
+SPLITS = {"train": 75, "validation": 10, "test": 15}
+MOST_PROBLEMS = 20
+
+
+def split_of(record_id: str) -> str:
+    """The split of a record, for ever: only the identifier decides, so no row ever moves from test to train."""
+    digest = hashlib.md5(record_id.encode(), usedforsecurity=False).hexdigest()
+    bucket = int(digest[:8], 16) % 100
+    for name, share in SPLITS.items():
+        if bucket < share:
+            return name
+        bucket -= share
+    raise AssertionError("the splits' shares add up to 100")
+
+
+def write_data_sets(contract: Contract, records: Iterable[Sequence[str | None]], folder: Path) -> dict[str, Any]:
+    """Writes `<split>/data.csv` for every split, row by row, and returns the summary.
+
+    A record that breaks the contract is left out and counted, with the reason of the first twenty.
+
+    Raises:
+        JobError: a split got no row.
+    """
+    rows = dict.fromkeys(SPLITS, 0)
+    rejected = 0
+    problems: list[dict[str, str | None]] = []
+    with ExitStack() as stack:
+        writers = {}
+        for split in SPLITS:
+            file = folder / split / "data.csv"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            stream = stack.enter_context(file.open("w", encoding="utf-8", newline=""))
+            writers[split] = csv.writer(stream, lineterminator="\n")
+            writers[split].writerow(contract.dataset_columns)
+        for record in records:
+            values = {name: value or "" for name, value in zip(contract.dataset_columns, record, strict=True)}
+            record_id = values[contract.record_identifier]
+            try:
+                category, measures = feature_values(contract, values)
+                rings = label_of(contract, values[contract.label.name])
+            except RowError as error:
+                rejected += 1
+                if len(problems) < MOST_PROBLEMS:
+                    problems.append({"record_id": record_id, "column": error.column, "problem": error.problem})
+                continue
+            by_name = {contract.category: category, **dict(zip(contract.measure_names, measures, strict=True))}
+            features = [by_name[name] for name in contract.feature_names]
+            split = split_of(record_id)
+            writers[split].writerow([record_id, *features, f"{rings:g}"])
+            rows[split] += 1
+    total = sum(rows.values())
+    if total == 0:
+        raise JobError(
+            f"The feature group has no usable record ({rejected} broke the contract"
+            f"{', the first: ' + json.dumps(problems[0]) if problems else ''}): ingest a survey first; records reach "
+            "the offline store some minutes after they were put."
+        )
+    empty = [name for name, count in rows.items() if count == 0]
+    if empty:
+        raise JobError(
+            f"{total} records are too few: the split left {' and '.join(empty)} empty. Ingest a larger survey, several "
+            "hundred records at least."
+        )
+    return {"rows": rows, "rejected": rejected, "problems": problems}
+
+
+def arguments(command_line: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command's arguments."""
+    parser = CommandLine(prog="process", description=__doc__)
+    parser.add_argument("--feature-group", required=True, help="name of the feature group")
+    parser.add_argument("--workgroup", required=True, help="Athena workgroup that runs the query")
+    parser.add_argument("--query-output", required=True, help="S3 URI under which Athena keeps the query's result")
+    return parser.parse_args(command_line)
+
+
+def process(folders: Folders) -> None:
+    """Queries the offline store and writes the data sets with their `summary.json`."""
+    options = arguments()
+    contract = load_contract()
+    store = find_offline_store(client("sagemaker"), options.feature_group)
+    sql = latest_records_query(contract, store)
+    records = query(client("athena"), sql, store, options.workgroup, options.query_output)
+    folder = folders.processing_output / "dataset"
+    summary = {"feature_group": options.feature_group, **write_data_sets(contract, records, folder)}
+    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    counts = ", ".join(f"{name} {count}" for name, count in summary["rows"].items())
+    logger.info("Rows: %s; left out: %d", counts, summary["rejected"])
+    for problem in summary["problems"]:
+        logger.warning("Left out: %s", json.dumps(problem))

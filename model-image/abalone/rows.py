@@ -1,0 +1,167 @@
+"""Rows: from text or JSON values to numbers, checked against the feature contract."""
+
+import csv
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abalone.contract import Contract
+from abalone.errors import JobError, RowError, quote
+
+# What float() takes beyond this ("nan", "1_000", other scripts' digits) is no measure that a person wrote on purpose.
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# The artefact computes in single precision: beyond its largest number everything is infinite.
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True)
+class Features:
+    """Rows of features: one category and the measures in contract order, in mm and g."""
+
+    category: list[str]
+    measures: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.category)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Features with their labels in rings, sorted by record identifier."""
+
+    record_ids: list[str]
+    features: Features
+    labels: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.record_ids)
+
+
+def number_of(column: str, value: object) -> float:
+    """The finite number, zero or above, in `value`: text of a CSV file or a number of a JSON document.
+
+    Raises:
+        RowError: it is not such a number.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if not text:
+            raise RowError(column, "is empty, a number was expected")
+        if not NUMBER.fullmatch(text):
+            raise RowError(column, f"{quote(value)} is not a number")
+        number = float(text)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+    else:
+        raise RowError(column, f"{quote(value)} is not a number")
+    if not math.isfinite(number) or abs(number) > LARGEST:
+        raise RowError(column, f"{quote(value)} is not a finite number")
+    if number < 0:
+        raise RowError(column, f"{quote(value)} is negative, zero or more was expected")
+    return number
+
+
+def category_of(contract: Contract, value: object) -> str:
+    """The category in `value`.
+
+    Raises:
+        RowError: the contract does not know it.
+    """
+    text = value.strip() if isinstance(value, str) else value
+    if not isinstance(text, str) or text not in contract.categories:
+        raise RowError(contract.category, f"{quote(value)} is not one of {', '.join(contract.categories)}")
+    return text
+
+
+def feature_values(contract: Contract, values: Mapping[str, object]) -> tuple[str, list[float]]:
+    """The category and the measures, in contract order, of a row that has every column.
+
+    Raises:
+        RowError: a value breaks the contract.
+    """
+    category = category_of(contract, values[contract.category])
+    return category, [number_of(name, values[name]) for name in contract.measure_names]
+
+
+def label_of(contract: Contract, value: object) -> float:
+    """The label in rings.
+
+    Raises:
+        RowError: it is no number, or outside what a survey may hold.
+    """
+    label = contract.label
+    rings = number_of(label.name, value)
+    if not label.minimum <= rings <= label.maximum:
+        expected = f"{label.minimum:g} to {label.maximum:g} rings"
+        raise RowError(label.name, f"{quote(value)} is out of range, {expected} were expected")
+    return rings
+
+
+def features_of(contract: Contract, rows: Sequence[tuple[str, list[float]]]) -> Features:
+    """Packs checked rows for the model."""
+    measures = np.array([measures for _, measures in rows], dtype=np.float32)
+    return Features([category for category, _ in rows], measures.reshape(len(rows), len(contract.measures)))
+
+
+def _lines(contract: Contract, file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream)
+        header = next(reader, [])
+        missing = [column for column in contract.dataset_columns if column not in header]
+        if missing:
+            raise JobError(
+                f"{file.name}: the header has no column {', '.join(missing)}: run `process` to make the file."
+            )
+        for values in reader:
+            if values and len(values) != len(header):
+                raise JobError(
+                    f"{file.name}: line {reader.line_num} has {len(values)} values, the header has {len(header)}."
+                )
+            if values:
+                yield reader.line_num, dict(zip(header, values, strict=True))
+
+
+def read_data_set(contract: Contract, folder: Path) -> DataSet:
+    """Reads every CSV file of a channel. Neither the files' names nor the order of their lines change the result.
+
+    Raises:
+        JobError: there is no file, no row, or a row that breaks the contract.
+    """
+    files = sorted(folder.glob("*.csv"))
+    if not files:
+        raise JobError(f"{folder} holds no CSV file: check the S3 URI of the channel {folder.name!r}.")
+    rows: list[tuple[str, tuple[str, list[float]], float]] = []
+    for file in files:
+        for line, values in _lines(contract, file):
+            try:
+                label = label_of(contract, values[contract.label.name])
+                rows.append((values[contract.record_identifier], feature_values(contract, values), label))
+            except RowError as error:
+                raise JobError(f"{file.name}: line {line}: {error}") from error
+    if not rows:
+        raise JobError(f"{folder} holds no rows: ingest more surveys, so that every part of the split gets some.")
+    rows.sort()
+    return DataSet(
+        [record_id for record_id, _, _ in rows],
+        features_of(contract, [features for _, features, _ in rows]),
+        np.array([label for _, _, label in rows]),
+    )
+
+
+def write_rows(file: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Writes a CSV file with `\\n` line ends; folders are made as needed."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
