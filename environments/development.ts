@@ -14,7 +14,7 @@ export const development: Environment = {
   queryResultDays: 7,
   queryScanLimitGibibytes: 10,
   qualityThreshold: 2.3,
-  modelImage: { build: "docker", keep: 5 },
+  modelImage: { build: "docker" },
   processing: { instanceType: "ml.t3.medium", volumeGibibytes: 10, maximumSeconds: 1_800 },
   training: { instanceType: "ml.m5.large", volumeGibibytes: 10, maximumSeconds: 1_800 },
   websites: {

@@ -14,7 +14,7 @@ export const local: Environment = {
   queryResultDays: 1,
   queryScanLimitGibibytes: 1,
   qualityThreshold: 2.3,
-  modelImage: { build: "content", keep: 1 },
+  modelImage: { build: "content" },
   processing: { instanceType: "ml.t3.medium", volumeGibibytes: 1, maximumSeconds: 900 },
   training: { instanceType: "ml.m5.large", volumeGibibytes: 1, maximumSeconds: 900 },
   websites: {

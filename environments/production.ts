@@ -14,7 +14,7 @@ export const production: Environment = {
   queryResultDays: 30,
   queryScanLimitGibibytes: 100,
   qualityThreshold: 2.3,
-  modelImage: { build: "docker", keep: 30 },
+  modelImage: { build: "docker" },
   processing: { instanceType: "ml.m5.large", volumeGibibytes: 30, maximumSeconds: 1_800 },
   training: { instanceType: "ml.m5.xlarge", volumeGibibytes: 30, maximumSeconds: 1_800 },
   websites: {

@@ -43,6 +43,16 @@ const job = z.strictObject({
   maximumSeconds: wholeNumber(60, 3_600, "the seconds after which SageMaker stops a job"),
 });
 
+/** A name of one's own for a website. */
+const domain = z.strictObject({
+  name: text(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, 'a domain name such as "abalone.example.com"'),
+  /** ARN of its certificate in us-east-1, which is the only region where CloudFront looks. */
+  certificateArn: text(
+    /^arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate\/[0-9a-f-]+$/,
+    "the ARN of a certificate in us-east-1, where CloudFront looks for it",
+  ),
+});
+
 /** The real-time endpoint of a website. */
 const endpoint = z.strictObject({
   instanceType,
@@ -53,6 +63,8 @@ const website = z.strictObject({
   endpoint,
   /** Model latency (99th percentile) in milliseconds above which an alarm goes off; API Gateway gives up after 30 s. */
   latencyAlarmMilliseconds: wholeNumber(10, 30_000, "the model latency in ms above which an alarm goes off"),
+  /** @default the name that CloudFront gives, with TLS as old as CloudFront allows there; a domain of one's own takes TLS 1.2 and above */
+  domain: domain.optional(),
 });
 
 const settings = z
@@ -94,8 +106,6 @@ const settings = z
     modelImage: z.strictObject({
       /** `docker` builds and pushes it; `content` needs no Docker and only names it by the hash of what it would be built from. */
       build: oneOf(["docker", "content"], "docker builds and pushes the image, content only names it"),
-      /** Untagged and old images to keep in the repository. */
-      keep: wholeNumber(1, 1_000, "the number of model images to keep"),
     }),
     processing: job,
     training: job,

@@ -9,7 +9,6 @@ export interface FeatureGroupProps {
   /** 1 to 64 letters, digits, hyphens and underscores. */
   readonly name: string;
   readonly description: string;
-  readonly account: string;
   /** Where the offline store lies. */
   readonly bucket: SecureBucket;
   /** Folder of the offline store in the bucket, without a slash at its end: SageMaker adds one. */
@@ -45,8 +44,8 @@ export class FeatureGroup extends Construct {
     this.role = new ExecutionRole(this, "role", {
       name: `${props.name}-feature-store`,
       description: `Lets SageMaker write the offline store of the feature group ${props.name}`,
+      // Without a source account: the feature store is not among the parts of SageMaker that are documented to send it.
       service: "sagemaker.amazonaws.com",
-      sourceAccount: props.account,
       statements: [
         {
           // SageMaker sets the ACL bucket-owner-full-control, the only one that a bucket without ACLs takes.

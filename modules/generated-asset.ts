@@ -7,7 +7,7 @@
  *
  * CDKTF's own asset copies files that exist already, and its hash ignores their names; its archive differs from run to run.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { type ISynthesisSession, TerraformStack } from "cdktf";
 import { addCustomSynthesis } from "cdktf/lib/synthesize/synthesizer";
@@ -17,6 +17,8 @@ import { contentHash } from "./content-hash";
 export interface GeneratedAssetProps {
   /** Path within the asset, with `/` between folders, and the content. */
   readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Which of them can be executed. @default none */
+  readonly executable?: (path: string) => boolean;
 }
 
 /** Files in the stack's asset folder, in a folder named by their hash. */
@@ -43,6 +45,8 @@ export class GeneratedAsset extends Construct {
           const file = join(stackFolder, this.folder, name);
           mkdirSync(dirname(file), { recursive: true });
           writeFileSync(file, content);
+          // Set apart from writing, where the process's umask would take its share.
+          chmodSync(file, props.executable?.(name) ? 0o755 : 0o644);
         }
       },
     });

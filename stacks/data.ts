@@ -53,7 +53,6 @@ export class DataStack extends PlatformStack {
     const features = new FeatureGroup(this, "features", {
       name: this.named("abalone"),
       description: "Abalone as surveyed: measures in mm and g, sex, and the rings that tell the age",
-      account,
       bucket,
       prefix: "feature-store",
       encryptionKey: key,

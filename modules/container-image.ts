@@ -1,0 +1,101 @@
+import { DataAwsEcrAuthorizationToken } from "@cdktf/provider-aws/lib/data-aws-ecr-authorization-token";
+import { EcrLifecyclePolicy } from "@cdktf/provider-aws/lib/ecr-lifecycle-policy";
+import { EcrRepository } from "@cdktf/provider-aws/lib/ecr-repository";
+import { Image } from "@cdktf/provider-docker/lib/image";
+import { DockerProvider } from "@cdktf/provider-docker/lib/provider";
+import { RegistryImage } from "@cdktf/provider-docker/lib/registry-image";
+import { Construct } from "constructs";
+import { GeneratedAsset } from "./generated-asset";
+
+export interface ContainerImageProps {
+  /** Name of the repository: 2 to 256 lower-case letters, digits and `-_./`. */
+  readonly repositoryName: string;
+  readonly account: string;
+  readonly region: string;
+  /** The build context: path with `/`, and content. Nothing else goes into the image. */
+  readonly context: ReadonlyMap<string, Uint8Array>;
+  /** Path of the Dockerfile in the context. */
+  readonly dockerfile: string;
+  /** Which files of the context can be executed. @default none */
+  readonly executable?: (path: string) => boolean;
+  /**
+   * `docker` builds the image and pushes it; `content` needs no Docker: no image is made, and its URI carries the hash of the build context in
+   * the place of the digest.
+   */
+  readonly build: "docker" | "content";
+  /** What the image runs on. @default "linux/amd64" */
+  readonly platform?: string;
+  /** Whether Terraform refuses to destroy the repository; otherwise it goes with all images. @default true */
+  readonly protect?: boolean;
+}
+
+/** An image, named by its content, in a repository whose tags never change. */
+export class ContainerImage extends Construct {
+  /** `<registry>/<repository>@sha256:…`: whatever uses it gets these very bytes. */
+  readonly uri: string;
+  readonly repositoryArn: string;
+
+  constructor(scope: Construct, id: string, props: ContainerImageProps) {
+    super(scope, id);
+    const { context, dockerfile } = props;
+    if (!context.has(dockerfile)) {
+      throw new Error(
+        `The build context of ${props.repositoryName} has no ${dockerfile}; it has ${[...context.keys()].join(", ") || "no files"}.`,
+      );
+    }
+    const protect = props.protect ?? true;
+    const repository = new EcrRepository(this, "repository", {
+      name: props.repositoryName,
+      imageTagMutability: "IMMUTABLE",
+      imageScanningConfiguration: { scanOnPush: true },
+      // With the AWS-managed key: an image holds code, no data.
+      encryptionConfiguration: [{ encryptionType: "KMS" }],
+      forceDelete: !protect,
+      ...(protect ? { lifecycle: { preventDestroy: true } } : {}),
+    });
+    this.repositoryArn = repository.arn;
+    new EcrLifecyclePolicy(this, "lifecycle", {
+      repository: repository.name,
+      // Tagged images stay: a model package may name one for years, and an endpoint that grows pulls it again.
+      policy: JSON.stringify({
+        rules: [
+          {
+            rulePriority: 1,
+            description: "Layers and manifests that no tag holds",
+            selection: { tagStatus: "untagged", countType: "sinceImagePushed", countUnit: "days", countNumber: 7 },
+            action: { type: "expire" },
+          },
+        ],
+      }),
+    });
+
+    const asset = new GeneratedAsset(this, "context", {
+      files: context,
+      ...(props.executable ? { executable: props.executable } : {}),
+    });
+    this.uri =
+      props.build === "docker"
+        ? this.buildAndPush(repository, asset, props)
+        : `${props.account}.dkr.ecr.${props.region}.amazonaws.com/${props.repositoryName}@sha256:${asset.hash}`;
+  }
+
+  private buildAndPush(repository: EcrRepository, asset: GeneratedAsset, props: ContainerImageProps): string {
+    const token = new DataAwsEcrAuthorizationToken(this, "token", { registryId: props.account });
+    const docker = new DockerProvider(this, "docker", {
+      registryAuth: [{ address: token.proxyEndpoint, username: token.userName, password: token.password }],
+    });
+    // The tag is the content: a changed file makes a new image, an unchanged one is never built again.
+    const image = new Image(this, "image", {
+      provider: docker,
+      name: `${repository.repositoryUrl}:${asset.hash}`,
+      buildAttribute: {
+        context: asset.folder,
+        dockerfile: props.dockerfile,
+        platform: props.platform ?? "linux/amd64",
+      },
+      keepLocally: true,
+    });
+    const pushed = new RegistryImage(this, "pushed", { provider: docker, name: image.name, keepRemotely: true });
+    return `${repository.repositoryUrl}@${pushed.sha256Digest}`;
+  }
+}
