@@ -8,7 +8,7 @@
  */
 import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import { SfnStateMachine } from "@cdktf/provider-aws/lib/sfn-state-machine";
-import { Fn } from "cdktf";
+import { Fn, TerraformLocal } from "cdktf";
 import { Construct } from "constructs";
 
 import { ExecutionRole } from "../execution-role";
@@ -84,7 +84,7 @@ export class TrainingWorkflow extends Construct {
       description: `What the processing, training and evaluation jobs of ${props.name} may do`,
       service: "sagemaker.amazonaws.com",
       sourceAccount: account,
-      statements: jobStatements(props, arn, partition),
+      statements: jobStatements(props, arn, partition, this.featureTables(props)),
     });
 
     // AWS's advice: a name under /aws/vendedlogs/ keeps the log's resource policy, which all state machines of an account share, from growing over its limit.
@@ -129,6 +129,15 @@ export class TrainingWorkflow extends Construct {
     });
     this.arn = machine.arn;
     this.logGroupName = logs.name;
+  }
+
+  /**
+   * The pattern of the offline store's table: SageMaker names it after the group, with underscores and the time of its creation. The group's name comes
+   * from another stack, so Terraform replaces the hyphens; as a local, because a call within a policy would make its text invalid as JSON until then.
+   */
+  private featureTables({ featureGroup }: TrainingWorkflowProps): string {
+    const name = new TerraformLocal(this, "feature-table", Fn.replace(featureGroup, "-", "_"));
+    return `${name.asString}_*`;
   }
 
   /** The statement with which a role starts the workflow. */
@@ -207,7 +216,12 @@ function workflowStatements(
 }
 
 /** What the containers and SageMaker itself do on behalf of a job ("How to use SageMaker AI execution roles" in the SageMaker Developer Guide). */
-function jobStatements(props: TrainingWorkflowProps, arn: ArnOf, partition: string): readonly Statement[] {
+function jobStatements(
+  props: TrainingWorkflowProps,
+  arn: ArnOf,
+  partition: string,
+  featureTables: string,
+): readonly Statement[] {
   const { region, featureGroup, athenaWorkgroup, encryptionKeyArn } = props;
   const bucketArn = `arn:${partition}:s3:::${props.bucket}`;
   const logGroups = ["ProcessingJobs", "TrainingJobs"].map((kind) => arn("logs", `log-group:/aws/sagemaker/${kind}`));
@@ -241,7 +255,6 @@ function jobStatements(props: TrainingWorkflowProps, arn: ArnOf, partition: stri
       resources: [arn("athena", `workgroup/${athenaWorkgroup}`)],
     },
     {
-      // SageMaker names the table of an offline store after the group, with underscores and the time of its creation.
       sid: "ReadFeatureTable",
       actions: [
         "glue:GetDatabase",
@@ -253,7 +266,7 @@ function jobStatements(props: TrainingWorkflowProps, arn: ArnOf, partition: stri
       resources: [
         arn("glue", "catalog"),
         arn("glue", `database/${featureStoreDatabase}`),
-        arn("glue", `table/${featureStoreDatabase}/${Fn.replace(featureGroup, "-", "_")}_*`),
+        arn("glue", `table/${featureStoreDatabase}/${featureTables}`),
       ],
     },
     {

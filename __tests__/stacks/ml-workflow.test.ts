@@ -1,0 +1,194 @@
+import { App, Testing } from "cdktf";
+
+import { environmentNames, loadEnvironment } from "../../environments";
+import { MlWorkflowStack } from "../../stacks/ml-workflow";
+import { Platform } from "../../stacks/platform";
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type Resource = Record<string, any>;
+
+function synthesize(name: (typeof environmentNames)[number]): Record<string, Record<string, Resource>> {
+  const platform = new Platform(new App({ stackTraces: false }), loadEnvironment(name));
+  return JSON.parse(Testing.synth(new MlWorkflowStack(platform))).resource;
+}
+
+const resources = synthesize("local");
+const all = (type: string): Resource[] => Object.values(resources[type] ?? {});
+const listOf = (value: string | string[]): string[] => [value].flat();
+
+/** The statements of a policy, by its id in the stack. */
+function statementsIn(id: string): { Sid: string; Action: string[]; Resource: string[] }[] {
+  const policy = resources.aws_iam_role_policy![id];
+  return JSON.parse(policy!.policy).Statement.map((statement: Resource) => ({
+    ...statement,
+    Action: listOf(statement.Action),
+    Resource: listOf(statement.Resource),
+  }));
+}
+
+/** The statements of a function's role. */
+const statementsOf = (name: string): ReturnType<typeof statementsIn> => statementsIn(`${name}_role_policy`);
+
+test("publishes what the contract asks of it", () => {
+  expect(
+    Object.fromEntries(all("aws_ssm_parameter").map(({ name, insecure_value }) => [name, insecure_value])),
+  ).toEqual({
+    "/acme/local/StateMachine": expect.stringContaining("aws_sfn_state_machine"),
+    "/acme/local/IngestSurveyFunction": expect.stringContaining("aws_lambda_function"),
+    "/acme/local/ModelPackageGroup": expect.stringContaining("aws_sagemaker_model_package_group"),
+    "/acme/local/ModelPackageName": "PLACEHOLDER",
+    "/acme/local/BaselineDataUri": "PLACEHOLDER",
+  });
+});
+
+test("Terraform leaves alone what the workflow changes at run time, and nothing else", () => {
+  const ignoring = all("aws_ssm_parameter").filter(({ lifecycle }) =>
+    lifecycle?.ignore_changes?.includes("insecure_value"),
+  );
+  expect(ignoring.map(({ name }) => name).sort()).toEqual([
+    "/acme/local/BaselineDataUri",
+    "/acme/local/ModelPackageName",
+  ]);
+});
+
+test("each handler gets the variables that it reads", () => {
+  const variables = Object.fromEntries(
+    all("aws_lambda_function").map(({ function_name, environment }) => [
+      function_name.replace("acme-local-", ""),
+      Object.keys(environment.variables)
+        .filter((name) => !/^(POWERTOOLS_|LOG_LEVEL$)/.test(name))
+        .sort(),
+    ]),
+  );
+  expect(variables).toEqual({
+    "prepare-run": ["DATA_BUCKET", "EXPERIMENT_NAME", "MODEL_PACKAGE_PARAMETER", "RESOURCE_PREFIX"],
+    "evaluate-results": ["QUALITY_THRESHOLD"],
+    "register-model": [
+      "BASELINE_DATA_PARAMETER",
+      "INFERENCE_INSTANCE_TYPES",
+      "MODEL_IMAGE_URI",
+      "MODEL_PACKAGE_GROUP",
+      "MODEL_PACKAGE_PARAMETER",
+    ],
+    "ingest-survey": ["DATA_BUCKET", "FEATURE_GROUP"],
+  });
+});
+
+test("the threshold and the instance types come from the settings", () => {
+  const environmentOf = (name: string): Resource =>
+    all("aws_lambda_function").find(({ function_name }) => function_name === `acme-local-${name}`)!.environment
+      .variables;
+  const settings = loadEnvironment("local");
+  expect(environmentOf("evaluate-results").QUALITY_THRESHOLD).toBe(String(settings.qualityThreshold));
+  expect(environmentOf("register-model").INFERENCE_INSTANCE_TYPES.split(",")).toContain(
+    settings.websites.production.endpoint.instanceType,
+  );
+});
+
+describe("each function may do its own work and no more", () => {
+  const actionsOf = (id: string): string[] =>
+    statementsOf(id)
+      .flatMap(({ Action }) => Action)
+      .filter((action) => !/^(logs|xray):/.test(action))
+      .sort();
+
+  test("prepare-run", () => {
+    expect(actionsOf("prepare-run")).toEqual([
+      "sagemaker:CreateExperiment",
+      "sagemaker:CreateTrial",
+      "sagemaker:DescribeExperiment",
+      "sagemaker:DescribeModelPackage",
+      "sagemaker:DescribeTrial",
+      "ssm:GetParameter",
+    ]);
+  });
+
+  test("evaluate-results reads runs and writes nothing", () => {
+    expect(actionsOf("evaluate-results")).toEqual(["kms:Decrypt", "s3:GetObject", "s3:ListBucket"]);
+    expect(statementsOf("evaluate-results").find(({ Action }) => Action.includes("s3:GetObject"))?.Resource).toEqual([
+      expect.stringMatching(/^arn:aws:s3:::.+\/runs\/\*$/),
+    ]);
+  });
+
+  test("register-model changes the two parameters of the champion and no other", () => {
+    expect(actionsOf("register-model")).toEqual([
+      "kms:Decrypt",
+      "s3:GetObject",
+      "s3:ListBucket",
+      "sagemaker:CreateModelPackage",
+      "sagemaker:ListModelPackages",
+      "ssm:GetParameter",
+      "ssm:PutParameter",
+    ]);
+    expect(statementsOf("register-model").find(({ Action }) => Action.includes("ssm:PutParameter"))?.Resource).toEqual([
+      "arn:aws:ssm:eu-west-1:123456789012:parameter/acme/local/ModelPackageName",
+      "arn:aws:ssm:eu-west-1:123456789012:parameter/acme/local/BaselineDataUri",
+    ]);
+  });
+
+  test("ingest-survey writes refused rows and records, and no survey", () => {
+    expect(actionsOf("ingest-survey")).toEqual([
+      "kms:Decrypt",
+      "kms:GenerateDataKey",
+      "s3:AbortMultipartUpload",
+      "s3:GetObject",
+      "s3:ListBucket",
+      "s3:PutObject",
+      "sagemaker:PutRecord",
+    ]);
+    expect(statementsOf("ingest-survey").find(({ Action }) => Action.includes("s3:PutObject"))?.Resource).toEqual([
+      expect.stringMatching(/\/surveys\/rejected\/\*$/),
+    ]);
+  });
+
+  test("a wildcard stands only where AWS knows no resource", () => {
+    const everything = Object.keys(resources.aws_iam_role_policy!)
+      .flatMap(statementsIn)
+      .filter(({ Resource }) => Resource.includes("*"))
+      .flatMap(({ Action }) => Action);
+    expect(new Set(everything.filter((action) => !/^(logs|xray):/.test(action)))).toEqual(
+      new Set(["sagemaker:ListModelPackages", "ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"]),
+    );
+  });
+});
+
+test("a function's own time limit ends before the task that waits for it", () => {
+  const definition = JSON.parse(all("aws_sfn_state_machine")[0]!.definition);
+  const timeouts = all("aws_lambda_function")
+    .filter(({ function_name }) => function_name !== "acme-local-ingest-survey")
+    .map(({ timeout }) => timeout as number);
+  for (const name of ["PrepareRun", "Judge", "Register"]) {
+    expect(Math.max(...timeouts)).toBeLessThan(definition.States[name].TimeoutSeconds);
+  }
+});
+
+test("somebody hears of every failure", () => {
+  const topic = Object.keys(resources.aws_sns_topic!)[0]!;
+  const alarms = all("aws_cloudwatch_metric_alarm");
+  expect(alarms.map(({ alarm_name }) => alarm_name).sort()).toEqual([
+    "acme-local-evaluate-results-errors",
+    "acme-local-ingest-survey-errors",
+    "acme-local-prepare-run-errors",
+    "acme-local-register-model-errors",
+    "acme-local-training-below-threshold",
+    "acme-local-training-failed",
+    "acme-local-training-throttled",
+    "acme-local-training-timed-out",
+  ]);
+  for (const { alarm_actions } of alarms) expect(alarm_actions).toEqual([`\${aws_sns_topic.${topic}.arn}`]);
+});
+
+test("a refused model is told apart from a failed run by the error that the state machine ends with", () => {
+  const [filter] = all("aws_cloudwatch_log_metric_filter");
+  const definition = JSON.parse(all("aws_sfn_state_machine")[0]!.definition);
+  expect(filter!.pattern).toContain(`"${definition.States.BelowThreshold.Error}"`);
+  const alarm = all("aws_cloudwatch_metric_alarm").find(({ alarm_name }) => alarm_name.endsWith("below-threshold"))!;
+  expect(alarm).toMatchObject({
+    namespace: filter!.metric_transformation.namespace,
+    metric_name: filter!.metric_transformation.name,
+  });
+});
+
+test.each(environmentNames)("two synths of %s are the same", (name) => {
+  expect(synthesize(name)).toEqual(synthesize(name));
+});
