@@ -34,6 +34,9 @@ const instanceType = text(
   'a SageMaker instance type such as "ml.m5.large" (aws.amazon.com/sagemaker/pricing lists those of a region)',
 );
 
+/** The tags that the platform sets on every resource. */
+export const platformTags = ["Project", "Environment", "Stack", "ManagedBy"] as const;
+
 /** A processing or training job. */
 const job = z.strictObject({
   instanceType,
@@ -80,7 +83,7 @@ const settings = z
     backend: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("local") })], {
       error: 'an object whose type is "local"',
     }),
-    /** Whose platform it is: tags on every resource beside those that the platform sets itself. */
+    /** Whose platform it is: up to six tags on every resource beside the four that the platform sets itself; an S3 object takes ten. */
     ownerTags: z.record(
       text(
         /^[A-Za-z][A-Za-z0-9+\-=._:/@ ]{0,127}$/,
@@ -120,13 +123,32 @@ const settings = z
     contactRetentionDays: wholeNumber(1, 3_650, "the days that a message from the contact form is kept"),
   })
   .check((context) => {
-    const { emulated, modelImage } = context.value;
+    const { emulated, modelImage, ownerTags } = context.value;
     if (emulated && modelImage.build === "docker") {
       context.issues.push({
         code: "custom",
         path: ["modelImage", "build"],
         message: '"content" where emulated is true: the emulator has no registry to push to',
         input: modelImage.build,
+      });
+    }
+    const names = Object.keys(ownerTags);
+    for (const name of platformTags) {
+      if (names.includes(name)) {
+        context.issues.push({
+          code: "custom",
+          path: ["ownerTags", name],
+          message: `no such tag: the platform sets ${platformTags.join(", ")} itself`,
+          input: ownerTags[name],
+        });
+      }
+    }
+    if (names.length > 6) {
+      context.issues.push({
+        code: "custom",
+        path: ["ownerTags"],
+        message: `at most 6 tags: an S3 object takes 10, and the platform sets ${platformTags.join(", ")} itself`,
+        input: ownerTags,
       });
     }
   });

@@ -40,7 +40,7 @@ export class ContainerImage extends Construct {
     const { context, dockerfile } = props;
     if (!context.has(dockerfile)) {
       throw new Error(
-        `The build context of ${props.repositoryName} has no ${dockerfile}; it has ${[...context.keys()].join(", ") || "no files"}.`,
+        `The build context of ${props.repositoryName} has no ${dockerfile}: add the file, or correct the context's filter.`,
       );
     }
     const protect = props.protect ?? true;

@@ -147,7 +147,7 @@ export class StaticSite extends Construct {
       defaultCacheBehavior: {
         targetOriginId: "site",
         viewerProtocolPolicy: "redirect-to-https",
-        allowedMethods: ["GET", "HEAD", "OPTIONS"],
+        allowedMethods: ["GET", "HEAD"],
         cachedMethods: ["GET", "HEAD"],
         compress: true,
         cachePolicyId: managedPolicies.cachingOptimized,
@@ -199,7 +199,6 @@ export class StaticSite extends Construct {
         ([path, content]) => [path, typeof content === "string" ? Buffer.from(content) : content] as const,
       ),
     );
-    const asset = new GeneratedAsset(this, "files", { files: contents });
     const isPage = (path: string): boolean => path.endsWith(".html");
     const uploaded: S3Object[] = [];
     // Pages come last, so that none names a script that isn't there yet.
@@ -212,7 +211,10 @@ export class StaticSite extends Construct {
           `The site's file ${path} is of a kind without a content type: add ${extname(path) || "it"} to modules/static-site.ts.`,
         );
       }
-      const object = new S3Object(this, `object-${path.replace(/[^A-Za-z0-9]+/g, "-")}`, {
+      const id = path.replace(/[^A-Za-z0-9]+/g, "-");
+      // An asset for each file: the address of a page doesn't change with another's content.
+      const asset = new GeneratedAsset(this, `file-${id}`, { files: new Map([[path, content]]) });
+      const object = new S3Object(this, `object-${id}`, {
         bucket: bucket.name,
         key: path,
         source: asset.path(path),

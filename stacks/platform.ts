@@ -16,6 +16,7 @@ import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
 import { type App, LocalBackend, TerraformElement, TerraformStack } from "cdktf";
 import type { Node } from "constructs";
 import type { Environment } from "../environments";
+import type { platformTags } from "../environments/settings";
 import { type ParameterName, ParameterStore, type StackId } from "./contract";
 
 /** One environment's platform: the app, its settings, and what its stacks tell one another. */
@@ -55,12 +56,16 @@ export abstract class PlatformStack extends TerraformStack {
     const { environment } = platform;
     this.environment = environment;
     const { account, region, emulated, ownerTags } = environment;
+    const tags: Record<(typeof platformTags)[number], string> = {
+      Project: "acme",
+      Environment: environment.name,
+      Stack: id,
+      ManagedBy: "cdktf",
+    };
     new AwsProvider(this, "aws", {
       region,
       allowedAccountIds: [account],
-      defaultTags: [
-        { tags: { ...ownerTags, Project: "acme", Environment: environment.name, Stack: id, ManagedBy: "cdktf" } },
-      ],
+      defaultTags: [{ tags: { ...ownerTags, ...tags } }],
       ...(emulated
         ? {
             skipCredentialsValidation: true,
