@@ -1,0 +1,95 @@
+import { environmentNames, loadEnvironment } from "../../environments";
+import { parseEnvironment } from "../../environments/settings";
+
+const local = loadEnvironment("local");
+const parse = (changes: object): unknown => parseEnvironment({ ...local, ...changes }, "environments/local.ts");
+
+test.each(environmentNames)("the environment %s has valid settings", (name) => {
+  expect(loadEnvironment(name).name).toBe(name);
+});
+
+test.each([undefined, ""])("no name (%p) means local", (name) => {
+  expect(loadEnvironment(name).name).toBe("local");
+});
+
+test.each(["prod", "Local", " local", "__proto__", "toString"])(
+  "the unknown environment %p is refused with the names that exist",
+  (name) => {
+    expect(() => loadEnvironment(name)).toThrow(
+      `ENVIRONMENT is ${JSON.stringify(name)}; expected one of local, development, production`,
+    );
+  },
+);
+
+test("production protects its data, and keeps two instances behind its website", () => {
+  const production = loadEnvironment("production");
+  expect(production.protectData).toBe(true);
+  expect(production.websites.production.endpoint.instanceCount).toBeGreaterThanOrEqual(2);
+});
+
+test("no two environments share an account", () => {
+  expect(new Set(environmentNames.map((name) => loadEnvironment(name).account)).size).toBe(environmentNames.length);
+});
+
+test.each([
+  ["qualityThreshold", 31, "a number from 0.1 to 10: the greatest RMSE"],
+  ["qualityThreshold", NaN, "a number from 0.1 to 10"],
+  ["account", 123456789012, "the twelve digits of an AWS account, as text"],
+  ["account", "12345678901", "the twelve digits of an AWS account"],
+  ["region", "Ireland", 'an AWS region such as "eu-west-1"'],
+  ["logRetentionDays", 2, "one of 1, 3, 5, 7, 14"],
+  ["alarmEmail", "nobody", "an e-mail address, or nothing"],
+  ["protectData", "yes", "true or false"],
+  ["contactRetentionDays", 0, "a whole number from 1 to 3650"],
+  ["contactRetentionDays", 1.5, "a whole number from 1 to 3650"],
+  ["backend", { type: "s3" }, 'an object whose type is "local"'],
+  ["region", undefined, "an AWS region"],
+])("a faulty %s (%p) is named with its value and what was expected", (field, value, expected) => {
+  const shown = value === undefined ? "missing" : JSON.stringify(value);
+  const name = field === "backend" ? "backend.type" : field;
+  expect(() => parse({ [field]: value })).toThrow(
+    expect.objectContaining({
+      message: expect.stringContaining(`${name} is ${field === "backend" ? '"s3"' : shown}; expected ${expected}`),
+    }),
+  );
+});
+
+test("a fault deep inside is named with its path", () => {
+  const processing = { ...local.processing, instanceType: "t3.medium" };
+  expect(() => parse({ processing })).toThrow(
+    'processing.instanceType is "t3.medium"; expected a SageMaker instance type',
+  );
+});
+
+test("all faults are named at once", () => {
+  expect(() => parse({ region: "x", account: "y" })).toThrow(
+    /settings to correct:\n {2}account is "y".*\n {2}region is "x"/,
+  );
+});
+
+test("a misspelt setting is refused, not ignored", () => {
+  expect(() => parse({ qualityTreshold: 2 })).toThrow(
+    "qualityTreshold is no setting: remove it, or correct its spelling",
+  );
+});
+
+test("an emulated environment can't push images", () => {
+  expect(() => parse({ modelImage: { build: "docker" } })).toThrow(
+    'modelImage.build is "docker"; expected "content" where emulated is true',
+  );
+});
+
+test("a tag of the platform's own can't be set, nor more tags than an S3 object takes", () => {
+  expect(() => parse({ ownerTags: { Stack: "mine" } })).toThrow('ownerTags.Stack is "mine"; expected no such tag');
+  const many = Object.fromEntries(Array.from({ length: 7 }, (_, index) => [`Tag${index}`, "x"]));
+  expect(() => parse({ ownerTags: many })).toThrow("expected at most 6 tags");
+});
+
+test("a certificate outside us-east-1 is refused: CloudFront would not find it", () => {
+  const domain = {
+    name: "abalone.example.com",
+    certificateArn: "arn:aws:acm:eu-west-1:123456789012:certificate/0a-1b",
+  };
+  const websites = { ...local.websites, test: { ...local.websites.test, domain } };
+  expect(() => parse({ websites })).toThrow("websites.test.domain.certificateArn is");
+});

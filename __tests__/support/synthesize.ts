@@ -1,0 +1,114 @@
+/** Synthesizes stacks into a temporary folder and reads what came out, as Terraform would. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
+import { App, TerraformStack } from "cdktf";
+import { type Environment, loadEnvironment } from "../../environments";
+import { DataStack } from "../../stacks/data";
+import { MlWorkflowStack } from "../../stacks/ml-workflow";
+import { ModelImageStack } from "../../stacks/model-image";
+import { Platform } from "../../stacks/platform";
+import { WebsiteStack } from "../../stacks/website";
+import { Policy } from "./policy";
+
+/** A resource's arguments. */
+export type Arguments = Readonly<Record<string, any>>;
+
+/** One synthesized stack. */
+export class Template {
+  constructor(
+    readonly document: Readonly<Record<string, any>>,
+    readonly folder: string,
+  ) {}
+
+  /** The resources of a type, by name. */
+  resources(type: string): Readonly<Record<string, Arguments>> {
+    return this.document.resource?.[type] ?? {};
+  }
+
+  /** All resources: type, name, arguments. */
+  all(): readonly (readonly [type: string, name: string, resource: Arguments])[] {
+    return Object.entries<Record<string, Arguments>>(this.document.resource ?? {}).flatMap(([type, resources]) =>
+      Object.entries(resources).map(([name, resource]) => [type, name, resource] as const),
+    );
+  }
+
+  /** One resource; the name may be left out where there is only one of the type. */
+  resource(type: string, name?: string): Arguments {
+    const resources = this.resources(type);
+    const found = name === undefined ? Object.values(resources) : [resources[name]];
+    if (found.length !== 1 || !found[0]) {
+      throw new Error(`No single ${type} ${name ?? ""}; the stack has ${Object.keys(resources).join(", ") || "none"}.`);
+    }
+    return found[0];
+  }
+
+  /** The policy of a role, by the construct that holds the role: `predict` for `aws_iam_role_policy.predict_role_policy`. */
+  policyOfRole(holder: string): Policy {
+    return new Policy(this.resource("aws_iam_role_policy", `${holder}_role_policy`).policy);
+  }
+
+  /** A file of the stack's folder. */
+  file(path: string): Buffer {
+    return readFileSync(join(this.folder, path));
+  }
+}
+
+const folders: string[] = [];
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "synth-"));
+  folders.push(folder);
+  return folder;
+}
+
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function read(outdir: string, id: string): Template {
+  const folder = join(outdir, "stacks", id);
+  return new Template(JSON.parse(readFileSync(join(folder, "cdk.tf.json"), "utf8")), folder);
+}
+
+/** A stack that holds what a test puts into it. */
+export function synthesize(build: (stack: TerraformStack) => void): Template {
+  const outdir = temporaryFolder();
+  const app = new App({ outdir, stackTraces: false });
+  const stack = new TerraformStack(app, "test");
+  new AwsProvider(stack, "aws", { region: "eu-west-1" });
+  // As the platform's stacks name their elements.
+  Object.assign(stack, {
+    allocateLogicalId: (
+      element: { node: { scopes: { node: { id: string } }[] } } & { scopes?: { node: { id: string } }[] },
+    ) =>
+      (element.scopes ?? element.node.scopes)
+        .slice(2)
+        .map(({ node }) => node.id)
+        .join("_"),
+  });
+  build(stack);
+  app.synth();
+  return read(outdir, "test");
+}
+
+/** All stacks of an environment, by id. */
+export function synthesizePlatform(
+  name: Environment["name"],
+  changes: Partial<Environment> = {},
+): Readonly<Record<string, Template>> {
+  const outdir = temporaryFolder();
+  const app = new App({ outdir, stackTraces: false });
+  const platform = new Platform(app, { ...loadEnvironment(name), ...changes });
+  new DataStack(platform);
+  new ModelImageStack(platform);
+  new MlWorkflowStack(platform);
+  new WebsiteStack(platform, "test");
+  new WebsiteStack(platform, "production");
+  platform.synth();
+  const { stacks } = JSON.parse(readFileSync(join(outdir, "manifest.json"), "utf8")) as {
+    stacks: Record<string, unknown>;
+  };
+  return Object.fromEntries(Object.keys(stacks).map((id) => [id, read(outdir, id)]));
+}
