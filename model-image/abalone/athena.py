@@ -1,14 +1,11 @@
 """Athena: the latest version of every record in the offline store, as a stream of rows."""
 
 import logging
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from abalone.contract import Contract
@@ -18,12 +15,6 @@ logger = logging.getLogger("abalone")
 
 # Seconds between two looks at a query. There is no limit of ours: the job has one, and Athena's own is 30 minutes.
 SHORTEST_WAIT, LONGEST_WAIT = 0.2, 3.0
-
-
-def client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes at run time
-    """A client of the region that SageMaker names, which retries what is worth it."""
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return boto3.client(service, region_name=region, config=Config(retries={"mode": "standard", "max_attempts": 6}))
 
 
 @dataclass(frozen=True)

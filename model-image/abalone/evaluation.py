@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from abalone.archive import extract_artefact
 from abalone.arguments import CommandLine
-from abalone.athena import client
+from abalone.aws import client
 from abalone.contract import Contract, load_contract
 from abalone.errors import JobError
 from abalone.folders import Folders

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from abalone.arguments import CommandLine
-from abalone.athena import client, find_offline_store, latest_records_query, query
+from abalone.athena import find_offline_store, latest_records_query, query
+from abalone.aws import client
 from abalone.contract import Contract, load_contract
 from abalone.errors import JobError, RowError
 from abalone.folders import Folders

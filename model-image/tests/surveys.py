@@ -1,0 +1,87 @@
+"""A small seeded survey for tests: animals grow, weigh by the cube of their length, and are measured with errors."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from abalone.contract import load_contract
+from abalone.rows import DataSet, features_of
+
+CONTRACT = load_contract()
+
+
+@dataclass(frozen=True)
+class Record:
+    """One animal, measures in contract order (mm and g)."""
+
+    record_id: str
+    sex: str
+    measures: tuple[float, ...]
+    rings: int
+
+    @property
+    def values(self) -> list[str]:
+        """The columns of a data set, as text."""
+        return [self.record_id, self.sex, *(f"{value:g}" for value in self.measures), str(self.rings)]
+
+    @property
+    def features(self) -> list[str]:
+        """A row for the endpoint, as text."""
+        return self.values[1:-1]
+
+    @property
+    def instance(self) -> dict[str, str | float]:
+        """A row for the endpoint, as JSON."""
+        return dict(zip(CONTRACT.feature_names, [self.sex, *self.measures], strict=True))
+
+
+def survey(rows: int, seed: int = 1) -> list[Record]:
+    """As many animals as wanted; the same seed gives the same ones."""
+    generator = np.random.default_rng(seed)
+    records = []
+    for number in range(rows):
+        rings = int(np.clip(round(generator.lognormal(2.25, 0.3)), 2, 28))
+        length = 140 * (1 - np.exp(-0.16 * (rings + 0.5))) * generator.lognormal(0, 0.06)
+        whole = 1.35e-4 * length**3 * generator.lognormal(0, 0.08)
+        noise = generator.lognormal(0, 0.05, 5)
+        measures = (
+            length,
+            0.79 * length * noise[0],
+            0.265 * length * noise[1],
+            whole,
+            whole * (0.47 - 0.006 * rings) * noise[2],
+            whole * 0.22 * noise[3],
+            whole * (0.2 + 0.006 * rings) * noise[4],
+        )
+        sex = "I" if rings < 7 else ("F", "M")[int(generator.integers(2))]
+        records.append(Record(f"animal-{seed}-{number}", sex, tuple(round(float(m), 1) for m in measures), rings))
+    return records
+
+
+def data_set(records: Sequence[Record]) -> DataSet:
+    """What `read_data_set` makes of these records."""
+    ordered = sorted(records, key=lambda record: record.record_id)
+    features = features_of(CONTRACT, [(record.sex, list(record.measures)) for record in ordered])
+    return DataSet([record.record_id for record in ordered], features, np.array([float(r.rings) for r in ordered]))
+
+
+def write_data_set(file: Path, records: Sequence[Record]) -> None:
+    """Writes a channel's CSV file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(CONTRACT.dataset_columns)
+        writer.writerows(record.values for record in records)
+
+
+def write_training_job(base: Path, records: Sequence[Record], hyperparameters: dict[str, str] | None = None) -> None:
+    """Lays out `/opt/ml` for a training job: of eight rows seven to train and one to validate."""
+    write_data_set(base / "input/data/train/data.csv", [r for i, r in enumerate(records) if i % 8])
+    write_data_set(base / "input/data/validation/data.csv", [r for i, r in enumerate(records) if i % 8 == 0])
+    file = base / "input/config/hyperparameters.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(hyperparameters or {}))
