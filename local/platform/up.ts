@@ -7,16 +7,7 @@ import { provision } from "../provision";
 import { championPackage, runWorkflow, WorkflowFailed, type WorkflowRun } from "./workflow";
 import { type Clients, makeClients, readContract, requireContract } from "./clients";
 import { run } from "./commands";
-import {
-  account,
-  awsEnvironment,
-  cleanEnvironment,
-  type Instance,
-  readJson,
-  region,
-  root,
-  writeJson,
-} from "./instance";
+import { account, cleanEnvironment, type Instance, readJson, region, root, writeJson } from "./instance";
 import { logFile } from "./processes";
 import { doneBefore, fingerprintOf, lastResult, remember } from "./progress";
 import { addressOf, openFrontDoor, startServices } from "./services";

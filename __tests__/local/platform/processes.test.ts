@@ -1,0 +1,190 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { cleanEnvironment, type Instance, openInstance, writeJson } from "../../../local/platform/instance";
+import { locked } from "../../../local/platform/lock";
+import { choosePort, knownPorts } from "../../../local/platform/ports";
+import {
+  isRunning,
+  lastLines,
+  recordedProcess,
+  type ServiceCommand,
+  startService,
+  startTimeOf,
+  stopService,
+} from "../../../local/platform/processes";
+import { doneBefore, fingerprintOf, lastResult, remember } from "../../../local/platform/progress";
+
+let instance: Instance;
+
+beforeEach(() => {
+  instance = openInstance(mkdtempSync(join(tmpdir(), "instance-")));
+});
+
+afterEach(async () => {
+  await stopService(instance, "clock");
+  rmSync(instance.directory, { recursive: true, force: true });
+});
+
+/** A service that lives until it is stopped; `code` runs in it first. */
+function clock(code = "", overrides: Partial<ServiceCommand> = {}): ServiceCommand {
+  return {
+    name: "clock",
+    command: process.execPath,
+    arguments: ["-e", `${code}; setInterval(() => {}, 1000)`],
+    environment: cleanEnvironment(instance),
+    isHealthy: () => Promise.resolve(isRunning(recordedProcess(instance, "clock"))),
+    ...overrides,
+  };
+}
+
+describe("a service", () => {
+  test("runs on after it was started, and is left alone when it is healthy", async () => {
+    expect(await startService(instance, clock())).toBe(true);
+    const first = recordedProcess(instance, "clock");
+    expect(await startService(instance, clock())).toBe(false);
+    expect(recordedProcess(instance, "clock")).toEqual(first);
+    expect(isRunning(first)).toBe(true);
+  });
+
+  test("is started anew when it was killed", async () => {
+    await startService(instance, clock());
+    const first = recordedProcess(instance, "clock")!;
+    process.kill(first.pid, "SIGKILL");
+    while (isRunning(first)) {
+      await new Promise((later) => setTimeout(later, 5));
+    }
+    expect(await startService(instance, clock())).toBe(true);
+    expect(recordedProcess(instance, "clock")!.pid).not.toBe(first.pid);
+  });
+
+  test("that ends at once fails with what it printed", async () => {
+    const broken = clock("console.error('no such folder'); process.exit(3)", {
+      isHealthy: () => Promise.resolve(false),
+    });
+    await expect(startService(instance, broken)).rejects.toThrow(
+      /clock (ended before it was ready|did not start)[^]*no such folder/,
+    );
+  });
+
+  test("that never becomes healthy is stopped, not left behind", async () => {
+    const deaf = clock("console.log('waiting')", { isHealthy: () => Promise.resolve(false), startSeconds: 0.5 });
+    await expect(startService(instance, deaf)).rejects.toThrow(/clock was not ready after 0.5 seconds/);
+    expect(recordedProcess(instance, "clock")).toBeUndefined();
+  });
+
+  test("that ignores a polite stop is killed with its children", async () => {
+    const stubborn = clock(
+      "process.on('SIGTERM', () => {}); require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']); console.log('deaf to it')",
+      { isHealthy: () => Promise.resolve(lastLines(instance, "clock").includes("deaf to it")) },
+    );
+    await startService(instance, stubborn);
+    const recorded = recordedProcess(instance, "clock")!;
+    expect(await stopService(instance, "clock", 0.3)).toBe(true);
+    expect(isRunning(recorded)).toBe(false);
+    expect(() => process.kill(-recorded.pid, 0)).toThrow();
+  });
+
+  test("whose process id now belongs to another process is not stopped", async () => {
+    const bystander = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
+    try {
+      writeJson(instance.path("processes/clock.json"), { pid: bystander.pid, startedAt: "1" });
+      expect(await stopService(instance, "clock")).toBe(false);
+      expect(startTimeOf(bystander.pid!)).toBeDefined();
+      expect(bystander.exitCode).toBeNull();
+    } finally {
+      bystander.kill("SIGKILL");
+    }
+  });
+
+  test("gets nothing of the shell's AWS settings and proxies", async () => {
+    const planted = { AWS_PROFILE: "real", AWS_SECRET_ACCESS_KEY: "real-secret", HTTPS_PROXY: "http://192.0.2.1:9" };
+    const before = { ...process.env };
+    Object.assign(process.env, planted);
+    try {
+      await startService(instance, clock());
+      const environment = readFileSync(`/proc/${recordedProcess(instance, "clock")!.pid}/environ`, "utf8");
+      for (const value of Object.values(planted)) {
+        expect(environment).not.toContain(value);
+      }
+    } finally {
+      process.env = before;
+    }
+  });
+});
+
+describe("a port", () => {
+  const variables = ["EMULATOR_PORT"];
+  afterEach(() => {
+    variables.forEach((name) => Reflect.deleteProperty(process.env, name));
+  });
+
+  test("is kept for the next start", async () => {
+    const port = await choosePort(instance, "emulator");
+    expect(await choosePort(instance, "emulator")).toBe(port);
+    expect(knownPorts(instance).emulator).toBe(port);
+  });
+
+  test("that somebody else has taken is left to them", async () => {
+    const server = createServer();
+    const port = await choosePort(instance, "emulator");
+    await new Promise<void>((listening) => server.listen(port, "127.0.0.1", listening));
+    try {
+      expect(await choosePort(instance, "emulator")).not.toBe(port);
+    } finally {
+      server.close();
+    }
+  });
+
+  test("that was set and is taken is an error that names it", async () => {
+    const server = createServer();
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    process.env["EMULATOR_PORT"] = String((server.address() as AddressInfo).port);
+    try {
+      await expect(choosePort(instance, "emulator")).rejects.toThrow(/EMULATOR_PORT: port \d+ of 127.0.0.1 is taken/);
+    } finally {
+      server.close();
+    }
+  });
+
+  test.each(["0", "65536", "-1", "80a", ""])("'%s' is no port", async (value) => {
+    process.env["EMULATOR_PORT"] = value;
+    await expect(choosePort(instance, "emulator")).rejects.toThrow(`EMULATOR_PORT: '${value}' is no port`);
+  });
+});
+
+describe("a lock", () => {
+  test("lets one command at a time work, and names the one that does", async () => {
+    await locked(instance, async () => {
+      await expect(locked(instance, () => Promise.resolve())).rejects.toThrow(`process ${process.pid}`);
+    });
+    await expect(locked(instance, () => Promise.resolve("free again"))).resolves.toBe("free again");
+  });
+
+  test("that a killed command left behind is taken over", async () => {
+    writeJson(instance.path("command.lock"), { pid: process.pid, startedAt: "1" });
+    await expect(locked(instance, () => Promise.resolve("taken over"))).resolves.toBe("taken over");
+  });
+
+  test("is given back when the work fails", async () => {
+    await expect(locked(instance, () => Promise.reject(new Error("broken")))).rejects.toThrow("broken");
+    await expect(locked(instance, () => Promise.resolve("free"))).resolves.toBe("free");
+  });
+});
+
+describe("progress", () => {
+  test("is remembered for exactly the input that it was made for", () => {
+    remember(instance, "workflow", fingerprintOf("a", 1), { outcome: "registered" });
+    expect(doneBefore(instance, "workflow", fingerprintOf("a", 1))).toEqual({ outcome: "registered" });
+    expect(doneBefore(instance, "workflow", fingerprintOf("a", 2))).toBeUndefined();
+    expect(lastResult(instance, "workflow")).toEqual({ outcome: "registered" });
+  });
+
+  test("values cannot slide from one into the next unnoticed", () => {
+    expect(fingerprintOf("ab", "c")).not.toBe(fingerprintOf("a", "bc"));
+  });
+});
