@@ -1,8 +1,12 @@
 import { App, Testing } from "cdktf";
+import validate from "asl-validator";
 
 import { environmentNames, loadEnvironment } from "../../environments";
+import { trainingWorkflowDefinition } from "../../modules/training-workflow/definition";
 import { MlWorkflowStack } from "../../stacks/ml-workflow";
 import { Platform } from "../../stacks/platform";
+import { exampleProps } from "../modules/training-workflow/example";
+import { endpointInstanceTypes, taskFaults } from "../workflow/support/task-faults";
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 type Resource = Record<string, any>;
@@ -186,6 +190,25 @@ test("a refused model is told apart from a failed run by the error that the stat
   expect(alarm).toMatchObject({
     namespace: filter!.metric_transformation.namespace,
     metric_name: filter!.metric_transformation.name,
+  });
+});
+
+describe.each(environmentNames)("in %s", (name) => {
+  const { processing, training, websites } = loadEnvironment(name);
+
+  test("SageMaker knows the jobs' instance types and takes their sizes", () => {
+    expect(taskFaults(trainingWorkflowDefinition({ ...exampleProps, processing, training }))).toEqual([]);
+  });
+
+  test.each(["test", "production"] as const)("SageMaker knows the instance type of the %s endpoint", (stage) => {
+    expect(endpointInstanceTypes).toContain(websites[stage].endpoint.instanceType);
+  });
+
+  test("Step Functions accepts the state machine, and Terraform reads no directive into it", () => {
+    const [machine] = Object.values(synthesize(name).aws_sfn_state_machine!);
+    expect(validate(JSON.parse(machine!.definition)).errorsText("\n")).toBe("");
+    // A percent sign before a brace would begin one, as in JSONata written the other way round.
+    expect(machine!.definition).not.toContain("%{");
   });
 });
 

@@ -121,11 +121,11 @@ describe("the ends of a run", () => {
     const workflow = await starting;
     const run = "weak";
     const ended = await workflow.run(run, {
-      evaluateResults: () => ({ payload: { ...passed, rmse: 3.21, goodEnough: false } }),
+      evaluateResults: () => ({ payload: { ...passed, rmse: 3.214159265358979, goodEnough: false } }),
     });
     expect(ended).toMatchObject({ status: "FAILED", error: "BelowQualityThreshold" });
     expect(ended.cause).toBe(
-      "The RMSE of 3.21 rings on 612 held-out rows is above the threshold of 2.3 rings, so nothing was registered. " +
+      "The RMSE of 3.2142 rings on 612 held-out rows is above the threshold of 2.3 rings, so nothing was registered. " +
         "See s3://acme-test-data/runs/weak/evaluation",
     );
     expect(names(workflow.services.callsOf(run))).toEqual(everything.slice(0, 5));

@@ -541,7 +541,7 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
         Type: "Fail",
         Error: belowThresholdError,
         Cause: jsonata(
-          "'The RMSE of ' & $string($judgement.rmse) & ' rings on ' & $string($judgement.rows) & ' held-out rows is above the threshold of ' & " +
+          "'The RMSE of ' & $string($round($judgement.rmse, 4)) & ' rings on ' & $string($judgement.rows) & ' held-out rows is above the threshold of ' & " +
             "$string($judgement.threshold) & ' rings, so nothing was registered. See ' & $run.evaluationUri",
         ),
       },
