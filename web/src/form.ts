@@ -1,7 +1,13 @@
 /** What both forms share: checks before sending, faults beside their fields, a summary that takes the focus, one request at a time. */
-import { type Fault, type Outcome, post } from "./http";
+import { type Outcome, post, type Refusal } from "./http";
 
 type Control = HTMLInputElement | HTMLTextAreaElement;
+
+/** A value to correct: the control's name and a sentence for people. */
+interface Fault {
+  readonly field: string;
+  readonly reason: string;
+}
 
 /** How a form differs from the others. */
 export interface FormBehaviour {
@@ -74,6 +80,12 @@ function check(form: HTMLFormElement): Fault[] {
   return [...faults].map(([field, reason]) => ({ field, reason }));
 }
 
+/** What the API refused, in the words of the form. */
+function toFault(form: HTMLFormElement, { field, expected }: Refusal): Fault {
+  const control = controlsOf(form).find(({ name }) => name === field);
+  return { field, reason: `${control?.dataset.label ?? (field || "The request")} must be ${expected}` };
+}
+
 function contentOf(form: HTMLFormElement): Record<string, string | number> {
   const content: Record<string, string | number> = {};
   for (const control of controlsOf(form)) {
@@ -124,7 +136,7 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour): void {
         });
         entry.append(link);
       } else {
-        entry.textContent = `${field}: ${reason}`;
+        entry.textContent = reason;
       }
       list.append(entry);
     }
@@ -138,7 +150,7 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour): void {
   };
 
   const settle = (outcome: Outcome): void => {
-    if (outcome.kind === "refused") showFaults(outcome.faults);
+    if (outcome.kind === "refused") showFaults(outcome.refusals.map((refusal) => toFault(form, refusal)));
     else if (outcome.kind === "failed") showFailure(outcome.reason);
     else if (!behaviour.onAnswer(outcome.body)) {
       showFailure("The answer of the server can’t be read. Nothing you entered is lost: please try again later.");

@@ -1,15 +1,15 @@
 /** Sends a form's content to the API and turns whatever comes back into one of three outcomes. */
 
-/** A value that was not accepted: `field` is the API's name for it, `reason` a text for people. */
-export interface Fault {
+/** A value that the API refused: its name for the field, empty for the request as a whole, and what it takes. */
+export interface Refusal {
   readonly field: string;
-  readonly reason: string;
+  readonly expected: string;
 }
 
 /** What became of a request: an answer, values to correct, or a failure told in plain words. */
 export type Outcome =
   | { readonly kind: "answered"; readonly body: unknown }
-  | { readonly kind: "refused"; readonly faults: readonly Fault[] }
+  | { readonly kind: "refused"; readonly refusals: readonly Refusal[] }
   | { readonly kind: "failed"; readonly reason: string };
 
 /** The API's own limit is 30 s (API Gateway); a boat's connection gets a little longer. */
@@ -20,11 +20,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }
 
-function faultsOf(body: unknown): Fault[] {
+function refusalsOf(body: unknown): Refusal[] {
   if (!isRecord(body) || !Array.isArray(body.errors)) return [];
   return body.errors.flatMap((entry: unknown) =>
-    isRecord(entry) && typeof entry.field === "string" && typeof entry.detail === "string"
-      ? [{ field: entry.field, reason: entry.detail }]
+    isRecord(entry) && typeof entry.field === "string" && typeof entry.expected === "string"
+      ? [{ field: entry.field, expected: entry.expected }]
       : [],
   );
 }
@@ -74,6 +74,6 @@ export async function post(address: string, content: unknown): Promise<Outcome> 
   }
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok) return { kind: "answered", body };
-  const faults = response.status === 400 ? faultsOf(body) : [];
-  return faults.length > 0 ? { kind: "refused", faults } : { kind: "failed", reason: failureOf(response) };
+  const refusals = response.status === 400 ? refusalsOf(body) : [];
+  return refusals.length > 0 ? { kind: "refused", refusals } : { kind: "failed", reason: failureOf(response) };
 }

@@ -1,0 +1,4 @@
+import { websiteFiles } from "../../web/build";
+test("x", () => {
+  expect(websiteFiles().size).toBe(6);
+});

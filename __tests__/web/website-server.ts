@@ -1,0 +1,233 @@
+/**
+ * A website as a visitor meets it, on 127.0.0.1: the built pages with CloudFront's security headers, and the real API handlers behind them. The two
+ * AWS services that the handlers call are played by a second server, which can be told to fail.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
+import type { LambdaHandler } from "../../handlers/shared/observability";
+import { buildWebsite } from "../../web/build";
+
+/** A complete answer. */
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** A request that has arrived, with its body. */
+export interface ReceivedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+}
+
+/** Answers a request in place of the website, or leaves it to the website by giving undefined. */
+export type Interception = (request: ReceivedRequest) => Reply | undefined | Promise<Reply | undefined>;
+
+const contentTypes: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".txt": "text/plain; charset=utf-8",
+};
+
+const securityHeaders = {
+  "content-security-policy":
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "strict-origin-when-cross-origin",
+  "x-frame-options": "DENY",
+};
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function answerWith(response: ServerResponse, { status, headers = {}, body = "" }: Reply): void {
+  response.writeHead(status, headers).end(body);
+}
+
+async function listen(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Promise<Server> {
+  const server = createServer((request, response) => {
+    handle(request, response).catch((error: unknown) => {
+      answerWith(response, { status: 500, body: String(error) });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return server;
+}
+
+function addressOf(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function close(server: Server): Promise<void> {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+}
+
+/** Rings by length alone, from a growth curve: enough of a model to tell animals apart. */
+function predict(body: string): string {
+  const { instances } = JSON.parse(body) as { readonly instances: readonly { readonly length: number }[] };
+  const predictions = instances.map(({ length }) => {
+    const rings = -Math.log(1 - Math.min(length, 145) / 150) / 0.1;
+    return { rings, low: rings * 0.75, high: rings * 1.4 };
+  });
+  return JSON.stringify({ predictions, confidence: 0.9, model: "acme-test-model" });
+}
+
+type Route = LambdaHandler<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>;
+
+async function loadHandlers(aws: string): Promise<Readonly<Record<"predict" | "contact", Route>>> {
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: aws,
+    AWS_REGION: "eu-west-1",
+    AWS_ACCESS_KEY_ID: "test",
+    AWS_SECRET_ACCESS_KEY: "test",
+    POWERTOOLS_SERVICE_NAME: "website",
+    POWERTOOLS_METRICS_NAMESPACE: "acme",
+    POWERTOOLS_LOG_LEVEL: "SILENT",
+    POWERTOOLS_METRICS_DISABLED: "true",
+    ENDPOINT_NAME: "abalone",
+    CONTACT_TABLE: "contact",
+    CONTACT_RETENTION_DAYS: "30",
+  });
+  const [predictModule, contactModule] = await Promise.all([
+    import("../../handlers/predict"),
+    import("../../handlers/contact"),
+  ]);
+  return { predict: predictModule.handler, contact: contactModule.handler };
+}
+
+/** As API Gateway hands a request to a function. */
+function eventOf(request: IncomingMessage, path: string, body: string): APIGatewayProxyEventV2 {
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(",") : value]),
+  );
+  return {
+    version: "2.0",
+    routeKey: "$default",
+    rawPath: path,
+    rawQueryString: "",
+    headers,
+    requestContext: { stage: "$default", http: { method: request.method ?? "GET", path } },
+    isBase64Encoded: false,
+    ...(body !== "" && { body }),
+  } as unknown as APIGatewayProxyEventV2;
+}
+
+/** A running website. */
+export class WebsiteServer {
+  /** Every request that has reached the website, in order. */
+  readonly requests: ReceivedRequest[] = [];
+  /** Contact messages that were stored, as DynamoDB items. */
+  readonly messages: Record<string, { readonly S?: string }>[] = [];
+  /** Stands before the website when set. */
+  intercept: Interception | undefined;
+  /** When true, the model's endpoint fails. */
+  modelFails = false;
+
+  readonly #folder = mkdtempSync(join(tmpdir(), "website-"));
+  readonly #servers: Server[] = [];
+  #handlers: Readonly<Record<"predict" | "contact", Route>> | undefined;
+
+  private constructor() {
+    buildWebsite(this.#folder);
+  }
+
+  /** Builds the website and opens it on a free port. */
+  static async start(): Promise<WebsiteServer> {
+    const website = new WebsiteServer();
+    const aws = await listen((request, response) => website.#aws(request, response));
+    website.#servers.push(aws, await listen((request, response) => website.#website(request, response)));
+    website.#handlers = await loadHandlers(addressOf(aws));
+    return website;
+  }
+
+  /** The website's address, without a slash at its end. */
+  get address(): string {
+    const [, server] = this.#servers;
+    if (!server) throw new Error("The website is closed");
+    return addressOf(server);
+  }
+
+  /** Requests to the API, in order. */
+  get calls(): readonly ReceivedRequest[] {
+    return this.requests.filter(({ path }) => path.startsWith("/api/"));
+  }
+
+  /** Forgets what happened and stops failing. */
+  reset(): void {
+    this.requests.length = 0;
+    this.messages.length = 0;
+    this.intercept = undefined;
+    this.modelFails = false;
+  }
+
+  /** Stops both servers and removes the built pages. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#servers.splice(0).map(close));
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #aws(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await bodyOf(request);
+    const target = request.headers["x-amz-target"];
+    if (request.url === "/endpoints/abalone/invocations" && !this.modelFails) {
+      answerWith(response, { status: 200, headers: { "content-type": "application/json" }, body: predict(body) });
+    } else if (target === "DynamoDB_20120810.PutItem") {
+      const { Item } = JSON.parse(body) as { readonly Item: Record<string, { readonly S?: string }> };
+      this.messages.push(Item);
+      answerWith(response, { status: 200, headers: { "content-type": "application/x-amz-json-1.0" }, body: "{}" });
+    } else {
+      const type = { "content-type": "application/json", "x-amzn-errortype": "ModelError" };
+      answerWith(response, { status: 424, headers: type, body: '{"Message":"The model is gone"}' });
+    }
+  }
+
+  async #website(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = new URL(request.url ?? "/", "http://website").pathname;
+    const received = { method: request.method ?? "GET", path, body: await bodyOf(request) };
+    this.requests.push(received);
+    const intercepted = await this.intercept?.(received);
+    if (intercepted) answerWith(response, intercepted);
+    else if (path.startsWith("/api/")) answerWith(response, await this.#api(request, received));
+    else answerWith(response, this.#page(path));
+  }
+
+  async #api(request: IncomingMessage, { path, body }: ReceivedRequest): Promise<Reply> {
+    const handler = path === "/api/contact" ? this.#handlers?.contact : this.#handlers?.predict;
+    if (!handler) throw new Error("The website is closed");
+    const result = await handler(eventOf(request, path, body), { functionName: path, awsRequestId: "1" } as Context);
+    return {
+      status: result.statusCode ?? 200,
+      headers: result.headers as Record<string, string>,
+      body: result.body ?? "",
+    };
+  }
+
+  #page(path: string): Reply {
+    const name = path === "/" ? "index.html" : path.slice(1);
+    const read = (file: string): string | undefined => {
+      try {
+        return /^[\w.-]+$/.test(file) ? readFileSync(join(this.#folder, file), "utf8") : undefined;
+      } catch {
+        return undefined;
+      }
+    };
+    const body = read(name);
+    const type = contentTypes[body === undefined ? ".html" : extname(name)] ?? "application/octet-stream";
+    return {
+      status: body === undefined ? 404 : 200,
+      headers: { ...securityHeaders, "content-type": type },
+      body: body ?? read("404.html") ?? "",
+    };
+  }
+}
