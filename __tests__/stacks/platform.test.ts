@@ -1,0 +1,269 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { App } from "cdktf";
+import { Construct } from "constructs";
+import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
+import { environmentNames, loadEnvironment } from "../../environments";
+import { projectRoot } from "../../modules/project-root";
+import { deploymentOrder } from "../../stacks/contract";
+import { Platform, PlatformStack } from "../../stacks/platform";
+import { Policy } from "../support/policy";
+import { synthesizePlatform, type Template } from "../support/synthesize";
+
+const platforms = Object.fromEntries(environmentNames.map((name) => [name, synthesizePlatform(name)] as const));
+
+const cases = environmentNames.flatMap((name) =>
+  Object.entries(platforms[name] ?? {}).map(([id, template]) => [`${name}/${id}`, template, name] as const),
+);
+
+/** Actions that know no resources, so that IAM takes only "*" (service authorization reference), and what holds them instead. */
+const withoutResources = new Set([
+  "cloudwatch:PutMetricData",
+  "ecr:GetAuthorizationToken",
+  "logs:CreateLogDelivery",
+  "logs:DeleteLogDelivery",
+  "logs:DescribeLogGroups",
+  "logs:DescribeResourcePolicies",
+  "logs:GetLogDelivery",
+  "logs:ListLogDeliveries",
+  "logs:PutResourcePolicy",
+  "logs:UpdateLogDelivery",
+  "sagemaker:ListModelPackages",
+  "xray:GetSamplingRules",
+  "xray:GetSamplingTargets",
+  "xray:PutTelemetryRecords",
+  "xray:PutTraceSegments",
+]);
+
+const list = (values: string | readonly string[]): readonly string[] =>
+  typeof values === "string" ? [values] : values;
+
+function rolePolicies(template: Template): readonly (readonly [name: string, policy: Policy])[] {
+  return Object.entries(template.resources("aws_iam_role_policy")).map(([name, { policy }]) => [
+    name,
+    new Policy(policy),
+  ]);
+}
+
+test("the environments have the stacks of the contract, each depending on those from which it reads", () => {
+  for (const platform of Object.values(platforms)) {
+    expect(Object.keys(platform).sort()).toEqual([...deploymentOrder()].sort());
+  }
+});
+
+describe.each(cases)("%s", (id, template, name) => {
+  const { account, region } = loadEnvironment(name);
+
+  test("works in its own account and region only, and tags whatever it makes", () => {
+    expect(template.document.provider.aws).toHaveLength(1);
+    const [provider] = template.document.provider.aws;
+    expect(provider).toMatchObject({ allowed_account_ids: [account], region });
+    expect(provider.default_tags[0].tags).toMatchObject({
+      Project: "acme",
+      Environment: name,
+      Stack: id.split("/")[1],
+      ManagedBy: "cdktf",
+      Owner: "acme-abalone",
+    });
+  });
+
+  test("skips AWS's own checks only where an emulator takes its place", () => {
+    const [provider] = template.document.provider.aws;
+    expect(provider.skip_credentials_validation).toBe(name === "local" ? true : undefined);
+  });
+
+  test("keeps its state beside cdktf.json, wherever that is", () => {
+    expect(template.document.terraform.backend).toEqual({
+      local: { path: `../../../terraform.${name}.${id.split("/")[1] ?? ""}.tfstate` },
+    });
+  });
+
+  test("no role may do everything, or anything to everything", () => {
+    for (const [role, policy] of rolePolicies(template)) {
+      for (const { Action, Resource, Sid } of policy.statements) {
+        const place = `${role} ${Sid}`;
+        expect([place, list(Action).filter((action) => action.includes("*"))]).toEqual([place, []]);
+        if (list(Resource).includes("*")) {
+          expect([place, list(Action).filter((action) => !withoutResources.has(action))]).toEqual([place, []]);
+        }
+      }
+    }
+    expect(template.resources("aws_iam_role_policy_attachment")).toEqual({});
+    for (const [, , resource] of template.all()) expect(resource).not.toHaveProperty("managed_policy_arns");
+  });
+
+  test("a role is passed to one named service only", () => {
+    for (const [, policy] of rolePolicies(template)) {
+      for (const statement of policy.statements.filter(({ Action }) => list(Action).includes("iam:PassRole"))) {
+        expect(statement.Resource).not.toBe("*");
+        expect(statement.Condition).toEqual({ StringEquals: { "iam:PassedToService": "sagemaker.amazonaws.com" } });
+      }
+    }
+  });
+
+  test("every log group is encrypted and ends some day", () => {
+    for (const group of Object.values(template.resources("aws_cloudwatch_log_group"))) {
+      expect(group.kms_key_id).toMatch(/aws_kms_key\.|DataKey/);
+      expect(group.retention_in_days).toBeGreaterThan(0);
+    }
+  });
+
+  test("every log group may be encrypted by the key's policy", () => {
+    const keys = Object.values({
+      ...platforms[name]?.data?.resources("aws_kms_key"),
+      ...template.resources("aws_kms_key"),
+    });
+    for (const group of Object.values(template.resources("aws_cloudwatch_log_group"))) {
+      const arn = `arn:aws:logs:${region}:${account}:log-group:${group.name as string}`;
+      const allowing = keys.filter(({ policy }) =>
+        new Policy(policy).allows(
+          "kms:GenerateDataKey",
+          "any",
+          { "kms:EncryptionContext:aws:logs:arn": arn },
+          `logs.${region}.amazonaws.com`,
+        ),
+      );
+      expect([group.name, allowing.length > 0]).toEqual([group.name, true]);
+    }
+  });
+
+  test("every function's archive lies in the stack's folder, with its real hash", () => {
+    for (const { filename, source_code_hash: hash, runtime } of Object.values(
+      template.resources("aws_lambda_function"),
+    )) {
+      const digest = execFileSync("openssl", ["dgst", "-sha256", "-binary"], { input: template.file(filename) });
+      expect(hash).toBe(digest.toString("base64"));
+      expect(runtime).toBe("nodejs22.x");
+    }
+  });
+
+  test("names fit their services' limits", () => {
+    for (const [type, place, { name: given, function_name: functionName }] of template.all()) {
+      if (type === "aws_iam_role") expect([place, given.length <= 64]).toEqual([place, true]);
+      if (type === "aws_lambda_function") expect([place, functionName.length <= 64]).toEqual([place, true]);
+    }
+  });
+
+  test("nothing refers to what is not in the stack", () => {
+    const text = JSON.stringify(template.document);
+    for (const [, reference, type, resource] of text.matchAll(
+      /\$\{[^}]*?((?:data\.)?(aws_\w+|docker_\w+)\.([A-Za-z][\w-]*))/g,
+    )) {
+      const home = reference?.startsWith("data.") ? template.document.data : template.document.resource;
+      expect([reference, Boolean(home?.[type!]?.[resource!])]).toEqual([reference, true]);
+    }
+  });
+});
+
+test("every parameter that is read is published under the same name", () => {
+  for (const platform of Object.values(platforms)) {
+    const templates = Object.values(platform);
+    const published = templates.flatMap((template) =>
+      Object.values(template.resources("aws_ssm_parameter")).map(({ name }) => name as string),
+    );
+    expect(new Set(published).size).toBe(published.length);
+    for (const { document } of templates) {
+      for (const { name } of Object.values<{ name: string }>(document.data?.aws_ssm_parameter ?? {})) {
+        expect(published).toContain(name);
+      }
+    }
+  }
+});
+
+describe("addresses", () => {
+  class Probe extends PlatformStack {
+    constructor(platform: Platform, ids: readonly string[]) {
+      super(platform, "data");
+      let scope: Construct = this;
+      for (const id of ids.slice(0, -1)) scope = new Construct(scope, id);
+      new SsmParameter(scope, ids.at(-1)!, { name: "x", type: "String", insecureValue: "x" });
+    }
+  }
+  const folder = mkdtempSync(join(tmpdir(), "addresses-"));
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const probe = (...ids: string[]): Probe =>
+    new Probe(new Platform(new App({ outdir: folder }), loadEnvironment("local")), ids);
+
+  test("say where a resource stands, without a hash", () => {
+    expect(Object.keys(probe("one", "two-three").toTerraform().resource.aws_ssm_parameter)).toEqual(["one_two-three"]);
+  });
+
+  test.each(["a_b", "1st", "", "a.b", "a b"].filter(Boolean))(
+    "an id that could clash or that Terraform refuses (%p) is an error",
+    (id) => {
+      expect(() => probe("one", id).toTerraform()).toThrow(
+        `The id ${JSON.stringify(id)} in data/one/${id} must be a letter`,
+      );
+    },
+  );
+});
+
+describe("partitions", () => {
+  test.each([
+    ["eu-west-1", "aws"],
+    ["cn-north-1", "aws-cn"],
+    ["us-gov-west-1", "aws-us-gov"],
+  ])("%s is in %s", (region, partition) => {
+    const folder = mkdtempSync(join(tmpdir(), "partition-"));
+    const app = new App({ outdir: folder });
+    expect(new Platform(app, { ...loadEnvironment("local"), region }).partition).toBe(partition);
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe("two synths in other folders, at other times, under other settings of the machine", () => {
+  const folders: string[] = [];
+  afterAll(() => {
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** Copies the sources, runs `npm run synth` there, and gives every file that came out. */
+  function synthInACopy(parent: string, environment: NodeJS.ProcessEnv): ReadonlyMap<string, string> {
+    const folder = join(mkdtempSync(join(tmpdir(), "copy-")), parent);
+    folders.push(join(folder, ".."));
+    mkdirSync(folder);
+    for (const source of [
+      "main.ts",
+      "cdktf.json",
+      "package.json",
+      "environments",
+      "handlers",
+      "model-image",
+      "modules",
+      "stacks",
+      "survey",
+      "web",
+    ]) {
+      cpSync(join(projectRoot, source), join(folder, source), {
+        recursive: true,
+        filter: (path) => !/\/(\.[a-z_]+_cache|__pycache__|tests)$/.test(path),
+      });
+    }
+    symlinkSync(join(projectRoot, "node_modules"), join(folder, "node_modules"));
+    execFileSync("npm", ["run", "--silent", "synth"], {
+      cwd: folder,
+      env: { PATH: process.env.PATH, HOME: folder, ENVIRONMENT: "production", ...environment },
+      stdio: "pipe",
+    });
+    const out = join(folder, "cdktf.out");
+    return new Map(
+      readdirSync(out, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
+        .sort()
+        .map((path) => [path.slice(out.length), readFileSync(path).toString("base64")]),
+    );
+  }
+
+  test("are the same byte for byte", () => {
+    const first = synthInACopy("a", { TZ: "Pacific/Kiritimati", LANG: "C" });
+    const second = synthInACopy("quite another folder", { TZ: "America/Los_Angeles", LANG: "tr_TR.UTF-8" });
+    expect(first.size).toBeGreaterThan(20);
+    expect([...second.keys()]).toEqual([...first.keys()]);
+    for (const [path, content] of first) expect([path, second.get(path) === content]).toEqual([path, true]);
+  }, 120_000);
+});
