@@ -52,12 +52,15 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     from hypercorn.config import Config
     from ministack import app as emulator
 
-    from seams import lambda_functions, persistence, sagemaker_forward, step_functions
+    from seams import api_gateway, athena, cloudfront, lambda_functions, persistence, sagemaker_forward, step_functions
 
     sagemaker = sagemaker_forward.SageMakerService(settings.sagemaker_url)
     sagemaker_forward.install(sagemaker)
     step_functions.install(step_functions.SageMakerClient(settings.sagemaker_url, settings.account, settings.region))
     lambda_functions.install()
+    athena.install(settings.object_directory)
+    api_gateway.install(settings.region)
+    cloudfront.install()
     saver = persistence.StateSaver(settings.state_directory)
     application = persistence.save_state(require(emulator, "app", ("scope", "receive", "send")), saver)
     application = sagemaker_forward.forward_sagemaker(application, sagemaker)
@@ -100,10 +103,13 @@ def main() -> int:
         mended = mend_objects(settings.object_directory)
         if mended:
             print(f"Mended {mended} S3 objects whose writing a kill had interrupted.", file=sys.stderr)
-        asyncio.run(serve(settings, listener))
+        asyncio.new_event_loop().run_until_complete(serve(settings, listener))
     except (PortTakenError, StateInUseError, DamagedStateError, IncompatibleEmulatorError) as error:
         return fail(error)
-    return 0
+    # Everything is saved. A function or a query that still runs on a thread must not keep the process.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def fail(error: Exception) -> int:

@@ -53,7 +53,8 @@ const _describeError = (error) => error instanceof Error || (error && typeof err
 const _finish = (failed, value) => {
   let answer;
   try {
-    answer = JSON.stringify(failed ? { status: "ok", failure: _describeError(value) } : { status: "ok", result: value });
+    const outcome = failed ? { failure: _describeError(value) } : { result: value };
+    answer = JSON.stringify({ status: "ok", ...outcome });
   } catch (error) {
     answer = JSON.stringify({ status: "ok", failure: { errorType: "Runtime.MarshalError",
       errorMessage: "The function's result cannot be written as JSON: " + error.message, trace: [] } });
@@ -112,7 +113,8 @@ def _change_worker_script(script: str) -> str:
     for before, after in _CHANGES:
         if script.count(before) != 1:
             raise IncompatibleEmulatorError(
-                f"ministack differs from {PINNED_VERSION}: its Node worker no longer contains {before.strip()[:80]!r} once."
+                f"ministack differs from {PINNED_VERSION}: its Node worker lacks {before.strip()[:80]!r}, "
+                "which the seam of Lambda replaces."
             )
         script = script.replace(before, after)
     return script

@@ -176,6 +176,10 @@ class StateSaver:
             except RuntimeError:
                 self._touched = True
                 continue
+            except (TypeError, ValueError):
+                # One service's strange value must not keep the others from being saved.
+                logger.exception("The state of %s cannot be written as JSON", service)
+                continue
             digest = hashlib.blake2b(content, digest_size=16).digest()
             if self._saved.get(service) != digest:
                 self._directory.mkdir(parents=True, exist_ok=True)

@@ -113,6 +113,7 @@ class Emulator:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = directory / "emulator.log"
+        self.launcher = LAUNCHER
         self.environment = {
             "PATH": f"{REPOSITORY / 'node_modules' / '.bin'}{os.pathsep}{os.environ['PATH']}",
             "HOME": os.environ.get("HOME", "/"),
@@ -131,7 +132,7 @@ class Emulator:
         self.directory.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(LAUNCHER)], env=self.environment, stdout=log, stderr=log, cwd=self.directory
+                [sys.executable, str(self.launcher)], env=self.environment, stdout=log, stderr=log, cwd=self.directory
             )
         return self.process
 

@@ -2,8 +2,8 @@
 
 import base64
 import json
-import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from conftest import Emulator, eventually
@@ -172,7 +172,7 @@ def test_a_kill_leaves_no_function_running_and_no_files_behind(make_emulator):
     emulator = make_emulator().start()
     name = emulator.function("left", "exports.handler = async () => [process.pid, __dirname];")
     pid, folder = invoke(emulator, name)[1]
-    assert os.path.isdir(folder)
+    assert Path(folder).is_dir()
     emulator.kill()
 
     def gone() -> bool:
@@ -181,4 +181,4 @@ def test_a_kill_leaves_no_function_running_and_no_files_behind(make_emulator):
 
     eventually(gone)
     emulator.start()
-    assert not os.path.isdir(folder)
+    assert not Path(folder).is_dir()

@@ -42,6 +42,17 @@ def test_a_stop_saves_and_ends_with_status_zero(make_emulator):
     assert emulator.client("ssm").get_parameter(Name="/last")["Parameter"]["Value"] == "1"
 
 
+def test_a_stop_does_not_wait_for_a_function_that_runs(make_emulator):
+    emulator = make_emulator().start()
+    name = emulator.function(
+        "slow", "exports.handler = () => new Promise((done) => setTimeout(done, 300000));", timeout=600
+    )
+    emulator.client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+    emulator.client("ssm").put_parameter(Name="/kept", Value="1", Type="String")
+    assert emulator.stop() == 0
+    assert "/kept" in (emulator.directory / "state" / "ssm.json").read_text()
+
+
 def test_kills_in_the_middle_of_writing_leave_whole_state_and_whole_objects(make_emulator):
     emulator = make_emulator()
     answered: dict[str, bytes] = {}

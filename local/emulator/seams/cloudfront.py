@@ -1,0 +1,98 @@
+"""Seams of CloudFront: the distribution that is synthesized for AWS works unchanged.
+
+What is changed, and why:
+
+- An origin named `<api>.execute-api.<region>.amazonaws.com` was refused, so that no request reaches the real AWS. It is
+  served inside the emulator, as ministack itself does for S3 origins, load balancers and function URLs.
+- A viewer's Host is `<id>.cloudfront.net`, or `<id>.cloudfront.localhost`, which browsers resolve by themselves.
+"""
+
+import asyncio
+import http.client
+import re
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from seams.api_gateway import ENDPOINT
+from seams.compatibility import require
+
+
+def install() -> None:
+    """Patches ministack's CloudFront."""
+    from ministack import app
+    from ministack.services import apigateway, cloudfront
+
+    require(app, "_CLOUDFRONT_HOST_RE")
+    app._CLOUDFRONT_HOST_RE = re.compile(r"^([a-z0-9]+)\.cloudfront\.(?:net|localhost)(?::\d+)?$")
+
+    fetch = require(
+        cloudfront,
+        "_fetch_from_origin",
+        (
+            "origin", "method", "uri", "query_string", "headers", "body", "viewer_is_https", "client_ip", "viewer_xff",
+            "dist_arn",
+        ),
+    )  # fmt: skip
+    execute = require(
+        app,
+        "_handle_execute_api_request",
+        ("host", "path", "method", "headers", "body", "query_params", "raw_path", "raw_query_string"),
+    )
+    find_api = require(apigateway, "find_api_scope", ("api_id",))
+    origin_headers = require(
+        cloudfront, "_origin_request_headers", ("origin", "headers", "client_ip", "viewer_x_forwarded_for")
+    )
+    origin_host = require(cloudfront, "_normalize_origin_host", ("host",))
+    connect_target = require(cloudfront, "_origin_connect_target", ("origin", "viewer_is_https"))
+    gather = require(cloudfront, "_multidict_from_pairs", ("pairs",))
+
+    async def fetch_from_origin(
+        origin: dict[str, Any],
+        method: str,
+        uri: str,
+        query_string: str,
+        headers: dict[str, Any],
+        body: bytes,
+        viewer_is_https: bool,
+        client_ip: str,
+        viewer_xff: str,
+        dist_arn: str,
+    ) -> tuple:
+        host = origin_host(origin["domain_name"])
+        api = ENDPOINT.match(host)
+        if origin.get("s3_bucket") or api is None or find_api(api[1]) is None:
+            return await fetch(
+                origin, method, uri, query_string, headers, body, viewer_is_https, client_ip, viewer_xff, dist_arn
+            )
+        if not connect_target(origin, viewer_is_https)[2]:
+            raise cloudfront.OriginUnreachable(f"{host} answers HTTPS only")
+        sent = {name.lower(): value for name, value in origin_headers(origin, headers, client_ip, viewer_xff).items()}
+        if sent.get("host", "").split(":", 1)[0].lower() != host:
+            # As on AWS, when a policy forwards the viewer's Host.
+            return 403, "Forbidden", {"content-type": "application/json"}, b'{"message":"Forbidden"}'
+        sent.update({"x-forwarded-proto": "https", "x-forwarded-port": "443"})
+        target = origin.get("origin_path", "") + uri
+        try:
+            status, answered, data = await asyncio.wait_for(
+                execute(
+                    host,
+                    unquote(target),
+                    method,
+                    sent,
+                    body or b"",
+                    parse_qs(query_string, keep_blank_values=True),
+                    raw_path=target,
+                    raw_query_string=query_string,
+                ),
+                origin.get("read_timeout", 30),
+            )
+        except TimeoutError as error:
+            raise cloudfront.OriginTimeout(f"{host} did not answer in time") from error
+        pairs = [
+            (name, value)
+            for name, values in answered.items()
+            for value in (values if isinstance(values, list) else [values])
+        ]
+        return status, http.client.responses.get(status, ""), gather(pairs), data
+
+    cloudfront._fetch_from_origin = fetch_from_origin
