@@ -4,7 +4,7 @@
  * Everything that knows a column reads it here: the feature group, the survey file, the simulator, the API and the website's form. The model image
  * reads the same `features.json` in Python. Lengths are in mm, weights in g.
  */
-import { z } from "zod";
+import * as z from "zod";
 import document from "./features.json";
 
 const columnName = z.string().regex(/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/, "is not snake_case");

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { ConditionalCheckFailedException, DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
-import { z } from "zod";
+import * as z from "zod";
 import { clientOptions, errorName } from "../shared/clients";
 import { name, number, readEnvironment } from "../shared/environment";
 import { fieldProblem, HttpProblem, postJson } from "../shared/http";

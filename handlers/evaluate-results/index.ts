@@ -1,7 +1,7 @@
 /** Judges a challenger by the evaluation job's scores: against the quality threshold, and against the champion on the same rows. */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { z } from "zod";
+import * as z from "zod";
 import { clientOptions, errorMessage } from "../shared/clients";
 import { number, readEnvironment } from "../shared/environment";
 import { evaluationFile, type Judgement } from "../shared/evaluation";

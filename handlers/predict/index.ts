@@ -1,7 +1,7 @@
 /** POST /api/predict: how old is an abalone with these measures? */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { InvokeEndpointCommand, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
-import { z } from "zod";
+import * as z from "zod";
 import { accepts, camelCase, expectation, features, yearsBeyondRings } from "../../survey/contract";
 import { clientOptions, errorMessage, errorName } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";

@@ -7,7 +7,7 @@ import {
   SageMakerClient,
 } from "@aws-sdk/client-sagemaker";
 import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
-import { z } from "zod";
+import * as z from "zod";
 import { clientOptions } from "../shared/clients";
 import { list, name, readEnvironment } from "../shared/environment";
 import { baselineFile, evaluationFile, judgementSchema } from "../shared/evaluation";

@@ -1,5 +1,5 @@
 /** What the workflow's handlers say to one another of an evaluation. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** The files that the evaluation job writes below its output. */
 export const evaluationFile = "evaluation.json";

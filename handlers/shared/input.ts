@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod";
 
 /** A function was called with an event that it doesn't understand: repeating the call cannot help. */
 export class InvalidEvent extends Error {
