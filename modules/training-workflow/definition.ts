@@ -490,16 +490,16 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
         Default: "BelowThreshold",
       },
       IsBetter: {
-        Comment: "The challenger has to be at least as good as the champion on the same rows",
+        Comment: "Only a challenger that the judgement calls better replaces the champion",
         Type: "Choice",
         Choices: [
           {
-            Comment: "At least as good, or no champion yet",
+            Comment: "Better, or no champion yet",
             Condition: jsonata("$judgement.better = true"),
             Next: "Register",
           },
           {
-            Comment: "The champion is better",
+            Comment: "Not better",
             Condition: jsonata("$judgement.better = false"),
             Output: {
               outcome: "champion kept",
@@ -535,7 +535,7 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
         Next: "Registered",
       },
       Registered: { Comment: "The challenger is the new champion", Type: "Succeed" },
-      ChampionKept: { Comment: "The champion stays: it is better than the challenger", Type: "Succeed" },
+      ChampionKept: { Comment: "The champion stays: the challenger is no better", Type: "Succeed" },
       BelowThreshold: {
         Comment: "The challenger misses the quality threshold: look at the data and the evaluation of this run",
         Type: "Fail",

@@ -8,6 +8,7 @@ import {
   type TrainingWorkflowDefinition,
 } from "../../../modules/training-workflow/definition";
 import { exampleProps } from "./example";
+import { passed, preparedRun } from "../../workflow/support/scripted-services";
 import { taskFaults } from "../../workflow/support/task-faults";
 
 const definition = trainingWorkflowDefinition(exampleProps);
@@ -138,6 +139,17 @@ describe("a failure never goes unseen", () => {
   test("the gate's refusal bears a name of its own", () => {
     expect(definition.States.BelowThreshold.Error).toBe(belowThresholdError);
   });
+});
+
+test("everything that the states take from prepare-run, the judgement and the training is there", () => {
+  const variables: Record<string, unknown> = {
+    run: preparedRun("a"),
+    judgement: passed,
+    training: definition.States.Train.Assign!.training,
+  };
+  const used = [...JSON.stringify(definition).matchAll(/\$(run|judgement|training)\.(\w+)/g)];
+  expect(used.length).toBeGreaterThan(20);
+  for (const [, variable, field] of used) expect(variables[variable!]).toHaveProperty(field!);
 });
 
 describe("jobs run as they should", () => {

@@ -24,8 +24,8 @@ test("every way out of a state is drawn", () => {
     "Judge --> IsGoodEnough",
     'IsGoodEnough -- "At or below the threshold" --> IsBetter',
     'IsGoodEnough -- "Otherwise" --> BelowThreshold',
-    'IsBetter -- "At least as good, or no champion yet" --> Register',
-    'IsBetter -- "The champion is better" --> ChampionKept',
+    'IsBetter -- "Better, or no champion yet" --> Register',
+    'IsBetter -- "Not better" --> ChampionKept',
     "Register --> Registered",
     'PrepareRun & Process & Train & Evaluate & Judge & Register -. "Error" .-> WorkflowFailed',
   ]);

@@ -8,6 +8,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
+import type { Run } from "../../../handlers/prepare-run";
+import type { Registration } from "../../../handlers/register-model";
+import type { Judgement } from "../../../handlers/shared/evaluation";
 import { loadServiceModel, requestFaults } from "./service-model";
 
 /** The tasks of the workflow. */
@@ -49,8 +52,8 @@ interface Job {
 
 const bucket = "acme-test-data";
 
-/** What prepare-run answers for a run, apart from the champion. */
-export function preparedRun(run: string): Record<string, unknown> {
+/** What prepare-run answers for a run when there is no champion: its own type, so that the two can't part. */
+export function preparedRun(run: string): Run {
   return {
     runName: run,
     experimentName: "acme-test-abalone",
@@ -67,7 +70,7 @@ export function preparedRun(run: string): Record<string, unknown> {
 }
 
 /** A judgement that lets the model through. */
-export const passed = {
+export const passed: Judgement = {
   outcome: "no champion yet",
   rmse: 2.05,
   threshold: 2.3,
@@ -87,8 +90,8 @@ export const modelOf = (run: string, job: string): string =>
 
 /** The services, while they listen. */
 export class ScriptedServices {
-  /** Requests that SageMaker's API description doesn't allow. */
-  readonly faults: string[] = [];
+  /** What SageMaker's API description doesn't allow in the requests for jobs, by run. */
+  readonly faults = new Map<string, readonly string[]>();
   private readonly model = loadServiceModel("sagemaker", "2017-07-24");
   private readonly scenarios = new Map<string, Scenario>();
   private readonly calls = new Map<string, Call[]>();
@@ -162,7 +165,7 @@ export class ScriptedServices {
       case "evaluateResults":
         return { payload: passed };
       case "registerModel":
-        return { payload: { modelPackageArn: packageOf(run), version: 1 } };
+        return { payload: { modelPackageArn: packageOf(run), version: 1 } satisfies Registration };
     }
   }
 
@@ -175,10 +178,14 @@ export class ScriptedServices {
     const name = request[`${kind}Name`] as string;
     const found = this.jobs.get(`${kind} ${name}`);
     if (action === "Create") {
-      this.faults.push(...requestFaults(this.model, operation, request));
       const run = (request.Tags as { Key: string; Value: string }[]).find(({ Key }) => Key === "Run")!.Value;
       const task = (kind === "TrainingJob" ? "train" : request.AppSpecification.ContainerEntrypoint[0]) as JobTask;
       const attempt = this.record(run, task, request);
+      const faults = requestFaults(this.model, operation, request);
+      if (faults.length > 0) {
+        this.faults.set(run, faults);
+        return [400, { __type: "ValidationException", message: faults.join("; ") }];
+      }
       if (found !== undefined) {
         return [
           400,
