@@ -1,0 +1,139 @@
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import onnxruntime
+import pytest
+
+from tests.commands import IMAGE, command, environment
+from tests.surveys import CONTRACT, survey, write_data_set, write_training_job
+
+QUICK = {"networks": "2", "epochs": "2"}
+
+
+def reason(base: Path) -> str:
+    return (base / "output/failure").read_text()
+
+
+def test_the_log_has_every_metric_once_as_sagemaker_reads_it(trained: Path):
+    log = (trained / "train.log").read_text()
+
+    for name in ("train:rmse", "validation:rmse", "validation:mae", "validation:coverage"):
+        assert len(re.findall(f"{name}=([0-9.]+);", log)) == 1, name
+    assert 0 < float(re.search(r"validation:rmse=([0-9.]+);", log)[1]) < 1.5
+
+
+def test_the_artefact_says_whose_it_is_and_what_it_takes(trained: Path):
+    assert [file.name for file in (trained / "model").iterdir()] == ["model.onnx"]
+    session = onnxruntime.InferenceSession(trained / "model/model.onnx")
+    metadata = session.get_modelmeta().custom_metadata_map
+
+    assert metadata["name"] == "job-1"
+    assert json.loads(metadata["features"]) == list(CONTRACT.feature_names)
+    assert [value.name for value in session.get_inputs()] == ["sex", "measures"]
+    assert [value.name for value in session.get_outputs()] == ["rings", "low", "high"]
+
+
+def test_two_jobs_make_the_same_bytes(tmp_path: Path):
+    artefacts = []
+    for name in ("one", "two"):
+        write_training_job(tmp_path / name, survey(200), QUICK)
+        result = command("train", tmp_path / name, TRAINING_JOB_NAME="same")
+        assert result.returncode == 0, result.stdout
+        artefacts.append((tmp_path / name / "model/model.onnx").read_bytes())
+
+    assert artefacts[0] == artefacts[1]
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "expected"),
+    [
+        ({"epoch": "3"}, "hyperparameter 'epoch' is unknown: expected one of seed, networks"),
+        ({"epochs": "three"}, "hyperparameter epochs is 'three': expected a whole number"),
+        ({"epochs": "0"}, "hyperparameter epochs is '0': expected a whole number from 1 to 1000"),
+        ({"learning_rate": "nan"}, "hyperparameter learning_rate is 'nan': expected a number from"),
+        ({"confidence": "1.0"}, "hyperparameter confidence is '1.0': expected a number from 0.5 to 0.99"),
+    ],
+)
+def test_a_wrong_hyperparameter_is_named(tmp_path: Path, hyperparameters: dict[str, str], expected: str):
+    write_training_job(tmp_path, survey(200), hyperparameters)
+
+    result = command("train", tmp_path)
+
+    assert result.returncode == 1
+    assert expected in reason(tmp_path)
+    assert expected in result.stdout
+    assert not (tmp_path / "model/model.onnx").exists()
+
+
+def test_settings_of_sagemakers_own_sdk_are_passed_over(tmp_path: Path):
+    write_training_job(tmp_path, survey(200), {**QUICK, "sagemaker_region": "eu-west-1"})
+
+    assert command("train", tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("a,M,91,73,,102.8,44.9,20.2,30,9", "line 202: column height: is empty"),
+        ("a,M,91,73,nan,102.8,44.9,20.2,30,9", "line 202: column height: 'nan' is not a number"),
+        ("a,M,91,73,-1,102.8,44.9,20.2,30,9", "line 202: column height: '-1' is negative"),
+        ("a,M,91,73,1e99,102.8,44.9,20.2,30,9", "line 202: column height: '1e99' is not a finite number"),
+        ("a,X,91,73,19,102.8,44.9,20.2,30,9", "line 202: column sex: 'X' is not one of F, M, I"),
+        ("a,M,91,73,19,102.8,44.9,20.2,30,0", "line 202: column rings: '0' is out of range, 1 to 60 rings"),
+        ("a,M,91,73", "line 202 has 4 values, the header has 10"),
+    ],
+)
+def test_a_broken_row_is_named_by_line_and_column(tmp_path: Path, line: str, expected: str):
+    write_training_job(tmp_path, survey(64))
+    file = tmp_path / "input/data/train/data.csv"
+    write_data_set(file, survey(200))
+    file.write_text(file.read_text() + line + "\n")
+
+    assert command("train", tmp_path).returncode == 1
+    assert f"data.csv: {expected}" in reason(tmp_path)
+
+
+def test_missing_channels_columns_and_rows_are_named(tmp_path: Path):
+    assert command("train", tmp_path).returncode == 1
+    assert "holds no CSV file: check the S3 URI of the channel 'train'" in reason(tmp_path)
+
+    write_training_job(tmp_path, survey(40))
+    assert command("train", tmp_path).returncode == 1
+    assert "The channel train has 35 rows, at least 50 are needed" in reason(tmp_path)
+
+    file = tmp_path / "input/data/train/data.csv"
+    file.write_text("record_id,sex,length\na,M,91\n")
+    assert command("train", tmp_path).returncode == 1
+    assert "the header has no column diameter, height, whole_weight" in reason(tmp_path)
+
+    file.write_text(",".join(CONTRACT.dataset_columns) + "\n")
+    assert command("train", tmp_path).returncode == 1
+    assert "holds no rows: ingest more surveys" in reason(tmp_path)
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path):
+    write_training_job(tmp_path, survey(200), QUICK)
+    file = tmp_path / "input/data/train/data.csv"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_text().replace("\n", "\r\n").encode())
+
+    assert command("train", tmp_path).returncode == 0
+
+
+def test_a_job_stopped_in_the_middle_leaves_no_artefact(tmp_path: Path):
+    write_training_job(tmp_path, survey(4000), {"epochs": "1000"})
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(IMAGE / "bin/train")], env=environment(tmp_path), stdout=log, stderr=log
+        )
+        while "Rows: train" not in (tmp_path / "log").read_text():
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+
+    assert list(tmp_path.glob("model/*")) == []
