@@ -1,0 +1,197 @@
+import { loadEnvironment } from "../../environments";
+import { synthesizePlatform } from "../support/synthesize";
+
+const local = synthesizePlatform("local");
+const production = synthesizePlatform("production", { alarmEmail: "abalone@example.com" });
+const stages = [
+  ["test", local["website-test"]!],
+  ["production", local["website-production"]!],
+] as const;
+
+describe.each(stages)("the stage %s", (stage, template) => {
+  const endpointArn = `arn:aws:sagemaker:eu-west-1:123456789012:endpoint/acme-local-${stage}`;
+
+  test("serves the champion's package, and says what to do as long as there is none", () => {
+    const model = template.resource("aws_sagemaker_model");
+    expect(model.primary_container).toEqual({
+      model_package_name: "${data.aws_ssm_parameter.ModelPackageName.insecure_value}",
+    });
+    expect(model.lifecycle.precondition).toEqual([
+      {
+        condition: '${(data.aws_ssm_parameter.ModelPackageName.insecure_value != "PLACEHOLDER")}',
+        error_message: expect.stringMatching(
+          /^No model has been registered yet: .*Run the workflow .* then deploy this stack\.$/,
+        ),
+      },
+    ]);
+  });
+
+  test("moves a stable endpoint over to a new configuration before the old one goes", () => {
+    const configuration = template.resource("aws_sagemaker_endpoint_configuration");
+    expect(configuration.name).toBeUndefined();
+    expect(configuration.name_prefix).toBe(`acme-local-${stage}-`);
+    expect(configuration.lifecycle).toEqual({ create_before_destroy: true });
+    expect(template.resource("aws_sagemaker_model").lifecycle.create_before_destroy).toBe(true);
+    expect(template.resource("aws_sagemaker_model").name).toBeUndefined();
+    expect(template.resource("aws_sagemaker_endpoint").name).toBe(`acme-local-${stage}`);
+  });
+
+  test("predict may ask its own endpoint, and nothing else", () => {
+    const policy = template.policyOfRole("predict");
+    expect(policy.allows("sagemaker:InvokeEndpoint", endpointArn)).toBe(true);
+    expect(policy.allows("sagemaker:InvokeEndpoint", `${endpointArn}-other`)).toBe(false);
+    expect(policy.allows("sagemaker:UpdateEndpoint", endpointArn)).toBe(false);
+    expect(policy.allows("dynamodb:PutItem", "${aws_dynamodb_table.messages.arn}")).toBe(false);
+  });
+
+  test("contact may keep a message, and read none", () => {
+    const policy = template.policyOfRole("contact");
+    const table = "${aws_dynamodb_table.messages.arn}";
+    expect(policy.allows("dynamodb:PutItem", table)).toBe(true);
+    for (const action of ["GetItem", "Query", "Scan", "DeleteItem", "UpdateItem"]) {
+      expect(policy.allows(`dynamodb:${action}`, table)).toBe(false);
+    }
+    expect(policy.allows("sagemaker:InvokeEndpoint", endpointArn)).toBe(false);
+  });
+
+  test("the container reads the models of runs, not surveys, and calls nobody", () => {
+    const policy = template.policyOfRole("model");
+    const bucket = "arn:aws:s3:::${data.aws_ssm_parameter.DataBucket.insecure_value}";
+    expect(policy.allows("s3:GetObject", `${bucket}/runs/r/model/t/output/model.tar.gz`)).toBe(true);
+    expect(policy.allows("s3:GetObject", `${bucket}/surveys/new.csv`)).toBe(false);
+    expect(policy.allows("s3:PutObject", `${bucket}/runs/r/model/x`)).toBe(false);
+    expect(policy.allows("s3:ListBucket", bucket, { "s3:prefix": "runs/r/" })).toBe(true);
+    expect(policy.allows("s3:ListBucket", bucket, { "s3:prefix": "surveys/" })).toBe(false);
+    expect(template.resource("aws_sagemaker_model").enable_network_isolation).toBe(true);
+  });
+
+  test("messages are encrypted, can be restored, and go after their time", () => {
+    expect(template.resource("aws_dynamodb_table")).toMatchObject({
+      hash_key: "id",
+      server_side_encryption: { enabled: true, kms_key_arn: "${aws_kms_key.encryption_key.arn}" },
+      point_in_time_recovery: { enabled: true },
+      ttl: { enabled: true, attribute_name: "expiresAt" },
+    });
+    const { variables } = template.resource("aws_lambda_function", "contact_function").environment;
+    expect(variables).toMatchObject({
+      CONTACT_TABLE: "${aws_dynamodb_table.messages.name}",
+      CONTACT_RETENTION_DAYS: "7",
+    });
+  });
+
+  test("each route goes to its function with any method, and what is unknown to predict, which answers 404", () => {
+    const integrations = template.resources("aws_apigatewayv2_integration");
+    const functionOf = (target: string): string => {
+      const name = /apigatewayv2_integration\.([\w-]+)\.id/.exec(target)![1]!;
+      return /aws_lambda_function\.(\w+)_function/.exec(integrations[name]!.integration_uri)![1]!;
+    };
+    const routes = Object.values(template.resources("aws_apigatewayv2_route"));
+    expect(Object.fromEntries(routes.map(({ route_key, target }) => [route_key, functionOf(target)]))).toEqual({
+      "ANY /api/predict": "predict",
+      "ANY /api/contact": "contact",
+      $default: "predict",
+    });
+    for (const { payload_format_version } of Object.values(integrations)) expect(payload_format_version).toBe("2.0");
+  });
+
+  test("the API may call each function for that function's routes only", () => {
+    const permissions = Object.values(template.resources("aws_lambda_permission")).map((permission) => [
+      permission.function_name.replace(/.*\.(\w+)_function\..*/, "$1"),
+      permission.source_arn.replace(/^.*\}/, ""),
+      permission.principal,
+    ]);
+    expect(permissions.sort()).toEqual([
+      ["contact", "/*/*/api/contact", "apigateway.amazonaws.com"],
+      ["predict", "/*/$default", "apigateway.amazonaws.com"],
+      ["predict", "/*/*/api/predict", "apigateway.amazonaws.com"],
+    ]);
+  });
+
+  test("the API is throttled as the environment says, and its log holds nothing of what was sent", () => {
+    const { api } = loadEnvironment("local");
+    const { default_route_settings, access_log_settings } = template.resource("aws_apigatewayv2_stage");
+    expect(default_route_settings).toMatchObject({
+      throttling_rate_limit: api.requestsPerSecond,
+      throttling_burst_limit: api.burst,
+    });
+    expect(access_log_settings.format).not.toMatch(/body|authorizer|header/i);
+  });
+
+  test("something tells of a failing endpoint, a slow one, a failing API and failing functions", () => {
+    const alarms = Object.values(template.resources("aws_cloudwatch_metric_alarm"));
+    expect(alarms.map(({ namespace, metric_name }) => `${namespace}/${metric_name}`).sort()).toEqual([
+      "AWS/ApiGateway/5xx",
+      "AWS/Lambda/Errors",
+      "AWS/Lambda/Errors",
+      "AWS/SageMaker/Invocation5XXErrors",
+      "AWS/SageMaker/ModelLatency",
+    ]);
+    for (const alarm of alarms) expect(alarm.alarm_actions).toEqual(["${aws_sns_topic.alarms_topic.arn}"]);
+    // Milliseconds in the settings, microseconds in the metric.
+    expect(alarms.find(({ metric_name }) => metric_name === "ModelLatency")!.threshold).toBe(1_000_000);
+  });
+
+  test("tells its addresses: the API is reached through the site's own origin", () => {
+    const prefix = stage === "test" ? "Test" : "Production";
+    const url = "https://${aws_cloudfront_distribution.website_distribution.domain_name}";
+    const value = (name: string): string => template.resource("aws_ssm_parameter", prefix + name).insecure_value;
+    expect([value("Website"), value("Api"), value("Endpoint")]).toEqual([url, `${url}/api`, `acme-local-${stage}`]);
+  });
+});
+
+test("the stages share no name, so that one can't overwrite the other", () => {
+  const names = stages.map(([, template]) =>
+    template
+      .all()
+      .flatMap(([type, , { name, bucket, function_name, topic }]) =>
+        [name, function_name, topic, type === "aws_s3_bucket" ? bucket : undefined]
+          .filter(
+            (value): value is string => typeof value === "string" && !value.startsWith("$") && value !== "permissions",
+          )
+          .map((value) => `${type} ${value}`),
+      ),
+  );
+  expect(names[0]!.filter((name) => names[1]!.includes(name))).toEqual([]);
+  expect(names[0]!.length).toBeGreaterThan(15);
+});
+
+test("production runs the sizes of its settings, stage by stage", () => {
+  const [variantOfTest] = production["website-test"]!.resource(
+    "aws_sagemaker_endpoint_configuration",
+  ).production_variants;
+  const [variant] = production["website-production"]!.resource(
+    "aws_sagemaker_endpoint_configuration",
+  ).production_variants;
+  expect(variantOfTest).toMatchObject({ instance_type: "ml.t2.large", initial_instance_count: 1 });
+  expect(variant).toMatchObject({ instance_type: "ml.c5.large", initial_instance_count: 2 });
+});
+
+test("production protects messages from deletion, and mails its alarms where somebody is named", () => {
+  const template = production["website-production"]!;
+  expect(template.resource("aws_dynamodb_table")).toMatchObject({
+    deletion_protection_enabled: true,
+    lifecycle: { prevent_destroy: true },
+  });
+  expect(template.resource("aws_sns_topic_subscription")).toMatchObject({
+    protocol: "email",
+    endpoint: "abalone@example.com",
+  });
+  expect(local["website-test"]!.resources("aws_sns_topic_subscription")).toEqual({});
+});
+
+test("a domain of one's own is served with its certificate and TLS 1.2 at least", () => {
+  const settings = loadEnvironment("local");
+  const domain = { name: "abalone.example.com", certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/0a" };
+  const template = synthesizePlatform("local", {
+    websites: { ...settings.websites, test: { ...settings.websites.test, domain } },
+  })["website-test"]!;
+  expect(template.resource("aws_cloudfront_distribution")).toMatchObject({
+    aliases: [domain.name],
+    viewer_certificate: {
+      acm_certificate_arn: domain.certificateArn,
+      minimum_protocol_version: "TLSv1.2_2021",
+      ssl_support_method: "sni-only",
+    },
+  });
+  expect(template.resource("aws_ssm_parameter", "TestApi").insecure_value).toBe("https://abalone.example.com/api");
+});
