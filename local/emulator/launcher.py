@@ -52,7 +52,16 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     from hypercorn.config import Config
     from ministack import app as emulator
 
-    from seams import api_gateway, athena, cloudfront, lambda_functions, persistence, sagemaker_forward, step_functions
+    from seams import (
+        api_gateway,
+        athena,
+        callers,
+        cloudfront,
+        lambda_functions,
+        persistence,
+        sagemaker_forward,
+        step_functions,
+    )
 
     sagemaker = sagemaker_forward.SageMakerService(settings.sagemaker_url)
     sagemaker_forward.install(sagemaker)
@@ -62,8 +71,10 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     api_gateway.install(settings.region)
     cloudfront.install()
     saver = persistence.StateSaver(settings.state_directory)
-    application = persistence.save_state(require(emulator, "app", ("scope", "receive", "send")), saver)
+    application = cloudfront.serve_viewers(require(emulator, "app", ("scope", "receive", "send")))
+    application = persistence.save_state(application, saver)
     application = sagemaker_forward.forward_sagemaker(application, sagemaker)
+    application = callers.answer_own_callers(application)
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -11,10 +11,11 @@ import asyncio
 import http.client
 import re
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from seams.api_gateway import ENDPOINT
 from seams.compatibility import require
+from seams.sagemaker_forward import Application, Receive, Scope, Send
 
 
 def install() -> None:
@@ -96,3 +97,65 @@ def install() -> None:
         return status, http.client.responses.get(status, ""), gather(pairs), data
 
     cloudfront._fetch_from_origin = fetch_from_origin
+
+
+def serve_viewers(application: Application) -> Application:
+    """Wraps the ASGI application: a distribution's Host reaches the distribution and nothing else.
+
+    ministack looks at paths before it looks at the Host, so that `/health`, `/login` or even `POST /_ministack/reset`
+    of a website would be the emulator's own.
+    """
+    from ministack import app
+    from ministack.core.responses import set_request_account_id, set_request_region
+    from ministack.services import cloudfront
+
+    label_of = require(app, "_parse_cloudfront_dataplane_host", ("host",))
+    find = require(cloudfront, "find_distribution_for_label", ("label",))
+    read_body = require(app, "_read_request_body", ("receive", "method", "headers"))
+    incomplete = require(app, "_IncompleteRequestBody")
+    disconnected = require(app, "_RequestBodyDisconnected")
+    with_date = require(app, "_with_date_header", ("send",))
+    answer = require(app, "_send_if_handled", ("send", "response", "receive", "head"))
+    serve = require(
+        app,
+        "_handle_cloudfront_dataplane_request",
+        ("host", "path", "raw_path", "raw_query_string", "method", "headers", "body", "query_params", "client_ip"),
+    )
+
+    async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
+        host = next((value.decode("latin-1") for name, value in scope.get("headers", []) if name == b"host"), "")
+        label = label_of(host) if scope["type"] == "http" else None
+        if label is None:
+            await application(scope, receive, send)
+            return
+        set_request_account_id("")
+        set_request_region(None)
+        if find(label) is None:
+            await application(scope, receive, send)
+            return
+        headers: dict[str, str] = {}
+        for raw_name, value in scope["headers"]:
+            name, text = raw_name.decode("latin-1").lower(), value.decode("latin-1")
+            joint = "; " if name == "cookie" else ", "
+            headers[name] = f"{headers[name]}{joint}{text}" if name in headers else text
+        try:
+            body = await read_body(receive, scope["method"], headers)
+        except disconnected:
+            return
+        except incomplete as error:
+            body = error.body
+        query = scope.get("query_string", b"").decode("latin-1")
+        response = await serve(
+            host,
+            scope["path"],
+            (scope.get("raw_path") or quote(scope["path"]).encode()).decode("ascii"),
+            query,
+            scope["method"],
+            headers,
+            body,
+            parse_qs(query, keep_blank_values=True),
+            (scope.get("client") or ("127.0.0.1",))[0],
+        )
+        await answer(with_date(send), response, receive, head=scope["method"] == "HEAD")
+
+    return gateway

@@ -165,6 +165,47 @@ def test_starting_needs_no_network(make_emulator, tmp_path):
     assert "LEFT" not in emulator.log.read_text()
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:80"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": "amazonaws.com.evil.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "https://127.0.0.1.evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+    ],
+)
+def test_a_page_of_another_website_cannot_use_the_emulator(emulator: Emulator, headers):
+    emulator.client("ssm").put_parameter(Name="/kept", Value="1", Type="String", Overwrite=True)
+    connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=10)
+    connection.request("POST", "/_ministack/reset", b"", {"Host": f"127.0.0.1:{emulator.port}", **headers})
+    answer = connection.getresponse()
+    assert answer.status == 403
+    assert b"evil.example" in answer.read() or "Sec-Fetch-Site" in headers or headers.get("Origin") == "null"
+    assert emulator.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == "1"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Host": "localhost:1"},
+        {"Host": "s3.eu-west-1.amazonaws.com"},
+        {"Host": "123456789012.127.0.0.1:4566"},
+        {"Host": "data.localhost"},
+        {"Origin": "http://127.0.0.1:8080"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+    ],
+)
+def test_programs_of_this_machine_and_own_pages_can(emulator: Emulator, headers):
+    connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=10)
+    connection.request("GET", "/_ministack/health", headers={"Host": f"127.0.0.1:{emulator.port}", **headers})
+    assert connection.getresponse().status == 200
+
+
 def test_nonsense_on_the_port_harms_nothing(emulator: Emulator):
     for content in (b"\x16\x03\x01\x00\xff", b"GET", b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", emulator.port), timeout=10) as connection:

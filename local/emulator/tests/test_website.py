@@ -249,6 +249,18 @@ def test_a_403_of_the_api_becomes_the_error_page_as_on_aws(website):
     assert website.get("/api/forbidden")[::2] == (404, b"lost")
 
 
+@pytest.mark.parametrize(
+    "path", ["/health", "/_ministack/health", "/_aws/execute-api/x", "/login", "/iceberg/v1", "/v2/email"]
+)
+def test_paths_of_the_emulator_belong_to_the_website_on_its_own_address(website, path):
+    assert website.get(path)[::2] == (404, b"lost")
+
+
+def test_a_visitor_cannot_reach_the_emulators_administration(website):
+    assert website.get("/_ministack/reset", method="POST", body=b"")[0] == 403
+    assert website.get("/")[2] == b"home"
+
+
 def test_cookies_and_headers_come_through(website):
     _, headers, _ = website.get("/api/cookies")
     assert headers.get_all("set-cookie") == ["a=1", "b=2"]
