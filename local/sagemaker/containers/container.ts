@@ -1,0 +1,102 @@
+import * as fs from "node:fs";
+import * as path from "node:path";
+import type { Settings } from "../settings";
+
+/** Where SageMaker's containers find their files; here moved by SAGEMAKER_BASE_DIR. */
+const containerBase = "/opt/ml";
+
+/** A container that can't run here, in words for the FailureReason. */
+export class ContainerError extends Error {}
+
+/**
+ * The command that runs an executable of the model image.
+ *
+ * @param image - the container image's address
+ * @param entrypoint - what to run in it, such as `["process"]`
+ * @throws ContainerError when the image is not the model image, or has no such executable
+ */
+export function containerCommand(
+  settings: Settings,
+  image: string,
+  entrypoint: readonly string[],
+  base: string,
+): { command: string; arguments: string[] } {
+  checkImage(settings, image);
+  const [executable = "", ...rest] = entrypoint.map((part) => movedPath(part, base));
+  const own = path.join(settings.imageDirectory, "bin", path.basename(executable));
+  if (executable !== "" && fs.existsSync(own)) return { command: settings.imagePython, arguments: [own, ...rest] };
+  if (/^python3?(\.\d+)?$/.test(path.basename(executable))) return { command: settings.imagePython, arguments: rest };
+  const bin = path.join(settings.imageDirectory, "bin");
+  const available = fs.existsSync(bin) ? fs.readdirSync(bin).filter((name) => !name.startsWith(".")) : [];
+  throw new ContainerError(
+    `The model image has no executable '${executable}': its folder ${bin} has [${available.sort().join(", ")}]. ` +
+      "Name one of these in the ContainerEntrypoint, or 'python3' with a script",
+  );
+}
+
+/**
+ * Refuses an image that this machine has no code for.
+ *
+ * @throws ContainerError saying what to do
+ */
+export function checkImage(settings: Settings, image: string): void {
+  const repository = image
+    .replace(/@sha256:[0-9a-f]+$/, "")
+    .replace(/:[^:/]+$/, "")
+    .split("/")
+    .at(-1);
+  if (repository !== settings.imageRepository) {
+    throw new ContainerError(
+      `The image '${image}' can't run here: without Docker, the local platform runs only images of the repository ` +
+        `'${settings.imageRepository}', whose code is ${settings.imageDirectory}. Use an image of that repository, ` +
+        "or set MODEL_IMAGE_REPOSITORY and MODEL_IMAGE_DIRECTORY to the code of this image",
+    );
+  }
+}
+
+/** A path under /opt/ml moved to `base`; anything else as it is. */
+export function movedPath(text: string, base: string): string {
+  return text === containerBase || text.startsWith(`${containerBase}/`)
+    ? base + text.slice(containerBase.length)
+    : text;
+}
+
+/**
+ * The environment of a container: nothing of this machine's own but the path, so that no real credentials, profiles or
+ * endpoints get in. What the platform sets wins over what the job asks for.
+ */
+export function containerEnvironment(
+  settings: Settings,
+  base: string,
+  own: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const system = ["/usr/local/bin", "/usr/bin", "/bin"];
+  return {
+    PYTHONUNBUFFERED: "1",
+    ...own,
+    PATH: [path.dirname(settings.imagePython), path.join(settings.imageDirectory, "bin"), ...system].join(
+      path.delimiter,
+    ),
+    HOME: base,
+    LANG: "C.UTF-8",
+    TZ: "UTC",
+    // Keeps compiled Python out of the image's folder.
+    PYTHONPYCACHEPREFIX: path.join(settings.stateDirectory, "pycache"),
+    AWS_ACCESS_KEY_ID: settings.account,
+    AWS_SECRET_ACCESS_KEY: "test",
+    AWS_REGION: settings.region,
+    AWS_DEFAULT_REGION: settings.region,
+    AWS_ENDPOINT_URL: settings.awsEndpoint,
+    AWS_EC2_METADATA_DISABLED: "true",
+    SAGEMAKER_BASE_DIR: base,
+  };
+}
+
+/** The text of a file that a container may have written, at most 1,024 characters of it. */
+export function writtenText(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, "utf8").trim().slice(0, 1024) || undefined;
+  } catch {
+    return undefined;
+  }
+}

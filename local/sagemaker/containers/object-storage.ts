@@ -1,0 +1,125 @@
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { Readable } from "node:stream";
+import type { AwsClients } from "../aws";
+import { eachOf } from "../concurrency";
+import { nameOf } from "../protocol/errors";
+
+const transfersAtOnce = 8;
+
+/**
+ * Bucket and key of an S3 address, `s3://bucket/key`.
+ *
+ * @throws Error when the text is no S3 address
+ */
+export function parseS3Uri(uri: string): { bucket: string; key: string } {
+  const match = /^s3:\/\/([^/]+)\/?(.*)$/s.exec(uri);
+  if (match?.[1] === undefined) throw new Error(`'${uri}' is no S3 address: expected s3://bucket/key.`);
+  return { bucket: match[1], key: match[2] ?? "" };
+}
+
+/** `uri` with `name` as a further part of its key, whether or not it ends in a slash. */
+export function joinS3Uri(uri: string, ...names: string[]): string {
+  return [uri.replace(/\/+$/, ""), ...names].join("/");
+}
+
+/** What a job's inputs and outputs do with S3. Problems with the job's own addresses are worded as SageMaker does. */
+export class ObjectStorage {
+  constructor(
+    private readonly clients: AwsClients,
+    private readonly region: string,
+  ) {}
+
+  /**
+   * Downloads every object under a prefix into `folder`, as the S3Prefix data type means it: an object that the address
+   * names whole keeps its last name, others the part of their key after the prefix.
+   *
+   * @throws Error when there is none, or an object's key would leave the folder
+   */
+  async downloadPrefix(uri: string, folder: string): Promise<void> {
+    const { bucket, key: prefix } = parseS3Uri(uri);
+    const keys = await this.list(uri, bucket, prefix);
+    const base = keys.some((key) => key.startsWith(`${prefix}/`) || prefix === "")
+      ? withSlash(prefix)
+      : parentOf(prefix);
+    const wanted = keys.filter((key) => !key.endsWith("/") && key.startsWith(base));
+    if (wanted.length === 0) {
+      throw new Error(
+        `No S3 objects found under S3 URL "${uri}" given in input data source. Please ensure that the bucket exists in ` +
+          `the selected region (${this.region}) and that objects exist under that S3 prefix`,
+      );
+    }
+    await eachOf(wanted, transfersAtOnce, async (key) => {
+      const file = path.join(folder, key.slice(base.length));
+      if (!file.startsWith(folder + path.sep)) {
+        throw new Error(
+          `The S3 key "${key}" in bucket "${bucket}" would be written outside of its input's folder: rename the object`,
+        );
+      }
+      await this.downloadObject(`s3://${bucket}/${key}`, file);
+    });
+  }
+
+  /**
+   * Downloads one object.
+   *
+   * @throws Error when it does not exist
+   */
+  async downloadObject(uri: string, file: string): Promise<void> {
+    const { GetObjectCommand } = await import("@aws-sdk/client-s3");
+    const { bucket, key } = parseS3Uri(uri);
+    try {
+      const { Body } = await (await this.clients.s3()).send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      await pipeline(Body as Readable, fs.createWriteStream(file));
+    } catch (error) {
+      if (!["NoSuchKey", "NoSuchBucket", "NotFound"].includes(nameOf(error))) throw error;
+      throw new Error(`Could not find the S3 object "${uri}"`, { cause: error });
+    }
+  }
+
+  async uploadFile(file: string, uri: string): Promise<void> {
+    const { PutObjectCommand } = await import("@aws-sdk/client-s3");
+    const { bucket, key } = parseS3Uri(uri);
+    const body = await fs.promises.readFile(file);
+    await (await this.clients.s3()).send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
+  }
+
+  /** Uploads every file in `folder` under `uri`, by its path in the folder. */
+  async uploadFolder(folder: string, uri: string): Promise<void> {
+    await eachOf(filesIn(folder), transfersAtOnce, async (name) => {
+      await this.uploadFile(path.join(folder, name), joinS3Uri(uri, ...name.split(path.sep)));
+    });
+  }
+
+  private async list(uri: string, bucket: string, prefix: string): Promise<string[]> {
+    const { ListObjectsV2Command } = await import("@aws-sdk/client-s3");
+    const s3 = await this.clients.s3();
+    const keys: string[] = [];
+    let token: string | undefined;
+    do {
+      const page = await s3
+        .send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }))
+        .catch((error: unknown) => {
+          if (nameOf(error) !== "NoSuchBucket") throw error;
+          throw new Error(`The S3 bucket of "${uri}" does not exist`);
+        });
+      keys.push(...(page.Contents ?? []).flatMap(({ Key }) => (Key === undefined ? [] : [Key])));
+      token = page.NextContinuationToken;
+    } while (token !== undefined);
+    return keys;
+  }
+}
+
+/** Paths of all files under `folder`, relative to it, in their order. */
+export function filesIn(folder: string): string[] {
+  return fs
+    .readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+const withSlash = (prefix: string): string => (prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`);
+const parentOf = (key: string): string => key.slice(0, key.lastIndexOf("/") + 1);

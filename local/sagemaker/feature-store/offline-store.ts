@@ -1,0 +1,201 @@
+import { createHash } from "node:crypto";
+import type { Column, TableInput } from "@aws-sdk/client-glue";
+import type { AwsClients } from "../aws";
+import { parseS3Uri } from "../containers/object-storage";
+import { eachOf } from "../concurrency";
+import { nameOf } from "../protocol/errors";
+import { parseEventTime, partitionKeys, partitionOf } from "./event-time";
+import type { FeatureDefinition, FeatureGroup } from "./feature-groups";
+import type { JournalEntry, Segment } from "./journal";
+import { toParquet } from "./parquet";
+
+const glueTypes: Readonly<Record<FeatureDefinition["FeatureType"], string>> = {
+  String: "string",
+  Fractional: "double",
+  Integral: "bigint",
+};
+const partitionsPerRequest = 100;
+
+interface Catalog {
+  readonly database: string;
+  readonly table: string;
+}
+
+/** The offline store of one feature group: Parquet objects in S3 in SageMaker's layout, and their table in Glue. */
+export class OfflineStore {
+  constructor(
+    private readonly clients: AwsClients,
+    private readonly group: FeatureGroup,
+  ) {}
+
+  /**
+   * Checks that the bucket is there and registers the table.
+   *
+   * @throws Error when either can't be done
+   */
+  async create(): Promise<void> {
+    const { HeadBucketCommand } = await import("@aws-sdk/client-s3");
+    const { bucket } = parseS3Uri(this.location);
+    try {
+      await (await this.clients.s3()).send(new HeadBucketCommand({ Bucket: bucket }));
+    } catch (error) {
+      if (nameOf(error) !== "NotFound") throw error;
+      throw new Error(`The S3 bucket '${bucket}' of the offline store does not exist. Create it first.`, {
+        cause: error,
+      });
+    }
+    await this.createTable();
+  }
+
+  /** Brings the table's columns up to the group's definitions, after a feature was added. */
+  async updateTable(): Promise<void> {
+    if (this.catalog === undefined) return;
+    const { UpdateTableCommand } = await import("@aws-sdk/client-glue");
+    const { database } = this.catalog;
+    await (
+      await this.clients.glue()
+    ).send(new UpdateTableCommand({ DatabaseName: database, TableInput: this.tableInput(this.catalog) }));
+  }
+
+  /**
+   * Moves a segment of the journal into the store. Its objects' names follow from the segment alone, so moving it again
+   * replaces them.
+   *
+   * @throws Error when S3 or Glue can't take it; the segment must then be kept
+   */
+  async write(segment: Segment, entries: readonly JournalEntry[]): Promise<void> {
+    const { PutObjectCommand } = await import("@aws-sdk/client-s3");
+    const s3 = await this.clients.s3();
+    const { bucket, key: prefix } = parseS3Uri(this.location);
+    const partitions = this.byPartition(entries);
+    await eachOf([...partitions.values()], 16, async ({ folder, entries: rows }) => {
+      await s3.send(
+        new PutObjectCommand({
+          Bucket: bucket,
+          Key: `${prefix}/${folder}/${this.objectName(segment, folder)}`,
+          Body: toParquet(this.group.FeatureDefinitions, rows, segment.closedAt),
+          ContentType: "application/vnd.apache.parquet",
+        }),
+      );
+    });
+    await this.registerPartitions([...partitions.values()].map(({ values }) => values));
+  }
+
+  private get location(): string {
+    return this.group.OfflineStoreConfig?.S3StorageConfig.ResolvedOutputS3Uri ?? "";
+  }
+
+  private get catalog(): Catalog | undefined {
+    const configured = this.group.OfflineStoreConfig?.DataCatalogConfig;
+    // Glue keeps the names of tables and databases in lower case.
+    return configured && { database: configured.Database.toLowerCase(), table: configured.TableName.toLowerCase() };
+  }
+
+  private byPartition(
+    entries: readonly JournalEntry[],
+  ): Map<string, { folder: string; values: readonly string[]; entries: JournalEntry[] }> {
+    const { EventTimeFeatureName, FeatureDefinitions } = this.group;
+    const definition = FeatureDefinitions.find(({ FeatureName }) => FeatureName === EventTimeFeatureName);
+    const partitions = new Map<string, { folder: string; values: readonly string[]; entries: JournalEntry[] }>();
+    for (const entry of entries) {
+      const eventTime = parseEventTime(entry.values[EventTimeFeatureName] ?? "", definition?.FeatureType ?? "String");
+      const { folder, values } = partitionOf(eventTime ?? entry.invokedAt);
+      const partition = partitions.get(folder) ?? { folder, values, entries: [] };
+      partition.entries.push(entry);
+      partitions.set(folder, partition);
+    }
+    return partitions;
+  }
+
+  /** As SageMaker names its objects: the time of writing, then an identifier of sixteen characters. */
+  private objectName(segment: Segment, folder: string): string {
+    const time = new Date(segment.closedAt).toISOString().replaceAll(/[-:]|\.\d+/g, "");
+    const identity = [this.group.FeatureGroupArn, this.location, segment.number, segment.closedAt, folder].join("\n");
+    return `${time}_${createHash("sha256").update(identity).digest("hex").slice(0, 16)}.parquet`;
+  }
+
+  private async createTable(): Promise<void> {
+    const catalog = this.catalog;
+    if (catalog === undefined) return;
+    const { CreateDatabaseCommand, CreateTableCommand } = await import("@aws-sdk/client-glue");
+    const glue = await this.clients.glue();
+    await glue
+      .send(new CreateDatabaseCommand({ DatabaseInput: { Name: catalog.database } }))
+      .catch(unless("AlreadyExistsException"));
+    await glue
+      .send(new CreateTableCommand({ DatabaseName: catalog.database, TableInput: this.tableInput(catalog) }))
+      .catch(unless("AlreadyExistsException"));
+  }
+
+  private async registerPartitions(all: readonly (readonly string[])[]): Promise<void> {
+    const catalog = this.catalog;
+    if (catalog === undefined) return;
+    const { BatchCreatePartitionCommand } = await import("@aws-sdk/client-glue");
+    const glue = await this.clients.glue();
+    for (let start = 0; start < all.length; start += partitionsPerRequest) {
+      const command = new BatchCreatePartitionCommand({
+        DatabaseName: catalog.database,
+        TableName: catalog.table,
+        PartitionInputList: all.slice(start, start + partitionsPerRequest).map((values) => ({
+          Values: [...values],
+          StorageDescriptor: {
+            ...storageFormat,
+            Columns: this.columns(),
+            Location: `${this.location}/${partitionKeys.map((key, index) => `${key}=${values[index] ?? ""}`).join("/")}`,
+          },
+        })),
+      });
+      const { Errors } = await glue.send(command).catch(async (error: unknown) => {
+        // An emulator that was killed may have lost the table: the objects in S3 are worth nothing without it.
+        if (nameOf(error) !== "EntityNotFoundException") throw error;
+        await this.createTable();
+        return glue.send(command);
+      });
+      const failed = Errors?.find(({ ErrorDetail }) => ErrorDetail?.ErrorCode !== "AlreadyExistsException");
+      if (failed !== undefined) {
+        throw new Error(
+          `Glue refused the partition [${failed.PartitionValues?.join(", ") ?? ""}] of ${catalog.database}.${catalog.table}: ` +
+            (failed.ErrorDetail?.ErrorMessage ?? "no reason given"),
+        );
+      }
+    }
+  }
+
+  private tableInput(catalog: Catalog): TableInput {
+    return {
+      Name: catalog.table,
+      TableType: "EXTERNAL_TABLE",
+      Parameters: { EXTERNAL: "TRUE", classification: "parquet" },
+      PartitionKeys: partitionKeys.map((Name) => ({ Name, Type: "string" })),
+      StorageDescriptor: { ...storageFormat, Columns: this.columns(), Location: this.location },
+    };
+  }
+
+  private columns(): Column[] {
+    return [
+      ...this.group.FeatureDefinitions.map(({ FeatureName, FeatureType }) => ({
+        Name: FeatureName.toLowerCase(),
+        Type: glueTypes[FeatureType],
+      })),
+      { Name: "write_time", Type: "timestamp" },
+      { Name: "api_invocation_time", Type: "timestamp" },
+      { Name: "is_deleted", Type: "boolean" },
+    ];
+  }
+}
+
+const storageFormat = {
+  InputFormat: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+  OutputFormat: "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+  SerdeInfo: {
+    SerializationLibrary: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+    Parameters: { "serialization.format": "1" },
+  },
+};
+
+function unless(expected: string): (error: unknown) => undefined {
+  return (error) => {
+    if (nameOf(error) !== expected) throw error;
+    return undefined;
+  };
+}

@@ -1,0 +1,95 @@
+import type * as runtime from "@aws-sdk/client-sagemaker-runtime";
+import { ServiceError } from "../protocol/errors";
+import type { OperationTable } from "../protocol/operations";
+import type { Settings } from "../settings";
+import type { Endpoints } from "./endpoints";
+import { type ContainerAnswer, type ModelServer, ServerBroken, ServerTimeout, ServerUnavailable } from "./model-server";
+
+const longestMessage = 1024;
+
+/** The SageMaker runtime: hands requests to an endpoint's container and its answers back. */
+export function invocationOperations(endpoints: Endpoints, settings: Settings): OperationTable<typeof runtime> {
+  return {
+    InvokeEndpoint: async (request) => {
+      const server = endpoints.chooseServer(request.EndpointName, request.TargetVariant);
+      const answer = await ask(
+        server,
+        definedOnly({
+          "Content-Type": request.ContentType,
+          Accept: request.Accept,
+          "X-Amzn-SageMaker-Custom-Attributes": request.CustomAttributes,
+          "X-Amzn-SageMaker-Inference-Id": request.InferenceId,
+          "X-Amzn-SageMaker-Target-Model": request.TargetModel,
+        }),
+        request.Body as Uint8Array,
+      );
+      if (answer.status < 200 || answer.status > 299) throw modelError(answer, server, settings);
+      const attributes = answer.headers["x-amzn-sagemaker-custom-attributes"];
+      return {
+        Body: answer.body as never,
+        ContentType: answer.headers["content-type"],
+        InvokedProductionVariant: server.options.variantName,
+        CustomAttributes: Array.isArray(attributes) ? attributes.join(",") : attributes,
+      };
+    },
+  };
+}
+
+async function ask(server: ModelServer, headers: Record<string, string>, body: Uint8Array): Promise<ContainerAnswer> {
+  const { endpointName } = server.options;
+  try {
+    return await server.invoke(headers, body);
+  } catch (error) {
+    if (error instanceof ServerUnavailable) {
+      throw new ServiceError(
+        "ServiceUnavailable",
+        `Endpoint ${endpointName} has no container that takes requests: ${error.message}.`,
+        503,
+      );
+    }
+    if (error instanceof ServerTimeout) {
+      throw new ServiceError(
+        "ModelError",
+        `Received server error (0) from primary with message "Your invocation timed out while waiting for a response ` +
+          `from container primary. Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again." (log: ${server.logFile})`,
+        424,
+        { OriginalStatusCode: 0, OriginalMessage: error.message },
+      );
+    }
+    if (error instanceof ServerBroken) {
+      throw new ServiceError(
+        "ModelError",
+        `Received server error (0) from primary with message "The container ended or broke off before it had answered: ${error.message}". ` +
+          `See ${server.logFile} for more information.`,
+        424,
+        { OriginalStatusCode: 0, OriginalMessage: error.message },
+      );
+    }
+    throw error;
+  }
+}
+
+function modelError(answer: ContainerAnswer, server: ModelServer, settings: Settings): ServiceError {
+  const { status } = answer;
+  const { endpointName } = server.options;
+  const side = status >= 500 ? "server" : "client";
+  const original = answer.body.toString("utf8");
+  const group = `/aws/sagemaker/Endpoints/${endpointName}`;
+  return new ServiceError(
+    "ModelError",
+    `Received ${side} error (${status}) from primary with message "${original.slice(0, longestMessage)}". ` +
+      `See the log group ${group} in account ${settings.account}, or ${server.logFile}, for more information.`,
+    424,
+    {
+      OriginalStatusCode: status,
+      OriginalMessage: original.slice(0, 2048),
+      LogStreamArn: `arn:aws:logs:${settings.region}:${settings.account}:log-group:${group}`,
+    },
+  );
+}
+
+function definedOnly(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}

@@ -1,0 +1,321 @@
+import * as fs from "node:fs";
+import * as http from "node:http";
+import * as net from "node:net";
+import * as path from "node:path";
+import type { AwsClients } from "../aws";
+import { pause } from "../concurrency";
+import { containerCommand, containerEnvironment } from "../containers/container";
+import { LogFollower } from "../containers/logs";
+import type { Child, Children } from "../containers/processes";
+import { log } from "../log";
+import { messageOf } from "../protocol/errors";
+import type { Settings } from "../settings";
+
+/** What a server serves, and where its files are. */
+export interface ServerOptions {
+  readonly endpointName: string;
+  readonly variantName: string;
+  readonly image: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Folder that stands for /opt/ml; the model is in its folder `model`. */
+  readonly base: string;
+  /** How long it may take until the server answers /ping. */
+  readonly startupMilliseconds: number;
+}
+
+/** An answer of the container. */
+export interface ContainerAnswer {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** The server is not there, and did not come back in time: nothing was asked of it. */
+export class ServerUnavailable extends Error {}
+
+/** The server took the request, and ended or broke off before it had answered. */
+export class ServerBroken extends Error {}
+
+/** The server took the request and did not answer in time. */
+export class ServerTimeout extends Error {}
+
+type State = "starting" | "ready" | "stopped";
+
+const pingInterval = 5000;
+const pingTimeout = 10_000;
+const failedPings = 3; // A server that misses as many pings in a row is restarted.
+const stopGrace = 5000;
+const drainMilliseconds = 60_000;
+const waitForServer = 30_000;
+const invocationTimeout = 60_000; // SageMaker's own limit for a real-time invocation.
+const longestRestartDelay = 10_000;
+const shortLife = 10_000; // A server that ends sooner than this has failed again, so its next start waits longer.
+
+/** A `serve` process of the model image, started again whenever it ends or no longer answers. */
+export class ModelServer {
+  private state: State = "starting";
+  private child: Child | undefined;
+  private port = 0;
+  private inFlight = 0;
+  private drained: (() => void) | undefined;
+  private follower: LogFollower | undefined;
+  private readonly changed = new Set<() => void>();
+
+  constructor(
+    readonly options: ServerOptions,
+    private readonly settings: Settings,
+    private readonly clients: AwsClients,
+    private readonly children: Children,
+  ) {}
+
+  /** The file with what the server says. */
+  get logFile(): string {
+    return path.join(
+      this.settings.logDirectory,
+      `endpoint-${this.options.endpointName}-${this.options.variantName}.log`,
+    );
+  }
+
+  /**
+   * Starts the server and waits until it answers /ping. From then on it is started again whenever it ends.
+   *
+   * @throws Error saying why it did not become healthy
+   */
+  async start(): Promise<void> {
+    const { endpointName, variantName } = this.options;
+    fs.mkdirSync(this.settings.logDirectory, { recursive: true });
+    this.follower = new LogFollower(
+      this.logFile,
+      this.clients,
+      `/aws/sagemaker/Endpoints/${endpointName}`,
+      `${variantName}/${path.basename(path.dirname(this.options.base))}`,
+    );
+    try {
+      await this.startProcess();
+      await this.untilHealthy();
+    } catch (error) {
+      const lines = this.follower.lastLines.slice(-10).join("\n");
+      await this.stop();
+      throw new Error(
+        `The primary container for production variant ${variantName} did not pass the ping health check: ` +
+          `${messageOf(error)}${lines === "" ? "" : `\n${lines}`}`,
+        { cause: error },
+      );
+    }
+    this.setState("ready");
+    void this.supervise();
+  }
+
+  /** As `start`, but a server that does not come up is tried again and again: for an endpoint that was in service. */
+  resume(): void {
+    this.start().catch((error: unknown) => {
+      log(`Endpoint ${this.options.endpointName}: ${messageOf(error)}. It is tried again.`);
+      this.state = "starting";
+      void this.supervise();
+    });
+  }
+
+  /**
+   * Hands a request to the container's /invocations.
+   *
+   * @throws ServerUnavailable, ServerBroken or ServerTimeout
+   */
+  async invoke(headers: http.OutgoingHttpHeaders, body: Uint8Array): Promise<ContainerAnswer> {
+    this.inFlight += 1;
+    try {
+      const deadline = Date.now() + waitForServer;
+      for (;;) {
+        await this.untilReady(deadline);
+        try {
+          return await this.request("POST", "/invocations", headers, body, invocationTimeout);
+        } catch (error) {
+          // Nothing has reached the server, so asking again is safe; its supervisor is about to notice.
+          if (!(error instanceof ServerUnavailable) || Date.now() > deadline) throw error;
+          await pause(50);
+        }
+      }
+    } finally {
+      this.inFlight -= 1;
+      if (this.inFlight === 0) this.drained?.();
+    }
+  }
+
+  /** Waits until requests in flight have been answered, then stops the server. */
+  async drain(): Promise<void> {
+    if (this.inFlight > 0) {
+      const empty = new Promise<void>((resolve) => (this.drained = resolve));
+      await Promise.race([empty, pause(drainMilliseconds)]);
+    }
+    await this.stop();
+  }
+
+  async stop(): Promise<void> {
+    this.setState("stopped");
+    await this.child?.stop(stopGrace);
+    await this.follower?.finish();
+  }
+
+  private async startProcess(): Promise<void> {
+    const { base, image, environment, endpointName, variantName } = this.options;
+    this.port = await freePort();
+    const { command, arguments: rest } = containerCommand(this.settings, image, ["serve"], base);
+    this.child = await this.children.start({
+      purpose: `endpoint ${endpointName}, variant ${variantName}`,
+      command,
+      arguments: rest,
+      environment: {
+        ...containerEnvironment(this.settings, base, environment),
+        SAGEMAKER_BIND_TO_PORT: String(this.port),
+        SERVE_HOST: "127.0.0.1",
+      },
+      workingDirectory: base,
+      logFile: this.logFile,
+    });
+  }
+
+  private async untilHealthy(): Promise<void> {
+    const child = this.child;
+    const deadline = Date.now() + this.options.startupMilliseconds;
+    while (Date.now() < deadline) {
+      if (this.isStopped()) throw new Error("it was stopped");
+      if (child?.running() !== true) {
+        const exit = await child?.ended;
+        throw new Error(
+          exit?.signal == null
+            ? `it ended with exit code ${exit?.code ?? "unknown"}`
+            : `it ended by signal ${exit.signal}`,
+        );
+      }
+      if (await this.answersPing()) return;
+      await pause(50);
+    }
+    throw new Error(`it did not answer GET /ping with 200 within ${this.options.startupMilliseconds / 1000} seconds`);
+  }
+
+  private async answersPing(): Promise<boolean> {
+    try {
+      return (await this.request("GET", "/ping", {}, undefined, pingTimeout)).status === 200;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Keeps the server running until it is stopped. */
+  private async supervise(): Promise<void> {
+    for (let failures = 0; !this.isStopped();) {
+      if (this.state === "ready") {
+        const readySince = Date.now();
+        const reason = await this.untilUnhealthy();
+        if (this.isStopped()) return;
+        this.setState("starting");
+        failures = Date.now() - readySince < shortLife ? failures + 1 : 0;
+        log(`Endpoint ${this.options.endpointName}: its server ${reason}. It is started again.`);
+      }
+      await this.child?.stop(stopGrace);
+      await pause(Math.min(100 * 2 ** failures, longestRestartDelay));
+      if (this.isStopped()) return;
+      try {
+        await this.startProcess();
+        await this.untilHealthy();
+        if (!this.isStopped()) this.setState("ready");
+      } catch (error) {
+        if (failures < 2) log(`Endpoint ${this.options.endpointName}: its server does not start: ${messageOf(error)}`);
+        failures += 1;
+      }
+      // A stop that came while the process was being started did not find it yet.
+      if (this.isStopped()) await this.child?.stop(stopGrace);
+    }
+  }
+
+  /** Resolves, with the reason, when the server has ended or misses its pings. */
+  private async untilUnhealthy(): Promise<string> {
+    const child = this.child;
+    if (child === undefined) return "is gone";
+    for (let missed = 0; missed < failedPings;) {
+      const exit = await Promise.race([child.ended, pause(pingInterval)]);
+      if (exit !== undefined)
+        return exit.signal === null ? `ended (exit code ${exit.code ?? "unknown"})` : `ended (signal ${exit.signal})`;
+      missed = (await this.answersPing()) ? 0 : missed + 1;
+    }
+    return `missed ${failedPings} pings`;
+  }
+
+  private async untilReady(deadline: number): Promise<void> {
+    while (this.state !== "ready") {
+      const left = deadline - Date.now();
+      if (this.isStopped() || left <= 0) {
+        throw new ServerUnavailable(
+          this.isStopped()
+            ? "it was stopped"
+            : `it is being started again, and is not ready yet (log: ${this.logFile})`,
+        );
+      }
+      let notify = (): void => undefined;
+      const change = new Promise<void>((resolve) => (notify = resolve));
+      this.changed.add(notify);
+      await Promise.race([change, pause(left)]);
+      this.changed.delete(notify);
+    }
+  }
+
+  private isStopped(): boolean {
+    return this.state === "stopped";
+  }
+
+  private setState(state: State): void {
+    this.state = state;
+    for (const notify of this.changed) notify();
+  }
+
+  private request(
+    method: string,
+    target: string,
+    headers: http.OutgoingHttpHeaders,
+    body: Uint8Array | undefined,
+    timeout: number,
+  ): Promise<ContainerAnswer> {
+    return new Promise((resolve, reject) => {
+      const request = http.request(
+        {
+          host: "127.0.0.1",
+          port: this.port,
+          method,
+          path: target,
+          // A connection of its own for each request: then a refused one has surely not reached the server, and one
+          // that broke off surely has.
+          agent: false,
+          timeout,
+          headers: { ...headers, ...(body && { "Content-Length": body.length }) },
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on("data", (chunk: Buffer) => chunks.push(chunk));
+          response.on("end", () => {
+            resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) });
+          });
+          response.on("error", (error) => {
+            reject(new ServerBroken(error.message));
+          });
+        },
+      );
+      request.on("timeout", () => {
+        request.destroy(new ServerTimeout(`no answer within ${timeout / 1000} seconds`));
+      });
+      request.on("error", (error: NodeJS.ErrnoException) => {
+        if (error instanceof ServerTimeout) reject(error);
+        else if (error.code === "ECONNREFUSED") reject(new ServerUnavailable(error.message));
+        else reject(new ServerBroken(error.message));
+      });
+      request.end(body);
+    });
+  }
+}
+
+/** A port of the loopback interface that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

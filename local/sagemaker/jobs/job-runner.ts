@@ -1,0 +1,150 @@
+import * as fs from "node:fs";
+import * as path from "node:path";
+import type { AwsClients } from "../aws";
+import { containerEnvironment, containerCommand, writtenText } from "../containers/container";
+import { LogFollower } from "../containers/logs";
+import { ObjectStorage } from "../containers/object-storage";
+import type { Child, Children } from "../containers/processes";
+import type { Settings } from "../settings";
+
+/** What a job runs. */
+export interface JobContainer {
+  /** "training job abalone-1" */
+  readonly purpose: string;
+  readonly name: string;
+  readonly image: string;
+  readonly entrypoint: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** Folder that stands for /opt/ml. */
+  readonly base: string;
+  /** CloudWatch log group. */
+  readonly logGroup: string;
+  readonly maxRuntimeSeconds: number;
+  /** File in which the container leaves the reason of a failure. */
+  readonly reasonFile: string;
+  readonly onLine?: (line: string, timestamp: number) => void;
+}
+
+/** How a job's container ended. */
+export type Outcome =
+  | { readonly kind: "succeeded" }
+  | { readonly kind: "failed"; readonly reason: string }
+  | { readonly kind: "stopped" }
+  | { readonly kind: "timed out" };
+
+/** A job that was asked to stop, at whatever step it is. */
+export class StopSignal {
+  requested = false;
+  /** The container while it runs. */
+  child: Child | undefined;
+}
+
+/** Thrown between the steps of a job that was asked to stop. */
+export class JobStopped extends Error {}
+
+const graceMilliseconds = 10_000; // SageMaker gives two minutes; nobody waits that long for a laptop.
+const longestReason = 1024;
+
+/** Runs the containers of jobs as subprocesses of the model image's code. */
+export class JobRunner {
+  readonly storage: ObjectStorage;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly clients: AwsClients,
+    private readonly children: Children,
+    /** Brings everything that was put into the offline stores there, so that a job's queries see it. */
+    readonly flushRecords: () => Promise<void>,
+  ) {
+    this.storage = new ObjectStorage(clients, settings.region);
+  }
+
+  /** A new, empty folder that stands for /opt/ml. */
+  newBase(kind: string, name: string): string {
+    const base = this.baseOf(kind, name);
+    fs.rmSync(base, { recursive: true, force: true });
+    fs.mkdirSync(base, { recursive: true });
+    return base;
+  }
+
+  removeBase(kind: string, name: string): void {
+    fs.rmSync(path.dirname(this.baseOf(kind, name)), { recursive: true, force: true });
+  }
+
+  /**
+   * Runs a container until it ends, is stopped, or its time is over.
+   *
+   * @throws ContainerError when it can't run here
+   */
+  async run(container: JobContainer, signal: StopSignal): Promise<Outcome> {
+    const { command, arguments: rest } = containerCommand(
+      this.settings,
+      container.image,
+      container.entrypoint,
+      container.base,
+    );
+    if (signal.requested) return { kind: "stopped" };
+    const logFile = path.join(this.settings.logDirectory, `${container.name}.log`);
+    fs.rmSync(logFile, { force: true });
+    const child = await this.children.start({
+      purpose: container.purpose,
+      command,
+      arguments: rest,
+      environment: containerEnvironment(this.settings, container.base, container.environment),
+      workingDirectory: container.base,
+      logFile,
+      truncateLog: true,
+    });
+    signal.child = child;
+    const stream = `${container.name}/algo-1-${Math.floor(Date.now() / 1000)}`;
+    const follower = new LogFollower(logFile, this.clients, container.logGroup, stream, container.onLine);
+    // A stop that came while the process was being started.
+    if (isRequested(signal)) void child.stop(graceMilliseconds);
+
+    const time = new StopSignal();
+    time.child = child;
+    const limit = setTimeout(
+      () => {
+        this.stop(time);
+      },
+      Math.min(container.maxRuntimeSeconds * 1000, 2 ** 31 - 1),
+    );
+    const exit = await child.ended;
+    clearTimeout(limit);
+    signal.child = undefined;
+    await follower.finish();
+
+    if (isRequested(signal)) return { kind: "stopped" };
+    if (isRequested(time)) return { kind: "timed out" };
+    if (exit.code === 0) return { kind: "succeeded" };
+    const ending = exit.signal === null ? `exit code: ${exit.code ?? "unknown"}` : `stopped by signal ${exit.signal}`;
+    const reason = writtenText(container.reasonFile) ?? follower.lastLines.slice(-10).join("\n");
+    const room = longestReason - "AlgorithmError: ".length - ending.length - 2;
+    return { kind: "failed", reason: `AlgorithmError: ${reason.slice(-room)}, ${ending}` };
+  }
+
+  /** Stops a job's container, if it runs, and keeps one that is about to be started from starting. */
+  stop(signal: StopSignal): void {
+    signal.requested = true;
+    void signal.child?.stop(graceMilliseconds);
+  }
+
+  private baseOf(kind: string, name: string): string {
+    return path.join(this.settings.stateDirectory, "jobs", kind, name, "ml");
+  }
+}
+
+/** @throws JobStopped when the job was asked to stop */
+export function checkStop(signal: StopSignal): void {
+  if (signal.requested) throw new JobStopped();
+}
+
+// Reads the flag anew: it changes while the process is being started, and while it runs.
+function isRequested(signal: StopSignal): boolean {
+  return signal.requested;
+}
+
+/** The reason of a failure, as long as SageMaker lets it be. */
+export function cutReason(reason: string): string {
+  return reason.length > longestReason ? `${reason.slice(0, longestReason - 1)}…` : reason;
+}

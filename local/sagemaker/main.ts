@@ -1,0 +1,35 @@
+import { log } from "./log";
+import { messageOf } from "./protocol/errors";
+import { SageMakerService, StartError } from "./service";
+import { readSettings, SettingsError } from "./settings";
+
+/** Runs the SageMaker service until it is asked to stop. */
+async function main(): Promise<void> {
+  const settings = readSettings(process.env);
+  const service = await SageMakerService.start(settings);
+  log(`SageMaker service on http://127.0.0.1:${service.port}, state in ${settings.stateDirectory}`);
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log(`${signal}: stopping jobs and endpoints.`);
+    void service.stop().then(() => {
+      log("Stopped.");
+      process.exit(0);
+    });
+  };
+  process.on("SIGTERM", () => {
+    stop("SIGTERM");
+  });
+  process.on("SIGINT", () => {
+    stop("SIGINT");
+  });
+}
+
+main().catch((error: unknown) => {
+  const expected = error instanceof SettingsError || error instanceof StartError;
+  process.stderr.write(
+    `${expected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message)}\n`,
+  );
+  process.exit(1);
+});

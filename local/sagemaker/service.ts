@@ -1,0 +1,237 @@
+import * as fs from "node:fs";
+import * as http from "node:http";
+import type { AddressInfo } from "node:net";
+import * as path from "node:path";
+import { AwsClients } from "./aws";
+import { pause } from "./concurrency";
+import { ObjectStorage } from "./containers/object-storage";
+import { Children, startTimeOf, stopOrphans } from "./containers/processes";
+import { Experiments } from "./experiments/experiments";
+import { FeatureGroups } from "./feature-store/feature-groups";
+import { recordOperations } from "./feature-store/record-operations";
+import { EndpointConfigs } from "./hosting/endpoint-configs";
+import { Endpoints } from "./hosting/endpoints";
+import { invocationOperations } from "./hosting/invocations";
+import { Models } from "./hosting/models";
+import { JobRunner } from "./jobs/job-runner";
+import { ProcessingJobs } from "./jobs/processing-jobs";
+import { TrainingJobs } from "./jobs/training-jobs";
+import { log } from "./log";
+import { messageOf, ServiceError } from "./protocol/errors";
+import { errorAnswer, JsonProtocol, readBody, RestProtocol, type WireAnswer } from "./protocol/http";
+import type { AnyOperation } from "./protocol/operations";
+import { ServiceModel } from "./protocol/service-model";
+import { ModelRegistry } from "./registry/model-packages";
+import { Arns } from "./resources/arns";
+import { ResourceStore, writeAtomically } from "./resources/store";
+import { TagRegistry } from "./resources/tags";
+import type { Settings } from "./settings";
+
+const megabyte = 1024 * 1024;
+const invocationLimit = 6 * megabyte; // InvokeEndpoint's own limit.
+const requestLimit = 16 * megabyte;
+const stopGrace = 5000;
+const flushGrace = 5000;
+
+/** The service can't start; its message says why and what to do. */
+export class StartError extends Error {}
+
+type Operations = Readonly<Record<string, AnyOperation | undefined>>;
+
+/**
+ * SageMaker on one machine: the control plane, the runtime and the feature store runtime behind one port.
+ *
+ * It takes the settings of its surroundings and speaks SageMaker's wire protocols; jobs and endpoints are subprocesses
+ * of the model image's code. Everything that it knows is in its state folder, so that it may be killed at any time.
+ */
+export class SageMakerService {
+  private readonly children: Children;
+  private readonly featureGroups: FeatureGroups;
+  private readonly processingJobs: ProcessingJobs;
+  private readonly trainingJobs: TrainingJobs;
+  private readonly endpoints: Endpoints;
+  private readonly control: JsonProtocol;
+  private readonly runtimes: readonly RestProtocol[];
+  private readonly server: http.Server;
+  private restored: Promise<void> = Promise.resolve();
+
+  private constructor(private readonly settings: Settings) {
+    const store = <Resource extends object>(kind: string): ResourceStore<Resource> =>
+      new ResourceStore<Resource>(path.join(settings.stateDirectory, "resources", kind));
+    const arns = new Arns(settings);
+    const clients = new AwsClients(settings);
+    const tags = new TagRegistry(store("tags"), arns);
+    this.children = new Children(childrenFolder(settings.stateDirectory));
+    this.featureGroups = new FeatureGroups(store("feature-groups"), settings, arns, tags, clients);
+    const experiments = new Experiments(
+      { experiments: store("experiments"), trials: store("trials"), components: store("trial-components") },
+      arns,
+      tags,
+    );
+    const runner = new JobRunner(settings, clients, this.children, () => this.featureGroups.flush());
+    this.processingJobs = new ProcessingJobs(store("processing-jobs"), runner, experiments, arns, tags);
+    this.trainingJobs = new TrainingJobs(store("training-jobs"), runner, experiments, arns, tags);
+    const registry = new ModelRegistry(
+      { groups: store("model-package-groups"), packages: store("model-packages") },
+      arns,
+      tags,
+    );
+    const models = new Models(store("models"), registry, arns, tags);
+    const configs = new EndpointConfigs(store("endpoint-configs"), models, arns, tags);
+    const storage = new ObjectStorage(clients, settings.region);
+    this.endpoints = new Endpoints(
+      store("endpoints"),
+      settings,
+      configs,
+      models,
+      storage,
+      clients,
+      this.children,
+      arns,
+      tags,
+    );
+    const subjects = [
+      this.featureGroups,
+      this.processingJobs,
+      this.trainingJobs,
+      registry,
+      models,
+      configs,
+      this.endpoints,
+      experiments,
+      tags,
+    ];
+    const operations = Object.assign({}, ...subjects.map((subject) => subject.operations)) as Operations;
+    const model = (service: string): ServiceModel => ServiceModel.load(settings.botocoreData, service);
+    this.control = new JsonProtocol(model("sagemaker"), operations);
+    this.runtimes = [
+      new RestProtocol(model("sagemaker-runtime"), invocationOperations(this.endpoints, settings) as Operations),
+      new RestProtocol(model("sagemaker-featurestore-runtime"), recordOperations(this.featureGroups) as Operations),
+    ];
+    this.server = http.createServer((request, response) => {
+      void this.answer(request, response);
+    });
+    // Clients keep connections open for long; a shorter time here would break their next request.
+    this.server.keepAliveTimeout = 65_000;
+    this.server.maxRequestsPerSocket = 0;
+  }
+
+  /**
+   * Starts the service: takes the port and the state folder, then everything that was there before.
+   *
+   * @throws StartError when either is in use
+   */
+  static async start(settings: Settings): Promise<SageMakerService> {
+    fs.mkdirSync(settings.stateDirectory, { recursive: true });
+    fs.mkdirSync(settings.logDirectory, { recursive: true });
+    takeStateFolder(settings.stateDirectory);
+    const service = new SageMakerService(settings);
+    await service.listen();
+    service.restored = service.restore();
+    return service;
+  }
+
+  /** The port that the service listens on. */
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Stops jobs, endpoints and the service itself; records that are not in the offline store yet are moved there if it answers. */
+  async stop(): Promise<void> {
+    await this.restored;
+    this.server.close();
+    this.server.closeIdleConnections();
+    await Promise.all([this.endpoints.close(), this.children.stopAll(stopGrace)]);
+    await Promise.race([this.featureGroups.flush(), pause(flushGrace)]);
+    await this.featureGroups.close();
+    this.server.closeAllConnections();
+    fs.rmSync(ownerFile(this.settings.stateDirectory), { force: true });
+  }
+
+  private async listen(): Promise<void> {
+    const { port } = this.settings;
+    await new Promise<void>((resolve, reject) => {
+      this.server.once("error", (error: NodeJS.ErrnoException) => {
+        const reason =
+          error.code === "EADDRINUSE"
+            ? `port ${port} of 127.0.0.1 is taken. Stop what listens there, or set SAGEMAKER_PORT to another port`
+            : error.message;
+        reject(new StartError(`The SageMaker service can't listen: ${reason}.`));
+      });
+      this.server.listen(port, "127.0.0.1", resolve);
+    });
+  }
+
+  private async restore(): Promise<void> {
+    await stopOrphans(childrenFolder(this.settings.stateDirectory));
+    fs.rmSync(path.join(this.settings.stateDirectory, "jobs"), { recursive: true, force: true });
+    this.featureGroups.restore();
+    this.processingJobs.restore();
+    this.trainingJobs.restore();
+    this.endpoints.restore();
+  }
+
+  private async answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    let answer: WireAnswer;
+    try {
+      answer = await this.route(request);
+    } catch (error) {
+      const known = error instanceof ServiceError ? error : new ServiceError("InternalFailure", messageOf(error), 500);
+      if (known !== error)
+        log(
+          `${request.method ?? ""} ${request.url ?? ""}: ${error instanceof Error ? (error.stack ?? "") : String(error)}`,
+        );
+      answer = errorAnswer(
+        known,
+        request.headers["x-amz-target"] === undefined ? "application/json" : this.control.contentType,
+      );
+    }
+    response.writeHead(answer.status, { ...answer.headers, "Content-Length": Buffer.byteLength(answer.body) });
+    response.end(answer.body);
+  }
+
+  private async route(request: http.IncomingMessage): Promise<WireAnswer> {
+    const url = new URL(request.url ?? "/", "http://127.0.0.1");
+    const method = request.method ?? "GET";
+    const target = request.headers["x-amz-target"];
+    if (method === "GET" && url.pathname === "/health") {
+      return { status: 200, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ status: "ok" }) };
+    }
+    await this.restored;
+    if (typeof target === "string") return this.control.call(target, await readBody(request, requestLimit));
+    for (const runtime of this.runtimes) {
+      const route = runtime.route(method, url.pathname);
+      if (route === undefined) continue;
+      const limit = route.operation.name.startsWith("InvokeEndpoint") ? invocationLimit : requestLimit;
+      return runtime.call(route, url, request.headers, await readBody(request, limit));
+    }
+    throw new ServiceError(
+      "UnknownOperationException",
+      `${method} ${url.pathname} is no operation of SageMaker: expected the header X-Amz-Target (control plane), ` +
+        "or a path of the runtime or the feature store runtime.",
+      404,
+    );
+  }
+}
+
+/** Where a service records its children; `stopOrphans` of this folder stops what a killed service left running. */
+export function childrenFolder(stateDirectory: string): string {
+  return path.join(stateDirectory, "children");
+}
+
+const ownerFile = (stateDirectory: string): string => path.join(stateDirectory, "owner.json");
+
+/** Two services on one state folder would stop one another's jobs. */
+function takeStateFolder(stateDirectory: string): void {
+  const file = ownerFile(stateDirectory);
+  if (fs.existsSync(file)) {
+    const { pid, startedAt } = JSON.parse(fs.readFileSync(file, "utf8")) as { pid: number; startedAt: string };
+    if (pid !== process.pid && startTimeOf(pid) === startedAt) {
+      throw new StartError(
+        `The state folder ${stateDirectory} belongs to a SageMaker service that runs already (process ${pid}). ` +
+          "Stop it first, or set SAGEMAKER_STATE_DIRECTORY to another folder.",
+      );
+    }
+  }
+  writeAtomically(file, JSON.stringify({ pid: process.pid, startedAt: startTimeOf(process.pid) ?? "" }));
+}
