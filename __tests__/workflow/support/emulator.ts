@@ -56,6 +56,8 @@ export class Emulator {
       },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    // A test run that ends before its hooks must leave no process behind.
+    process.once("exit", () => child.kill("SIGKILL"));
     let output = "";
     const collect = (chunk: Buffer): void => {
       output = (output + chunk.toString()).slice(-4_000);
