@@ -1,6 +1,6 @@
 import { featureDefinitions } from "../../survey/contract";
 import { Policy } from "../support/policy";
-import { synthesizePlatform } from "../support/synthesize";
+import { type Arguments, synthesizePlatform } from "../support/synthesize";
 
 const local = synthesizePlatform("local").data!;
 const production = synthesizePlatform("production").data!;
@@ -64,7 +64,7 @@ test("queries can't leave the workgroup's limits: results are encrypted, scans a
 
 test("query results expire, surveys and runs don't", () => {
   const { rule } = local.resource("aws_s3_bucket_lifecycle_configuration", "data_lifecycle");
-  const expiring = rule.filter(({ expiration }: any) => expiration[0].days !== undefined);
+  const expiring = rule.filter(({ expiration }: Arguments) => expiration[0].days !== undefined);
   expect(expiring).toEqual([
     { id: "expire-athena", status: "Enabled", filter: [{ prefix: "athena/" }], expiration: [{ days: 1 }] },
   ]);

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { modelImageContext } from "../../stacks/model-image";
-import { synthesizePlatform } from "../support/synthesize";
+import { type Arguments, synthesizePlatform } from "../support/synthesize";
 
 const local = synthesizePlatform("local")["model-image"]!;
 const production = synthesizePlatform("production")["model-image"]!;
@@ -38,7 +38,7 @@ test("tags never change, images are scanned and encrypted, and none that a model
     encryption_configuration: [{ encryption_type: "KMS" }],
   });
   const { rules } = JSON.parse(local.resource("aws_ecr_lifecycle_policy").policy);
-  expect(rules.map(({ selection }: any) => selection.tagStatus)).toEqual(["untagged"]);
+  expect(rules.map(({ selection }: Arguments) => selection.tagStatus)).toEqual(["untagged"]);
 });
 
 test("without Docker the image is named by what it would be built from", () => {

@@ -176,8 +176,7 @@ describe("addresses", () => {
   class Probe extends PlatformStack {
     constructor(platform: Platform, ids: readonly string[]) {
       super(platform, "data");
-      let scope: Construct = this;
-      for (const id of ids.slice(0, -1)) scope = new Construct(scope, id);
+      const scope = ids.slice(0, -1).reduce<Construct>((parent, id) => new Construct(parent, id), this);
       new SsmParameter(scope, ids.at(-1)!, { name: "x", type: "String", insecureValue: "x" });
     }
   }
@@ -192,14 +191,11 @@ describe("addresses", () => {
     expect(Object.keys(probe("one", "two-three").toTerraform().resource.aws_ssm_parameter)).toEqual(["one_two-three"]);
   });
 
-  test.each(["a_b", "1st", "", "a.b", "a b"].filter(Boolean))(
-    "an id that could clash or that Terraform refuses (%p) is an error",
-    (id) => {
-      expect(() => probe("one", id).toTerraform()).toThrow(
-        `The id ${JSON.stringify(id)} in data/one/${id} must be a letter`,
-      );
-    },
-  );
+  test.each(["a_b", "1st", "a.b", "a b"])("an id that could clash or that Terraform refuses (%p) is an error", (id) => {
+    expect(() => probe("one", id).toTerraform()).toThrow(
+      `The id ${JSON.stringify(id)} in data/one/${id} must be a letter`,
+    );
+  });
 });
 
 describe("partitions", () => {

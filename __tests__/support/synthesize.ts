@@ -12,13 +12,14 @@ import { Platform } from "../../stacks/platform";
 import { WebsiteStack } from "../../stacks/website";
 import { Policy } from "./policy";
 
-/** A resource's arguments. */
+/** Whatever JSON a stack holds: tests look into it without declaring its shape first. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the shape is what the tests find out
 export type Arguments = Readonly<Record<string, any>>;
 
 /** One synthesized stack. */
 export class Template {
   constructor(
-    readonly document: Readonly<Record<string, any>>,
+    readonly document: Arguments,
     readonly folder: string,
   ) {}
 
@@ -44,9 +45,14 @@ export class Template {
     return found[0];
   }
 
-  /** The policy of a role, by the construct that holds the role: `predict` for `aws_iam_role_policy.predict_role_policy`. */
+  /** A role's policy, by the name of the `aws_iam_role_policy`. */
+  policyOf(name: string): Policy {
+    return new Policy(this.resource("aws_iam_role_policy", name).policy);
+  }
+
+  /** The policy of the role of a construct: `predict` for `aws_iam_role_policy.predict_role_policy`. */
   policyOfRole(holder: string): Policy {
-    return new Policy(this.resource("aws_iam_role_policy", `${holder}_role_policy`).policy);
+    return this.policyOf(`${holder}_role_policy`);
   }
 
   /** A file of the stack's folder. */

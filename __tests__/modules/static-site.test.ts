@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+import { StaticSite, type StaticSiteProps } from "../../modules/static-site";
+import { Policy } from "../support/policy";
+import { synthesize, type Template } from "../support/synthesize";
+
+const pages: StaticSiteProps["files"] = new Map([
+  ["index.html", "<h1>Abalone</h1>"],
+  ["404.html", "<h1>Nothing here</h1>"],
+  ["script.0123456789ab.js", "1"],
+  ["robots.txt", "User-agent: *"],
+]);
+
+function site(files = pages): Template {
+  return synthesize((stack) => {
+    new StaticSite(stack, "website", {
+      name: "acme-site",
+      bucketName: "acme-site",
+      files,
+      apiDomainName: "api.example.com",
+    });
+  });
+}
+
+const template = site();
+const distribution = template.resource("aws_cloudfront_distribution");
+const object = (name: string) => template.resource("aws_s3_object", `website_object-${name}`);
+
+test("every file is there with its type, its content and a hash of it", () => {
+  expect(Object.keys(template.resources("aws_s3_object"))).toHaveLength(4);
+  expect(object("index-html")).toMatchObject({
+    key: "index.html",
+    content_type: "text/html; charset=utf-8",
+    source_hash: createHash("sha256").update("<h1>Abalone</h1>").digest("hex"),
+  });
+  expect(template.file(object("index-html").source).toString()).toBe("<h1>Abalone</h1>");
+  expect(object("script-0123456789ab-js").content_type).toBe("text/javascript; charset=utf-8");
+});
+
+test("what never changes under its name is kept for ever, pages are asked for anew", () => {
+  expect(object("script-0123456789ab-js").cache_control).toBe("public, max-age=31536000, immutable");
+  for (const page of ["index-html", "404-html", "robots-txt"]) expect(object(page).cache_control).toBe("no-cache");
+});
+
+test("a page comes after the script that it names", () => {
+  expect(object("index-html").depends_on).toContain("aws_s3_object.website_object-script-0123456789ab-js");
+});
+
+test("a changed page leaves the other objects as they are", () => {
+  const changed = site(new Map([...pages, ["index.html", "<h1>Changed</h1>"]]));
+  const differing = Object.entries(template.resources("aws_s3_object"))
+    .filter(([name, before]) => JSON.stringify(before) !== JSON.stringify(changed.resource("aws_s3_object", name)))
+    .map(([name]) => name);
+  expect(differing).toEqual(["website_object-index-html"]);
+});
+
+test.each([
+  ["index.html", "The site acme-site has no index.html"],
+  ["404.html", "The site acme-site has no 404.html"],
+])("a site without %s is refused", (missing, message) => {
+  expect(() => site(new Map([...pages].filter(([name]) => name !== missing)))).toThrow(message);
+});
+
+test("a file of an unknown kind is refused: a browser would have to guess", () => {
+  expect(() => site(new Map([...pages, ["data.xyz", ""]]))).toThrow("data.xyz is of a kind without a content type");
+});
+
+test("the bucket answers this distribution alone, and only with objects", () => {
+  const policy = new Policy(template.resource("aws_s3_bucket_policy").policy);
+  const bucket = "${aws_s3_bucket.website_site_bucket.arn}";
+  const cloudFront = "cloudfront.amazonaws.com";
+  const ours = { "aws:SourceArn": "${aws_cloudfront_distribution.website_distribution.arn}" };
+  const others = { "aws:SourceArn": "arn:aws:cloudfront::999999999999:distribution/E1" };
+  expect(policy.allows("s3:GetObject", `${bucket}/index.html`, ours, cloudFront)).toBe(true);
+  expect(policy.allows("s3:GetObject", `${bucket}/index.html`, others, cloudFront)).toBe(false);
+  expect(policy.allows("s3:GetObject", `${bucket}/index.html`, {}, "*")).toBe(false);
+  expect(policy.allows("s3:ListBucket", bucket, ours, cloudFront)).toBe(false);
+  expect(template.resource("aws_s3_bucket_public_access_block").block_public_policy).toBe(true);
+  expect(template.resource("aws_cloudfront_origin_access_control")).toMatchObject({
+    signing_behavior: "always",
+    signing_protocol: "sigv4",
+  });
+});
+
+test("nothing is served in the clear", () => {
+  expect(distribution.default_cache_behavior.viewer_protocol_policy).toBe("redirect-to-https");
+  expect(distribution.ordered_cache_behavior[0].viewer_protocol_policy).toBe("https-only");
+  expect(distribution.origin[1].custom_origin_config).toMatchObject({
+    origin_protocol_policy: "https-only",
+    origin_ssl_protocols: ["TLSv1.2"],
+  });
+});
+
+test("the API takes every method, is never cached, and doesn't get the viewer's host", () => {
+  expect(distribution.ordered_cache_behavior).toEqual([
+    expect.objectContaining({
+      path_pattern: "/api/*",
+      target_origin_id: "api",
+      cache_policy_id: "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
+      origin_request_policy_id: "b689b0a8-53d0-40ab-baf2-68738e2966ac",
+    }),
+  ]);
+  expect(distribution.ordered_cache_behavior[0].allowed_methods).toContain("POST");
+  expect(distribution.default_cache_behavior.allowed_methods).toEqual(["GET", "HEAD"]);
+});
+
+test("a path that isn't there answers 404 with a page", () => {
+  expect(distribution.custom_error_response).toEqual([
+    { error_code: 403, response_code: 404, response_page_path: "/404.html", error_caching_min_ttl: 60 },
+  ]);
+});
+
+test("browsers are told to load from the site alone, to frame it nowhere, to guess no types and to stay with HTTPS", () => {
+  const headers = template.resource("aws_cloudfront_response_headers_policy").security_headers_config;
+  const directives = new Map<string, string>(
+    headers.content_security_policy.content_security_policy.split("; ").map((directive: string) => {
+      const [name, ...values] = directive.split(" ");
+      return [name, values.join(" ")];
+    }),
+  );
+  expect(directives.get("default-src")).toBe("'none'");
+  expect(directives.get("frame-ancestors")).toBe("'none'");
+  for (const value of directives.values()) expect(["'self'", "'none'"]).toContain(value);
+  expect(headers.strict_transport_security.access_control_max_age_sec).toBeGreaterThanOrEqual(31_536_000);
+  expect(headers.frame_options.frame_option).toBe("DENY");
+  for (const header of Object.values<{ override: boolean }>(headers)) expect(header.override).toBe(true);
+  const policy = "${aws_cloudfront_response_headers_policy.website_headers.id}";
+  expect(distribution.default_cache_behavior.response_headers_policy_id).toBe(policy);
+  expect(distribution.ordered_cache_behavior[0].response_headers_policy_id).toBe(policy);
+});
