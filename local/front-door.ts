@@ -1,0 +1,265 @@
+/**
+ * The websites' addresses on this machine: one loopback port for each website, in the place of a name server and of
+ * CloudFront's edge. Every request goes to the emulator under the distribution's own name, as if it had come by HTTPS.
+ *
+ * Run as `node --import tsx local/front-door.ts` with `EMULATOR_URL` (http://127.0.0.1:<port>) and `FRONT_DOOR_SITES`:
+ * JSON such as `{"8080":"d111111abcdef8.cloudfront.net"}`, or the path of a file with it, which is read again whenever
+ * it changes. A port whose domain is empty says that its website is not deployed yet.
+ */
+import { readFileSync, unwatchFile, watchFile } from "node:fs";
+import {
+  Agent,
+  createServer,
+  request as send,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { pipeline } from "node:stream";
+
+/** Domain of each website's distribution by the port on which it is shown; an empty domain is not deployed yet. */
+export type Sites = ReadonlyMap<number, string>;
+
+const filePollMilliseconds = 250;
+
+/** Headers that belong to one connection (RFC 9110, section 7.6.1), and those that are set anew. */
+const connectionHeaders = new Set([
+  "connection",
+  "expect",
+  "host",
+  "keep-alive",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "x-forwarded-proto",
+]);
+
+/** The pages of this machine are copies: no search engine that gets hold of them may keep them. */
+const robots = "User-agent: *\nDisallow: /\n";
+
+/**
+ * Reads which website is shown on which port.
+ * @param text A JSON object of ports and domains.
+ * @throws Error that names the port or the domain that is wrong and what was expected.
+ */
+export function parseSites(text: string): Sites {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`FRONT_DOOR_SITES is no JSON (${(error as Error).message}): expected {"<port>": "<domain>"}.`, {
+      cause: error,
+    });
+  }
+  if (typeof content !== "object" || content === null || Array.isArray(content)) {
+    throw new Error(`FRONT_DOOR_SITES is ${text.trim()}: expected {"<port>": "<domain>"}.`);
+  }
+  return new Map(
+    Object.entries(content).map(([port, domain]: [string, unknown]) => {
+      if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65535) {
+        throw new Error(`FRONT_DOOR_SITES has the port "${port}": expected a number from 1 to 65535.`);
+      }
+      if (typeof domain !== "string" || !/^([a-z0-9]+\.cloudfront\.net)?$/.test(domain)) {
+        throw new Error(
+          `FRONT_DOOR_SITES has the domain ${JSON.stringify(domain)} for port ${port}: ` +
+            `expected a distribution's, such as d111111abcdef8.cloudfront.net, or "" if it is not deployed yet.`,
+        );
+      }
+      return [Number(port), domain];
+    }),
+  );
+}
+
+/**
+ * Checks where the emulator is.
+ * @throws Error when the address is not a loopback one with a port: nothing is ever passed on to another machine.
+ */
+export function parseEmulatorUrl(text: string | undefined): URL {
+  const url = text !== undefined && URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "http:" || !/^(127\.\d+\.\d+\.\d+|localhost)$/.test(url.hostname) || url.port === "") {
+    throw new Error(
+      `EMULATOR_URL is ${JSON.stringify(text)}: expected the emulator's address, http://127.0.0.1:<port>.`,
+    );
+  }
+  return url;
+}
+
+function answer(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, {
+    "content-type": "text/plain; charset=utf-8",
+    "content-length": Buffer.byteLength(text),
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+  });
+  response.end(text);
+}
+
+/** Shows websites on loopback ports until it is closed. */
+export class FrontDoor {
+  private readonly servers = new Map<number, Server>();
+  private readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 16 });
+  private sites: Sites = new Map();
+
+  constructor(private readonly emulator: URL) {}
+
+  /**
+   * Opens the ports of these websites and closes those of all others.
+   * @throws Error that names a port that cannot be opened.
+   */
+  async show(sites: Sites): Promise<void> {
+    this.sites = sites;
+    for (const [port, server] of this.servers) {
+      if (!sites.has(port)) {
+        this.servers.delete(port);
+        await closed(server);
+      }
+    }
+    for (const port of sites.keys()) {
+      if (!this.servers.has(port)) {
+        const server = createServer((request, response) => {
+          this.serve(port, request, response);
+        });
+        await listening(server, port);
+        this.servers.set(port, server);
+      }
+    }
+  }
+
+  /** Closes every port. */
+  async close(): Promise<void> {
+    await this.show(new Map());
+    this.agent.destroy();
+  }
+
+  private serve(port: number, request: IncomingMessage, response: ServerResponse): void {
+    const host = request.headers.host ?? "";
+    if (host !== `127.0.0.1:${port}` && host !== `localhost:${port}`) {
+      // A foreign page that lets its own name resolve to 127.0.0.1 must not read this website.
+      answer(response, 421, `This address is http://127.0.0.1:${port}/ and no other.\n`);
+      return;
+    }
+    const path = request.url ?? "/";
+    if (!path.startsWith("/")) {
+      answer(response, 400, `This is no proxy: ask for a path, such as http://127.0.0.1:${port}/.\n`);
+      return;
+    }
+    if (path === "/robots.txt") {
+      answer(response, 200, robots);
+      return;
+    }
+    const domain = this.sites.get(port) ?? "";
+    if (domain === "") {
+      answer(response, 503, "This website is not deployed yet. Run `make up`, or wait until it has finished.\n");
+      return;
+    }
+    this.forward(domain, path, request, response);
+  }
+
+  private forward(domain: string, path: string, request: IncomingMessage, response: ServerResponse): void {
+    const headers: string[] = ["host", domain, "x-forwarded-proto", "https"];
+    for (let index = 0; index < request.rawHeaders.length; index += 2) {
+      const name = request.rawHeaders[index];
+      const value = request.rawHeaders[index + 1];
+      if (name !== undefined && value !== undefined && !connectionHeaders.has(name.toLowerCase())) {
+        headers.push(name, value);
+      }
+    }
+    const hasBody =
+      request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
+    if (hasBody && request.headers["content-length"] === undefined) {
+      headers.push("transfer-encoding", "chunked");
+    }
+    const passed = send({
+      agent: this.agent,
+      host: this.emulator.hostname,
+      port: this.emulator.port,
+      method: request.method,
+      path,
+      headers,
+    });
+    passed.on("response", (received) => {
+      const kept = received.rawHeaders.filter((_, index, all) => {
+        const name = all[index - (index % 2)] ?? "";
+        return !connectionHeaders.has(name.toLowerCase());
+      });
+      response.writeHead(received.statusCode ?? 502, kept);
+      pipeline(received, response, () => {
+        // Whichever side broke off, the other one is ended by the pipeline.
+      });
+    });
+    passed.on("error", (error) => {
+      if (response.headersSent || response.destroyed) {
+        response.destroy();
+        return;
+      }
+      answer(
+        response,
+        502,
+        `The AWS emulator at ${this.emulator.origin} does not answer (${error.message}).\n` +
+          "Run `make up` to start it again, or read its log with `make logs`.\n",
+      );
+    });
+    response.on("close", () => {
+      passed.destroy();
+    });
+    request.pipe(passed);
+  }
+}
+
+async function listening(server: Server, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const reason = error.code === "EADDRINUSE" ? "is already in use" : `cannot be opened (${error.message})`;
+      reject(new Error(`Port ${port} on 127.0.0.1 ${reason}: stop what listens there, or choose another one.`));
+    });
+    server.listen(port, "127.0.0.1", resolve);
+  });
+}
+
+async function closed(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+    server.closeAllConnections();
+  });
+}
+
+async function main(): Promise<void> {
+  const frontDoor = new FrontDoor(parseEmulatorUrl(process.env.EMULATOR_URL));
+  const setting = process.env.FRONT_DOOR_SITES ?? "";
+  const file = setting.trimStart().startsWith("{") ? undefined : setting;
+  await frontDoor.show(parseSites(file === undefined ? setting : readFileSync(file, "utf8")));
+
+  let reading = Promise.resolve();
+  if (file !== undefined) {
+    watchFile(file, { interval: filePollMilliseconds }, () => {
+      reading = reading.then(async () => {
+        try {
+          await frontDoor.show(parseSites(readFileSync(file, "utf8")));
+        } catch (error) {
+          // Half a file, or none for a moment: what is shown stays until there is a good one.
+          console.error(`${file}: ${(error as Error).message}`);
+        }
+      });
+    });
+  }
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      if (file !== undefined) {
+        unwatchFile(file);
+      }
+      void reading.then(() => frontDoor.close());
+    });
+  }
+}
+
+if (require.main === module) {
+  main().catch((error: unknown) => {
+    console.error(`The front door cannot open. ${(error as Error).message}`);
+    process.exitCode = 1;
+  });
+}
