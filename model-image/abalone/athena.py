@@ -66,9 +66,9 @@ def latest_records_query(contract: Contract, store: OfflineStore) -> str:
     return (  # Every part is an identifier, and quoted.
         f"SELECT {columns} FROM ("  # noqa: S608
         f"SELECT *, row_number() OVER (PARTITION BY {identifier} "
-        f"ORDER BY {event} DESC, api_invocation_time DESC, write_time DESC) AS version "
+        f"ORDER BY {event} DESC, api_invocation_time DESC, write_time DESC) AS recency "
         f"FROM {_quoted(store.database)}.{_quoted(store.table)}"
-        f") AS versions WHERE version = 1 AND NOT is_deleted ORDER BY {identifier}"
+        f") AS versions WHERE recency = 1 AND NOT is_deleted ORDER BY {identifier}"
     )
 
 

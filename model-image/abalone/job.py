@@ -30,6 +30,8 @@ def log_to_stdout() -> None:
     level = os.environ.get("LOG_LEVEL", "INFO").upper()
     known = level if level in logging.getLevelNamesMapping() else "INFO"
     logging.basicConfig(stream=sys.stdout, level=known, format="%(levelname)s %(message)s")
+    # Where it found its credentials interests nobody who reads a job's log.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def write_reason(file: Path, reason: str) -> None:
