@@ -21,7 +21,7 @@ export interface Check {
   /** The promise, as a sentence. */
   readonly name: string;
   /** @throws Error that names the request, what came back and what was expected */
-  run(deployment: Deployment): Promise<void>;
+  readonly run: (deployment: Deployment) => Promise<void>;
 }
 
 /** The API's largest body, in bytes; tests send a good deal more. */

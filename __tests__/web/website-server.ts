@@ -36,6 +36,9 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
+/** What stands before the path of a request that reaches the API without the website. */
+const directly = "/directly";
+
 const securityHeaders = {
   "content-security-policy":
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -158,6 +161,11 @@ export class WebsiteServer {
     return addressOf(server);
   }
 
+  /** The API's own address beside the website, as API Gateway has one: ends in /api. */
+  get api(): string {
+    return `${this.address}${directly}/api`;
+  }
+
   /** Requests to the API, in order. */
   get calls(): readonly ReceivedRequest[] {
     return this.requests.filter(({ path }) => path.startsWith("/api/"));
@@ -198,11 +206,13 @@ export class WebsiteServer {
     this.requests.push(received);
     const intercepted = await this.intercept?.(received);
     if (intercepted) answerWith(response, intercepted);
-    else if (path.startsWith("/api/")) answerWith(response, await this.#api(request, received));
+    else if (path.replace(directly, "").startsWith("/api/")) answerWith(response, await this.#api(request, received));
     else answerWith(response, this.#page(path));
   }
 
-  async #api(request: IncomingMessage, { path, body }: ReceivedRequest): Promise<Reply> {
+  async #api(request: IncomingMessage, received: ReceivedRequest): Promise<Reply> {
+    const { body } = received;
+    const path = received.path.replace(directly, "");
     const handler = path === "/api/contact" ? this.#handlers?.contact : this.#handlers?.predict;
     if (!handler) throw new Error("The website is closed");
     const result = await handler(eventOf(request, path, body), { functionName: path, awsRequestId: "1" } as Context);

@@ -1,0 +1,525 @@
+import type { AxeResults } from "axe-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
+import { camelCase, features, measures } from "../../survey/contract";
+import { openBrowser } from "./browser";
+import { type Reply, WebsiteServer } from "./website-server";
+
+jest.setTimeout(120_000);
+
+const axe = require.resolve("axe-core/axe.min.js");
+const markup = "<img src=x onerror=alert(1)><b>bold</b>";
+
+let website: WebsiteServer;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+/** What a test must not leave behind: console errors, refused content, requests to other hosts. */
+let complaints: string[];
+/** Console errors that a test causes on purpose: Chromium reports every HTTP error. */
+let expectedComplaint: RegExp | undefined;
+
+beforeAll(async () => {
+  [website, browser] = await Promise.all([WebsiteServer.start(), openBrowser()]);
+});
+
+afterAll(async () => {
+  await Promise.all([browser.close(), website.stop()]);
+});
+
+async function open(options: BrowserContextOptions = {}): Promise<void> {
+  context = await browser.newContext({ reducedMotion: "reduce", ...options });
+  page = await context.newPage();
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("dialog", (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on("request", (request) => {
+    if (!request.url().startsWith(`${website.address}/`)) complaints.push(`left 127.0.0.1: ${request.url()}`);
+  });
+  await page.goto(`${website.address}/`);
+}
+
+beforeEach(() => {
+  website.reset();
+  complaints = [];
+  expectedComplaint = undefined;
+});
+
+afterEach(async () => {
+  await context.close();
+  const unexpected = complaints.filter((complaint) => expectedComplaint?.test(complaint) !== true);
+  expect(unexpected).toEqual([]);
+});
+
+const field = (name: string): Locator => page.locator(`[name="${name}"]`);
+const ageForm = (): Locator => page.locator("#age-form");
+const calculate = (): Locator => page.getByRole("button", { name: "Calculate the age" });
+const answer = (): Locator => page.getByRole("region", { name: "Answer" });
+const hasFocus = async (locator: Locator): Promise<boolean> =>
+  (await locator.and(page.locator(":focus")).count()) === 1;
+const summary = (): Locator => ageForm().getByRole("alert");
+
+async function fillExample(changes: Readonly<Record<string, string>> = {}): Promise<void> {
+  await page.getByLabel("Male", { exact: true }).check();
+  for (const { name, example } of measures) {
+    await field(camelCase(name)).fill(changes[camelCase(name)] ?? String(example));
+  }
+}
+
+interface AgeAnswer {
+  readonly rings: number;
+  readonly age: Readonly<Record<"years" | "low" | "high" | "confidence", number>>;
+  readonly model: string;
+}
+
+/** What the API itself answers to a body that the page sent. */
+async function answerTo(body: string): Promise<AgeAnswer> {
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(`${website.api}/predict`, { method: "POST", headers, body });
+  return (await response.json()) as AgeAnswer;
+}
+
+async function settled(): Promise<string> {
+  await page.locator('.answer:not([aria-busy="true"])').waitFor();
+  return answer().innerText();
+}
+
+async function violations(): Promise<string[]> {
+  // Evaluated by the debugger, so that the page's own content security policy stays as strict as it is.
+  await page.evaluate(await import("node:fs/promises").then(({ readFile }) => readFile(axe, "utf8")));
+  const results = await page.evaluate<AxeResults>("axe.run()");
+  return results.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
+}
+
+const problem = (status: number, headers: Readonly<Record<string, string>> = {}): Reply => ({
+  status,
+  headers: { "content-type": "application/problem+json", ...headers },
+  body: JSON.stringify({ type: "about:blank", title: "Problem", status }),
+});
+
+describe("the Age Calculator", () => {
+  beforeEach(() => open());
+
+  test("sends the measures as numbers and shows the age, its range in plain words and the model", async () => {
+    await fillExample();
+    await calculate().click();
+    await page.getByText("years old", { exact: true }).waitFor();
+
+    const sent = website.calls.map(({ method, path, body }) => [method, path, JSON.parse(body)]);
+    const expected = Object.fromEntries(measures.map(({ name, example }) => [camelCase(name), example]));
+    expect(sent).toEqual([["POST", "/api/predict", { sex: "M", ...expected }]]);
+
+    const { rings, age, model } = await answerTo(website.calls[0]!.body);
+    const text = (await answer().innerText()).replace(/\s+/g, " ");
+    expect(text).toContain(`${age.years} years old`);
+    expect(text).toContain(`Of 100 animals with these measures, 90 are between ${age.low} and ${age.high} years old.`);
+    expect(text).toContain(`About ${rings} growth rings.`);
+    expect(text).toContain(model);
+    expect(await answer().locator("svg .line").count()).toBe(Math.round(rings));
+  });
+
+  test("draws the range and the age to scale", async () => {
+    await page.getByRole("button", { name: "Fill in an example" }).click();
+    await calculate().click();
+    const [bar, range, point] = await Promise.all(
+      [".scale", ".range", ".point"].map(async (selector) => (await page.locator(selector).boundingBox())!),
+    );
+    const { age } = await answerTo(website.calls[0]!.body);
+    const years = (x: number): number => ((x - bar!.x) / bar!.width) * 30;
+    expect(years(range!.x)).toBeCloseTo(age.low, 0);
+    expect(years(range!.x + range!.width)).toBeCloseTo(age.high, 0);
+    expect(years(point!.x + point!.width / 2)).toBeCloseTo(age.years, 0);
+  });
+
+  test("replaces the old answer by the new one, and marks it as outdated in between", async () => {
+    await fillExample({ length: "60" });
+    await calculate().click();
+    const young = await page.locator(".years").innerText();
+    await field("length").fill("130");
+    expect(await answer().innerText()).toContain("The measures have changed since. Calculate again.");
+    await calculate().click();
+    await page.locator('.answer[data-state="answered"]').waitFor();
+    const old = await page.locator(".years").innerText();
+    expect(parseFloat(old)).toBeGreaterThan(parseFloat(young));
+    expect(await page.locator(".years").count()).toBe(1);
+    expect(await answer().innerText()).not.toContain("Calculate again");
+  });
+
+  test("sends once however often the button is pressed, and says that it is busy", async () => {
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    website.intercept = async () => {
+      await held;
+      return undefined;
+    };
+    await fillExample();
+    const button = ageForm().locator("button[type=submit]");
+    await button.dblclick();
+    await button.press("Enter");
+    await field("height").press("Enter");
+    expect(await button.innerText()).toBe("Calculating…");
+    expect(await button.getAttribute("aria-disabled")).toBe("true");
+    expect(await page.locator(".answer").getAttribute("aria-busy")).toBe("true");
+    release();
+    await page.locator(".years").waitFor();
+    expect(website.calls).toHaveLength(1);
+    expect(await button.innerText()).toBe("Calculate the age");
+    expect(await button.getAttribute("aria-disabled")).toBeNull();
+  });
+
+  test("reads a comma as a decimal point: 20,2 g never become 202 g", async () => {
+    await fillExample();
+    await field("visceraWeight").fill("");
+    await field("visceraWeight").pressSequentially("20,2");
+    await calculate().click();
+    await page.locator(".years").waitFor();
+    expect(JSON.parse(website.calls[0]!.body)).toMatchObject({ visceraWeight: 20.2 });
+  });
+
+  test("keeps a value when the wheel turns over its field", async () => {
+    await field("length").fill("91");
+    await field("length").hover();
+    await page.mouse.wheel(0, 200);
+    expect(await field("length").inputValue()).toBe("91");
+  });
+});
+
+describe("values that can't be right", () => {
+  beforeEach(() => open());
+
+  test("an empty form is not sent: every field says what it needs, and the summary has the focus", async () => {
+    await calculate().click();
+    expect(await summary().locator("li").count()).toBe(features.length);
+    expect(await hasFocus(summary())).toBe(true);
+    for (const { name, unit, label } of measures) {
+      const id = camelCase(name);
+      expect(await page.locator(`#${id}-error`).innerText()).toBe(`Enter the ${label.toLowerCase()} in ${unit}`);
+      expect(await field(id).getAttribute("aria-invalid")).toBe("true");
+    }
+    expect(await page.locator("#sex-error").innerText()).toBe("Choose the sex");
+    expect(website.calls).toEqual([]);
+  });
+
+  test("a link in the summary leads into its field", async () => {
+    await calculate().click();
+    await summary().getByRole("link", { name: "Enter the whole weight in g" }).click();
+    expect(await hasFocus(field("wholeWeight"))).toBe(true);
+    await summary().getByRole("link", { name: "Choose the sex" }).click();
+    expect(await hasFocus(field("sex").first())).toBe(true);
+  });
+
+  test.each([
+    ["length", "9.9", "Length must be between 10 and 250 mm: 9.9 is not"],
+    ["length", "250.1", "Length must be between 10 and 250 mm: 250.1 is not"],
+    ["height", "-1", "Height must be a number between 1 and 100 mm: “-1” is not"],
+    ["diameter", "1e1", "Diameter must be a number between 5 and 200 mm: “1e1” is not"],
+    ["diameter", "1,000.5", "Diameter must be a number between 5 and 200 mm: “1,000.5” is not"],
+    ["shellWeight", "NaN", "Shell weight must be a number between 0.1 and 1000 g: “NaN” is not"],
+    ["shellWeight", "<b>3</b>", "Shell weight must be a number between 0.1 and 1000 g: “<b>3</b>” is not"],
+    ["shellWeight", "thirty", "Shell weight must be a number between 0.1 and 1000 g: “thirty” is not"],
+    ["wholeWeight", "   ", "Enter the whole weight in g"],
+  ])("%s %j is refused before it is sent", async (name, value, reason) => {
+    await fillExample({ [name]: value });
+    await calculate().click();
+    expect(await page.locator(`#${name}-error`).innerText()).toBe(reason);
+    expect(await summary().innerText()).toContain("One thing to correct");
+    expect(website.calls).toEqual([]);
+  });
+
+  test.each(measures)("both ends of the range of $name are accepted", async ({ name, minimum, maximum }) => {
+    for (const value of [minimum, maximum]) {
+      await fillExample({ [camelCase(name)]: String(value) });
+      await calculate().click();
+      await page.locator('.answer[data-state="answered"]').waitFor();
+    }
+    expect(await summary().isVisible()).toBe(false);
+  });
+
+  test("what is corrected no longer counts as wrong, and an old answer goes when a value is refused", async () => {
+    await fillExample();
+    await calculate().click();
+    await page.locator(".years").waitFor();
+    await field("length").fill("9999");
+    await calculate().click();
+    expect(await page.locator(".years").count()).toBe(0);
+    await field("length").fill("91");
+    await calculate().click();
+    await page.locator(".years").waitFor();
+    expect(await summary().isVisible()).toBe(false);
+    expect(await field("length").getAttribute("aria-invalid")).toBeNull();
+    expect(await page.locator("#length-error").innerText()).toBe("");
+  });
+
+  test("what only the server finds is shown beside its field", async () => {
+    expectedComplaint = /status of 400/;
+    await page.evaluate('document.querySelector("#height").dataset.maximum = "1000"');
+    await fillExample({ height: "500" });
+    await calculate().click();
+    await summary().waitFor();
+    expect(website.calls).toHaveLength(1);
+    expect(await page.locator("#height-error").innerText()).toBe("Height must be a number between 1 and 100 mm");
+    expect(await field("height").getAttribute("aria-invalid")).toBe("true");
+    expect(await hasFocus(summary())).toBe(true);
+  });
+
+  test("a fault of no field of ours is told in the summary, as text", async () => {
+    expectedComplaint = /status of 400/;
+    const errors = [
+      { field: "", expected: markup },
+      { field: markup, expected: "left out" },
+    ];
+    website.intercept = ({ path }) =>
+      path === "/api/predict" ? { ...problem(400), body: JSON.stringify({ status: 400, errors }) } : undefined;
+    await fillExample();
+    await calculate().click();
+    await summary().waitFor();
+    expect(await summary().innerText()).toContain(`The request must be ${markup}`);
+    expect(await summary().innerText()).toContain(`${markup} must be left out`);
+    expect(await page.locator("main img, main b").count()).toBe(0);
+  });
+});
+
+describe("a service in trouble", () => {
+  beforeEach(() => open());
+
+  const answerWith = (reply: Reply): void => {
+    website.intercept = ({ path }) => (path.startsWith("/api/") ? reply : undefined);
+  };
+
+  test("a model that can't answer is told, and the same measures go through when it can again", async () => {
+    expectedComplaint = /status of 503/;
+    website.modelFails = true;
+    await fillExample();
+    await calculate().click();
+    await summary().waitFor();
+    expect(await summary().innerText()).toContain("The service can’t answer right now.");
+    expect(await summary().innerText()).toContain("please try again in 5 seconds");
+    expect(await settled()).toContain("No age yet");
+    website.modelFails = false;
+    await calculate().click();
+    await page.locator(".years").waitFor();
+    expect(await summary().isVisible()).toBe(false);
+  });
+
+  test.each([
+    [problem(429), "Too many requests are coming in at once. Please try again in a moment."],
+    [problem(429, { "retry-after": "30" }), "Please try again in 30 seconds."],
+    [problem(429, { "retry-after": "Wed, 21 Oct 2026 07:28:00 GMT" }), "Please try again in a moment."],
+    [problem(413), "That is too much text to send."],
+    [problem(500), "Something went wrong on our side (HTTP 500)."],
+    [{ status: 404, headers: { "content-type": "text/html" }, body: "<h1>Gone</h1>" }, "our side (HTTP 404)"],
+    [{ status: 400, headers: { "content-type": "text/html" }, body: "<h1>Bad</h1>" }, "our side (HTTP 400)"],
+    [{ status: 504, headers: { "content-type": "text/html" }, body: "<h1>Late</h1>" }, "can’t answer right now"],
+  ] as const)("%j is told in plain words", async (reply, text) => {
+    expectedComplaint = /status of \d+/;
+    answerWith(reply);
+    await fillExample();
+    await calculate().click();
+    await summary().waitFor();
+    expect(await summary().innerText()).toContain(text);
+    expect(await hasFocus(summary())).toBe(true);
+    expect(await field("length").inputValue()).toBe(String(measures[0]!.example));
+  });
+
+  test.each([
+    "<h1>Hello</h1>",
+    "",
+    "null",
+    "{}",
+    '{"rings":9,"age":null,"model":"m"}',
+    '{"rings":"9","age":{"years":10.5,"low":8,"high":14,"confidence":0.9},"model":"m"}',
+    '{"rings":9,"age":{"years":null,"low":8,"high":14,"confidence":0.9},"model":"m"}',
+  ])("an answer that is no age (%s) is never shown as one", async (body) => {
+    answerWith({ status: 200, headers: { "content-type": "application/json" }, body });
+    await fillExample();
+    await calculate().click();
+    await summary().waitFor();
+    expect(await summary().innerText()).toContain("The answer of the server can’t be read.");
+    expect(await page.locator(".years").count()).toBe(0);
+  });
+
+  test("a model's name is text, whatever it holds", async () => {
+    const age = { years: 10.5, low: 8, high: 14, confidence: 0.9 };
+    answerWith({ status: 200, body: JSON.stringify({ rings: 9, age, model: markup }) });
+    await fillExample();
+    await calculate().click();
+    await page.locator(".years").waitFor();
+    expect(await answer().innerText()).toContain(markup);
+    expect(await page.locator("main img, main b").count()).toBe(0);
+  });
+
+  test("a lost connection is told, and nothing that was entered is lost", async () => {
+    expectedComplaint = /ERR_INTERNET_DISCONNECTED/;
+    await fillExample();
+    await context.setOffline(true);
+    await calculate().click();
+    await summary().waitFor();
+    expect(await summary().innerText()).toContain("There is no connection to the server. Check your signal");
+    await context.setOffline(false);
+    await calculate().click();
+    await page.locator(".years").waitFor();
+  });
+
+  test("an answer that never comes is given up", async () => {
+    website.intercept = ({ path }) => (path.startsWith("/api/") ? new Promise<undefined>(() => undefined) : undefined);
+    await page.addInitScript(() => {
+      AbortSignal.timeout = () => AbortSignal.abort(new DOMException("late", "TimeoutError"));
+    });
+    await page.reload();
+    await fillExample();
+    await calculate().click();
+    await summary().waitFor();
+    expect(await summary().innerText()).toContain("No answer came in time.");
+  });
+});
+
+describe("the contact form", () => {
+  beforeEach(() => open());
+
+  const form = (): Locator => page.locator("#contact-form");
+  const send = (): Locator => form().getByRole("button", { name: "Send the message" });
+
+  const fill = async (name: string, email: string, message: string): Promise<void> => {
+    await page.getByLabel("Name", { exact: true }).fill(name);
+    await page.getByLabel("E-mail address").fill(email);
+    await page.getByLabel("Message").fill(message);
+  };
+
+  test("stores the message as it was written and thanks with its number", async () => {
+    await fill("Ada Søm", "ada@example.com", `Line one\n${markup}`);
+    await send().click();
+    await form().getByText("Thank you, your message has arrived.").waitFor();
+    expect(website.messages).toHaveLength(1);
+    const { id, name, email, message } = website.messages[0]!;
+    expect([name, email, message].map((item) => item?.S)).toEqual([
+      "Ada Søm",
+      "ada@example.com",
+      `Line one\n${markup}`,
+    ]);
+    expect(await form().innerText()).toContain(id?.S);
+    expect(await page.getByLabel("Message").inputValue()).toBe("");
+  });
+
+  test("says what is missing and what is no address, and sends nothing", async () => {
+    await fill(" ", "not an address", "");
+    await send().click();
+    expect(await page.locator("#name-error").innerText()).toBe("Enter your name");
+    expect(await page.locator("#email-error").innerText()).toBe("Enter an address like name@example.com");
+    expect(await page.locator("#message-error").innerText()).toBe("Enter your message");
+    expect(website.calls).toEqual([]);
+  });
+
+  test("shows what only the server finds, and keeps the message", async () => {
+    expectedComplaint = /status of 400/;
+    await fill("Ada", "ada@localhost", "Hello");
+    await send().click();
+    await form().getByRole("alert").waitFor();
+    expect(await page.locator("#email-error").innerText()).toContain("E-mail address must be an e-mail address");
+    expect(await page.getByLabel("Message").inputValue()).toBe("Hello");
+    expect(website.messages).toEqual([]);
+  });
+
+  test("never thanks for a message that was not stored", async () => {
+    expectedComplaint = /status of 503/;
+    website.intercept = ({ path }) => (path.startsWith("/api/") ? problem(503) : undefined);
+    await fill("Ada", "ada@example.com", "Hello");
+    await send().click();
+    await form().getByRole("alert").waitFor();
+    expect(await form().innerText()).not.toContain("Thank you");
+    expect(await page.getByLabel("Message").inputValue()).toBe("Hello");
+  });
+});
+
+describe("for everybody", () => {
+  test("works with the keyboard alone, with a visible focus at every stop", async () => {
+    await open();
+    const tab = async (): Promise<string> => {
+      await page.keyboard.press("Tab");
+      return page.evaluate<string>(`
+        (() => {
+          const active = document.activeElement;
+          const shown = active.matches("[type=radio]") ? active.closest("label") : active;
+          const { outlineStyle, outlineWidth } = getComputedStyle(shown);
+          if (outlineStyle === "none" || outlineWidth === "0px") throw new Error("No focus visible: " + shown.outerHTML);
+          return active.id || active.textContent.trim();
+        })()`);
+    };
+    expect(await tab()).toBe("Skip to the calculator");
+    await page.keyboard.press("Enter");
+    expect(await tab()).toBe("sex");
+    await page.keyboard.press("ArrowDown");
+    for (const { name, example } of measures) {
+      expect(await tab()).toBe(camelCase(name));
+      await page.keyboard.type(String(example));
+    }
+    expect(await tab()).toBe("Calculate the age");
+    await page.keyboard.press("Enter");
+    await page.locator(".years").waitFor();
+    expect(JSON.parse(website.calls[0]!.body)).toMatchObject({ sex: "M" });
+    expect(await hasFocus(calculate())).toBe(true);
+  });
+
+  test.each(["light", "dark"] as const)(
+    "axe finds nothing in a %s scheme: empty, with faults, answered",
+    async (scheme) => {
+      await open({ colorScheme: scheme });
+      expect(await violations()).toEqual([]);
+      await calculate().click();
+      await page.getByRole("button", { name: "Send the message" }).click();
+      expect(await violations()).toEqual([]);
+      await page.getByRole("button", { name: "Fill in an example" }).click();
+      await calculate().click();
+      await page.locator(".years").waitFor();
+      expect(await violations()).toEqual([]);
+      await field("length").fill("92");
+      expect(await violations()).toEqual([]);
+    },
+  );
+
+  test.each([320, 390, 768, 1280])(
+    "nothing is wider than a screen of %d px, and every target is large enough",
+    async (width) => {
+      await open({ viewport: { width, height: 700 } });
+      await calculate().click();
+      await page.getByRole("button", { name: "Fill in an example" }).click();
+      const overflow = (): Promise<number> =>
+        page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+      expect(await overflow()).toBe(0);
+      await calculate().click();
+      await page.locator(".years").waitFor();
+      expect(await overflow()).toBe(0);
+      for (const target of await page.locator("button, input:not([type=radio]), textarea, .choice, nav a").all()) {
+        expect((await target.boundingBox())!.height).toBeGreaterThanOrEqual(48);
+      }
+    },
+  );
+
+  test("the answer comes into sight on a phone", async () => {
+    await open({ viewport: { width: 390, height: 700 } });
+    await page.getByRole("button", { name: "Fill in an example" }).click();
+    await calculate().click();
+    await page.locator(".years").waitFor();
+    const box = (await page.locator(".years").boundingBox())!;
+    expect(box.y).toBeGreaterThanOrEqual(0);
+    expect(box.y + box.height).toBeLessThanOrEqual(700);
+  });
+
+  test("the form is there, and says why it can't calculate, without JavaScript", async () => {
+    await open({ javaScriptEnabled: false });
+    expect(await page.locator("noscript").textContent()).toContain("which your browser has switched off");
+    for (const { name } of measures) expect(await field(camelCase(name)).isVisible()).toBe(true);
+  });
+
+  test("an unknown page leads back, and is free of violations", async () => {
+    await open();
+    expectedComplaint = /status of 404/;
+    await page.goto(`${website.address}/there/is/nothing`);
+    expect(await violations()).toEqual([]);
+    await page.getByRole("link", { name: "Go to the Age Calculator" }).click();
+    expect(await page.title()).toContain("Abalone Age Calculator");
+  });
+});
