@@ -11,4 +11,4 @@ class CommandLine(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises a JobError with the problem and the usage."""
-        raise JobError(f"{self.prog}: {message}. {self.format_usage().strip()}")
+        raise JobError(f"{self.prog}: {message}. {' '.join(self.format_usage().split())}")
