@@ -82,6 +82,9 @@ export async function* readLines(source: Source): AsyncGenerator<Line> {
   yield* splitter.finish();
 }
 
+/** Why `splitFields` gives no fields. */
+export const unreadableQuote = "a quote is not closed, or is followed by text";
+
 /**
  * The fields of one CSV line (RFC 4180), trimmed; `undefined` when a quote is left open or followed by text.
  *

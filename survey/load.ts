@@ -52,11 +52,15 @@ export async function loadSurvey(source: Source, { report }: LoadSurveyOptions):
     }
   }
   const whole = async function* (): AsyncGenerator<Uint8Array> {
-    yield* read;
-    while (!done) {
-      const next = await iterator.next();
-      if (next.done === true) return;
-      yield Buffer.from(next.value);
+    try {
+      yield* read;
+      while (!done) {
+        const next = await iterator.next();
+        done = next.done === true;
+        if (next.done !== true) yield Buffer.from(next.value);
+      }
+    } finally {
+      if (!done) await iterator.return?.();
     }
   };
   return firstLine !== undefined && isUciLine(firstLine)

@@ -16,7 +16,7 @@ import {
   recordIdentifierPattern,
   surveyColumns,
 } from "./contract";
-import { type Line, LineSplitter, parseDecimal, quote, type Source, splitFields } from "./lines";
+import { type Line, LineSplitter, parseDecimal, quote, type Source, splitFields, unreadableQuote } from "./lines";
 
 /** One measured animal: the contract's columns by name, measures and rings as numbers. */
 export type SurveyRecord = Readonly<Record<string, string | number>>;
@@ -254,7 +254,7 @@ export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): A
     }
     if (line.text === undefined) return rejected([{ reason: `the line ${line.fault ?? ""}` }]);
     const fields = splitFields(line.text);
-    if (!fields) return rejected([{ reason: "a quote is not closed, or is followed by text" }]);
+    if (!fields) return rejected([{ reason: unreadableQuote }]);
     // Spreadsheets save emptied rows as commas alone.
     if (fields.every((field) => field === "")) return undefined;
     const identifier = fields[header.positions.get(recordIdentifier.name) ?? -1] ?? "";

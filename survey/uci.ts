@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { eventTime, features, label, measures, recordIdentifier } from "./contract";
-import { type Line, parseDecimal, quote, readLines, type Source, splitFields } from "./lines";
+import { type Line, parseDecimal, quote, readLines, type Source, splitFields, unreadableQuote } from "./lines";
 import type { RowProblem, SurveyRecord } from "./survey-file";
 
 /** The file gives mm and g divided by this. */
@@ -30,8 +30,8 @@ const toScale = (value: number): number => Number((value * scale).toFixed(4));
 
 function parseLine(text: string): { readonly values: Record<string, string | number> } | { readonly reason: string } {
   const fields = splitFields(text);
-  if (fields?.length !== columns.length)
-    return { reason: `expected ${columns.length} columns, found ${fields?.length ?? "an open quote"}` };
+  if (!fields) return { reason: unreadableQuote };
+  if (fields.length !== columns.length) return { reason: `expected ${columns.length} columns, found ${fields.length}` };
   const values: Record<string, string | number> = {};
   for (const [index, column] of columns.entries()) {
     const field = fields[index] ?? "";
