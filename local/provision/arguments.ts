@@ -1,0 +1,127 @@
+import { ProvisionError } from "./errors";
+import { asText, isList, isMap, kindOf, type Value, type ValueMap } from "./value";
+
+/**
+ * A resource's arguments, read by their kind and with an error that names the attribute. It notes what has been asked
+ * for, so that arguments which a resource kind doesn't pass on can be told.
+ */
+export class Arguments {
+  private readonly asked = new Set<string>();
+
+  constructor(
+    private readonly values: ValueMap,
+    private readonly where: string,
+  ) {}
+
+  /** Everything that is set, in the order of the stack. */
+  get names(): readonly string[] {
+    return Object.keys(this.values).filter((name) => this.has(name));
+  }
+
+  /** What is set and was never asked for. */
+  get ignored(): readonly string[] {
+    return this.names.filter((name) => !this.asked.has(name));
+  }
+
+  /** Marks arguments as understood although nothing needs to be passed on. */
+  accept(...names: readonly string[]): void {
+    names.forEach((name) => this.asked.add(name));
+  }
+
+  has(name: string): boolean {
+    return (this.values[name] ?? null) !== null;
+  }
+
+  raw(name: string): Value {
+    this.asked.add(name);
+    return this.values[name] ?? null;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.raw(name);
+    return value === null ? undefined : (asText(value) ?? this.refuse(name, value, "text"));
+  }
+
+  requireText(name: string): string {
+    return this.text(name) ?? this.refuse(name, null, "text");
+  }
+
+  number(name: string): number | undefined {
+    const value = this.raw(name);
+    if (value === null) {
+      return undefined;
+    }
+    const result = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
+    return typeof result === "number" && !Number.isNaN(result) ? result : this.refuse(name, value, "a number");
+  }
+
+  requireNumber(name: string): number {
+    return this.number(name) ?? this.refuse(name, null, "a number");
+  }
+
+  boolean(name: string): boolean | undefined {
+    const value = this.raw(name);
+    switch (value) {
+      case null:
+        return undefined;
+      case true:
+      case "true":
+        return true;
+      case false:
+      case "false":
+        return false;
+      default:
+        return this.refuse(name, value, "true or false");
+    }
+  }
+
+  texts(name: string): string[] | undefined {
+    const value = this.raw(name);
+    if (value === null) {
+      return undefined;
+    }
+    return (isList(value) ? value : [value]).map((item) => asText(item) ?? this.refuse(name, item, "a list of texts"));
+  }
+
+  /** A map of texts, such as tags; nulls are left away. */
+  map(name: string): Record<string, string> | undefined {
+    const value = this.raw(name);
+    if (value === null) {
+      return undefined;
+    }
+    if (!isMap(value)) {
+      return this.refuse(name, value, "a map of texts");
+    }
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([, item]) => item !== null)
+        .map(([key, item]) => [key, asText(item) ?? this.refuse(`${name}.${key}`, item, "text")]),
+    );
+  }
+
+  /** The blocks of a name, whether they were written as one object or as a list. */
+  blocks(name: string): Arguments[] {
+    const value = this.raw(name);
+    return (isList(value) ? value : [value])
+      .filter((item) => item !== null)
+      .map((item, index) =>
+        isMap(item) ? new Arguments(item, `${this.where}.${name}[${index}]`) : this.refuse(name, item, "a block"),
+      );
+  }
+
+  /** The block of a name that occurs at most once. */
+  block(name: string): Arguments | undefined {
+    const [block, another] = this.blocks(name);
+    return another === undefined ? block : this.refuse(name, this.raw(name), "one block");
+  }
+
+  requireBlock(name: string): Arguments {
+    return this.block(name) ?? this.refuse(name, null, "a block");
+  }
+
+  /** Refuses a value: says what it is and what was expected. */
+  refuse(name: string, value: Value, expected: string): never {
+    const found = value === null ? "nothing" : `${kindOf(value)}, ${JSON.stringify(value).slice(0, 200)}`;
+    throw new ProvisionError(`${this.where}.${name}: ${expected} was expected, found ${found}`);
+  }
+}

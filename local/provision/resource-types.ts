@@ -1,0 +1,51 @@
+import { allDataSources } from "./data-sources";
+import { allLeftOut } from "./left-out";
+import type { DataSourceKind, LeftOutKind, ResourceKind } from "./resource-kind";
+import { apiGatewayKinds } from "./resources/api-gateway";
+import { athenaKinds } from "./resources/athena";
+import { cloudFrontKinds } from "./resources/cloudfront";
+import { cloudWatchKinds } from "./resources/cloudwatch";
+import { dynamoDbKinds } from "./resources/dynamodb";
+import { glueKinds } from "./resources/glue";
+import { kmsKinds } from "./resources/kms";
+import { lambdaKinds } from "./resources/lambda";
+import { logsKinds } from "./resources/logs";
+import { s3Kinds } from "./resources/s3";
+import { sageMakerKinds } from "./resources/sagemaker";
+import { snsKinds } from "./resources/sns";
+import { ssmKinds } from "./resources/ssm";
+import { stepFunctionsKinds } from "./resources/step-functions";
+
+/** This file, for messages about what is not in it. */
+export const resourceTypesFile = "local/provision/resource-types.ts";
+
+/**
+ * What is made in the emulator, by Terraform's type. A new type goes into the file of its service under `resources/`;
+ * a new service gets a file there, a line here and a client in `clients.ts`.
+ */
+export const resourceKinds = byType<ResourceKind>([
+  ...apiGatewayKinds,
+  ...athenaKinds,
+  ...cloudFrontKinds,
+  ...cloudWatchKinds,
+  ...dynamoDbKinds,
+  ...glueKinds,
+  ...kmsKinds,
+  ...lambdaKinds,
+  ...logsKinds,
+  ...s3Kinds,
+  ...sageMakerKinds,
+  ...snsKinds,
+  ...ssmKinds,
+  ...stepFunctionsKinds,
+]);
+
+/** What is known and not made, by type; the reasons stand in `left-out.ts`. */
+export const leftOutKinds = byType<LeftOutKind>(allLeftOut);
+
+/** What a stack can look up, by type; see `data-sources.ts`. */
+export const dataSourceKinds = byType<DataSourceKind>(allDataSources);
+
+function byType<T extends { readonly type: string }>(kinds: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(kinds.map((kind) => [kind.type, kind]));
+}

@@ -1,0 +1,157 @@
+import {
+  CancelKeyDeletionCommand,
+  CreateAliasCommand,
+  CreateKeyCommand,
+  DeleteAliasCommand,
+  DescribeKeyCommand,
+  DisableKeyRotationCommand,
+  EnableKeyCommand,
+  EnableKeyRotationCommand,
+  type KeyMetadata,
+  type KMSClient,
+  ListKeysCommand,
+  ListResourceTagsCommand,
+  paginateListAliases,
+  PutKeyPolicyCommand,
+  ScheduleKeyDeletionCommand,
+  TagResourceCommand,
+  UpdateAliasCommand,
+  UpdateKeyDescriptionCommand,
+} from "@aws-sdk/client-kms";
+import { type Attributes, type Creation, isNamed, type ResourceKind, settled, unlessMissing } from "../resource-kind";
+
+/** A key has no name: this tag tells whose it is when a kill came before its id was noted. */
+const ownerTag = "Provisioned";
+
+const key: ResourceKind = {
+  type: "aws_kms_key",
+  replacedBy: ["customer_master_key_spec", "key_usage", "multi_region"],
+  async create(creation) {
+    const { arguments: list, clients, tags, token } = creation;
+    const metadata =
+      (await ownedKey(clients.kms, token)) ??
+      (
+        await clients.kms.send(
+          new CreateKeyCommand({
+            Description: list.text("description"),
+            KeyUsage: list.text("key_usage") as "ENCRYPT_DECRYPT" | undefined,
+            KeySpec: list.text("customer_master_key_spec") as "SYMMETRIC_DEFAULT" | undefined,
+            MultiRegion: list.boolean("multi_region"),
+            Tags: Object.entries({ ...tags, [ownerTag]: token }).map(([TagKey, TagValue]) => ({ TagKey, TagValue })),
+          }),
+        )
+      ).KeyMetadata;
+    if (!metadata?.KeyId || !metadata.Arn) {
+      throw new Error("the service returned no key");
+    }
+    const attributes = { id: metadata.KeyId, key_id: metadata.KeyId, arn: metadata.Arn };
+    await settleKey(creation, attributes);
+    return attributes;
+  },
+  async read({ attributes, clients }) {
+    const found = await unlessMissing(clients.kms.send(new DescribeKeyCommand({ KeyId: attributes.id })));
+    return found?.KeyMetadata?.KeyState === "Enabled" ? attributes : undefined;
+  },
+  async update(change) {
+    const KeyId = change.attributes.id;
+    await change.clients.kms.send(
+      new UpdateKeyDescriptionCommand({ KeyId, Description: change.arguments.text("description") ?? "" }),
+    );
+    await change.clients.kms.send(
+      new TagResourceCommand({
+        KeyId,
+        Tags: Object.entries(change.tags).map(([TagKey, TagValue]) => ({ TagKey, TagValue })),
+      }),
+    );
+    await settleKey(change, change.attributes);
+    return change.attributes;
+  },
+  async delete({ attributes, arguments: list, clients }) {
+    try {
+      await unlessMissing(
+        clients.kms.send(
+          new ScheduleKeyDeletionCommand({
+            KeyId: attributes.id,
+            PendingWindowInDays: list.number("deletion_window_in_days") ?? 30,
+          }),
+        ),
+      );
+    } catch (error) {
+      // Its deletion is scheduled already.
+      if (!isNamed(error, "KMSInvalidStateException")) {
+        throw error;
+      }
+    }
+  },
+};
+
+async function settleKey({ arguments: list, clients }: Creation, { id: KeyId }: Attributes): Promise<void> {
+  list.accept("deletion_window_in_days");
+  const policy = list.text("policy");
+  if (policy !== undefined) {
+    await clients.kms.send(new PutKeyPolicyCommand({ KeyId, PolicyName: "default", Policy: policy }));
+  }
+  await clients.kms.send(
+    list.boolean("enable_key_rotation")
+      ? new EnableKeyRotationCommand({ KeyId, RotationPeriodInDays: list.number("rotation_period_in_days") })
+      : new DisableKeyRotationCommand({ KeyId }),
+  );
+}
+
+/** The key that a killed run made for the same intention. */
+async function ownedKey(kms: KMSClient, token: string): Promise<KeyMetadata | undefined> {
+  let marker: string | undefined;
+  do {
+    const { Keys = [], NextMarker } = await kms.send(new ListKeysCommand({ Marker: marker }));
+    for (const { KeyId } of Keys) {
+      const { Tags = [] } = (await unlessMissing(kms.send(new ListResourceTagsCommand({ KeyId })))) ?? {};
+      if (Tags.some(({ TagKey, TagValue }) => TagKey === ownerTag && TagValue === token)) {
+        const { KeyMetadata: metadata } = await kms.send(new DescribeKeyCommand({ KeyId }));
+        if (metadata?.KeyState === "PendingDeletion") {
+          await kms.send(new CancelKeyDeletionCommand({ KeyId }));
+          await kms.send(new EnableKeyCommand({ KeyId }));
+        }
+        return metadata;
+      }
+    }
+    marker = NextMarker;
+  } while (marker !== undefined);
+  return undefined;
+}
+
+const alias: ResourceKind = settled({
+  type: "aws_kms_alias",
+  naming: { argument: "name", prefix: "alias/terraform-", maximumLength: 256 },
+  async put({ arguments: list, clients, account, region, partition }) {
+    const AliasName = list.requireText("name");
+    const target = list.requireText("target_key_id");
+    const TargetKeyId = target.split("/").at(-1) ?? target;
+    try {
+      await clients.kms.send(new CreateAliasCommand({ AliasName, TargetKeyId }));
+    } catch (error) {
+      if (!isNamed(error, "AlreadyExistsException")) {
+        throw error;
+      }
+      await clients.kms.send(new UpdateAliasCommand({ AliasName, TargetKeyId }));
+    }
+    return {
+      id: AliasName,
+      arn: `arn:${partition}:kms:${region}:${account}:${AliasName}`,
+      target_key_arn: `arn:${partition}:kms:${region}:${account}:key/${TargetKeyId}`,
+    };
+  },
+  async read({ attributes, clients }) {
+    for await (const { Aliases = [] } of paginateListAliases({ client: clients.kms }, {})) {
+      if (Aliases.some(({ AliasName }) => AliasName === attributes.id)) {
+        return attributes;
+      }
+    }
+    return undefined;
+  },
+  async delete({ attributes, clients }) {
+    await unlessMissing(clients.kms.send(new DeleteAliasCommand({ AliasName: attributes.id })));
+  },
+});
+
+/** KMS: keys and aliases. */
+export const kmsKinds: readonly ResourceKind[] = [key, alias];

@@ -1,0 +1,112 @@
+import {
+  CreateLogGroupCommand,
+  DeleteLogGroupCommand,
+  DeleteMetricFilterCommand,
+  DeleteRetentionPolicyCommand,
+  DescribeMetricFiltersCommand,
+  paginateDescribeLogGroups,
+  PutMetricFilterCommand,
+  PutRetentionPolicyCommand,
+  type StandardUnit,
+  TagResourceCommand,
+} from "@aws-sdk/client-cloudwatch-logs";
+import { isNamed, type ResourceKind, settled, unlessMissing } from "../resource-kind";
+
+const group: ResourceKind = settled({
+  type: "aws_cloudwatch_log_group",
+  naming: { argument: "name", prefix: "terraform-", maximumLength: 512 },
+  replacedBy: ["log_group_class", "kms_key_id"],
+  async put({ arguments: list, clients, tags, account, region, partition }) {
+    const logGroupName = list.requireText("name");
+    const arn = `arn:${partition}:logs:${region}:${account}:log-group:${logGroupName}`;
+    list.accept("skip_destroy");
+    try {
+      await clients.logs.send(
+        new CreateLogGroupCommand({
+          logGroupName,
+          kmsKeyId: list.text("kms_key_id"),
+          logGroupClass: list.text("log_group_class") as "STANDARD" | undefined,
+        }),
+      );
+    } catch (error) {
+      // A function that ran before its log group was made has made it.
+      if (!isNamed(error, "ResourceAlreadyExistsException")) {
+        throw error;
+      }
+    }
+    if (Object.keys(tags).length > 0) {
+      await clients.logs.send(new TagResourceCommand({ resourceArn: arn, tags }));
+    }
+    const days = list.number("retention_in_days") ?? 0;
+    // 0 is Terraform's word for "for ever".
+    await (days > 0
+      ? clients.logs.send(new PutRetentionPolicyCommand({ logGroupName, retentionInDays: days }))
+      : clients.logs.send(new DeleteRetentionPolicyCommand({ logGroupName })));
+    return { id: logGroupName, arn };
+  },
+  async read({ attributes, clients }) {
+    const pages = paginateDescribeLogGroups({ client: clients.logs }, { logGroupNamePrefix: attributes.id });
+    for await (const { logGroups = [] } of pages) {
+      if (logGroups.some(({ logGroupName }) => logGroupName === attributes.id)) {
+        return attributes;
+      }
+    }
+    return undefined;
+  },
+  async delete({ attributes, arguments: list, clients }) {
+    if (!list.boolean("skip_destroy")) {
+      await unlessMissing(clients.logs.send(new DeleteLogGroupCommand({ logGroupName: attributes.id })));
+    }
+  },
+});
+
+const metricFilter: ResourceKind = settled({
+  type: "aws_cloudwatch_log_metric_filter",
+  replacedBy: ["name", "log_group_name"],
+  async put({ arguments: list, clients }) {
+    const filterName = list.requireText("name");
+    const metric = list.requireBlock("metric_transformation");
+    await clients.logs.send(
+      new PutMetricFilterCommand({
+        filterName,
+        logGroupName: list.requireText("log_group_name"),
+        filterPattern: list.text("pattern") ?? "",
+        metricTransformations: [
+          {
+            metricName: metric.requireText("name"),
+            metricNamespace: metric.requireText("namespace"),
+            metricValue: metric.requireText("value"),
+            defaultValue: metric.number("default_value"),
+            dimensions: metric.map("dimensions"),
+            unit: metric.text("unit") as StandardUnit | undefined,
+          },
+        ],
+      }),
+    );
+    return { id: filterName };
+  },
+  async read({ attributes, arguments: list, clients }) {
+    const found = await unlessMissing(
+      clients.logs.send(
+        new DescribeMetricFiltersCommand({
+          logGroupName: list.requireText("log_group_name"),
+          filterNamePrefix: attributes.id,
+        }),
+      ),
+    );
+    return found?.metricFilters?.some(({ filterName }) => filterName === attributes.id) ? attributes : undefined;
+  },
+  async delete({ attributes, arguments: list, clients }) {
+    await unlessMissing(
+      clients.logs.send(
+        new DeleteMetricFilterCommand({
+          filterName: attributes.id,
+          logGroupName: list.requireText("log_group_name"),
+        }),
+      ),
+    );
+  },
+});
+
+/** CloudWatch Logs: groups and metric filters. */
+export const logsKinds: readonly ResourceKind[] = [group, metricFilter];

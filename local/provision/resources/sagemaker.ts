@@ -1,0 +1,480 @@
+import {
+  AddTagsCommand,
+  CreateEndpointCommand,
+  CreateEndpointConfigCommand,
+  CreateFeatureGroupCommand,
+  CreateModelCommand,
+  CreateModelPackageGroupCommand,
+  type CaptureOption,
+  type ContainerDefinition,
+  type DataCaptureConfig,
+  DeleteEndpointCommand,
+  DeleteEndpointConfigCommand,
+  DeleteFeatureGroupCommand,
+  DeleteModelCommand,
+  DeleteModelPackageGroupCommand,
+  type DeploymentConfig,
+  DescribeEndpointCommand,
+  DescribeEndpointConfigCommand,
+  type DescribeEndpointOutput,
+  DescribeFeatureGroupCommand,
+  type DescribeFeatureGroupResponse,
+  DescribeModelCommand,
+  DescribeModelPackageGroupCommand,
+  type FeatureDefinition,
+  type OfflineStoreConfig,
+  type ProductionVariant,
+  type SageMakerClient,
+  type TrafficRoutingConfig,
+  UpdateEndpointCommand,
+} from "@aws-sdk/client-sagemaker";
+import type { Arguments } from "../arguments";
+import {
+  type Attributes,
+  type Change,
+  type Place,
+  type ResourceKind,
+  settled,
+  tagList,
+  textOf,
+  unlessMissing,
+  waitFor,
+} from "../resource-kind";
+
+function arnOf(kind: string, name: string, { account, region, partition }: Place): string {
+  return `arn:${partition}:sagemaker:${region}:${account}:${kind}/${name}`;
+}
+
+async function tag(sageMaker: SageMakerClient, ResourceArn: string, tags: Record<string, string>): Promise<void> {
+  if (Object.keys(tags).length > 0) {
+    await sageMaker.send(new AddTagsCommand({ ResourceArn, Tags: tagList(tags) }));
+  }
+}
+
+/** What SageMaker can't change once it is made: only its tags do. */
+async function changeTags({ attributes, clients, tags }: Change): Promise<Attributes> {
+  await tag(clients.sageMaker, textOf(attributes, "arn"), tags);
+  return attributes;
+}
+
+const featureGroup: ResourceKind = {
+  type: "aws_sagemaker_feature_group",
+  replacedBy: [
+    ...["description", "event_time_feature_name", "feature_definition", "feature_group_name", "offline_store_config"],
+    ...["online_store_config", "record_identifier_feature_name", "role_arn", "throughput_config"],
+  ],
+  async create(creation) {
+    const { arguments: list, clients, tags } = creation;
+    const FeatureGroupName = list.requireText("feature_group_name");
+    const FeatureDefinitions = list.blocks("feature_definition").map(featureDefinition);
+    const offline = list.block("offline_store_config");
+    const online = list.block("online_store_config");
+    const found = await describeFeatureGroup(clients.sageMaker, FeatureGroupName);
+    const request = new CreateFeatureGroupCommand({
+      FeatureGroupName,
+      Description: list.text("description"),
+      RecordIdentifierFeatureName: list.requireText("record_identifier_feature_name"),
+      EventTimeFeatureName: list.requireText("event_time_feature_name"),
+      FeatureDefinitions,
+      RoleArn: list.requireText("role_arn"),
+      ...(offline && { OfflineStoreConfig: offlineStore(offline) }),
+      ...(online && {
+        OnlineStoreConfig: {
+          EnableOnlineStore: online.boolean("enable_online_store") ?? false,
+          StorageType: online.text("storage_type") as "Standard" | undefined,
+          SecurityConfig: { KmsKeyId: online.block("security_config")?.text("kms_key_id") },
+        },
+      }),
+      Tags: tagList(tags),
+    });
+    if (found?.FeatureGroupStatus === "CreateFailed") {
+      await deleteFeatureGroup(clients.sageMaker, FeatureGroupName);
+    }
+    if (!found || found.FeatureGroupStatus === "CreateFailed") {
+      await clients.sageMaker.send(request);
+    } else if (describeFeatures(found.FeatureDefinitions) !== describeFeatures(FeatureDefinitions)) {
+      throw new Error(
+        `a feature group ${FeatureGroupName} exists already with other features (${describeFeatures(found.FeatureDefinitions)}); ` +
+          "delete it, or give this one another name",
+      );
+    }
+    const { FeatureGroupArn } = await waitFor(
+      async () => {
+        const state = await describeFeatureGroup(clients.sageMaker, FeatureGroupName);
+        if (state?.FeatureGroupStatus === "CreateFailed") {
+          throw new Error(`the feature group ${FeatureGroupName} failed: ${state.FailureReason ?? "no reason given"}`);
+        }
+        return state?.FeatureGroupStatus === "Creating" ? undefined : state;
+      },
+      `the feature group ${FeatureGroupName}`,
+      { seconds: 300 },
+    );
+    return { id: FeatureGroupName, arn: FeatureGroupArn ?? arnOf("feature-group", FeatureGroupName, creation) };
+  },
+  async read({ attributes, clients }) {
+    const found = await describeFeatureGroup(clients.sageMaker, attributes.id);
+    return found && found.FeatureGroupStatus !== "CreateFailed" ? attributes : undefined;
+  },
+  update: changeTags,
+  async delete({ attributes, clients }) {
+    await deleteFeatureGroup(clients.sageMaker, attributes.id);
+  },
+};
+
+function featureDefinition(block: Arguments): FeatureDefinition {
+  return {
+    FeatureName: block.requireText("feature_name"),
+    FeatureType: block.requireText("feature_type") as "String",
+    CollectionType: block.text("collection_type") as "List" | undefined,
+  };
+}
+
+function offlineStore(block: Arguments): OfflineStoreConfig {
+  const storage = block.requireBlock("s3_storage_config");
+  const catalog = block.block("data_catalog_config");
+  return {
+    DisableGlueTableCreation: block.boolean("disable_glue_table_creation"),
+    TableFormat: block.text("table_format") as "Glue" | undefined,
+    S3StorageConfig: {
+      S3Uri: storage.requireText("s3_uri"),
+      KmsKeyId: storage.text("kms_key_id"),
+      ResolvedOutputS3Uri: storage.text("resolved_output_s3_uri"),
+    },
+    ...(catalog && {
+      DataCatalogConfig: {
+        Catalog: catalog.text("catalog"),
+        Database: catalog.text("database"),
+        TableName: catalog.text("table_name"),
+      },
+    }),
+  };
+}
+
+function describeFeatures(features: readonly FeatureDefinition[] = []): string {
+  return features
+    .map(({ FeatureName, FeatureType }) => `${FeatureName} ${FeatureType}`)
+    .sort()
+    .join(", ");
+}
+
+async function describeFeatureGroup(
+  sageMaker: SageMakerClient,
+  FeatureGroupName: string,
+): Promise<DescribeFeatureGroupResponse | undefined> {
+  return await unlessMissing(sageMaker.send(new DescribeFeatureGroupCommand({ FeatureGroupName })));
+}
+
+async function deleteFeatureGroup(sageMaker: SageMakerClient, FeatureGroupName: string): Promise<void> {
+  await unlessMissing(sageMaker.send(new DeleteFeatureGroupCommand({ FeatureGroupName })));
+  await waitFor(
+    async () => {
+      const found = await describeFeatureGroup(sageMaker, FeatureGroupName);
+      if (found?.FeatureGroupStatus === "DeleteFailed") {
+        throw new Error(`the feature group ${FeatureGroupName} can't be deleted: ${found.FailureReason ?? ""}`);
+      }
+      return found ? undefined : true;
+    },
+    `the deletion of the feature group ${FeatureGroupName}`,
+    { seconds: 120 },
+  );
+}
+
+const modelPackageGroup: ResourceKind = {
+  type: "aws_sagemaker_model_package_group",
+  replacedBy: ["model_package_group_name", "model_package_group_description"],
+  async create(creation) {
+    const { arguments: list, clients, tags } = creation;
+    const ModelPackageGroupName = list.requireText("model_package_group_name");
+    const ModelPackageGroupDescription = list.text("model_package_group_description");
+    const arn = arnOf("model-package-group", ModelPackageGroupName, creation);
+    const found = await unlessMissing(
+      clients.sageMaker.send(new DescribeModelPackageGroupCommand({ ModelPackageGroupName })),
+    );
+    if (found) {
+      // It may hold models that somebody relies on; a new one is never made in its place.
+      await tag(clients.sageMaker, arn, tags);
+    } else {
+      await clients.sageMaker.send(
+        new CreateModelPackageGroupCommand({
+          ModelPackageGroupName,
+          ModelPackageGroupDescription,
+          Tags: tagList(tags),
+        }),
+      );
+    }
+    return { id: ModelPackageGroupName, arn };
+  },
+  async read({ attributes, clients }) {
+    const found = await unlessMissing(
+      clients.sageMaker.send(new DescribeModelPackageGroupCommand({ ModelPackageGroupName: attributes.id })),
+    );
+    return found && attributes;
+  },
+  update: changeTags,
+  async delete({ attributes, clients }) {
+    await unlessMissing(
+      clients.sageMaker.send(new DeleteModelPackageGroupCommand({ ModelPackageGroupName: attributes.id })),
+    );
+  },
+};
+
+const model: ResourceKind = {
+  type: "aws_sagemaker_model",
+  naming: { argument: "name", prefix: "terraform-", maximumLength: 63 },
+  replacedBy: [
+    ...["container", "enable_network_isolation", "execution_role_arn", "inference_execution_config"],
+    ...["primary_container", "vpc_config"],
+  ],
+  async create(creation) {
+    const { arguments: list, clients, tags } = creation;
+    const ModelName = list.requireText("name");
+    const primary = list.block("primary_container");
+    const network = list.block("vpc_config");
+    const execution = list.block("inference_execution_config");
+    await unlessMissing(clients.sageMaker.send(new DeleteModelCommand({ ModelName })));
+    await clients.sageMaker.send(
+      new CreateModelCommand({
+        ModelName,
+        ExecutionRoleArn: list.requireText("execution_role_arn"),
+        EnableNetworkIsolation: list.boolean("enable_network_isolation"),
+        ...(primary && { PrimaryContainer: container(primary) }),
+        ...(list.has("container") && { Containers: list.blocks("container").map(container) }),
+        ...(network && {
+          VpcConfig: { SecurityGroupIds: network.texts("security_group_ids"), Subnets: network.texts("subnets") },
+        }),
+        ...(execution && { InferenceExecutionConfig: { Mode: execution.requireText("mode") as "Serial" } }),
+        Tags: tagList(tags),
+      }),
+    );
+    return { id: ModelName, arn: arnOf("model", ModelName, creation) };
+  },
+  async read({ attributes, clients }) {
+    const found = await unlessMissing(clients.sageMaker.send(new DescribeModelCommand({ ModelName: attributes.id })));
+    return found && attributes;
+  },
+  update: changeTags,
+  async delete({ attributes, clients }) {
+    await unlessMissing(clients.sageMaker.send(new DeleteModelCommand({ ModelName: attributes.id })));
+  },
+};
+
+function container(block: Arguments): ContainerDefinition {
+  return {
+    Image: block.text("image"),
+    Mode: block.text("mode") as "SingleModel" | undefined,
+    ModelDataUrl: block.text("model_data_url"),
+    ModelPackageName: block.text("model_package_name"),
+    ContainerHostname: block.text("container_hostname"),
+    InferenceSpecificationName: block.text("inference_specification_name"),
+    Environment: block.map("environment"),
+  };
+}
+
+const endpointConfiguration: ResourceKind = {
+  type: "aws_sagemaker_endpoint_configuration",
+  naming: { argument: "name", prefix: "terraform-", maximumLength: 63 },
+  replacedBy: [
+    ...["async_inference_config", "data_capture_config", "execution_role_arn", "kms_key_arn"],
+    ...["production_variants", "shadow_production_variants"],
+  ],
+  async create(creation) {
+    const { arguments: list, clients, tags } = creation;
+    const EndpointConfigName = list.requireText("name");
+    const capture = list.block("data_capture_config");
+    await unlessMissing(clients.sageMaker.send(new DeleteEndpointConfigCommand({ EndpointConfigName })));
+    await clients.sageMaker.send(
+      new CreateEndpointConfigCommand({
+        EndpointConfigName,
+        KmsKeyId: list.text("kms_key_arn"),
+        ExecutionRoleArn: list.text("execution_role_arn"),
+        ProductionVariants: list.blocks("production_variants").map(variant),
+        ...(list.has("shadow_production_variants") && {
+          ShadowProductionVariants: list.blocks("shadow_production_variants").map(variant),
+        }),
+        ...(capture && { DataCaptureConfig: dataCapture(capture) }),
+        Tags: tagList(tags),
+      }),
+    );
+    return { id: EndpointConfigName, arn: arnOf("endpoint-config", EndpointConfigName, creation) };
+  },
+  async read({ attributes, clients }) {
+    const found = await unlessMissing(
+      clients.sageMaker.send(new DescribeEndpointConfigCommand({ EndpointConfigName: attributes.id })),
+    );
+    return found && attributes;
+  },
+  update: changeTags,
+  async delete({ attributes, clients }) {
+    await unlessMissing(clients.sageMaker.send(new DeleteEndpointConfigCommand({ EndpointConfigName: attributes.id })));
+  },
+};
+
+function variant(block: Arguments): ProductionVariant {
+  const serverless = block.block("serverless_config");
+  return {
+    VariantName: block.text("variant_name") ?? "default",
+    ModelName: block.requireText("model_name"),
+    InstanceType: block.text("instance_type") as "ml.m5.large" | undefined,
+    InitialInstanceCount: block.number("initial_instance_count"),
+    InitialVariantWeight: block.number("initial_variant_weight") ?? 1,
+    AcceleratorType: block.text("accelerator_type") as "ml.eia1.medium" | undefined,
+    VolumeSizeInGB: block.number("volume_size_in_gb"),
+    ModelDataDownloadTimeoutInSeconds: block.number("model_data_download_timeout_in_seconds"),
+    ContainerStartupHealthCheckTimeoutInSeconds: block.number("container_startup_health_check_timeout_in_seconds"),
+    EnableSSMAccess: block.boolean("enable_ssm_access"),
+    ...(serverless && {
+      ServerlessConfig: {
+        MaxConcurrency: serverless.requireNumber("max_concurrency"),
+        MemorySizeInMB: serverless.requireNumber("memory_size_in_mb"),
+        ProvisionedConcurrency: serverless.number("provisioned_concurrency"),
+      },
+    }),
+  };
+}
+
+function dataCapture(block: Arguments): DataCaptureConfig {
+  const types = block.block("capture_content_type_header");
+  return {
+    EnableCapture: block.boolean("enable_capture"),
+    InitialSamplingPercentage: block.requireNumber("initial_sampling_percentage"),
+    DestinationS3Uri: block.requireText("destination_s3_uri"),
+    KmsKeyId: block.text("kms_key_id"),
+    CaptureOptions: block
+      .blocks("capture_options")
+      .map((option): CaptureOption => ({ CaptureMode: option.requireText("capture_mode") as "Input" })),
+    ...(types && {
+      CaptureContentTypeHeader: {
+        CsvContentTypes: types.texts("csv_content_types"),
+        JsonContentTypes: types.texts("json_content_types"),
+      },
+    }),
+  };
+}
+
+/** How long an endpoint may take to be in service. */
+const endpointSeconds = 900;
+
+const endpoint: ResourceKind = settled({
+  type: "aws_sagemaker_endpoint",
+  naming: { argument: "name", prefix: "terraform-", maximumLength: 63 },
+  async put(creation) {
+    const { arguments: list, clients, tags } = creation;
+    const EndpointName = list.requireText("name");
+    const EndpointConfigName = list.requireText("endpoint_config_name");
+    const deployment = list.block("deployment_config");
+    const attributes = { id: EndpointName, arn: arnOf("endpoint", EndpointName, creation) };
+    let found = await settledEndpoint(clients.sageMaker, EndpointName);
+    if (found && found.EndpointStatus !== "InService") {
+      // One that failed can't be updated, only made anew.
+      await deleteEndpoint(clients.sageMaker, EndpointName);
+      found = undefined;
+    }
+    const DeploymentConfig = deployment && deploymentConfig(deployment);
+    if (!found) {
+      await clients.sageMaker.send(
+        new CreateEndpointCommand({ EndpointName, EndpointConfigName, DeploymentConfig, Tags: tagList(tags) }),
+      );
+    } else {
+      await tag(clients.sageMaker, attributes.arn, tags);
+      if (found.EndpointConfigName === EndpointConfigName) {
+        return attributes;
+      }
+      await clients.sageMaker.send(new UpdateEndpointCommand({ EndpointName, EndpointConfigName, DeploymentConfig }));
+    }
+    const done = await settledEndpoint(clients.sageMaker, EndpointName);
+    if (done?.EndpointStatus !== "InService" || done.EndpointConfigName !== EndpointConfigName) {
+      const reason = done?.FailureReason ?? "no reason given";
+      throw new Error(`the endpoint ${EndpointName} is ${done?.EndpointStatus ?? "gone"}: FailureReason: ${reason}`);
+    }
+    return attributes;
+  },
+  async read({ attributes, clients }) {
+    const found = await describeEndpoint(clients.sageMaker, attributes.id);
+    const broken = ["Failed", "OutOfService", "Deleting"];
+    return found && !broken.includes(found.EndpointStatus ?? "") ? attributes : undefined;
+  },
+  async delete({ attributes, clients }) {
+    await deleteEndpoint(clients.sageMaker, attributes.id);
+  },
+});
+
+function deploymentConfig(block: Arguments): DeploymentConfig {
+  const blueGreen = block.block("blue_green_update_policy");
+  const rolling = block.block("rolling_update_policy");
+  const rollback = block.block("auto_rollback_configuration");
+  const size = (parent: Arguments, name: string) => {
+    const inner = parent.block(name);
+    return inner && { Type: inner.requireText("type") as "INSTANCE_COUNT", Value: inner.requireNumber("value") };
+  };
+  const traffic = (inner: Arguments): TrafficRoutingConfig => ({
+    Type: inner.requireText("type") as "ALL_AT_ONCE",
+    WaitIntervalInSeconds: inner.requireNumber("wait_interval_in_seconds"),
+    CanarySize: size(inner, "canary_size"),
+    LinearStepSize: size(inner, "linear_step_size"),
+  });
+  return {
+    ...(blueGreen && {
+      BlueGreenUpdatePolicy: {
+        TrafficRoutingConfiguration: traffic(blueGreen.requireBlock("traffic_routing_configuration")),
+        MaximumExecutionTimeoutInSeconds: blueGreen.number("maximum_execution_timeout_in_seconds"),
+        TerminationWaitInSeconds: blueGreen.number("termination_wait_in_seconds"),
+      },
+    }),
+    ...(rolling && {
+      RollingUpdatePolicy: {
+        MaximumBatchSize: size(rolling, "maximum_batch_size"),
+        WaitIntervalInSeconds: rolling.requireNumber("wait_interval_in_seconds"),
+        MaximumExecutionTimeoutInSeconds: rolling.number("maximum_execution_timeout_in_seconds"),
+        RollbackMaximumBatchSize: size(rolling, "rollback_maximum_batch_size"),
+      },
+    }),
+    ...(rollback && {
+      AutoRollbackConfiguration: {
+        Alarms: rollback.blocks("alarms").map((alarm) => ({ AlarmName: alarm.requireText("alarm_name") })),
+      },
+    }),
+  };
+}
+
+async function describeEndpoint(
+  sageMaker: SageMakerClient,
+  EndpointName: string,
+): Promise<DescribeEndpointOutput | undefined> {
+  return await unlessMissing(sageMaker.send(new DescribeEndpointCommand({ EndpointName })));
+}
+
+/** The endpoint when nothing is under way with it; undefined when there is none. */
+async function settledEndpoint(
+  sageMaker: SageMakerClient,
+  EndpointName: string,
+): Promise<DescribeEndpointOutput | undefined> {
+  const [found] = await waitFor(
+    async () => {
+      const state = await describeEndpoint(sageMaker, EndpointName);
+      const settledStates = ["InService", "Failed", "OutOfService", "UpdateRollbackFailed"];
+      return !state || settledStates.includes(state.EndpointStatus ?? "") ? [state] : undefined;
+    },
+    `the endpoint ${EndpointName}`,
+    { seconds: endpointSeconds },
+  );
+  return found;
+}
+
+async function deleteEndpoint(sageMaker: SageMakerClient, EndpointName: string): Promise<void> {
+  await settledEndpoint(sageMaker, EndpointName);
+  await unlessMissing(sageMaker.send(new DeleteEndpointCommand({ EndpointName })));
+  await waitFor(
+    async () => ((await describeEndpoint(sageMaker, EndpointName)) ? undefined : true),
+    `the deletion of the endpoint ${EndpointName}`,
+    { seconds: endpointSeconds },
+  );
+}
+
+/** SageMaker: feature groups, model package groups, models, endpoint configurations, endpoints. */
+export const sageMakerKinds: readonly ResourceKind[] = [
+  featureGroup,
+  modelPackageGroup,
+  model,
+  endpointConfiguration,
+  endpoint,
+];

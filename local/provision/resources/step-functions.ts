@@ -1,0 +1,112 @@
+import {
+  CreateStateMachineCommand,
+  DeleteStateMachineCommand,
+  DescribeStateMachineCommand,
+  type EncryptionConfiguration,
+  type LoggingConfiguration,
+  TagResourceCommand,
+  UpdateStateMachineCommand,
+} from "@aws-sdk/client-sfn";
+import type { Arguments } from "../arguments";
+import { type Attributes, type Creation, isNamed, type ResourceKind, unlessMissing, waitFor } from "../resource-kind";
+
+const stateMachine: ResourceKind = {
+  type: "aws_sfn_state_machine",
+  naming: { argument: "name", prefix: "terraform-", maximumLength: 80 },
+  replacedBy: ["type"],
+  async create(creation) {
+    const { arguments: list, clients, tags, account, region, partition } = creation;
+    const name = list.requireText("name");
+    const arn = `arn:${partition}:states:${region}:${account}:stateMachine:${name}`;
+    list.accept("publish");
+    try {
+      await clients.stepFunctions.send(
+        new CreateStateMachineCommand({
+          name,
+          type: list.text("type") as "STANDARD" | "EXPRESS" | undefined,
+          ...settings(list),
+          tags: Object.entries(tags).map(([key, value]) => ({ key, value })),
+        }),
+      );
+    } catch (error) {
+      if (!isNamed(error, "StateMachineAlreadyExists")) {
+        throw error;
+      }
+      return await change(creation, arn);
+    }
+    return attributesOf(arn);
+  },
+  async read({ attributes, clients }) {
+    const found = await unlessMissing(
+      clients.stepFunctions.send(new DescribeStateMachineCommand({ stateMachineArn: attributes.id })),
+    );
+    return found?.status === "ACTIVE" ? attributes : undefined;
+  },
+  update: (request) => change(request, request.attributes.id),
+  async delete({ attributes, clients }) {
+    await unlessMissing(clients.stepFunctions.send(new DeleteStateMachineCommand({ stateMachineArn: attributes.id })));
+    await waitFor(
+      async () => {
+        const found = await unlessMissing(
+          clients.stepFunctions.send(new DescribeStateMachineCommand({ stateMachineArn: attributes.id })),
+        );
+        return found ? undefined : true;
+      },
+      `the deletion of ${attributes.id}`,
+      { seconds: 120 },
+    );
+  },
+};
+
+async function change({ arguments: list, clients, tags }: Creation, arn: string): Promise<Attributes> {
+  list.accept("type", "publish");
+  await clients.stepFunctions.send(new UpdateStateMachineCommand({ stateMachineArn: arn, ...settings(list) }));
+  await clients.stepFunctions.send(
+    new TagResourceCommand({
+      resourceArn: arn,
+      tags: Object.entries(tags).map(([key, value]) => ({ key, value })),
+    }),
+  );
+  return attributesOf(arn);
+}
+
+function attributesOf(arn: string): Attributes {
+  return { id: arn, arn, status: "ACTIVE" };
+}
+
+function settings(list: Arguments): {
+  definition: string;
+  roleArn: string;
+  loggingConfiguration?: LoggingConfiguration;
+  tracingConfiguration?: { enabled: boolean };
+  encryptionConfiguration?: EncryptionConfiguration;
+} {
+  const logging = list.block("logging_configuration");
+  const tracing = list.block("tracing_configuration");
+  const encryption = list.block("encryption_configuration");
+  const destination = logging?.text("log_destination");
+  return {
+    definition: list.requireText("definition"),
+    roleArn: list.requireText("role_arn"),
+    ...(logging && {
+      loggingConfiguration: {
+        level: logging.text("level") as "ALL" | undefined,
+        includeExecutionData: logging.boolean("include_execution_data"),
+        ...(destination === undefined
+          ? {}
+          : { destinations: [{ cloudWatchLogsLogGroup: { logGroupArn: destination } }] }),
+      },
+    }),
+    ...(tracing && { tracingConfiguration: { enabled: tracing.boolean("enabled") ?? false } }),
+    ...(encryption && {
+      encryptionConfiguration: {
+        type: encryption.requireText("type") as "CUSTOMER_MANAGED_KMS_KEY",
+        kmsKeyId: encryption.text("kms_key_id"),
+        kmsDataKeyReusePeriodSeconds: encryption.number("kms_data_key_reuse_period_seconds"),
+      },
+    }),
+  };
+}
+
+/** Step Functions: state machines. */
+export const stepFunctionsKinds: readonly ResourceKind[] = [stateMachine];

@@ -1,0 +1,76 @@
+/** What a Terraform expression can yield, and what stands in a stack's JSON. */
+export type Value = string | number | boolean | null | readonly Value[] | ValueMap;
+
+/** A Terraform object or map. */
+export interface ValueMap {
+  readonly [key: string]: Value;
+}
+
+/** True for objects and maps, false for lists, null and everything scalar. */
+export function isMap(value: Value | undefined): value is ValueMap {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** True for lists, sets and tuples. */
+export function isList(value: Value | undefined): value is readonly Value[] {
+  return Array.isArray(value);
+}
+
+/** Deep equality; the order of an object's keys does not matter. */
+export function isSame(left: Value | undefined, right: Value | undefined): boolean {
+  if (isList(left) && isList(right)) {
+    return left.length === right.length && left.every((item, index) => isSame(item, right[index]));
+  }
+  if (isMap(left) && isMap(right)) {
+    const keys = Object.keys(left);
+    return (
+      keys.length === Object.keys(right).length &&
+      keys.every((key) => Object.hasOwn(right, key) && isSame(left[key], right[key]))
+    );
+  }
+  return left === right;
+}
+
+/** The value's kind in Terraform's own words, for error messages. */
+export function kindOf(value: Value): string {
+  if (value === null) {
+    return "null";
+  }
+  if (isList(value)) {
+    return "a list";
+  }
+  return isMap(value) ? "an object" : `a ${typeof value}`;
+}
+
+/** Terraform's conversion to text: strings, numbers and booleans only; undefined for all else. */
+export function asText(value: Value): string | undefined {
+  if (typeof value === "string") {
+    return value;
+  }
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}
+
+/**
+ * JSON as Terraform's `jsonencode` writes it: keys sorted, `<`, `>` and `&` escaped, so that a policy's text is the same
+ * as the one that the real provider would send.
+ */
+export function encodeJson(value: Value): string {
+  if (isList(value)) {
+    return `[${value.map(encodeJson).join(",")}]`;
+  }
+  if (isMap(value)) {
+    const fields = Object.keys(value)
+      .sort()
+      .map((key) => `${encodeJson(key)}:${encodeJson(value[key] ?? null)}`);
+    return `{${fields.join(",")}}`;
+  }
+  return JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** Parses JSON into a value; throws a SyntaxError on anything else. */
+export function decodeJson(text: string): Value {
+  return JSON.parse(text) as Value;
+}
