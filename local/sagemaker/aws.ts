@@ -28,7 +28,8 @@ export class AwsClients {
 
   logs(): Promise<CloudWatchLogsClient> {
     return (this.logsClient ??= import("@aws-sdk/client-cloudwatch-logs").then(
-      ({ CloudWatchLogsClient }) => new CloudWatchLogsClient(this.options()),
+      // Lines that can't be sent are dropped, as the log file has them all: no job waits long for that.
+      ({ CloudWatchLogsClient }) => new CloudWatchLogsClient({ ...this.options(), maxAttempts: 2 }),
     ));
   }
 
@@ -42,7 +43,8 @@ export class AwsClients {
       endpoint: this.settings.awsEndpoint,
       region: this.settings.region,
       credentials: { accessKeyId: this.settings.account, secretAccessKey: "test" },
-      maxAttempts: 4,
+      // About twenty seconds: the emulator may be restarting.
+      maxAttempts: 9,
     };
   }
 }

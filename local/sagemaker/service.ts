@@ -18,6 +18,7 @@ import { ProcessingJobs } from "./jobs/processing-jobs";
 import { TrainingJobs } from "./jobs/training-jobs";
 import { log } from "./log";
 import { messageOf, ServiceError } from "./protocol/errors";
+import { refuseForeignPages } from "./protocol/callers";
 import { errorAnswer, JsonProtocol, readBody, RestProtocol, type WireAnswer } from "./protocol/http";
 import type { AnyOperation } from "./protocol/operations";
 import { ServiceModel } from "./protocol/service-model";
@@ -142,8 +143,8 @@ export class SageMakerService {
     this.server.close();
     this.server.closeIdleConnections();
     await Promise.all([this.endpoints.close(), this.children.stopAll(stopGrace)]);
-    await Promise.race([this.featureGroups.flush(), pause(flushGrace)]);
-    await this.featureGroups.close();
+    const flushed = this.featureGroups.flush().then(() => this.featureGroups.close());
+    await Promise.race([flushed, pause(flushGrace)]);
     this.server.closeAllConnections();
     fs.rmSync(ownerFile(this.settings.stateDirectory), { force: true });
   }
@@ -197,6 +198,7 @@ export class SageMakerService {
     if (method === "GET" && url.pathname === "/health") {
       return { status: 200, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ status: "ok" }) };
     }
+    refuseForeignPages(request.headers);
     await this.restored;
     if (typeof target === "string") return this.control.call(target, await readBody(request, requestLimit));
     for (const runtime of this.runtimes) {

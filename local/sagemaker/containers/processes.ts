@@ -1,6 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { pause } from "../concurrency";
 import { log } from "../log";
 import { writeAtomically } from "../resources/store";
 
@@ -158,9 +159,9 @@ export async function stopOrphans(folder: string): Promise<string[]> {
         const found = alive();
         if (found) {
           signalGroup(pid, "SIGTERM");
-          for (let waited = 0; alive() && waited < 2000; waited += 50) await sleep(50);
+          for (let waited = 0; alive() && waited < 2000; waited += 50) await pause(50);
           if (alive()) signalGroup(pid, "SIGKILL");
-          for (let waited = 0; alive() && waited < 2000; waited += 20) await sleep(20);
+          for (let waited = 0; alive() && waited < 2000; waited += 20) await pause(20);
           log(`Stopped ${purpose} (process ${pid}), which a killed service had left behind.`);
         }
         fs.rmSync(file, { force: true });
@@ -168,8 +169,4 @@ export async function stopOrphans(folder: string): Promise<string[]> {
       }),
   );
   return stopped.flat();
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
