@@ -4,6 +4,7 @@ What is changed, and why:
 
 - An origin named `<api>.execute-api.<region>.amazonaws.com` was refused, so that no request reaches the real AWS. It is
   served inside the emulator, as ministack itself does for S3 origins, load balancers and function URLs.
+- A bucket's policy that refuses plain HTTP (`aws:SecureTransport`) refused CloudFront too, which comes by HTTPS on AWS.
 - A viewer's Host is `<id>.cloudfront.net`, or `<id>.cloudfront.localhost`, which browsers resolve by themselves.
 """
 
@@ -21,6 +22,7 @@ from seams.sagemaker_forward import Application, Receive, Scope, Send
 def install() -> None:
     """Patches ministack's CloudFront."""
     from ministack import app
+    from ministack.core import iam_evaluator
     from ministack.services import apigateway, cloudfront
 
     require(app, "_CLOUDFRONT_HOST_RE")
@@ -46,6 +48,7 @@ def install() -> None:
     origin_host = require(cloudfront, "_normalize_origin_host", ("host",))
     connect_target = require(cloudfront, "_origin_connect_target", ("origin", "viewer_is_https"))
     gather = require(cloudfront, "_multidict_from_pairs", ("pairs",))
+    pin_origin = require(iam_evaluator, "pin_request_origin")
 
     async def fetch_from_origin(
         origin: dict[str, Any],
@@ -61,6 +64,8 @@ def install() -> None:
     ) -> tuple:
         host = origin_host(origin["domain_name"])
         api = ENDPOINT.match(host)
+        if origin.get("s3_bucket"):
+            pin_origin(client_ip, True)
         if origin.get("s3_bucket") or api is None or find_api(api[1]) is None:
             return await fetch(
                 origin, method, uri, query_string, headers, body, viewer_is_https, client_ip, viewer_xff, dist_arn

@@ -167,12 +167,26 @@ def website(emulator: Emulator) -> Website:
                 "Version": "2012-10-17",
                 "Statement": [
                     {
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": "s3:*",
+                        "Resource": ["arn:aws:s3:::acme-local-site", "arn:aws:s3:::acme-local-site/*"],
+                        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                    },
+                    {
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": "s3:*",
+                        "Resource": ["arn:aws:s3:::acme-local-site", "arn:aws:s3:::acme-local-site/*"],
+                        "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
+                    },
+                    {
                         "Effect": "Allow",
                         "Principal": {"Service": "cloudfront.amazonaws.com"},
                         "Action": "s3:GetObject",
                         "Resource": "arn:aws:s3:::acme-local-site/*",
                         "Condition": {"StringEquals": {"AWS:SourceArn": distribution["ARN"]}},
-                    }
+                    },
                 ],
             }
         ),
