@@ -6,7 +6,7 @@
  * ever, the other files may not.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync, transformSync } from "esbuild";
 import {
@@ -217,25 +217,4 @@ export function websiteFiles(): ReadonlyMap<string, string> {
     [names.script, script],
     [names.stylesheet, stylesheet],
   ]);
-}
-
-/**
- * Writes the website into a folder, which it makes where there is none; files of an earlier build go.
- * Files that are right already stay untouched, so builds may run side by side.
- */
-export function buildWebsite(outputDirectory: string): void {
-  const files = websiteFiles();
-  mkdirSync(outputDirectory, { recursive: true });
-  for (const [name, content] of files) {
-    const path = join(outputDirectory, name);
-    if (existsSync(path) && readFileSync(path, "utf8") === content) continue;
-    const partial = `${path}.${process.pid}.partial`;
-    writeFileSync(partial, content);
-    renameSync(partial, path);
-  }
-  for (const name of readdirSync(outputDirectory)) {
-    if (/^(script|styles)\.[0-9a-f]{12}\.(js|css)$/.test(name) && !files.has(name)) {
-      rmSync(join(outputDirectory, name), { force: true });
-    }
-  }
 }

@@ -270,9 +270,10 @@ const refusalChecks: readonly Check[] = [
   },
   {
     name: "an unknown address of the API is a 404 problem, not a page",
-    async run({ api }) {
-      const answer = await postJson(`${api}/no-such-address`, animal("M"));
-      problemOf(answer, 404);
+    async run({ website, api }) {
+      for (const base of [api, `${website}/api`]) {
+        problemOf(await postJson(`${base}/no-such-address`, animal("M")), 404);
+      }
     },
   },
 ];

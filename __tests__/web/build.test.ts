@@ -1,8 +1,5 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { camelCase, features, measures, yearsBeyondRings } from "../../survey/contract";
-import { buildWebsite, websiteFiles } from "../../web/build";
+import { websiteFiles } from "../../web/build";
 
 const files = websiteFiles();
 const pages = [...files].filter(([name]) => name.endsWith(".html"));
@@ -98,30 +95,5 @@ describe("the files", () => {
   test("name script and stylesheet by their content, and are the same at every build", () => {
     expect([...files.keys()].filter((name) => /\.[0-9a-f]{12}\.(js|css)$/.test(name))).toHaveLength(2);
     expect([...websiteFiles()]).toEqual([...files]);
-  });
-});
-
-describe("building into a folder", () => {
-  const folder = mkdtempSync(join(tmpdir(), "build-"));
-  afterAll(() => {
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  test("writes every file, and nothing of an earlier build stays", () => {
-    const output = join(folder, "new", "web");
-    buildWebsite(output);
-    writeFileSync(join(output, "script.0123456789ab.js"), "old");
-    writeFileSync(join(output, "index.html"), "old");
-    buildWebsite(output);
-    expect(readdirSync(output).sort()).toEqual([...files.keys()].sort());
-    for (const [name, content] of files) expect(readFileSync(join(output, name), "utf8")).toBe(content);
-  });
-
-  test("leaves files alone that are right already", () => {
-    const output = join(folder, "again");
-    buildWebsite(output);
-    const inode = statSync(join(output, "index.html")).ino;
-    buildWebsite(output);
-    expect(statSync(join(output, "index.html")).ino).toBe(inode);
   });
 });

@@ -174,6 +174,11 @@ const faults: readonly (readonly [promise: string, fault: string, interception: 
   ["an unknown address of the API is a 404 problem, not a page", "a page", on(/no-such-address/, html(404, "gone"))],
   [
     "an unknown address of the API is a 404 problem, not a page",
+    "the website's page in place of the problem",
+    on(/ \/api\/no-such-address/, html(404, "There is no such page")),
+  ],
+  [
+    "an unknown address of the API is a 404 problem, not a page",
     "API Gateway's own answer",
     on(/no-such-address/, json(404, { message: "Not Found" })),
   ],

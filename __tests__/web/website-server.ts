@@ -2,14 +2,12 @@
  * A website as a visitor meets it, on 127.0.0.1: the built pages with CloudFront's security headers, and the real API handlers behind them. The two
  * AWS services that the handlers call are played by a second server, which can be told to fail.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
+import { extname } from "node:path";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type { LambdaHandler } from "../../handlers/shared/observability";
-import { buildWebsite } from "../../web/build";
+import { websiteFiles } from "../../web/build";
 
 /** A complete answer. */
 export interface Reply {
@@ -41,7 +39,7 @@ const directly = "/directly";
 
 const securityHeaders = {
   "content-security-policy":
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",
   "referrer-policy": "strict-origin-when-cross-origin",
   "x-frame-options": "DENY",
@@ -137,13 +135,9 @@ export class WebsiteServer {
   /** When true, the model's endpoint fails. */
   modelFails = false;
 
-  readonly #folder = mkdtempSync(join(tmpdir(), "website-"));
+  readonly #files = websiteFiles();
   readonly #servers: Server[] = [];
   #handlers: Readonly<Record<"predict" | "contact", Route>> | undefined;
-
-  private constructor() {
-    buildWebsite(this.#folder);
-  }
 
   /** Builds the website and opens it on a free port. */
   static async start(): Promise<WebsiteServer> {
@@ -179,10 +173,9 @@ export class WebsiteServer {
     this.modelFails = false;
   }
 
-  /** Stops both servers and removes the built pages. */
+  /** Stops both servers. */
   async stop(): Promise<void> {
     await Promise.all(this.#servers.splice(0).map(close));
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   async #aws(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -225,19 +218,12 @@ export class WebsiteServer {
 
   #page(path: string): Reply {
     const name = path === "/" ? "index.html" : path.slice(1);
-    const read = (file: string): string | undefined => {
-      try {
-        return /^[\w.-]+$/.test(file) ? readFileSync(join(this.#folder, file), "utf8") : undefined;
-      } catch {
-        return undefined;
-      }
-    };
-    const body = read(name);
+    const body = this.#files.get(name);
     const type = contentTypes[body === undefined ? ".html" : extname(name)] ?? "application/octet-stream";
     return {
       status: body === undefined ? 404 : 200,
       headers: { ...securityHeaders, "content-type": type },
-      body: body ?? read("404.html") ?? "",
+      body: body ?? this.#files.get("404.html") ?? "",
     };
   }
 }
