@@ -8,23 +8,17 @@ import { isList, isMap, type Value, type ValueMap } from "./value";
 
 /** The values of a stack: those of resources and data sources come in while it is provisioned. */
 export class StackScope implements Scope {
-  readonly functionNames: readonly string[];
-  private readonly functions: Readonly<Record<string, ExpressionFunction>>;
+  readonly functions: ReadonlyMap<string, ExpressionFunction>;
   private readonly values = new Map<string, ValueMap>();
   private self: ValueMap | undefined;
 
   constructor(private readonly document: StackDocument) {
     this.functions = makeFunctions(document.directory);
-    this.functionNames = [...Object.keys(this.functions), "can", "try"].sort();
   }
 
   /** Makes a resource or data source known by its address. */
   define(address: string, value: ValueMap): void {
     this.values.set(address, value);
-  }
-
-  call(name: string): ExpressionFunction | undefined {
-    return Object.hasOwn(this.functions, name) ? this.functions[name] : undefined;
   }
 
   resolve(chain: readonly string[]): { readonly value: Value; readonly names: number } {

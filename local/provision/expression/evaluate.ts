@@ -13,10 +13,8 @@ export interface Scope {
    * @throws ExpressionError when there is no such thing.
    */
   resolve(chain: readonly string[]): { readonly value: Value; readonly names: number };
-  /** A function by its name, undefined when it is not known. */
-  call(name: string): ExpressionFunction | undefined;
-  /** The names of all functions, for the message about one that is not known. */
-  readonly functionNames: readonly string[];
+  /** By name. */
+  readonly functions: ReadonlyMap<string, ExpressionFunction>;
 }
 
 /**
@@ -151,9 +149,10 @@ function call(expression: Expression & { kind: "call" }, scope: Scope): Value {
   if (name === "try" || name === "can") {
     return attempt(name, expression.arguments, scope);
   }
-  const work = scope.call(name);
+  const work = scope.functions.get(name);
   if (!work) {
-    throw new ExpressionError(`the function "${name}" is not known; known are ${scope.functionNames.join(", ")}`);
+    const known = [...scope.functions.keys(), "can", "try"].sort().join(", ");
+    throw new ExpressionError(`the function "${name}" is not known; known are ${known}`);
   }
   const parameters = expression.arguments.map((item) => evaluate(item, scope));
   const last = expression.spread ? parameters.pop() : [];

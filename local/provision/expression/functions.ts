@@ -7,7 +7,7 @@ import type { ExpressionFunction } from "./evaluate";
 import { ExpressionError } from "./syntax";
 
 /** Terraform's functions, with the same results; those that read files look from `directory`. */
-export function makeFunctions(directory: string): Readonly<Record<string, ExpressionFunction>> {
+export function makeFunctions(directory: string): ReadonlyMap<string, ExpressionFunction> {
   const file = (path: Value | undefined): Buffer => {
     try {
       return readFileSync(resolve(directory, text(path)));
@@ -15,11 +15,7 @@ export function makeFunctions(directory: string): Readonly<Record<string, Expres
       throw new ExpressionError(describeError(error));
     }
   };
-  return {
-    ...numbers,
-    ...texts,
-    ...collections,
-    ...encodings,
+  const files: Readonly<Record<string, ExpressionFunction>> = {
     file: (path) => file(path).toString("utf8"),
     fileexists: (path) => existsSync(resolve(directory, text(path))),
     filebase64: (path) => file(path).toString("base64"),
@@ -30,6 +26,7 @@ export function makeFunctions(directory: string): Readonly<Record<string, Expres
     filebase64sha256: (path) => digest("sha256", file(path), "base64"),
     filebase64sha512: (path) => digest("sha512", file(path), "base64"),
   };
+  return new Map(Object.entries({ ...numbers, ...texts, ...collections, ...encodings, ...files }));
 }
 
 const numbers: Readonly<Record<string, ExpressionFunction>> = {
