@@ -8,6 +8,7 @@ import { ModelEndpoint } from "../modules/model-endpoint";
 import { readObjects, useKey } from "../modules/policy";
 import { StaticSite } from "../modules/static-site";
 import { TypeScriptFunction } from "../modules/typescript-function";
+// It finds its sources beside itself; `npm run synth` keeps its __dirname right within the bundle.
 import { websiteFiles } from "../web/build";
 import { placeholder } from "./contract";
 import { type Platform, PlatformStack } from "./platform";
@@ -175,7 +176,8 @@ export class WebsiteStack extends PlatformStack {
     }
 
     this.publish(`${prefixes[stage]}Website`, site.url);
-    this.publish(`${prefixes[stage]}Api`, `${site.url}/api`);
+    // The API's own address: the site passes `/api/*` on to the same one, and the system tests compare the two.
+    this.publish(`${prefixes[stage]}Api`, `https://${api.domainName}/api`);
     this.publish(`${prefixes[stage]}Endpoint`, endpoint.name);
   }
 }

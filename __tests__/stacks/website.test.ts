@@ -131,11 +131,15 @@ describe.each(stages)("the stage %s", (stage, template) => {
     expect(alarms.find(({ metric_name }) => metric_name === "ModelLatency")!.threshold).toBe(1_000_000);
   });
 
-  test("tells its addresses: the API is reached through the site's own origin", () => {
+  test("tells its addresses: the site's, the API's own, and the endpoint's name", () => {
     const prefix = stage === "test" ? "Test" : "Production";
     const url = "https://${aws_cloudfront_distribution.website_distribution.domain_name}";
     const value = (name: string): string => template.resource("aws_ssm_parameter", prefix + name).insecure_value;
-    expect([value("Website"), value("Api"), value("Endpoint")]).toEqual([url, `${url}/api`, `acme-local-${stage}`]);
+    expect([value("Website"), value("Api"), value("Endpoint")]).toEqual([
+      url,
+      "https://${aws_apigatewayv2_api.api_api.id}.execute-api.eu-west-1.amazonaws.com/api",
+      `acme-local-${stage}`,
+    ]);
   });
 });
 
@@ -193,5 +197,5 @@ test("a domain of one's own is served with its certificate and TLS 1.2 at least"
       ssl_support_method: "sni-only",
     },
   });
-  expect(template.resource("aws_ssm_parameter", "TestApi").insecure_value).toBe("https://abalone.example.com/api");
+  expect(template.resource("aws_ssm_parameter", "TestWebsite").insecure_value).toBe("https://abalone.example.com");
 });
