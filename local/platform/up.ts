@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { Listr, type ListrTask } from "listr2";
+import { color, Listr, type ListrTask } from "listr2";
 
 import { provision } from "../provision";
 import { championPackage, runWorkflow, WorkflowFailed, type WorkflowRun } from "./workflow";
@@ -58,6 +58,7 @@ const rendering = {
   timer: {
     condition: (milliseconds: number) => milliseconds >= 1000,
     field: (milliseconds: number) => `${(milliseconds / 1000).toFixed(1)} s`,
+    format: () => color.dim,
   },
 };
 
