@@ -114,7 +114,10 @@ export async function up(instance: Instance, source: string | undefined): Promis
     task: async (_, task) => {
       try {
         const summary = await work((text) => {
-          task.output = text;
+          // In a terminal it is one line that changes; in a log it would be hundreds.
+          if (process.stdout.isTTY) {
+            task.output = text;
+          }
         });
         task.title = `${title}: ${summary}`;
       } catch (error) {
