@@ -18,6 +18,8 @@ from seams.api_gateway import ENDPOINT
 from seams.compatibility import require
 from seams.sagemaker_forward import Application, Receive, Scope, Send
 
+_ERROR = "Error from cloudfront"
+
 
 def install() -> None:
     """Patches ministack's CloudFront."""
@@ -121,6 +123,7 @@ def serve_viewers(application: Application) -> Application:
     disconnected = require(app, "_RequestBodyDisconnected")
     with_date = require(app, "_with_date_header", ("send",))
     answer = require(app, "_send_if_handled", ("send", "response", "receive", "head"))
+    error_page = require(cloudfront, "_cf_error_response", ("status", "explanation", "x_cache"))
     serve = require(
         app,
         "_handle_cloudfront_dataplane_request",
@@ -136,7 +139,7 @@ def serve_viewers(application: Application) -> Application:
         set_request_account_id("")
         set_request_region(None)
         if find(label) is None:
-            await application(scope, receive, send)
+            await answer(with_date(send), error_page(403, "This distribution does not exist.", _ERROR), receive)
             return
         headers: dict[str, str] = {}
         for raw_name, value in scope["headers"]:

@@ -285,7 +285,9 @@ def test_http_is_redirected_and_unknown_methods_and_distributions_are_refused(we
     status, headers, _ = website.get("/index.html", **{"X-Forwarded-Proto": "http"})
     assert (status, headers["location"]) == (301, f"https://{website.domain}/index.html")
     assert website.get("/index.html", method="DELETE")[0] == 403
-    assert b"home" not in website.get("/index.html", host="d0000000000000.cloudfront.net")[2]
+    status, _, body = website.get("/_ministack/health", host="d0000000000000.cloudfront.net")
+    assert status == 403
+    assert b"This distribution does not exist." in body
 
 
 @pytest.mark.parametrize("kind", ["path", "host"])
