@@ -1,0 +1,186 @@
+import { type AwsAnswer, type AwsServer, awsError, startAws } from "./support/aws-server";
+import { type Call, collectOutput, loadHandler } from "./support/lambda";
+
+const group = "acme-test-abalone";
+const variables = {
+  MODEL_PACKAGE_GROUP: group,
+  MODEL_IMAGE_URI: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/acme-test-abalone@sha256:0123",
+  MODEL_PACKAGE_PARAMETER: "/acme/test/ModelPackageName",
+  BASELINE_DATA_PARAMETER: "/acme/test/BaselineDataUri",
+  INFERENCE_INSTANCE_TYPES: "ml.t2.medium, ml.c5.large",
+};
+const arnOf = (version: number): string => `arn:aws:sagemaker:eu-west-1:123456789012:model-package/${group}/${version}`;
+const event = {
+  runName: "acme-test-run-0123abcd",
+  trainingJobName: "acme-test-run-0123abcd-train-1",
+  modelDataUrl: "s3://acme-test-data/runs/run/model/job/output/model.tar.gz",
+  evaluationUri: "s3://acme-test-data/runs/run/evaluation",
+  judgement: {
+    outcome: "challenger better",
+    rmse: 2.1,
+    threshold: 2.3,
+    rows: 500,
+    goodEnough: true,
+    better: true,
+    champion: null,
+  },
+};
+
+const output = collectOutput();
+let aws: AwsServer;
+let register: Call;
+let packages: any[];
+let parameters: Map<string, string>;
+/** Operations that fail. */
+let failures: Record<string, AwsAnswer>;
+
+beforeAll(async () => {
+  aws = await startAws();
+  register = loadHandler("register-model", variables, aws);
+});
+afterAll(() => aws.close());
+beforeEach(() => {
+  packages = [];
+  failures = {};
+  parameters = new Map([
+    ["/acme/test/ModelPackageName", "PLACEHOLDER"],
+    ["/acme/test/BaselineDataUri", "PLACEHOLDER"],
+  ]);
+  aws.requests.length = 0;
+  aws.respond = ({ operation, json }) => {
+    const failure = failures[operation];
+    if (failure) return failure;
+    switch (operation) {
+      case "CreateModelPackage":
+        packages.push(json);
+        return { body: { ModelPackageArn: arnOf(packages.length) } };
+      case "ListModelPackages": {
+        // Pages of two, the newest first, as SageMaker gives them.
+        const newest = packages.map((made, index) => ({ ...made, ModelPackageArn: arnOf(index + 1) })).reverse();
+        const start = Number(json.NextToken ?? 0);
+        const next = start + 2 < newest.length ? { NextToken: String(start + 2) } : {};
+        return { body: { ModelPackageSummaryList: newest.slice(start, start + 2), ...next } };
+      }
+      case "GetParameter":
+        return parameters.has(json.Name)
+          ? { body: { Parameter: { Name: json.Name, Value: parameters.get(json.Name) } } }
+          : awsError(400, "ParameterNotFound");
+      case "PutParameter":
+        expect(json).toMatchObject({ Type: "String", Overwrite: true });
+        parameters.set(json.Name, json.Value);
+        return { body: { Version: 2 } };
+      default:
+        return awsError(400, "UnexpectedRequest", operation);
+    }
+  };
+  output.clear();
+});
+
+test("a challenger becomes an approved package with its metrics, and the champion", async () => {
+  expect(await register(event)).toEqual({ modelPackageArn: arnOf(1), version: 1 });
+  expect(packages).toEqual([
+    {
+      ModelPackageGroupName: group,
+      ModelPackageDescription: "Registered by run acme-test-run-0123abcd",
+      ModelApprovalStatus: "Approved",
+      InferenceSpecification: {
+        Containers: [{ Image: variables.MODEL_IMAGE_URI, ModelDataUrl: event.modelDataUrl }],
+        SupportedContentTypes: ["text/csv", "application/json"],
+        SupportedResponseMIMETypes: ["text/csv", "application/json"],
+        SupportedRealtimeInferenceInstanceTypes: ["ml.t2.medium", "ml.c5.large"],
+      },
+      ModelMetrics: {
+        ModelQuality: {
+          Statistics: { ContentType: "application/json", S3Uri: `${event.evaluationUri}/evaluation.json` },
+        },
+      },
+      CustomerMetadataProperties: {
+        runName: event.runName,
+        trainingJobName: event.trainingJobName,
+        rmse: "2.1",
+        threshold: "2.3",
+        rows: "500",
+      },
+      ClientToken: expect.stringMatching(/^[a-zA-Z0-9-]{1,36}$/),
+    },
+  ]);
+  expect(Object.fromEntries(parameters)).toEqual({
+    "/acme/test/ModelPackageName": arnOf(1),
+    "/acme/test/BaselineDataUri": `${event.evaluationUri}/baseline.csv`,
+  });
+});
+
+test("the champion is named last, when its baseline is known", async () => {
+  await register(event);
+  const put = aws.requests.filter(({ operation }) => operation === "PutParameter").map(({ json }) => json.Name);
+  expect(put).toEqual(["/acme/test/BaselineDataUri", "/acme/test/ModelPackageName"]);
+});
+
+test("a repeated call gives the same package, however many came before it", async () => {
+  for (const run of ["a", "b", "c", "d"]) await register({ ...event, runName: run });
+  const again = await register({ ...event, runName: "a" });
+  expect(again).toEqual({ modelPackageArn: arnOf(1), version: 1 });
+  expect(packages).toHaveLength(4);
+});
+
+test("a call that broke off after the package was made is finished by its repetition", async () => {
+  failures = { PutParameter: awsError(400, "TooManyUpdates") };
+  await expect(register(event)).rejects.toThrow();
+  failures = {};
+  expect(await register(event)).toEqual({ modelPackageArn: arnOf(1), version: 1 });
+  expect(packages).toHaveLength(1);
+  expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(1));
+});
+
+test("a repeated call does not bring an old model back", async () => {
+  for (const run of ["a", "b"]) await register({ ...event, runName: run });
+  await register({ ...event, runName: "a" });
+  expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(2));
+  expect(output.lines()).toContainEqual(
+    expect.objectContaining({ level: "WARN", message: "A later model is champion already, so it stays" }),
+  );
+});
+
+test("a later version follows an earlier one even past nine", async () => {
+  parameters.set("/acme/test/ModelPackageName", arnOf(9));
+  packages = Array.from({ length: 9 }, (_, index) => ({ ModelPackageDescription: `Registered by run ${index}` }));
+  expect((await register(event)).version).toBe(10);
+  expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(10));
+});
+
+test("a champion of another group does not hinder", async () => {
+  parameters.set("/acme/test/ModelPackageName", arnOf(99).replace(group, "older-group"));
+  await register(event);
+  expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(1));
+});
+
+test.each([
+  [{ goodEnough: false }, /only a challenger that is good enough/],
+  [{ better: false }, /only a challenger that is good enough/],
+  [{ rmse: "2.1" }, /judgement\.rmse/],
+])("nothing is registered past the gate: %j", async (changes, message) => {
+  await expect(register({ ...event, judgement: { ...event.judgement, ...changes } })).rejects.toMatchObject({
+    name: "InvalidEvent",
+    message: expect.stringMatching(message),
+  });
+  expect(aws.requests).toEqual([]);
+});
+
+test("a missing parameter is a fault of the deployment, and named", async () => {
+  parameters.clear();
+  await expect(register(event)).rejects.toThrow(
+    "The parameter /acme/test/ModelPackageName is missing: deploy the ml-workflow stack again",
+  );
+});
+
+test("SageMaker's refusal comes through", async () => {
+  failures = { CreateModelPackage: awsError(400, "ValidationException", "the image is not in this region") };
+  await expect(register(event)).rejects.toMatchObject({ message: "the image is not in this region" });
+  expect(parameters.get("/acme/test/ModelPackageName")).toBe("PLACEHOLDER");
+});
+
+test("instance types that are none do not start", () => {
+  expect(() => loadHandler("register-model", { ...variables, INFERENCE_INSTANCE_TYPES: " , " }, aws)).toThrow(
+    /INFERENCE_INSTANCE_TYPES/,
+  );
+});
