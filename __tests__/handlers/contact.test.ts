@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { type AwsAnswer, type AwsServer, awsError, startAws } from "./support/aws-server";
+import { type AwsAnswer, type AwsServer, awsError, type Json, startAws } from "./support/aws-server";
 import { bodyOf, type Call, collectOutput, httpEvent, loadHandler } from "./support/lambda";
 
 const variables = { CONTACT_TABLE: "acme-test-contact", CONTACT_RETENTION_DAYS: "30" };
@@ -12,7 +12,7 @@ const output = collectOutput();
 let aws: AwsServer;
 let contact: Call;
 /** What the table holds, by id. */
-let items: Map<string, any>;
+let items: Map<string, Json>;
 
 beforeAll(async () => {
   aws = await startAws();
@@ -38,7 +38,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-const post = (body: unknown): Promise<any> => contact(httpEvent("POST", "/api/contact", JSON.stringify(body)));
+const post = (body: unknown): Promise<Json> => contact(httpEvent("POST", "/api/contact", JSON.stringify(body)));
 
 test("a message is stored whole, for the days that the environment allows, and answered with its identifier", async () => {
   const answer = await post(message);

@@ -1,4 +1,4 @@
-import { type AwsAnswer, type AwsServer, awsError, startAws } from "./support/aws-server";
+import { type AwsAnswer, type AwsServer, awsError, type Json, startAws } from "./support/aws-server";
 import { type Call, collectOutput, loadHandler } from "./support/lambda";
 
 const group = "acme-test-abalone";
@@ -29,7 +29,7 @@ const event = {
 const output = collectOutput();
 let aws: AwsServer;
 let register: Call;
-let packages: any[];
+let packages: Json[];
 let parameters: Map<string, string>;
 /** Operations that fail. */
 let failures: Record<string, AwsAnswer>;

@@ -2,6 +2,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
+/** What came over the wire: the expectations of a test are its type. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- unknown would need a cast for each look at it
+export type Json = any;
+
 /** A request as a service gets it. */
 export interface AwsRequest {
   readonly method: string;
@@ -12,7 +16,7 @@ export interface AwsRequest {
   readonly operation: string;
   readonly body: string;
   /** The body of JSON protocols. */
-  readonly json: any;
+  readonly json: Json;
 }
 
 /** What a service answers; `hang` never answers, `break` closes the connection. */
@@ -21,6 +25,8 @@ export type AwsAnswer =
       readonly status?: number;
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: string | Buffer | object;
+      /** Closes the connection after the body, however long it was announced to be. */
+      readonly breakAfterBody?: boolean;
     }
   | "hang"
   | "break";
@@ -51,7 +57,7 @@ async function read(message: IncomingMessage): Promise<AwsRequest> {
   const chunks: Buffer[] = [];
   for await (const chunk of message) chunks.push(chunk as Buffer);
   const body = Buffer.concat(chunks).toString("utf8");
-  const isJson = /json/.test(message.headers["content-type"] ?? "");
+  const isJson = (message.headers["content-type"] ?? "").includes("json");
   return {
     method: message.method ?? "",
     path: decodeURIComponent((message.url ?? "").split("?")[0] ?? ""),
@@ -74,7 +80,9 @@ function write(response: ServerResponse, answer: AwsAnswer): void {
   const { status = 200, headers = {}, body = "" } = answer;
   const isContent = typeof body === "string" || Buffer.isBuffer(body);
   response.writeHead(status, { ...(!isContent && { "content-type": "application/x-amz-json-1.1" }), ...headers });
-  response.end(isContent ? body : JSON.stringify(body));
+  const content = isContent ? body : JSON.stringify(body);
+  if (answer.breakAfterBody === true) response.write(content, () => setTimeout(() => response.destroy(), 20));
+  else response.end(content);
 }
 
 /** Starts a server that refuses everything until a test says otherwise. */

@@ -1,9 +1,9 @@
 /** Loads and calls handlers as AWS Lambda does, and collects what they write. */
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
-import type { AwsServer } from "./aws-server";
+import type { AwsServer, Json } from "./aws-server";
 
 /** Calls a handler with an event. */
-export type Call = (event: unknown, context?: Partial<Context>) => Promise<any>;
+export type Call = (event: unknown, context?: Partial<Context>) => Promise<Json>;
 
 /** What every function gets from its stack. */
 const common = {
@@ -67,12 +67,12 @@ export function httpEvent(
 }
 
 /** The body of an answer. */
-export function bodyOf(answer: APIGatewayProxyStructuredResultV2): any {
+export function bodyOf(answer: APIGatewayProxyStructuredResultV2): Json {
   return JSON.parse(answer.body ?? "null");
 }
 
 /** Keeps logs and metrics off the terminal, and gives them to the test. */
-export function collectOutput(): { text(): string; lines(): any[]; clear(): void } {
+export function collectOutput(): { text(): string; lines(): Json[]; clear(): void } {
   let written: string[] = [];
   const collect = (chunk: unknown): boolean => {
     written.push(String(chunk));

@@ -1,0 +1,86 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildSync } from "esbuild";
+import { type AwsServer, type Json, startAws } from "./support/aws-server";
+import { functionEnvironment, httpEvent } from "./support/lambda";
+
+const root = join(__dirname, "../..");
+const handlers = readdirSync(join(root, "handlers")).filter((folder) => folder !== "shared");
+const environments: Record<string, Record<string, string>> = {
+  "prepare-run": {
+    DATA_BUCKET: "b",
+    EXPERIMENT_NAME: "e",
+    MODEL_PACKAGE_PARAMETER: "/p",
+    RESOURCE_PREFIX: "acme-test",
+  },
+  "evaluate-results": { QUALITY_THRESHOLD: "2.3" },
+  "register-model": {
+    MODEL_PACKAGE_GROUP: "g",
+    MODEL_IMAGE_URI: "i",
+    MODEL_PACKAGE_PARAMETER: "/p",
+    BASELINE_DATA_PARAMETER: "/b",
+    INFERENCE_INSTANCE_TYPES: "ml.t2.medium",
+  },
+  "ingest-survey": { DATA_BUCKET: "b", FEATURE_GROUP: "g" },
+  predict: { ENDPOINT_NAME: "e" },
+  contact: { CONTACT_TABLE: "t", CONTACT_RETENTION_DAYS: "30" },
+};
+let folder: string;
+let aws: AwsServer;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "bundles-"));
+  aws = await startAws();
+});
+afterAll(async () => {
+  rmSync(folder, { recursive: true });
+  await aws.close();
+});
+
+/** Calls a bundle as Lambda does: in a bare Node, which has no packages beside it. */
+function callBundle(bundle: string, name: string, event: unknown): { result?: Json; error?: string } {
+  const script = join(folder, `${name}.call.js`);
+  writeFileSync(
+    script,
+    `const { handler } = require(${JSON.stringify(bundle)});
+     const context = { functionName: "f", awsRequestId: "r", getRemainingTimeInMillis: () => 60000 };
+     handler(${JSON.stringify(event)}, context).then((result) => ({ result }), (error) => ({ error: error.name }))
+       .then((outcome) => require("node:fs").writeFileSync(process.argv[2], JSON.stringify(outcome)));`,
+  );
+  const outcome = join(folder, `${name}.json`);
+  execFileSync(process.execPath, [script, outcome], {
+    cwd: folder,
+    env: functionEnvironment(name, environments[name] ?? {}, aws),
+    stdio: "pipe",
+  });
+  return JSON.parse(readFileSync(outcome, "utf8"));
+}
+
+test("the test knows every handler", () => {
+  expect(Object.keys(environments).sort()).toEqual(handlers.sort());
+});
+
+test.each(handlers)("%s is one file that needs nothing beside it, starts and answers", (name) => {
+  const bundle = join(folder, `${name}.js`);
+  buildSync({
+    entryPoints: [join(root, "handlers", name, "index.ts")],
+    outfile: bundle,
+    bundle: true,
+    platform: "node",
+    target: "node22",
+    format: "cjs",
+    minifyWhitespace: true,
+    minifySyntax: true,
+    logLevel: "error",
+  });
+  // Lambda reads it at every cold start: a package that suddenly brings megabytes is a mistake.
+  expect(statSync(bundle).size).toBeLessThan(2_500_000);
+  if (name === "predict" || name === "contact") {
+    expect(callBundle(bundle, name, httpEvent("POST", `/api/${name}`, {})).result.statusCode).toBe(400);
+    expect(callBundle(bundle, name, httpEvent("GET", "/", undefined, {})).result.statusCode).toBe(404);
+  } else {
+    expect(callBundle(bundle, name, {})).toEqual({ error: "InvalidEvent" });
+  }
+});
