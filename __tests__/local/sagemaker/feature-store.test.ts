@@ -132,7 +132,7 @@ describe("the offline store", () => {
     });
     expect(partitions.map(({ Values }) => Values?.join("-")).sort()).toEqual(["2025-12-31-23", "2026-01-01-00"]);
 
-    const [row] = await parquetReadObjects(await platform.bytes(keys[0] ?? ""));
+    const [row] = parquetReadObjects(await platform.bytes(keys[0] ?? ""));
     expect(row).toMatchObject({ record_id: "b1", length: 91.5, rings: 9n, is_deleted: false });
   });
 

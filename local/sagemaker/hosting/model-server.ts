@@ -124,14 +124,20 @@ export class ModelServer {
     this.inFlight += 1;
     try {
       const deadline = Date.now() + waitForServer;
-      for (;;) {
+      for (let ends = 0; ;) {
         await this.untilReady(deadline);
+        const child = this.child;
         try {
           return await this.request("POST", "/invocations", headers, body, invocationTimeout);
         } catch (error) {
-          // Nothing has reached the server, so asking again is safe; its supervisor is about to notice.
-          if (!(error instanceof ServerUnavailable) || Date.now() > deadline) throw error;
-          await pause(50);
+          if (error instanceof ServerBroken && ends === 0 && (await hasEnded(child))) {
+            // The server was most likely killed before it had read the request; when the next one ends, too, it is the
+            // request that ends them.
+            ends += 1;
+          } else if (error instanceof ServerUnavailable && Date.now() < deadline) {
+            // Nothing has reached the server, and its supervisor is about to notice that it is gone.
+            await pause(50);
+          } else throw error;
         }
       }
     } finally {
@@ -309,6 +315,13 @@ export class ModelServer {
       request.end(body);
     });
   }
+}
+
+/** Whether a process that has broken off a connection did so because it ended. */
+async function hasEnded(child: Child | undefined): Promise<boolean> {
+  if (child === undefined) return true;
+  await Promise.race([child.ended, pause(200)]);
+  return !child.running();
 }
 
 /** A port of the loopback interface that nobody listens on. */

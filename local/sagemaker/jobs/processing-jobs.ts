@@ -293,7 +293,8 @@ function checkPaths(request: {
         `LocalPath '${localPath ?? ""}' of the processing ${kindOfPath} '${name}' must be a folder under ${root}`,
       );
     }
-    if (names.has(name)) throw validationException(`Input and output names must be unique: '${name}' stands twice.`);
-    names.add(name);
+    const unique = `${kindOfPath} '${name}'`;
+    if (names.has(unique)) throw validationException(`Names must be unique: the processing ${unique} stands twice.`);
+    names.add(unique);
   }
 }

@@ -13,7 +13,7 @@ console.log(JSON.stringify(rows, (_, value) => typeof value === "bigint" ? { $bi
 `;
 
 /** Rows of a Parquet file. hyparquet is an ES module, which Jest does not load: a Node of its own does. */
-export async function parquetReadObjects(bytes: Uint8Array): Promise<Record<string, unknown>[]> {
+export function parquetReadObjects(bytes: Uint8Array): Record<string, unknown>[] {
   const folder = fs.mkdtempSync(path.join(tmpdir(), "acme-parquet-"));
   try {
     const file = path.join(folder, "data.parquet");
@@ -22,11 +22,9 @@ export async function parquetReadObjects(bytes: Uint8Array): Promise<Record<stri
       cwd: path.resolve(__dirname, "../../../.."),
       encoding: "utf8",
     });
-    return Promise.resolve(
-      JSON.parse(output, (_, value: unknown) =>
-        typeof value === "object" && value !== null && "$bigint" in value ? BigInt(String(value.$bigint)) : value,
-      ) as Record<string, unknown>[],
-    );
+    return JSON.parse(output, (_, value: unknown) =>
+      typeof value === "object" && value !== null && "$bigint" in value ? BigInt(String(value.$bigint)) : value,
+    ) as Record<string, unknown>[];
   } finally {
     fs.rmSync(folder, { recursive: true });
   }

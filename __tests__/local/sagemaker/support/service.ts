@@ -123,7 +123,7 @@ export class ServiceProcess {
       "the service to answer",
       async () => {
         if (child.exitCode !== null) return true;
-        return fetch(`${this.url}/health`).then(
+        return fetch(`${this.url}/health`, { signal: AbortSignal.timeout(1000) }).then(
           ({ ok }) => ok,
           () => false,
         );
@@ -252,7 +252,7 @@ export class Platform {
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return !fs.existsSync(`/proc/${pid}/stat`) || !/\) Z /.test(fs.readFileSync(`/proc/${pid}/stat`, "utf8"));
+    return !fs.existsSync(`/proc/${pid}/stat`) || !fs.readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
   } catch {
     return false;
   }

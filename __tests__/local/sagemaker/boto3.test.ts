@@ -1,0 +1,27 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import * as path from "node:path";
+import { image, Platform, python } from "./support/service";
+
+let platform: Platform;
+beforeAll(async () => {
+  platform = await Platform.start();
+}, 180_000);
+afterAll(() => platform.stop(), 60_000);
+
+test("boto3 finds SageMaker behind the emulator's address: pagers, waiters, error classes", async () => {
+  const script = path.join(__dirname, "test_boto3.py");
+  const { stdout } = await promisify(execFile)(python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", script], {
+    cwd: platform.folder,
+    env: {
+      PATH: "/usr/bin:/bin",
+      HOME: platform.folder,
+      PYTHONDONTWRITEBYTECODE: "1",
+      SAGEMAKER_ENDPOINT_URL: platform.emulator.endpoint,
+      TEST_IMAGE: image,
+    },
+  }).catch((error: unknown) => {
+    throw new Error((error as { stdout?: string }).stdout ?? String(error));
+  });
+  expect(stdout).toMatch(/^\d+ passed in /m);
+}, 300_000);

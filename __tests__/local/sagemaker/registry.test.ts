@@ -1,0 +1,290 @@
+import {
+  AddTagsCommand,
+  AssociateTrialComponentCommand,
+  CreateExperimentCommand,
+  CreateModelCommand,
+  CreateModelPackageCommand,
+  type CreateModelPackageCommandInput,
+  CreateModelPackageGroupCommand,
+  CreateTrialCommand,
+  CreateTrialComponentCommand,
+  DeleteExperimentCommand,
+  DeleteModelPackageCommand,
+  DeleteModelPackageGroupCommand,
+  DeleteTagsCommand,
+  DeleteTrialCommand,
+  DeleteTrialComponentCommand,
+  DescribeExperimentCommand,
+  DescribeModelPackageCommand,
+  DescribeModelPackageGroupCommand,
+  DescribeTrialComponentCommand,
+  DisassociateTrialComponentCommand,
+  ListModelPackageGroupsCommand,
+  ListModelPackagesCommand,
+  ListTagsCommand,
+  ListTrialsCommand,
+  paginateListModelPackages,
+  UpdateModelPackageCommand,
+  UpdateTrialComponentCommand,
+} from "@aws-sdk/client-sagemaker";
+import { account, bucket, image, Platform, region, role } from "./support/service";
+
+let platform: Platform;
+beforeAll(async () => {
+  platform = await Platform.start();
+}, 180_000);
+afterAll(() => platform.stop(), 60_000);
+jest.setTimeout(120_000);
+
+const arn = (kind: string, name: string): string => `arn:aws:sagemaker:${region}:${account}:${kind}/${name}`;
+const createGroup = (name: string): Promise<unknown> =>
+  platform.sagemaker.send(new CreateModelPackageGroupCommand({ ModelPackageGroupName: name }));
+async function createPackage(group: string, changes: Partial<CreateModelPackageCommandInput> = {}): Promise<string> {
+  const { ModelPackageArn } = await platform.sagemaker.send(
+    new CreateModelPackageCommand({
+      ModelPackageGroupName: group,
+      InferenceSpecification: {
+        Containers: [{ Image: image, ModelDataUrl: `s3://${bucket}/model.tar.gz` }],
+        SupportedContentTypes: ["text/csv"],
+        SupportedResponseMIMETypes: ["text/csv"],
+      },
+      ...changes,
+    }),
+  );
+  return ModelPackageArn ?? "";
+}
+const approve = (packageArn: string, status: "Approved" | "Rejected"): Promise<unknown> =>
+  platform.sagemaker.send(
+    new UpdateModelPackageCommand({
+      ModelPackageArn: packageArn,
+      ModelApprovalStatus: status,
+      ApprovalDescription: "by hand",
+    }),
+  );
+
+describe("the model registry", () => {
+  test("numbers the versions of a group, and gives no number twice", async () => {
+    await createGroup("numbered");
+    expect(await createPackage("numbered")).toBe(arn("model-package", "numbered/1"));
+    const second = await createPackage("numbered");
+    expect(second).toBe(arn("model-package", "numbered/2"));
+    await platform.sagemaker.send(new DeleteModelPackageCommand({ ModelPackageName: second }));
+    await platform.killAndRestart();
+    expect(await createPackage("numbered")).toBe(arn("model-package", "numbered/3"));
+  });
+
+  test("makes one package of one request, however often it is sent; another request with its token is refused", async () => {
+    await createGroup("idempotent");
+    const request = { ClientToken: "run-1", ModelApprovalStatus: "Approved" as const };
+    const first = await createPackage("idempotent", request);
+    await platform.killAndRestart();
+    expect(await createPackage("idempotent", request)).toBe(first);
+    await expect(createPackage("idempotent", { ...request, ModelPackageDescription: "another" })).rejects.toMatchObject(
+      {
+        name: "ConflictException",
+        message: expect.stringContaining("'run-1'"),
+      },
+    );
+    const { ModelPackageSummaryList } = await platform.sagemaker.send(
+      new ListModelPackagesCommand({ ModelPackageGroupName: "idempotent" }),
+    );
+    expect(ModelPackageSummaryList).toHaveLength(1);
+  });
+
+  test("keeps what is said about a package: metrics, metadata, approval", async () => {
+    await createGroup("described");
+    const packageArn = await createPackage("described", {
+      ModelMetrics: {
+        ModelQuality: { Statistics: { ContentType: "application/json", S3Uri: `s3://${bucket}/evaluation.json` } },
+      },
+      CustomerMetadataProperties: { run: "1", note: "first" },
+    });
+    const described = (): Promise<unknown> =>
+      platform.sagemaker.send(new DescribeModelPackageCommand({ ModelPackageName: packageArn }));
+    expect(await described()).toMatchObject({
+      ModelPackageGroupName: "described",
+      ModelPackageVersion: 1,
+      ModelPackageStatus: "Completed",
+      ModelApprovalStatus: "PendingManualApproval",
+      ModelMetrics: { ModelQuality: { Statistics: { S3Uri: `s3://${bucket}/evaluation.json` } } },
+    });
+    await approve(packageArn, "Approved");
+    await platform.sagemaker.send(
+      new UpdateModelPackageCommand({
+        ModelPackageArn: packageArn,
+        CustomerMetadataProperties: { run: "2" },
+        CustomerMetadataPropertiesToRemove: ["note"],
+      }),
+    );
+    expect(await described()).toMatchObject({
+      ModelApprovalStatus: "Approved",
+      ApprovalDescription: "by hand",
+      CustomerMetadataProperties: { run: "2" },
+    });
+  });
+
+  test("lets only an approved package become a model", async () => {
+    await createGroup("gated");
+    const packageArn = await createPackage("gated");
+    const createModel = (name: string): Promise<unknown> =>
+      platform.sagemaker.send(
+        new CreateModelCommand({
+          ModelName: name,
+          PrimaryContainer: { ModelPackageName: packageArn },
+          ExecutionRoleArn: role,
+        }),
+      );
+    await expect(createModel("gated-1")).rejects.toMatchObject({
+      name: "ValidationException",
+      message: expect.stringContaining("its approval status is PendingManualApproval"),
+    });
+    await approve(packageArn, "Rejected");
+    await expect(createModel("gated-1")).rejects.toMatchObject({ message: expect.stringContaining("Rejected") });
+    await approve(packageArn, "Approved");
+    await expect(createModel("gated-1")).resolves.toMatchObject({ ModelArn: arn("model", "gated-1") });
+  });
+
+  test("keeps a group that still has packages, and knows none that does not exist", async () => {
+    await createGroup("kept");
+    const packageArn = await createPackage("kept");
+    const remove = new DeleteModelPackageGroupCommand({ ModelPackageGroupName: "kept" });
+    await expect(platform.sagemaker.send(remove)).rejects.toMatchObject({ name: "ConflictException" });
+    await platform.sagemaker.send(new DeleteModelPackageCommand({ ModelPackageName: packageArn }));
+    await platform.sagemaker.send(remove);
+    await expect(
+      platform.sagemaker.send(new DescribeModelPackageGroupCommand({ ModelPackageGroupName: "kept" })),
+    ).rejects.toMatchObject({
+      name: "ValidationException",
+      message: `ModelPackageGroup ${arn("model-package-group", "kept")} does not exist.`,
+    });
+    await expect(createGroup("numbered")).rejects.toMatchObject({ message: expect.stringContaining("already exists") });
+  });
+
+  test("lists versions in their order, page by page, filtered by approval", async () => {
+    await createGroup("paged");
+    for (let version = 1; version <= 12; version += 1) {
+      await createPackage("paged", { ModelApprovalStatus: version % 2 === 0 ? "Approved" : "PendingManualApproval" });
+    }
+    const versions: number[] = [];
+    const pages = paginateListModelPackages(
+      { client: platform.sagemaker, pageSize: 5 },
+      { ModelPackageGroupName: "paged", SortBy: "Name", SortOrder: "Descending" },
+    );
+    for await (const { ModelPackageSummaryList } of pages) {
+      versions.push(...(ModelPackageSummaryList ?? []).map(({ ModelPackageVersion }) => ModelPackageVersion ?? 0));
+    }
+    expect(versions).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
+    const { ModelPackageSummaryList: approved } = await platform.sagemaker.send(
+      new ListModelPackagesCommand({ ModelPackageGroupName: "paged", ModelApprovalStatus: "Approved" }),
+    );
+    expect(approved?.map(({ ModelPackageVersion }) => ModelPackageVersion)).toEqual([2, 4, 6, 8, 10, 12]);
+    const { ModelPackageGroupSummaryList: groups } = await platform.sagemaker.send(
+      new ListModelPackageGroupsCommand({ NameContains: "PAGE" }),
+    );
+    expect(groups?.map(({ ModelPackageGroupName }) => ModelPackageGroupName)).toEqual(["paged"]);
+    await expect(
+      platform.sagemaker.send(new ListModelPackagesCommand({ NextToken: "none-of-ours" })),
+    ).rejects.toMatchObject({
+      name: "ValidationException",
+      message: expect.stringContaining("Invalid pagination token"),
+    });
+  });
+});
+
+describe("experiments", () => {
+  test("hold trials, and trials hold components", async () => {
+    const { sagemaker } = platform;
+    await sagemaker.send(new CreateExperimentCommand({ ExperimentName: "growth", Description: "of shells" }));
+    await expect(sagemaker.send(new CreateExperimentCommand({ ExperimentName: "growth" }))).rejects.toMatchObject({
+      name: "ValidationException",
+      message: expect.stringContaining("Experiment with name (growth) already exists"),
+    });
+    await sagemaker.send(new CreateTrialCommand({ TrialName: "growth-1", ExperimentName: "growth" }));
+    await expect(
+      sagemaker.send(new CreateTrialCommand({ TrialName: "lost", ExperimentName: "no-such-experiment" })),
+    ).rejects.toMatchObject({ name: "ResourceNotFound" });
+
+    await sagemaker.send(
+      new CreateTrialComponentCommand({ TrialComponentName: "fit", Parameters: { depth: { NumberValue: 3 } } }),
+    );
+    await sagemaker.send(new AssociateTrialComponentCommand({ TrialComponentName: "fit", TrialName: "growth-1" }));
+    await sagemaker.send(
+      new UpdateTrialComponentCommand({
+        TrialComponentName: "fit",
+        Parameters: { rate: { NumberValue: 0.1 } },
+        ParametersToRemove: ["depth"],
+        StartTime: new Date("2026-03-01T00:00:00.500Z"),
+      }),
+    );
+    await platform.killAndRestart();
+    const component = await sagemaker.send(new DescribeTrialComponentCommand({ TrialComponentName: "fit" }));
+    expect(component.Parameters).toEqual({ rate: { NumberValue: 0.1 } });
+    expect(component.StartTime).toEqual(new Date("2026-03-01T00:00:00.500Z"));
+    const { TrialSummaries } = await sagemaker.send(new ListTrialsCommand({ TrialComponentName: "fit" }));
+    expect(TrialSummaries?.map(({ TrialName }) => TrialName)).toEqual(["growth-1"]);
+
+    await expect(sagemaker.send(new DeleteExperimentCommand({ ExperimentName: "growth" }))).rejects.toMatchObject({
+      message: expect.stringContaining("still has 1 trial"),
+    });
+    await expect(sagemaker.send(new DeleteTrialCommand({ TrialName: "growth-1" }))).rejects.toMatchObject({
+      message: expect.stringContaining("'fit'"),
+    });
+    await sagemaker.send(new DisassociateTrialComponentCommand({ TrialComponentName: "fit", TrialName: "growth-1" }));
+    await sagemaker.send(new DeleteTrialComponentCommand({ TrialComponentName: "fit" }));
+    await sagemaker.send(new DeleteTrialCommand({ TrialName: "growth-1" }));
+    await sagemaker.send(new DeleteExperimentCommand({ ExperimentName: "growth" }));
+    await expect(sagemaker.send(new DescribeExperimentCommand({ ExperimentName: "growth" }))).rejects.toMatchObject({
+      name: "ResourceNotFound",
+      message: "Experiment 'growth' does not exist.",
+    });
+  });
+});
+
+describe("tags", () => {
+  test("are added, replaced, listed and removed, and go with their resource", async () => {
+    const { sagemaker } = platform;
+    await sagemaker.send(
+      new CreateModelPackageGroupCommand({ ModelPackageGroupName: "tagged", Tags: [{ Key: "a", Value: "1" }] }),
+    );
+    const ResourceArn = arn("model-package-group", "tagged");
+    await sagemaker.send(
+      new AddTagsCommand({
+        ResourceArn,
+        Tags: [
+          { Key: "a", Value: "2" },
+          { Key: "b", Value: "3" },
+        ],
+      }),
+    );
+    const list = async (): Promise<unknown> => (await sagemaker.send(new ListTagsCommand({ ResourceArn }))).Tags;
+    expect(await list()).toEqual([
+      { Key: "a", Value: "2" },
+      { Key: "b", Value: "3" },
+    ]);
+    await sagemaker.send(new DeleteTagsCommand({ ResourceArn, TagKeys: ["a"] }));
+    await platform.killAndRestart();
+    expect(await list()).toEqual([{ Key: "b", Value: "3" }]);
+    await sagemaker.send(new DeleteModelPackageGroupCommand({ ModelPackageGroupName: "tagged" }));
+    await expect(list()).rejects.toMatchObject({ name: "ResourceNotFound" });
+    await createGroup("tagged");
+    expect(await list()).toEqual([]);
+  });
+
+  test("are at most fifty, each key once", async () => {
+    const tagged = (Tags: { Key: string; Value: string }[]): Promise<unknown> =>
+      platform.sagemaker.send(new CreateModelPackageGroupCommand({ ModelPackageGroupName: "overtagged", Tags }));
+    await expect(
+      tagged([
+        { Key: "a", Value: "1" },
+        { Key: "a", Value: "2" },
+      ]),
+    ).rejects.toMatchObject({
+      name: "ValidationException",
+    });
+    await expect(
+      tagged(Array.from({ length: 51 }, (_, index) => ({ Key: `key-${index}`, Value: "" }))),
+    ).rejects.toMatchObject({ message: expect.stringContaining("50") });
+    const groups = await platform.sagemaker.send(new ListModelPackageGroupsCommand({ NameContains: "overtagged" }));
+    expect(groups.ModelPackageGroupSummaryList).toEqual([]);
+  });
+});
