@@ -11,11 +11,13 @@ export function describeError(error: unknown): string {
   if (!(error instanceof Error)) {
     return String(error);
   }
-  const code = (error as { code?: unknown }).code;
-  if (code === "ECONNREFUSED" || code === "ECONNRESET") {
-    return `the AWS emulator does not answer (${error.message || code}); is it running?`;
+  if (["ProvisionError", "ExpressionError"].includes(error.name)) {
+    return error.message;
   }
-  return ["Error", "ProvisionError", "ExpressionError"].includes(error.name)
-    ? error.message
-    : `${error.name}: ${error.message}`;
+  // The SDK wraps the connection's error, and keeps its text only.
+  const connection = /E(?:CONNREFUSED|CONNRESET|PIPE)\b|socket hang up/.exec(error.message)?.[0];
+  if (connection !== undefined) {
+    return `the AWS emulator does not answer (${connection}); is it running?`;
+  }
+  return error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
 }

@@ -276,7 +276,9 @@ class Run {
       return made;
     }
     const changed = changedArguments(before.arguments, wanted);
-    if (changed.length === 0 && files === known.files && place.region === known.region) {
+    // What is set on a resource went with it when it was lost and made anew, even if both look the same.
+    const stale = entry.dependencies.some((parent) => this.created.includes(parent) || this.replaced.includes(parent));
+    if (changed.length === 0 && files === known.files && place.region === known.region && !stale) {
       const confirmed = { ...entry, pending: undefined };
       if (JSON.stringify(known) !== JSON.stringify(confirmed)) {
         this.state.set(address, confirmed);

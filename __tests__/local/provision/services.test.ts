@@ -1,0 +1,739 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { GetApiCommand, GetApisCommand, GetRoutesCommand } from "@aws-sdk/client-apigatewayv2";
+import { GetWorkGroupCommand } from "@aws-sdk/client-athena";
+import { GetDistributionConfigCommand, ListDistributionsCommand } from "@aws-sdk/client-cloudfront";
+import { DescribeAlarmsCommand, GetDashboardCommand } from "@aws-sdk/client-cloudwatch";
+import { DescribeMetricFiltersCommand } from "@aws-sdk/client-cloudwatch-logs";
+import {
+  DescribeContinuousBackupsCommand,
+  DescribeTableCommand,
+  DescribeTimeToLiveCommand,
+} from "@aws-sdk/client-dynamodb";
+import { GetTableCommand } from "@aws-sdk/client-glue";
+import { DescribeKeyCommand, GetKeyRotationStatusCommand, ListAliasesCommand } from "@aws-sdk/client-kms";
+import {
+  GetFunctionConfigurationCommand,
+  GetFunctionEventInvokeConfigCommand,
+  GetPolicyCommand,
+  InvokeCommand,
+} from "@aws-sdk/client-lambda";
+import {
+  GetBucketEncryptionCommand,
+  GetBucketLifecycleConfigurationCommand,
+  GetBucketLoggingCommand,
+  GetBucketNotificationConfigurationCommand,
+  GetBucketOwnershipControlsCommand,
+  GetBucketPolicyCommand,
+  GetObjectCommand,
+  GetPublicAccessBlockCommand,
+} from "@aws-sdk/client-s3";
+import { DescribeExecutionCommand, DescribeStateMachineCommand, StartExecutionCommand } from "@aws-sdk/client-sfn";
+import { GetTopicAttributesCommand, ListSubscriptionsByTopicCommand } from "@aws-sdk/client-sns";
+import { zipSync } from "fflate";
+import { Emulator } from "../../workflow/support/emulator";
+import { account, failure, region, type Stack, Workspace } from "./support/workspace";
+
+jest.setTimeout(120_000);
+
+let emulator: Emulator;
+let workspace: Workspace;
+
+beforeAll(async () => {
+  emulator = await Emulator.start("http://127.0.0.1:9");
+});
+afterAll(() => emulator.stop());
+beforeEach(() => {
+  workspace = new Workspace(emulator.endpoint);
+});
+afterEach(() => {
+  workspace.close();
+});
+
+/** Provisions, and proves that a second run finds nothing to do. */
+async function settle(name: string, stack: Stack): Promise<Readonly<Record<string, unknown>>> {
+  const { outputs } = await workspace.provision(name, stack);
+  const { inventory } = await workspace.provision(name, stack);
+  expect(inventory).toMatchObject({ created: [], updated: [], deleted: [], ignored: [] });
+  return outputs;
+}
+
+/** The archive of a function whose answer holds `text`, in the stack's folder. */
+function archive(stack: string, text: string): { filename: string; source_code_hash: string } {
+  const code = `exports.handler = async (event) => ({ statusCode: 200, headers: { "content-type": "application/json" },
+    body: JSON.stringify({ text: ${JSON.stringify(text)}, setting: process.env.SETTING, path: event.rawPath }) });`;
+  const bytes = zipSync({ "index.js": Buffer.from(code) });
+  const hash = createHash("sha256").update(bytes).digest();
+  const filename = `assets/${hash.toString("hex").slice(0, 8)}/handler.zip`;
+  workspace.file(stack, filename, bytes);
+  return { filename, source_code_hash: hash.toString("base64") };
+}
+
+function lambda(stack: string, text: string, extra: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    function_name: `${stack}-function`,
+    role: `arn:aws:iam::${account}:role/acme`,
+    runtime: "nodejs22.x",
+    architectures: ["arm64"],
+    handler: "index.handler",
+    timeout: 10,
+    environment: { variables: { SETTING: "one" } },
+    logging_config: { log_format: "JSON" },
+    tracing_config: { mode: "Active" },
+    ...archive(stack, text),
+    ...extra,
+  };
+}
+
+async function invoke(FunctionName: string): Promise<unknown> {
+  const { Payload, FunctionError } = await workspace.clients.lambda.send(
+    new InvokeCommand({ FunctionName, Payload: Buffer.from("{}") }),
+  );
+  expect(FunctionError).toBeUndefined();
+  const { body } = JSON.parse(Buffer.from(Payload ?? []).toString()) as { body: string };
+  return JSON.parse(body);
+}
+
+test("a function answers; changed settings and changed code are changed in place", async () => {
+  const stack = (text: string, extra: Record<string, unknown> = {}): Stack => ({
+    resource: {
+      aws_lambda_function: { f: lambda("code", text, extra) },
+      aws_lambda_function_event_invoke_config: {
+        f: { function_name: "${aws_lambda_function.f.function_name}", maximum_retry_attempts: 0 },
+      },
+    },
+    output: { invoke: { value: "${aws_lambda_function.f.invoke_arn}" } },
+  });
+  const outputs = await settle("code", stack("first"));
+  const arn = `arn:aws:lambda:${region}:${account}:function:code-function`;
+  expect(outputs.invoke).toBe(`arn:aws:apigateway:${region}:lambda:path/2015-03-31/functions/${arn}/invocations`);
+  expect(await invoke("code-function")).toEqual({ text: "first", setting: "one" });
+
+  const code = await workspace.provision("code", stack("second"));
+  expect(code.inventory).toMatchObject({ updated: ["aws_lambda_function.f"], replaced: [] });
+  expect(await invoke("code-function")).toEqual({ text: "second", setting: "one" });
+
+  const extra = { environment: { variables: { SETTING: "two" } }, memory_size: 256, reserved_concurrent_executions: 5 };
+  const settings = await workspace.provision("code", stack("second", extra));
+  expect(settings.inventory).toMatchObject({ updated: ["aws_lambda_function.f"], replaced: [] });
+  expect(await invoke("code-function")).toEqual({ text: "second", setting: "two" });
+  const configuration = await workspace.clients.lambda.send(
+    new GetFunctionConfigurationCommand({ FunctionName: "code-function" }),
+  );
+  expect(configuration).toMatchObject({ MemorySize: 256, Timeout: 10, Handler: "index.handler" });
+  const asynchronous = await workspace.clients.lambda.send(
+    new GetFunctionEventInvokeConfigCommand({ FunctionName: "code-function" }),
+  );
+  expect(asynchronous.MaximumRetryAttempts).toBe(0);
+});
+
+test("an archive whose content changes under the same name is noticed", async () => {
+  const stack = (): Stack => {
+    const { source_code_hash: _, ...plain } = lambda("same", "x");
+    return { resource: { aws_lambda_function: { f: { ...plain, filename: "handler.zip" } } } };
+  };
+  const put = (text: string): void => {
+    const { filename } = archive("same", text);
+    workspace.file("same", "handler.zip", readFileSync(join(workspace.folder, "stacks/same", filename)));
+  };
+  put("first");
+  await settle("same", stack());
+  put("second");
+  expect((await workspace.provision("same", stack())).inventory.updated).toEqual(["aws_lambda_function.f"]);
+  expect(await invoke("same-function")).toMatchObject({ text: "second" });
+});
+
+test("an archive that is not there is named", async () => {
+  const stack: Stack = {
+    resource: { aws_lambda_function: { f: { ...lambda("missing", "x"), filename: "nothing.zip" } } },
+  };
+  expect(await failure(workspace.provision("missing", stack))).toMatch(
+    /Stack missing, aws_lambda_function\.f: .*nothing\.zip/,
+  );
+});
+
+function api(stack: string, route = "ANY /api/hello"): Stack {
+  return {
+    resource: {
+      aws_lambda_function: { f: lambda(stack, "hello") },
+      aws_lambda_permission: {
+        api: {
+          statement_id: "Api",
+          action: "lambda:InvokeFunction",
+          function_name: "${aws_lambda_function.f.function_name}",
+          principal: "apigateway.amazonaws.com",
+          source_arn: "${aws_apigatewayv2_api.api.execution_arn}/*/*/api/hello",
+        },
+      },
+      aws_cloudwatch_log_group: { access: { name: `/aws/vendedlogs/apis/${stack}` } },
+      aws_apigatewayv2_api: { api: { name: stack, protocol_type: "HTTP" } },
+      aws_apigatewayv2_integration: {
+        f: {
+          api_id: "${aws_apigatewayv2_api.api.id}",
+          integration_type: "AWS_PROXY",
+          integration_uri: "${aws_lambda_function.f.invoke_arn}",
+          payload_format_version: "2.0",
+          timeout_milliseconds: 29000,
+        },
+      },
+      aws_apigatewayv2_route: {
+        hello: {
+          api_id: "${aws_apigatewayv2_api.api.id}",
+          route_key: route,
+          target: "integrations/${aws_apigatewayv2_integration.f.id}",
+        },
+      },
+      aws_apigatewayv2_stage: {
+        stage: {
+          api_id: "${aws_apigatewayv2_api.api.id}",
+          name: "$default",
+          auto_deploy: true,
+          default_route_settings: { throttling_rate_limit: 100, throttling_burst_limit: 200 },
+          access_log_settings: {
+            destination_arn: "${aws_cloudwatch_log_group.access.arn}",
+            format: "$context.requestId",
+          },
+        },
+      },
+    },
+    output: {
+      id: { value: "${aws_apigatewayv2_api.api.id}" },
+      execution: { value: "${aws_apigatewayv2_stage.stage.execution_arn}" },
+      address: { value: "${aws_apigatewayv2_api.api.api_endpoint}" },
+    },
+  };
+}
+
+/** Asks the emulator under another host's name. */
+async function ask(
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; headers: Record<string, unknown>; text: string }> {
+  return await new Promise((resolve, reject) => {
+    request(`${emulator.endpoint}${path}`, { headers }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("end", () => {
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          text: Buffer.concat(chunks).toString(),
+        });
+      });
+    })
+      .on("error", reject)
+      .end();
+  });
+}
+
+test("an HTTP API answers, and a changed route key is changed in place", async () => {
+  const { id } = await settle("api", api("api"));
+  const path = `/_aws/execute-api/${String(id)}/$default/api`;
+  const answer = await ask(`${path}/hello`);
+  expect(answer.status).toBe(200);
+  expect(JSON.parse(answer.text)).toMatchObject({ text: "hello" });
+  expect((await ask(`${path}/other`)).status).toBe(404);
+  const { Policy = "" } = await workspace.clients.lambda.send(new GetPolicyCommand({ FunctionName: "api-function" }));
+  expect(Policy).toContain(`arn:aws:execute-api:${region}:${account}:${String(id)}/*/*/api/hello`);
+
+  const { inventory } = await workspace.provision("api", api("api", "ANY /api/other"));
+  expect(inventory.updated).toEqual(["aws_apigatewayv2_route.hello"]);
+  expect((await ask(`${path}/hello`)).status).toBe(404);
+  expect((await ask(`${path}/other`)).status).toBe(200);
+  const { Items = [] } = await workspace.clients.apiGateway.send(new GetRoutesCommand({ ApiId: String(id) }));
+  expect(Items).toHaveLength(1);
+
+  await workspace.destroy("api");
+  expect(await failure(workspace.clients.apiGateway.send(new GetApiCommand({ ApiId: String(id) })))).toBeTruthy();
+});
+
+test("two stacks' APIs of the same name are two APIs, and a lost state finds each again", async () => {
+  const named = (stack: string): Stack => ({
+    resource: { aws_apigatewayv2_api: { api: { name: "twin", protocol_type: "HTTP" } } },
+    output: { id: { value: "${aws_apigatewayv2_api.api.id}" }, stack: { value: stack } },
+  });
+  const first = await settle("twin-one", named("one"));
+  const second = await settle("twin-two", named("two"));
+  expect(first.id).not.toBe(second.id);
+  const { stateFile, ...options } = workspace.options("twin-two");
+  const again = await workspace.provision("twin-two", named("two"), { ...options, stateFile: `${stateFile}.other` });
+  expect(again.outputs).toEqual(second);
+  const { Items = [] } = await workspace.clients.apiGateway.send(new GetApisCommand({}));
+  expect(Items.filter(({ Name }) => Name === "twin")).toHaveLength(2);
+});
+
+function site(stack: string, comment = "site"): Stack {
+  const behavior = {
+    target_origin_id: "site",
+    viewer_protocol_policy: "redirect-to-https",
+    allowed_methods: ["GET", "HEAD"],
+    cached_methods: ["GET", "HEAD"],
+    compress: true,
+    response_headers_policy_id: "${aws_cloudfront_response_headers_policy.headers.id}",
+  };
+  return {
+    data: {
+      aws_cloudfront_cache_policy: { optimized: { name: "Managed-CachingOptimized" } },
+      aws_cloudfront_origin_request_policy: { all: { name: "Managed-AllViewerExceptHostHeader" } },
+    },
+    resource: {
+      aws_s3_bucket: { site: { bucket: `${stack}-pages` } },
+      aws_s3_object: {
+        index: {
+          bucket: "${aws_s3_bucket.site.bucket}",
+          key: "index.html",
+          source: "assets/index.html",
+          content_type: "text/html; charset=utf-8",
+          cache_control: "no-cache",
+        },
+      },
+      aws_cloudfront_origin_access_control: {
+        access: {
+          name: stack,
+          origin_access_control_origin_type: "s3",
+          signing_behavior: "always",
+          signing_protocol: "sigv4",
+        },
+      },
+      aws_cloudfront_response_headers_policy: {
+        headers: {
+          name: stack,
+          security_headers_config: {
+            content_type_options: { override: true },
+            frame_options: { frame_option: "DENY", override: true },
+            strict_transport_security: { access_control_max_age_sec: 60, include_subdomains: true, override: true },
+          },
+          custom_headers_config: { items: [{ header: "X-Own", value: "yes", override: true }] },
+        },
+      },
+      aws_cloudfront_function: {
+        rewrite: {
+          name: `${stack}-rewrite`,
+          runtime: "cloudfront-js-2.0",
+          code: "function handler(e) { return e.request; }",
+        },
+      },
+      aws_cloudfront_cache_policy: {
+        own: {
+          name: `${stack}-own`,
+          default_ttl: 10,
+          max_ttl: 20,
+          min_ttl: 1,
+          parameters_in_cache_key_and_forwarded_to_origin: {
+            cookies_config: { cookie_behavior: "none" },
+            headers_config: { header_behavior: "none" },
+            query_strings_config: { query_string_behavior: "whitelist", query_strings: { items: ["page"] } },
+          },
+        },
+      },
+      aws_cloudfront_origin_request_policy: {
+        own: {
+          name: `${stack}-own`,
+          cookies_config: { cookie_behavior: "none" },
+          headers_config: { header_behavior: "none" },
+          query_strings_config: { query_string_behavior: "all" },
+        },
+      },
+      aws_cloudfront_distribution: {
+        site: {
+          comment,
+          enabled: true,
+          default_root_object: "index.html",
+          origin: [
+            {
+              origin_id: "site",
+              domain_name: "${aws_s3_bucket.site.bucket_regional_domain_name}",
+              origin_access_control_id: "${aws_cloudfront_origin_access_control.access.id}",
+            },
+          ],
+          default_cache_behavior: {
+            ...behavior,
+            cache_policy_id: "${data.aws_cloudfront_cache_policy.optimized.id}",
+            function_association: [
+              { event_type: "viewer-request", function_arn: "${aws_cloudfront_function.rewrite.arn}" },
+            ],
+          },
+          ordered_cache_behavior: [
+            {
+              ...behavior,
+              path_pattern: "/pages/*",
+              cache_policy_id: "${aws_cloudfront_cache_policy.own.id}",
+              origin_request_policy_id: "${data.aws_cloudfront_origin_request_policy.all.id}",
+            },
+          ],
+          custom_error_response: [{ error_code: 403, response_code: 404, response_page_path: "/index.html" }],
+          restrictions: { geo_restriction: { restriction_type: "none" } },
+          viewer_certificate: { cloudfront_default_certificate: true },
+        },
+      },
+    },
+    output: {
+      id: { value: "${aws_cloudfront_distribution.site.id}" },
+      domain: { value: "${aws_cloudfront_distribution.site.domain_name}" },
+    },
+  };
+}
+
+test("a CloudFront distribution answers with the page and its headers; a change keeps its address", async () => {
+  workspace.file("site", "assets/index.html", "<h1>first</h1>");
+  const outputs = await settle("site", site("site"));
+  const viewer = { host: String(outputs.domain), "x-forwarded-proto": "https" };
+  const page = await ask("/", viewer);
+  expect(page).toMatchObject({ status: 200, text: "<h1>first</h1>" });
+  expect(page.headers).toMatchObject({
+    "content-type": "text/html; charset=utf-8",
+    "x-frame-options": "DENY",
+    "x-own": "yes",
+  });
+
+  workspace.file("site", "assets/index.html", "<h1>second</h1>");
+  const { inventory, outputs: later } = await workspace.provision("site", site("site", "changed"));
+  expect(inventory.updated).toEqual(["aws_cloudfront_distribution.site", "aws_s3_object.index"]);
+  expect(later).toEqual(outputs);
+  expect((await ask("/", viewer)).text).toBe("<h1>second</h1>");
+  const { DistributionConfig } = await workspace.clients.cloudFront.send(
+    new GetDistributionConfigCommand({ Id: String(outputs.id) }),
+  );
+  expect(DistributionConfig?.Comment).toBe("changed");
+
+  await workspace.provision("site", { ...site("site", "changed"), resource: {} });
+  const { DistributionList } = await workspace.clients.cloudFront.send(new ListDistributionsCommand({}));
+  expect((DistributionList?.Items ?? []).map(({ Id }) => Id)).not.toContain(outputs.id);
+});
+
+test("a bucket has everything that is set on it", async () => {
+  const policy = JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [
+      {
+        Sid: "Tls",
+        Effect: "Deny",
+        Principal: "*",
+        Action: "s3:*",
+        Resource: "*",
+        Condition: { Bool: { "aws:SecureTransport": "false" } },
+      },
+    ],
+  });
+  await settle("bucket", {
+    resource: {
+      aws_kms_key: { key: { description: "bucket", enable_key_rotation: true, deletion_window_in_days: 7 } },
+      aws_kms_alias: { key: { name: "alias/bucket", target_key_id: "${aws_kms_key.key.key_id}" } },
+      aws_s3_bucket: { logs: { bucket: "whole-logs" }, data: { bucket: "whole-data" } },
+      aws_s3_bucket_public_access_block: {
+        data: {
+          bucket: "${aws_s3_bucket.data.bucket}",
+          ...{
+            block_public_acls: true,
+            block_public_policy: true,
+            ignore_public_acls: true,
+            restrict_public_buckets: true,
+          },
+        },
+      },
+      aws_s3_bucket_ownership_controls: {
+        data: { bucket: "${aws_s3_bucket.data.bucket}", rule: { object_ownership: "BucketOwnerEnforced" } },
+      },
+      aws_s3_bucket_server_side_encryption_configuration: {
+        data: {
+          bucket: "${aws_s3_bucket.data.bucket}",
+          rule: [
+            {
+              apply_server_side_encryption_by_default: {
+                sse_algorithm: "aws:kms",
+                kms_master_key_id: "${aws_kms_key.key.arn}",
+              },
+              bucket_key_enabled: true,
+            },
+          ],
+        },
+      },
+      aws_s3_bucket_policy: { data: { bucket: "${aws_s3_bucket.data.bucket}", policy } },
+      aws_s3_bucket_logging: {
+        data: {
+          bucket: "${aws_s3_bucket.data.bucket}",
+          target_bucket: "${aws_s3_bucket.logs.bucket}",
+          target_prefix: "data/",
+        },
+      },
+      aws_s3_bucket_lifecycle_configuration: {
+        data: {
+          bucket: "${aws_s3_bucket.data.bucket}",
+          rule: [
+            {
+              id: "tidy",
+              status: "Enabled",
+              filter: [{ prefix: "athena/" }],
+              expiration: [{ days: 3 }],
+              noncurrent_version_expiration: [{ noncurrent_days: 2 }],
+              abort_incomplete_multipart_upload: [{ days_after_initiation: 1 }],
+            },
+          ],
+        },
+      },
+      aws_s3_bucket_notification: { data: { bucket: "${aws_s3_bucket.data.bucket}", eventbridge: true } },
+      aws_s3_object: {
+        text: { bucket: "${aws_s3_bucket.data.bucket}", key: "a/b.txt", content: "hello", metadata: { by: "test" } },
+      },
+    },
+  });
+  const { s3, kms } = workspace.clients;
+  const Bucket = "whole-data";
+  expect(await s3.send(new GetPublicAccessBlockCommand({ Bucket }))).toMatchObject({
+    PublicAccessBlockConfiguration: { BlockPublicAcls: true, RestrictPublicBuckets: true },
+  });
+  expect(await s3.send(new GetBucketOwnershipControlsCommand({ Bucket }))).toMatchObject({
+    OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
+  });
+  expect(await s3.send(new GetBucketEncryptionCommand({ Bucket }))).toMatchObject({
+    ServerSideEncryptionConfiguration: {
+      Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms" }, BucketKeyEnabled: true }],
+    },
+  });
+  expect((await s3.send(new GetBucketPolicyCommand({ Bucket }))).Policy).toBe(policy);
+  expect(await s3.send(new GetBucketLoggingCommand({ Bucket }))).toMatchObject({
+    LoggingEnabled: { TargetBucket: "whole-logs", TargetPrefix: "data/" },
+  });
+  expect(await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket }))).toMatchObject({
+    Rules: [{ ID: "tidy", Expiration: { Days: 3 }, NoncurrentVersionExpiration: { NoncurrentDays: 2 } }],
+  });
+  const notification = await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
+  expect(notification.EventBridgeConfiguration).toBeDefined();
+  const object = await s3.send(new GetObjectCommand({ Bucket, Key: "a/b.txt" }));
+  expect(await object.Body?.transformToString()).toBe("hello");
+  expect(object.Metadata).toEqual({ by: "test" });
+
+  const { Aliases = [] } = await kms.send(new ListAliasesCommand({}));
+  const alias = Aliases.find(({ AliasName }) => AliasName === "alias/bucket");
+  expect(await kms.send(new GetKeyRotationStatusCommand({ KeyId: alias?.TargetKeyId }))).toMatchObject({
+    KeyRotationEnabled: true,
+  });
+  await workspace.destroy("bucket");
+  const key = await kms.send(new DescribeKeyCommand({ KeyId: alias?.TargetKeyId }));
+  expect(key.KeyMetadata?.KeyState).toBe("PendingDeletion");
+});
+
+test("a table is active with its time to live and its recovery, and changes in place", async () => {
+  const stack = (recovery: boolean, protect: boolean): Stack => ({
+    resource: {
+      aws_dynamodb_table: {
+        t: {
+          name: "messages",
+          billing_mode: "PAY_PER_REQUEST",
+          hash_key: "id",
+          range_key: "at",
+          attribute: [
+            { name: "id", type: "S" },
+            { name: "at", type: "S" },
+          ],
+          ttl: { attribute_name: "expiresAt", enabled: true },
+          point_in_time_recovery: { enabled: recovery },
+          server_side_encryption: { enabled: true },
+          deletion_protection_enabled: protect,
+        },
+      },
+    },
+  });
+  const { dynamoDb } = workspace.clients;
+  const describe = async (): Promise<unknown> =>
+    (await dynamoDb.send(new DescribeTableCommand({ TableName: "messages" }))).Table;
+  await settle("table", stack(false, true));
+  expect(await describe()).toMatchObject({
+    TableStatus: "ACTIVE",
+    DeletionProtectionEnabled: true,
+    BillingModeSummary: { BillingMode: "PAY_PER_REQUEST" },
+    KeySchema: [
+      { AttributeName: "id", KeyType: "HASH" },
+      { AttributeName: "at", KeyType: "RANGE" },
+    ],
+  });
+  expect(await dynamoDb.send(new DescribeTimeToLiveCommand({ TableName: "messages" }))).toMatchObject({
+    TimeToLiveDescription: { TimeToLiveStatus: "ENABLED", AttributeName: "expiresAt" },
+  });
+  expect(await failure(workspace.destroy("table"))).toContain("aws_dynamodb_table.t can't be deleted");
+
+  const { inventory } = await workspace.provision("table", stack(true, false));
+  expect(inventory).toMatchObject({ updated: ["aws_dynamodb_table.t"], replaced: [] });
+  expect(await describe()).toMatchObject({ DeletionProtectionEnabled: false });
+  const backups = await dynamoDb.send(new DescribeContinuousBackupsCommand({ TableName: "messages" }));
+  expect(backups.ContinuousBackupsDescription?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus).toBe(
+    "ENABLED",
+  );
+  await workspace.destroy("table");
+  expect(await failure(describe())).toMatch(/not found/i);
+});
+
+test("a state machine runs, and its new definition takes its place", async () => {
+  const { stepFunctions } = workspace.clients;
+  const stack = (answer: string): Stack => ({
+    resource: {
+      aws_cloudwatch_log_group: { runs: { name: "/aws/vendedlogs/states/machine" } },
+      aws_sfn_state_machine: {
+        m: {
+          name: "machine",
+          role_arn: `arn:aws:iam::${account}:role/acme`,
+          definition: `\${jsonencode({QueryLanguage = "JSONata", StartAt = "Answer", States = {Answer = {Type = "Pass", Output = "${answer}", End = true}}})}`,
+          logging_configuration: {
+            level: "ALL",
+            include_execution_data: true,
+            log_destination: "${aws_cloudwatch_log_group.runs.arn}:*",
+          },
+          tracing_configuration: { enabled: true },
+        },
+      },
+    },
+    output: { arn: { value: "${aws_sfn_state_machine.m.arn}" } },
+  });
+  const run = async (stateMachineArn: string): Promise<unknown> => {
+    const { executionArn } = await stepFunctions.send(new StartExecutionCommand({ stateMachineArn }));
+    for (;;) {
+      const { status, output } = await stepFunctions.send(new DescribeExecutionCommand({ executionArn }));
+      if (status !== "RUNNING") {
+        return { status, output };
+      }
+    }
+  };
+  const { arn } = await settle("machine", stack("one"));
+  expect(arn).toBe(`arn:aws:states:${region}:${account}:stateMachine:machine`);
+  expect(await run(String(arn))).toEqual({ status: "SUCCEEDED", output: '"one"' });
+  const { inventory } = await workspace.provision("machine", stack("two"));
+  expect(inventory.updated).toEqual(["aws_sfn_state_machine.m"]);
+  expect(await run(String(arn))).toEqual({ status: "SUCCEEDED", output: '"two"' });
+  await workspace.destroy("machine");
+  const message = await failure(stepFunctions.send(new DescribeStateMachineCommand({ stateMachineArn: String(arn) })));
+  expect(message).toMatch(/does not exist/i);
+});
+
+test("alarms, their topic, its subscription, a metric filter and a dashboard say what the stack says", async () => {
+  const policy = (topic: string): string =>
+    JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [
+        {
+          Sid: "Alarms",
+          Effect: "Allow",
+          Principal: { Service: "cloudwatch.amazonaws.com" },
+          Action: "sns:Publish",
+          Resource: topic,
+        },
+      ],
+    });
+  const stack = (threshold: number): Stack => ({
+    resource: {
+      aws_sns_topic: { t: { name: "alarms", display_name: "Alarms" } },
+      aws_sns_topic_policy: { t: { arn: "${aws_sns_topic.t.arn}", policy: policy("${aws_sns_topic.t.arn}") } },
+      aws_sns_topic_subscription: {
+        mail: { topic_arn: "${aws_sns_topic.t.arn}", protocol: "email", endpoint: "owner@example.com" },
+      },
+      aws_cloudwatch_metric_alarm: {
+        a: {
+          alarm_name: "errors",
+          comparison_operator: "GreaterThanThreshold",
+          evaluation_periods: 2,
+          datapoints_to_alarm: 1,
+          namespace: "AWS/Lambda",
+          metric_name: "Errors",
+          dimensions: { FunctionName: "f" },
+          statistic: "Sum",
+          period: 60,
+          threshold,
+          treat_missing_data: "notBreaching",
+          alarm_actions: ["${aws_sns_topic.t.arn}"],
+        },
+      },
+      aws_cloudwatch_log_group: { g: { name: "/alarms/log" } },
+      aws_cloudwatch_log_metric_filter: {
+        f: {
+          name: "failed",
+          log_group_name: "${aws_cloudwatch_log_group.g.name}",
+          pattern: '{ $.type = "Failed" }',
+          metric_transformation: { name: "Failed", namespace: "acme", value: "1", default_value: "0" },
+        },
+      },
+      aws_cloudwatch_dashboard: {
+        d: {
+          dashboard_name: "board",
+          dashboard_body:
+            '${jsonencode({widgets = [{type = "text", width = 6, height = 2, properties = {markdown = "# Board"}}]})}',
+        },
+      },
+    },
+    output: { topic: { value: "${aws_sns_topic.t.arn}" } },
+  });
+  const { topic } = await settle("alarms", stack(0));
+  const { sns, cloudWatch, logs } = workspace.clients;
+  const { inventory } = await workspace.provision("alarms", stack(3));
+  expect(inventory.updated).toEqual(["aws_cloudwatch_metric_alarm.a"]);
+  const { MetricAlarms } = await cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: ["errors"] }));
+  expect(MetricAlarms).toMatchObject([
+    {
+      Threshold: 3,
+      EvaluationPeriods: 2,
+      DatapointsToAlarm: 1,
+      Dimensions: [{ Name: "FunctionName", Value: "f" }],
+      AlarmActions: [topic],
+      TreatMissingData: "notBreaching",
+    },
+  ]);
+  const { Attributes } = await sns.send(new GetTopicAttributesCommand({ TopicArn: String(topic) }));
+  expect(Attributes).toMatchObject({ DisplayName: "Alarms", Policy: policy(String(topic)) });
+  const { Subscriptions } = await sns.send(new ListSubscriptionsByTopicCommand({ TopicArn: String(topic) }));
+  expect(Subscriptions).toMatchObject([{ Protocol: "email", Endpoint: "owner@example.com" }]);
+  const { metricFilters } = await logs.send(new DescribeMetricFiltersCommand({ logGroupName: "/alarms/log" }));
+  expect(metricFilters).toMatchObject([
+    { filterPattern: '{ $.type = "Failed" }', metricTransformations: [{ metricNamespace: "acme", defaultValue: 0 }] },
+  ]);
+  const { DashboardBody = "" } = await cloudWatch.send(new GetDashboardCommand({ DashboardName: "board" }));
+  expect(JSON.parse(DashboardBody)).toMatchObject({ widgets: [{ type: "text" }] });
+  expect(await workspace.destroy("alarms")).toHaveLength(7);
+});
+
+test("workgroup and catalogue say what the stack says, and change in place", async () => {
+  const stack = (limit: number): Stack => ({
+    resource: {
+      aws_athena_workgroup: {
+        w: {
+          name: "queries",
+          force_destroy: true,
+          configuration: {
+            enforce_workgroup_configuration: true,
+            bytes_scanned_cutoff_per_query: limit,
+            result_configuration: {
+              output_location: "s3://surveys/athena/",
+              encryption_configuration: { encryption_option: "SSE_S3" },
+            },
+          },
+        },
+      },
+      aws_glue_catalog_database: { d: { name: "surveys" } },
+      aws_glue_catalog_table: {
+        t: {
+          name: "records",
+          database_name: "${aws_glue_catalog_database.d.name}",
+          table_type: "EXTERNAL_TABLE",
+          partition_keys: [{ name: "year", type: "string" }],
+          storage_descriptor: {
+            location: "s3://surveys/records/",
+            columns: [{ name: "id", type: "string" }],
+            ser_de_info: { serialization_library: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe" },
+          },
+        },
+      },
+    },
+  });
+  const { athena, glue } = workspace.clients;
+  await settle("catalogue", stack(10_000_000));
+  const { inventory } = await workspace.provision("catalogue", stack(20_000_000));
+  expect(inventory.updated).toEqual(["aws_athena_workgroup.w"]);
+  const { WorkGroup } = await athena.send(new GetWorkGroupCommand({ WorkGroup: "queries" }));
+  expect(WorkGroup?.Configuration).toMatchObject({
+    EnforceWorkGroupConfiguration: true,
+    BytesScannedCutoffPerQuery: 20_000_000,
+    ResultConfiguration: { OutputLocation: "s3://surveys/athena/" },
+  });
+  const { Table } = await glue.send(new GetTableCommand({ DatabaseName: "surveys", Name: "records" }));
+  expect(Table).toMatchObject({ PartitionKeys: [{ Name: "year" }], StorageDescriptor: { Columns: [{ Name: "id" }] } });
+  expect(await workspace.destroy("catalogue")).toHaveLength(3);
+});

@@ -1,0 +1,76 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { type Clients, closeClients, makeClients } from "../../../../local/provision/clients";
+import { destroy, provision, type Provisioned, type ProvisionOptions } from "../../../../local/provision";
+import { account, region } from "../../../workflow/support/emulator";
+
+export { account, region };
+
+/** A stack's Terraform JSON, as a test writes it. */
+export type Stack = Readonly<Record<string, unknown>>;
+
+/** A folder of stacks and states, and an emulator in which they are provisioned. */
+export class Workspace {
+  readonly folder = mkdtempSync(join(tmpdir(), "acme-provision-"));
+  readonly clients: Clients;
+
+  constructor(readonly endpoint: string) {
+    this.clients = makeClients(endpoint, region, account);
+  }
+
+  /** What provisions a stack of this workspace. */
+  options(name: string): ProvisionOptions {
+    return {
+      stackDirectory: join(this.folder, "stacks", name),
+      stateFile: this.stateFile(name),
+      endpoint: this.endpoint,
+      region,
+      account,
+    };
+  }
+
+  stateFile(name: string): string {
+    return join(this.folder, "state", `${name}.json`);
+  }
+
+  state(name: string): string {
+    return readFileSync(this.stateFile(name), "utf8");
+  }
+
+  /** Puts a file into the stack's folder. */
+  file(name: string, path: string, content: string | Uint8Array): void {
+    const file = join(this.folder, "stacks", name, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  }
+
+  write(name: string, stack: Stack): void {
+    this.file(name, "cdk.tf.json", JSON.stringify(stack));
+  }
+
+  /** Writes the stack and provisions it. */
+  async provision(name: string, stack: Stack, extra: Partial<ProvisionOptions> = {}): Promise<Provisioned> {
+    this.write(name, stack);
+    return await provision({ ...this.options(name), ...extra });
+  }
+
+  async destroy(name: string): Promise<readonly string[]> {
+    return await destroy(this.options(name));
+  }
+
+  close(): void {
+    closeClients(this.clients);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The message with which something fails. */
+export async function failure(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("It was expected to fail, but it did not.");
+}
