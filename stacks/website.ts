@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { DynamodbTable } from "@cdktf/provider-aws/lib/dynamodb-table";
 import { Op } from "cdktf";
 import type { WebsiteStage } from "../environments";
@@ -6,6 +7,7 @@ import { EncryptionKey } from "../modules/encryption-key";
 import { HttpApi } from "../modules/http-api";
 import { ModelEndpoint } from "../modules/model-endpoint";
 import { readObjects, useKey } from "../modules/policy";
+import { projectRoot } from "../modules/project-root";
 import { StaticSite } from "../modules/static-site";
 import { TypeScriptFunction } from "../modules/typescript-function";
 // It finds its sources beside itself; `npm run synth` keeps its __dirname right within the bundle.
@@ -122,7 +124,7 @@ export class WebsiteStack extends PlatformStack {
     const site = new StaticSite(this, "website", {
       name,
       bucketName: this.named(`site-${stage}-${account}-${region}`),
-      files: websiteFiles(),
+      files: websiteFiles(join(projectRoot, "web")),
       apiDomainName: api.domainName,
       ...(domain ? { domain } : {}),
     });

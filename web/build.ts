@@ -166,18 +166,16 @@ function fingerprinted(name: string, extension: string, content: string): string
   return `${name}.${createHash("sha256").update(content).digest("hex").slice(0, 12)}.${extension}`;
 }
 
-function source(name: string): string {
-  return readFileSync(join(__dirname, name), "utf8");
-}
-
 /**
  * The website's files: content by name. All lie in one folder.
+ * @param folder the folder `web`, which whoever bundles this file must name. @default the folder of this file
  * @throws Error when a page has a placeholder that the build can't fill, or when the script doesn't compile
  */
-export function websiteFiles(): ReadonlyMap<string, string> {
+export function websiteFiles(folder = __dirname): ReadonlyMap<string, string> {
+  const source = (name: string): string => readFileSync(join(folder, name), "utf8");
   const bundle = buildSync({
-    entryPoints: [join(__dirname, "src", "main.ts")],
-    absWorkingDir: __dirname,
+    entryPoints: [join(folder, "src", "main.ts")],
+    absWorkingDir: folder,
     bundle: true,
     minify: true,
     format: "iife",

@@ -93,6 +93,9 @@ export async function startServices(instance: Instance): Promise<ServiceName[]> 
       await stopService(instance, name);
     }
   }
+  if (before.emulator !== ports.emulator) {
+    await stopService(instance, "front-door");
+  }
   const endpoint = `http://127.0.0.1:${ports.emulator}`;
   const sagemaker = `http://127.0.0.1:${ports.sagemaker}`;
   const services: ServiceCommand[] = [
@@ -141,6 +144,17 @@ export async function startServices(instance: Instance): Promise<ServiceName[]> 
     }
   }
   return started;
+}
+
+/**
+ * Has the emulator write its state to disk now. It does so every two seconds by itself; what a stage is remembered for must
+ * be there before.
+ */
+export async function saveState(instance: Instance): Promise<void> {
+  const response = await fetch(`${addressOf(instance, "emulator")}/_ministack/save`, { method: "POST" });
+  if (!response.ok) {
+    throw new Error(`The emulator could not save its state: ${response.status} ${await response.text()}`);
+  }
 }
 
 /**

@@ -63,7 +63,7 @@ export async function status(instance: Instance): Promise<{ text: string; health
         ["Test website", platform.websiteTest ?? "-"],
         ["API", platform.api ?? "-"],
         ["Champion", platform.modelPackageArn ?? "-"],
-        ["RMSE", evaluation ? `${evaluation.rmse.toFixed(2)} rings on ${evaluation.rows} held-out rows` : "-"],
+        ["Last run", evaluation ? describeEvaluation(evaluation) : "-"],
       ]),
     );
   }
@@ -71,6 +71,11 @@ export async function status(instance: Instance): Promise<{ text: string; health
     parts.push("Not everything runs: `make up` starts it.");
   }
   return { text: parts.join("\n\n"), healthy };
+}
+
+function describeEvaluation({ rmse, rows, champion }: PlatformFile["evaluation"]): string {
+  const other = champion === null ? "no champion before it" : `the champion's ${champion.rmse.toFixed(2)}`;
+  return `challenger's RMSE ${rmse.toFixed(2)} rings, ${other}, on ${rows} held-out rows`;
 }
 
 async function endpointTable(instance: Instance): Promise<string> {

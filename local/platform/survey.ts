@@ -38,6 +38,9 @@ interface Problem {
   readonly reason: string;
 }
 
+/** A survey that cannot be ingested, however often it is tried. */
+export class SurveyRefused extends Error {}
+
 /** The answer of the ingest-survey function (its source: handlers/ingest-survey). */
 interface IngestResult {
   readonly complete: boolean;
@@ -65,9 +68,7 @@ export async function makeSurvey(instance: Instance, source: string | undefined)
           .replace(/[^A-Za-z0-9_-]+/g, "-");
   const path = join(folder, `${stem}.csv`);
   const parameters =
-    source === undefined
-      ? ["simulate", "--rows", "4000", "--seed", "1"]
-      : ["convert", existing(resolve(process.env["INIT_CWD"] ?? root, source))];
+    source === undefined ? ["simulate", "--rows", "4000", "--seed", "1"] : ["convert", existing(resolve(root, source))];
   await run(join(root, "node_modules/.bin/tsx"), [join(root, "survey/cli.ts"), ...parameters, "--output", path], {
     title: source === undefined ? "The survey simulator" : `Reading the survey ${source}`,
     environment: cleanEnvironment(instance),
@@ -80,7 +81,7 @@ export async function makeSurvey(instance: Instance, source: string | undefined)
 
 function existing(path: string): string {
   if (!existsSync(path)) {
-    throw new Error(`SURVEY: there is no file ${path}; expected a survey file (CSV) or UCI's abalone.data.`);
+    throw new SurveyRefused(`SURVEY: there is no file ${path}; expected a survey file (CSV) or UCI's abalone.data.`);
   }
   return path;
 }
@@ -116,7 +117,7 @@ export async function ingest(
   for (;;) {
     const result = await invoke<IngestResult>(clients, functionName, { bucket, key, ...next });
     if (result.fileProblem !== undefined) {
-      throw new Error(`The survey ${survey.name} was refused as a whole: ${result.fileProblem}`);
+      throw new SurveyRefused(`The survey ${survey.name} was refused as a whole: ${result.fileProblem}`);
     }
     total.read += result.rows.read;
     total.accepted += result.rows.accepted;
@@ -133,7 +134,7 @@ export async function ingest(
   }
   if (total.accepted === 0) {
     const first = problems[0] === undefined ? "" : ` The first reason: line ${problems[0].line}: ${problems[0].reason}`;
-    throw new Error(`No row of the survey ${survey.name} was accepted.${first}`);
+    throw new SurveyRefused(`No row of the survey ${survey.name} was accepted.${first}`);
   }
   return { ...total, rejectedUris, problems: problems.slice(0, 20) };
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { color, Listr, type ListrTask } from "listr2";
@@ -10,13 +10,13 @@ import { run } from "./commands";
 import { account, cleanEnvironment, type Instance, readJson, region, root, writeJson } from "./instance";
 import { logFile } from "./processes";
 import { doneBefore, fingerprintOf, lastResult, remember } from "./progress";
-import { addressOf, openFrontDoor, startServices } from "./services";
+import { addressOf, openFrontDoor, saveState, startServices } from "./services";
 import {
   countOfflineRecords,
   ingest,
   type Ingestion,
   makeSurvey,
-  type SurveyFile,
+  SurveyRefused,
   waitForOfflineStore,
 } from "./survey";
 
@@ -70,6 +70,11 @@ const websites = {
 
 type WebsiteStage = keyof typeof websites;
 
+/** A survey that somebody asked for and that is not ingested yet: a command that is killed leaves it to the next. */
+interface SurveyRequest {
+  readonly source: string;
+}
+
 interface Manifest {
   readonly stacks: Readonly<Record<string, { readonly dependencies: readonly string[] }>>;
 }
@@ -98,6 +103,10 @@ export async function up(instance: Instance, source: string | undefined): Promis
   let clients: Clients | undefined;
   const aws = (): Clients => (clients ??= makeClients(addressOf(instance, "emulator")));
   let result: PlatformFile | undefined;
+  const requestFile = instance.path("progress/survey-request.json");
+  if (source !== undefined) {
+    writeJson(requestFile, { source } satisfies SurveyRequest);
+  }
 
   const synthesize = async (): Promise<string[]> => {
     await run("npm", ["run", "--silent", "synth"], {
@@ -177,6 +186,7 @@ export async function up(instance: Instance, source: string | undefined): Promis
         log: instance.path(`logs/${progressName}.log`),
         seconds: 180,
       });
+      await saveState(instance);
       remember(instance, progressName, fingerprint, true);
       return "passed";
     });
@@ -184,26 +194,31 @@ export async function up(instance: Instance, source: string | undefined): Promis
   const ingestSurvey = async (say: (text: string) => void): Promise<string> => {
     const ingested = instance.path("progress/ingested.json");
     const before = readJson<Record<string, Ingestion>>(ingested, {});
-    const pending = lastResult<SurveyFile>(instance, "survey-request");
-    if (source === undefined && Object.keys(before).length > 0 && (pending === undefined || pending.hash in before)) {
+    const request = readJson<SurveyRequest | undefined>(requestFile, undefined);
+    if (request === undefined && Object.keys(before).length > 0) {
       return "kept as it is";
     }
-    const survey =
-      source === undefined && pending !== undefined && existsSync(pending.path)
-        ? pending
-        : await makeSurvey(instance, source);
-    if (survey.hash in before) {
-      return `${survey.name} was ingested before`;
+    try {
+      const survey = await makeSurvey(instance, request?.source);
+      if (survey.hash in before) {
+        rmSync(requestFile, { force: true });
+        return `${survey.name} was ingested before`;
+      }
+      const records = await countOfflineRecords(aws());
+      const ingestion = await ingest(aws(), survey, say);
+      say("waiting until the offline store shows the records");
+      await waitForOfflineStore(aws(), records + ingestion.accepted);
+      await saveState(instance);
+      writeJson(ingested, { ...before, [survey.hash]: ingestion });
+      rmSync(requestFile, { force: true });
+      const { accepted, rejected, rejectedUris } = ingestion;
+      return `${accepted} rows of ${survey.name}${rejected === 0 ? "" : `, ${rejected} rejected (see ${rejectedUris.join(" ")})`}`;
+    } catch (error) {
+      if (error instanceof SurveyRefused) {
+        rmSync(requestFile, { force: true });
+      }
+      throw error;
     }
-    remember(instance, "survey-request", survey.hash, survey);
-    const records = await countOfflineRecords(aws());
-    const ingestion = await ingest(aws(), survey, say);
-    say("waiting until the offline store shows the records");
-    await waitForOfflineStore(aws(), records + ingestion.accepted);
-    writeJson(ingested, { ...before, [survey.hash]: ingestion });
-    const rejected =
-      ingestion.rejected === 0 ? "" : `, ${ingestion.rejected} rejected (see ${ingestion.rejectedUris.join(" ")})`;
-    return `${ingestion.accepted} rows of ${survey.name}${rejected}`;
   };
 
   const trainModel = async (say: (text: string) => void): Promise<string> => {
@@ -215,6 +230,7 @@ export async function up(instance: Instance, source: string | undefined): Promis
       return `${before.outcome} before, nothing has changed`;
     }
     const outcome = await runWorkflow(aws(), fingerprint, say);
+    await saveState(instance);
     remember(instance, "workflow", fingerprint, outcome);
     const { rmse, threshold, rows } = outcome.evaluation;
     return `${outcome.outcome}, RMSE ${rmse.toFixed(2)} rings on ${rows} held-out rows (limit ${threshold})`;

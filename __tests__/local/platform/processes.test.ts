@@ -55,7 +55,7 @@ describe("a service", () => {
     await startService(instance, clock());
     const first = recordedProcess(instance, "clock")!;
     process.kill(first.pid, "SIGKILL");
-    while (isRunning(first)) {
+    while (isRunning(recordedProcess(instance, "clock"))) {
       await new Promise((later) => setTimeout(later, 5));
     }
     expect(await startService(instance, clock())).toBe(true);
