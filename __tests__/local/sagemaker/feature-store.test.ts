@@ -7,6 +7,7 @@ import {
   DeleteFeatureGroupCommand,
   DescribeFeatureGroupCommand,
   DescribeFeatureMetadataCommand,
+  SageMakerClient,
   UpdateFeatureGroupCommand,
   UpdateFeatureMetadataCommand,
 } from "@aws-sdk/client-sagemaker";
@@ -17,9 +18,10 @@ import {
   GetRecordCommand,
   ListRecordsCommand,
   PutRecordCommand,
+  SageMakerFeatureStoreRuntimeClient,
 } from "@aws-sdk/client-sagemaker-featurestore-runtime";
 import { parquetReadObjects } from "./support/parquet";
-import { account, bucket, eventually, Platform, region, role } from "./support/service";
+import { account, bucket, clientOptions, eventually, Platform, region, role } from "./support/service";
 
 let platform: Platform;
 beforeAll(async () => {
@@ -242,6 +244,46 @@ describe("a kill at any time", () => {
       new GetRecordCommand({ FeatureGroupName: "online-killed", RecordIdentifierValueAsString: "f1" }),
     );
     expect(Record).toContainEqual({ FeatureName: "rings", ValueAsString: "11" });
+  });
+});
+
+describe("an emulator that is gone", () => {
+  test("keeps no record from being taken: it waits in the journal, through a kill of the service, and the group says why", async () => {
+    const alone = await Platform.start();
+    try {
+      await alone.sagemaker.send(
+        new CreateFeatureGroupCommand({
+          FeatureGroupName: "waiting",
+          RecordIdentifierFeatureName: "record_id",
+          EventTimeFeatureName: "surveyed_at",
+          FeatureDefinitions: definitions,
+          OfflineStoreConfig: { S3StorageConfig: { S3Uri: `s3://${bucket}/feature-store/` } },
+          RoleArn: role,
+        }),
+      );
+      const direct = new SageMakerFeatureStoreRuntimeClient(clientOptions(alone.service.url));
+      const control = new SageMakerClient(clientOptions(alone.service.url));
+      const describeGroup = new DescribeFeatureGroupCommand({ FeatureGroupName: "waiting" });
+      await eventually("the group", async () => (await control.send(describeGroup)).FeatureGroupStatus === "Created");
+      await alone.emulator.stop();
+      await direct.send(new PutRecordCommand({ FeatureGroupName: "waiting", Record: toRecord(animal("w1")) }));
+      await alone.killAndRestart();
+      const status = await eventually(
+        "the reason",
+        async () => {
+          const { OfflineStoreStatus } = await control.send(describeGroup);
+          return OfflineStoreStatus?.Status === "Blocked" && OfflineStoreStatus;
+        },
+        90,
+      );
+      expect(status.BlockedReason).toContain("ECONNREFUSED");
+      const records = path.join(alone.folder, "state", "records");
+      const journal = path.join(records, fs.readdirSync(records)[0] ?? "", "journal");
+      const segments = fs.readdirSync(journal).map((name) => fs.readFileSync(path.join(journal, name), "utf8"));
+      expect(segments.join("")).toContain('"record_id":"w1"');
+    } finally {
+      await alone.stop();
+    }
   });
 });
 

@@ -20,7 +20,18 @@ import {
   StopProcessingJobCommand,
   StopTrainingJobCommand,
 } from "@aws-sdk/client-sagemaker";
-import { account, bucket, childrenOf, eventually, image, isRunning, Platform, region, role } from "./support/service";
+import {
+  account,
+  bucket,
+  childrenOf,
+  clientOptions,
+  eventually,
+  image,
+  isRunning,
+  Platform,
+  region,
+  role,
+} from "./support/service";
 
 let platform: Platform;
 beforeAll(async () => {
@@ -156,11 +167,7 @@ describe("a training job", () => {
 
   test("whose log goes to a file and to CloudWatch Logs", async () => {
     await train("logged");
-    const logs = new CloudWatchLogsClient({
-      endpoint: platform.emulator.endpoint,
-      region,
-      credentials: { accessKeyId: account, secretAccessKey: "test" },
-    });
+    const logs = new CloudWatchLogsClient(clientOptions(platform.emulator.endpoint));
     const { events } = await logs.send(
       new FilterLogEventsCommand({ logGroupName: "/aws/sagemaker/TrainingJobs", logStreamNamePrefix: "logged/algo-1" }),
     );

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 ENDPOINT = os.environ["SAGEMAKER_ENDPOINT_URL"]
 IMAGE = os.environ["TEST_IMAGE"]
@@ -108,9 +108,7 @@ def test_from_training_to_prediction() -> None:
         EndpointConfigName="boto3", ProductionVariants=[{**variant, "InstanceType": "ml.t2.medium"}]
     )
     sagemaker.create_endpoint(EndpointName="boto3", EndpointConfigName="boto3")
-    sagemaker.get_waiter("endpoint_in_service").wait(
-        EndpointName="boto3", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="boto3", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     answer = runtime.invoke_endpoint(
         EndpointName="boto3", ContentType="text/csv", Body=b"2.5", CustomAttributes="trace=7"
     )
@@ -135,12 +133,12 @@ def test_a_failed_job_fails_its_waiter_with_the_reason() -> None:
         ProcessingJobName="boto3-fail",
         AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["process", "--fail"]},
         RoleArn=ROLE,
-        ProcessingResources={
-            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
-        },
+        ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
     )
-    sagemaker.get_waiter("processing_job_completed_or_stopped")
-    until(lambda: sagemaker.describe_processing_job(ProcessingJobName="boto3-fail")["ProcessingJobStatus"] == "Failed")
+    with pytest.raises(WaiterError, match="Failed"):
+        sagemaker.get_waiter("processing_job_completed_or_stopped").wait(
+            ProcessingJobName="boto3-fail", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
     assert sagemaker.describe_processing_job(ProcessingJobName="boto3-fail")["FailureReason"] == (
         "AlgorithmError: the query returned no rows, exit code: 3"
     )
@@ -219,7 +217,12 @@ def test_pages_are_followed() -> None:
         ("describe_model_package", {"ModelPackageName": "none"}, "ValidationException", "does not exist"),
         ("delete_endpoint", {"EndpointName": "none"}, "ValidationException", "Could not find endpoint"),
         ("list_tags", {"ResourceArn": "arn:aws:s3:::bucket"}, "ValidationException", "arn:aws:s3:::bucket"),
-        ("create_training_job", {"TrainingJobName": "x"}, "ValidationException", "2 validation errors detected: Value null at 'roleArn'"),
+        (
+            "create_training_job",
+            {"TrainingJobName": "x"},
+            "ValidationException",
+            "2 validation errors detected: Value null at 'roleArn'",
+        ),
         ("list_models", {"MaxResults": 0}, "ValidationException", "greater than or equal to 1"),
         ("list_domains", {}, "UnsupportedOperationException", "ListDomains is not part of the local platform"),
     ],

@@ -14,13 +14,13 @@ const keptLines = 30;
 const mostPerRequest = 5000;
 const mostWaiting = 100_000;
 const longestMessage = 100_000; // characters; CloudWatch takes 256 KB
-const chunkBytes = 1 << 20;
+const chunkBytes = 1 << 16;
 
 /** Follows a log file: hands on its lines, remembers the last ones, and ships them to CloudWatch Logs. */
 export class LogFollower {
   private position: number;
   private rest = "";
-  private decoder = new StringDecoder("utf8");
+  private readonly decoder = new StringDecoder("utf8");
   private readonly last: string[] = [];
   private waiting: LogLine[] = [];
   private shipping: Promise<void> = Promise.resolve();
@@ -57,22 +57,26 @@ export class LogFollower {
 
   private read(final: boolean): void {
     try {
-      const handle = fs.openSync(this.file, "r");
-      try {
-        const buffer = Buffer.alloc(chunkBytes);
-        for (let count = 1; count > 0;) {
-          count = fs.readSync(handle, buffer, 0, buffer.length, this.position);
-          this.position += count;
-          this.take(this.decoder.write(buffer.subarray(0, count)));
-        }
-      } finally {
-        fs.closeSync(handle);
-      }
+      if (fs.statSync(this.file).size > this.position) this.readNew();
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ENOENT") log(`${this.file}: ${messageOf(error)}`);
     }
     if (final && this.rest !== "") this.take("\n");
     this.ship();
+  }
+
+  private readNew(): void {
+    const handle = fs.openSync(this.file, "r");
+    try {
+      const buffer = Buffer.alloc(chunkBytes);
+      for (let count = 1; count > 0;) {
+        count = fs.readSync(handle, buffer, 0, buffer.length, this.position);
+        this.position += count;
+        this.take(this.decoder.write(buffer.subarray(0, count)));
+      }
+    } finally {
+      fs.closeSync(handle);
+    }
   }
 
   private take(text: string): void {

@@ -71,6 +71,7 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
 /** Starts children and records each on the disk, so that after a kill of the service its next start finds them. */
 export class Children {
   private readonly running = new Set<Child>();
+  private stopping = false;
 
   constructor(private readonly folder: string) {
     fs.mkdirSync(folder, { recursive: true });
@@ -79,9 +80,10 @@ export class Children {
   /**
    * Starts a child.
    *
-   * @throws Error when its command can't be started
+   * @throws Error when its command can't be started, or everything is being stopped
    */
   async start(options: ChildOptions): Promise<Child> {
+    if (this.stopping) throw new Error("the service is being stopped");
     fs.mkdirSync(path.dirname(options.logFile), { recursive: true });
     const output = fs.openSync(options.logFile, options.truncateLog === true ? "w" : "a");
     let child: ChildProcess;
@@ -133,8 +135,14 @@ export class Children {
     return started;
   }
 
-  /** Stops all children. */
+  /** Whether everything is being stopped. */
+  get areStopping(): boolean {
+    return this.stopping;
+  }
+
+  /** Stops all children, and starts no more. */
   async stopAll(graceMilliseconds: number): Promise<void> {
+    this.stopping = true;
     await Promise.all([...this.running].map((child) => child.stop(graceMilliseconds)));
   }
 }

@@ -82,22 +82,15 @@ export class ModelServer {
    * @throws Error saying why it did not become healthy
    */
   async start(): Promise<void> {
-    const { endpointName, variantName } = this.options;
-    fs.mkdirSync(this.settings.logDirectory, { recursive: true });
-    this.follower = new LogFollower(
-      this.logFile,
-      this.clients,
-      `/aws/sagemaker/Endpoints/${endpointName}`,
-      `${variantName}/${path.basename(path.dirname(this.options.base))}`,
-    );
+    const follower = this.follow();
     try {
       await this.startProcess();
       await this.untilHealthy();
     } catch (error) {
-      const lines = this.follower.lastLines.slice(-10).join("\n");
+      const lines = follower.lastLines.slice(-10).join("\n");
       await this.stop();
       throw new Error(
-        `The primary container for production variant ${variantName} did not pass the ping health check: ` +
+        `The primary container for production variant ${this.options.variantName} did not pass the ping health check: ` +
           `${messageOf(error)}${lines === "" ? "" : `\n${lines}`}`,
         { cause: error },
       );
@@ -108,11 +101,8 @@ export class ModelServer {
 
   /** As `start`, but a server that does not come up is tried again and again: for an endpoint that was in service. */
   resume(): void {
-    this.start().catch((error: unknown) => {
-      log(`Endpoint ${this.options.endpointName}: ${messageOf(error)}. It is tried again.`);
-      this.state = "starting";
-      void this.supervise();
-    });
+    this.follow();
+    void this.supervise();
   }
 
   /**
@@ -159,6 +149,18 @@ export class ModelServer {
     this.setState("stopped");
     await this.child?.stop(stopGrace);
     await this.follower?.finish();
+  }
+
+  private follow(): LogFollower {
+    const { endpointName, variantName } = this.options;
+    fs.mkdirSync(this.settings.logDirectory, { recursive: true });
+    this.follower = new LogFollower(
+      this.logFile,
+      this.clients,
+      `/aws/sagemaker/Endpoints/${endpointName}`,
+      `${variantName}/${path.basename(path.dirname(this.options.base))}`,
+    );
+    return this.follower;
   }
 
   private async startProcess(): Promise<void> {

@@ -42,6 +42,10 @@ export class StopSignal {
 /** Thrown between the steps of a job that was asked to stop. */
 export class JobStopped extends Error {}
 
+/** The reason of a job that was running when the service ended. */
+export const restartReason =
+  "InternalServerError: We encountered an internal error: the service was restarted while the job was running. Please try again.";
+
 const graceMilliseconds = 10_000; // SageMaker gives two minutes; nobody waits that long for a laptop.
 const longestReason = 1024;
 
@@ -117,6 +121,7 @@ export class JobRunner {
     if (isRequested(signal)) return { kind: "stopped" };
     if (isRequested(time)) return { kind: "timed out" };
     if (exit.code === 0) return { kind: "succeeded" };
+    if (this.children.areStopping) return { kind: "failed", reason: restartReason };
     const ending = exit.signal === null ? `exit code: ${exit.code ?? "unknown"}` : `stopped by signal ${exit.signal}`;
     const reason = writtenText(container.reasonFile) ?? follower.lastLines.slice(-10).join("\n");
     const room = longestReason - "AlgorithmError: ".length - ending.length - 2;

@@ -12,7 +12,7 @@ import type { Arns } from "../resources/arns";
 import { listPage } from "../resources/listing";
 import type { ResourceStore } from "../resources/store";
 import type { TagRegistry } from "../resources/tags";
-import { checkStop, cutReason, JobStopped, type JobRunner, StopSignal } from "./job-runner";
+import { checkStop, cutReason, JobStopped, type JobRunner, restartReason, StopSignal } from "./job-runner";
 
 /** A processing job as DescribeProcessingJob answers it. */
 export type ProcessingJob = Validated<DescribeProcessingJobResponse>;
@@ -245,10 +245,6 @@ export class ProcessingJobs {
     return job;
   }
 }
-
-/** The reason of a job that the service was killed under. */
-export const restartReason =
-  "InternalServerError: We encountered an internal error: the service was restarted while the job was running. Please try again.";
 
 /** Whose fault a failure outside of the container is: the addresses that the client gave, or the platform's. */
 export function originOf(error: unknown): "ClientError" | "InternalServerError" {

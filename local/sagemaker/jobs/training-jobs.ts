@@ -13,9 +13,9 @@ import type { Arns } from "../resources/arns";
 import { listPage } from "../resources/listing";
 import type { ResourceStore } from "../resources/store";
 import type { TagRegistry } from "../resources/tags";
-import { checkStop, cutReason, JobStopped, type JobRunner, StopSignal } from "./job-runner";
+import { checkStop, cutReason, JobStopped, type JobRunner, restartReason, StopSignal } from "./job-runner";
 import { MetricFinder } from "./metrics";
-import { originOf, restartReason } from "./processing-jobs";
+import { originOf } from "./processing-jobs";
 
 /** A training job as DescribeTrainingJob answers it. */
 export type TrainingJob = Validated<DescribeTrainingJobResponse>;

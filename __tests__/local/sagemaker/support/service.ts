@@ -38,6 +38,15 @@ export const image = `${account}.dkr.ecr.${region}.amazonaws.com/acme-test-image
 export const role = `arn:aws:iam::${account}:role/acme-test`;
 export const bucket = "acme-test-data";
 
+/** How any client of the SDK asks an address of the platform. */
+export function clientOptions(endpoint: string): {
+  endpoint: string;
+  region: string;
+  credentials: { accessKeyId: string; secretAccessKey: string };
+} {
+  return { endpoint, region, credentials: { accessKeyId: account, secretAccessKey: "test" } };
+}
+
 /** Waits until `check` gives something, and returns that. */
 export async function eventually<Result>(
   what: string,
@@ -77,7 +86,10 @@ export class ServiceProcess {
   output = "";
   private child: ChildProcess | undefined;
 
-  constructor(readonly environment: Readonly<Record<string, string>>) {}
+  constructor(readonly environment: Readonly<Record<string, string>>) {
+    // A test run that ends before its hooks leaves no process behind.
+    process.once("exit", () => this.child?.kill("SIGKILL"));
+  }
 
   /** Settings for a service of its own on a port. */
   static settings(port: number, folder: string, awsEndpoint: string): Record<string, string> {
@@ -118,7 +130,6 @@ export class ServiceProcess {
     };
     child.stdout.on("data", collect);
     child.stderr.on("data", collect);
-    process.once("exit", () => child.kill("SIGKILL"));
     await eventually(
       "the service to answer",
       async () => {
@@ -158,11 +169,7 @@ export class Platform {
     readonly emulator: Emulator,
     readonly service: ServiceProcess,
   ) {
-    const options = {
-      endpoint: emulator.endpoint,
-      region,
-      credentials: { accessKeyId: account, secretAccessKey: "test" },
-    };
+    const options = clientOptions(emulator.endpoint);
     this.sagemaker = new SageMakerClient(options);
     this.runtime = new SageMakerRuntimeClient(options);
     this.records = new SageMakerFeatureStoreRuntimeClient(options);
