@@ -6,6 +6,9 @@ import { buildSync } from "esbuild";
 import { type AwsServer, type Json, startAws } from "./support/aws-server";
 import { functionEnvironment, httpEvent } from "./support/lambda";
 
+// On a busy machine a minute is no sign of a fault.
+jest.setTimeout(60_000);
+
 const root = join(__dirname, "../..");
 const handlers = readdirSync(join(root, "handlers")).filter((folder) => folder !== "shared");
 const environments: Record<string, Record<string, string>> = {

@@ -3,6 +3,9 @@ import { camelCase, features, measures } from "../../survey/contract";
 import { type AwsAnswer, type AwsServer, awsError, type Json, startAws } from "./support/aws-server";
 import { bodyOf, type Call, collectOutput, httpEvent, loadHandler } from "./support/lambda";
 
+// On a busy machine a minute is no sign of a fault.
+jest.setTimeout(60_000);
+
 const animal = {
   sex: "M",
   length: 91,

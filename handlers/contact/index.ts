@@ -6,10 +6,11 @@ import * as z from "zod";
 import { clientOptions, errorName } from "../shared/clients";
 import { name, number, readEnvironment } from "../shared/environment";
 import { fieldProblem, HttpProblem, postJson } from "../shared/http";
-import { logger, metrics, tracer } from "../shared/observability";
+import { logger, metrics } from "../shared/observability";
 
 const environment = readEnvironment({ CONTACT_TABLE: name, CONTACT_RETENTION_DAYS: number(1, 3650) });
-const client = tracer.captureAWSv3Client(new DynamoDBClient(clientOptions));
+// Not traced: a trace would keep the messages of DynamoDB's errors, which may quote an item.
+const client = new DynamoDBClient(clientOptions);
 
 /** Longest address that mail can be sent to (RFC 5321, errata 1690). */
 const longestAddress = 254;

@@ -6,7 +6,8 @@ import { clientOptions, errorMessage } from "../shared/clients";
 import { number, readEnvironment } from "../shared/environment";
 import { evaluationFile, type Judgement } from "../shared/evaluation";
 import { parseEvent } from "../shared/input";
-import { logger, metrics, observed, tracer } from "../shared/observability";
+import { logger, metrics, observed } from "../shared/observability";
+import { traced, tracer } from "../shared/tracing";
 import { parseS3Uri, under } from "../shared/s3-uri";
 
 const environment = readEnvironment({ QUALITY_THRESHOLD: number(0.01, 100) });
@@ -82,11 +83,13 @@ function judge({ regression_metrics, rows, champion }: z.infer<typeof evaluation
 }
 
 /** Reads the evaluation below `evaluationUri` and judges it. */
-export const handler = observed(async (event: unknown): Promise<Judgement> => {
-  const { evaluationUri } = parseEvent(eventSchema, event);
-  const judgement = judge(await readEvaluation(evaluationUri));
-  logger.info("The challenger is judged", { evaluationUri, judgement });
-  metrics.addMetric("ChallengerRmse", MetricUnit.NoUnit, judgement.rmse);
-  if (judgement.champion?.rmse != null) metrics.addMetric("ChampionRmse", MetricUnit.NoUnit, judgement.champion.rmse);
-  return judgement;
-});
+export const handler = observed(
+  traced(async (event: unknown): Promise<Judgement> => {
+    const { evaluationUri } = parseEvent(eventSchema, event);
+    const judgement = judge(await readEvaluation(evaluationUri));
+    logger.info("The challenger is judged", { evaluationUri, judgement });
+    metrics.addMetric("ChallengerRmse", MetricUnit.NoUnit, judgement.rmse);
+    if (judgement.champion?.rmse != null) metrics.addMetric("ChampionRmse", MetricUnit.NoUnit, judgement.champion.rmse);
+    return judgement;
+  }),
+);

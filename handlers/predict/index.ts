@@ -6,7 +6,8 @@ import { accepts, camelCase, expectation, features, yearsBeyondRings } from "../
 import { clientOptions, errorMessage, errorName } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
 import { type FieldError, fieldProblem, HttpProblem, postJson, shorten } from "../shared/http";
-import { logger, metrics, tracer } from "../shared/observability";
+import { logger, metrics } from "../shared/observability";
+import { tracer } from "../shared/tracing";
 
 const environment = readEnvironment({ ENDPOINT_NAME: name });
 const client = tracer.captureAWSv3Client(new SageMakerRuntimeClient({ ...clientOptions, maxAttempts: 3 }));

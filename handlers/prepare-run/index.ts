@@ -13,7 +13,8 @@ import * as z from "zod";
 import { clientOptions, errorMessage, errorName } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
 import { parseEvent } from "../shared/input";
-import { logger, observed, tracer } from "../shared/observability";
+import { logger, observed } from "../shared/observability";
+import { traced, tracer } from "../shared/tracing";
 
 const environment = readEnvironment({
   DATA_BUCKET: name,
@@ -141,24 +142,26 @@ async function findChampion(): Promise<Champion> {
 }
 
 /** Prepares a run of the workflow; calling it again for the same execution gives the same answer. */
-export const handler = observed(async (event: unknown): Promise<Run> => {
-  const { executionArn, startedAt } = parseEvent(eventSchema, event);
-  const runName = nameRun(executionArn);
-  logger.appendKeys({ runName });
-  const [champion] = await Promise.all([findChampion(), openTrial(runName)]);
-  logger.info("The run is prepared", { executionArn, startedAt, champion: champion.modelPackageArn });
-  const folder = `s3://${environment.DATA_BUCKET}/runs/${runName}`;
-  return {
-    runName,
-    experimentName: environment.EXPERIMENT_NAME,
-    trialName: runName,
-    processingJobName: `${runName}${suffixes.process}`,
-    trainingJobName: `${runName}${suffixes.train}`,
-    evaluationJobName: `${runName}${suffixes.evaluate}`,
-    datasetUri: `${folder}/dataset`,
-    modelUri: `${folder}/model`,
-    evaluationUri: `${folder}/evaluation`,
-    queryOutputUri: `s3://${environment.DATA_BUCKET}/athena/${runName}/`,
-    champion,
-  };
-});
+export const handler = observed(
+  traced(async (event: unknown): Promise<Run> => {
+    const { executionArn, startedAt } = parseEvent(eventSchema, event);
+    const runName = nameRun(executionArn);
+    logger.appendKeys({ runName });
+    const [champion] = await Promise.all([findChampion(), openTrial(runName)]);
+    logger.info("The run is prepared", { executionArn, startedAt, champion: champion.modelPackageArn });
+    const folder = `s3://${environment.DATA_BUCKET}/runs/${runName}`;
+    return {
+      runName,
+      experimentName: environment.EXPERIMENT_NAME,
+      trialName: runName,
+      processingJobName: `${runName}${suffixes.process}`,
+      trainingJobName: `${runName}${suffixes.train}`,
+      evaluationJobName: `${runName}${suffixes.evaluate}`,
+      datasetUri: `${folder}/dataset`,
+      modelUri: `${folder}/model`,
+      evaluationUri: `${folder}/evaluation`,
+      queryOutputUri: `s3://${environment.DATA_BUCKET}/athena/${runName}/`,
+      champion,
+    };
+  }),
+);

@@ -12,7 +12,8 @@ import { clientOptions } from "../shared/clients";
 import { list, name, readEnvironment } from "../shared/environment";
 import { baselineFile, evaluationFile, judgementSchema } from "../shared/evaluation";
 import { parseEvent } from "../shared/input";
-import { logger, observed, tracer } from "../shared/observability";
+import { logger, observed } from "../shared/observability";
+import { traced, tracer } from "../shared/tracing";
 import { under } from "../shared/s3-uri";
 
 const environment = readEnvironment({
@@ -137,14 +138,16 @@ async function nameChampion(modelPackageArn: string, baselineUri: string): Promi
 }
 
 /** Registers the challenger; calling it again for the same run gives the same package. */
-export const handler = observed(async (event: unknown): Promise<Registration> => {
-  const input = parseEvent(eventSchema, event);
-  logger.appendKeys({ runName: input.runName });
-  const found = await findPackage(input.runName);
-  const modelPackageArn =
-    found ?? (await sageMaker.send(new CreateModelPackageCommand(describePackage(input)))).ModelPackageArn;
-  if (modelPackageArn === undefined) throw new Error("SageMaker created a model package without an ARN");
-  await nameChampion(modelPackageArn, under(input.evaluationUri, baselineFile));
-  logger.info("The challenger is registered", { modelPackageArn, repeated: found !== undefined });
-  return { modelPackageArn, version: versionOf(modelPackageArn) };
-});
+export const handler = observed(
+  traced(async (event: unknown): Promise<Registration> => {
+    const input = parseEvent(eventSchema, event);
+    logger.appendKeys({ runName: input.runName });
+    const found = await findPackage(input.runName);
+    const modelPackageArn =
+      found ?? (await sageMaker.send(new CreateModelPackageCommand(describePackage(input)))).ModelPackageArn;
+    if (modelPackageArn === undefined) throw new Error("SageMaker created a model package without an ARN");
+    await nameChampion(modelPackageArn, under(input.evaluationUri, baselineFile));
+    logger.info("The challenger is registered", { modelPackageArn, repeated: found !== undefined });
+    return { modelPackageArn, version: versionOf(modelPackageArn) };
+  }),
+);

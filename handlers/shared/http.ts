@@ -1,10 +1,11 @@
 /** What the HTTP handlers share: JSON in, JSON out, and errors as `application/problem+json` (RFC 9457). */
 import { isUtf8 } from "node:buffer";
 import { STATUS_CODES } from "node:http";
+import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { errorMessage, errorName } from "./clients";
 import { type LambdaHandler, logger, metrics, observed } from "./observability";
-import { MetricUnit } from "@aws-lambda-powertools/metrics";
+import { traced } from "./tracing";
 
 /** Bytes of a body that we read at most: ours have some hundred. */
 export const maximumBodyBytes = 16 * 1024;
@@ -157,7 +158,7 @@ export function postJson(
     return answer(status, "application/json", body);
   };
 
-  return observed(async (event) => {
+  const answerAll = async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
     try {
       return await route(event);
     } catch (error) {
@@ -173,5 +174,6 @@ export function postJson(
       metrics.addMetric(error.status < 500 ? "RequestRefused" : "RequestFailed", MetricUnit.Count, 1);
       return problemAnswer(error);
     }
-  });
+  };
+  return observed(traced(answerAll));
 }
