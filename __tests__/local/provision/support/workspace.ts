@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Clients, closeClients, makeClients } from "../../../../local/provision/clients";
@@ -57,6 +58,28 @@ export class Workspace {
 
   async destroy(name: string): Promise<readonly string[]> {
     return await destroy(this.options(name));
+  }
+
+  /** Asks the emulator, under another host's name where the headers say so, which fetch() can't. */
+  async ask(
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; headers: Record<string, unknown>; text: string }> {
+    return await new Promise((resolve, reject) => {
+      request(`${this.endpoint}${path}`, { headers }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () => {
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text: Buffer.concat(chunks).toString(),
+          });
+        });
+      })
+        .on("error", reject)
+        .end();
+    });
   }
 
   close(): void {

@@ -1,0 +1,127 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join, resolve } from "node:path";
+import { GetApisCommand, GetIntegrationsCommand, GetRoutesCommand } from "@aws-sdk/client-apigatewayv2";
+import { ListDistributionsCommand } from "@aws-sdk/client-cloudfront";
+import { ListKeysCommand } from "@aws-sdk/client-kms";
+import { ListTopicsCommand } from "@aws-sdk/client-sns";
+import { Emulator } from "../../workflow/support/emulator";
+import { type Stack, Workspace } from "./support/workspace";
+
+jest.setTimeout(300_000);
+
+let emulator: Emulator;
+let workspace: Workspace;
+
+beforeAll(async () => {
+  emulator = await Emulator.start("http://127.0.0.1:9");
+  workspace = new Workspace(emulator.endpoint);
+});
+afterAll(async () => {
+  workspace.close();
+  await emulator.stop();
+});
+
+/** Everything in it gets its id from the service, so that nothing but the state tells what was made before a kill. */
+const stack: Stack = {
+  resource: {
+    aws_kms_key: { key: { description: "killed" } },
+    aws_sns_topic: { topic: { name_prefix: "killed-", kms_master_key_id: "${aws_kms_key.key.arn}" } },
+    aws_apigatewayv2_api: { api: { name: "killed", protocol_type: "HTTP" } },
+    aws_apigatewayv2_integration: {
+      origin: {
+        api_id: "${aws_apigatewayv2_api.api.id}",
+        integration_type: "HTTP_PROXY",
+        integration_method: "GET",
+        integration_uri: "http://127.0.0.1:9/",
+      },
+    },
+    aws_apigatewayv2_route: {
+      all: {
+        api_id: "${aws_apigatewayv2_api.api.id}",
+        route_key: "$default",
+        target: "integrations/${aws_apigatewayv2_integration.origin.id}",
+      },
+    },
+    aws_cloudfront_distribution: {
+      site: {
+        enabled: true,
+        comment: "${aws_apigatewayv2_route.all.id}",
+        origin: [
+          {
+            origin_id: "api",
+            domain_name: "example.com",
+            custom_origin_config: {
+              ...{
+                http_port: 80,
+                https_port: 443,
+                origin_protocol_policy: "https-only",
+                origin_ssl_protocols: ["TLSv1.2"],
+              },
+            },
+          },
+        ],
+        default_cache_behavior: {
+          target_origin_id: "api",
+          viewer_protocol_policy: "https-only",
+          allowed_methods: ["GET", "HEAD"],
+          cached_methods: ["GET", "HEAD"],
+          cache_policy_id: "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
+        },
+        restrictions: { geo_restriction: { restriction_type: "none" } },
+        viewer_certificate: { cloudfront_default_certificate: true },
+      },
+    },
+  },
+};
+
+/** Provisions in a child; kills it as soon as it has printed `lines` lines. True when it ended by itself. */
+async function provisionAndKill(lines: number): Promise<boolean> {
+  const root = resolve(__dirname, "../../..");
+  const child = spawn(
+    process.execPath,
+    ["--import", "tsx", join(__dirname, "support/provision-once.ts"), JSON.stringify(workspace.options("killed"))],
+    { cwd: root, env: { PATH: process.env.PATH, HOME: workspace.folder }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let output = "";
+  let errors = "";
+  child.stdout.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+    if (output.split("\n").length > lines) {
+      child.kill("SIGKILL");
+    }
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    errors += chunk.toString();
+  });
+  await once(child, "close");
+  if (child.signalCode === null && child.exitCode !== 0) {
+    throw new Error(errors);
+  }
+  return child.exitCode === 0;
+}
+
+test("killed at every step, the next run goes on, and in the end there is one of each", async () => {
+  workspace.write("killed", stack);
+  let kills = 0;
+  // Each kill comes right after a resource was begun, when the emulator may or may not have made it already.
+  for (let lines = 1; !(await provisionAndKill(lines)); lines += 1) {
+    kills += 1;
+  }
+  expect(kills).toBeGreaterThanOrEqual(4);
+
+  const { apiGateway, cloudFront, kms, sns } = workspace.clients;
+  expect((await kms.send(new ListKeysCommand({}))).Keys).toHaveLength(1);
+  expect((await sns.send(new ListTopicsCommand({}))).Topics).toHaveLength(1);
+  const { Items: apis = [] } = await apiGateway.send(new GetApisCommand({}));
+  expect(apis).toHaveLength(1);
+  const ApiId = apis[0]?.ApiId;
+  expect((await apiGateway.send(new GetIntegrationsCommand({ ApiId }))).Items).toHaveLength(1);
+  expect((await apiGateway.send(new GetRoutesCommand({ ApiId }))).Items).toHaveLength(1);
+  const { DistributionList } = await cloudFront.send(new ListDistributionsCommand({}));
+  expect(DistributionList?.Items).toHaveLength(1);
+
+  const { inventory } = await workspace.provision("killed", stack);
+  expect(inventory.unchanged).toHaveLength(6);
+  expect(await workspace.destroy("killed")).toHaveLength(6);
+});
