@@ -18,7 +18,7 @@ const say = (text: string): void => {
 async function upCommand(instance: Instance): Promise<void> {
   // Only this command needs the provisioner and its dozen AWS clients; the others start in a blink without them.
   const { up } = await import("./platform/up");
-  const survey = process.env["SURVEY"];
+  const survey = process.env.SURVEY;
   const platform = await locked(instance, () => up(instance, survey === "" ? undefined : survey));
   say(`
   The website answers:  ${platform.website}

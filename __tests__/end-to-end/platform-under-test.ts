@@ -52,8 +52,8 @@ export class PlatformUnderTest {
       cwd: root,
       detached: true,
       env: {
-        PATH: process.env["PATH"],
-        HOME: process.env["HOME"],
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
         ...settingsOfAnotherAccount,
         PLATFORM_DIRECTORY: this.instance.directory,
         ...variables,

@@ -25,7 +25,7 @@ export interface Instance {
  * Opens the instance whose folder the environment variable `PLATFORM_DIRECTORY` names (relative to the checkout).
  * @param directory Folder, default `.local`.
  */
-export function openInstance(directory = process.env["PLATFORM_DIRECTORY"] ?? ".local"): Instance {
+export function openInstance(directory = process.env.PLATFORM_DIRECTORY ?? ".local"): Instance {
   const absolute = isAbsolute(directory) ? directory : join(root, directory);
   mkdirSync(join(absolute, "logs"), { recursive: true });
   mkdirSync(join(absolute, "home"), { recursive: true });
@@ -56,9 +56,9 @@ export function writeJson(file: string, value: unknown): void {
  */
 export function cleanEnvironment(instance: Instance, extra: Record<string, string> = {}): Record<string, string> {
   return {
-    PATH: [join(root, "node_modules/.bin"), process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"].join(":"),
+    PATH: [join(root, "node_modules/.bin"), process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin"].join(":"),
     HOME: instance.path("home"),
-    TMPDIR: process.env["TMPDIR"] ?? "/tmp",
+    TMPDIR: process.env.TMPDIR ?? "/tmp",
     LANG: "C.UTF-8",
     TZ: "UTC",
     NO_PROXY: "*",
@@ -87,10 +87,10 @@ export function awsEnvironment(endpoint: string): Record<string, string> {
 export function forgetRealCredentials(): void {
   for (const name of Object.keys(process.env)) {
     if (/^(AWS_|https?_proxy$|all_proxy$)/i.test(name)) {
-      delete process.env[name];
+      Reflect.deleteProperty(process.env, name);
     }
   }
-  process.env["AWS_CONFIG_FILE"] = "/dev/null";
-  process.env["AWS_SHARED_CREDENTIALS_FILE"] = "/dev/null";
-  process.env["AWS_EC2_METADATA_DISABLED"] = "true";
+  process.env.AWS_CONFIG_FILE = "/dev/null";
+  process.env.AWS_SHARED_CREDENTIALS_FILE = "/dev/null";
+  process.env.AWS_EC2_METADATA_DISABLED = "true";
 }

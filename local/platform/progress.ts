@@ -17,17 +17,17 @@ export function fingerprintOf(...values: readonly unknown[]): string {
  * The result of a stage that was done for exactly this input before, undefined otherwise.
  * A stage is remembered only after it has ended well, so one that was killed is done again.
  */
-export function doneBefore<Result>(instance: Instance, stage: string, fingerprint: string): Result | undefined {
-  const done = readJson<Done<Result> | undefined>(instance.path("progress", `${stage}.json`), undefined);
+export function doneBefore(instance: Instance, stage: string, fingerprint: string): unknown {
+  const done = readJson<Done<unknown> | undefined>(instance.path("progress", `${stage}.json`), undefined);
   return done?.fingerprint === fingerprint ? done.result : undefined;
 }
 
 /** The last result of a stage, whatever its input was. */
-export function lastResult<Result>(instance: Instance, stage: string): Result | undefined {
-  return readJson<Done<Result> | undefined>(instance.path("progress", `${stage}.json`), undefined)?.result;
+export function lastResult(instance: Instance, stage: string): unknown {
+  return readJson<Done<unknown> | undefined>(instance.path("progress", `${stage}.json`), undefined)?.result;
 }
 
 /** Remembers that a stage has ended well. */
-export function remember<Result>(instance: Instance, stage: string, fingerprint: string, result: Result): void {
-  writeJson(instance.path("progress", `${stage}.json`), { fingerprint, result } satisfies Done<Result>);
+export function remember(instance: Instance, stage: string, fingerprint: string, result: unknown): void {
+  writeJson(instance.path("progress", `${stage}.json`), { fingerprint, result } satisfies Done<unknown>);
 }

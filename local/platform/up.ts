@@ -11,14 +11,7 @@ import { account, cleanEnvironment, type Instance, readJson, region, root, write
 import { logFile } from "./processes";
 import { doneBefore, fingerprintOf, lastResult, remember } from "./progress";
 import { addressOf, openFrontDoor, saveState, startServices } from "./services";
-import {
-  countOfflineRecords,
-  ingest,
-  type Ingestion,
-  makeSurvey,
-  SurveyRefused,
-  waitForOfflineStore,
-} from "./survey";
+import { countOfflineRecords, ingest, type Ingestion, makeSurvey, SurveyRefused, waitForOfflineStore } from "./survey";
 
 /** What scripts read to find everything: `.local/platform.json`. */
 export interface PlatformFile {
@@ -177,7 +170,7 @@ export async function up(instance: Instance, source: string | undefined): Promis
       const state = readFileSync(instance.path("provision", `${websites[name].stack}.json`), "utf8");
       const fingerprint = fingerprintOf(addresses, state);
       const progressName = `system-tests-${name}`;
-      if (doneBefore<true>(instance, progressName, fingerprint) !== undefined) {
+      if (doneBefore(instance, progressName, fingerprint) === true) {
         return "passed before, nothing has changed";
       }
       await run(join(root, "node_modules/.bin/jest"), ["--config", "jest.system.config.js"], {
@@ -225,7 +218,7 @@ export async function up(instance: Instance, source: string | undefined): Promis
     const surveys = readJson<Record<string, Ingestion>>(instance.path("progress/ingested.json"), {});
     const state = readFileSync(instance.path("provision/ml-workflow.json"), "utf8");
     const fingerprint = fingerprintOf(Object.keys(surveys), await readContract(aws(), "ModelImageUri"), state);
-    const before = doneBefore<WorkflowRun>(instance, "workflow", fingerprint);
+    const before = doneBefore(instance, "workflow", fingerprint) as WorkflowRun | undefined;
     if (before !== undefined && (await championPackage(aws())) !== undefined) {
       return `${before.outcome} before, nothing has changed`;
     }
@@ -239,7 +232,7 @@ export async function up(instance: Instance, source: string | undefined): Promis
   const writePlatformFile = async (): Promise<string> => {
     const production = await website("production");
     const test = await website("test");
-    const workflow = lastResult<WorkflowRun>(instance, "workflow");
+    const workflow = lastResult(instance, "workflow") as WorkflowRun | undefined;
     const modelPackageArn = await championPackage(aws());
     if (workflow === undefined || modelPackageArn === undefined) {
       throw new Error("No model is registered; type `make up` again.");

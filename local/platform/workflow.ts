@@ -50,8 +50,8 @@ export class WorkflowFailed extends Error {
 function readCause(cause: string): { text: string; job?: string } {
   try {
     const description = JSON.parse(cause) as Record<string, unknown>;
-    const job = description["TrainingJobName"] ?? description["ProcessingJobName"];
-    const reason = description["FailureReason"] ?? description["ExitMessage"] ?? description["errorMessage"];
+    const job = description.TrainingJobName ?? description.ProcessingJobName;
+    const reason = description.FailureReason ?? description.ExitMessage ?? description.errorMessage;
     if (typeof reason === "string") {
       return typeof job === "string" ? { text: `${job}: ${reason}`, job } : { text: reason };
     }
@@ -106,7 +106,9 @@ async function describe(clients: Clients, executionArn: string): Promise<Describ
     return await clients.stepFunctions.send(new DescribeExecutionCommand({ executionArn }));
   } catch (error) {
     if (error instanceof ExecutionDoesNotExist) {
-      throw new Error("The emulator was stopped during the execution and has lost it; type `make up` again.");
+      throw new Error("The emulator was stopped during the execution and has lost it; type `make up` again.", {
+        cause: error,
+      });
     }
     throw error;
   }
@@ -122,7 +124,7 @@ async function currentState(clients: Clients, executionArn: string): Promise<str
 /** The ARN of the champion's model package, undefined while no model has been registered or when it was deleted. */
 export async function championPackage(clients: Clients): Promise<string | undefined> {
   const arn = await readContract(clients, "ModelPackageName");
-  if (arn === undefined || !arn.startsWith("arn:")) {
+  if (!arn?.startsWith("arn:")) {
     return undefined;
   }
   try {
