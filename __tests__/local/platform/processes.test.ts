@@ -144,7 +144,7 @@ describe("a port", () => {
   test("that was set and is taken is an error that names it", async () => {
     const server = createServer();
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-    process.env["EMULATOR_PORT"] = String((server.address() as AddressInfo).port);
+    process.env.EMULATOR_PORT = String((server.address() as AddressInfo).port);
     try {
       await expect(choosePort(instance, "emulator")).rejects.toThrow(/EMULATOR_PORT: port \d+ of 127.0.0.1 is taken/);
     } finally {
@@ -153,7 +153,7 @@ describe("a port", () => {
   });
 
   test.each(["0", "65536", "-1", "80a", ""])("'%s' is no port", async (value) => {
-    process.env["EMULATOR_PORT"] = value;
+    process.env.EMULATOR_PORT = value;
     await expect(choosePort(instance, "emulator")).rejects.toThrow(`EMULATOR_PORT: '${value}' is no port`);
   });
 });
