@@ -4,7 +4,7 @@ import { basename, resolve } from "node:path";
 import { Arguments } from "./arguments";
 import { type Clients, closeClients, makeClients } from "./clients";
 import { describeError, ProvisionError } from "./errors";
-import type { Attributes, Change, Creation, Place, ResourceKind } from "./resource-kind";
+import type { Attributes, Change, Creation, Keeps, Place, ResourceKind } from "./resource-kind";
 import { dataSourceKinds, leftOutKinds, resourceKinds, resourceTypesFile } from "./resource-types";
 import { runInOrder, type Task } from "./schedule";
 import { StackScope } from "./scope";
@@ -149,6 +149,7 @@ class Run {
     });
     this.throwFailures(await runInOrder(tasks, this.options.parallel ?? 8));
     await this.deleteGone(gone);
+    await this.save();
     const outputs = Object.fromEntries(
       [...document.outputs].map(([name, value]) => [name, scope.evaluate(value, `output.${name}`)]),
     );
@@ -160,11 +161,25 @@ class Run {
     this.refuseProtected(addresses, "the stack is to be destroyed");
     this.total = addresses.length;
     await this.deleteGone(addresses);
+    await this.save();
     return this.deleted;
   }
 
   close(): void {
     this.clients.forEach(closeClients);
+  }
+
+  /** The emulator writes its state every few seconds; what is told as done must outlive its being killed. */
+  private async save(): Promise<void> {
+    const changes = [...this.created, ...this.updated, ...this.deleted];
+    if (changes.length > 0) {
+      const { ok, status } = await fetch(`${this.options.endpoint}/_ministack/save`, { method: "POST" });
+      if (!ok) {
+        throw new ProvisionError(
+          `Stack ${this.stack}: the emulator did not save its state (status ${status}); see its log.`,
+        );
+      }
+    }
   }
 
   private inventory(): Inventory {
@@ -267,7 +282,9 @@ class Run {
     const files = hashOfFiles(kind, wanted, place.directory);
     const before = known?.made;
     const formerPlace = this.place(address, known?.region ?? place.region);
-    const exists = before && (await kind.read(this.existing(kind, before, formerPlace)));
+    const exists =
+      before &&
+      (await kind.read({ ...this.existing(kind, before, formerPlace), keeps: keeperOf(block.ignoreChanges) }));
     if (!before || !exists) {
       // What was lost comes back under its old name.
       const lost = { ...entry, made: undefined, pending: entry.pending ?? before };
@@ -405,7 +422,7 @@ class Run {
             place.owner !== `${this.stack}/${address}`
           );
         }),
-      keeps: (argument) => ignoreChanges === "all" || ignoreChanges.includes(argument),
+      keeps: keeperOf(ignoreChanges),
     };
     return { creation, ignored: () => (list.ignored.length > 0 ? list.ignored : undefined) };
   }
@@ -598,6 +615,10 @@ function keepIgnored(wanted: ValueMap, before: ValueMap | undefined, ignore: Blo
     return before;
   }
   return ignore.reduce((values, path) => transplant(values, before, pathOf(path)), wanted);
+}
+
+function keeperOf(ignore: Block["ignoreChanges"]): Keeps {
+  return (argument) => ignore === "all" || ignore.includes(argument);
 }
 
 /** `a[0].b` and `a.0.b` as steps. */

@@ -21,6 +21,9 @@ export interface Place {
   readonly owner: string;
 }
 
+/** Whether an argument's changes at run time stay. */
+export type Keeps = (argument: string) => boolean;
+
 /** A resource that is to be made. */
 export interface Creation extends Place {
   readonly arguments: Arguments;
@@ -31,7 +34,7 @@ export interface Creation extends Place {
   /** True when another resource of the stack holds this id, which therefore must not be adopted. */
   readonly isTaken: (id: string) => boolean;
   /** True when `lifecycle.ignore_changes` names the argument: what was changed at run time must stay. */
-  readonly keeps: (argument: string) => boolean;
+  readonly keeps: Keeps;
 }
 
 /** A resource that exists. */
@@ -72,7 +75,7 @@ export interface ResourceKind {
   readonly files?: readonly string[];
   create(creation: Creation): Promise<Attributes>;
   /** What is there now; undefined when it is gone, or so broken that it must be made anew. */
-  read(existing: Existing): Promise<Attributes | undefined>;
+  read(existing: Existing & { readonly keeps: Keeps }): Promise<Attributes | undefined>;
   update(change: Change): Promise<Attributes>;
   /** Deletes it; a resource that is gone already is no error. */
   delete(existing: Existing): Promise<void>;

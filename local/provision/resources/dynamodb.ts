@@ -10,6 +10,7 @@ import {
   type KeySchemaElement,
   type ProjectionType,
   type ProvisionedThroughput,
+  type SSESpecification,
   TagResourceCommand,
   type TableDescription,
   UpdateContinuousBackupsCommand,
@@ -96,7 +97,8 @@ async function change(creation: Creation): Promise<Attributes> {
   const TableName = list.requireText("name");
   const found = await waitUntilActive(clients.dynamoDb, TableName);
   list.accept("hash_key", "range_key", "attribute", "global_secondary_index", "local_secondary_index");
-  list.accept("table_class", "stream_enabled", "stream_view_type", "server_side_encryption");
+  list.accept("table_class", "stream_enabled", "stream_view_type");
+  const sse = encryption(list);
   const { BillingMode, ProvisionedThroughput: throughput } = billing(list);
   const protection = list.boolean("deletion_protection_enabled") ?? false;
   // DynamoDB refuses an update that changes nothing, so only what differs is sent.
@@ -105,6 +107,10 @@ async function change(creation: Creation): Promise<Attributes> {
     (throughput && throughput.ReadCapacityUnits !== found.ProvisionedThroughput?.ReadCapacityUnits) ||
     (throughput && throughput.WriteCapacityUnits !== found.ProvisionedThroughput?.WriteCapacityUnits)
       ? { BillingMode, ProvisionedThroughput: throughput }
+      : {}),
+    ...((sse.SSESpecification?.KMSMasterKeyId ?? "") !== (found.SSEDescription?.KMSMasterKeyArn ?? "") &&
+    sse.SSESpecification
+      ? sse
       : {}),
     ...(protection !== (found.DeletionProtectionEnabled ?? false) ? { DeletionProtectionEnabled: protection } : {}),
   };
@@ -183,12 +189,12 @@ function billing(list: Arguments): { BillingMode: BillingMode; ProvisionedThroug
     : { BillingMode, ProvisionedThroughput: { ReadCapacityUnits: read ?? 1, WriteCapacityUnits: write ?? 1 } };
 }
 
-function encryption(list: Arguments) {
+function encryption(list: Arguments): { SSESpecification?: SSESpecification } {
   const block = list.block("server_side_encryption");
   if (!block?.boolean("enabled")) {
     return {};
   }
-  return { SSESpecification: { Enabled: true, SSEType: "KMS" as const, KMSMasterKeyId: block.text("kms_key_arn") } };
+  return { SSESpecification: { Enabled: true, SSEType: "KMS", KMSMasterKeyId: block.text("kms_key_arn") } };
 }
 
 function index(block: Arguments): GlobalSecondaryIndex {

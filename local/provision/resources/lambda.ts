@@ -66,7 +66,8 @@ const functionKind: ResourceKind = {
     const found = await unlessMissing(
       clients.lambda.send(new GetFunctionConfigurationCommand({ FunctionName: attributes.id })),
     );
-    return found && found.State !== "Failed" ? attributes : undefined;
+    // An emulator that was killed may have forgotten the latest code.
+    return found?.CodeSha256 === attributes.code_sha256 && found?.State !== "Failed" ? attributes : undefined;
   },
   async update(change) {
     await waitUntilActive(change.clients.lambda, change.attributes.id);

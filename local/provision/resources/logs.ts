@@ -1,41 +1,46 @@
 import {
+  AssociateKmsKeyCommand,
+  type CloudWatchLogsClient,
   CreateLogGroupCommand,
   DeleteLogGroupCommand,
   DeleteMetricFilterCommand,
   DeleteRetentionPolicyCommand,
   DescribeMetricFiltersCommand,
+  DisassociateKmsKeyCommand,
+  type LogGroup,
+  type LogGroupClass,
   paginateDescribeLogGroups,
   PutMetricFilterCommand,
   PutRetentionPolicyCommand,
   type StandardUnit,
   TagResourceCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
-import { isNamed, type ResourceKind, settled, unlessMissing } from "../resource-kind";
+import { type ResourceKind, settled, unlessMissing } from "../resource-kind";
 
 const group: ResourceKind = settled({
   type: "aws_cloudwatch_log_group",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 512 },
-  replacedBy: ["log_group_class", "kms_key_id"],
+  replacedBy: ["log_group_class"],
   async put({ arguments: list, clients, tags, account, region, partition }) {
     const logGroupName = list.requireText("name");
     const arn = `arn:${partition}:logs:${region}:${account}:log-group:${logGroupName}`;
     list.accept("skip_destroy");
-    try {
+    // A function that ran before its log group was made has made it.
+    const found = await findGroup(clients.logs, logGroupName);
+    const logGroupClass = list.text("log_group_class") as LogGroupClass | undefined;
+    if (!found) {
       await clients.logs.send(
-        new CreateLogGroupCommand({
-          logGroupName,
-          kmsKeyId: list.text("kms_key_id"),
-          logGroupClass: list.text("log_group_class") as "STANDARD" | undefined,
-        }),
+        new CreateLogGroupCommand({ logGroupName, kmsKeyId: list.text("kms_key_id"), logGroupClass }),
       );
-    } catch (error) {
-      // A function that ran before its log group was made has made it.
-      if (!isNamed(error, "ResourceAlreadyExistsException")) {
-        throw error;
-      }
     }
     if (Object.keys(tags).length > 0) {
       await clients.logs.send(new TagResourceCommand({ resourceArn: arn, tags }));
+    }
+    const kmsKeyId = list.text("kms_key_id");
+    if (found && found.kmsKeyId !== kmsKeyId) {
+      await (kmsKeyId === undefined
+        ? clients.logs.send(new DisassociateKmsKeyCommand({ logGroupName }))
+        : clients.logs.send(new AssociateKmsKeyCommand({ logGroupName, kmsKeyId })));
     }
     const days = list.number("retention_in_days") ?? 0;
     // 0 is Terraform's word for "for ever".
@@ -45,13 +50,7 @@ const group: ResourceKind = settled({
     return { id: logGroupName, arn };
   },
   async read({ attributes, clients }) {
-    const pages = paginateDescribeLogGroups({ client: clients.logs }, { logGroupNamePrefix: attributes.id });
-    for await (const { logGroups = [] } of pages) {
-      if (logGroups.some(({ logGroupName }) => logGroupName === attributes.id)) {
-        return attributes;
-      }
-    }
-    return undefined;
+    return (await findGroup(clients.logs, attributes.id)) && attributes;
   },
   async delete({ attributes, arguments: list, clients }) {
     if (!list.boolean("skip_destroy")) {
@@ -59,6 +58,16 @@ const group: ResourceKind = settled({
     }
   },
 });
+
+async function findGroup(logs: CloudWatchLogsClient, name: string): Promise<LogGroup | undefined> {
+  for await (const { logGroups = [] } of paginateDescribeLogGroups({ client: logs }, { logGroupNamePrefix: name })) {
+    const found = logGroups.find(({ logGroupName }) => logGroupName === name);
+    if (found) {
+      return found;
+    }
+  }
+  return undefined;
+}
 
 const metricFilter: ResourceKind = settled({
   type: "aws_cloudwatch_log_metric_filter",

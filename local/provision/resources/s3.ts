@@ -136,7 +136,7 @@ function bucketSetting(
   work: {
     put(bucket: string, creation: Creation): Promise<unknown>;
     /** Something true when it is set. */
-    get(bucket: string, s3: S3Client): Promise<unknown>;
+    get(bucket: string, s3: S3Client, list: Arguments): Promise<unknown>;
     remove(bucket: string, s3: S3Client): Promise<unknown>;
   },
 ): ResourceKind {
@@ -148,8 +148,8 @@ function bucketSetting(
       await work.put(bucket, creation);
       return { id: bucket };
     },
-    async read({ attributes, clients }: Existing) {
-      return (await unlessMissing(work.get(attributes.id, clients.s3))) ? attributes : undefined;
+    async read({ attributes, arguments: list, clients }: Existing) {
+      return (await unlessMissing(work.get(attributes.id, clients.s3, list))) ? attributes : undefined;
     },
     async delete({ attributes, clients }: Existing) {
       await unlessMissing(work.remove(attributes.id, clients.s3));
@@ -228,7 +228,10 @@ const versioning = bucketSetting("aws_s3_bucket_versioning", {
       );
     }
   },
-  get: (Bucket, s3) => s3.send(new GetBucketVersioningCommand({ Bucket })),
+  get: async (Bucket, s3, list) => {
+    const { Status = "Disabled" } = await s3.send(new GetBucketVersioningCommand({ Bucket }));
+    return Status === list.requireBlock("versioning_configuration").requireText("status");
+  },
   remove: (Bucket, s3) =>
     s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: "Suspended" } })),
 });

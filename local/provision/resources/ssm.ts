@@ -50,9 +50,10 @@ const parameter: ResourceKind = settled({
       version: Version,
     };
   },
-  async read({ attributes, clients, arguments: list }) {
+  async read({ attributes, clients, keeps }) {
     const found = await readParameter(clients.ssm, attributes.id);
-    return found && { ...attributes, value: found.Value ?? list.text("value") ?? null };
+    const isOurs = found?.Value === attributes.value || valueArguments.some(keeps);
+    return found && isOurs ? attributes : undefined;
   },
   async delete({ attributes, clients }) {
     await unlessMissing(clients.ssm.send(new DeleteParameterCommand({ Name: attributes.id })));

@@ -36,11 +36,12 @@ const stateMachine: ResourceKind = {
     }
     return attributesOf(arn);
   },
-  async read({ attributes, clients }) {
+  async read({ attributes, arguments: list, clients }) {
     const found = await unlessMissing(
       clients.stepFunctions.send(new DescribeStateMachineCommand({ stateMachineArn: attributes.id })),
     );
-    return found?.status === "ACTIVE" ? attributes : undefined;
+    // An emulator that was killed may have forgotten the latest definition.
+    return found?.status === "ACTIVE" && found.definition === list.requireText("definition") ? attributes : undefined;
   },
   update: (request) => change(request, request.attributes.id),
   async delete({ attributes, clients }) {
