@@ -19,8 +19,8 @@ async function upCommand(instance: Instance): Promise<void> {
   // Only this command needs the provisioner and its dozen AWS clients; the others start in a blink without them.
   const { up } = await import("./platform/up");
   const survey = process.env.SURVEY;
-  const platform = await locked(instance, () => up(instance, survey === "" ? undefined : survey));
-  say(`
+  const { platform, notes } = await locked(instance, () => up(instance, survey === "" ? undefined : survey));
+  say(`${notes.map((note) => `\n  ${note}\n`).join("")}
   The website answers:  ${platform.website}
   The test website:     ${platform.websiteTest}
   The API:              ${platform.api}

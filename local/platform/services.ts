@@ -11,6 +11,8 @@ import {
   root,
   writeJson,
 } from "./instance";
+import { stopOrphans } from "../sagemaker/containers/processes";
+import { childrenFolder } from "../sagemaker/service";
 import { choosePort, knownPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
 
@@ -198,5 +200,7 @@ export async function stopServices(instance: Instance): Promise<ServiceName[]> {
       stopped.push(name);
     }
   }
+  // Jobs and model servers of a SageMaker service that was killed have nobody else who would stop them.
+  await stopOrphans(childrenFolder(instance.path("sagemaker")));
   return stopped;
 }

@@ -89,13 +89,18 @@ function deploymentOrder(manifest: Manifest): string[] {
  * Runs the whole loop: the pipeline's stages, one after the other, each skipped when nothing that it depends on has
  * changed. It can be killed at any time and called again.
  * @param source The survey to ingest, see `makeSurvey`; undefined keeps what was ingested before.
+ * @returns Where everything is, and what the person should be told besides.
  * @throws StageFailed naming the log to read.
  */
-export async function up(instance: Instance, source: string | undefined): Promise<PlatformFile> {
+export async function up(
+  instance: Instance,
+  source: string | undefined,
+): Promise<{ readonly platform: PlatformFile; readonly notes: readonly string[] }> {
   const output = instance.path("cdktf.out");
   let clients: Clients | undefined;
   const aws = (): Clients => (clients ??= makeClients(addressOf(instance, "emulator")));
   let result: PlatformFile | undefined;
+  const notes: string[] = [];
   const requestFile = instance.path("progress/survey-request.json");
   if (source !== undefined) {
     writeJson(requestFile, { source } satisfies SurveyRequest);
@@ -204,8 +209,13 @@ export async function up(instance: Instance, source: string | undefined): Promis
       await saveState(instance);
       writeJson(ingested, { ...before, [survey.hash]: ingestion });
       rmSync(requestFile, { force: true });
-      const { accepted, rejected, rejectedUris } = ingestion;
-      return `${accepted} rows of ${survey.name}${rejected === 0 ? "" : `, ${rejected} rejected (see ${rejectedUris.join(" ")})`}`;
+      const { accepted, rejected, rejectedUris, problems } = ingestion;
+      if (rejected > 0) {
+        const [first] = problems;
+        const reason = first === undefined ? "" : ` the first, line ${first.line}: ${first.reason};`;
+        notes.push(`${rejected} rows of the survey were rejected:${reason} all of them: ${rejectedUris.join(" ")}`);
+      }
+      return `${accepted} rows of ${survey.name}${rejected === 0 ? "" : `, ${rejected} rejected`}`;
     } catch (error) {
       if (error instanceof SurveyRefused) {
         rmSync(requestFile, { force: true });
@@ -285,5 +295,5 @@ export async function up(instance: Instance, source: string | undefined): Promis
   if (result === undefined) {
     throw new Error("The platform's last stage did not run.");
   }
-  return result;
+  return { platform: result, notes };
 }
