@@ -191,7 +191,9 @@ describe("wrong input is the visitor's to correct: each field with what it takes
     ["text", '"x"'],
     ["deep brackets", `${"[".repeat(8000)}${"]".repeat(8000)}`],
   ])("%s instead of an object", async (_name, body) => {
-    expect(expectProblem(await post(body), 400).errors).toHaveLength(1);
+    const problem = expectProblem(await post(body), 400);
+    expect(problem.detail).toBe("Send a JSON object with the animal's sex and measures");
+    expect(problem.errors).toHaveLength(1);
   });
 
   test("a deep structure in a field", async () => {

@@ -79,10 +79,12 @@ const maximumErrors = 20;
 
 /** The answer to a body whose fields are wrong. */
 export function fieldProblem(errors: readonly FieldError[]): HttpProblem {
-  const named = [...new Set(errors.map(({ field }) => shorten(field)))].slice(0, maximumErrors);
-  return new HttpProblem(400, `Correct ${named.length === 1 ? "this field" : "these fields"}: ${named.join(", ")}`, {
-    errors: errors.slice(0, maximumErrors),
-  });
+  const named = [...new Set(errors.map(({ field }) => shorten(field)))].filter(Boolean).slice(0, maximumErrors);
+  const detail =
+    named.length === 0
+      ? `Send ${errors.map(({ expected }) => expected).join(", ")}`
+      : `Correct ${named.length === 1 ? "this field" : "these fields"}: ${named.join(", ")}`;
+  return new HttpProblem(400, detail, { errors: errors.slice(0, maximumErrors) });
 }
 
 function pathOf(event: APIGatewayProxyEventV2): string {
