@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { GetApisCommand, GetIntegrationsCommand, GetRoutesCommand } from "@aws-sdk/client-apigatewayv2";
 import { ListDistributionsCommand } from "@aws-sdk/client-cloudfront";
@@ -23,7 +24,13 @@ afterAll(async () => {
 });
 
 /** Everything in it gets its id from the service, so that nothing but the state tells what was made before a kill. */
-const stack: Stack = {
+const stackWith = (httpVersion: string): Stack => ({
+  output: {
+    key: { value: "${aws_kms_key.key.arn}" },
+    topic: { value: "${aws_sns_topic.topic.arn}" },
+    route: { value: "${aws_apigatewayv2_route.all.id}" },
+    site: { value: "${aws_cloudfront_distribution.site.domain_name}" },
+  },
   resource: {
     aws_kms_key: { key: { description: "killed" } },
     aws_sns_topic: { topic: { name_prefix: "killed-", kms_master_key_id: "${aws_kms_key.key.arn}" } },
@@ -46,6 +53,7 @@ const stack: Stack = {
     aws_cloudfront_distribution: {
       site: {
         enabled: true,
+        http_version: httpVersion,
         comment: "${aws_apigatewayv2_route.all.id}",
         origin: [
           {
@@ -73,7 +81,8 @@ const stack: Stack = {
       },
     },
   },
-};
+});
+const stack = stackWith("http2");
 
 /** Provisions in a child; kills it as soon as it has printed `lines` lines. True when it ended by itself. */
 async function provisionAndKill(lines: number): Promise<boolean> {
@@ -101,15 +110,7 @@ async function provisionAndKill(lines: number): Promise<boolean> {
   return child.exitCode === 0;
 }
 
-test("killed at every step, the next run goes on, and in the end there is one of each", async () => {
-  workspace.write("killed", stack);
-  let kills = 0;
-  // Each kill comes right after a resource was begun, when the emulator may or may not have made it already.
-  for (let lines = 1; !(await provisionAndKill(lines)); lines += 1) {
-    kills += 1;
-  }
-  expect(kills).toBeGreaterThanOrEqual(4);
-
+async function expectOneOfEach(): Promise<void> {
   const { apiGateway, cloudFront, kms, sns } = workspace.clients;
   expect((await kms.send(new ListKeysCommand({}))).Keys).toHaveLength(1);
   expect((await sns.send(new ListTopicsCommand({}))).Topics).toHaveLength(1);
@@ -120,8 +121,52 @@ test("killed at every step, the next run goes on, and in the end there is one of
   expect((await apiGateway.send(new GetRoutesCommand({ ApiId }))).Items).toHaveLength(1);
   const { DistributionList } = await cloudFront.send(new ListDistributionsCommand({}));
   expect(DistributionList?.Items).toHaveLength(1);
+}
 
+test("killed at every step, the next run goes on, and in the end there is one of each", async () => {
+  workspace.write("killed", stack);
+  let kills = 0;
+  // Each kill comes right after a resource was begun, when the emulator may or may not have made it already.
+  for (let lines = 1; !(await provisionAndKill(lines)); lines += 1) {
+    kills += 1;
+  }
+  expect(kills).toBeGreaterThanOrEqual(4);
+
+  await expectOneOfEach();
   const { inventory } = await workspace.provision("killed", stack);
   expect(inventory.unchanged).toHaveLength(6);
+});
+
+/** The state as it is when a kill comes after the emulator has made everything and before any of it was noted. */
+function forgetWhatWasMade(): void {
+  const state = JSON.parse(workspace.state("killed")) as {
+    resources: Record<string, { made: Record<string, unknown> }>;
+  };
+  for (const [address, { made, ...entry }] of Object.entries(state.resources)) {
+    const { attributes, ...pending } = made;
+    expect(attributes).toHaveProperty("id");
+    Object.assign(state.resources, { [address]: { ...entry, pending } });
+  }
+  writeFileSync(workspace.stateFile("killed"), JSON.stringify(state));
+}
+
+test("what was made but not noted before a kill is found again, not made twice", async () => {
+  const { outputs } = await workspace.provision("killed", stack);
+  forgetWhatWasMade();
+  // The stack has changed since: what is found again must also be brought up to date.
+  const { inventory, outputs: again } = await workspace.provision("killed", stackWith("http2and3"));
+  expect(inventory.created).toHaveLength(6);
+  expect(again).toEqual(outputs);
+  await expectOneOfEach();
+  const { DistributionList } = await workspace.clients.cloudFront.send(new ListDistributionsCommand({}));
+  expect(DistributionList?.Items).toMatchObject([{ HttpVersion: "http2and3" }]);
+});
+
+test("what was made but not noted before a kill is deleted with the stack", async () => {
+  forgetWhatWasMade();
   expect(await workspace.destroy("killed")).toHaveLength(6);
+  const { DistributionList } = await workspace.clients.cloudFront.send(new ListDistributionsCommand({}));
+  expect(DistributionList?.Items ?? []).toEqual([]);
+  expect((await workspace.clients.apiGateway.send(new GetApisCommand({}))).Items).toEqual([]);
+  expect((await workspace.clients.sns.send(new ListTopicsCommand({}))).Topics ?? []).toEqual([]);
 });
