@@ -17,7 +17,7 @@ import { chromium } from "playwright-core";
 import { type Clients, requireContract } from "../../local/platform/clients";
 import { simulate } from "../../survey/simulator";
 import { surveyHeader, surveyLine, type SurveyRecord } from "../../survey/survey-file";
-import { startTimeOf } from "../../local/platform/processes";
+import { startTimeOf } from "../../local/process-identity";
 import { environmentOf, PlatformUnderTest, settingsOfAnotherAccount, socketAddresses } from "./platform-under-test";
 
 const folder = mkdtempSync(join(tmpdir(), "surveys-"));

@@ -1,7 +1,8 @@
 import { linkSync, rmSync, writeFileSync } from "node:fs";
 
+import { startTimeOf } from "../process-identity";
 import { type Instance, readJson } from "./instance";
-import { isRunning, type RecordedProcess, startTimeOf } from "./processes";
+import { isRunning, type RecordedProcess } from "./processes";
 
 /**
  * Does something that only one command at a time may do with an instance. A lock that a killed command left behind is

@@ -1,7 +1,8 @@
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { startTimeOf } from "../process-identity";
 import { type Instance, readJson, root, writeJson } from "./instance";
 
 /** A process that outlives the command that started it. */
@@ -25,21 +26,6 @@ export interface ServiceCommand {
 }
 
 const largestLogBytes = 20_000_000;
-
-/** When the process with this id started, or undefined where there is none. */
-export function startTimeOf(pid: number): string | undefined {
-  try {
-    if (existsSync("/proc/self/stat")) {
-      const status = readFileSync(`/proc/${pid}/stat`, "utf8");
-      // The command's name stands in brackets and can hold spaces; field 22 of proc(5) is the 20th after it.
-      const fields = status.slice(status.lastIndexOf(")") + 2).split(" ");
-      return fields[0] === "Z" ? undefined : fields[19];
-    }
-    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim() || undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 /** Whether the recorded process is the one that runs under its id now. */
 export function isRunning(recorded: RecordedProcess | undefined): recorded is RecordedProcess {

@@ -11,8 +11,7 @@ import {
   root,
   writeJson,
 } from "./instance";
-import { stopOrphans } from "../sagemaker/containers/processes";
-import { childrenFolder } from "../sagemaker/service";
+import { childrenFolder, stopOrphans } from "../sagemaker/containers/processes";
 import { choosePort, knownPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
 

@@ -2,10 +2,11 @@ import * as fs from "node:fs";
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import * as path from "node:path";
+import { startTimeOf } from "../process-identity";
 import { AwsClients } from "./aws";
 import { pause } from "./concurrency";
 import { ObjectStorage } from "./containers/object-storage";
-import { Children, startTimeOf, stopOrphans } from "./containers/processes";
+import { Children, childrenFolder, stopOrphans } from "./containers/processes";
 import { Experiments } from "./experiments/experiments";
 import { FeatureGroups } from "./feature-store/feature-groups";
 import { recordOperations } from "./feature-store/record-operations";
@@ -214,11 +215,6 @@ export class SageMakerService {
       404,
     );
   }
-}
-
-/** Where a service records its children; `stopOrphans` of this folder stops what a killed service left running. */
-export function childrenFolder(stateDirectory: string): string {
-  return path.join(stateDirectory, "children");
 }
 
 const ownerFile = (stateDirectory: string): string => path.join(stateDirectory, "owner.json");

@@ -14,9 +14,9 @@ import {
   recordedProcess,
   type ServiceCommand,
   startService,
-  startTimeOf,
   stopService,
 } from "../../../local/platform/processes";
+import { startTimeOf } from "../../../local/process-identity";
 import { doneBefore, fingerprintOf, lastResult, remember } from "../../../local/platform/progress";
 
 let instance: Instance;

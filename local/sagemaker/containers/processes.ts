@@ -1,6 +1,7 @@
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { startTimeOf } from "../../process-identity";
 import { pause } from "../concurrency";
 import { log } from "../log";
 import { writeAtomically } from "../resources/store";
@@ -39,24 +40,6 @@ export interface Child {
   readonly running: () => boolean;
   /** Asks the whole group to stop; kills it when `graceMilliseconds` are over. Resolves when it has ended. */
   readonly stop: (graceMilliseconds: number) => Promise<Exit>;
-}
-
-/**
- * When a process was started, in the system's own notation: with its id it names a process for good, even when the id
- * is used again. Undefined when there is no such process.
- */
-export function startTimeOf(pid: number): string | undefined {
-  try {
-    if (process.platform === "linux") {
-      const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
-      // The name in parentheses may hold anything; the state is the first field after it, the start time the 20th.
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return fields[0] === "Z" ? undefined : fields[19];
-    }
-    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim() || undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Sends a signal to a process group; a group that is gone is no error. */
@@ -145,6 +128,11 @@ export class Children {
     this.stopping = true;
     await Promise.all([...this.running].map((child) => child.stop(graceMilliseconds)));
   }
+}
+
+/** Where a service records its children; `stopOrphans` of this folder stops what a killed service left running. */
+export function childrenFolder(stateDirectory: string): string {
+  return path.join(stateDirectory, "children");
 }
 
 /**

@@ -1,0 +1,20 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+/**
+ * When a process was started, in the system's own notation: with its id it names a process for good, even when the id is
+ * used again. Undefined when there is no such process, or only what is left of it until its parent asks for its status.
+ */
+export function startTimeOf(pid: number): string | undefined {
+  try {
+    if (process.platform === "linux") {
+      const status = readFileSync(`/proc/${pid}/stat`, "utf8");
+      // proc(5): the name in brackets may hold anything; the state is the first field after it, the start time the 20th.
+      const fields = status.slice(status.lastIndexOf(")") + 2).split(" ");
+      return fields[0] === "Z" ? undefined : fields[19];
+    }
+    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}
