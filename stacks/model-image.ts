@@ -6,8 +6,7 @@ import { type Platform, PlatformStack } from "./platform";
 
 /** What of the project goes into the image: code, its pinned requirements, the feature contract. Tests and what they leave behind stay out. */
 const inContext = (path: string): boolean =>
-  /^model-image\/(Dockerfile|requirements\.txt|(bin|abalone)\/.+)$/.test(path) &&
-  !path.includes("__pycache__");
+  /^model-image\/(Dockerfile|requirements\.txt|(bin|abalone)\/.+)$/.test(path) && !path.includes("__pycache__");
 
 /** The build context of the model image: path from the project's root, and content. */
 export function modelImageContext(root: string = projectRoot): ReadonlyMap<string, Uint8Array> {

@@ -292,7 +292,7 @@ describe("killed and typed again", () => {
   test("a model server killed: its endpoint comes back by itself", async () => {
     const answer = await age(platform.file.api);
     for (const pid of platform.processes()) {
-      if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes('bin/serve')) {
+      if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("bin/serve")) {
         process.kill(pid, "SIGKILL");
       }
     }
