@@ -54,8 +54,8 @@ test-unit: install-test ## Jest: stacks, modules, handlers, survey, website, loc
 	@npm run --silent test:unit
 
 test-python: install-test ## pytest: model image and emulator
-	@cd model-image && ../.venv/model/bin/python -m pytest -q
-	@cd local/emulator && ../../.venv/emulator/bin/python -m pytest -q
+	@cd model-image && ../.venv/model/bin/python -m pytest
+	@cd local/emulator && ../../.venv/emulator/bin/python -m pytest
 
 test-end-to-end: install-test ## The whole loop on an instance of its own, with faults
 	@npm run --silent test:end-to-end
