@@ -6,7 +6,6 @@ MAKEFLAGS += --no-builtin-rules
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 ENVIRONMENT ?= local
-INSTALLED := .venv/installed
 UV := .venv/tools/bin/uv
 PYTHON ?= >=3.11,<3.14
 
@@ -21,7 +20,7 @@ down: install ## Stop everything that make up started; its state is kept
 status: install ## Show what runs, where, and which model is the champion
 	@node --import tsx local/platform.ts status
 
-logs: install ## Show the last lines of every log
+logs: install ## Show the services' last lines, and where the other logs are
 	@node --import tsx local/platform.ts logs
 
 env: install ## Print what an AWS client needs to work on the platform: eval "$$(make -s env)"
@@ -45,7 +44,8 @@ lint: install-test ## Types, ESLint, Prettier, Ruff, Dockerfile
 	@.venv/emulator/bin/ruff check --quiet local/emulator && .venv/emulator/bin/ruff format --check --quiet local/emulator
 	@.venv/model/bin/ruff check --quiet model-image && .venv/model/bin/ruff format --check --quiet model-image
 
-format: install-test ## Bring every file into the house's form
+format: install-test ## Bring every file into the house's form, and draw the documents' diagrams anew
+	@tsx docs/diagrams.ts
 	@prettier --write --log-level warn .
 	@.venv/emulator/bin/ruff format --quiet local/emulator
 	@.venv/model/bin/ruff format --quiet model-image
@@ -65,14 +65,14 @@ bench: install-test ## Measure, and print ratios against the default way
 
 ##@ Tools
 .PHONY: install install-test lock help
-install: $(INSTALLED)/node $(INSTALLED)/emulator $(INSTALLED)/model ## Install what the platform needs, into this folder only
+install: node_modules/.installed .venv/emulator/.installed .venv/model/.installed ## Install what the platform needs, into this folder only
 
-install-test: install $(INSTALLED)/emulator-test $(INSTALLED)/model-test $(INSTALLED)/system ## Install what the tests need besides
+install-test: install .venv/emulator/.installed-test .venv/model/.installed-test .venv/.installed-system ## Install what the tests need besides
 
-$(INSTALLED)/node: package-lock.json
+node_modules/.installed: package-lock.json
 	@echo "Installing the Node packages (once)"
 	@npm ci --no-audit --no-fund --loglevel=error
-	@mkdir -p $(@D) && touch $@
+	@touch $@
 
 $(UV): requirements-tools.txt
 	@local/setup/require-python
@@ -85,22 +85,22 @@ define environment
 	@echo "Installing the Python packages of $(1) (once)"
 	@test -x .venv/$(1)/bin/python || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv/$(1)
 	@$(UV) pip sync --quiet --require-hashes --python .venv/$(1)/bin/python $(2)
-	@mkdir -p $(@D) && touch $@
+	@touch $@
 endef
 
-$(INSTALLED)/emulator: local/emulator/requirements.txt $(UV)
+.venv/emulator/.installed: local/emulator/requirements.txt $(UV)
 	$(call environment,emulator,$<)
 
-$(INSTALLED)/model: model-image/requirements.txt $(UV)
+.venv/model/.installed: model-image/requirements.txt $(UV)
 	$(call environment,model,$<)
 
-$(INSTALLED)/emulator-test: local/emulator/requirements-dev.txt $(INSTALLED)/emulator
+.venv/emulator/.installed-test: local/emulator/requirements-dev.txt .venv/emulator/.installed
 	$(call environment,emulator,$<)
 
-$(INSTALLED)/model-test: model-image/requirements-dev.txt $(INSTALLED)/model
+.venv/model/.installed-test: model-image/requirements-dev.txt .venv/model/.installed
 	$(call environment,model,$<)
 
-$(INSTALLED)/system: local/setup/require-chromium
+.venv/.installed-system: local/setup/require-chromium
 	@local/setup/require-chromium
 	@mkdir -p $(@D) && touch $@
 

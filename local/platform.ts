@@ -3,7 +3,7 @@
  *
  * Exit status 0 when the command did what it is for, 1 with a reason in plain words when it did not.
  */
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 
 import { awsEnvironment, forgetRealCredentials, type Instance, openInstance } from "./platform/instance";
 import { locked } from "./platform/lock";
@@ -29,6 +29,9 @@ async function upCommand(instance: Instance): Promise<void> {
   make status shows what runs, make logs what it says, make down stops it.`);
 }
 
+/** AWS settings of the shell that called: a profile, a token or a service's own endpoint would win over what `env` sets. */
+const settingsOfTheShell = Object.keys(process.env).filter((name) => name.startsWith("AWS_"));
+
 const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> = {
   up: upCommand,
 
@@ -51,6 +54,17 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
     for (const name of serviceNames) {
       say(`==> ${logFile(instance, name)} <==\n${lastLines(instance, name, 40)}\n`);
     }
+    const others = readdirSync(instance.path("logs"), { recursive: true, encoding: "utf8" }).filter(
+      (file) => file.endsWith(".log") && !serviceNames.some((name) => file === `${name}.log`),
+    );
+    if (others.length > 0) {
+      say(
+        `Further logs in ${instance.path("logs")}:\n${others
+          .sort()
+          .map((file) => `  ${file}`)
+          .join("\n")}`,
+      );
+    }
     return Promise.resolve();
   },
 
@@ -61,10 +75,13 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   },
 
   env: async (instance) => {
-    for (const [name, value] of Object.entries(awsEnvironment(addressOf(instance, "emulator")))) {
+    const environment = awsEnvironment(addressOf(instance, "emulator"));
+    for (const name of settingsOfTheShell.filter((setting) => !(setting in environment))) {
+      say(`unset ${name}`);
+    }
+    for (const [name, value] of Object.entries(environment)) {
       say(`export ${name}=${value}`);
     }
-    say("unset AWS_PROFILE AWS_SESSION_TOKEN");
     return Promise.resolve();
   },
 };

@@ -15,8 +15,8 @@ import { childrenFolder, stopOrphans } from "../sagemaker/containers/processes";
 import { choosePort, knownPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
 
-/** The services of an instance in the order in which they are started; they are stopped the other way round. */
-export const serviceNames = ["sagemaker", "emulator", "front-door"] as const;
+/** The services in the order in which they start. They stop the other way round: SageMaker's last records go to S3. */
+export const serviceNames = ["emulator", "sagemaker", "front-door"] as const;
 
 /** A service that runs in the background of an instance. */
 export type ServiceName = (typeof serviceNames)[number];

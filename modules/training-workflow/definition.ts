@@ -301,7 +301,7 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
   });
 
   return {
-    Comment: "Trains a model on the survey data and registers it when it is good enough and no worse than the champion",
+    Comment: "Trains a model on the survey data and registers it when it is good enough and better than the champion",
     Version: "1.0",
     QueryLanguage: "JSONata",
     TimeoutSeconds: timeoutSeconds,
