@@ -10,7 +10,7 @@ import { makeClients, requireContract } from "../local/platform/clients";
 import { harmlessCredentials, openInstance, readJson, region, root } from "../local/platform/instance";
 import { ingest, makeSurvey } from "../local/platform/survey";
 import type { PlatformFile } from "../local/platform/up";
-import { featureDefinitions } from "../survey/contract";
+import { camelCase, featureDefinitions, measures } from "../survey/contract";
 import { simulate } from "../survey/simulator";
 import { surveyHeader, surveyLine } from "../survey/survey-file";
 import { measure, median, quantile, table, timed, type Usage } from "./measure";
@@ -91,16 +91,10 @@ async function ingestionBenchmark(platform: PlatformFile, folder: string): Promi
 }
 
 async function predictionBenchmark(platform: PlatformFile): Promise<string> {
-  const instance = {
-    sex: "M",
-    length: 91,
-    diameter: 73,
-    height: 19,
-    whole_weight: 102.8,
-    shucked_weight: 44.9,
-    viscera_weight: 20.2,
-    shell_weight: 30,
-  };
+  const instance = Object.fromEntries<string | number>([
+    ["sex", "M"],
+    ...measures.map(({ name, example }): [string, number] => [name, example]),
+  ]);
   const runtime = new SageMakerRuntimeClient({ endpoint: platform.aws, region, credentials: harmlessCredentials });
   const atEndpoint = (): Promise<unknown> =>
     runtime.send(
@@ -111,14 +105,9 @@ async function predictionBenchmark(platform: PlatformFile): Promise<string> {
         Body: JSON.stringify({ instances: [instance] }),
       }),
     );
-  const { whole_weight, shucked_weight, viscera_weight, shell_weight, ...others } = instance;
-  const body = JSON.stringify({
-    ...others,
-    wholeWeight: whole_weight,
-    shuckedWeight: shucked_weight,
-    visceraWeight: viscera_weight,
-    shellWeight: shell_weight,
-  });
+  const body = JSON.stringify(
+    Object.fromEntries(Object.entries(instance).map(([name, value]) => [camelCase(name), value])),
+  );
   const throughApi = (base: string) => async (): Promise<void> => {
     const response = await fetch(`${base}/predict`, {
       method: "POST",

@@ -15,9 +15,11 @@ import { GetExecutionHistoryCommand } from "@aws-sdk/client-sfn";
 import { chromium } from "playwright-core";
 
 import { type Clients, requireContract } from "../../local/platform/clients";
+import { measures } from "../../survey/contract";
 import { simulate } from "../../survey/simulator";
 import { surveyHeader, surveyLine, type SurveyRecord } from "../../survey/survey-file";
 import { startTimeOf } from "../../local/process-identity";
+import { animal } from "../system/deployment";
 import { environmentOf, PlatformUnderTest, settingsOfAnotherAccount, socketAddresses } from "./platform-under-test";
 
 const folder = mkdtempSync(join(tmpdir(), "surveys-"));
@@ -91,22 +93,11 @@ async function datasetOf(clients: Clients, executionArn: string): Promise<Record
   return { train: await rows("train"), validation: await rows("validation"), test: await rows("test") };
 }
 
-const animal = {
-  sex: "M",
-  length: 91,
-  diameter: 73,
-  height: 19,
-  wholeWeight: 102.8,
-  shuckedWeight: 44.9,
-  visceraWeight: 20.2,
-  shellWeight: 30,
-};
-
 async function age(api: string): Promise<number> {
   const response = await fetch(`${api}/predict`, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(animal),
+    body: JSON.stringify(animal("M")),
   });
   expect(response.status).toBe(200);
   return ((await response.json()) as { age: { years: number } }).age.years;
@@ -225,16 +216,8 @@ describe("from nothing to a website that tells an age", () => {
       const page = await browser.newPage();
       await page.goto(platform.file.website);
       await page.getByLabel("Male", { exact: true }).check();
-      for (const [label, value] of Object.entries({
-        Length: 91,
-        Diameter: 73,
-        Height: 19,
-        "Whole weight": 102.8,
-        "Shucked weight": 44.9,
-        "Viscera weight": 20.2,
-        "Shell weight": 30,
-      })) {
-        await page.getByLabel(new RegExp(`^${label}`)).fill(String(value));
+      for (const { label, example } of measures) {
+        await page.getByLabel(new RegExp(`^${label}`)).fill(String(example));
       }
       await page.getByRole("button", { name: /calculate/i }).click();
       const years = await age(platform.file.api);
