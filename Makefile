@@ -38,10 +38,11 @@ synth: install ## Write every stack's Terraform JSON to cdktf.out [ENVIRONMENT=l
 .PHONY: test lint format test-unit test-python test-end-to-end bench
 test: install-test lint test-python test-unit test-end-to-end ## Everything that CI runs
 
-lint: install-test ## Types, ESLint, Prettier, Ruff, Dockerfile
+lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Dockerfile
 	@npm run --silent check:types
 	@npm run --silent lint
 	@.venv/emulator/bin/ruff check --quiet local/emulator && .venv/emulator/bin/ruff format --check --quiet local/emulator
+	@.venv/model/bin/hadolint model-image/Dockerfile
 	@.venv/model/bin/ruff check --quiet model-image && .venv/model/bin/ruff format --check --quiet model-image
 
 format: install-test ## Bring every file into the house's form, and draw the documents' diagrams anew
@@ -70,19 +71,19 @@ install: node_modules/.installed .venv/emulator/.installed .venv/model/.installe
 install-test: install .venv/emulator/.installed-test .venv/model/.installed-test .venv/.installed-system ## Install what the tests need besides
 
 node_modules/.installed: package-lock.json
-	@echo "Installing the Node packages (once)"
-	@npm ci --no-audit --no-fund --loglevel=error
+	@echo "Installing the Node packages (once)" >&2
+	@npm ci --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
 $(UV): requirements-tools.txt
-	@local/setup/require-python
+	@local/setup/require-python >&2
 	@python3 -m venv .venv/tools
 	@.venv/tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-tools.txt
 	@touch $@
 
 # One environment for each Python part: $(call environment,name,requirement files)
 define environment
-	@echo "Installing the Python packages of $(1) (once)"
+	@echo "Installing the Python packages of $(1) (once)" >&2
 	@test -x .venv/$(1)/bin/python || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv/$(1)
 	@$(UV) pip sync --quiet --require-hashes --python .venv/$(1)/bin/python $(2)
 	@touch $@
@@ -101,7 +102,7 @@ endef
 	$(call environment,model,$<)
 
 .venv/.installed-system: local/setup/require-chromium
-	@local/setup/require-chromium
+	@local/setup/require-chromium >&2
 	@mkdir -p $(@D) && touch $@
 
 lock: $(UV) ## Compile the Python requirement files anew

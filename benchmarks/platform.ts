@@ -26,8 +26,11 @@ export async function platformBenchmark(): Promise<string> {
   try {
     const install = await make("install");
     const first = await make("up");
-    const again = await make("up");
     const instance = openInstance(join(clone, ".local"));
+    const stagesOf = (): Record<string, number> => readJson(instance.path("times.json"), {});
+    const firstStages = stagesOf();
+    const again = await make("up");
+    const againStages = stagesOf();
     const platform = readJson<PlatformFile | undefined>(instance.path("platform.json"), undefined);
     if (platform === undefined) {
       throw new Error("make up wrote no platform.json");
@@ -40,6 +43,14 @@ export async function platformBenchmark(): Promise<string> {
           ["make up, first", ...seconds(first)],
           ["make up, again", ...seconds(again)],
         ],
+      ),
+      table(
+        ["stage of make up", "first, wall s", "again, wall s"],
+        Object.entries(firstStages).map(([stage, time]) => [
+          stage,
+          time.toFixed(1),
+          (againStages[stage] ?? Number.NaN).toFixed(1),
+        ]),
       ),
       await ingestionBenchmark(platform, folder),
       await predictionBenchmark(platform),
@@ -123,7 +134,7 @@ async function predictionBenchmark(platform: PlatformFile): Promise<string> {
   for (const [name, request] of [
     ["endpoint, through the emulator", atEndpoint],
     ["API Gateway and predict function", throughApi(platform.api)],
-    ["website's address, so CloudFront besides", throughApi(`${platform.website}api`)],
+    ["website's address, so CloudFront besides", throughApi(`${platform.website}/api`)],
   ] as const) {
     const times: number[] = [];
     for (let turn = 0; turn < 220; turn += 1) {

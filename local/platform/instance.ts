@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 
 /** The repository's root: every command of the platform is run from a checkout. */
 export const root = resolve(__dirname, "../..");
@@ -21,12 +21,25 @@ export interface Instance {
   readonly path: (...parts: string[]) => string;
 }
 
+/** Marks a folder as one that the platform made, and that `make clean` may therefore remove. */
+const marker = ".acme-platform";
+
 /**
  * Opens the instance whose folder the environment variable `PLATFORM_DIRECTORY` names (relative to the checkout).
  * @param directory Folder, default `.local`.
+ * @throws Error when the folder holds what the platform did not put there.
  */
-export function openInstance(directory = process.env.PLATFORM_DIRECTORY ?? ".local"): Instance {
-  const absolute = isAbsolute(directory) ? directory : join(root, directory);
+export function openInstance(directory = process.env.PLATFORM_DIRECTORY): Instance {
+  const absolute = resolve(root, directory === undefined || directory === "" ? ".local" : directory);
+  mkdirSync(absolute, { recursive: true });
+  if (!existsSync(join(absolute, marker))) {
+    if (readdirSync(absolute).length > 0) {
+      throw new Error(
+        `PLATFORM_DIRECTORY: ${absolute} holds other files; expected a folder that is new, empty, or the platform's own.`,
+      );
+    }
+    writeFileSync(join(absolute, marker), "make clean removes this folder with all that is in it.\n");
+  }
   mkdirSync(join(absolute, "logs"), { recursive: true });
   mkdirSync(join(absolute, "home"), { recursive: true });
   return { directory: absolute, path: (...parts) => join(absolute, ...parts) };

@@ -111,19 +111,22 @@ export async function stopService(instance: Instance, name: string, graceSeconds
     while (isRunning(recorded) && Date.now() < deadline) {
       await sleep(25);
     }
-    if (isRunning(recorded)) {
-      signal(-recorded.pid, "SIGKILL");
-      await sleep(100);
+    // What it started belongs to its group and goes with it, whether it ended by itself or not.
+    const groupDeadline = Date.now() + 1000;
+    while (signal(-recorded.pid, "SIGKILL") && Date.now() < groupDeadline) {
+      await sleep(25);
     }
   }
   rmSync(recordOf(instance, name), { force: true });
   return running;
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+/** Whether there was anybody to signal. */
+function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
     process.kill(pid, name);
+    return true;
   } catch {
-    // It ended by itself between the look and the signal.
+    return false;
   }
 }

@@ -73,8 +73,14 @@ export async function status(instance: Instance): Promise<{ text: string; health
   return { text: parts.join("\n\n"), healthy };
 }
 
-function describeEvaluation({ rmse, rows, champion }: PlatformFile["evaluation"]): string {
-  const other = champion === null ? "no champion before it" : `the champion's ${champion.rmse.toFixed(2)}`;
+/** The last run's scores in words. */
+export function describeEvaluation({ rmse, rows, champion }: PlatformFile["evaluation"]): string {
+  const other =
+    champion === null
+      ? "no champion before it"
+      : champion.rmse === null
+        ? "the champion before it could not be scored"
+        : `the champion's ${champion.rmse.toFixed(2)}`;
   return `challenger's RMSE ${rmse.toFixed(2)} rings, ${other}, on ${rows} held-out rows`;
 }
 

@@ -15,7 +15,7 @@ import { countOfflineRecords, ingest, type Ingestion, makeSurvey, SurveyRefused,
 
 /** What scripts read to find everything: `.local/platform.json`. */
 export interface PlatformFile {
-  /** Address of the production website. */
+  /** Address of the production website, without a slash at its end: the API also answers under `{website}/api`. */
   readonly website: string;
   /** Address of the production HTTP API; `predict` and `contact` stand below it. */
   readonly api: string;
@@ -101,6 +101,7 @@ export async function up(
   const aws = (): Clients => (clients ??= makeClients(addressOf(instance, "emulator")));
   let result: PlatformFile | undefined;
   const notes: string[] = [];
+  const times: Record<string, number> = {};
   const requestFile = instance.path("progress/survey-request.json");
   if (source !== undefined) {
     writeJson(requestFile, { source } satisfies SurveyRequest);
@@ -119,6 +120,7 @@ export async function up(
   const stage = (title: string, log: string, work: (say: (text: string) => void) => Promise<string>): ListrTask => ({
     title,
     task: async (_, task) => {
+      const begin = performance.now();
       try {
         const summary = await work((text) => {
           // In a terminal it is one line that changes; in a log it would be hundreds.
@@ -127,6 +129,7 @@ export async function up(
           }
         });
         task.title = `${title}: ${summary}`;
+        times[title] = (performance.now() - begin) / 1000;
       } catch (error) {
         const job = error instanceof WorkflowFailed ? error.job : undefined;
         throw new StageFailed(title, error, job === undefined ? log : instance.path("logs/jobs", `${job}.log`));
@@ -157,7 +160,7 @@ export async function up(
     const [apiId] = api.hostname.split(".");
     return {
       domain: site.hostname,
-      website: `${addressOf(instance, websites[name].door)}/`,
+      website: addressOf(instance, websites[name].door),
       api: `${addressOf(instance, "emulator")}/_aws/execute-api/${apiId}/$default${api.pathname}`,
     };
   };
@@ -260,6 +263,7 @@ export async function up(
       evaluation: workflow.evaluation,
     };
     writeJson(instance.path("platform.json"), result);
+    writeJson(instance.path("times.json"), times);
     return production.website;
   };
 

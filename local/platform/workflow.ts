@@ -24,7 +24,8 @@ export interface WorkflowOutcome {
     readonly threshold: number;
     /** How many held-out rows the models were scored on. */
     readonly rows: number;
-    readonly champion: { readonly modelPackageArn: string; readonly rmse: number } | null;
+    /** The champion before it, if any; its RMSE is null when it could not be scored. */
+    readonly champion: { readonly modelPackageArn: string; readonly rmse: number | null } | null;
   };
 }
 

@@ -236,6 +236,15 @@ function jobStatements(
     },
     useKey({ keyArn: encryptionKeyArn, services: ["s3"], region, access: "write", sid: "UseKeyForObjects" }),
     {
+      // API reference, OutputDataConfig: for a key of one's own, "the SageMaker AI execution role must include permissions to call kms:Encrypt".
+      sid: "EncryptOutputs",
+      actions: ["kms:Encrypt"],
+      resources: [encryptionKeyArn],
+      conditions: {
+        StringEquals: { "kms:ViaService": ["s3", "sagemaker"].map((service) => `${service}.${region}.amazonaws.com`) },
+      },
+    },
+    {
       // SageMaker hands the key on to the volume of the job's instance, and to nothing that is not AWS's own.
       sid: "UseKeyForVolumes",
       actions: ["kms:CreateGrant"],

@@ -162,6 +162,7 @@ describe("the jobs' role", () => {
     ["sagemaker:DescribeFeatureGroup", `arn:aws:sagemaker:${region}:${account}:feature-group/acme-test-abalone`],
     ["logs:PutLogEvents", `arn:aws:logs:${region}:${account}:log-group:/aws/sagemaker/TrainingJobs:log-stream:a`],
     ["kms:GenerateDataKey", exampleProps.keyArn],
+    ["kms:Encrypt", exampleProps.keyArn],
   ])("may %s on %s", (action, resource) => {
     expect(allows(action, resource)).toBe(true);
   });

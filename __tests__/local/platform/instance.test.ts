@@ -1,0 +1,55 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { openInstance, root } from "../../../local/platform/instance";
+import { describeEvaluation } from "../../../local/platform/status";
+
+let folder: string;
+const before = process.env.PLATFORM_DIRECTORY;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "instance-"));
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+  if (before === undefined) Reflect.deleteProperty(process.env, "PLATFORM_DIRECTORY");
+  else process.env.PLATFORM_DIRECTORY = before;
+});
+
+describe("the state folder", () => {
+  test("is made where there is none, and opened again", () => {
+    const { directory } = openInstance(join(folder, "new"));
+    expect(openInstance(directory).directory).toBe(directory);
+    expect(existsSync(join(directory, "logs"))).toBe(true);
+  });
+
+  test("is never a folder with somebody's files: make clean would remove them", () => {
+    writeFileSync(join(folder, "thesis.txt"), "three years of work");
+    expect(() => openInstance(folder)).toThrow(`PLATFORM_DIRECTORY: ${folder} holds other files`);
+    expect(readdirSync(folder)).toEqual(["thesis.txt"]);
+  });
+
+  test("is never the checkout, or what lies above it", () => {
+    for (const directory of [root, join(root, ".."), ".", "/"]) {
+      expect(() => openInstance(directory)).toThrow(/holds other files/);
+    }
+  });
+
+  test("is the usual one when the variable is set to nothing", () => {
+    expect(openInstance("").directory).toBe(join(root, ".local"));
+  });
+});
+
+describe("the last run in words", () => {
+  const evaluation = { rmse: 2.123, threshold: 2.3, rows: 516 };
+
+  test.each([
+    [null, "no champion before it"],
+    [{ modelPackageArn: "arn", rmse: 2.2 }, "the champion's 2.20"],
+    [{ modelPackageArn: "arn", rmse: null }, "the champion before it could not be scored"],
+  ])("champion %p: %s", (champion, words) => {
+    expect(describeEvaluation({ ...evaluation, champion })).toContain(words);
+  });
+});
