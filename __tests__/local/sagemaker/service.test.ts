@@ -141,6 +141,11 @@ describe("the wire", () => {
   test("the page of another website is not answered, under whatever name it comes", async () => {
     for (const [name, value] of [
       ["Origin", "https://example.com"],
+      ["Origin", "http://d1.cloudfront.net"],
+      ["Origin", "https://somebody.s3.amazonaws.com"],
+      ["Origin", "null"],
+      ["Sec-Fetch-Site", "cross-site"],
+      ["Sec-Fetch-Site", "same-site"],
       ["Host", "rebound.example.com:4567"],
     ] as const) {
       expect(await send("SageMaker.ListModels", "{}", { headers: { [name]: value } })).toMatchObject({

@@ -1,22 +1,36 @@
-"""Seam: only programs of this machine, and the emulator's own websites, are answered.
+"""Seam: only programs of this machine, and the pages of this machine that use a deployed API, are answered.
 
 The emulator checks no signatures: whoever gets a request through to it can create a function and run it. A page of any
-website that is open in the developer's browser could send such a request to 127.0.0.1, either openly (the browser then
-names the page's origin) or under a name of its own that it lets resolve to 127.0.0.1 (then that name is the Host).
-Neither is answered.
+website that is open in the developer's browser can make the browser send requests to 127.0.0.1: from a script or a
+form (the browser then names the page's origin), by a redirect or a link (it then names none), or under a name that
+resolves to 127.0.0.1 (then that name is the Host). So every request needs an own Host and, if any, a loopback Origin.
+
+What anybody may ask on AWS - a distribution, an HTTP API - needs nothing else. All the rest needs what a page cannot
+make the browser send: the signature of an AWS client, which no redirect, link or form carries as a header.
 """
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs
 
+from seams.api_gateway import ENDPOINT
 from seams.sagemaker_forward import Application, Receive, Scope, Send
+
+_LOOPBACK = r"127\.\d+\.\d+\.\d+|\[::1\]|(?:[a-z0-9.-]+\.)?localhost"
 
 #: Loopback, and the names that stand for AWS's services here. A host prefix of an SDK may stand before an address.
 _OWN_HOST = re.compile(
-    r"^((?:[a-z0-9.-]+\.)?(?:127\.\d+\.\d+\.\d+|localhost)|\[::1\]|"
+    rf"^({_LOOPBACK}|[a-z0-9.-]+\.127\.\d+\.\d+\.\d+|"
     r"[a-z0-9._-]+\.(?:amazonaws\.com|cloudfront\.net|on\.aws))(?::\d+)?$",
     re.IGNORECASE,
 )
+#: Only loopback: the pages of AWS's names are whoever's that rents them.
+_OWN_ORIGIN = re.compile(rf"^https?://(?:{_LOOPBACK})(?::\d+)?$", re.IGNORECASE)
+_THIS_MACHINE = re.compile(rf"^(?:{_LOOPBACK})(?::\d+)?$", re.IGNORECASE)
+_DISTRIBUTION = re.compile(r"^[a-z0-9]+\.cloudfront\.(?:net|localhost)(?::\d+)?$")
+_API_PATH = re.compile(r"^/_aws/execute-api/[^/]+/")
+#: The emulator looks at these paths before it looks at an API's Host.
+_ADMINISTRATION = ("/_ministack/", "/_localstack/")
+_HEALTH = ("/_ministack/health", "/_ministack/ready")
 
 
 def is_own_host(host: str) -> bool:
@@ -31,11 +45,55 @@ def refusal(scope: Scope) -> str | None:
     if host and not is_own_host(host):
         return f"The Host {host!r} is not served here: use 127.0.0.1, localhost or a name of AWS."
     origin = headers.get(b"origin")
-    if origin is not None and not is_own_host(urlsplit(origin).netloc):
+    if origin is not None and _OWN_ORIGIN.match(origin) is None:
         return f"Pages of {origin!r} may not use the emulator."
-    if headers.get(b"sec-fetch-site") == "cross-site" and headers.get(b"sec-fetch-mode") != "navigate":
+    site = headers.get(b"sec-fetch-site")
+    if _is_open(scope, host):
+        if site == "cross-site" and headers.get(b"sec-fetch-mode") != "navigate":
+            return "Pages of other websites may not use the emulator."
+        return None
+    if site in ("cross-site", "same-site"):
         return "Pages of other websites may not use the emulator."
-    return None
+    if scope["type"] == "http" and scope["path"] == "/_ministack/save" and scope["method"] == "POST":
+        # Node's fetch names a mode, but neither an origin nor a site: no browser sends a POST without the two.
+        return None if origin is None and site is None else "Pages may not use the emulator's administration."
+    if _is_signed(headers.get(b"authorization", "")) or _is_presigned(scope, headers):
+        return None
+    return "This request is not signed: use an AWS SDK, the AWS CLI or a presigned URL of S3."
+
+
+def _is_open(scope: Scope, host: str) -> bool:
+    """Whether AWS answers such a request without a signature: a distribution's, an API's, or the health of this one."""
+    path = scope["path"]
+    if _DISTRIBUTION.match(host):
+        # Of these the seam of CloudFront takes every one but a websocket.
+        return scope["type"] == "http"
+    if ENDPOINT.match(host):
+        return not path.startswith(_ADMINISTRATION)
+    if _THIS_MACHINE.match(host) is None:
+        return False
+    if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and path in _HEALTH:
+        return True
+    return _API_PATH.match(path) is not None
+
+
+def _is_signed(authorization: str) -> bool:
+    return re.match(r"AWS4-[A-Z0-9-]+ ", authorization) is not None
+
+
+def _is_presigned(scope: Scope, headers: dict[bytes, str]) -> bool:
+    """Whether this is a presigned URL of S3.
+
+    A link in an e-mail can look like one too, so nothing but objects is reached that way: no operation that the query
+    or a header names, and no administration.
+    """
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    if "Action" in query or b"x-amz-target" in headers or scope["path"].startswith(_ADMINISTRATION):
+        return False
+    if "X-Amz-Signature" in query:
+        return query.get("X-Amz-Credential", [""])[0].split("/")[3:4] == ["s3"]
+    # The older form, which boto3 still makes by default.
+    return {"AWSAccessKeyId", "Signature", "Expires"} <= query.keys()
 
 
 def answer_own_callers(application: Application) -> Application:

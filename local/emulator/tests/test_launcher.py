@@ -1,14 +1,16 @@
 """The emulator starts only when it is safe to, and says why when it does not."""
 
 import http.client
+import json
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
-from conftest import LAUNCHER, Emulator
+from conftest import LAUNCHER, ROLE, Emulator
 
 sys.path.insert(0, str(LAUNCHER.parent))
 
@@ -175,7 +177,13 @@ def test_starting_needs_no_network(make_emulator, tmp_path):
         {"Origin": "https://evil.example"},
         {"Origin": "https://127.0.0.1.evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://d1.cloudfront.net"},
+        {"Origin": "https://somebody.s3.amazonaws.com"},
+        {"Origin": "https://somebody.lambda-url.eu-west-1.on.aws"},
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:8080"},
+        {},
     ],
 )
 def test_a_page_of_another_website_cannot_use_the_emulator(emulator: Emulator, headers):
@@ -183,8 +191,10 @@ def test_a_page_of_another_website_cannot_use_the_emulator(emulator: Emulator, h
     connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=10)
     connection.request("POST", "/_ministack/reset", b"", {"Host": f"127.0.0.1:{emulator.port}", **headers})
     answer = connection.getresponse()
+    text = answer.read().decode()
     assert answer.status == 403
-    assert b"evil.example" in answer.read() or "Sec-Fetch-Site" in headers or headers.get("Origin") == "null"
+    told = [value for name, value in headers.items() if name in ("Host", "Origin")]
+    assert "Sec-Fetch-Site" in headers or all(value in text for value in told)
     assert emulator.client("ssm").get_parameter(Name="/kept")["Parameter"]["Value"] == "1"
 
 
@@ -193,17 +203,122 @@ def test_a_page_of_another_website_cannot_use_the_emulator(emulator: Emulator, h
     [
         {},
         {"Host": "localhost:1"},
-        {"Host": "s3.eu-west-1.amazonaws.com"},
-        {"Host": "123456789012.127.0.0.1:4566"},
         {"Host": "data.localhost"},
         {"Origin": "http://127.0.0.1:8080"},
-        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
     ],
 )
 def test_programs_of_this_machine_and_own_pages_can(emulator: Emulator, headers):
     connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=10)
     connection.request("GET", "/_ministack/health", headers={"Host": f"127.0.0.1:{emulator.port}", **headers})
     assert connection.getresponse().status == 200
+
+
+def ask(emulator: Emulator, method: str, target: str, headers: dict[str, str], body: str = "") -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=20)
+    connection.request(method, target, body.encode() or None, {"Host": f"127.0.0.1:{emulator.port}", **headers})
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+
+
+#: What a browser tells of a navigation: one that came by another website's redirect, one of a link in an e-mail, and
+#: one of a browser that tells nothing.
+NAVIGATIONS = (
+    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+    {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+    {},
+)
+FORGED = "X-Amz-Signature=0&X-Amz-Credential=123456789012/20260101/eu-west-1"
+
+
+@pytest.mark.parametrize("navigation", NAVIGATIONS)
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "",
+        f"&{FORGED}/s3/aws4_request",
+        f"&{FORGED}/cloudformation/aws4_request",
+        "&AWSAccessKeyId=1&Signature=1&Expires=9999999999",
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/_aws/execute-api/", "/_aws/execute-api/x"])
+def test_no_redirect_or_link_runs_code(emulator: Emulator, navigation, forged, path):
+    template = json.dumps({"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "attacked"}}}})
+    query = f"Action=CreateStack&StackName=attack&TemplateBody={quote(template)}{forged}"
+    status, _ = ask(emulator, "GET", f"{path}?{query}", navigation)
+    assert status == 403
+    assert emulator.client("cloudformation").list_stacks()["StackSummaries"] == []
+    assert emulator.client("sns").list_topics()["Topics"] == []
+
+
+@pytest.mark.parametrize("query", ["", f"?{FORGED}/s3/aws4_request"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://d1.cloudfront.net", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
+        {"Origin": "http://d1.cloudfront.net"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"},
+    ],
+)
+def test_no_form_runs_code(emulator: Emulator, headers, query):
+    wanted = {
+        "FunctionName": "attacked",
+        "Runtime": "nodejs22.x",
+        "Handler": "index.handler",
+        "Role": ROLE,
+        "Code": {"ZipFile": ""},
+    }
+    status, _ = ask(
+        emulator,
+        "POST",
+        f"/2015-03-31/functions{query}",
+        {"Content-Type": "text/plain", **headers},
+        json.dumps(wanted),
+    )
+    assert status == 403
+    assert emulator.client("lambda").list_functions()["Functions"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers"),
+    [
+        ("GET", "/", {}),
+        ("GET", "/_ministack/sqs/messages", {}),
+        ("POST", "/_ministack/config", {}),
+        ("POST", "/_ministack/reset", {}),
+        ("POST", f"/_ministack/reset?{FORGED}/s3/aws4_request", {}),
+        ("POST", "/_ministack/reset", {"Host": "abcdef01.execute-api.eu-west-1.amazonaws.com"}),
+        ("POST", "/_ministack/health", {}),
+        ("GET", "/_ministack/save", {}),
+        ("POST", "/_ministack/save", {"Origin": "http://127.0.0.1:8080"}),
+        ("POST", "/_ministack/save", {"Sec-Fetch-Site": "none"}),
+        ("GET", "/health", {"Host": "s3.eu-west-1.amazonaws.com"}),
+        ("PUT", "/2015-03-31/functions/f/code", {"Authorization": "Basic YTpi"}),
+        ("OPTIONS", "/", {"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-site"}),
+    ],
+)
+def test_what_is_not_signed_is_refused(emulator: Emulator, method, target, headers):
+    assert ask(emulator, method, target, headers)[0] == 403
+
+
+def test_saving_is_open_to_programs_that_do_not_sign(emulator: Emulator):
+    assert ask(emulator, "POST", "/_ministack/save", {})[0] == 200
+    assert ask(emulator, "POST", "/_ministack/save", {"Sec-Fetch-Mode": "cors"})[0] == 200, "as Node's fetch asks"
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+@pytest.mark.parametrize("navigation", [{}, NAVIGATIONS[1]])
+def test_a_presigned_url_opens_its_object(emulator: Emulator, version, navigation):
+    s3, presigner = emulator.client("s3"), emulator.client("s3", signature_version=version)
+    s3.create_bucket(Bucket="signed", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    wanted = {"Bucket": "signed", "Key": "a b.txt"}
+    put = urlsplit(presigner.generate_presigned_url("put_object", Params=wanted))
+    assert ask(emulator, "PUT", f"{put.path}?{put.query}", {}, "text")[0] == 200
+    got = urlsplit(presigner.generate_presigned_url("get_object", Params=wanted))
+    assert ask(emulator, "GET", f"{got.path}?{got.query}", navigation) == (200, "text")
+    assert ask(emulator, "GET", got.path, navigation)[0] == 403
+    s3.delete_object(**wanted)
+    s3.delete_bucket(Bucket="signed")
 
 
 def test_nonsense_on_the_port_harms_nothing(emulator: Emulator):
@@ -213,7 +328,9 @@ def test_nonsense_on_the_port_harms_nothing(emulator: Emulator):
             connection.shutdown(socket.SHUT_WR)
             connection.recv(1024)
     connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=10)
-    connection.request("POST", "/", b"{", {"X-Amz-Target": "AWSStepFunctions.StartExecution", "Authorization": "no"})
+    connection.request(
+        "POST", "/", b"{", {"X-Amz-Target": "AWSStepFunctions.StartExecution", "Authorization": "AWS4-HMAC-SHA256 no"}
+    )
     assert connection.getresponse().status == 400
 
 
