@@ -5,7 +5,7 @@ import threading
 import time
 import urllib.request
 
-from conftest import REGION, FakeSageMaker, eventually
+from conftest import LAUNCHER, REGION, FakeSageMaker, eventually
 
 BUCKET = {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
 
@@ -114,6 +114,38 @@ def test_an_execution_that_a_kill_interrupted_is_found_failed(make_emulator):
     found = emulator.execution(arn)
     assert (found["status"], found["error"]) == ("FAILED", "States.ServiceRestart")
     sagemaker.close()
+
+
+def test_a_function_that_a_kill_caught_in_its_creation_or_update_becomes_ready(make_emulator, tmp_path):
+    slow = tmp_path / "slow" / "start.py"
+    slow.parent.mkdir()
+    slow.write_text(
+        "import runpy, sys\n"
+        f"sys.path.insert(0, {str(LAUNCHER.parent)!r})\n"
+        "import seams.lambda_functions as seam\n"
+        "install = seam.install\n"
+        "def install_and_never_become_ready():\n"
+        "    install()\n"
+        "    from ministack.services import lambda_svc\n"
+        "    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 3600\n"
+        "seam.install = install_and_never_become_ready\n"
+        f"runpy.run_path({str(LAUNCHER)!r}, run_name='__main__')\n"
+    )
+    emulator = make_emulator()
+    emulator.launcher = slow
+    emulator.start()
+    emulator.function("f", "exports.handler = async () => 'made';")
+    for change in (None, {"Timeout": 7}):
+        if change:
+            emulator.client("lambda").update_function_configuration(FunctionName="f", **change)
+        pending = emulator.client("lambda").get_function_configuration(FunctionName="f")
+        assert (pending["State"], pending["LastUpdateStatus"]) == ("Pending", "InProgress")
+        emulator.save()
+        emulator.kill()
+        emulator.start()
+        ready = emulator.client("lambda").get_function_configuration(FunctionName="f")
+        assert (ready["State"], ready["LastUpdateStatus"]) == ("Active", "Successful")
+        assert emulator.client("lambda").invoke(FunctionName="f")["Payload"].read() == b'"made"'
 
 
 def test_a_damaged_state_file_stops_the_start_with_its_name(make_emulator):
