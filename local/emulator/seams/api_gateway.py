@@ -6,6 +6,7 @@ What is changed, and why:
   of CloudFront, an output) means the same here, and that name is answered when it comes as the Host.
 - A function that throws is a 500 that tells nothing, not a 502 with the error's message.
 - Requests above AWS's limits are a 413.
+- OPTIONS of an API without a CORS configuration goes to the API's route, as any other method does; it was a 403.
 - The event of payload format 2.0 has no `pathParameters: null`, which AWS leaves out.
 """
 
@@ -47,6 +48,7 @@ def install(region: str) -> None:
     apigateway._HOST = f"{region}.amazonaws.com"
     _install_endpoint(apigateway)
     _install_proxy(apigateway)
+    _install_options(apigateway)
 
 
 def _install_endpoint(apigateway: Any) -> None:  # noqa: ANN401 - a module
@@ -93,3 +95,43 @@ def _install_proxy(apigateway: Any) -> None:  # noqa: ANN401 - a module
 
     apigateway._invoke_lambda_proxy = invoke_within_limits
     apigateway.run_reentrant = run_as_aws
+
+
+class _RoutedOptions(str):
+    """OPTIONS for the API's routes: it looks like the method, and is not what ministack answers before any route."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    __hash__ = str.__hash__
+
+
+def _install_options(apigateway: Any) -> None:  # noqa: ANN401 - a module
+    """Routes OPTIONS where no CORS configuration answers it."""
+    execute = require(
+        apigateway,
+        "_handle_execute_in_scope",
+        (
+            "api_id", "stage", "path", "method", "headers", "body", "query_params", "owner_account_id", "owner_region",
+            "raw_query_string",
+        ),
+    )  # fmt: skip
+    match_route = require(apigateway, "_match_route", ("api_id", "method", "path"))
+
+    async def execute_as_aws(api_id: str, stage: str, path: str, method: str, *rest: Any, **options: Any) -> tuple:  # noqa: ANN401
+        api = apigateway._apis.get(api_id)
+        if method == "OPTIONS" and api and not api.get("corsConfiguration"):
+            method = _RoutedOptions(method)
+        return await execute(api_id, stage, path, method, *rest, **options)
+
+    def match_by_name(api_id: str, method: str, path: str) -> Any:  # noqa: ANN401
+        return match_route(api_id, _plain(method), path)
+
+    apigateway._handle_execute_in_scope = execute_as_aws
+    apigateway._match_route = match_by_name
+
+
+def _plain(method: str) -> str:
+    return "".join(method) if isinstance(method, _RoutedOptions) else method

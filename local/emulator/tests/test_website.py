@@ -302,6 +302,54 @@ def test_the_api_answers_directly_too(website, kind):
     assert (event["rawPath"], event["routeKey"], event["rawQueryString"]) == ("/api/predict", "ANY /api/predict", "x=1")
 
 
+@pytest.mark.parametrize("through", ["cloudfront", "path", "host"])
+@pytest.mark.parametrize(("path", "route"), [("/api/predict", "ANY /api/predict"), ("/api/other", "$default")])
+def test_options_reaches_the_function_of_an_api_without_cors(website, through, path, route):
+    host, prefix = {
+        "cloudfront": (website.domain, ""),
+        "path": (f"127.0.0.1:{website.emulator.port}", f"/_aws/execute-api/{website.api_id}/$default"),
+        "host": (website.api_endpoint.removeprefix("https://"), ""),
+    }[through]
+    asked = {"Origin": "http://127.0.0.1:8080", "Access-Control-Request-Method": "POST"}
+    status, _, body = website.get(prefix + path, method="OPTIONS", host=host, **asked)
+    event = json.loads(body)
+    assert status == 201
+    assert (event["routeKey"], event["requestContext"]["http"]["method"]) == (route, "OPTIONS")
+
+
+def test_cors_and_routes_of_options_work_as_on_aws(website):
+    gateway = website.emulator.client("apigatewayv2")
+    target = gateway.get_routes(ApiId=website.api_id)["Items"][0]["Target"]
+    own = gateway.create_route(ApiId=website.api_id, RouteKey="OPTIONS /api/own", Target=target)["RouteId"]
+    host = website.api_endpoint.removeprefix("https://")
+    assert json.loads(website.get("/api/own", method="OPTIONS", host=host)[2])["routeKey"] == "OPTIONS /api/own"
+    gateway.delete_route(ApiId=website.api_id, RouteId=own)
+    cors = gateway.create_api(
+        Name="cors",
+        ProtocolType="HTTP",
+        CorsConfiguration={"AllowOrigins": ["http://127.0.0.1:8080"], "AllowMethods": ["GET"]},
+    )
+    host = cors["ApiEndpoint"].removeprefix("https://")
+    status, headers, _ = website.get("/x", method="OPTIONS", host=host, Origin="http://127.0.0.1:8080")
+    assert (status, headers["access-control-allow-origin"]) == (204, "http://127.0.0.1:8080")
+    bare = gateway.create_api(Name="bare", ProtocolType="HTTP")
+    gateway.create_stage(ApiId=bare["ApiId"], StageName="$default", AutoDeploy=True)
+    status, _, body = website.get("/x", method="OPTIONS", host=bare["ApiEndpoint"].removeprefix("https://"))
+    assert (status, json.loads(body)) == (404, {"message": "Not Found"})
+    for each in (cors, bare):
+        gateway.delete_api(ApiId=each["ApiId"])
+
+
+def test_the_website_and_the_api_need_no_signature_and_let_in_links(website):
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert website.get("/", **link)[2] == b"home"
+    api = f"/_aws/execute-api/{website.api_id}/$default/api/predict"
+    here = f"127.0.0.1:{website.emulator.port}"
+    page = {"Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}
+    assert website.get(api, method="POST", body=b"{}", host=here, **page)[0] == 201
+    assert website.get("/api/predict", method="POST", body=b"{}", Origin="https://evil.example")[0] == 403
+
+
 def test_large_requests_have_the_limits_of_aws(website):
     text = {"Content-Type": "text/plain"}
     assert website.get("/api/predict", method="POST", body=b"x" * (5 << 20), **text)[0] == 201
