@@ -1,6 +1,7 @@
 """The archive in which SageMaker keeps a model: `model.tar.gz`."""
 
 import tarfile
+import zlib
 from pathlib import Path
 
 from abalone.errors import JobError
@@ -8,6 +9,7 @@ from abalone.predictor import ARTEFACT
 
 # A model of ours is a tenth of this; an archive that claims more is none of ours, or a bomb.
 LARGEST_ARTEFACT = 16 * 1024 * 1024
+CHUNK = 1024 * 1024
 
 
 def extract_artefact(archive: Path, folder: Path) -> Path:
@@ -26,7 +28,10 @@ def extract_artefact(archive: Path, folder: Path) -> Path:
                         f"{archive.name}: {ARTEFACT} is no regular file of at most {LARGEST_ARTEFACT} bytes."
                     )
                 tar.extract(member, folder, filter="data")
+                # The checksum stands at the end: without it, wrong bytes would pass for a model.
+                while tar.fileobj and tar.fileobj.read(CHUNK):
+                    pass
                 return folder / ARTEFACT
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise JobError(f"{archive.name} cannot be unpacked: {error}.") from error
     raise JobError(f"{archive.name} holds no {ARTEFACT}: it was not made by this image's `train`.")

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 import numpy as np
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 from numpy.typing import NDArray
 
@@ -53,16 +54,58 @@ def _scored(contract: Contract, archive: Path, rows: DataSet, owner: str) -> tup
     return predictor, predictions
 
 
-def _download(url: str, folder: Path) -> Path:
+def _is_missing(error: ClientError, s3: Any, bucket: str, key: str) -> bool:  # noqa: ANN401 - as in `client`
+    if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+        return True
+    if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
+        return False
+    # Only who may list the whole bucket is told that an object is missing, all others are refused. The job's role may
+    # list its prefixes, so it can look there.
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+    return all(item["Key"] != key for item in listed)
+
+
+def _download(url: str, folder: Path) -> Path | None:
+    """The archive, or None when there is no such object.
+
+    Raises:
+        JobError: whether there is one, or what is in it, cannot be told.
+    """
     location = urlparse(url)
-    if location.scheme != "s3" or not location.netloc or not location.path.strip("/"):
-        raise JobError(f"{url!r} is no S3 URI of an object.")
+    bucket, key = location.netloc, location.path.lstrip("/")
+    if location.scheme != "s3" or not bucket or not key.strip("/"):
+        raise JobError(f"The champion's model data URL {url!r} is no S3 URI of an object: correct its model package.")
     archive = folder / "model.tar.gz"
+    s3 = client("s3")
     try:
-        client("s3").download_file(location.netloc, location.path.lstrip("/"), str(archive))
-    except (BotoCoreError, ClientError) as error:
-        raise JobError(f"{url} cannot be read: {error}") from error
+        try:
+            s3.download_file(bucket, key, str(archive))
+        except ClientError as error:
+            if not _is_missing(error, s3, bucket, key):
+                raise
+            return None
+    except (Boto3Error, BotoCoreError, ClientError) as error:
+        raise JobError(
+            f"The champion {url} cannot be read: {error}. The challenger is not judged without it: try again, "
+            "and see that the job's role may read the object and use its key."
+        ) from error
     return archive
+
+
+def _champion(contract: Contract, url: str, rows: DataSet) -> Predictions | str:
+    """The champion's predictions, or why it has none and never will: it is gone or damaged.
+
+    Raises:
+        JobError: it cannot be read at present; judged alone, a worse challenger could take its place.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        archive = _download(url, Path(folder))
+        if archive is None:
+            return f"{url} does not exist."
+        try:
+            return _scored(contract, archive, rows, "champion")[1]
+        except JobError as error:
+            return str(error)
 
 
 def _statistics(
@@ -124,7 +167,7 @@ def evaluation_of(
 
 
 def evaluate(folders: Folders) -> None:
-    """Writes `evaluation.json` and `baseline.csv`. A champion that cannot be read is recorded, and stops nothing."""
+    """Writes `evaluation.json` and `baseline.csv`. A champion that is gone or damaged is recorded and stops nothing."""
     options = arguments()
     contract = load_contract()
     rows = read_data_set(contract, folders.processing_input / "test")
@@ -133,13 +176,9 @@ def evaluate(folders: Folders) -> None:
 
     champion: Predictions | str | None = None
     if options.champion_model_data_url != NONE:
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                champion_archive = _download(options.champion_model_data_url, Path(folder))
-                _, champion = _scored(contract, champion_archive, rows, "champion")
-        except JobError as error:
-            champion = str(error)
-            logger.warning("The champion cannot be scored: %s", error)
+        champion = _champion(contract, options.champion_model_data_url, rows)
+        if isinstance(champion, str):
+            logger.warning("The champion cannot be scored: %s", champion)
 
     package = options.champion_model_package
     evaluation = evaluation_of(rows, challenger, predictor.confidence, package, champion)

@@ -1,4 +1,5 @@
 import io
+import random
 import tarfile
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def test_a_file_that_claims_too_much_is_refused(tmp_path: Path, monkeypatch: pyt
 
     with pytest.raises(JobError, match="at most 3 bytes"):
         extract_artefact(packed(tmp_path, (tarfile.TarInfo("model.onnx"), b"1234")), tmp_path)
+
+
+@pytest.mark.parametrize("share", range(1, 20))
+def test_an_archive_with_wrong_bytes_in_its_middle_is_refused(tmp_path: Path, share: int):
+    content = bytes(byte % 16 for byte in random.Random(1).randbytes(100_000))
+    file = packed(tmp_path, (tarfile.TarInfo("model.onnx"), content))
+    damaged = bytearray(file.read_bytes())
+    damaged[len(damaged) * share // 20] ^= 0xFF
+    file.write_bytes(damaged)
+
+    with pytest.raises(JobError, match="cannot be unpacked"):
+        extract_artefact(file, tmp_path)
 
 
 def test_half_an_archive_is_refused(tmp_path: Path):

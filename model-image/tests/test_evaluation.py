@@ -3,11 +3,14 @@ import http.server
 import io
 import json
 import shutil
+import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import onnx
@@ -26,26 +29,52 @@ URL = "s3://acme-data/runs/one/model.tar.gz"
 UNSEEN = survey(300, seed=11)
 
 
+@dataclass
+class Bucket:
+    """S3 with one bucket. `refusals` has the status and the code that answer "HEAD", "GET" or "LIST"."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    refusals: dict[str, tuple[int, str]] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+    address: str = ""
+
+    def answer(self, operation: str, path: str, query: dict[str, list[str]]) -> tuple[int, bytes]:
+        if operation in self.refusals:
+            status, code = self.refusals[operation]
+            return status, f"<Error><Code>{code}</Code><Message>As the test wants it</Message></Error>".encode()
+        if operation == "LIST":
+            [prefix] = query["prefix"]
+            keys = [path.removeprefix("/acme-data/") for path in self.objects]
+            found = "".join(f"<Contents><Key>{key}</Key></Contents>" for key in sorted(keys) if key.startswith(prefix))
+            return 200, f"<ListBucketResult>{found}</ListBucketResult>".encode()
+        content = self.objects.get(path)
+        return (404, b"") if content is None else (200, content)
+
+
 @pytest.fixture
-def bucket() -> Iterator[dict[str, bytes]]:
-    """Objects by path, behind an address that speaks as much S3 as a download needs. Fill it, then read the address."""
-    objects: dict[str, bytes] = {}
+def bucket() -> Iterator[Bucket]:
+    """A bucket behind an address that speaks as much S3 as a download needs."""
+    bucket = Bucket()
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def _answer(self, with_body: bool) -> None:
-            content = objects.get(self.path.partition("?")[0])
-            self.send_response(200 if content is not None else 404)
-            self.send_header("Content-Length", str(len(content or b"")))
+        def _answer(self, operation: str, with_body: bool = True) -> None:
+            url = urlsplit(self.path)
+            query = parse_qs(url.query)
+            operation = "LIST" if "list-type" in query else operation
+            bucket.requests.append(operation)
+            status, content = bucket.answer(operation, url.path, query)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
             self.send_header("ETag", '"1"')
             self.end_headers()
-            if with_body and content is not None:
+            if with_body:
                 self.wfile.write(content)
 
         def do_GET(self) -> None:
-            self._answer(with_body=True)
+            self._answer("GET")
 
         def do_HEAD(self) -> None:
-            self._answer(with_body=False)
+            self._answer("HEAD", with_body=False)
 
         def log_message(self, *_: object) -> None:
             return
@@ -53,8 +82,8 @@ def bucket() -> Iterator[dict[str, bytes]]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    objects["address"] = f"http://127.0.0.1:{server.server_port}".encode()
-    yield objects
+    bucket.address = f"http://127.0.0.1:{server.server_port}"
+    yield bucket
     server.shutdown()
     thread.join()
     server.server_close()
@@ -66,18 +95,23 @@ def job(base: Path, trained: Path) -> Path:
     return base
 
 
-def evaluate(base: Path, bucket: dict[str, bytes]) -> dict[str, Any]:
-    result = command(
-        "evaluate",
-        base,
-        "--champion-model-data-url",
-        URL,
-        "--champion-model-package",
-        PACKAGE,
-        AWS_ENDPOINT_URL=bucket["address"].decode(),
-    )
+def start(base: Path, address: str, url: str = URL) -> subprocess.CompletedProcess[str]:
+    options = ["--champion-model-data-url", url, "--champion-model-package", PACKAGE]
+    return command("evaluate", base, *options, AWS_ENDPOINT_URL=address)
+
+
+def evaluate(base: Path, bucket: Bucket) -> dict[str, Any]:
+    result = start(base, bucket.address)
     assert result.returncode == 0, result.stdout + result.stderr
     return json.loads((base / "processing/output/evaluation/evaluation.json").read_text())
+
+
+def refuse(base: Path, address: str, url: str = URL) -> str:
+    """The reason for which the job fails; it leaves no evaluation that could be judged."""
+    result = start(base, address, url)
+    assert result.returncode == 1, result.stdout
+    assert not (base / "processing/output/evaluation").exists()
+    return (base / "output/message").read_text()
 
 
 def archive_of(**members: bytes) -> bytes:
@@ -113,12 +147,12 @@ def test_without_a_champion_the_challenger_stands_alone(tmp_path: Path, trained:
     assert [float(line[0]) for line in lines] == pytest.approx(predictions.rings.tolist(), abs=1e-3)
 
 
-def test_champion_and_challenger_are_scored_on_the_same_rows(tmp_path: Path, trained: Path, bucket: dict[str, bytes]):
+def test_champion_and_challenger_are_scored_on_the_same_rows(tmp_path: Path, trained: Path, bucket: Bucket):
     weak = tmp_path / "weak"
     write_training_job(weak, survey(200, seed=9), {"networks": "2", "epochs": "1"})
     assert command("train", weak).returncode == 0
     pack_model(weak / "model", tmp_path / "champion.tar.gz")
-    bucket["/acme-data/runs/one/model.tar.gz"] = (tmp_path / "champion.tar.gz").read_bytes()
+    bucket.objects["/acme-data/runs/one/model.tar.gz"] = (tmp_path / "champion.tar.gz").read_bytes()
 
     evaluation = evaluate(job(tmp_path, trained), bucket)
 
@@ -133,9 +167,9 @@ def test_champion_and_challenger_are_scored_on_the_same_rows(tmp_path: Path, tra
     assert difference["share_at_most_zero"] == 1
 
 
-def test_a_model_against_itself_differs_by_nothing(tmp_path: Path, trained: Path, bucket: dict[str, bytes]):
+def test_a_model_against_itself_differs_by_nothing(tmp_path: Path, trained: Path, bucket: Bucket):
     job(tmp_path, trained)
-    bucket["/acme-data/runs/one/model.tar.gz"] = (tmp_path / "processing/input/model/model.tar.gz").read_bytes()
+    bucket.objects["/acme-data/runs/one/model.tar.gz"] = (tmp_path / "processing/input/model/model.tar.gz").read_bytes()
 
     evaluation = evaluate(tmp_path, bucket)
 
@@ -147,17 +181,18 @@ def test_a_model_against_itself_differs_by_nothing(tmp_path: Path, trained: Path
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (None, f"{URL} cannot be read: An error occurred (404)"),
+        (None, f"{URL} does not exist"),
         (b"no archive", "model.tar.gz cannot be unpacked: not a gzip file"),
+        (archive_of(model__onnx=bytes(range(256)) * 64)[:-40], "model.tar.gz cannot be unpacked: "),
         (archive_of(model__h5=b"1"), "holds no model.onnx: it was not made by this image's `train`"),
         (archive_of(model__onnx=b"no model"), "is not an ONNX model that this image can run"),
     ],
 )
-def test_a_champion_that_cannot_be_read_is_recorded_and_stops_nothing(
-    tmp_path: Path, trained: Path, bucket: dict[str, bytes], content: bytes | None, expected: str
+def test_a_champion_that_is_gone_or_damaged_is_recorded_and_stops_nothing(
+    tmp_path: Path, trained: Path, bucket: Bucket, content: bytes | None, expected: str
 ):
     if content is not None:
-        bucket["/acme-data/runs/one/model.tar.gz"] = content
+        bucket.objects["/acme-data/runs/one/model.tar.gz"] = content
 
     evaluation = evaluate(job(tmp_path, trained), bucket)
 
@@ -167,12 +202,51 @@ def test_a_champion_that_cannot_be_read_is_recorded_and_stops_nothing(
     assert evaluation["regression_metrics"]["rmse"]["value"] > 0
 
 
-def test_an_address_that_is_no_s3_uri_is_recorded(tmp_path: Path, trained: Path):
-    result = command("evaluate", job(tmp_path, trained), "--champion-model-data-url", "http://example.com/model")
+@pytest.mark.parametrize(
+    ("refusals", "expected"),
+    [
+        ({"HEAD": (403, "Forbidden")}, "(403)"),
+        ({"GET": (403, "AccessDenied")}, "(AccessDenied)"),
+        ({"HEAD": (403, "Forbidden"), "LIST": (403, "AccessDenied")}, "(AccessDenied)"),
+        ({"GET": (400, "KMS.DisabledException")}, "(KMS.DisabledException)"),
+        ({"GET": (503, "SlowDown")}, "(SlowDown)"),
+    ],
+)
+def test_a_champion_that_cannot_be_read_at_present_fails_the_job(
+    tmp_path: Path, trained: Path, bucket: Bucket, refusals: dict[str, tuple[int, str]], expected: str
+):
+    job(tmp_path, trained)
+    bucket.objects["/acme-data/runs/one/model.tar.gz"] = (tmp_path / "processing/input/model/model.tar.gz").read_bytes()
+    bucket.refusals = refusals
 
-    assert result.returncode == 0, result.stdout
-    evaluation = json.loads((tmp_path / "processing/output/evaluation/evaluation.json").read_text())
-    assert "is no S3 URI of an object" in evaluation["champion"]["error"]
+    reason = refuse(tmp_path, bucket.address)
+
+    assert reason.startswith(f"The champion {URL} cannot be read: ")
+    assert expected in reason
+    assert "The challenger is not judged without it: try again" in reason
+    # What may pass is asked for again, what is refused is not.
+    assert (bucket.requests.count("GET") > 1) == ("SlowDown" in expected)
+
+
+def test_a_champion_behind_no_connection_fails_the_job(tmp_path: Path, trained: Path):
+    assert "Could not connect to the endpoint" in refuse(job(tmp_path, trained), "http://127.0.0.1:9")
+
+
+def test_a_missing_champion_is_found_missing_by_a_role_that_lists_its_prefix_alone(
+    tmp_path: Path, trained: Path, bucket: Bucket
+):
+    bucket.objects["/acme-data/runs/one/model.tar.gz.old"] = b"1"
+    bucket.refusals = {"HEAD": (403, "Forbidden")}
+
+    evaluation = evaluate(job(tmp_path, trained), bucket)
+
+    assert evaluation["champion"] == {"model_package": PACKAGE, "error": f"{URL} does not exist."}
+
+
+def test_an_address_that_is_no_s3_uri_fails_the_job(tmp_path: Path, trained: Path):
+    reason = refuse(job(tmp_path, trained), "http://127.0.0.1:9", "http://example.com/model")
+
+    assert "'http://example.com/model' is no S3 URI of an object: correct its model package" in reason
 
 
 def test_a_challenger_that_predicts_no_numbers_fails_the_job(tmp_path: Path, trained: Path):
