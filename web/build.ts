@@ -17,13 +17,14 @@ import {
   type Measure,
   yearsBeyondRings,
 } from "../survey/contract";
+import { contactLimits } from "./contact-limits";
 import { breathingHoles, type Ellipse, growthLines } from "./src/shell";
 
-/** What the API takes for a contact message; lengths in characters. */
+/** The fields of a contact message. */
 const contactFields = [
-  { name: "name", label: "Name", type: "text", autocomplete: "name", longest: 100 },
-  { name: "email", label: "E-mail address", type: "email", autocomplete: "email", longest: 254 },
-  { name: "message", label: "Message", type: "textarea", autocomplete: "off", longest: 4000 },
+  { name: "name", label: "Name", type: "text", autocomplete: "name" },
+  { name: "email", label: "E-mail address", type: "email", autocomplete: "email" },
+  { name: "message", label: "Message", type: "textarea", autocomplete: "off" },
 ] as const;
 
 /** The browsers that are served: those that still got security updates in 2023. */
@@ -119,14 +120,14 @@ function calculatorFields(inputs: readonly Feature[]): string {
 
 function contactForm(): string {
   return contactFields
-    .map(({ name, label, type, autocomplete, longest }) => {
+    .map(({ name, label, type, autocomplete }) => {
       const control = attributes({
         type: type === "textarea" ? undefined : type,
         id: name,
         name,
         autocomplete,
         required: true,
-        maxlength: longest,
+        maxlength: contactLimits[name],
         rows: type === "textarea" ? 6 : undefined,
         "aria-describedby": `${name}-error`,
         "data-label": label,

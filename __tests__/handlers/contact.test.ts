@@ -96,15 +96,18 @@ describe("a wrong message is refused with what each field takes, but without wha
     ["a blank name", { name: "  " }, "name", name],
     ["a name of two lines", { name: "Zoë\r\nBcc: all@example.com" }, "name", name],
     ["a long name", { name: "x".repeat(101) }, "name", name],
+    ["half a character for a name", { name: "\ud800" }, "name", name],
     ["no text for a name", { name: 1 }, "name", name],
     ["no address", { email: "" }, "email", email],
     ["an address without a domain", { email: "zoe" }, "email", email],
     ["two addresses", { email: "a@example.com,b@example.com" }, "email", email],
     ["an address with a line break", { email: "a@example.com\nBcc: b@example.com" }, "email", email],
     ["HTML for an address", { email: "<script>@example.com" }, "email", email],
+    ["half a character in an address", { email: "zo\udc00e@example.com" }, "email", email],
     ["a long address", { email: `${"x".repeat(250)}@example.com` }, "email", email],
     ["no message", { message: " \n " }, "message", text],
     ["a long message", { message: "x".repeat(4001) }, "message", text],
+    ["half a character in a message", { message: "How old is \ud83d?" }, "message", text],
     ["a message with control characters", { message: "\u001b[31mred" }, "message", text],
   ])("%s", async (_name, changes, field, expected) => {
     const answer = await post({ ...message, ...changes });
@@ -127,6 +130,12 @@ describe("a wrong message is refused with what each field takes, but without wha
   });
 });
 
+test("characters of two halves are characters like any other", async () => {
+  const answer = await post({ ...message, name: "Zoë 🐚", message: "🐚".repeat(2_000) });
+  expect(answer.statusCode).toBe(202);
+  expect([...items.values()][0].Item).toMatchObject({ name: { S: "Zoë 🐚" }, message: { S: "🐚".repeat(2_000) } });
+});
+
 test("HTML in a message is text: stored as it is, and not sent back", async () => {
   const html = "<script>alert(1)</script>";
   const answer = await post({ ...message, message: html });
@@ -136,7 +145,14 @@ test("HTML in a message is text: stored as it is, and not sent back", async () =
 });
 
 test("no input makes the handler fail", async () => {
-  const text = fc.string({ unit: "binary", maxLength: 50 });
+  const halfCharacter = fc.constantFrom("\ud800", "\udfff");
+  const text = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 50 }),
+    fc.string({
+      unit: fc.oneof(fc.string({ unit: "binary", minLength: 1, maxLength: 1 }), halfCharacter),
+      maxLength: 50,
+    }),
+  );
   await fc.assert(
     fc.asyncProperty(
       fc.oneof(fc.jsonValue(), fc.record({ name: text, email: fc.oneof(text, fc.emailAddress()), message: text })),

@@ -139,12 +139,15 @@ test("a failing service is not taken for a bad report", async () => {
   await expect(judge({ evaluationUri: uri })).rejects.toMatchObject({ name: "AccessDenied" });
 });
 
-test.each([{}, { evaluationUri: "runs/run-1" }, { evaluationUri: "s3://" }, null])(
-  "the event %j is refused",
-  async (event) => {
-    await expect(judge(event)).rejects.toThrow(/evaluationUri|the event|not an S3 URI/);
-  },
-);
+test.each([
+  {},
+  { evaluationUri: "runs/run-1" },
+  { evaluationUri: "s3://" },
+  { evaluationUri: "s3://acme-test-data/\ud800" },
+  null,
+])("the event %j is refused", async (event) => {
+  await expect(judge(event)).rejects.toThrow(/evaluationUri|the event|not an S3 URI/);
+});
 
 test.each(["", "low", "-1", "0", "NaN"])("a threshold of '%s' does not start", (QUALITY_THRESHOLD) => {
   expect(() => loadHandler("evaluate-results", { QUALITY_THRESHOLD }, aws)).toThrow(/QUALITY_THRESHOLD: '.*' is wrong/);

@@ -307,6 +307,9 @@ test.each<[unknown, RegExp]>([
   [{ key: "surveys/a.csv", offset: -1 }, /offset: /],
   [{ key: "surveys/a.csv", offset: 1.5 }, /offset: /],
   [{ key: 1 }, /key: /],
+  [{ key: "surveys/\ud800.csv" }, /key: is not well-formed Unicode text/],
+  [{ key: "surveys/a.csv", bucket: "\ud800" }, /bucket: is not well-formed/],
+  [{ key: "surveys/a.csv", etag: "\ud800" }, /etag: is not well-formed/],
   ["surveys/a.csv", /the event: /],
 ])("the event %j is refused", async (event, message) => {
   await expect(ingest(event)).rejects.toMatchObject({ name: "InvalidEvent", message: expect.stringMatching(message) });

@@ -137,6 +137,7 @@ describe("wrong input is the visitor's to correct: each field with what it takes
       { sex: "<script>alert(1)</script>" },
       { field: "sex", value: "<script>alert(1)</script>", expected: "one of F, M, I" },
     ],
+    ["half a character", { sex: "\ud800" }, { field: "sex", value: "\ud800", expected: "one of F, M, I" }],
     ["long text", { sex: "x".repeat(5000) }, { field: "sex", value: `${"x".repeat(39)}…`, expected: "one of F, M, I" }],
     ["a missing field", { diameter: undefined }, { field: "diameter", expected: "a number between 5 and 200 mm" }],
     [

@@ -166,6 +166,17 @@ test.each([
   expect(aws.requests).toEqual([]);
 });
 
+test.each(["runName", "trainingJobName", "modelDataUrl", "evaluationUri"] as const)(
+  "half a character in %s is refused",
+  async (field) => {
+    await expect(register({ ...event, [field]: `${event[field]}\ud800` })).rejects.toMatchObject({
+      name: "InvalidEvent",
+      message: expect.stringContaining(`${field}: is not well-formed Unicode text`),
+    });
+    expect(aws.requests).toEqual([]);
+  },
+);
+
 test("a missing parameter is a fault of the deployment, and named", async () => {
   parameters.clear();
   await expect(register(event)).rejects.toThrow(

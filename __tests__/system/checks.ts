@@ -262,6 +262,21 @@ const refusalChecks: readonly Check[] = [
     },
   },
   {
+    name: "half a character is refused with 400, its field named",
+    async run({ api }) {
+      const half = "\ud800";
+      const message = { name: half, email: `${half}@example.com`, message: half };
+      const refusals = [
+        [await postJson(`${api}/predict`, { ...animal("M"), sex: half }), ["sex"]],
+        [await postJson(`${api}/contact`, message), Object.keys(message)],
+      ] as const;
+      for (const [answer, wrong] of refusals) {
+        const fields = fieldsOf(problemOf(answer, 400));
+        for (const field of wrong) expectThat(fields.includes(field), answer, `an error for the field ${field}`);
+      }
+    },
+  },
+  {
     name: "a huge body is refused with 413",
     async run({ api }) {
       const answer = await postJson(`${api}/predict`, { ...animal("M"), note: "x".repeat(8 * largestBody) });

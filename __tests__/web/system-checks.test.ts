@@ -169,6 +169,13 @@ const faults: readonly (readonly [promise: string, fault: string, interception: 
     "the website's page in place of the problem",
     on(/ \/api\/predict/, html(404, "There is no such page")),
   ],
+  ["half a character is refused with 400, its field named", "it is taken", on(/predict/, age(10))],
+  ["half a character is refused with 400, its field named", "it isn't stored", on(/contact/, problem(503))],
+  [
+    "half a character is refused with 400, its field named",
+    "fields unnamed",
+    on(/contact/, problem(400, { errors: [{ field: "name" }] })),
+  ],
   ["a huge body is refused with 413", "it is taken", on(/predict/, age(10))],
   ["a huge body is refused with 413", "a bare 413", on(/predict/, json(413, { message: "Too large" }))],
   ["an unknown address of the API is a 404 problem, not a page", "a page", on(/no-such-address/, html(404, "gone"))],

@@ -3,41 +3,36 @@ import { createHash } from "node:crypto";
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { ConditionalCheckFailedException, DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import * as z from "zod";
+import { contactLimits } from "../../web/contact-limits";
 import { clientOptions, errorName } from "../shared/clients";
 import { name, number, readEnvironment } from "../shared/environment";
 import { fieldProblem, HttpProblem, postJson } from "../shared/http";
+import { text } from "../shared/input";
 import { logger, metrics } from "../shared/observability";
 
 const environment = readEnvironment({ CONTACT_TABLE: name, CONTACT_RETENTION_DAYS: number(1, 3650) });
 // Not traced: a trace would keep the messages of DynamoDB's errors, which may quote an item.
 const client = new DynamoDBClient(clientOptions);
 
-/** Longest address that mail can be sent to (RFC 5321, errata 1690). */
-const longestAddress = 254;
-const longestName = 100;
-const longestMessage = 4_000;
-
 /** What each field takes: the words of an answer that refuses it. */
 const expected = {
-  name: `1 to ${longestName} characters on one line`,
-  email: `an e-mail address of at most ${longestAddress} characters`,
-  message: `1 to ${longestMessage} characters`,
+  name: `1 to ${contactLimits.name} characters on one line`,
+  email: `an e-mail address of at most ${contactLimits.email} characters`,
+  message: `1 to ${contactLimits.message} characters`,
 } as const;
 
 const contactSchema = z.strictObject({
-  name: z
-    .string()
+  name: text
     .trim()
     .min(1)
-    .max(longestName)
+    .max(contactLimits.name)
     .regex(/^\P{Cc}*$/u),
-  email: z.string().trim().max(longestAddress).pipe(z.email()),
+  email: text.trim().max(contactLimits.email).pipe(z.email()),
   // Line breaks and tabs belong to a message, other control characters don't.
-  message: z
-    .string()
+  message: text
     .trim()
     .min(1)
-    .max(longestMessage)
+    .max(contactLimits.message)
     .regex(/^(?:\P{Cc}|[\r\n\t])*$/u),
 });
 

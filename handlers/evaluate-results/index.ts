@@ -5,7 +5,7 @@ import * as z from "zod";
 import { clientOptions, errorMessage } from "../shared/clients";
 import { number, readEnvironment } from "../shared/environment";
 import { evaluationFile, type Judgement } from "../shared/evaluation";
-import { parseEvent } from "../shared/input";
+import { parseEvent, s3Uri } from "../shared/input";
 import { logger, metrics, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
 import { parseS3Uri, under } from "../shared/s3-uri";
@@ -13,7 +13,7 @@ import { parseS3Uri, under } from "../shared/s3-uri";
 const environment = readEnvironment({ QUALITY_THRESHOLD: number(0.01, 100) });
 const client = tracer.captureAWSv3Client(new S3Client(clientOptions));
 
-const eventSchema = z.object({ evaluationUri: z.string().startsWith("s3://") });
+const eventSchema = z.object({ evaluationUri: s3Uri });
 
 const metricsSchema = z.object({ rmse: z.object({ value: z.number().nonnegative() }) });
 
@@ -24,6 +24,7 @@ const evaluationSchema = z.object({
   champion: z
     .union([
       z.object({ model_package: z.string().min(1), regression_metrics: metricsSchema }),
+      // Gone or damaged for good. One that could not be read for another reason has failed the job, and there is nothing to judge.
       z.object({ model_package: z.string().min(1), error: z.string() }),
     ])
     .nullable(),

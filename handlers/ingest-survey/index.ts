@@ -13,7 +13,7 @@ import { recordIdentifier, surveyColumns } from "../../survey/contract";
 import { readSurvey, type RowProblem, SurveyFileError, type SurveyRecord } from "../../survey/survey-file";
 import { clientOptions, errorMessage, errorName, httpStatus } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
-import { parseEvent } from "../shared/input";
+import { parseEvent, text } from "../shared/input";
 import { logger, metrics, observed } from "../shared/observability";
 import { putWithRetries } from "./retry";
 
@@ -46,9 +46,9 @@ const featureStore = new SageMakerFeatureStoreRuntimeClient({
 const rejectedPrefix = "surveys/rejected/";
 
 const eventSchema = z.object({
-  bucket: name.optional(),
-  key: name.refine((key) => !key.startsWith(rejectedPrefix), "is a list of rejected rows, not a survey"),
-  etag: name.optional(),
+  bucket: text.min(1).optional(),
+  key: text.min(1).refine((key) => !key.startsWith(rejectedPrefix), "is a list of rejected rows, not a survey"),
+  etag: text.min(1).optional(),
   offset: z.int().nonnegative().optional(),
 });
 

@@ -11,7 +11,7 @@ import * as z from "zod";
 import { clientOptions } from "../shared/clients";
 import { list, name, readEnvironment } from "../shared/environment";
 import { baselineFile, evaluationFile, judgementSchema } from "../shared/evaluation";
-import { parseEvent } from "../shared/input";
+import { parseEvent, s3Uri, text } from "../shared/input";
 import { logger, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
 import { under } from "../shared/s3-uri";
@@ -26,10 +26,9 @@ const environment = readEnvironment({
 const sageMaker = tracer.captureAWSv3Client(new SageMakerClient(clientOptions));
 const parameters = tracer.captureAWSv3Client(new SSMClient(clientOptions));
 
-const s3Uri = z.string().startsWith("s3://");
 const eventSchema = z.object({
-  runName: name,
-  trainingJobName: name,
+  runName: text.min(1),
+  trainingJobName: text.min(1),
   modelDataUrl: s3Uri,
   evaluationUri: s3Uri,
   judgement: judgementSchema.refine(

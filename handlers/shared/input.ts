@@ -1,4 +1,13 @@
-import type * as z from "zod";
+import * as z from "zod";
+
+/**
+ * Text from outside that AWS is sent. JSON can spell half a surrogate pair (`"\\ud800"`), which UTF-8 cannot: the SDK's clients throw at it, or send
+ * something else in its place.
+ */
+export const text = z.string().regex(/^\P{Cs}*$/u, "is not well-formed Unicode text");
+
+/** A place in S3 from outside. */
+export const s3Uri = text.startsWith("s3://");
 
 /** A function was called with an event that it doesn't understand: repeating the call cannot help. */
 export class InvalidEvent extends Error {
