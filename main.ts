@@ -4,6 +4,7 @@ import { loadEnvironment } from "./environments";
 import { DataStack } from "./stacks/data";
 import { MlWorkflowStack } from "./stacks/ml-workflow";
 import { ModelImageStack } from "./stacks/model-image";
+import { NetworkStack } from "./stacks/network";
 import { Platform } from "./stacks/platform";
 import { WebsiteStack } from "./stacks/website";
 
@@ -16,6 +17,7 @@ process.on("uncaughtException", (error) => {
 const environment = loadEnvironment(process.env.ENVIRONMENT);
 const platform = new Platform(new App({ stackTraces: false }), environment); // backend, provider, tags: once, for every stack
 
+new NetworkStack(platform);
 new DataStack(platform);
 new ModelImageStack(platform);
 new MlWorkflowStack(platform);

@@ -15,6 +15,8 @@ export const development: Environment = {
   queryScanLimitGibibytes: 10,
   qualityThreshold: 2.3,
   modelImage: { build: "docker" },
+  network: { addressRange: "10.0.0.0/16", zones: ["a", "b"], natGateways: 1, endpointZones: 1 },
+  jobsInVpc: true,
   processing: { instanceType: "ml.t3.medium", volumeGibibytes: 10, maximumSeconds: 1_800 },
   training: { instanceType: "ml.m5.large", volumeGibibytes: 10, maximumSeconds: 1_800 },
   websites: {

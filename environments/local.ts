@@ -15,6 +15,8 @@ export const local: Environment = {
   queryScanLimitGibibytes: 1,
   qualityThreshold: 2.3,
   modelImage: { build: "content" },
+  network: { addressRange: "10.0.0.0/16", zones: ["a", "b"], natGateways: 0, endpointZones: 1 },
+  jobsInVpc: false,
   processing: { instanceType: "ml.t3.medium", volumeGibibytes: 1, maximumSeconds: 900 },
   training: { instanceType: "ml.m5.large", volumeGibibytes: 1, maximumSeconds: 900 },
   websites: {

@@ -15,6 +15,8 @@ export const production: Environment = {
   queryScanLimitGibibytes: 100,
   qualityThreshold: 2.3,
   modelImage: { build: "docker" },
+  network: { addressRange: "10.0.0.0/16", zones: ["a", "b"], natGateways: 2, endpointZones: 2 },
+  jobsInVpc: true,
   processing: { instanceType: "ml.m5.large", volumeGibibytes: 30, maximumSeconds: 1_800 },
   training: { instanceType: "ml.m5.xlarge", volumeGibibytes: 30, maximumSeconds: 1_800 },
   websites: {

@@ -70,6 +70,35 @@ const website = z.strictObject({
   domain: domain.optional(),
 });
 
+const octet = "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+
+/** The VPC. */
+const network = z.strictObject({
+  /** Where nothing else that is to be connected with it has its addresses; RFC 1918 sets these ranges aside. */
+  addressRange: text(
+    new RegExp(`^(10\\.${octet}|172\\.(1[6-9]|2\\d|3[01])|192\\.168)\\.0\\.0/16$`),
+    'a private range of 65,536 addresses such as "10.0.0.0/16"',
+  ),
+  /** Letters of the region's zones; Airflow takes exactly two. Which zone stands behind a letter differs from account to account. */
+  zones: z
+    .array(text(/^[a-z]$/, 'the letter of an availability zone such as "a"'), {
+      error: 'two availability zones such as ["a", "b"]',
+    })
+    .check((context) => {
+      if (context.value.length !== 2 || context.value[0] === context.value[1]) {
+        context.issues.push({
+          code: "custom",
+          message: 'two different availability zones such as ["a", "b"]',
+          input: context.value,
+        });
+      }
+    }),
+  /** None: the private subnets reach AWS alone. One: cheap, and its zone takes the others along when it fails. Two: one in each zone. */
+  natGateways: oneOf([0, 1, 2], "the NAT gateways"),
+  /** In how many zones the interface endpoints stand: AWS asks a price for each endpoint, zone and hour. */
+  endpointZones: oneOf([1, 2], "the zones in which endpoints of AWS services stand"),
+});
+
 const settings = z
   .strictObject({
     /** The environment's name, part of the name of every resource. */
@@ -110,6 +139,9 @@ const settings = z
       /** `docker` builds and pushes it; `content` needs no Docker and only names it by the hash of what it would be built from. */
       build: oneOf(["docker", "content"], "docker builds and pushes the image, content only names it"),
     }),
+    network,
+    /** Whether processing and training jobs run in the network's job subnets, which have no way to the internet. */
+    jobsInVpc: flag("whether jobs run in the VPC"),
     processing: job,
     training: job,
     /** The two stages of the website: what passed the system tests on the first goes to the second. */
@@ -123,13 +155,21 @@ const settings = z
     contactRetentionDays: wholeNumber(1, 3_650, "the days that a message from the contact form is kept"),
   })
   .check((context) => {
-    const { emulated, modelImage, ownerTags } = context.value;
+    const { emulated, jobsInVpc, modelImage, ownerTags } = context.value;
     if (emulated && modelImage.build === "docker") {
       context.issues.push({
         code: "custom",
         path: ["modelImage", "build"],
         message: '"content" where emulated is true: the emulator has no registry to push to',
         input: modelImage.build,
+      });
+    }
+    if (emulated && jobsInVpc) {
+      context.issues.push({
+        code: "custom",
+        path: ["jobsInVpc"],
+        message: "false where emulated is true: the emulator runs jobs as processes, which no VPC holds",
+        input: jobsInVpc,
       });
     }
     const names = Object.keys(ownerTags);

@@ -27,7 +27,14 @@ export interface ParameterDeclaration {
 export type Contract = Readonly<Record<string, ParameterDeclaration>>;
 
 /** The stacks, in the order in which they are deployed where the contract leaves a choice. */
-export const stackIds = ["data", "model-image", "ml-workflow", "website-test", "website-production"] as const;
+export const stackIds = [
+  "network",
+  "data",
+  "model-image",
+  "ml-workflow",
+  "website-test",
+  "website-production",
+] as const;
 
 /** The id of a stack. */
 export type StackId = (typeof stackIds)[number];
@@ -36,6 +43,22 @@ const websites = ["website-test", "website-production"] as const;
 
 /** The contract of this platform. Values are `insecure_value`, so that plans show them: none is secret. */
 export const contract = {
+  VpcId: { description: "Id of the VPC", publisher: "network", readers: [] },
+  PrivateSubnetIds: {
+    description: "Ids of the private subnets, one in each zone, joined by commas",
+    publisher: "network",
+    readers: [],
+  },
+  JobSubnetIds: {
+    description: "Ids of the subnets of jobs, one in each zone, joined by commas; they have no way to the internet",
+    publisher: "network",
+    readers: ["ml-workflow"],
+  },
+  JobSecurityGroupId: {
+    description: "Id of the jobs' security group, which lets them reach AWS services and nothing else",
+    publisher: "network",
+    readers: ["ml-workflow"],
+  },
   DataBucket: {
     description: "Name of the bucket of surveys, feature store, query results and runs",
     publisher: "data",

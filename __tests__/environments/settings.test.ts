@@ -79,6 +79,41 @@ test("an emulated environment can't push images", () => {
   );
 });
 
+test("jobs of an emulated environment can't run in a VPC", () => {
+  expect(() => parse({ jobsInVpc: true })).toThrow("jobsInVpc is true; expected false where emulated is true");
+});
+
+test.each([
+  ["addressRange", "10.0.0.0/24", "a private range of 65,536 addresses"],
+  ["addressRange", "10.256.0.0/16", "a private range"],
+  ["addressRange", "10.0.1.0/16", "a private range"],
+  ["addressRange", "8.8.0.0/16", "a private range"],
+  ["addressRange", "172.32.0.0/16", "a private range"],
+  ["zones", ["a"], "two different availability zones"],
+  ["zones", ["a", "a"], "two different availability zones"],
+  ["zones", ["a", "b", "c"], "two different availability zones"],
+  ["zones", "ab", "two availability zones"],
+  ["natGateways", 3, "one of 0, 1, 2: the NAT gateways"],
+  ["endpointZones", 0, "one of 1, 2: the zones in which endpoints"],
+])("a network whose %s is %p is refused", (field, value, expected) => {
+  expect(() => parse({ network: { ...local.network, [field]: value } })).toThrow(
+    `network.${field} is ${JSON.stringify(value)}; expected ${expected}`,
+  );
+});
+
+test("a zone is named by its letter, not by its whole name", () => {
+  expect(() => parse({ network: { ...local.network, zones: ["eu-west-1a", "b"] } })).toThrow(
+    'network.zones.0 is "eu-west-1a"; expected the letter of an availability zone',
+  );
+});
+
+test.each(["10.0.0.0/16", "10.255.0.0/16", "172.16.0.0/16", "172.31.0.0/16", "192.168.0.0/16"])(
+  "the private range %s is taken",
+  (addressRange) => {
+    expect(() => parse({ network: { ...local.network, addressRange } })).not.toThrow();
+  },
+);
+
 test("a tag of the platform's own can't be set, nor more tags than an S3 object takes", () => {
   expect(() => parse({ ownerTags: { Stack: "mine" } })).toThrow('ownerTags.Stack is "mine"; expected no such tag');
   const many = Object.fromEntries(Array.from({ length: 7 }, (_, index) => [`Tag${index}`, "x"]));

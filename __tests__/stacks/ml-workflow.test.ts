@@ -6,6 +6,7 @@ import { trainingWorkflowDefinition } from "../../modules/training-workflow/defi
 import { MlWorkflowStack } from "../../stacks/ml-workflow";
 import { Platform } from "../../stacks/platform";
 import { exampleProps } from "../modules/training-workflow/example";
+import { synthesizePlatform } from "../support/synthesize";
 import { endpointInstanceTypes, taskFaults } from "../workflow/support/task-faults";
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
@@ -191,6 +192,62 @@ test("a refused model is told apart from a failed run by the error that the stat
     namespace: filter!.metric_transformation.namespace,
     metric_name: filter!.metric_transformation.name,
   });
+});
+
+describe.each(environmentNames)("the jobs in %s", (name) => {
+  const template = synthesizePlatform(name)["ml-workflow"]!;
+  const { States } = JSON.parse(template.resource("aws_sfn_state_machine").definition);
+  const given = [
+    States.Process.Arguments.NetworkConfig.VpcConfig,
+    States.Train.Arguments.VpcConfig,
+    States.Evaluate.Arguments.NetworkConfig.VpcConfig,
+  ];
+  const policy = template.policyOf("training_job-role_policy");
+  const { account, region, jobsInVpc } = loadEnvironment(name);
+  const arn = (resource: string): string => `arn:aws:ec2:${region}:${account}:${resource}`;
+
+  if (jobsInVpc) {
+    test("run in the network's job subnets, as the network stack told", () => {
+      const expected = {
+        Subnets: ["${local.job-subnet-a}", "${local.job-subnet-b}"],
+        SecurityGroupIds: ["${data.aws_ssm_parameter.JobSecurityGroupId.insecure_value}"],
+      };
+      expect(given).toEqual([expected, expected, expected]);
+      expect(template.document.locals).toMatchObject({
+        "job-subnet-a": '${element(split(",", data.aws_ssm_parameter.JobSubnetIds.insecure_value), 0)}',
+        "job-subnet-b": '${element(split(",", data.aws_ssm_parameter.JobSubnetIds.insecure_value), 1)}',
+      });
+    });
+
+    // SageMaker Developer Guide, execution roles: what CreateTrainingJob and CreateProcessingJob need besides when they are given a VPC.
+    test.each([
+      ["ec2:CreateNetworkInterface", arn("network-interface/eni-1")],
+      ["ec2:CreateNetworkInterface", arn("subnet/${local.job-subnet-a}")],
+      ["ec2:CreateNetworkInterface", arn("subnet/${local.job-subnet-b}")],
+      ["ec2:CreateNetworkInterface", arn("security-group/${data.aws_ssm_parameter.JobSecurityGroupId.insecure_value}")],
+      ["ec2:CreateNetworkInterfacePermission", arn("network-interface/eni-1")],
+      ["ec2:DeleteNetworkInterface", arn("network-interface/eni-1")],
+      ["ec2:DeleteNetworkInterfacePermission", arn("network-interface/eni-1")],
+      ["ec2:DescribeNetworkInterfaces", "*"],
+      ["ec2:DescribeVpcs", "*"],
+      ["ec2:DescribeDhcpOptions", "*"],
+      ["ec2:DescribeSubnets", "*"],
+      ["ec2:DescribeSecurityGroups", "*"],
+    ])("may %s on %s", (action, resource) => {
+      expect(policy.allows(action, resource)).toBe(true);
+    });
+
+    test("may not go into other subnets, nor change a security group", () => {
+      expect(policy.allows("ec2:CreateNetworkInterface", arn("subnet/subnet-other"))).toBe(false);
+      expect(policy.allows("ec2:AuthorizeSecurityGroupEgress", arn("security-group/sg-1"))).toBe(false);
+    });
+  } else {
+    test("run in no VPC, and may do nothing to a network", () => {
+      expect(given).toEqual([undefined, undefined, undefined]);
+      expect(policy.allows("ec2:CreateNetworkInterface", arn("network-interface/eni-1"))).toBe(false);
+      expect(policy.allows("ec2:DescribeSubnets", "*")).toBe(false);
+    });
+  }
 });
 
 describe.each(environmentNames)("in %s", (name) => {

@@ -21,6 +21,11 @@ const cases = environmentNames.flatMap((name) =>
 /** Actions that know no resources, so that IAM takes only "*" (service authorization reference), and what holds them instead. */
 const withoutResources = new Set([
   "cloudwatch:PutMetricData",
+  "ec2:DescribeDhcpOptions",
+  "ec2:DescribeNetworkInterfaces",
+  "ec2:DescribeSecurityGroups",
+  "ec2:DescribeSubnets",
+  "ec2:DescribeVpcs",
   "ecr:GetAuthorizationToken",
   "logs:CreateLogDelivery",
   "logs:DeleteLogDelivery",

@@ -62,12 +62,13 @@ export class Policy {
     principal: string,
   ): boolean {
     const conditions = Object.entries(Condition ?? {}).every(([operator, keys]) => {
-      const holds = operators[operator];
+      const optional = operator.endsWith("IfExists");
+      const holds = operators[operator.replace(/IfExists$/, "")];
       if (!holds)
         throw new Error(`The test's policy evaluation has no ${operator}: add it to __tests__/support/policy.ts.`);
       return Object.entries(keys).every(([key, expected]) => {
         const actual = context[key];
-        return actual !== undefined && list(expected).some((value) => holds(value, actual));
+        return actual === undefined ? optional : list(expected).some((value) => holds(value, actual));
       });
     });
     const concerned =

@@ -8,6 +8,7 @@ import { type Environment, loadEnvironment } from "../../environments";
 import { DataStack } from "../../stacks/data";
 import { MlWorkflowStack } from "../../stacks/ml-workflow";
 import { ModelImageStack } from "../../stacks/model-image";
+import { NetworkStack } from "../../stacks/network";
 import { Platform } from "../../stacks/platform";
 import { WebsiteStack } from "../../stacks/website";
 import { Policy } from "./policy";
@@ -107,6 +108,7 @@ export function synthesizePlatform(
   const outdir = temporaryFolder();
   const app = new App({ outdir, stackTraces: false });
   const platform = new Platform(app, { ...loadEnvironment(name), ...changes });
+  new NetworkStack(platform);
   new DataStack(platform);
   new ModelImageStack(platform);
   new MlWorkflowStack(platform);

@@ -24,13 +24,25 @@ function iam(type: string, path: string): LeftOutKind {
   };
 }
 
-/** A resource whose id the service would choose: here it comes from the arguments, so that it stays the same. */
-function numbered(type: string, prefix: string, reason: string, service = "ec2"): LeftOutKind {
+/**
+ * A resource whose id the service would choose: here it comes from the arguments, so that it stays the same.
+ * @param made what else the service makes with it: attribute that holds its id, and the id's prefix
+ */
+function numbered(
+  type: string,
+  prefix: string,
+  reason: string,
+  made: Readonly<Record<string, string>> = {},
+): LeftOutKind {
   const attributes: Compute = ({ arguments: list, account, region, partition }) => {
     const content = JSON.stringify(list.names.map((name) => [name, list.raw(name)]));
-    const id = `${prefix}-${createHash("sha256").update(`${type}${content}`).digest("hex").slice(0, 17)}`;
+    const number = createHash("sha256").update(`${type}${content}`).digest("hex").slice(0, 17);
+    const id = `${prefix}-${number}`;
     const noun = type.replace(/^aws_(vpc_)?/, "").replaceAll("_", "-");
-    return { id, arn: `arn:${partition}:${service}:${region}:${account}:${noun}/${id}` };
+    const others = Object.fromEntries(
+      Object.entries(made).map(([attribute, otherPrefix]) => [attribute, `${otherPrefix}-${number}`] as const),
+    );
+    return { ...others, id, arn: `arn:${partition}:ec2:${region}:${account}:${noun}/${id}` };
   };
   return { type, reason, attributes };
 }
@@ -63,7 +75,12 @@ export const allLeftOut: readonly LeftOutKind[] = [
     "aws_cloudwatch_log_resource_policy",
     "aws_sagemaker_model_package_group_policy",
   ].map((type) => ({ type, reason: noPermissions })),
-  numbered("aws_vpc", "vpc", noNetwork),
+  numbered("aws_vpc", "vpc", noNetwork, {
+    default_network_acl_id: "acl",
+    default_route_table_id: "rtb",
+    default_security_group_id: "sg",
+    main_route_table_id: "rtb",
+  }),
   numbered("aws_subnet", "subnet", noNetwork),
   numbered("aws_internet_gateway", "igw", noNetwork),
   numbered("aws_nat_gateway", "nat", noNetwork),
@@ -71,7 +88,7 @@ export const allLeftOut: readonly LeftOutKind[] = [
   numbered("aws_route_table", "rtb", noNetwork),
   numbered("aws_network_acl", "acl", noNetwork),
   numbered("aws_security_group", "sg", noNetwork),
-  numbered("aws_vpc_endpoint", "vpce", noNetwork),
+  numbered("aws_vpc_endpoint", "vpce", noNetwork, { prefix_list_id: "pl" }),
   numbered("aws_flow_log", "fl", noNetwork),
   ...[
     "aws_route",

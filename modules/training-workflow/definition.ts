@@ -8,6 +8,7 @@ import type {
   CreateTrainingJobRequest,
   ProcessingInstanceType,
   TrainingInstanceType,
+  VpcConfig,
 } from "@aws-sdk/client-sagemaker";
 
 import {
@@ -32,6 +33,14 @@ export interface JobSettings {
   readonly volumeGibibytes: number;
   /** Seconds that the container may run; SageMaker then stops it. */
   readonly maximumSeconds: number;
+}
+
+/** Where in a VPC the jobs run; two instances of the same job would need a rule with which the security groups let each other in. */
+export interface JobNetwork {
+  /** One in each zone that is to be used. */
+  readonly subnetIds: readonly string[];
+  /** One to five (API reference, VpcConfig). */
+  readonly securityGroupIds: readonly string[];
 }
 
 /** What the definition is made from. ARNs and names may be references to other resources. */
@@ -61,6 +70,8 @@ export interface TrainingWorkflowDefinitionProps {
   readonly processing: JobSettings;
   /** The training job. */
   readonly training: JobSettings;
+  /** Where the jobs run. @default in no VPC of ours, with a way to the internet */
+  readonly network?: JobNetwork;
   /** Hyperparameters of the training, as texts. @default those of the model image */
   readonly hyperparameters?: Readonly<Record<string, string>>;
   /** Tags on each job; Terraform's own default tags don't reach what Step Functions creates. @default only the run's name */
@@ -212,6 +223,11 @@ function volumeKey(settings: JobSettings, keyArn: string): { readonly VolumeKmsK
   return hasLocalStorage(settings.instanceType) ? {} : { VolumeKmsKeyId: keyArn };
 }
 
+function vpcConfig(network: JobNetwork | undefined): { readonly VpcConfig?: VpcConfig } {
+  if (!network) return {};
+  return { VpcConfig: { Subnets: [...network.subnetIds], SecurityGroupIds: [...network.securityGroupIds] } };
+}
+
 /** SageMaker's limits on hyperparameters (API reference, CreateTrainingJob). */
 function checkHyperparameters(hyperparameters: Readonly<Record<string, string>>): void {
   const entries = Object.entries(hyperparameters);
@@ -279,7 +295,11 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
       },
     },
     // The container itself asks Athena or reads the champion from S3, so it can't be cut off from the network.
-    NetworkConfig: { EnableInterContainerTrafficEncryption: true, EnableNetworkIsolation: false },
+    NetworkConfig: {
+      EnableInterContainerTrafficEncryption: true,
+      EnableNetworkIsolation: false,
+      ...vpcConfig(props.network),
+    },
     StoppingCondition: { MaxRuntimeInSeconds: props.processing.maximumSeconds },
     ExperimentConfig: experimentConfig(step),
     Tags: tags,
@@ -387,6 +407,7 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
           },
           // SageMaker brings the data in and the model out; the code in the container needs no network.
           EnableNetworkIsolation: true,
+          ...vpcConfig(props.network),
           EnableInterContainerTrafficEncryption: true,
           // Minutes of training save cents on spot instances, and an interruption costs the run.
           EnableManagedSpotTraining: false,

@@ -13,9 +13,9 @@ import { Construct } from "constructs";
 
 import { ExecutionRole } from "../execution-role";
 import { readObjects, type Statement, useKey, writeObjects } from "../policy";
-import { type JobSettings, trainingWorkflowDefinition } from "./definition";
+import { type JobNetwork, type JobSettings, trainingWorkflowDefinition } from "./definition";
 
-export type { JobSettings } from "./definition";
+export type { JobNetwork, JobSettings } from "./definition";
 export { belowThresholdError } from "./definition";
 
 export interface TrainingWorkflowProps {
@@ -45,6 +45,8 @@ export interface TrainingWorkflowProps {
   readonly encryptionKeyArn: string;
   readonly processing: JobSettings;
   readonly training: JobSettings;
+  /** Where the jobs run. @default in no VPC of ours, with a way to the internet */
+  readonly network?: JobNetwork;
   /** @default those of the model image */
   readonly hyperparameters?: Readonly<Record<string, string>>;
   /** Tags on each job. @default only the run's name */
@@ -117,6 +119,7 @@ export class TrainingWorkflow extends Construct {
           region,
           processing: props.processing,
           training: props.training,
+          ...(props.network ? { network: props.network } : {}),
           ...(props.hyperparameters ? { hyperparameters: props.hyperparameters } : {}),
           ...(props.jobTags ? { jobTags: props.jobTags } : {}),
         }),
@@ -309,6 +312,44 @@ function jobStatements(
           "cloudwatch:namespace": ["/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TrainingJobs"],
         },
       },
+    },
+    ...(props.network ? networkStatements(props.network, arn) : []),
+  ];
+}
+
+/** With which SageMaker connects the instances of a job with a VPC (SageMaker Developer Guide, execution roles: CreateTrainingJob and CreateProcessingJob). */
+function networkStatements({ subnetIds, securityGroupIds }: JobNetwork, arn: ArnOf): readonly Statement[] {
+  const interfaces = arn("ec2", "network-interface/*");
+  return [
+    {
+      sid: "CreateNetworkInterfaces",
+      actions: ["ec2:CreateNetworkInterface"],
+      resources: [
+        interfaces,
+        ...subnetIds.map((id) => arn("ec2", `subnet/${id}`)),
+        ...securityGroupIds.map((id) => arn("ec2", `security-group/${id}`)),
+      ],
+    },
+    {
+      sid: "UseNetworkInterfaces",
+      actions: [
+        "ec2:CreateNetworkInterfacePermission",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DeleteNetworkInterfacePermission",
+      ],
+      resources: [interfaces],
+    },
+    {
+      // EC2's descriptions know no resources (service authorization reference, Amazon EC2).
+      sid: "LookAtNetwork",
+      actions: [
+        "ec2:DescribeDhcpOptions",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+      ],
+      resources: ["*"],
     },
   ];
 }

@@ -188,6 +188,20 @@ describe("jobs run as they should", () => {
     expect(Process.Arguments.NetworkConfig?.EnableNetworkIsolation).toBe(false);
   });
 
+  test("none has a VPC unless it is given one; then all run in it, and the validators find nothing", () => {
+    const network = { subnetIds: ["subnet-0a1b", "subnet-0c2d"], securityGroupIds: ["sg-0e3f"] };
+    const expected = { Subnets: network.subnetIds, SecurityGroupIds: network.securityGroupIds };
+    const definition = trainingWorkflowDefinition({ ...exampleProps, network });
+    expect(taskFaults(definition)).toEqual([]);
+    const { States: within } = definition;
+    expect(within.Process.Arguments.NetworkConfig?.VpcConfig).toEqual(expected);
+    expect(within.Train.Arguments.VpcConfig).toEqual(expected);
+    expect(within.Evaluate.Arguments.NetworkConfig?.VpcConfig).toEqual(expected);
+    expect(within.Train.Arguments.EnableNetworkIsolation).toBe(true);
+    for (const { Arguments } of [Process, Evaluate]) expect(Arguments.NetworkConfig).not.toHaveProperty("VpcConfig");
+    expect(Train.Arguments).not.toHaveProperty("VpcConfig");
+  });
+
   test("each stands in the run's trial and bears the run's name and the given tags", () => {
     for (const { Arguments } of [Process, Train, Evaluate]) {
       expect(Arguments.ExperimentConfig).toMatchObject({

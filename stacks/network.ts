@@ -1,0 +1,66 @@
+import { SecurityGroup } from "@cdktf/provider-aws/lib/security-group";
+import { Fn } from "cdktf";
+import { EncryptionKey } from "../modules/encryption-key";
+import { Network } from "../modules/network";
+import { ServiceEndpoints } from "../modules/service-endpoints";
+import { type Platform, PlatformStack } from "./platform";
+
+/**
+ * Where jobs and Airflow run: a VPC whose job subnets have no way to the internet, the endpoints through which all of it reaches AWS, and the jobs'
+ * security group.
+ */
+export class NetworkStack extends PlatformStack {
+  constructor(platform: Platform) {
+    super(platform, "network");
+    const { account, region, logRetentionDays, protectData, network: settings } = this.environment;
+    const name = this.named("network");
+    const { partition } = platform;
+
+    // The data's key comes with the data stack, which is deployed later.
+    const key = new EncryptionKey(this, "encryption", {
+      name,
+      description: "Encrypts the flow logs of the network",
+      account,
+      region,
+      partition,
+      logGroupsNamed: this.named(""),
+      protect: protectData,
+    });
+
+    const network = new Network(this, "network", {
+      name,
+      account,
+      addressRange: settings.addressRange,
+      zones: settings.zones.map((letter) => `${region}${letter}`),
+      natGateways: settings.natGateways,
+      encryptionKeyArn: key.arn,
+      logRetentionDays,
+    });
+
+    const endpoints = new ServiceEndpoints(this, "endpoints", {
+      name,
+      account,
+      region,
+      partition,
+      vpcId: network.vpcId,
+      subnetIds: network.subnetIds("private").slice(0, settings.endpointZones),
+      routeTableIds: [...network.routeTableIds("private"), ...network.routeTableIds("jobs")],
+      // A service's name leads to its endpoint from everywhere in the VPC, so that the private tier depends on it as well.
+      admitted: network.ranges("private"),
+    });
+
+    // Each job has one instance, so that no two members of the group ever speak to each other.
+    const jobs = new SecurityGroup(this, "jobs", {
+      name: `${name}-jobs`,
+      description: "Training and processing jobs: reach AWS services through endpoints, and nothing else",
+      vpcId: network.vpcId,
+      tags: { Name: `${name}-jobs` },
+    });
+    endpoints.admit("jobs", jobs.id);
+
+    this.publish("VpcId", network.vpcId);
+    this.publish("PrivateSubnetIds", Fn.join(",", [...network.subnetIds("private")]));
+    this.publish("JobSubnetIds", Fn.join(",", [...network.subnetIds("jobs")]));
+    this.publish("JobSecurityGroupId", jobs.id);
+  }
+}
