@@ -1,7 +1,7 @@
 import * as z from "zod";
 
 /**
- * Text from outside that AWS is sent. JSON can spell half a surrogate pair (`"\\ud800"`), which UTF-8 cannot: the SDK's clients throw at it, or send
+ * Text from outside that AWS is sent. JSON can spell half a surrogate pair (`"\ud800"`), which UTF-8 cannot: the SDK's clients throw at it, or send
  * something else in its place.
  */
 export const text = z.string().regex(/^\P{Cs}*$/u, "is not well-formed Unicode text");

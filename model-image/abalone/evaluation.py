@@ -105,6 +105,8 @@ def _champion(contract: Contract, url: str, rows: DataSet) -> Predictions | str:
         try:
             return _scored(contract, archive, rows, "champion")[1]
         except JobError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno:
+                raise  # the disk's fault, not the archive's
             return str(error)
 
 

@@ -1,4 +1,5 @@
 import csv
+import errno
 import http.server
 import io
 import json
@@ -17,7 +18,9 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from abalone import evaluation
 from abalone.contract import load_contract
+from abalone.errors import JobError
 from abalone.evaluation import evaluation_of
 from abalone.metrics import METRICS, bootstrap, coverage, mae, mse, r2, rmse
 from abalone.predictor import Predictions, Predictor
@@ -230,6 +233,18 @@ def test_a_champion_that_cannot_be_read_at_present_fails_the_job(
 
 def test_a_champion_behind_no_connection_fails_the_job(tmp_path: Path, trained: Path):
     assert "Could not connect to the endpoint" in refuse(job(tmp_path, trained), "http://127.0.0.1:9")
+
+
+def test_a_disk_that_fails_is_no_damaged_champion(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    pack_model(trained / "model", tmp_path / "model.tar.gz")
+    monkeypatch.setattr(evaluation, "_download", lambda *_: tmp_path / "model.tar.gz")
+    monkeypatch.setattr(tarfile.TarFile, "makefile", full)
+
+    with pytest.raises(JobError, match="No space left on device"):
+        evaluation._champion(load_contract(), URL, data_set(UNSEEN))
 
 
 def test_a_missing_champion_is_found_missing_by_a_role_that_lists_its_prefix_alone(
