@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
+# Node would follow the shell's proxy even to 127.0.0.1, before any line of ours could forbid it.
+unexport NODE_USE_ENV_PROXY NODE_OPTIONS
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 ENVIRONMENT ?= local

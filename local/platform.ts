@@ -82,6 +82,9 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
     for (const [name, value] of Object.entries(environment)) {
       say(`export ${name}=${value}`);
     }
+    for (const name of ["NO_PROXY", "no_proxy"]) {
+      say(`export ${name}="\${${name}:+$${name},}127.0.0.1"`);
+    }
     return Promise.resolve();
   },
 };

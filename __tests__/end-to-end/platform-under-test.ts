@@ -55,6 +55,7 @@ export class PlatformUnderTest {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
         ...settingsOfAnotherAccount,
+        NODE_USE_ENV_PROXY: "1",
         PLATFORM_DIRECTORY: this.instance.directory,
         ...variables,
       },

@@ -54,6 +54,22 @@ export function readJson<T>(file: string, fallback: T): T {
   }
 }
 
+/**
+ * Reads what must not be guessed: undefined only where there is no such file.
+ * @param holds Whether the content has the shape that it was written with.
+ * @throws Error naming the file when it is damaged.
+ */
+export function readMemory<T>(file: string, holds: (content: unknown) => content is T): T | undefined {
+  if (!existsSync(file)) {
+    return undefined;
+  }
+  const content = readJson<unknown>(file, undefined);
+  if (!holds(content)) {
+    throw new Error(`${file} is damaged. Put back a good copy, or start over with \`make clean\`.`);
+  }
+  return content;
+}
+
 /** Writes a JSON file whole or not at all: a reader, or a kill, never meets half of it. */
 export function writeJson(file: string, value: unknown): void {
   mkdirSync(dirname(file), { recursive: true });

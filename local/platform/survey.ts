@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -69,12 +69,16 @@ export async function makeSurvey(instance: Instance, source: string | undefined)
   const path = join(folder, `${stem}.csv`);
   const parameters =
     source === undefined ? ["simulate", "--rows", "4000", "--seed", "1"] : ["convert", existing(resolve(root, source))];
-  await run(join(root, "node_modules/.bin/tsx"), [join(root, "survey/cli.ts"), ...parameters, "--output", path], {
-    title: source === undefined ? "The survey simulator" : `Reading the survey ${source}`,
-    environment: cleanEnvironment(instance),
-    log: instance.path("logs/survey.log"),
-    seconds: 300,
-  });
+  try {
+    await run(join(root, "node_modules/.bin/tsx"), [join(root, "survey/cli.ts"), ...parameters, "--output", path], {
+      title: source === undefined ? "The survey simulator" : `Reading the survey ${source}`,
+      environment: cleanEnvironment(instance),
+      log: instance.path("logs/survey.log"),
+      seconds: 300,
+    });
+  } catch (error) {
+    throw new SurveyRefused(error instanceof Error ? error.message : String(error), { cause: error });
+  }
   const hash = createHash("sha256").update(readFileSync(path)).digest("hex");
   return { path, hash, name: `${stem}-${hash.slice(0, 12)}.csv` };
 }
@@ -82,6 +86,9 @@ export async function makeSurvey(instance: Instance, source: string | undefined)
 function existing(path: string): string {
   if (!existsSync(path)) {
     throw new SurveyRefused(`SURVEY: there is no file ${path}; expected a survey file (CSV) or UCI's abalone.data.`);
+  }
+  if (!statSync(path).isFile()) {
+    throw new SurveyRefused(`SURVEY: ${path} is no plain file; expected a survey file (CSV) or UCI's abalone.data.`);
   }
   return path;
 }

@@ -1,5 +1,5 @@
-import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 
 import { color, Listr, type ListrTask } from "listr2";
 
@@ -7,7 +7,7 @@ import { provision } from "../provision";
 import { championPackage, runWorkflow, WorkflowFailed, type WorkflowRun } from "./workflow";
 import { type Clients, makeClients, readContract, requireContract } from "./clients";
 import { run } from "./commands";
-import { account, cleanEnvironment, type Instance, readJson, region, root, writeJson } from "./instance";
+import { account, cleanEnvironment, type Instance, readMemory, region, root, writeJson } from "./instance";
 import { logFile } from "./processes";
 import { doneBefore, fingerprintOf, lastResult, remember } from "./progress";
 import { addressOf, openFrontDoor, saveState, startServices } from "./services";
@@ -63,10 +63,16 @@ const websites = {
 
 type WebsiteStage = keyof typeof websites;
 
-/** A survey that somebody asked for and that is not ingested yet: a command that is killed leaves it to the next. */
-interface SurveyRequest {
-  readonly source: string;
-}
+/** Surveys that somebody asked for and that are not ingested yet: a command that is killed leaves them to the next. */
+const isRequestList = (content: unknown): content is string[] =>
+  Array.isArray(content) && content.every((path) => typeof path === "string");
+
+/** What became of each survey that was ingested, by the hash of its content. */
+const isIngestionRecord = (content: unknown): content is Record<string, Ingestion> =>
+  typeof content === "object" &&
+  content !== null &&
+  !Array.isArray(content) &&
+  Object.values(content).every((ingestion) => typeof (ingestion as Ingestion | null)?.accepted === "number");
 
 interface Manifest {
   readonly stacks: Readonly<Record<string, { readonly dependencies: readonly string[] }>>;
@@ -102,9 +108,13 @@ export async function up(
   let result: PlatformFile | undefined;
   const notes: string[] = [];
   const times: Record<string, number> = {};
-  const requestFile = instance.path("progress/survey-request.json");
+  const requestFile = instance.path("progress/survey-requests.json");
+  const ingestedFile = instance.path("progress/ingested.json");
+  const requests = (): string[] => readMemory(requestFile, isRequestList) ?? [];
+  const ingested = (): Record<string, Ingestion> => readMemory(ingestedFile, isIngestionRecord) ?? {};
   if (source !== undefined) {
-    writeJson(requestFile, { source } satisfies SurveyRequest);
+    const path = resolve(root, source);
+    writeJson(requestFile, [...requests().filter((earlier) => earlier !== path), path]);
   }
 
   const synthesize = async (): Promise<string[]> => {
@@ -192,50 +202,70 @@ export async function up(
       return "passed";
     });
 
-  const ingestSurvey = async (say: (text: string) => void): Promise<string> => {
-    const ingested = instance.path("progress/ingested.json");
-    const before = readJson<Record<string, Ingestion>>(ingested, {});
-    const request = readJson<SurveyRequest | undefined>(requestFile, undefined);
-    if (request === undefined && Object.keys(before).length > 0) {
-      return "kept as it is";
+  const ingestOne = async (path: string | undefined, say: (text: string) => void): Promise<string> => {
+    const survey = await makeSurvey(instance, path);
+    if (survey.hash in ingested()) {
+      return `${survey.name} was ingested before`;
     }
-    try {
-      const survey = await makeSurvey(instance, request?.source);
-      if (survey.hash in before) {
-        rmSync(requestFile, { force: true });
-        return `${survey.name} was ingested before`;
-      }
-      const records = await countOfflineRecords(aws());
-      const ingestion = await ingest(aws(), survey, say);
-      say("waiting until the offline store shows the records");
-      await waitForOfflineStore(aws(), records + ingestion.accepted);
-      await saveState(instance);
-      writeJson(ingested, { ...before, [survey.hash]: ingestion });
-      rmSync(requestFile, { force: true });
-      const { accepted, rejected, rejectedUris, problems } = ingestion;
-      if (rejected > 0) {
-        const [first] = problems;
-        const reason = first === undefined ? "" : ` the first, line ${first.line}: ${first.reason};`;
-        notes.push(`${rejected} rows of the survey were rejected:${reason} all of them: ${rejectedUris.join(" ")}`);
-      }
-      return `${accepted} rows of ${survey.name}${rejected === 0 ? "" : `, ${rejected} rejected`}`;
-    } catch (error) {
-      if (error instanceof SurveyRefused) {
-        rmSync(requestFile, { force: true });
-      }
-      throw error;
+    const records = await countOfflineRecords(aws());
+    const ingestion = await ingest(aws(), survey, say);
+    say("waiting until the offline store shows the records");
+    await waitForOfflineStore(aws(), records + ingestion.accepted);
+    await saveState(instance);
+    writeJson(ingestedFile, { ...ingested(), [survey.hash]: ingestion });
+    const { accepted, rejected, rejectedUris, problems } = ingestion;
+    if (rejected > 0) {
+      const [first] = problems;
+      const reason = first === undefined ? "" : ` the first, line ${first.line}: ${first.reason};`;
+      notes.push(`${rejected} rows of the survey were rejected:${reason} all of them: ${rejectedUris.join(" ")}`);
     }
+    return `${accepted} rows of ${survey.name}${rejected === 0 ? "" : `, ${rejected} rejected`}`;
+  };
+
+  const ingestSurveys = async (say: (text: string) => void): Promise<string> => {
+    const expected = Object.values(ingested()).reduce((sum, { accepted }) => sum + accepted, 0);
+    const found = expected === 0 ? 0 : await countOfflineRecords(aws());
+    if (found < expected) {
+      throw new Error(
+        `The offline store shows ${found} of the ${expected} record versions that were ingested: its state was damaged. ` +
+          "Start over with `make clean`, then ingest the surveys again.",
+      );
+    }
+    const waiting = requests();
+    if (waiting.length === 0) {
+      return expected > 0 ? "kept as it is" : ingestOne(undefined, say);
+    }
+    const summaries: string[] = [];
+    for (const path of waiting) {
+      const done = (): void => {
+        writeJson(
+          requestFile,
+          requests().filter((other) => other !== path),
+        );
+      };
+      try {
+        summaries.push(await ingestOne(path, say));
+        done();
+      } catch (error) {
+        // Trying again would change nothing, and must not keep what comes after it from being done.
+        if (error instanceof SurveyRefused) {
+          done();
+        }
+        throw error;
+      }
+    }
+    return summaries.join("; ");
   };
 
   const trainModel = async (say: (text: string) => void): Promise<string> => {
-    const surveys = readJson<Record<string, Ingestion>>(instance.path("progress/ingested.json"), {});
+    const surveys = ingested();
     const state = readFileSync(instance.path("provision/ml-workflow.json"), "utf8");
     const fingerprint = fingerprintOf(Object.keys(surveys), await readContract(aws(), "ModelImageUri"), state);
     const before = doneBefore(instance, "workflow", fingerprint) as WorkflowRun | undefined;
     if (before !== undefined && (await championPackage(aws())) !== undefined) {
       return `${before.outcome} before, nothing has changed`;
     }
-    const outcome = await runWorkflow(aws(), fingerprint, say);
+    const outcome = await runWorkflow(aws(), fingerprint, say, () => startServices(instance));
     await saveState(instance);
     remember(instance, "workflow", fingerprint, outcome);
     const { rmse, threshold, rows } = outcome.evaluation;
@@ -282,7 +312,7 @@ export async function up(
         title: "Deploy what the ML workflow needs",
         task: (_, task) => task.newListr(stacks.filter((name) => !name.startsWith("website-")).map(deploy)),
       },
-      stage("Ingest the survey", logFile(instance, "emulator"), ingestSurvey),
+      stage("Ingest the survey", instance.path("logs/survey.log"), ingestSurveys),
       stage("Run the ML workflow", logFile(instance, "sagemaker"), trainModel),
       ...(["test", "production"] as const).flatMap((name) => [
         deploy(websites[name].stack),

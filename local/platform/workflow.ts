@@ -42,7 +42,10 @@ export class WorkflowFailed extends Error {
   /** @param execution As Step Functions describes it. */
   constructor(execution: DescribeExecutionOutput) {
     const cause = readCause(execution.cause ?? "");
-    super(`The ML workflow ended as ${execution.status}: ${execution.error ?? "no error name"}: ${cause.text}`);
+    const advice = execution.error === "BelowQualityThreshold" ? " More rows help: make up SURVEY=file." : "";
+    super(
+      `The ML workflow ended as ${execution.status}: ${execution.error ?? "no error name"}: ${cause.text}${advice}`,
+    );
     this.job = cause.job;
   }
 }
@@ -67,12 +70,14 @@ function readCause(cause: string): { text: string; job?: string } {
  * started again.
  * @param fingerprint Of all that the run depends on; the execution's name begins with it.
  * @param progress Told the name of the state that the execution is in.
+ * @param keepRunning Starts again what has died: a task whose service is back within a minute goes on.
  * @throws WorkflowFailed when the execution fails.
  */
 export async function runWorkflow(
   clients: Clients,
   fingerprint: string,
   progress: (state: string) => void,
+  keepRunning: () => Promise<unknown>,
 ): Promise<WorkflowRun> {
   const stateMachineArn = await requireContract(clients, "StateMachine");
   const prefix = `up-${fingerprint.slice(0, 12)}`;
@@ -90,6 +95,7 @@ export async function runWorkflow(
     throw new Error(`Step Functions started no execution of ${stateMachineArn}.`);
   }
   for (;;) {
+    await keepRunning();
     const execution = await describe(clients, executionArn);
     if (execution.status === "SUCCEEDED") {
       return { executionArn, ...(JSON.parse(execution.output ?? "{}") as WorkflowOutcome) };
