@@ -9,8 +9,11 @@ What is changed, and why:
   writes a mark behind the last line, so that nothing is waited for and no line goes to the next call's log.
 - Functions inherited the emulator's whole environment. They keep what a Lambda has.
 - A function becomes Active half a second after a change, by a thread that a kill ends. A restart makes it Active.
+- Each parallel call of a function started a process that stayed for five minutes: 200 requests were 400 processes and
+  12 GB. A function has a few workers, and further calls wait in line for one instead of being refused.
 """
 
+import collections
 import queue
 import subprocess
 import threading
@@ -107,6 +110,13 @@ _CHANGES = (
     ),
 )
 
+_WORKERS_PER_FUNCTION = 8
+_IDLE_WORKER_SECONDS = 60.0
+#: A call waits in line for as long as its function may run, and at least for as long as API Gateway waits for it.
+_SHORTEST_PATIENCE_SECONDS = 30.0
+#: AWS's own limit for an account. ministack's counts a process for each call, which one that waits does not have.
+_CALLS_AT_ONCE = 1000
+
 _failure = threading.local()
 
 
@@ -134,6 +144,7 @@ def install() -> None:
     _install_errors(lambda_runtime, lambda_svc)
     _install_log_mark(lambda_runtime)
     _install_environment(lambda_runtime)
+    _install_line(lambda_runtime, lambda_svc)
     _install_state(lambda_svc)
 
 
@@ -207,6 +218,71 @@ def _install_environment(lambda_runtime: Any) -> None:  # noqa: ANN401 - a modul
     lambda_runtime.subprocess = SimpleNamespace(
         **{**vars(subprocess), "Popen": start},
     )
+
+
+def _install_line(lambda_runtime: Any, lambda_svc: Any) -> None:  # noqa: ANN401 - modules
+    """Lets calls wait for a worker, first come first served, where ministack would start one more or refuse them.
+
+    Each function (and version) has a line of its own, so that one that calls another never waits for itself. Only a
+    function that calls itself as deep as it has workers does; ministack refuses that call when its patience is over.
+    """
+    acquire = require(
+        lambda_runtime, "acquire_worker", ("func_name", "config", "code_zip", "qualifier", "max_concurrency")
+    )
+    release = require(lambda_runtime, "release_worker", ("worker",))
+    key_of = require(lambda_runtime, "_worker_key", ("func_name", "config", "qualifier"))
+    for owner, name in (
+        (lambda_runtime, "_LOCAL_WORKER_TTL"),
+        (lambda_svc, "_ACCOUNT_CONCURRENCY_CAP"),
+        (lambda_svc, "acquire_worker"),
+        (lambda_svc, "release_worker"),
+    ):
+        require(owner, name)
+    lines: dict[str, collections.deque[threading.Event]] = {}
+    lock = threading.Lock()
+
+    def acquire_in_turn(
+        func_name: str,
+        config: dict[str, Any],
+        code_zip: bytes,
+        qualifier: str = "$LATEST",
+        max_concurrency: int | None = None,
+    ) -> tuple[Any, str]:
+        workers = max_concurrency or _WORKERS_PER_FUNCTION
+        patience = max(float(config.get("Timeout") or 0), _SHORTEST_PATIENCE_SECONDS)
+        deadline = time.monotonic() + patience
+        key = key_of(func_name, config, qualifier)
+        turn = threading.Event()
+        with lock:
+            line = lines.setdefault(key, collections.deque())
+            line.append(turn)
+            line[0].set()
+        try:
+            while turn.wait(max(0.0, deadline - time.monotonic())):
+                # Cleared before the look, so that a worker which becomes free after it wakes this call again.
+                turn.clear()
+                worker, reason = acquire(func_name, config, code_zip, qualifier, workers)
+                if worker is not None:
+                    return worker, reason
+            return None, "func_cap"
+        finally:
+            with lock:
+                line.remove(turn)
+                if line:
+                    line[0].set()
+                else:
+                    lines.pop(key, None)
+
+    def release_to_next(worker: Any) -> None:  # noqa: ANN401 - ministack's Worker, or None when it was thrown away
+        release(worker)
+        with lock:
+            for line in lines.values():
+                line[0].set()
+
+    lambda_runtime._LOCAL_WORKER_TTL = _IDLE_WORKER_SECONDS
+    lambda_svc._ACCOUNT_CONCURRENCY_CAP = _CALLS_AT_ONCE
+    lambda_svc.acquire_worker = acquire_in_turn
+    lambda_svc.release_worker = release_to_next
 
 
 def _install_state(lambda_svc: Any) -> None:  # noqa: ANN401 - a module

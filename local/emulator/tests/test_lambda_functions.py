@@ -3,10 +3,11 @@
 import base64
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import Emulator, eventually
+from conftest import ACCOUNT, REGION, Emulator, eventually
 
 THROWS = """
 class ModelMissing extends Error { constructor(message) { super(message); this.name = "ModelMissing"; } }
@@ -182,3 +183,55 @@ def test_a_kill_leaves_no_function_running_and_no_files_behind(make_emulator):
     eventually(gone)
     emulator.start()
     assert not Path(folder).is_dir()
+
+
+def processes_of(emulator: Emulator) -> int:
+    """How many Node workers the emulator has."""
+    assert emulator.process is not None
+    listed = subprocess.run(["ps", "-A", "-o", "ppid=,args="], capture_output=True, text=True, check=True).stdout
+    return sum(
+        line.split()[0] == str(emulator.process.pid) and "node" in line.split()[1] for line in listed.splitlines()
+    )
+
+
+def test_parallel_calls_wait_for_one_of_a_few_workers(make_emulator):
+    emulator = make_emulator().start()
+    waits = "await new Promise((done) => setTimeout(done, 50));"
+    name = emulator.function("waits", f"exports.handler = async () => {{ {waits} return process.pid; }};", timeout=3)
+    with ThreadPoolExecutor(60) as pool:
+        pids = [body for _, body in pool.map(lambda _: invoke(emulator, name), range(60))]
+    assert all(isinstance(pid, int) for pid in pids)
+    assert 1 < len(set(pids)) <= 8
+    assert processes_of(emulator) == len(set(pids))
+
+
+def test_functions_that_call_others_in_parallel_do_not_block_each_other(make_emulator):
+    emulator = make_emulator().start()
+    inner = emulator.function("inner", "exports.handler = async () => process.pid;")
+    outer = emulator.function(
+        "outer",
+        f"""exports.handler = async () => {{
+          const url = process.env.AWS_ENDPOINT_URL + "/2015-03-31/functions/{inner.split(":")[-1]}/invocations";
+          const authorization = "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/lambda/aws4_request";
+          const answer = await fetch(url, {{ method: "POST", body: "{{}}", headers: {{ authorization }} }});
+          return answer.status;
+        }};""",
+    )
+    call = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": {"FunctionName": outer}}
+    done = emulator.run(
+        {
+            "StartAt": "All",
+            "States": {
+                "All": {
+                    "Type": "Map",
+                    "Items": list(range(30)),
+                    "ItemProcessor": {
+                        "StartAt": "Call",
+                        "States": {"Call": {**call, "Output": "{% $states.result.Payload %}", "End": True}},
+                    },
+                    "End": True,
+                }
+            },
+        }
+    )
+    assert (done["status"], json.loads(done["output"])) == ("SUCCEEDED", [200] * 30)
