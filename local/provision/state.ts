@@ -104,7 +104,9 @@ export function readStateFile(file: string): {
   try {
     content = JSON.parse(readFileSync(file, "utf8")) as Value;
   } catch (error) {
-    throw new ProvisionError(`The state file ${file} can't be read (${describeError(error)}).`);
+    throw new ProvisionError(
+      `The state file ${file} can't be read (${describeError(error)}). Move it away to begin anew: what exists is found again by its name.`,
+    );
   }
   if (!isMap(content) || content.version !== 1 || typeof content.stack !== "string" || !isMap(content.resources)) {
     throw new ProvisionError(

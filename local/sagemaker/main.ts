@@ -1,7 +1,8 @@
 import { log } from "./log";
 import { messageOf } from "./protocol/errors";
-import { SageMakerService, StartError } from "./service";
+import { SageMakerService } from "./service";
 import { readSettings, SettingsError } from "./settings";
+import { StartError } from "./start-error";
 
 /** Runs the SageMaker service until it is asked to stop. */
 async function main(): Promise<void> {

@@ -28,15 +28,13 @@ import { Arns } from "./resources/arns";
 import { ResourceStore, writeAtomically } from "./resources/store";
 import { TagRegistry } from "./resources/tags";
 import type { Settings } from "./settings";
+import { StartError } from "./start-error";
 
 const megabyte = 1024 * 1024;
 const invocationLimit = 6 * megabyte; // InvokeEndpoint's own limit.
 const requestLimit = 16 * megabyte;
 const stopGrace = 5000;
 const flushGrace = 5000;
-
-/** The service can't start; its message says why and what to do. */
-export class StartError extends Error {}
 
 type Operations = Readonly<Record<string, AnyOperation | undefined>>;
 
@@ -58,31 +56,61 @@ export class SageMakerService {
   private restored: Promise<void> = Promise.resolve();
 
   private constructor(private readonly settings: Settings) {
-    const store = <Resource extends object>(kind: string): ResourceStore<Resource> =>
-      new ResourceStore<Resource>(path.join(settings.stateDirectory, "resources", kind));
+    const store = <Resource extends object>(kind: string, ...members: string[]): ResourceStore<Resource> =>
+      new ResourceStore<Resource>(path.join(settings.stateDirectory, "resources", kind), members);
     const arns = new Arns(settings);
     const clients = new AwsClients(settings);
-    const tags = new TagRegistry(store("tags"), arns);
+    const tags = new TagRegistry(store("tags", "arn", "tags"), arns);
     this.children = new Children(childrenFolder(settings.stateDirectory));
-    this.featureGroups = new FeatureGroups(store("feature-groups"), settings, arns, tags, clients);
+    this.featureGroups = new FeatureGroups(
+      store("feature-groups", "group.FeatureGroupName", "group.FeatureDefinitions", "group.CreationTime", "metadata"),
+      settings,
+      arns,
+      tags,
+      clients,
+    );
     const experiments = new Experiments(
-      { experiments: store("experiments"), trials: store("trials"), components: store("trial-components") },
+      {
+        experiments: store("experiments", "ExperimentName", "CreationTime"),
+        trials: store("trials", "TrialName", "ExperimentName", "CreationTime"),
+        components: store("trial-components", "component.TrialComponentName", "component.CreationTime", "trials"),
+      },
       arns,
       tags,
     );
     const runner = new JobRunner(settings, clients, this.children, () => this.featureGroups.flush());
-    this.processingJobs = new ProcessingJobs(store("processing-jobs"), runner, experiments, arns, tags);
-    this.trainingJobs = new TrainingJobs(store("training-jobs"), runner, experiments, arns, tags);
-    const registry = new ModelRegistry(
-      { groups: store("model-package-groups"), packages: store("model-packages") },
+    this.processingJobs = new ProcessingJobs(
+      store("processing-jobs", "ProcessingJobName", "ProcessingJobStatus", "CreationTime"),
+      runner,
+      experiments,
       arns,
       tags,
     );
-    const models = new Models(store("models"), registry, arns, tags);
-    const configs = new EndpointConfigs(store("endpoint-configs"), models, arns, tags);
+    this.trainingJobs = new TrainingJobs(
+      store("training-jobs", "TrainingJobName", "TrainingJobStatus", "CreationTime"),
+      runner,
+      experiments,
+      arns,
+      tags,
+    );
+    const registry = new ModelRegistry(
+      {
+        groups: store("model-package-groups", "group.ModelPackageGroupName", "group.CreationTime", "lastVersion"),
+        packages: store("model-packages", "modelPackage.ModelPackageArn", "modelPackage.CreationTime", "requestHash"),
+      },
+      arns,
+      tags,
+    );
+    const models = new Models(store("models", "ModelName", "CreationTime"), registry, arns, tags);
+    const configs = new EndpointConfigs(
+      store("endpoint-configs", "EndpointConfigName", "CreationTime"),
+      models,
+      arns,
+      tags,
+    );
     const storage = new ObjectStorage(clients, settings.region);
     this.endpoints = new Endpoints(
-      store("endpoints"),
+      store("endpoints", "endpoint.EndpointName", "endpoint.EndpointStatus", "endpoint.CreationTime"),
       settings,
       configs,
       models,
@@ -121,7 +149,7 @@ export class SageMakerService {
   /**
    * Starts the service: takes the port and the state folder, then everything that was there before.
    *
-   * @throws StartError when either is in use
+   * @throws StartError when either is in use, or a file of the state folder is damaged
    */
   static async start(settings: Settings): Promise<SageMakerService> {
     fs.mkdirSync(settings.stateDirectory, { recursive: true });

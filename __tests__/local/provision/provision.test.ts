@@ -671,7 +671,7 @@ test("a bucket with objects is emptied only where force_destroy allows it", asyn
 });
 
 test.each([
-  ["half a file", '{"version": 1, "stack"', "can't be read"],
+  ["half a file", '{"version": 1, "stack"', "Move it away to begin anew: what exists is found again by its name."],
   ["another version", '{"version": 99}', "is no state of the local provisioning"],
   [
     "another stack's state",

@@ -387,6 +387,14 @@ describe("a processing job", () => {
     expect(await platform.keys("out/failing")).toEqual([]);
   });
 
+  test("that is killed before it prints anything says so", async () => {
+    await startProcessing("vanishing", ["--vanish"]);
+    expect(await end("vanishing")).toMatchObject({
+      ProcessingJobStatus: "Failed",
+      FailureReason: "AlgorithmError: it printed nothing, stopped by signal SIGKILL",
+    });
+  });
+
   test("is stopped when it is asked to be", async () => {
     await startProcessing("stopping", ["--slow"]);
     await eventually("its process", async () =>

@@ -204,16 +204,59 @@ describe("the start", () => {
     expect(output).toContain(message);
   });
 
-  test("with a resource's file that is no JSON moves it aside, names it, and has all others", async () => {
+  describe("with a damaged file of a resource", () => {
+    const elsewhere = fs.mkdtempSync(path.join(tmpdir(), "acme-sagemaker-"));
+    const filesOf = (directory: string): Record<string, string> =>
+      Object.fromEntries(
+        fs.readdirSync(directory).map((name) => [name, fs.readFileSync(path.join(directory, name), "utf8")]),
+      );
+    afterAll(() => {
+      fs.rmSync(elsewhere, { recursive: true });
+    });
+
+    const name = "abalone-4bd86464.json";
+    test.each([
+      ["feature-groups", "half a file", '{"name": "aba'],
+      ["feature-groups", "an empty file", ""],
+      ["feature-groups", "a list", '[1,"x",null]'],
+      ["feature-groups", "null", "null"],
+      ["feature-groups", "a resource that is none", '{"name": "abalone", "resource": 7}'],
+      ["feature-groups", "a resource without its parts", '{"name": "abalone", "resource": {"group": {}}}'],
+      ["model-package-groups", "a list", '[1,"x",null]'],
+      ["model-packages", "a list", '[1,"x",null]'],
+      ["experiments", "half a file", '{"name": "aba'],
+    ])("of %s (%s) ends with status 1, names it, and changes nothing", async (kind, _, content) => {
+      const resources = path.join(elsewhere, "resources", kind);
+      fs.rmSync(path.join(elsewhere, "resources"), { recursive: true, force: true });
+      fs.mkdirSync(resources, { recursive: true });
+      fs.writeFileSync(path.join(resources, name), content);
+      fs.writeFileSync(path.join(resources, `${name}.1.new`), "a draft that may be the good copy");
+      const before = filesOf(resources);
+      const { code, output } = await startOther({ SAGEMAKER_STATE_DIRECTORY: elsewhere });
+      expect(code).toBe(1);
+      expect(output).toBe(
+        `${path.join(resources, name)} is damaged. Put back a good copy, or start over with \`make clean\`.\n`,
+      );
+      expect(filesOf(resources)).toEqual(before);
+    });
+  });
+
+  test("with another resource's file in the place of its own refuses until the good copy is back", async () => {
     await call("CreateExperiment", { ExperimentName: "damaged" });
+    await call("CreateExperiment", { ExperimentName: "other" });
     await service.stop("SIGKILL");
     const resources = path.join(folder, "state", "resources", "experiments");
-    const file = fs.readdirSync(resources).find((name) => name.startsWith("damaged")) ?? "";
-    fs.writeFileSync(path.join(resources, file), '{"name": "dam');
+    const fileOf = (prefix: string): string =>
+      path.join(resources, fs.readdirSync(resources).find((each) => each.startsWith(prefix)) ?? "");
+    const good = fs.readFileSync(fileOf("damaged-"));
+    fs.copyFileSync(fileOf("other-"), fileOf("damaged-"));
     await service.start();
-    expect((await call("DescribeExperiment", { ExperimentName: "damaged" })).error).toBe("ResourceNotFound");
-    expect((await call("DescribeExperiment", { ExperimentName: "wired" })).status).toBe(200);
-    expect(service.output).toContain(`moved aside to ${file}.unreadable`);
-    expect(fs.existsSync(path.join(resources, `${file}.unreadable`))).toBe(true);
+    expect(await service.stop()).toBe(1);
+    expect(service.output).toContain(`${fileOf("damaged-")} is damaged.`);
+    fs.writeFileSync(fileOf("damaged-"), good);
+    await service.start();
+    for (const ExperimentName of ["damaged", "other", "wired"]) {
+      expect((await call("DescribeExperiment", { ExperimentName })).status).toBe(200);
+    }
   });
 });

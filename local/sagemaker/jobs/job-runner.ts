@@ -123,7 +123,8 @@ export class JobRunner {
     if (exit.code === 0) return { kind: "succeeded" };
     if (this.children.areStopping) return { kind: "failed", reason: restartReason };
     const ending = exit.signal === null ? `exit code: ${exit.code ?? "unknown"}` : `stopped by signal ${exit.signal}`;
-    const reason = writtenText(container.reasonFile) ?? follower.lastLines.slice(-10).join("\n");
+    const reason =
+      writtenText(container.reasonFile) ?? (follower.lastLines.slice(-10).join("\n").trim() || "it printed nothing");
     const room = longestReason - "AlgorithmError: ".length - ending.length - 2;
     return { kind: "failed", reason: `AlgorithmError: ${reason.slice(-room)}, ${ending}` };
   }

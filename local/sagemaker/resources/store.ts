@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { log } from "../log";
+import { StartError } from "../start-error";
 
 /** Dates would come back as text, so they are marked on the way out. */
 function replacer(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
@@ -23,6 +23,19 @@ export function writeAtomically(file: string, content: string | Uint8Array): voi
   fs.renameSync(temporary, file);
 }
 
+/** What a path such as "group.FeatureGroupName" leads to; undefined where it leads nowhere. */
+function memberOf(value: unknown, member: string): unknown {
+  return member
+    .split(".")
+    .reduce<unknown>(
+      (inner, key) =>
+        typeof inner === "object" && inner !== null && Object.hasOwn(inner, key)
+          ? (inner as Readonly<Record<string, unknown>>)[key]
+          : undefined,
+      value,
+    );
+}
+
 /**
  * Resources of one kind by name: held in memory, and each in a JSON file of its own that is replaced atomically with
  * every change, so that a killed service finds everything again.
@@ -30,22 +43,20 @@ export function writeAtomically(file: string, content: string | Uint8Array): voi
 export class ResourceStore<Resource extends object> {
   private readonly resources = new Map<string, Resource>();
 
-  constructor(private readonly folder: string) {
+  /**
+   * @param members - what every resource of the kind has: a file without one of them is damaged
+   * @throws StartError when a file is damaged: going on without it would orphan what belongs to the resource
+   */
+  constructor(
+    private readonly folder: string,
+    private readonly members: readonly string[],
+  ) {
     fs.mkdirSync(folder, { recursive: true });
-    for (const entry of fs.readdirSync(folder)) {
-      const file = path.join(folder, entry);
-      if (entry.endsWith(".new")) fs.rmSync(file, { force: true });
-      if (!entry.endsWith(".json")) continue;
-      try {
-        const { name, resource } = JSON.parse(fs.readFileSync(file, "utf8"), reviver) as {
-          name: string;
-          resource: Resource;
-        };
-        this.resources.set(name, resource);
-      } catch (error) {
-        fs.renameSync(file, `${file}.unreadable`);
-        log(`${file} is no valid JSON (${String(error)}): moved aside to ${entry}.unreadable, the resource is lost.`);
-      }
+    const entries = fs.readdirSync(folder);
+    for (const entry of entries.filter((each) => each.endsWith(".json"))) this.load(path.join(folder, entry));
+    // Only now: while a file is damaged, a draft may be the good copy of it.
+    for (const entry of entries.filter((each) => each.endsWith(".new"))) {
+      fs.rmSync(path.join(folder, entry), { force: true });
     }
   }
 
@@ -70,6 +81,27 @@ export class ResourceStore<Resource extends object> {
   delete(name: string): void {
     this.resources.delete(name);
     fs.rmSync(this.file(name), { force: true });
+  }
+
+  private load(file: string): void {
+    const text = fs.readFileSync(file, "utf8");
+    let content: unknown;
+    try {
+      content = JSON.parse(text, reviver);
+    } catch {
+      content = undefined;
+    }
+    const name = memberOf(content, "name");
+    const resource = memberOf(content, "resource");
+    // A file that holds the resource of another stands where its own one was lost.
+    const whole =
+      typeof name === "string" &&
+      this.file(name) === file &&
+      this.members.every((member) => (memberOf(resource, member) ?? undefined) !== undefined);
+    if (!whole) {
+      throw new StartError(`${file} is damaged. Put back a good copy, or start over with \`make clean\`.`);
+    }
+    this.resources.set(name, resource as Resource);
   }
 
   private file(name: string): string {
