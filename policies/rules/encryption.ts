@@ -54,7 +54,7 @@ const jobs: Readonly<Record<string, { readonly instances: readonly string[]; rea
   createTransformJob: { instances: ["TransformResources"], output: ["TransformOutput", "KmsKeyId"] },
 };
 
-/** The jobs that a state machine starts. */
+/** The jobs that a state machine starts. The machine's own history names jobs and addresses and holds no data: AWS's own key encrypts it. */
 function jobsOf({ arguments: { definition } }: Resource): readonly Answer[] {
   const machine: Arguments = typeof definition === "string" ? (parseObject(definition) ?? {}) : {};
   return tasks(machine).flatMap((task) => {
@@ -141,6 +141,10 @@ export const encryptionByType: Readonly<Record<string, Row>> = {
 
 /** The types that have an argument for a key of which we make no use, with the reason. */
 export const encryptedElsewhere: Readonly<Record<string, string>> = {
+  aws_cloudfront_distribution:
+    "Its caches hold public pages and no answer of the API; field-level encryption hides single fields in transit.",
+  aws_s3_bucket_server_side_encryption_configuration:
+    "It is the encryption of a bucket, at which the bucket's row looks.",
   aws_lambda_function:
     "AWS's own key encrypts the environment, which holds names and numbers alone, and the code, which is ours.",
   aws_s3_object: "The bucket encrypts it.",

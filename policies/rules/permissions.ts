@@ -1,6 +1,6 @@
 /** Who may do what: no managed policy of everything, no wildcards, roles passed to named services only, nobody let in who is not named. */
 import { actionsWithoutResources } from "../actions-without-resources";
-import { isArguments, type Resource, texts, values, walk } from "../documents";
+import { type Documents, isArguments, type Resource, texts, values, walk } from "../documents";
 import type { Finding, Rule } from "../rule";
 import { covers, isAnyone, type Statement, statements, unreadablePolicies } from "../statements";
 
@@ -33,17 +33,16 @@ const isPolicy = ({ type }: Resource): boolean => type === "data.aws_iam_policy"
 const keyTypes: ReadonlySet<string> = new Set(["aws_kms_key", "aws_kms_key_policy", "aws_kms_replica_key"]);
 
 /**
- * The statement with which AWS begins every key's policy: it gives the key to the account, whose IAM policies then decide. Without it nobody can
- * change the key any more (KMS Developer Guide, "Default key policy").
+ * The statement with which AWS begins every key's policy: it gives the key to its own account, whose IAM policies then decide. Without it nobody can
+ * change the key any more (KMS Developer Guide, "Default key policy"). The account is the one in which the stack's provider works.
  */
-function givesKeyToAccount({ resource, principal, actions }: Statement): boolean {
-  return (
-    keyTypes.has(resource.type) &&
-    actions.join() === "kms:*" &&
-    isArguments(principal) &&
-    Object.keys(principal).join() === "AWS" &&
-    texts(principal.AWS).every((name) => /^arn:[^:]+:iam::[^:]+:root$/.test(name))
-  );
+function givesKeyToAccount({ resource, principal, actions }: Statement, { stacks }: Documents): boolean {
+  if (!keyTypes.has(resource.type) || actions.join() !== "kms:*" || !isArguments(principal)) return false;
+  const document = stacks.find(({ id }) => id === resource.stack)?.document;
+  const accounts = texts(values(document, "provider", "aws", "allowed_account_ids"));
+  const [holder, ...others] = Object.values(principal).flatMap(texts);
+  const account = /^arn:[^:]+:iam::(\d{12}):root$/.exec(holder ?? "")?.[1];
+  return others.length === 0 && account !== undefined && accounts.includes(account);
 }
 
 const finding = ({ resource, name }: Statement, found: string): Finding => ({
@@ -59,7 +58,7 @@ export const namedActions: Rule = {
   remedy: "List the actions. Only a resource's own policy may end an action with *, and never allow all of a service.",
   *check(documents) {
     for (const statement of statements(documents)) {
-      if (!statement.allows || givesKeyToAccount(statement)) continue;
+      if (!statement.allows || givesKeyToAccount(statement, documents)) continue;
       for (const key of statement.inverted.filter((inverted) => inverted !== "NotPrincipal")) {
         yield finding(statement, `all but what its ${key} lists`);
       }
@@ -120,18 +119,23 @@ export const passedRoles: Rule = {
   },
 };
 
+/** The condition keys that limit who asks or from where (S3 User Guide, "The meaning of public"). */
+const limitingKey = /^(?:aws:(?:Principal|Source)\w+|kms:CallerAccount)$/i;
+
+const isLimited = ({ conditions }: Statement): boolean =>
+  Object.values(conditions).some((keys) => isArguments(keys) && Object.keys(keys).some((key) => limitingKey.test(key)));
+
 /** A resource's own policy that lets in the world. */
 export const namedPrincipals: Rule = {
   id: "named-principals",
   promise: "A resource's own policy lets in nobody whom it does not name.",
   source:
     'IAM User Guide, "AWS JSON policy elements: Principal": do not use a wildcard in Allow unless a condition limits it',
-  remedy: "Name the principal, or limit the statement by a condition.",
+  remedy: "Name the principal, or limit the statement by a condition on who asks, such as aws:PrincipalAccount.",
   *check(documents) {
     for (const statement of statements(documents)) {
-      if (!statement.allows) continue;
-      const unlimited = Object.keys(statement.conditions).length === 0;
-      if (unlimited && (isAnyone(statement.principal) || statement.inverted.includes("NotPrincipal"))) {
+      if (!statement.allows || isLimited(statement)) continue;
+      if (isAnyone(statement.principal) || statement.inverted.includes("NotPrincipal")) {
         yield finding(statement, "anyone in");
       }
     }
