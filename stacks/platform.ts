@@ -16,7 +16,8 @@ import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
 import { type App, LocalBackend, TerraformElement, TerraformStack } from "cdktf";
 import type { Node } from "constructs";
 import type { Environment } from "../environments";
-import type { platformTags } from "../environments/settings";
+import { platformTags } from "../environments/settings";
+import { enforce } from "../policies";
 import { type ParameterName, ParameterStore, type StackId } from "./contract";
 
 /** One environment's platform: the app, its settings, and what its stacks tell one another. */
@@ -36,10 +37,18 @@ export class Platform {
 
   /**
    * Writes the stacks into the app's output folder.
-   * @throws Error when the stacks don't keep the contract
+   * @throws Error when the stacks don't keep the contract, or a rule of `policies/`; nothing has been written then
    */
   synth(): void {
-    this.parameters.connect(this.app.node.children.filter((child) => TerraformStack.isStack(child)));
+    const stacks = this.app.node.children.filter((child) => TerraformStack.isStack(child));
+    this.parameters.connect(stacks);
+    enforce(
+      stacks.map((stack) => ({
+        id: stack.node.id,
+        document: stack.toTerraform() as Readonly<Record<string, unknown>>,
+      })),
+      { protectData: this.environment.protectData, requiredTags: platformTags },
+    );
     this.app.synth();
   }
 }

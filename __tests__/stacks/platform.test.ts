@@ -7,6 +7,7 @@ import { Construct } from "constructs";
 import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
 import { environmentNames, loadEnvironment } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
+import { actionsWithoutResources } from "../../policies/actions-without-resources";
 import { deploymentOrder } from "../../stacks/contract";
 import { Platform, PlatformStack } from "../../stacks/platform";
 import { Policy } from "../support/policy";
@@ -17,30 +18,6 @@ const platforms = Object.fromEntries(environmentNames.map((name) => [name, synth
 const cases = environmentNames.flatMap((name) =>
   Object.entries(platforms[name] ?? {}).map(([id, template]) => [`${name}/${id}`, template, name] as const),
 );
-
-/** Actions that know no resources, so that IAM takes only "*" (service authorization reference), and what holds them instead. */
-const withoutResources = new Set([
-  "cloudwatch:PutMetricData",
-  "ec2:DescribeDhcpOptions",
-  "ec2:DescribeNetworkInterfaces",
-  "ec2:DescribeSecurityGroups",
-  "ec2:DescribeSubnets",
-  "ec2:DescribeVpcs",
-  "ecr:GetAuthorizationToken",
-  "logs:CreateLogDelivery",
-  "logs:DeleteLogDelivery",
-  "logs:DescribeLogGroups",
-  "logs:DescribeResourcePolicies",
-  "logs:GetLogDelivery",
-  "logs:ListLogDeliveries",
-  "logs:PutResourcePolicy",
-  "logs:UpdateLogDelivery",
-  "sagemaker:ListModelPackages",
-  "xray:GetSamplingRules",
-  "xray:GetSamplingTargets",
-  "xray:PutTelemetryRecords",
-  "xray:PutTraceSegments",
-]);
 
 const list = (values: string | readonly string[]): readonly string[] =>
   typeof values === "string" ? [values] : values;
@@ -91,7 +68,7 @@ describe.each(cases)("%s", (id, template, name) => {
         const place = `${role} ${Sid}`;
         expect([place, list(Action).filter((action) => action.includes("*"))]).toEqual([place, []]);
         if (list(Resource).includes("*")) {
-          expect([place, list(Action).filter((action) => !withoutResources.has(action))]).toEqual([place, []]);
+          expect([place, list(Action).filter((action) => !(action in actionsWithoutResources))]).toEqual([place, []]);
         }
       }
     }
@@ -235,6 +212,7 @@ describe("two synths in other folders, at other times, under other settings of t
       "handlers",
       "model-image",
       "modules",
+      "policies",
       "stacks",
       "survey",
       "web",

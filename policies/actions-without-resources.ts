@@ -1,0 +1,61 @@
+/**
+ * The actions for which AWS takes no other resource than `*`. Before you add a row: the action's line in the Service Authorization Reference has an
+ * empty column "Resource types", or the guide of the service says so.
+ */
+
+/** Why AWS takes only `*`, and where it says so. */
+export interface Reason {
+  readonly reason: string;
+  readonly source: string;
+}
+
+const reference = (service: string): string => `Service Authorization Reference, "Actions defined by ${service}"`;
+
+const logDelivery: Reason = {
+  reason: "Log deliveries, and the resource policies by which they write, belong to the account and not to a log group",
+  source: 'Step Functions Developer Guide, "Using CloudWatch Logs to log execution history"',
+};
+
+const tracing: Reason = {
+  reason: "Traces and sampling rules belong to the account and region",
+  source: reference("AWS X-Ray"),
+};
+
+const networkList: Reason = {
+  reason: "EC2's lists know no resources: whoever may read one reads that of the whole account and region",
+  source: reference("Amazon EC2"),
+};
+
+/** Action to reason. */
+export const actionsWithoutResources: Readonly<Record<string, Reason>> = {
+  "cloudwatch:PutMetricData": {
+    reason: "A metric is no resource; the condition key cloudwatch:namespace holds the action instead",
+    source: reference("Amazon CloudWatch"),
+  },
+  "ec2:DescribeDhcpOptions": networkList,
+  "ec2:DescribeNetworkInterfaces": networkList,
+  "ec2:DescribeSecurityGroups": networkList,
+  "ec2:DescribeSubnets": networkList,
+  "ec2:DescribeVpcs": networkList,
+  "ecr:GetAuthorizationToken": {
+    reason: "A token is for the account's whole registry",
+    source: reference("Amazon Elastic Container Registry"),
+  },
+  "logs:CreateLogDelivery": logDelivery,
+  "logs:DeleteLogDelivery": logDelivery,
+  "logs:DescribeLogGroups": logDelivery,
+  "logs:DescribeResourcePolicies": logDelivery,
+  "logs:GetLogDelivery": logDelivery,
+  "logs:ListLogDeliveries": logDelivery,
+  "logs:PutResourcePolicy": logDelivery,
+  "logs:UpdateLogDelivery": logDelivery,
+  "sagemaker:ListModelPackages": {
+    reason: "Lists know no resources",
+    source:
+      'SageMaker Developer Guide, "Amazon SageMaker AI API Permissions: Actions, Permissions, and Resources Reference"',
+  },
+  "xray:GetSamplingRules": tracing,
+  "xray:GetSamplingTargets": tracing,
+  "xray:PutTelemetryRecords": tracing,
+  "xray:PutTraceSegments": tracing,
+};

@@ -1,0 +1,47 @@
+/** Logs that end some day. */
+import { type Documents, type Resource, values } from "../documents";
+import type { Rule } from "../rule";
+
+/** What writes logs, and the group into which AWS writes them; undefined when only Terraform knows its name. */
+const writers: Readonly<Record<string, (resource: Resource) => string | undefined>> = {
+  aws_lambda_function: ({ arguments: block }) => {
+    const [chosen] = values(block, "logging_config", "log_group");
+    if (typeof chosen === "string") return chosen;
+    const { function_name: name } = block;
+    return typeof name === "string" ? `/aws/lambda/${name}` : undefined;
+  },
+  aws_sagemaker_endpoint: ({ arguments: { name } }) =>
+    typeof name === "string" ? `/aws/sagemaker/Endpoints/${name}` : undefined,
+};
+
+function groupExists(documents: Documents, writer: Resource, group: string): boolean {
+  return documents
+    .resources("aws_cloudwatch_log_group")
+    .some(
+      ({ stack, address, arguments: { name } }) =>
+        stack === writer.stack && (name === group || group === `\${${address}.name}`),
+    );
+}
+
+/** A group without retention keeps its events for ever, and so does a group that AWS makes because nobody else did. */
+export const endingLogs: Rule = {
+  id: "ending-logs",
+  promise: "Every log group ends its events some day.",
+  source:
+    'CloudWatch Logs User Guide, "Working with log groups and log streams": without retention, events are kept for ever',
+  remedy: "Set retention_in_days to the environment's logRetentionDays, on a log group of the writer's own stack.",
+  *check(documents) {
+    for (const group of documents.resources("aws_cloudwatch_log_group")) {
+      const days = group.arguments.retention_in_days;
+      if (typeof days !== "number" || days < 1) yield { place: group, found: "keeps its events for ever" };
+    }
+    for (const [type, groupOf] of Object.entries(writers)) {
+      for (const writer of documents.resources(type)) {
+        const group = groupOf(writer);
+        if (group === undefined || !groupExists(documents, writer, group)) {
+          yield { place: writer, found: `writes to ${group ?? "a log group"} that its stack does not make` };
+        }
+      }
+    }
+  },
+};

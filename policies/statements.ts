@@ -1,0 +1,96 @@
+/** The statements of all IAM policies in the synthesized stacks, wherever they stand: in a role, a key, a bucket, a topic, an inline block. */
+import {
+  type Arguments,
+  type Documents,
+  isArguments,
+  list,
+  parseObject,
+  type Resource,
+  texts,
+  walk,
+} from "./documents";
+
+/** One statement of a policy. */
+export interface Statement {
+  readonly resource: Resource;
+  /** Its Sid, or its place in the policy, from 1. */
+  readonly name: string;
+  readonly allows: boolean;
+  /** Whom it speaks of; undefined in an identity policy, which speaks of its holder. */
+  readonly principal: unknown;
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+  /** Operator, key, values. */
+  readonly conditions: Arguments;
+  /** `NotAction`, `NotResource` or `NotPrincipal`, where it has one. */
+  readonly inverted: readonly string[];
+}
+
+/** The arguments whose text is an IAM policy. */
+const policyArguments: ReadonlySet<string> = new Set([
+  "access_policies",
+  "access_policy",
+  "assume_role_policy",
+  "key_policy",
+  "policy",
+  "policy_document",
+  "resource_policy",
+]);
+
+function statement(resource: Resource, block: Arguments, index: number): Statement {
+  return {
+    resource,
+    name: typeof block.Sid === "string" ? block.Sid : String(index + 1),
+    allows: block.Effect === "Allow",
+    principal: block.Principal,
+    actions: texts(block.Action),
+    resources: texts(block.Resource),
+    conditions: isArguments(block.Condition) ? block.Condition : {},
+    inverted: ["NotAction", "NotResource", "NotPrincipal"].filter((key) => key in block),
+  };
+}
+
+const read = new WeakMap<Documents, readonly Statement[]>();
+
+/** Every statement of every policy that is plain JSON; `unreadablePolicies` has the others. */
+export function statements(documents: Documents): readonly Statement[] {
+  const known = read.get(documents);
+  if (known) return known;
+  const found: Statement[] = [];
+  for (const resource of documents.all) {
+    walk(resource.arguments, (value) => {
+      if (typeof value !== "string" || !value.includes('"Statement"')) return;
+      const blocks = list(parseObject(value)?.Statement).filter(isArguments);
+      found.push(...blocks.map((block, index) => statement(resource, block, index)));
+    });
+  }
+  read.set(documents, found);
+  return found;
+}
+
+/** The policies that are no plain JSON, so that no rule sees into them: the resource and the argument. */
+export function unreadablePolicies(documents: Documents): readonly (readonly [resource: Resource, argument: string])[] {
+  return documents.all
+    .filter(({ type }) => type.startsWith("aws_"))
+    .flatMap((resource) => {
+      const found: [Resource, string][] = [];
+      walk(resource.arguments, (value, key) => {
+        if (policyArguments.has(key) && typeof value === "string" && !parseObject(value)) found.push([resource, key]);
+      });
+      return found;
+    });
+}
+
+/** Whether anyone is meant: `"*"`, or `{"AWS": "*"}`. */
+export function isAnyone(principal: unknown): boolean {
+  return principal === "*" || (isArguments(principal) && texts(principal.AWS).includes("*"));
+}
+
+/** Whether a pattern of IAM, with `*` and `?`, covers an action. IAM does not tell capital letters from small ones there. */
+export function covers(pattern: string, action: string): boolean {
+  const expression = pattern
+    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
+  return new RegExp(`^${expression}$`, "i").test(action);
+}
