@@ -13,7 +13,7 @@
  *     }
  */
 import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
-import { type App, LocalBackend, TerraformElement, TerraformStack } from "cdktf";
+import { type App, Aspects, LocalBackend, TerraformElement, TerraformStack } from "cdktf";
 import type { Node } from "constructs";
 import type { Environment } from "../environments";
 import { platformTags } from "../environments/settings";
@@ -40,22 +40,39 @@ export class Platform {
    * @throws Error when the stacks don't keep the contract, or a rule of `policies/`; nothing has been written then
    */
   synth(): void {
-    const stacks = this.app.node.children.filter((child) => TerraformStack.isStack(child));
+    const stacks = this.app.node.children.filter((child) => child instanceof PlatformStack);
     this.parameters.connect(stacks);
+    this.refuseWhatEscapes(stacks);
+    for (const stack of stacks) stack.prepareStack();
     enforce(
-      stacks.map((stack) => ({
-        id: stack.node.id,
-        document: stack.toTerraform() as Readonly<Record<string, unknown>>,
-      })),
+      stacks.map((stack) => ({ id: stack.id, document: stack.freeze() })),
       { protectData: this.environment.protectData, requiredTags: platformTags },
     );
     this.app.synth();
+  }
+
+  /** The rules see frozen stacks: nothing else may be written, and nothing may change a stack later, as CDKTF's Aspects do. */
+  private refuseWhatEscapes(stacks: readonly PlatformStack[]): void {
+    for (const construct of this.app.node.findAll()) {
+      if (TerraformStack.isStack(construct) && !stacks.some((stack) => stack === construct)) {
+        throw new Error(
+          `The stack ${construct.node.path} is no PlatformStack of the app: derive it from PlatformStack.`,
+        );
+      }
+      if (Aspects.of(construct).all.length > 0) {
+        throw new Error(
+          `${construct.node.path || "The app"} has an Aspect, which would change stacks after policies/ has checked them. ` +
+            "Make the change where the resource is made; write a check as a rule in policies/.",
+        );
+      }
+    }
   }
 }
 
 /** A stack of the platform: one lifecycle, one state file. */
 export abstract class PlatformStack extends TerraformStack {
   readonly environment: Environment;
+  private frozen: Readonly<Record<string, unknown>> | undefined;
 
   constructor(
     protected readonly platform: Platform,
@@ -87,6 +104,21 @@ export abstract class PlatformStack extends TerraformStack {
     });
     // Terraform runs in cdktf.out/stacks/<id>: the state lies beside cdktf.json. CDKTF's own default is an absolute path.
     new LocalBackend(this, { path: `../../../terraform.${environment.name}.${id}.tfstate` });
+  }
+
+  /** Resolves the prepared stack once and for all: what was checked is what is written, and CDKTF's second pass costs nothing. */
+  freeze(): Readonly<Record<string, unknown>> {
+    this.frozen ??= super.toTerraform() as Readonly<Record<string, unknown>>;
+    return this.frozen;
+  }
+
+  override prepareStack(): void {
+    if (!this.frozen) super.prepareStack();
+  }
+
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- CDKTF's own signature
+  override toTerraform(): any {
+    return this.frozen ?? super.toTerraform();
   }
 
   /** The name of a resource: `acme-<environment>-<name>`. */

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { App, TerraformResource } from "cdktf";
+import { App, Aspects, TerraformResource, TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
 import { loadEnvironment } from "../../environments";
 import { DataStack } from "../../stacks/data";
@@ -76,4 +76,18 @@ test("one breach is told as one", () => {
 test("stacks that keep the rules are written", () => {
   synthWith({});
   expect(existsSync(join(outdir, "stacks/website-production/cdk.tf.json"))).toBe(true);
+});
+
+test("nothing gets round the rules: no Aspect that changes a stack later, no stack of another kind", () => {
+  const platform = (): Platform => new Platform(new App({ outdir, stackTraces: false }), loadEnvironment("local"));
+  const changed = platform();
+  Aspects.of(new DataStack(changed)).add({ visit: () => undefined });
+  expect(() => {
+    changed.synth();
+  }).toThrow("data has an Aspect");
+  const other = platform();
+  new TerraformStack(other.app, "other");
+  expect(() => {
+    other.synth();
+  }).toThrow("The stack other is no PlatformStack");
 });
