@@ -6,7 +6,7 @@
  *       environment: { ENDPOINT_NAME: … }, statements: [{ sid: "Invoke", actions: ["sagemaker:InvokeEndpoint"], resources: [arn] }],
  *       timeoutSeconds: 10, logRetentionDays: 30, encryptionKeyArn: key.arn,
  *     });
- *     predict.arn; predict.name; predict.invokeArn; predict.invokeStatement(); predict.grant(…)
+ *     predict.arn; predict.name; predict.invokeArn; predict.grant(…)
  */
 import { createHash } from "node:crypto";
 import { basename, dirname } from "node:path";
@@ -129,10 +129,5 @@ export class TypeScriptFunction extends Construct {
   /** Adds statements to what it may do. */
   grant(...statements: readonly Statement[]): void {
     this.role.grant(...statements);
-  }
-
-  /** The statement with which a role calls it. */
-  invokeStatement(sid = "InvokeFunction"): Statement {
-    return { sid, actions: ["lambda:InvokeFunction"], resources: [this.arn] };
   }
 }

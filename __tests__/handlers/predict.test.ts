@@ -2,20 +2,12 @@ import fc from "fast-check";
 import { camelCase, features, measures } from "../../survey/contract";
 import { type AwsAnswer, type AwsServer, awsError, type Json, startAws } from "./support/aws-server";
 import { bodyOf, type Call, collectOutput, httpEvent, loadHandler } from "./support/lambda";
+import { animal as exampleAnimal } from "../system/deployment";
 
 // On a busy machine a minute is no sign of a fault.
 jest.setTimeout(60_000);
 
-const animal = {
-  sex: "M",
-  length: 91,
-  diameter: 73,
-  height: 19,
-  wholeWeight: 102.8,
-  shuckedWeight: 44.9,
-  visceraWeight: 20.2,
-  shellWeight: 30,
-};
+const animal = exampleAnimal("M");
 const prediction = { predictions: [{ rings: 9.06, low: 7.2, high: 12.84 }], confidence: 0.9, model: "acme-run-train" };
 const output = collectOutput();
 let aws: AwsServer;

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { buildSync } from "esbuild";
 import { type AwsServer, type Json, startAws } from "./support/aws-server";
 import { functionEnvironment, httpEvent } from "./support/lambda";
+import { animal as exampleAnimal } from "../system/deployment";
 
 // On a busy machine a minute is no sign of a fault.
 jest.setTimeout(60_000);
@@ -45,16 +46,7 @@ async function predict(environment: Readonly<Record<string, string>>): Promise<v
     target: "node22",
     format: "cjs",
   });
-  const animal = {
-    sex: "M",
-    length: 91,
-    diameter: 73,
-    height: 19,
-    wholeWeight: 102.8,
-    shuckedWeight: 44.9,
-    visceraWeight: 20.2,
-    shellWeight: 30,
-  };
+  const animal = exampleAnimal("M");
   const call = `require(${JSON.stringify(bundle)}).handler(${JSON.stringify(httpEvent("POST", "/api/predict", animal))}, { functionName: "f" })
     .then(({ statusCode }) => { if (statusCode !== 200) throw new Error(String(statusCode)); });`;
   const variables = {

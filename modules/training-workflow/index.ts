@@ -2,7 +2,7 @@
  * The training workflow: a Step Functions state machine, the role that it works under, and the role of the SageMaker jobs that it starts.
  *
  *     const workflow = new TrainingWorkflow(this, "training", { name: "acme-local-training", …, functions: { prepareRun, evaluateResults, registerModel } });
- *     workflow.arn; workflow.logGroupName; workflow.startStatement();
+ *     workflow.arn; workflow.logGroupName;
  *
  * `definition.ts` says what it does, state by state; this file says what it may do.
  */
@@ -141,11 +141,6 @@ export class TrainingWorkflow extends Construct {
   private featureTables({ featureGroup }: TrainingWorkflowProps): string {
     const name = new TerraformLocal(this, "feature-table", Fn.replace(featureGroup, "-", "_"));
     return `${name.asString}_*`;
-  }
-
-  /** The statement with which a role starts the workflow. */
-  startStatement(sid = "StartTraining"): Statement {
-    return { sid, actions: ["states:StartExecution"], resources: [this.arn] };
   }
 }
 
