@@ -1,6 +1,6 @@
 /** The whole platform on one screen. `ENVIRONMENT=production npm run synth` writes it as Terraform into `cdktf.out`. */
 import { App } from "cdktf";
-import { loadEnvironment } from "./environments";
+import { type Environment, loadEnvironment } from "./environments";
 import { DataStack } from "./stacks/data";
 import { MlWorkflowStack } from "./stacks/ml-workflow";
 import { ModelImageStack } from "./stacks/model-image";
@@ -8,20 +8,25 @@ import { NetworkStack } from "./stacks/network";
 import { Platform } from "./stacks/platform";
 import { WebsiteStack } from "./stacks/website";
 
-// What somebody can correct is said in a sentence; only a fault of the program itself needs a stack.
-process.on("uncaughtException", (error) => {
-  console.error(error.constructor === Error ? error.message : error.stack);
-  process.exit(1);
-});
+/** The stacks of an environment, each after those from which it reads. What an environment has no settings for, it does without. */
+export function definePlatform(app: App, environment: Environment): Platform {
+  const platform = new Platform(app, environment); // backend, provider, tags, policies: once, for every stack
 
-const environment = loadEnvironment(process.env.ENVIRONMENT);
-const platform = new Platform(new App({ stackTraces: false }), environment); // backend, provider, tags: once, for every stack
+  if (environment.network) new NetworkStack(platform, environment.network);
+  new DataStack(platform);
+  new ModelImageStack(platform);
+  new MlWorkflowStack(platform);
+  new WebsiteStack(platform, "test");
+  new WebsiteStack(platform, "production");
 
-new NetworkStack(platform);
-new DataStack(platform);
-new ModelImageStack(platform);
-new MlWorkflowStack(platform);
-new WebsiteStack(platform, "test");
-new WebsiteStack(platform, "production");
+  return platform;
+}
 
-platform.synth();
+if (require.main === module) {
+  // What somebody can correct is said in a sentence; only a fault of the program itself needs a stack.
+  process.on("uncaughtException", (error) => {
+    console.error(error.constructor === Error ? error.message : error.stack);
+    process.exit(1);
+  });
+  definePlatform(new App({ stackTraces: false }), loadEnvironment(process.env.ENVIRONMENT)).synth();
+}

@@ -6,7 +6,7 @@ export const development: Environment = {
   account: "111122223333",
   region: "eu-west-1",
   emulated: false,
-  backend: { type: "local" },
+  backend: { type: "s3" },
   ownerTags: { Owner: "acme-abalone", CostCentre: "research" },
   logRetentionDays: 14,
   protectData: false,
@@ -25,4 +25,10 @@ export const development: Environment = {
   },
   api: { requestsPerSecond: 20, burst: 40 },
   contactRetentionDays: 30,
+  airflow: { version: "3.0.6", environmentClass: "mw1.small", maximumWorkers: 2, webServer: "public" },
+  pipeline: {
+    source: { type: "codecommit", repository: "acme-mlsdlc", branch: "main" },
+    approval: false,
+  },
+  governance: { monthlyBudgetDollars: 500, trailRetentionDays: 30 },
 };

@@ -6,7 +6,7 @@ export const production: Environment = {
   account: "444455556666",
   region: "eu-west-1",
   emulated: false,
-  backend: { type: "local" },
+  backend: { type: "s3" },
   ownerTags: { Owner: "acme-abalone", CostCentre: "website" },
   logRetentionDays: 365,
   protectData: true,
@@ -26,4 +26,10 @@ export const production: Environment = {
   },
   api: { requestsPerSecond: 100, burst: 200 },
   contactRetentionDays: 365,
+  airflow: { version: "3.0.6", environmentClass: "mw1.small", maximumWorkers: 5, webServer: "private" },
+  pipeline: {
+    source: { type: "codecommit", repository: "acme-mlsdlc", branch: "main" },
+    approval: true,
+  },
+  governance: { monthlyBudgetDollars: 1_500, trailRetentionDays: 365 },
 };

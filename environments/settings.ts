@@ -99,6 +99,75 @@ const network = z.strictObject({
   endpointZones: oneOf([1, 2], "the zones in which endpoints of AWS services stand"),
 });
 
+const backend = z.discriminatedUnion(
+  "type",
+  [
+    /** A bucket of the account, which `make bootstrap` creates; Terraform locks each state with a file beside it. */
+    z.strictObject({ type: z.literal("s3") }),
+    /** Terraform Cloud: a workspace for each stack. */
+    z.strictObject({
+      type: z.literal("cloud"),
+      organization: text(/^[A-Za-z0-9_-]{3,40}$/, "the name of an organization of Terraform Cloud"),
+      /** @default the organization's default project */
+      project: text(/^[A-Za-z0-9 _-]{3,40}$/, "the name of a project of Terraform Cloud").optional(),
+      /** @default "app.terraform.io" */
+      hostname: text(
+        /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/,
+        "the host name of a Terraform Enterprise",
+      ).optional(),
+    }),
+  ],
+  { error: 'an object whose type is "s3" or "cloud"' },
+);
+
+/** Airflow, which brings in each new survey. */
+const airflow = z.strictObject({
+  /** A version that MWAA offers ("Apache Airflow versions on Amazon MWAA"); `airflow-dags/` is tested with this one. */
+  version: oneOf(["2.10.3", "2.11.0", "3.0.6"], "the version of Airflow"),
+  environmentClass: text(/^mw1\.(micro|small|medium|large|xlarge|2xlarge)$/, 'a class of MWAA such as "mw1.small"'),
+  /** MWAA runs at least one worker and at most 25. */
+  maximumWorkers: wholeNumber(1, 25, "the Airflow workers that run at once"),
+  /** Who reaches Airflow's web page: those within the VPC, or everyone whom IAM lets in. */
+  webServer: oneOf(["private", "public"], "who reaches Airflow's web page"),
+});
+
+const branch = text(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/, 'the name of a branch such as "main"');
+
+/** The pipeline that deploys the stacks when the source changes. */
+const pipeline = z.strictObject({
+  source: z.discriminatedUnion(
+    "type",
+    [
+      z.strictObject({
+        type: z.literal("codecommit"),
+        repository: text(/^[A-Za-z0-9._-]{1,100}$/, "the name of a CodeCommit repository in this account and region"),
+        branch,
+      }),
+      /** GitHub, GitLab or Bitbucket, by a connection that somebody has to confirm once in the console. */
+      z.strictObject({
+        type: z.literal("codeconnections"),
+        connectionArn: text(
+          /^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}:connection\/[0-9a-f-]{36}$/,
+          "the ARN of a connection of Developer Tools",
+        ),
+        repository: text(/^[A-Za-z0-9._/-]+\/[A-Za-z0-9._-]+$/, 'the repository as "owner/name"'),
+        branch,
+      }),
+    ],
+    { error: 'an object whose type is "codecommit" or "codeconnections"' },
+  ),
+  /** Whether somebody has to say yes before the website's stage `production` is deployed. */
+  approval: flag("whether somebody has to approve before production"),
+});
+
+/** What watches over the account: the trail of data events, and the budget. */
+const governance = z.strictObject({
+  /** What the month may cost in US dollars; alarms go off at 80 % and at a forecast of 100 %. */
+  monthlyBudgetDollars: wholeNumber(1, 1_000_000, "the US dollars that a month may cost"),
+  /** Days that the trail's records are kept. */
+  trailRetentionDays: wholeNumber(1, 3_650, "the days that records of the trail are kept"),
+});
+
 const settings = z
   .strictObject({
     /** The environment's name, part of the name of every resource. */
@@ -108,10 +177,8 @@ const settings = z
     region: text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as "eu-west-1"'),
     /** Whether an AWS emulator on this machine takes the place of AWS: the provider then skips the checks that only AWS can answer. */
     emulated: flag("whether an emulator takes the place of AWS"),
-    /** Where Terraform keeps its state. `local`: a file per stack beside `cdktf.json`. */
-    backend: z.discriminatedUnion("type", [z.strictObject({ type: z.literal("local") })], {
-      error: 'an object whose type is "local"',
-    }),
+    /** Where Terraform keeps its state. */
+    backend,
     /** Whose platform it is: up to six tags on every resource beside the four that the platform sets itself; an S3 object takes ten. */
     ownerTags: z.record(
       text(
@@ -139,7 +206,8 @@ const settings = z
       /** `docker` builds and pushes it; `content` needs no Docker and only names it by the hash of what it would be built from. */
       build: oneOf(["docker", "content"], "docker builds and pushes the image, content only names it"),
     }),
-    network,
+    /** @default no VPC: for a platform that an emulator runs */
+    network: network.optional(),
     /** Whether processing and training jobs run in the network's job subnets, which have no way to the internet. */
     jobsInVpc: flag("whether jobs run in the VPC"),
     processing: job,
@@ -153,9 +221,15 @@ const settings = z
     }),
     /** Days after which a message from the contact form is deleted. */
     contactRetentionDays: wholeNumber(1, 3_650, "the days that a message from the contact form is kept"),
+    /** @default no Airflow: surveys come in by hand */
+    airflow: airflow.optional(),
+    /** @default no pipeline: people deploy */
+    pipeline: pipeline.optional(),
+    /** @default no trail and no budget */
+    governance: governance.optional(),
   })
   .check((context) => {
-    const { emulated, jobsInVpc, modelImage, ownerTags } = context.value;
+    const { airflow, emulated, jobsInVpc, modelImage, network, ownerTags } = context.value;
     if (emulated && modelImage.build === "docker") {
       context.issues.push({
         code: "custom",
@@ -171,6 +245,16 @@ const settings = z
         message: "false where emulated is true: the emulator runs jobs as processes, which no VPC holds",
         input: jobsInVpc,
       });
+    }
+    for (const [field, needsNetwork] of Object.entries({ jobsInVpc, airflow: airflow !== undefined })) {
+      if (needsNetwork && !network) {
+        context.issues.push({
+          code: "custom",
+          path: ["network"],
+          message: `the settings of the VPC, in which ${field} puts its machines`,
+          input: network,
+        });
+      }
     }
     const names = Object.keys(ownerTags);
     for (const name of platformTags) {

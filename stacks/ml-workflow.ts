@@ -180,11 +180,12 @@ export class MlWorkflowStack extends PlatformStack {
   }
 
   /**
-   * Where the jobs run. The parameters are read in every environment, so that the stacks are deployed in the same order everywhere. Each subnet's id is
+   * Where the jobs run. The parameters are read wherever there is a network, so that the stacks are deployed in the same order. Each subnet's id is
    * taken from the list by a local: a call within the state machine's definition would make its text invalid as JSON until Terraform has seen it.
    */
   private jobNetwork(): { readonly network?: JobNetwork } {
     const { jobsInVpc, network } = this.environment;
+    if (!network) return {};
     const subnetIds = Fn.split(",", this.read("JobSubnetIds"));
     const securityGroupId = this.read("JobSecurityGroupId");
     if (!jobsInVpc) return {};

@@ -1,5 +1,6 @@
 import { SecurityGroup } from "@cdktf/provider-aws/lib/security-group";
 import { Fn } from "cdktf";
+import type { Environment } from "../environments";
 import { EncryptionKey } from "../modules/encryption-key";
 import { Network } from "../modules/network";
 import { ServiceEndpoints } from "../modules/service-endpoints";
@@ -10,9 +11,9 @@ import { type Platform, PlatformStack } from "./platform";
  * security group.
  */
 export class NetworkStack extends PlatformStack {
-  constructor(platform: Platform) {
+  constructor(platform: Platform, settings: NonNullable<Environment["network"]>) {
     super(platform, "network");
-    const { account, region, logRetentionDays, protectData, network: settings } = this.environment;
+    const { account, region, logRetentionDays, protectData } = this.environment;
     const name = this.named("network");
     const { partition } = platform;
 

@@ -13,7 +13,15 @@
  *     }
  */
 import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
-import { type App, Aspects, LocalBackend, TerraformElement, TerraformStack } from "cdktf";
+import {
+  type App,
+  Aspects,
+  CloudBackend,
+  NamedCloudWorkspace,
+  S3Backend,
+  TerraformElement,
+  TerraformStack,
+} from "cdktf";
 import type { Node } from "constructs";
 import type { Environment } from "../environments";
 import { platformTags } from "../environments/settings";
@@ -69,6 +77,11 @@ export class Platform {
   }
 }
 
+/** The name of the bucket that holds the states of an account. */
+export function stateBucketName(account: string, region: string): string {
+  return `acme-state-${account}-${region}`;
+}
+
 /** A stack of the platform: one lifecycle, one state file. */
 export abstract class PlatformStack extends TerraformStack {
   readonly environment: Environment;
@@ -102,8 +115,35 @@ export abstract class PlatformStack extends TerraformStack {
           }
         : {}),
     });
-    // Terraform runs in cdktf.out/stacks/<id>: the state lies beside cdktf.json. CDKTF's own default is an absolute path.
-    new LocalBackend(this, { path: `../../../terraform.${environment.name}.${id}.tfstate` });
+    this.keepState(environment);
+  }
+
+  /** Where Terraform keeps the stack's state: a bucket of the account, or a workspace of Terraform Cloud. */
+  private keepState({ account, backend, emulated, name, region }: Environment): void {
+    if (backend.type === "cloud") {
+      const { organization, project, hostname } = backend;
+      new CloudBackend(this, {
+        organization,
+        workspaces: new NamedCloudWorkspace(this.named(this.id), project),
+        ...(hostname === undefined ? {} : { hostname }),
+      });
+      return;
+    }
+    new S3Backend(this, {
+      bucket: stateBucketName(account, region),
+      key: `${name}/${this.id}.tfstate`,
+      region,
+      ...(emulated
+        ? {
+            skipCredentialsValidation: true,
+            skipMetadataApiCheck: true,
+            skipRegionValidation: true,
+            usePathStyle: true,
+          }
+        : { allowedAccountIds: [account] }),
+    });
+    // CDKTF 0.21 has no name for the lock that S3 itself keeps.
+    this.addOverride("terraform.backend.s3.use_lockfile", true);
   }
 
   /** Resolves the prepared stack once and for all: what was checked is what is written, and CDKTF's second pass costs nothing. */

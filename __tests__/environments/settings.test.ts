@@ -2,6 +2,7 @@ import { environmentNames, loadEnvironment } from "../../environments";
 import { parseEnvironment } from "../../environments/settings";
 
 const local = loadEnvironment("local");
+const { network } = loadEnvironment("production");
 const parse = (changes: object): unknown => parseEnvironment({ ...local, ...changes }, "environments/local.ts");
 
 test.each(environmentNames)("the environment %s has valid settings", (name) => {
@@ -42,14 +43,14 @@ test.each([
   ["protectData", "yes", "true or false"],
   ["contactRetentionDays", 0, "a whole number from 1 to 3650"],
   ["contactRetentionDays", 1.5, "a whole number from 1 to 3650"],
-  ["backend", { type: "s3" }, 'an object whose type is "local"'],
+  ["backend", { type: "local" }, 'an object whose type is "s3" or "cloud"'],
   ["region", undefined, "an AWS region"],
 ])("a faulty %s (%p) is named with its value and what was expected", (field, value, expected) => {
   const shown = value === undefined ? "missing" : JSON.stringify(value);
   const name = field === "backend" ? "backend.type" : field;
   expect(() => parse({ [field]: value })).toThrow(
     expect.objectContaining({
-      message: expect.stringContaining(`${name} is ${field === "backend" ? '"s3"' : shown}; expected ${expected}`),
+      message: expect.stringContaining(`${name} is ${field === "backend" ? '"local"' : shown}; expected ${expected}`),
     }),
   );
 });
@@ -96,13 +97,13 @@ test.each([
   ["natGateways", 3, "one of 0, 1, 2: the NAT gateways"],
   ["endpointZones", 0, "one of 1, 2: the zones in which endpoints"],
 ])("a network whose %s is %p is refused", (field, value, expected) => {
-  expect(() => parse({ network: { ...local.network, [field]: value } })).toThrow(
+  expect(() => parse({ network: { ...network, [field]: value } })).toThrow(
     `network.${field} is ${JSON.stringify(value)}; expected ${expected}`,
   );
 });
 
 test("a zone is named by its letter, not by its whole name", () => {
-  expect(() => parse({ network: { ...local.network, zones: ["eu-west-1a", "b"] } })).toThrow(
+  expect(() => parse({ network: { ...network, zones: ["eu-west-1a", "b"] } })).toThrow(
     'network.zones.0 is "eu-west-1a"; expected the letter of an availability zone',
   );
 });
@@ -110,9 +111,24 @@ test("a zone is named by its letter, not by its whole name", () => {
 test.each(["10.0.0.0/16", "10.255.0.0/16", "172.16.0.0/16", "172.31.0.0/16", "192.168.0.0/16"])(
   "the private range %s is taken",
   (addressRange) => {
-    expect(() => parse({ network: { ...local.network, addressRange } })).not.toThrow();
+    expect(() => parse({ network: { ...network, addressRange } })).not.toThrow();
   },
 );
+
+test.each(["jobsInVpc", "airflow"] as const)("%s without a network is refused", (field) => {
+  const production = loadEnvironment("production");
+  const without = { ...production, network: undefined, jobsInVpc: false, airflow: undefined };
+  expect(() => parseEnvironment(without, "environments/production.ts")).not.toThrow();
+  expect(() => parseEnvironment({ ...without, [field]: production[field] }, "environments/production.ts")).toThrow(
+    `network is missing; expected the settings of the VPC, in which ${field} puts its machines`,
+  );
+});
+
+test("Terraform Cloud is named by its organization; nothing else may stand beside it", () => {
+  expect(() => parse({ backend: { type: "cloud", organization: "acme", project: "abalone" } })).not.toThrow();
+  expect(() => parse({ backend: { type: "cloud" } })).toThrow("backend.organization is missing; expected the name of");
+  expect(() => parse({ backend: { type: "s3", bucket: "mine" } })).toThrow("backend.bucket is no setting");
+});
 
 test("a tag of the platform's own can't be set, nor more tags than an S3 object takes", () => {
   expect(() => parse({ ownerTags: { Stack: "mine" } })).toThrow('ownerTags.Stack is "mine"; expected no such tag');

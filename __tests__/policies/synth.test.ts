@@ -4,12 +4,8 @@ import { join } from "node:path";
 import { App, Aspects, TerraformResource, TerraformStack } from "cdktf";
 import type { IConstruct } from "constructs";
 import { loadEnvironment } from "../../environments";
-import { DataStack } from "../../stacks/data";
-import { MlWorkflowStack } from "../../stacks/ml-workflow";
-import { ModelImageStack } from "../../stacks/model-image";
-import { NetworkStack } from "../../stacks/network";
-import { Platform } from "../../stacks/platform";
-import { WebsiteStack } from "../../stacks/website";
+import { definePlatform } from "../../main";
+import type { Platform } from "../../stacks/platform";
 
 const outdir = mkdtempSync(join(tmpdir(), "policies-"));
 afterAll(() => {
@@ -19,13 +15,7 @@ afterAll(() => {
 /** Production, with arguments set as an escape hatch would: by the resource's path, `data/logs/bucket`. */
 function synthWith(overrides: Readonly<Record<string, readonly [argument: string, value: unknown]>>): void {
   const app = new App({ outdir, stackTraces: false });
-  const platform = new Platform(app, loadEnvironment("production"));
-  new NetworkStack(platform);
-  new DataStack(platform);
-  new ModelImageStack(platform);
-  new MlWorkflowStack(platform);
-  new WebsiteStack(platform, "test");
-  new WebsiteStack(platform, "production");
+  const platform = definePlatform(app, loadEnvironment("production"));
   for (const [path, [argument, value]] of Object.entries(overrides)) {
     const resource = path.split("/").reduce<IConstruct>((scope, id) => scope.node.findChild(id), app);
     if (!TerraformResource.isTerraformResource(resource)) throw new Error(`${path} is no resource.`);
@@ -79,9 +69,9 @@ test("stacks that keep the rules are written", () => {
 });
 
 test("nothing gets round the rules: no Aspect that changes a stack later, no stack of another kind", () => {
-  const platform = (): Platform => new Platform(new App({ outdir, stackTraces: false }), loadEnvironment("local"));
+  const platform = (): Platform => definePlatform(new App({ outdir, stackTraces: false }), loadEnvironment("local"));
   const changed = platform();
-  Aspects.of(new DataStack(changed)).add({ visit: () => undefined });
+  Aspects.of(changed.app.node.findChild("data")).add({ visit: () => undefined });
   expect(() => {
     changed.synth();
   }).toThrow("data has an Aspect");

@@ -1,19 +1,25 @@
 import { environmentNames, loadEnvironment } from "../../environments";
 import { synthesizePlatform } from "../support/synthesize";
 
-const stacks = Object.fromEntries(environmentNames.map((name) => [name, synthesizePlatform(name).network!] as const));
+/** The environments that have a network. */
+const names = environmentNames.filter((name) => loadEnvironment(name).network);
+const stacks = Object.fromEntries(names.map((name) => [name, synthesizePlatform(name).network!] as const));
 
-test("the number of NAT gateways is the environment's: none locally, one where it is cheap, one in each zone for the public", () => {
+test("the number of NAT gateways is the environment's: one where it is cheap, one in each zone for the public, none where AWS is all that anything reaches", () => {
   const counts = Object.entries(stacks).map(([name, stack]) => [
     name,
     Object.keys(stack.resources("aws_nat_gateway")).length,
   ]);
-  expect(Object.fromEntries(counts)).toEqual({ local: 0, development: 1, production: 2 });
+  expect(Object.fromEntries(counts)).toEqual({ development: 1, production: 2 });
+  const { network } = loadEnvironment("production");
+  const closed = synthesizePlatform("production", { network: { ...network!, natGateways: 0 } }).network!;
+  expect(closed.resources("aws_nat_gateway")).toEqual({});
 });
 
-describe.each(environmentNames)("%s", (name) => {
+describe.each(names)("%s", (name) => {
   const stack = stacks[name]!;
-  const { region, network } = loadEnvironment(name);
+  const { region, ...environment } = loadEnvironment(name);
+  const network = environment.network!;
 
   test("two zones of the region, by their names and without a look-up", () => {
     const zones = Object.values(stack.resources("aws_subnet")).map(({ availability_zone: zone }) => zone);

@@ -5,12 +5,7 @@ import { join } from "node:path";
 import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
 import { App, TerraformStack } from "cdktf";
 import { type Environment, loadEnvironment } from "../../environments";
-import { DataStack } from "../../stacks/data";
-import { MlWorkflowStack } from "../../stacks/ml-workflow";
-import { ModelImageStack } from "../../stacks/model-image";
-import { NetworkStack } from "../../stacks/network";
-import { Platform } from "../../stacks/platform";
-import { WebsiteStack } from "../../stacks/website";
+import { definePlatform } from "../../main";
 import { Policy } from "./policy";
 
 /** Whatever JSON a stack holds: tests look into it without declaring its shape first. */
@@ -107,14 +102,7 @@ export function synthesizePlatform(
 ): Readonly<Record<string, Template>> {
   const outdir = temporaryFolder();
   const app = new App({ outdir, stackTraces: false });
-  const platform = new Platform(app, { ...loadEnvironment(name), ...changes });
-  new NetworkStack(platform);
-  new DataStack(platform);
-  new ModelImageStack(platform);
-  new MlWorkflowStack(platform);
-  new WebsiteStack(platform, "test");
-  new WebsiteStack(platform, "production");
-  platform.synth();
+  definePlatform(app, { ...loadEnvironment(name), ...changes }).synth();
   const { stacks } = JSON.parse(readFileSync(join(outdir, "manifest.json"), "utf8")) as {
     stacks: Record<string, unknown>;
   };

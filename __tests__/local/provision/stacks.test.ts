@@ -10,7 +10,7 @@ import { failure, Workspace } from "./support/workspace";
 
 jest.setTimeout(300_000);
 
-const stacks = ["network", "data", "model-image", "ml-workflow", "website-test", "website-production"];
+const stacks = ["data", "model-image", "ml-workflow", "website-test", "website-production"];
 const root = resolve(__dirname, "../../..");
 
 let platform: Platform;
@@ -42,21 +42,6 @@ async function parameter(name: string): Promise<string> {
   const { Parameter } = await workspace.clients.ssm.send(new GetParameterCommand({ Name: `/acme/local/${name}` }));
   return Parameter?.Value ?? "";
 }
-
-test("the network is a list of what is left out, and an address book that others can read", async () => {
-  const { inventory: done } = await deploy("network");
-  expect(done.ignored).toEqual([]);
-  expect([...new Set(done.created.map((address) => address.split(".")[0]))].sort()).toEqual([
-    "aws_cloudwatch_log_group",
-    "aws_kms_alias",
-    "aws_kms_key",
-    "aws_ssm_parameter",
-  ]);
-  expect(await parameter("VpcId")).toMatch(/^vpc-[0-9a-f]{17}$/);
-  expect(await parameter("JobSubnetIds")).toMatch(/^subnet-[0-9a-f]{17},subnet-[0-9a-f]{17}$/);
-  const subnets = `${await parameter("JobSubnetIds")},${await parameter("PrivateSubnetIds")}`.split(",");
-  expect(new Set(subnets).size).toBe(4);
-});
 
 test("data, image and workflow are made with every argument passed on", async () => {
   for (const stack of ["data", "model-image", "ml-workflow"]) {
