@@ -2,28 +2,36 @@
  * Makes survey files:
  *
  *     tsx survey/cli.ts simulate --rows 500 --seed 7 [--shift 0.1] [--start 2025-03-01T08:00:00Z] [--output survey.csv]
- *     tsx survey/cli.ts convert abalone.data [--output survey.csv]
+ *     tsx survey/cli.ts convert abalone.data [--output survey.csv] [--report report.json]
  *
  * Without `--output` the file goes to standard output. Ends with 1 when the file can't be made, with 2 when it was called in a wrong way.
  */
 import { createReadStream, createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
-import { loadSurvey } from "./load";
-import type { RowProblem } from "./survey-file";
-import { parseEventTime } from "./survey-file";
+import { loadSurvey, type LoadedSurvey } from "./load";
+import { parseEventTime, type RowProblem } from "./survey-file";
 import { simulateSurvey } from "./simulator";
 
 const usage = `Usage:
   tsx survey/cli.ts simulate --rows 500 [--seed 1] [--shift 0.1] [--start 2025-03-01T08:00:00Z] [--output survey.csv]
-  tsx survey/cli.ts convert abalone.data [--output survey.csv]`;
+  tsx survey/cli.ts convert abalone.data [--output survey.csv] [--report report.json]`;
 
 /** The command was called in a wrong way. */
 class UsageError extends Error {}
 
-/** Lines that cannot be read are shown up to this number. */
+/** Lines that cannot be read are shown up to this number; a report has all of them. */
 const shownProblems = 20;
+
+/** What `--report` writes, as JSON: how the survey file came from the file that was converted. */
+export interface ConversionReport {
+  readonly form: LoadedSurvey["form"];
+  /** What was rejected in line n of the survey file stands in line n minus this of the file that was converted. */
+  readonly linesBefore: LoadedSurvey["linesBefore"];
+  /** Every line of the file that was converted which could not be read, in its order. */
+  readonly unreadable: readonly RowProblem[];
+}
 
 function parseNumber(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
@@ -55,10 +63,16 @@ async function write(content: Iterable<string> | AsyncIterable<Uint8Array>, outp
   }
 }
 
-async function convert(path: string, output: string | undefined): Promise<void> {
+async function convert(path: string, output: string | undefined, report: string | undefined): Promise<void> {
   const problems: RowProblem[] = [];
-  const { content } = await loadSurvey(createReadStream(path), { report: (problem) => problems.push(problem) });
+  const { form, linesBefore, content } = await loadSurvey(createReadStream(path), {
+    report: (problem) => problems.push(problem),
+  });
   await write(content, output);
+  if (report !== undefined) {
+    const document: ConversionReport = { form, linesBefore, unreadable: problems };
+    await writeFile(report, JSON.stringify(document));
+  }
   for (const { line, reason } of problems.slice(0, shownProblems))
     console.error(`${path}:${line}: left out: ${reason}`);
   if (problems.length > shownProblems) console.error(`${path}: ${problems.length - shownProblems} more lines left out`);
@@ -74,13 +88,15 @@ async function main(words: readonly string[]): Promise<void> {
       shift: { type: "string" },
       start: { type: "string" },
       output: { type: "string" },
+      report: { type: "string" },
     },
   });
   const [command, path, ...rest] = positionals;
-  const { output } = values;
+  const { output, report } = values;
   const [rows, seed, shift] = (["rows", "seed", "shift"] as const).map((option) => parseNumber(option, values[option]));
   const start = parseStart(values.start);
   if (command === "simulate" && path === undefined) {
+    if (report !== undefined) throw new UsageError("--report belongs to convert");
     if (rows === undefined) throw new UsageError("--rows is missing");
     const options = {
       rows,
@@ -92,7 +108,7 @@ async function main(words: readonly string[]): Promise<void> {
   } else if (command === "convert" && path !== undefined && rest.length === 0) {
     const option = (["rows", "seed", "shift", "start"] as const).find((candidate) => values[candidate] !== undefined);
     if (option !== undefined) throw new UsageError(`--${option} belongs to simulate`);
-    await convert(path, output);
+    await convert(path, output, report);
   } else {
     throw new UsageError(command === undefined ? "Say what to do" : `'${positionals.join(" ")}' is not a command`);
   }

@@ -6,6 +6,8 @@ import { isUciLine, readUci } from "./uci";
 /** A survey, and which form it had. */
 export interface LoadedSurvey {
   readonly form: "survey" | "uci";
+  /** Lines of the survey file that stand above the first line of the file that was loaded: the header, where that has none. */
+  readonly linesBefore: 0 | 1;
   /** The survey file, to be read once, in chunks. */
   readonly content: AsyncIterable<Uint8Array>;
 }
@@ -19,10 +21,11 @@ export interface LoadSurveyOptions {
 /** Chunks that are gathered into larger ones, so that the reader has few to handle. */
 const chunkLength = 65_536;
 
+/** A line without an animal becomes a blank one: what is said of a line of the survey file is true of the line before it in UCI's. */
 async function* asSurveyFile(source: Source, report: LoadSurveyOptions["report"]): AsyncGenerator<Uint8Array> {
   let text = `${surveyHeader}\n`;
   for await (const record of readUci(source, report)) {
-    text += `${surveyLine(record)}\n`;
+    text += `${record === undefined ? "" : surveyLine(record)}\n`;
     if (text.length >= chunkLength) {
       yield Buffer.from(text);
       text = "";
@@ -64,6 +67,6 @@ export async function loadSurvey(source: Source, { report }: LoadSurveyOptions):
     }
   };
   return firstLine !== undefined && isUciLine(firstLine)
-    ? { form: "uci", content: asSurveyFile(whole(), report) }
-    : { form: "survey", content: whole() };
+    ? { form: "uci", linesBefore: 1, content: asSurveyFile(whole(), report) }
+    : { form: "survey", linesBefore: 0, content: whole() };
 }

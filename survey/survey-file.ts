@@ -108,24 +108,36 @@ interface Header {
   readonly width: number;
 }
 
+/** Other separators than the comma, and what people call them. */
+const otherSeparators = { ";": "semicolons", "\t": "tabs", "|": "vertical bars" } as const;
+
+/** What a first line seems to be separated by, where that is no comma: a header with our names, or a line as UCI's file has them. */
+function otherSeparator(text: string): string | undefined {
+  const found = Object.entries(otherSeparators).find(([separator]) => {
+    const fields = text.split(separator).map((field) => field.trim().replace(/^"(.*)"$/, "$1"));
+    const known = fields.filter((field) => surveyColumns.includes(field));
+    return known.length > 1 || (fields.length === columns.length && /^[A-Za-z]$/.test(fields[0] ?? ""));
+  });
+  return found?.[1];
+}
+
 function readHeader(line: Line): Header {
   if (line.text === undefined || line.text.includes("\0")) {
     const fault = line.text === undefined ? line.fault : "is binary";
     throw new SurveyFileError(`the first line ${fault ?? ""}: export the survey as CSV in UTF-8`);
   }
   const names = splitFields(line.text);
-  if (!names) throw new SurveyFileError("the header has a quote that is not closed");
-  const missing = surveyColumns.filter((name) => !names.includes(name));
-  if (missing.length > 0) {
-    const separator = [";", "\t", "|"].find((candidate) =>
-      line.text?.split(candidate).some((name) => name.trim() === label.name),
-    );
-    const hint =
-      separator !== undefined && names.length === 1
-        ? ` (the columns seem to be separated by ${separator === "\t" ? "tabs" : `'${separator}'`}, expected commas)`
-        : "";
+  const missing = surveyColumns.filter((name) => names?.includes(name) !== true);
+  const separator = missing.length > 0 ? otherSeparator(line.text) : undefined;
+  if (separator !== undefined) {
     throw new SurveyFileError(
-      `the header lacks ${missing.length === 1 ? "the column" : "the columns"} ${missing.join(", ")}${hint}; expected ${surveyColumns.join(",")}`,
+      `the columns seem to be separated by ${separator}: export the survey with commas between the columns and decimal points in the numbers`,
+    );
+  }
+  if (!names) throw new SurveyFileError("the header has a quote that is not closed");
+  if (missing.length > 0) {
+    throw new SurveyFileError(
+      `the header lacks ${missing.length === 1 ? "the column" : "the columns"} ${missing.join(", ")}; expected ${surveyColumns.join(",")}`,
     );
   }
   const repeated = surveyColumns.find((name) => names.indexOf(name) !== names.lastIndexOf(name));

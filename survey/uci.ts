@@ -47,17 +47,25 @@ function parseLine(text: string): { readonly values: Record<string, string | num
 }
 
 /**
- * The animals of a UCI file, scaled to mm and g. A record's identifier comes from its content, so that loading a file twice, or a part of it, changes
- * nothing; a second animal with the very same values gets a suffix. Ranges are not checked here: they are when the survey is ingested.
+ * The animals of a UCI file, scaled to mm and g: one for each line, and undefined for a line that is blank or cannot be read. A record's identifier
+ * comes from its content, so that loading a file twice, or a part of it, changes nothing; a second animal with the very same values gets a suffix.
+ * Ranges are not checked here: they are when the survey is ingested.
  * @param report is told of each line that cannot be read
  */
-export async function* readUci(source: Source, report: (problem: RowProblem) => void): AsyncGenerator<SurveyRecord> {
+export async function* readUci(
+  source: Source,
+  report: (problem: RowProblem) => void,
+): AsyncGenerator<SurveyRecord | undefined> {
   const occurrences = new Map<string, number>();
   for await (const line of readLines(source)) {
-    if (line.text?.trim() === "") continue;
+    if (line.text?.trim() === "") {
+      yield undefined;
+      continue;
+    }
     const parsed = parse(line);
     if ("reason" in parsed) {
       report({ line: line.number, reason: parsed.reason });
+      yield undefined;
       continue;
     }
     const content = columns.map(({ name }) => parsed.values[name]).join(",");

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ConversionReport } from "../../survey/cli";
 import { surveyHeader } from "../../survey/survey-file";
 import { simulateSurvey } from "../../survey/simulator";
 
@@ -60,7 +61,18 @@ test("convert loads UCI's form, and says which lines it left out", () => {
   const { status, stderr } = survey("convert", input, "--output", output);
   expect(status).toBe(0);
   expect(stderr).toBe(`${input}:2: left out: expected 9 columns, found 2\n`);
-  expect(readFileSync(output, "utf8").split("\n")).toHaveLength(3);
+  expect(readFileSync(output, "utf8").trimEnd().split("\n")).toHaveLength(2);
+});
+
+test("the report of a conversion has every line that was left out, by its number in the converted file", () => {
+  const input = join(folder, "abalone.data");
+  const line = "M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15";
+  writeFileSync(input, `${line}\n\n${"M,0.1\n".repeat(50)}${line}\n`);
+  const report = join(folder, "report.json");
+  expect(survey("convert", input, "--output", join(folder, "survey.csv"), "--report", report).status).toBe(0);
+  const { unreadable, ...rest } = JSON.parse(readFileSync(report, "utf8")) as ConversionReport;
+  expect(rest).toEqual({ form: "uci", linesBefore: 1 });
+  expect(unreadable.map(({ line: number }) => number)).toEqual(Array.from({ length: 50 }, (_, index) => index + 3));
 });
 
 test("a file that cannot be read is an error, and an older output stays as it was", () => {
@@ -84,6 +96,7 @@ test.each<[string[], RegExp]>([
   [["convert"], /'convert' is not a command/],
   [["convert", "a", "b"], /'convert a b' is not a command/],
   [["convert", "a", "--seed", "1"], /--seed belongs to simulate/],
+  [["simulate", "--rows", "1", "--report", "a"], /--report belongs to convert/],
 ])("%j is refused with the usage", (words, message) => {
   const { status, stdout, stderr } = survey(...words);
   expect(status).toBe(2);

@@ -9,12 +9,14 @@ jest.setTimeout(60_000);
 const first = "M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15";
 const second = "F,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21,9";
 
-async function load(source: Source): Promise<{ form: string; text: string; problems: RowProblem[] }> {
+async function load(
+  source: Source,
+): Promise<{ form: string; linesBefore: number; text: string; problems: RowProblem[] }> {
   const problems: RowProblem[] = [];
-  const { form, content } = await loadSurvey(source, { report: (problem) => problems.push(problem) });
+  const { form, linesBefore, content } = await loadSurvey(source, { report: (problem) => problems.push(problem) });
   const chunks: Uint8Array[] = [];
   for await (const chunk of content) chunks.push(chunk);
-  return { form, text: Buffer.concat(chunks).toString(), problems };
+  return { form, linesBefore, text: Buffer.concat(chunks).toString(), problems };
 }
 
 async function recordsOf(text: string): Promise<SurveyRecord[]> {
@@ -63,6 +65,18 @@ describe("UCI's form", () => {
     expect(await recordsOf(text)).toHaveLength(2);
   });
 
+  test("tells what ingestion rejects by the line of the user's file, whatever was left out above it", async () => {
+    const tooLow = first.replace("0.095", "0");
+    const lines = [first, "", "M,0.1", tooLow, "\u0000", second, "  ", tooLow];
+    const { text, linesBefore } = await load([lines.join("\r\n")]);
+    const rejected: number[] = [];
+    for await (const row of readSurvey([text], { now: new Date("2026-06-01T00:00:00Z") })) {
+      if ("problem" in row) rejected.push(row.line - linesBefore);
+    }
+    expect(rejected).toEqual([4, 8]);
+    expect(lines[rejected[0]! - 1]).toBe(tooLow);
+  });
+
   test("leaves it to ingestion to judge ranges, so that such rows are listed with the rejected ones", async () => {
     const { text, problems } = await load([`${first.replace("0.095", "0")}\n${first.replace("M", "X")}\n`]);
     expect(problems).toEqual([]);
@@ -91,7 +105,7 @@ describe("every other file", () => {
     ["blank lines", "\n\n"],
     ["one endless line", "x".repeat(100_000)],
   ])("%s passes byte by byte", async (_name, text) => {
-    expect(await load([text])).toEqual({ form: "survey", text, problems: [] });
+    expect(await load([text])).toEqual({ form: "survey", linesBefore: 0, text, problems: [] });
     const pieces = text.slice(0, 200).match(/[^]/g) ?? [];
     expect((await load(pieces)).text).toBe(text.slice(0, 200));
   });

@@ -90,8 +90,22 @@ describe("a file that is no survey is refused as a whole, with the reason", () =
       /^the header lacks the column height; expected record_id,/,
     ],
     ["two missing columns", "a,b\n1,2\n", /^the header lacks the columns record_id, .*, rings; expected/],
-    ["semicolons", file(line()).replaceAll(",", ";"), /the columns seem to be separated by ';', expected commas/],
+    [
+      "semicolons",
+      file(line()).replaceAll(",", ";"),
+      /the columns seem to be separated by semicolons: export .* commas/,
+    ],
     ["tabs", file(line()).replaceAll(",", "\t"), /separated by tabs/],
+    [
+      "quoted names and semicolons",
+      `${surveyHeader.replace(/[^,]+/g, '"$&"').replaceAll(",", ";")}\n"a";"b"\n`,
+      /separated by semicolons/,
+    ],
+    [
+      "UCI's columns with semicolons and decimal commas",
+      "M;0,455;0,365;0,095;0,514;0,2245;0,101;0,15;15\n",
+      /semicolons/,
+    ],
     [
       "a column twice",
       file(line()).replace("diameter", "length,diameter"),
