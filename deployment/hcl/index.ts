@@ -1,0 +1,97 @@
+/**
+ * `make hcl ENVIRONMENT=production`: every stack of an environment as HCL, for people who read Terraform and not CDKTF, and for those who leave CDKTF.
+ *
+ * `hcl/<environment>/<stack>/` holds `terraform.tf`, `main.tf` and the assets: all that Terraform needs. It is written beside `cdktf.out`, never into
+ * it: Terraform reads every file of a folder, and would find each resource twice.
+ */
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { format } from "@cdktf/hcl-tools";
+import { App } from "cdktf";
+import { resolve } from "cdktf/lib/_tokens";
+import { type Environment } from "../../environments";
+import { definePlatform } from "../../main";
+import { PlatformStack } from "../../stacks/platform";
+import { differences } from "./compare";
+import { type Body, type Shape, shapeOf, writeStack } from "./write";
+
+/** What CDKTF tells of one construct: its section, type and name, and its arguments, each with its kind. */
+type Fragment = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, Body>> | readonly Body[]>>>>;
+
+/** The shapes of everything in a stack, from its constructs. */
+export function shapesOf(stack: PlatformStack): ReadonlyMap<string, Shape> {
+  const shapes = new Map<string, Shape>();
+  const providers = new Map<string, number>();
+  for (const element of stack.node.findAll()) {
+    if (element === stack || !("toHclTerraform" in element)) continue;
+    const fragment = resolve<Fragment>(stack, (element as { toHclTerraform(): Fragment }).toHclTerraform());
+    for (const section of ["resource", "data"] as const) {
+      for (const [type, named] of Object.entries(fragment[section] ?? {})) {
+        for (const [name, described] of Object.entries(named as Readonly<Record<string, Body>>)) {
+          shapes.set(`${section === "data" ? "data." : ""}${type}.${name}`, shapeOf(described));
+        }
+      }
+    }
+    for (const [name, instances] of Object.entries(fragment.provider ?? {})) {
+      for (const described of instances as readonly Body[]) {
+        const index = providers.get(name) ?? 0;
+        providers.set(name, index + 1);
+        shapes.set(`provider.${name}.${index}`, shapeOf(described));
+      }
+    }
+  }
+  return shapes;
+}
+
+/** One stack in HCL. */
+export interface WrittenStack {
+  readonly stack: string;
+  readonly folder: string;
+  readonly resources: number;
+}
+
+/**
+ * Writes every stack of an environment, after it has been parsed back and found to say what the JSON says.
+ * @param folder what lies here is replaced; `<folder>/<stack>/` in it holds a stack
+ * @throws Error when a stack can't be written, or when its HCL says something else than its JSON; nothing has changed then
+ */
+export async function writeEnvironment(environment: Environment, folder: string): Promise<readonly WrittenStack[]> {
+  const outdir = mkdtempSync(join(tmpdir(), "hcl-"));
+  const fresh = `${folder}.${process.pid}`;
+  try {
+    const app = new App({ outdir, stackTraces: false });
+    definePlatform(app, environment).synth();
+    const written: WrittenStack[] = [];
+    for (const stack of app.node.children.filter((child) => child instanceof PlatformStack)) {
+      const document = stack.freeze();
+      const files: Record<string, string> = {};
+      for (const [name, text] of Object.entries(writeStack(document, shapesOf(stack)))) {
+        files[name] = await format(text);
+      }
+      const wrong = await differences(document, files);
+      if (wrong.length > 0) {
+        throw new Error(
+          `The HCL of ${stack.id} would not say what its JSON says; nothing was written:\n  ${wrong.join("\n  ")}`,
+        );
+      }
+      const home = join(fresh, stack.id);
+      mkdirSync(home, { recursive: true });
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(home, name), text);
+      const assets = join(outdir, "stacks", stack.id, "assets");
+      if (existsSync(assets)) cpSync(assets, join(home, "assets"), { recursive: true });
+      const resources = Object.values((document.resource ?? {}) as Record<string, object>);
+      written.push({
+        stack: stack.id,
+        folder: join(folder, stack.id),
+        resources: resources.reduce((count, named) => count + Object.keys(named).length, 0),
+      });
+    }
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(fresh, folder);
+    return written;
+  } finally {
+    rmSync(outdir, { recursive: true, force: true });
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
