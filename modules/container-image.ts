@@ -1,10 +1,11 @@
 import { DataAwsEcrAuthorizationToken } from "@cdktf/provider-aws/lib/data-aws-ecr-authorization-token";
 import { EcrLifecyclePolicy } from "@cdktf/provider-aws/lib/ecr-lifecycle-policy";
 import { EcrRepository } from "@cdktf/provider-aws/lib/ecr-repository";
-import { Image } from "@cdktf/provider-docker/lib/image";
+import { Image, type ImageBuild } from "@cdktf/provider-docker/lib/image";
 import { DockerProvider } from "@cdktf/provider-docker/lib/provider";
 import { RegistryImage } from "@cdktf/provider-docker/lib/registry-image";
 import { Construct } from "constructs";
+import { contentHash } from "./content-hash";
 import { GeneratedAsset } from "./generated-asset";
 
 export interface ContainerImageProps {
@@ -29,6 +30,25 @@ export interface ContainerImageProps {
   readonly protect?: boolean;
 }
 
+/** `CreateRepository`'s pattern for a name (Amazon ECR API Reference). */
+const repositoryPattern = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
+
+/**
+ * SHA-256, hexadecimal, over all that decides what the image is built from: every file's name, mode and content, the Dockerfile that is taken, and
+ * the platform. Modes count because the image keeps them: a command that can't be executed is another image.
+ */
+function buildHash(
+  props: Pick<ContainerImageProps, "context" | "dockerfile" | "executable">,
+  platform: string,
+): string {
+  const files = [...props.context].map(
+    ([path, content]) => [`${props.executable?.(path) ? "755" : "644"} ${path}`, content] as const,
+  );
+  // Every file's entry begins with its mode, so none can be taken for this one.
+  const build = ["build", Buffer.from(JSON.stringify({ dockerfile: props.dockerfile, platform }))] as const;
+  return contentHash(new Map([...files, build]));
+}
+
 /** An image, named by its content, in a repository whose tags never change. */
 export class ContainerImage extends Construct {
   /** `<registry>/<repository>@sha256:…`: whatever uses it gets these very bytes. */
@@ -37,15 +57,21 @@ export class ContainerImage extends Construct {
 
   constructor(scope: Construct, id: string, props: ContainerImageProps) {
     super(scope, id);
-    const { context, dockerfile } = props;
+    const { context, dockerfile, repositoryName, platform = "linux/amd64" } = props;
+    if (repositoryName.length < 2 || repositoryName.length > 256 || !repositoryPattern.test(repositoryName)) {
+      throw new Error(
+        `The repository name ${JSON.stringify(repositoryName)} is none for ECR: it takes 2 to 256 lower-case letters and digits, with single ` +
+          "characters of -_./ between them.",
+      );
+    }
     if (!context.has(dockerfile)) {
       throw new Error(
-        `The build context of ${props.repositoryName} has no ${dockerfile}: add the file, or correct the context's filter.`,
+        `The build context of ${repositoryName} has no ${dockerfile}: add the file, or correct the context's filter.`,
       );
     }
     const protect = props.protect ?? true;
     const repository = new EcrRepository(this, "repository", {
-      name: props.repositoryName,
+      name: repositoryName,
       imageTagMutability: "IMMUTABLE",
       imageScanningConfiguration: { scanOnPush: true },
       // With the AWS-managed key: an image holds code, no data.
@@ -73,26 +99,23 @@ export class ContainerImage extends Construct {
       files: context,
       ...(props.executable ? { executable: props.executable } : {}),
     });
+    const hash = buildHash(props, platform);
     this.uri =
       props.build === "docker"
-        ? this.buildAndPush(repository, asset, props)
-        : `${props.account}.dkr.ecr.${props.region}.amazonaws.com/${props.repositoryName}@sha256:${asset.hash}`;
+        ? this.buildAndPush(repository, hash, props.account, { context: asset.folder, dockerfile, platform })
+        : `${props.account}.dkr.ecr.${props.region}.amazonaws.com/${repositoryName}@sha256:${hash}`;
   }
 
-  private buildAndPush(repository: EcrRepository, asset: GeneratedAsset, props: ContainerImageProps): string {
-    const token = new DataAwsEcrAuthorizationToken(this, "token", { registryId: props.account });
+  private buildAndPush(repository: EcrRepository, hash: string, account: string, build: ImageBuild): string {
+    const token = new DataAwsEcrAuthorizationToken(this, "token", { registryId: account });
     const docker = new DockerProvider(this, "docker", {
       registryAuth: [{ address: token.proxyEndpoint, username: token.userName, password: token.password }],
     });
-    // The tag is the content: a changed file makes a new image, an unchanged one is never built again.
+    // The tag is what it is built from: a changed file makes a new image, an unchanged one is never pushed again.
     const image = new Image(this, "image", {
       provider: docker,
-      name: `${repository.repositoryUrl}:${asset.hash}`,
-      buildAttribute: {
-        context: asset.folder,
-        dockerfile: props.dockerfile,
-        platform: props.platform ?? "linux/amd64",
-      },
+      name: `${repository.repositoryUrl}:${hash}`,
+      buildAttribute: build,
       keepLocally: true,
     });
     const pushed = new RegistryImage(this, "pushed", { provider: docker, name: image.name, keepRemotely: true });

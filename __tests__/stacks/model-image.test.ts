@@ -54,7 +54,7 @@ test("with Docker the image is built from the stack's own folder, tagged by its 
   expect(image.name).toMatch(/^\$\{aws_ecr_repository\.abalone_repository\.repository_url\}:[0-9a-f]{64}$/);
   expect(image.build).toMatchObject({ dockerfile: "model-image/Dockerfile", platform: "linux/amd64" });
   expect(production.file(`${image.build.context as string}/model-image/Dockerfile`).toString()).toContain(
-    "FROM python:",
+    "ARG BASE=python:",
   );
   expect(production.resource("docker_registry_image")).toMatchObject({
     name: "${docker_image.abalone_image.name}",

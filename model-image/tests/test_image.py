@@ -33,8 +33,9 @@ def test_hadolint_finds_nothing():
 
 
 def test_the_base_is_pinned_by_version_and_digest():
-    [base] = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    [base] = re.findall(r"^ARG BASE=(\S+)\nFROM \$\{BASE\}$", DOCKERFILE, re.MULTILINE)
 
+    assert len(re.findall(r"^FROM ", DOCKERFILE, re.MULTILINE)) == 1
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", base)
 
 
