@@ -30,7 +30,7 @@ export class MlWorkflowStack extends PlatformStack {
 
   constructor(platform: Platform) {
     super(platform, "ml-workflow");
-    const { account, region, logRetentionDays, processing, training, websites } = this.environment;
+    const { account, region, logRetentionDays, processing, protectData, training, websites } = this.environment;
     this.bucket = this.read("DataBucket");
     this.bucketArn = this.arn("s3", this.bucket, { region: "", account: "" });
     this.key = this.read("DataKey");
@@ -42,6 +42,7 @@ export class MlWorkflowStack extends PlatformStack {
     const packages = new SagemakerModelPackageGroup(this, "packages", {
       modelPackageGroupName: this.named("abalone"),
       modelPackageGroupDescription: "Models that tell the age of an abalone; each passed the gate of the workflow",
+      ...(protectData ? { lifecycle: { preventDestroy: true } } : {}),
     });
     const packageArn = this.arn("sagemaker", `model-package/${packages.modelPackageGroupName}/*`);
 

@@ -724,6 +724,9 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
         "no deletion_protection_enabled",
       ],
       ["a repository", { "aws_ecr_repository.a": { force_delete: true } }, "no prevent_destroy and force_delete"],
+      ["registered models", { "aws_sagemaker_model_package_group.a": {} }, "holds registered models"],
+      ["Airflow", { "aws_mwaa_environment.a": {} }, "holds Airflow's history"],
+      ["the source", { "aws_codecommit_repository.a": {} }, "holds the source"],
     ],
     passing: [
       [
