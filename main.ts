@@ -5,6 +5,7 @@ import { DataStack } from "./stacks/data";
 import { MlWorkflowStack } from "./stacks/ml-workflow";
 import { ModelImageStack } from "./stacks/model-image";
 import { NetworkStack } from "./stacks/network";
+import { PipelineStack } from "./stacks/pipeline";
 import { Platform } from "./stacks/platform";
 import { WebsiteStack } from "./stacks/website";
 
@@ -18,6 +19,7 @@ export function definePlatform(app: App, environment: Environment): Platform {
   new MlWorkflowStack(platform);
   new WebsiteStack(platform, "test");
   new WebsiteStack(platform, "production");
+  if (environment.pipeline) new PipelineStack(platform, environment.pipeline);
 
   return platform;
 }

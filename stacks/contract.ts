@@ -34,6 +34,7 @@ export const stackIds = [
   "ml-workflow",
   "website-test",
   "website-production",
+  "pipeline",
 ] as const;
 
 /** The id of a stack. */
@@ -105,6 +106,7 @@ export const contract = {
   ProductionWebsite: { description: "Address of the website", publisher: "website-production", readers: [] },
   ProductionApi: { description: "Address of the website's API", publisher: "website-production", readers: [] },
   ProductionEndpoint: { description: "Name of the website's endpoint", publisher: "website-production", readers: [] },
+  Pipeline: { description: "Name of the pipeline that deploys the stacks", publisher: "pipeline", readers: [] },
 } as const satisfies Readonly<
   Record<string, ParameterDeclaration & { readonly publisher: StackId; readonly readers: readonly StackId[] }>
 >;
