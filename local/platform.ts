@@ -5,7 +5,7 @@
  */
 import { readdirSync, rmSync } from "node:fs";
 
-import { awsEnvironment, forgetRealCredentials, type Instance, openInstance } from "./platform/instance";
+import { awsEnvironment, forgetRealCredentials, type Instance, openInstance, shown } from "./platform/instance";
 import { locked } from "./platform/lock";
 import { lastLines, logFile } from "./platform/processes";
 import { addressOf, serviceNames, stopServices } from "./platform/services";
@@ -14,6 +14,15 @@ import { status } from "./platform/status";
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
+
+// Who stops reading (`make logs | head`) wants to hear no more: that is no fault, and what is being done goes on.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") {
+      throw error;
+    }
+  });
+}
 
 async function upCommand(instance: Instance): Promise<void> {
   // Only this command needs the provisioner and its dozen AWS clients; the others start in a blink without them.
@@ -52,14 +61,14 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
 
   logs: async (instance) => {
     for (const name of serviceNames) {
-      say(`==> ${logFile(instance, name)} <==\n${lastLines(instance, name, 40)}\n`);
+      say(`==> ${shown(logFile(instance, name))} <==\n${lastLines(instance, name, 40)}\n`);
     }
     const others = readdirSync(instance.path("logs"), { recursive: true, encoding: "utf8" }).filter(
       (file) => file.endsWith(".log") && !serviceNames.some((name) => file === `${name}.log`),
     );
     if (others.length > 0) {
       say(
-        `Further logs in ${instance.path("logs")}:\n${others
+        `Further logs in ${shown(instance.path("logs"))}:\n${others
           .sort()
           .map((file) => `  ${file}`)
           .join("\n")}`,
@@ -71,7 +80,7 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   clean: async (instance) => {
     await locked(instance, () => stopServices(instance));
     rmSync(instance.directory, { recursive: true, force: true });
-    say(`Stopped everything and removed ${instance.directory}.`);
+    say(`Stopped everything and removed ${shown(instance.directory)}.`);
   },
 
   env: async (instance) => {

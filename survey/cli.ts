@@ -2,7 +2,7 @@
  * Makes survey files:
  *
  *     tsx survey/cli.ts simulate --rows 500 --seed 7 [--shift 0.1] [--start 2025-03-01T08:00:00Z] [--output survey.csv]
- *     tsx survey/cli.ts convert abalone.data [--output survey.csv] [--report report.json]
+ *     tsx survey/cli.ts convert abalone.data [--output survey.csv [--report report.json]]
  *
  * Without `--output` the file goes to standard output. Ends with 1 when the file can't be made, with 2 when it was called in a wrong way.
  */
@@ -11,12 +11,12 @@ import { rename, rm, writeFile } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { loadSurvey, type LoadedSurvey } from "./load";
-import { parseEventTime, type RowProblem } from "./survey-file";
+import { parseEventTime, readSurvey, type RowProblem, SurveyFileError } from "./survey-file";
 import { simulateSurvey } from "./simulator";
 
 const usage = `Usage:
   tsx survey/cli.ts simulate --rows 500 [--seed 1] [--shift 0.1] [--start 2025-03-01T08:00:00Z] [--output survey.csv]
-  tsx survey/cli.ts convert abalone.data [--output survey.csv] [--report report.json]`;
+  tsx survey/cli.ts convert abalone.data [--output survey.csv [--report report.json]]`;
 
 /** The command was called in a wrong way. */
 class UsageError extends Error {}
@@ -31,6 +31,8 @@ export interface ConversionReport {
   readonly linesBefore: LoadedSurvey["linesBefore"];
   /** Every line of the file that was converted which could not be read, in its order. */
   readonly unreadable: readonly RowProblem[];
+  /** Why the survey file is none at all, so that ingestion will refuse it as a whole. */
+  readonly fileProblem?: string;
 }
 
 function parseNumber(option: string, text: string | undefined): number | undefined {
@@ -63,14 +65,34 @@ async function write(content: Iterable<string> | AsyncIterable<Uint8Array>, outp
   }
 }
 
+/** Reads as far as the first row: what a file as a whole is refused for shows there. */
+async function fileProblemOf(surveyFile: string): Promise<string | undefined> {
+  const rows = readSurvey(createReadStream(surveyFile), { now: new Date() });
+  try {
+    await rows.next();
+    return undefined;
+  } catch (error) {
+    if (error instanceof SurveyFileError) return error.message;
+    throw error;
+  } finally {
+    await rows.return(undefined);
+  }
+}
+
 async function convert(path: string, output: string | undefined, report: string | undefined): Promise<void> {
   const problems: RowProblem[] = [];
   const { form, linesBefore, content } = await loadSurvey(createReadStream(path), {
     report: (problem) => problems.push(problem),
   });
   await write(content, output);
-  if (report !== undefined) {
-    const document: ConversionReport = { form, linesBefore, unreadable: problems };
+  if (report !== undefined && output !== undefined) {
+    const fileProblem = await fileProblemOf(output);
+    const document: ConversionReport = {
+      form,
+      linesBefore,
+      unreadable: problems,
+      ...(fileProblem !== undefined && { fileProblem }),
+    };
     await writeFile(report, JSON.stringify(document));
   }
   for (const { line, reason } of problems.slice(0, shownProblems))
@@ -108,6 +130,7 @@ async function main(words: readonly string[]): Promise<void> {
   } else if (command === "convert" && path !== undefined && rest.length === 0) {
     const option = (["rows", "seed", "shift", "start"] as const).find((candidate) => values[candidate] !== undefined);
     if (option !== undefined) throw new UsageError(`--${option} belongs to simulate`);
+    if (report !== undefined && output === undefined) throw new UsageError("--report needs --output");
     await convert(path, output, report);
   } else {
     throw new UsageError(command === undefined ? "Say what to do" : `'${positionals.join(" ")}' is not a command`);

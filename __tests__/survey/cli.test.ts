@@ -75,6 +75,15 @@ test("the report of a conversion has every line that was left out, by its number
   expect(unreadable.map(({ line: number }) => number)).toEqual(Array.from({ length: 50 }, (_, index) => index + 3));
 });
 
+test("the report says of a file that is no survey why it will be refused", () => {
+  const input = join(folder, "prices.csv");
+  writeFileSync(input, "name;price\nmussel;3\n");
+  const report = join(folder, "report.json");
+  expect(survey("convert", input, "--output", join(folder, "survey.csv"), "--report", report).status).toBe(0);
+  const { form, fileProblem } = JSON.parse(readFileSync(report, "utf8")) as ConversionReport;
+  expect([form, fileProblem]).toEqual(["survey", expect.stringMatching(/^the header lacks the columns record_id/)]);
+});
+
 test("a file that cannot be read is an error, and an older output stays as it was", () => {
   const output = join(folder, "survey.csv");
   writeFileSync(output, surveyHeader);
@@ -97,6 +106,7 @@ test.each<[string[], RegExp]>([
   [["convert", "a", "b"], /'convert a b' is not a command/],
   [["convert", "a", "--seed", "1"], /--seed belongs to simulate/],
   [["simulate", "--rows", "1", "--report", "a"], /--report belongs to convert/],
+  [["convert", "a", "--report", "b"], /--report needs --output/],
 ])("%j is refused with the usage", (words, message) => {
   const { status, stdout, stderr } = survey(...words);
   expect(status).toBe(2);

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 
 /** The repository's root: every command of the platform is run from a checkout. */
 export const root = resolve(__dirname, "../..");
@@ -43,6 +43,12 @@ export function openInstance(directory = process.env.PLATFORM_DIRECTORY): Instan
   mkdirSync(join(absolute, "logs"), { recursive: true });
   mkdirSync(join(absolute, "home"), { recursive: true });
   return { directory: absolute, path: (...parts) => join(absolute, ...parts) };
+}
+
+/** A path as people read it: from the checkout on where it lies inside, whole elsewhere. */
+export function shown(path: string): string {
+  const fromRoot = relative(root, path);
+  return fromRoot === "" || fromRoot.startsWith("..") ? path : fromRoot;
 }
 
 /** Reads a JSON file of the instance; `fallback` when there is none yet or a crash left it unreadable. */

@@ -1,11 +1,17 @@
 import { existsSync } from "node:fs";
 
-import { DescribeEndpointCommand, ListEndpointsCommand } from "@aws-sdk/client-sagemaker";
+import {
+  DescribeEndpointCommand,
+  DescribeEndpointConfigCommand,
+  DescribeModelCommand,
+  ListEndpointsCommand,
+  type SageMakerClient,
+} from "@aws-sdk/client-sagemaker";
 
 import { makeClients } from "./clients";
-import { type Instance, readJson } from "./instance";
+import { type Instance, readJson, shown } from "./instance";
 import { knownPorts } from "./ports";
-import { isRunning, logFile, recordedProcess } from "./processes";
+import { isRunning, recordedProcess } from "./processes";
 import { addressOf, isHealthy, type ServiceName, serviceNames } from "./services";
 import type { PlatformFile } from "./up";
 
@@ -29,25 +35,19 @@ const portsOf: Readonly<Record<ServiceName, readonly ("emulator" | "sagemaker" |
 };
 
 /**
- * What runs, where, and since which model, as text for a terminal.
+ * What runs, where, and since which model, as text for a terminal of 80 columns.
  * @returns The text, and whether every service is healthy.
  */
 export async function status(instance: Instance): Promise<{ text: string; healthy: boolean }> {
   const ports = knownPorts(instance);
-  const rows = [["SERVICE", "STATE", "PROCESS", "ADDRESS", "LOG"]];
+  const rows = [["SERVICE", "STATE", "PROCESS", "ADDRESS"]];
   let healthy = true;
   for (const name of serviceNames) {
     const process = recordedProcess(instance, name);
     const state = (await isHealthy(instance, name)) ? "healthy" : isRunning(process) ? "not answering" : "stopped";
     healthy &&= state === "healthy";
     const addresses = portsOf[name].map((server) => (ports[server] === undefined ? "-" : `127.0.0.1:${ports[server]}`));
-    rows.push([
-      name,
-      state,
-      isRunning(process) ? String(process.pid) : "-",
-      addresses.join(" "),
-      logFile(instance, name),
-    ]);
+    rows.push([name, state, isRunning(process) ? String(process.pid) : "-", addresses.join(" ")]);
   }
   const parts = [table(rows)];
   if (rows.slice(1, 3).every(([, state]) => state === "healthy")) {
@@ -62,8 +62,9 @@ export async function status(instance: Instance): Promise<{ text: string; health
         ["Website", platform.website ?? "-"],
         ["Test website", platform.websiteTest ?? "-"],
         ["API", platform.api ?? "-"],
-        ["Champion", platform.modelPackageArn ?? "-"],
+        ["Champion", packageVersion(platform.modelPackageArn)],
         ["Last run", evaluation ? describeEvaluation(evaluation) : "-"],
+        ["Logs", shown(instance.path("logs"))],
       ]),
     );
   }
@@ -71,6 +72,11 @@ export async function status(instance: Instance): Promise<{ text: string; health
     parts.push("Not everything runs: `make up` starts it.");
   }
   return { text: parts.join("\n\n"), healthy };
+}
+
+/** Group and version of a model package: what its ARN ends in. */
+function packageVersion(arn: string | undefined): string {
+  return arn?.split(":model-package/")[1] ?? "-";
 }
 
 /** The last run's scores in words. */
@@ -81,7 +87,7 @@ export function describeEvaluation({ rmse, rows, champion }: PlatformFile["evalu
       : champion.rmse === null
         ? "the champion before it could not be scored"
         : `the champion's ${champion.rmse.toFixed(2)}`;
-  return `challenger's RMSE ${rmse.toFixed(2)} rings, ${other}, on ${rows} held-out rows`;
+  return `RMSE ${rmse.toFixed(2)} rings, ${other}, on ${rows} held-out rows`;
 }
 
 async function endpointTable(instance: Instance): Promise<string> {
@@ -93,8 +99,21 @@ async function endpointTable(instance: Instance): Promise<string> {
   const rows = await Promise.all(
     endpoints.map(async ({ EndpointName }) => {
       const endpoint = await sagemaker.send(new DescribeEndpointCommand({ EndpointName }));
-      return [EndpointName ?? "-", endpoint.EndpointStatus ?? "-", endpoint.EndpointConfigName ?? "-"];
+      // A configuration or a model that was deleted under its endpoint is shown as unknown.
+      const model = await servedPackage(sagemaker, endpoint.EndpointConfigName).catch(() => undefined);
+      return [EndpointName ?? "-", endpoint.EndpointStatus ?? "-", packageVersion(model)];
     }),
   );
-  return table([["ENDPOINT", "STATE", "CONFIGURATION"], ...rows]);
+  return table([["ENDPOINT", "STATE", "MODEL"], ...rows]);
+}
+
+/** The ARN of the model package behind a configuration's first variant. */
+async function servedPackage(
+  sagemaker: SageMakerClient,
+  EndpointConfigName: string | undefined,
+): Promise<string | undefined> {
+  const config = await sagemaker.send(new DescribeEndpointConfigCommand({ EndpointConfigName }));
+  const ModelName = config.ProductionVariants?.[0]?.ModelName;
+  const model = await sagemaker.send(new DescribeModelCommand({ ModelName }));
+  return model.PrimaryContainer?.ModelPackageName;
 }

@@ -1,16 +1,27 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import {
+  accessSync,
+  constants,
+  createReadStream,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { GetQueryExecutionCommand, GetQueryResultsCommand, StartQueryExecutionCommand } from "@aws-sdk/client-athena";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
-import { HeadObjectCommand, NotFound, PutObjectCommand } from "@aws-sdk/client-s3";
+import { GetObjectCommand, HeadObjectCommand, NotFound, PutObjectCommand } from "@aws-sdk/client-s3";
 import { DescribeFeatureGroupCommand } from "@aws-sdk/client-sagemaker";
 
 import { type Clients, requireContract } from "./clients";
 import { run } from "./commands";
-import { cleanEnvironment, type Instance, root } from "./instance";
+import { cleanEnvironment, type Instance, root, shown } from "./instance";
 
 /** A survey as a file in the platform's own form. */
 export interface SurveyFile {
@@ -19,22 +30,35 @@ export interface SurveyFile {
   readonly name: string;
   /** SHA-256 of the content in hexadecimal digits. */
   readonly hash: string;
+  /** Its lines below the header, blank ones included. */
+  readonly lines: number;
+  /** What it was made of, as people are told it. */
+  readonly origin: Origin;
 }
 
-/** What became of a survey's rows. */
+/** The file that a survey file was made of. */
+export interface Origin {
+  /** Its path, or what made the survey when nobody named a file. */
+  readonly name: string;
+  readonly form: "survey" | "uci";
+  /** Line n of the survey file is line n minus this of the origin. */
+  readonly linesBefore: number;
+  /** Its lines that could not be read, and therefore are blank in the survey file. */
+  readonly unreadable: readonly Problem[];
+}
+
+/** What became of a survey's rows, those that could not even be read included. */
 export interface Ingestion {
   readonly read: number;
   readonly accepted: number;
   readonly rejected: number;
-  /** Where the rejected rows are listed with their reasons. */
-  readonly rejectedUris: readonly string[];
-  /** The first rejected rows, for the terminal. */
-  readonly problems: readonly Problem[];
+  /** The first rejected row, by its line of the origin, and the file that lists all of them. */
+  readonly rejection?: { readonly first: Problem; readonly list: string };
 }
 
-interface Problem {
+/** A row that was rejected. */
+export interface Problem {
   readonly line: number;
-  readonly recordId?: string;
   readonly reason: string;
 }
 
@@ -42,7 +66,7 @@ interface Problem {
 export class SurveyRefused extends Error {}
 
 /** The answer of the ingest-survey function (its source: handlers/ingest-survey). */
-interface IngestResult {
+export interface IngestResult {
   readonly complete: boolean;
   readonly nextOffset?: number;
   readonly etag?: string;
@@ -52,10 +76,15 @@ interface IngestResult {
   readonly problems: readonly Problem[];
 }
 
+/** How a converted file came about (its source: `ConversionReport` of survey/cli.ts). */
+interface Conversion extends Omit<Origin, "name"> {
+  readonly fileProblem?: string;
+}
+
 /**
  * Makes the survey file that is to be ingested: of the file that the user named, in either form, or a simulated one.
  * @param source Path of a survey file or of UCI's abalone.data; undefined simulates 4,000 animals with seed 1.
- * @throws Error when the file isn't there or is in neither form.
+ * @throws SurveyRefused when the file isn't there or is in neither form.
  */
 export async function makeSurvey(instance: Instance, source: string | undefined): Promise<SurveyFile> {
   const folder = instance.path("surveys");
@@ -66,12 +95,15 @@ export async function makeSurvey(instance: Instance, source: string | undefined)
       : basename(source)
           .replace(/\.[^.]*$/, "")
           .replace(/[^A-Za-z0-9_-]+/g, "-");
-  const path = join(folder, `${stem}.csv`);
+  const made = join(folder, `${stem}.csv`);
+  const report = join(folder, `${stem}.report.json`);
   const parameters =
-    source === undefined ? ["simulate", "--rows", "4000", "--seed", "1"] : ["convert", existing(resolve(root, source))];
+    source === undefined
+      ? ["simulate", "--rows", "4000", "--seed", "1", "--output", made]
+      : ["convert", findSurvey(source), "--output", made, "--report", report];
   try {
-    await run(join(root, "node_modules/.bin/tsx"), [join(root, "survey/cli.ts"), ...parameters, "--output", path], {
-      title: source === undefined ? "The survey simulator" : `Reading the survey ${source}`,
+    await run(join(root, "node_modules/.bin/tsx"), [join(root, "survey/cli.ts"), ...parameters], {
+      title: source === undefined ? "The survey simulator" : "Reading the survey",
       environment: cleanEnvironment(instance),
       log: instance.path("logs/survey.log"),
       seconds: 300,
@@ -79,22 +111,69 @@ export async function makeSurvey(instance: Instance, source: string | undefined)
   } catch (error) {
     throw new SurveyRefused(error instanceof Error ? error.message : String(error), { cause: error });
   }
-  const hash = createHash("sha256").update(readFileSync(path)).digest("hex");
-  return { path, hash, name: `${stem}-${hash.slice(0, 12)}.csv` };
+  const content = readFileSync(made);
+  const hash = createHash("sha256").update(content).digest("hex");
+  const fileName = `${stem}-${hash.slice(0, 12)}.csv`;
+  const path = join(folder, fileName);
+  renameSync(made, path);
+  const survey = { path, hash, name: fileName, lines: countLines(content) };
+  if (source === undefined) {
+    return { ...survey, origin: { name: "the simulated survey", form: "survey", linesBefore: 0, unreadable: [] } };
+  }
+  const { fileProblem, ...conversion } = JSON.parse(readFileSync(report, "utf8")) as Conversion;
+  rmSync(report);
+  const name = shown(findSurvey(source));
+  const [first] = conversion.unreadable;
+  if (fileProblem !== undefined) {
+    const reason = first === undefined ? fileProblem : `no line can be read; line ${first.line}: ${first.reason}`;
+    throw new SurveyRefused(`${name} is no survey: ${reason}.`);
+  }
+  return { ...survey, origin: { name, ...conversion } };
 }
 
-function existing(path: string): string {
-  if (!existsSync(path)) {
-    throw new SurveyRefused(`SURVEY: there is no file ${path}; expected a survey file (CSV) or UCI's abalone.data.`);
+/** Lines below the header. */
+function countLines(content: Buffer): number {
+  let lines = 0;
+  for (let end = content.indexOf(10); end >= 0; end = content.indexOf(10, end + 1)) {
+    lines += 1;
   }
-  if (!statSync(path).isFile()) {
-    throw new SurveyRefused(`SURVEY: ${path} is no plain file; expected a survey file (CSV) or UCI's abalone.data.`);
+  return Math.max(0, content.at(-1) === 10 ? lines - 1 : lines);
+}
+
+/**
+ * The absolute path of a survey that somebody named.
+ * @param source As it was typed: relative to the checkout, or to the home folder when it begins with `~/`, which not every
+ *   shell replaces inside of `SURVEY=~/…`.
+ * @throws SurveyRefused when no file can be read there.
+ */
+export function findSurvey(source: string): string {
+  const path = resolve(
+    root,
+    source.replace(/^~(?=\/|$)/, () => homedir()),
+  );
+  const expected = "expected a survey file (CSV) or UCI's abalone.data";
+  try {
+    if (!statSync(path).isFile()) {
+      throw new SurveyRefused(`SURVEY: ${path} is no plain file; ${expected}.`);
+    }
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    switch ((error as NodeJS.ErrnoException).code) {
+      case "ENOENT":
+      case "ENOTDIR":
+        throw new SurveyRefused(`SURVEY: there is no file ${path}; ${expected}.`, { cause: error });
+      case undefined:
+        throw error;
+      default:
+        throw new SurveyRefused(`SURVEY: ${path} can't be read (${(error as Error).message}).`, { cause: error });
+    }
   }
   return path;
 }
 
 /**
- * Puts a survey file into the data bucket and has it ingested by the ingest-survey function.
+ * Puts a survey file into the data bucket and has it ingested by the ingest-survey function. Writes the list of all rejected
+ * rows, where there are any, beside the survey file.
  * @throws Error when the file as a whole is refused or the function fails.
  */
 export async function ingest(
@@ -118,20 +197,20 @@ export async function ingest(
     );
   }
   const total = { read: 0, accepted: 0, rejected: 0 };
-  const rejectedUris: string[] = [];
-  const problems: Problem[] = [];
+  const problems = [...survey.origin.unreadable];
   let next: { etag?: string | undefined; offset?: number | undefined } = {};
   for (;;) {
     const result = await invoke<IngestResult>(clients, functionName, { bucket, key, ...next });
     if (result.fileProblem !== undefined) {
-      throw new SurveyRefused(`The survey ${survey.name} was refused as a whole: ${result.fileProblem}`);
+      throw new SurveyRefused(`${survey.origin.name} is no survey: ${result.fileProblem}.`);
     }
     total.read += result.rows.read;
     total.accepted += result.rows.accepted;
     total.rejected += result.rows.rejected;
-    problems.push(...result.problems);
     if (result.rejectedUri !== undefined) {
-      rejectedUris.push(result.rejectedUri);
+      for (const { line, reason } of await readRejected(clients, result.rejectedUri)) {
+        problems.push({ line: line - survey.origin.linesBefore, reason });
+      }
     }
     progress(`${total.accepted} rows accepted, ${total.rejected} rejected`);
     if (result.complete) {
@@ -139,11 +218,78 @@ export async function ingest(
     }
     next = { etag: result.etag, offset: result.nextOffset };
   }
+  const rejection = listRejected(survey, problems);
+  const ingestion: Ingestion = {
+    read: total.read + survey.origin.unreadable.length,
+    accepted: total.accepted,
+    rejected: problems.length,
+    ...(rejection && { rejection }),
+  };
   if (total.accepted === 0) {
-    const first = problems[0] === undefined ? "" : ` The first reason: line ${problems[0].line}: ${problems[0].reason}`;
-    throw new SurveyRefused(`No row of the survey ${survey.name} was accepted.${first}`);
+    throw new SurveyRefused(`No row of the survey was accepted. ${describeRejection(survey.origin.name, ingestion)}`);
   }
-  return { ...total, rejectedUris, problems: problems.slice(0, 20) };
+  return ingestion;
+}
+
+/** The rows that one call of the ingest-survey function rejected. */
+async function readRejected(clients: Clients, uri: string): Promise<readonly Problem[]> {
+  const { hostname, pathname } = new URL(uri);
+  const { Body } = await clients.s3.send(
+    new GetObjectCommand({ Bucket: hostname, Key: decodeURIComponent(pathname.slice(1)) }),
+  );
+  return (JSON.parse((await Body?.transformToString()) ?? "") as { readonly rejected: readonly Problem[] }).rejected;
+}
+
+/**
+ * Lists every rejected row by its line of the file that the user named, in the form `file:line: reason`.
+ * @returns The first of them and the list's path; undefined when there are none.
+ */
+export function listRejected(
+  { path, name, origin }: SurveyFile,
+  problems: readonly Problem[],
+): Ingestion["rejection"] | undefined {
+  const sorted = [...problems].sort((one, other) => one.line - other.line);
+  const [first] = sorted;
+  if (first === undefined) {
+    return undefined;
+  }
+  const list = join(dirname(path), name.replace(/\.csv$/, ".rejected.txt"));
+  const scale = origin.form === "uci" ? ["Values are given in mm and g: 200 times what stands in UCI's file."] : [];
+  const lines = sorted.map(({ line, reason }) => `${origin.name}:${line}: ${reason}`);
+  writeFileSync(list, `${[...scale, ...lines].join("\n")}\n`);
+  return { first, list };
+}
+
+/** How many rows were rejected, the first reason, and where all of them are listed. Empty when there are none. */
+export function describeRejection(origin: string, { read, rejected, rejection }: Ingestion): string {
+  if (rejection === undefined) {
+    return "";
+  }
+  const { first, list } = rejection;
+  const rows = rejected === 1 ? "row was" : "rows were";
+  return (
+    `${rejected} of the ${read} ${rows} rejected, the first in line ${first.line} of ${origin}: ${first.reason}\n` +
+    `  All of them, with their lines and reasons: ${shown(list)}`
+  );
+}
+
+/**
+ * Waits for some work, and every few seconds has somebody told how far it is.
+ * @param tell Says it; what it throws is ignored, for the work goes on.
+ */
+export async function tellMeanwhile<Result>(
+  work: Promise<Result>,
+  tell: () => Promise<void>,
+  milliseconds = 3000,
+): Promise<Result> {
+  const ended = work.then(
+    () => true,
+    () => true,
+  );
+  while (!(await Promise.race([ended, sleep(milliseconds, false, { ref: false })]))) {
+    await tell().catch(() => undefined);
+  }
+  return work;
 }
 
 async function objectExists(clients: Clients, bucket: string, key: string): Promise<boolean> {

@@ -1,17 +1,28 @@
 import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 
 import { color, Listr, type ListrTask } from "listr2";
 
 import { provision } from "../provision";
-import { championPackage, runWorkflow, WorkflowFailed, type WorkflowRun } from "./workflow";
+import { championPackage, describeOutcome, runWorkflow, WorkflowFailed, type WorkflowRun } from "./workflow";
 import { type Clients, makeClients, readContract, requireContract } from "./clients";
 import { run } from "./commands";
-import { account, cleanEnvironment, type Instance, readMemory, region, root, writeJson } from "./instance";
+import { account, cleanEnvironment, type Instance, readMemory, region, root, shown, writeJson } from "./instance";
 import { logFile } from "./processes";
 import { doneBefore, fingerprintOf, lastResult, remember } from "./progress";
 import { addressOf, openFrontDoor, saveState, startServices } from "./services";
-import { countOfflineRecords, ingest, type Ingestion, makeSurvey, SurveyRefused, waitForOfflineStore } from "./survey";
+import {
+  countOfflineRecords,
+  describeRejection,
+  findSurvey,
+  ingest,
+  type Ingestion,
+  makeSurvey,
+  type SurveyFile,
+  SurveyRefused,
+  tellMeanwhile,
+  waitForOfflineStore,
+} from "./survey";
 
 /** What scripts read to find everything: `.local/platform.json`. */
 export interface PlatformFile {
@@ -42,9 +53,13 @@ export class StageFailed extends Error {
    */
   constructor(stage: string, cause: unknown, log: string) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`${stage}: ${reason}\n\nRead more in ${log}`);
+    // Of a survey that is refused, the reason is all that there is to know.
+    super(`${stage}: ${reason}${cause instanceof SurveyRefused ? "" : `\n\nRead more in ${shown(log)}`}`);
   }
 }
+
+/** Where nobody watches a line that changes, a long stage says so often how far it is. */
+const secondsBetweenLines = 30;
 
 /** Each stage's time, from a second on: what takes less is noise. */
 const rendering = {
@@ -74,6 +89,9 @@ const isIngestionRecord = (content: unknown): content is Record<string, Ingestio
   !Array.isArray(content) &&
   Object.values(content).every((ingestion) => typeof (ingestion as Ingestion | null)?.accepted === "number");
 
+/** A number of rows as people read it: 1,000,000. */
+const grouped = (rows: number): string => rows.toLocaleString("en-GB");
+
 interface Manifest {
   readonly stacks: Readonly<Record<string, { readonly dependencies: readonly string[] }>>;
 }
@@ -96,6 +114,7 @@ function deploymentOrder(manifest: Manifest): string[] {
  * changed. It can be killed at any time and called again.
  * @param source The survey to ingest, see `makeSurvey`; undefined keeps what was ingested before.
  * @returns Where everything is, and what the person should be told besides.
+ * @throws SurveyRefused when there is no such survey, before anything is done.
  * @throws StageFailed naming the log to read.
  */
 export async function up(
@@ -113,7 +132,7 @@ export async function up(
   const requests = (): string[] => readMemory(requestFile, isRequestList) ?? [];
   const ingested = (): Record<string, Ingestion> => readMemory(ingestedFile, isIngestionRecord) ?? {};
   if (source !== undefined) {
-    const path = resolve(root, source);
+    const path = findSurvey(source);
     writeJson(requestFile, [...requests().filter((earlier) => earlier !== path), path]);
   }
 
@@ -131,10 +150,12 @@ export async function up(
     title,
     task: async (_, task) => {
       const begin = performance.now();
+      let said = begin;
       try {
         const summary = await work((text) => {
           // In a terminal it is one line that changes; in a log it would be hundreds.
-          if (process.stdout.isTTY) {
+          if (process.stdout.isTTY || performance.now() - said > 1000 * secondsBetweenLines) {
+            said = performance.now();
             task.output = text;
           }
         });
@@ -160,8 +181,8 @@ export async function up(
       const counts = (["created", "updated", "deleted", "unchanged"] as const)
         .filter((kind) => inventory[kind].length > 0)
         .map((kind) => `${inventory[kind].length} ${kind}`);
-      const leftOut = inventory.leftOut.length === 0 ? [] : [`${inventory.leftOut.length} left out`];
-      return [...counts, ...leftOut].join(", ");
+      const forAws = inventory.leftOut.length === 0 ? [] : [`${inventory.leftOut.length} for AWS only`];
+      return [...counts, ...forAws].join(", ");
     });
 
   const website = async (name: WebsiteStage): Promise<{ website: string; api: string; domain: string }> => {
@@ -202,23 +223,60 @@ export async function up(
       return "passed";
     });
 
-  const ingestOne = async (path: string | undefined, say: (text: string) => void): Promise<string> => {
-    const survey = await makeSurvey(instance, path);
-    if (survey.hash in ingested()) {
+  /** The surveys to ingest, each with the path by which it was asked for; none was for the simulated one. */
+  const surveys: { readonly path: string | undefined; readonly survey: SurveyFile }[] = [];
+
+  const done = (path: string | undefined): void => {
+    writeJson(
+      requestFile,
+      requests().filter((other) => other !== path),
+    );
+  };
+
+  /** Trying again what is refused would change nothing, and must not keep what comes after it from being done. */
+  const forgetRefused = async <Result>(path: string | undefined, work: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof SurveyRefused) {
+        done(path);
+      }
+      throw error;
+    }
+  };
+
+  const readSurveys = async (): Promise<string> => {
+    const waiting = requests();
+    const paths = waiting.length === 0 && Object.keys(ingested()).length === 0 ? [undefined] : waiting;
+    for (const path of paths) {
+      surveys.push({ path, survey: await forgetRefused(path, () => makeSurvey(instance, path)) });
+    }
+    const summaries = surveys.map(({ survey: { lines, origin } }) => `${grouped(lines)} lines of ${origin.name}`);
+    return summaries.length === 0 ? "no new one" : summaries.join("; ");
+  };
+
+  const ingestOne = async (survey: SurveyFile, say: (text: string) => void): Promise<string> => {
+    const tellRejected = (ingestion: Ingestion): void => {
+      if (ingestion.rejection !== undefined) {
+        notes.push(describeRejection(survey.origin.name, ingestion));
+      }
+    };
+    const before = ingested()[survey.hash];
+    if (before !== undefined) {
+      tellRejected(before);
       return `${survey.name} was ingested before`;
     }
     const records = await countOfflineRecords(aws());
-    const ingestion = await ingest(aws(), survey, say);
+    const ingestion = await tellMeanwhile(ingest(aws(), survey, say), async () => {
+      const stored = (await countOfflineRecords(aws())) - records;
+      say(`${grouped(stored)} of ${grouped(survey.lines)} rows are stored`);
+    });
     say("waiting until the offline store shows the records");
     await waitForOfflineStore(aws(), records + ingestion.accepted);
     await saveState(instance);
     writeJson(ingestedFile, { ...ingested(), [survey.hash]: ingestion });
-    const { accepted, rejected, rejectedUris, problems } = ingestion;
-    if (rejected > 0) {
-      const [first] = problems;
-      const reason = first === undefined ? "" : ` the first, line ${first.line}: ${first.reason};`;
-      notes.push(`${rejected} rows of the survey were rejected:${reason} all of them: ${rejectedUris.join(" ")}`);
-    }
+    const { accepted, rejected } = ingestion;
+    tellRejected(ingestion);
     return `${accepted} rows of ${survey.name}${rejected === 0 ? "" : `, ${rejected} rejected`}`;
   };
 
@@ -231,36 +289,17 @@ export async function up(
           "Start over with `make clean`, then ingest the surveys again.",
       );
     }
-    const waiting = requests();
-    if (waiting.length === 0) {
-      return expected > 0 ? "kept as it is" : ingestOne(undefined, say);
-    }
     const summaries: string[] = [];
-    for (const path of waiting) {
-      const done = (): void => {
-        writeJson(
-          requestFile,
-          requests().filter((other) => other !== path),
-        );
-      };
-      try {
-        summaries.push(await ingestOne(path, say));
-        done();
-      } catch (error) {
-        // Trying again would change nothing, and must not keep what comes after it from being done.
-        if (error instanceof SurveyRefused) {
-          done();
-        }
-        throw error;
-      }
+    for (const { path, survey } of surveys) {
+      summaries.push(await forgetRefused(path, () => ingestOne(survey, say)));
+      done(path);
     }
-    return summaries.join("; ");
+    return summaries.length === 0 ? "kept as it is" : summaries.join("; ");
   };
 
   const trainModel = async (say: (text: string) => void): Promise<string> => {
-    const surveys = ingested();
     const state = readFileSync(instance.path("provision/ml-workflow.json"), "utf8");
-    const fingerprint = fingerprintOf(Object.keys(surveys), await readContract(aws(), "ModelImageUri"), state);
+    const fingerprint = fingerprintOf(Object.keys(ingested()), await readContract(aws(), "ModelImageUri"), state);
     const before = doneBefore(instance, "workflow", fingerprint) as WorkflowRun | undefined;
     if (before !== undefined && (await championPackage(aws())) !== undefined) {
       return `${before.outcome} before, nothing has changed`;
@@ -268,8 +307,7 @@ export async function up(
     const outcome = await runWorkflow(aws(), fingerprint, say, () => startServices(instance));
     await saveState(instance);
     remember(instance, "workflow", fingerprint, outcome);
-    const { rmse, threshold, rows } = outcome.evaluation;
-    return `${outcome.outcome}, RMSE ${rmse.toFixed(2)} rings on ${rows} held-out rows (limit ${threshold})`;
+    return describeOutcome(outcome);
   };
 
   const writePlatformFile = async (): Promise<string> => {
@@ -300,6 +338,7 @@ export async function up(
   const stacks: string[] = [];
   await new Listr(
     [
+      stage("Read the survey", instance.path("logs/survey.log"), readSurveys),
       stage("Synthesize the stacks", instance.path("logs/synth.log"), async () => {
         stacks.push(...(await synthesize()));
         return stacks.join(", ");

@@ -34,6 +34,22 @@ export interface WorkflowRun extends WorkflowOutcome {
   readonly executionArn: string;
 }
 
+/** How the workflow ended, with the scores that decided it. */
+export function describeOutcome({ outcome, evaluation }: WorkflowOutcome): string {
+  const { rmse, threshold, rows, champion } = evaluation;
+  const scored = `on ${rows} held-out rows (limit ${threshold})`;
+  if (champion?.rmse == null) {
+    return `${outcome}, RMSE ${rmse.toFixed(2)} rings ${scored}`;
+  }
+  // As many digits as it takes to see which is lower.
+  const digits = [2, 3, 4, 5].find((count) => rmse.toFixed(count) !== champion.rmse?.toFixed(count)) ?? 6;
+  const comparison = rmse < champion.rmse ? "below" : rmse > champion.rmse ? "above" : "equal to";
+  return (
+    `${outcome}, the challenger's RMSE ${rmse.toFixed(digits)} rings is ${comparison} ` +
+    `the champion's ${champion.rmse.toFixed(digits)} ${scored}`
+  );
+}
+
 /** An execution that ended in a failed state, said for the person at the terminal. */
 export class WorkflowFailed extends Error {
   /** Name of the job that failed, where it was a job: its log bears the same name. */

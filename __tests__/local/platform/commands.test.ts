@@ -1,0 +1,70 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { type Instance, openInstance, root, writeJson } from "../../../local/platform/instance";
+import { status } from "../../../local/platform/status";
+
+// On a busy machine a minute is no sign of a fault.
+jest.setTimeout(60_000);
+
+let instance: Instance;
+
+beforeEach(() => {
+  instance = openInstance(mkdtempSync(join(tmpdir(), "instance-")));
+});
+
+afterEach(() => {
+  rmSync(instance.directory, { recursive: true, force: true });
+});
+
+const platform = `'${process.execPath}' --import tsx local/platform.ts`;
+
+function shell(line: string): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync("bash", ["-c", line], {
+    cwd: root,
+    encoding: "utf8",
+    env: { PATH: process.env.PATH, HOME: "/home/ada", PLATFORM_DIRECTORY: instance.directory },
+  });
+}
+
+test("logs end quietly when their reader has read enough", () => {
+  const lines = Array.from({ length: 40 }, (_, index) => `${index} ${"x".repeat(20_000)}`);
+  writeFileSync(instance.path("logs/emulator.log"), lines.join("\n"));
+  const read = shell(`${platform} logs | head -1; exit "\${PIPESTATUS[0]}"`);
+  expect(read).toEqual(expect.objectContaining({ status: 0, stderr: "" }));
+  expect(read.stdout).toContain("emulator.log");
+});
+
+test("a survey that isn't there is told at once, with the home folder in the place of ~, and nothing is begun", () => {
+  const { status: exit, stderr, stdout } = shell(`SURVEY='~/no such/survey.csv' ${platform} up`);
+  expect([exit, stdout]).toEqual([1, ""]);
+  expect(stderr.trim()).toMatch(
+    /^SURVEY: there is no file \/home\/ada\/no such\/survey\.csv; expected a survey file \(CSV\)/,
+  );
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect(() => readFileSync(instance.path("progress/survey-requests.json"))).toThrow("ENOENT");
+});
+
+test("the status fits into 80 columns", async () => {
+  writeJson(instance.path("ports.json"), {
+    emulator: 45_660,
+    sagemaker: 45_670,
+    website: 18_080,
+    "website-test": 18_081,
+  });
+  writeJson(instance.path("platform.json"), {
+    website: "http://127.0.0.1:18080",
+    websiteTest: "http://127.0.0.1:18081",
+    api: "http://127.0.0.1:4566/_aws/execute-api/7a7906b5/$default/api",
+    modelPackageArn: "arn:aws:sagemaker:eu-west-1:123456789012:model-package/acme-local-abalone/12",
+    evaluation: { rmse: 2.117, threshold: 2.3, rows: 11_516, champion: { modelPackageArn: "arn", rmse: 2.118 } },
+  });
+  const { text, healthy } = await status(instance);
+  expect(healthy).toBe(false);
+  expect(text).toMatch(/^Champion +acme-local-abalone\/12$/m);
+  for (const line of text.replace(instance.directory, ".local").split("\n")) {
+    expect(line.length).toBeLessThanOrEqual(80);
+  }
+});
