@@ -1,0 +1,205 @@
+/** Says in our words what terraform says in its own, with the next step. */
+import type { StackId } from "../../stacks/contract";
+import type { Ended } from "./child";
+import { DeploymentError } from "./error";
+
+/** A lock on a state, as terraform writes it into the lock file and into its errors. */
+export interface Lock {
+  readonly id: string;
+  /** Bucket and key of the state. */
+  readonly path: string;
+  /** `OperationTypeApply`, `OperationTypePlan` … */
+  readonly operation: string;
+  /** User and host. */
+  readonly who: string;
+  /** ISO 8601, UTC. */
+  readonly created: string;
+}
+
+/** Where terraform was at work. */
+export interface Circumstances {
+  readonly environmentName: string;
+  readonly stack: StackId;
+  /** What terraform did: "init", "plan", "apply" … */
+  readonly operation: string;
+}
+
+/** Reads the block "Lock Info" of an error. */
+export function lockIn(text: string): Lock | undefined {
+  const block = /Lock Info:\n((?: {2}\w+:.*\n?)+)/.exec(text)?.[1];
+  if (block === undefined) return undefined;
+  const field = (name: string): string => new RegExp(`^ {2}${name}: +(.*)$`, "m").exec(block)?.[1]?.trim() ?? "";
+  return {
+    id: field("ID"),
+    path: field("Path"),
+    operation: field("Operation"),
+    who: field("Who"),
+    // Go prints "2026-11-22 19:09:44.123456789 +0000 UTC".
+    created: field("Created").replace(/^(\S+) (\d\d:\d\d:\d\d)\S* \+0000 UTC$/, "$1T$2Z"),
+  };
+}
+
+/** A time as people say it: "2026-11-22 19:09:44 UTC, 5 minutes ago". */
+export function since(created: string, now: Date = new Date()): string {
+  const time = new Date(created);
+  if (Number.isNaN(time.getTime())) return created === "" ? "an unknown time" : created;
+  const minutes = Math.max(0, Math.round((now.getTime() - time.getTime()) / 60_000));
+  const [count, unit] =
+    minutes < 120
+      ? [minutes, "minute"]
+      : minutes < 2_880
+        ? [Math.round(minutes / 60), "hour"]
+        : [Math.round(minutes / 1_440), "day"];
+  return `${time.toISOString().slice(0, 19).replace("T", " ")} UTC (${count} ${unit}${count === 1 ? "" : "s"} ago)`;
+}
+
+/** What somebody does with a lock, in a word: "deploy" for `OperationTypeApply`. */
+export function workOf({ operation }: Lock): string {
+  const known: Readonly<Record<string, string>> = {
+    OperationTypeApply: "a deploy",
+    OperationTypePlan: "a plan",
+    OperationTypeRefresh: "a refresh",
+  };
+  return known[operation] ?? (operation === "" ? "an unknown operation" : operation);
+}
+
+/** A state that somebody else has locked. */
+export function heldLock({ environmentName, stack }: Omit<Circumstances, "operation">, lock: Lock): DeploymentError {
+  return new DeploymentError(
+    `The state of ${stack} in ${environmentName} is locked by ${lock.who || "somebody"}, for ${workOf(lock)}, since ${since(lock.created)}.`,
+    `Wait until that has ended. If it is certain that it no longer runs: make unlock ENVIRONMENT=${environmentName} STACK=${stack} LOCK=${lock.id}`,
+  );
+}
+
+/** The text without the frame that terraform draws around its messages, and without colours. */
+export function unframe(text: string): string {
+  return (
+    text
+      // eslint-disable-next-line no-control-regex -- colours begin with the character ESC
+      .replace(/\u001b\[[0-9;]*m/g, "")
+      .replace(/\r/g, "")
+      .split("\n")
+      .filter((line) => !/^[╷╵]\s*$/.test(line))
+      .map((line) => line.replace(/^│ ?/, ""))
+      .join("\n")
+  );
+}
+
+/** One fault that terraform or the provider tells of. */
+interface Fault {
+  readonly pattern: RegExp;
+  readonly problem: (match: RegExpExecArray, at: Circumstances) => string;
+  readonly next: (at: Circumstances, match: RegExpExecArray) => string;
+}
+
+const again = ({ environmentName, stack }: Circumstances): string =>
+  `make deploy ENVIRONMENT=${environmentName} STACK=${stack}`;
+
+/** The first that fits counts. */
+const faults: readonly Fault[] = [
+  {
+    pattern: /S3 bucket "([^"]+)" does not exist/,
+    problem: ([, bucket], { environmentName }) =>
+      `The state bucket ${bucket ?? ""} of ${environmentName} does not exist.`,
+    next: ({ environmentName }) => `make bootstrap ENVIRONMENT=${environmentName}`,
+  },
+  {
+    pattern: /No valid credential sources found|failed to refresh cached credentials|NoCredentialProviders/,
+    problem: () => "There are no AWS credentials, or they can't be read.",
+    next: () => "Sign in (aws sso login), or set AWS_PROFILE, and type it again.",
+  },
+  {
+    pattern: /ExpiredToken|InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch/,
+    problem: ([code]) => `AWS does not accept the credentials (${code}).`,
+    next: () => "Sign in again (aws sso login), or correct AWS_PROFILE, and type it again.",
+  },
+  {
+    pattern: /AWS account ID not allowed: (\d+)/,
+    problem: ([, account], { environmentName }) =>
+      `The credentials are of account ${account ?? ""}, which is not that of ${environmentName}.`,
+    next: () => "Set AWS_PROFILE to a profile of the environment's account (environments/), and type it again.",
+  },
+  {
+    pattern: /Backend configuration changed|Terraform Cloud configuration changed|HCP Terraform configuration changed/,
+    problem: (_, { stack, environmentName }) =>
+      `The place of the state of ${stack} in ${environmentName} is not what it was at the last time.`,
+    next: ({ environmentName, stack }) =>
+      `If the state is there already, remove cdktf.out/${environmentName} and type it again; if it has to be moved: ` +
+      `terraform -chdir=cdktf.out/${environmentName}/stacks/${stack} init -migrate-state`,
+  },
+  {
+    pattern: /Required token could not be found|No credentials found for|invalid or unauthorized token/i,
+    problem: () => "There is no token for Terraform Cloud.",
+    next: () => "terraform login (or set TF_TOKEN_app_terraform_io), and type it again.",
+  },
+  {
+    pattern:
+      /Failed to query available provider packages|Failed to install provider|Could not retrieve the list of available versions/,
+    problem: () => "Terraform can't get a provider.",
+    next: () =>
+      "See that registry.terraform.io can be reached, or that TF_CLI_CONFIG_FILE names a mirror that has it, and type it again.",
+  },
+  {
+    pattern: /Instance cannot be destroyed[\s\S]*?Resource (\S+) has/,
+    problem: ([, address], { stack }) =>
+      `The change would destroy ${address ?? ""} of ${stack}, which holds data and is protected.`,
+    next: () =>
+      "Take the change back. Where the data may go: docs/deployment.md says how a protected resource is given up.",
+  },
+  {
+    pattern:
+      /ParameterNotFound|couldn't find resource[\s\S]*?data\.aws_ssm_parameter\.(\w+)|reading SSM Parameter \(([^)]+)\)[^\n]*(?:couldn't find resource|empty result)/,
+    problem: (_, { stack }) => `${stack} reads a parameter that no other stack has published yet.`,
+    next: ({ environmentName }) =>
+      `Deploy the stacks before it first; this deploys all in order: make deploy ENVIRONMENT=${environmentName}`,
+  },
+  {
+    pattern: /\w*(?:AlreadyExists|AlreadyOwnedByYou|ResourceInUse|ResourceConflict)\w*/,
+    problem: ([code], { stack }) =>
+      `Something that ${stack} wants to create is there already (${code}): a deploy that was killed may have made it.`,
+    next: ({ environmentName, stack }) =>
+      `Take it into the state (terraform -chdir=cdktf.out/${environmentName}/stacks/${stack} import ADDRESS ID), or remove it from AWS; ` +
+      `then ${again({ environmentName, stack, operation: "" })}`,
+  },
+];
+
+/** The error that tells what terraform, or cdktf around it, ended with. */
+export function explain(
+  at: Circumstances,
+  { output, errors, late, interrupted }: Omit<Ended, "status">,
+): DeploymentError {
+  const text = unframe(`${errors}\n${output}`);
+  const lock = text.includes("Error acquiring the state lock") ? lockIn(text) : undefined;
+  if (lock) return heldLock(at, lock);
+  const { operation, stack, environmentName } = at;
+  if (interrupted) {
+    return new DeploymentError(
+      `The ${operation} of ${stack} in ${environmentName} was interrupted. Terraform has saved what was done.`,
+      "Type it again: it goes on from there.",
+    );
+  }
+  if (late) {
+    return new DeploymentError(
+      `The ${operation} of ${stack} in ${environmentName} took longer than it may, and was stopped.`,
+      "Look into the AWS console for what hangs, and type it again.",
+      lastErrors(text),
+    );
+  }
+  for (const { pattern, problem, next } of faults) {
+    const match = pattern.exec(text);
+    if (match) return new DeploymentError(problem(match, at), next(at, match), lastErrors(text));
+  }
+  return new DeploymentError(
+    `The ${operation} of ${stack} in ${environmentName} failed.`,
+    "Correct what Terraform says, and type it again.",
+    lastErrors(text),
+  );
+}
+
+/** Terraform's own errors; without any, its last lines. */
+function lastErrors(text: string): string {
+  const parts = text.split(/^(?=(?:Error|Warning): )/m).filter((part) => part.startsWith("Error: "));
+  return parts.length > 0
+    ? parts.map((part) => part.trim()).join("\n\n")
+    : text.trim().split("\n").slice(-20).join("\n");
+}

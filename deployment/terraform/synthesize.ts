@@ -1,0 +1,110 @@
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { environmentNames } from "../../environments";
+import { projectRoot } from "../../modules/project-root";
+import { type StackId, stackIds } from "../../stacks/contract";
+import { runChild } from "./child";
+import { DeploymentError } from "./error";
+
+/** One synthesized stack. */
+export interface SynthesizedStack {
+  readonly id: StackId;
+  /** Absolute path of the folder in which terraform works. */
+  readonly folder: string;
+  /** The stacks that have to be deployed before. */
+  readonly dependencies: readonly StackId[];
+}
+
+/** What a synth has written. */
+export interface Manifest {
+  /** Absolute path of the folder that holds `manifest.json` and `stacks/`. */
+  readonly outdir: string;
+  /** The stacks, each after those on which it depends. */
+  readonly stacks: readonly SynthesizedStack[];
+}
+
+/**
+ * Where the stacks of an environment are synthesized for deployment. Each environment has a folder of its own: terraform remembers in it whose state
+ * it works on, so that no environment ever meets another's.
+ */
+export function outdirOf(environmentName: string): string {
+  return join(projectRoot, "cdktf.out", environmentName);
+}
+
+/**
+ * Runs the app that `cdktf.json` names, as the cdktf command line would.
+ * @param environmentName as in `ENVIRONMENT=production make synth`
+ * @param outdir gets the stacks. @default `cdktf.out/<environment>`
+ * @param variables environment variables for the app. @default those of this process
+ * @throws DeploymentError when the environment is unknown, or with what the app said
+ */
+export async function synthesize(
+  environmentName: string,
+  outdir: string = outdirOf(environmentName),
+  variables: NodeJS.ProcessEnv = process.env,
+): Promise<Manifest> {
+  if (!(environmentNames as readonly string[]).includes(environmentName)) {
+    throw new DeploymentError(
+      `ENVIRONMENT is ${JSON.stringify(environmentName)}; expected one of ${environmentNames.join(", ")}.`,
+      "Set it, for example: make deploy ENVIRONMENT=development.",
+    );
+  }
+  const folder = resolve(outdir);
+  const { app } = JSON.parse(readFileSync(join(projectRoot, "cdktf.json"), "utf8")) as { readonly app: string };
+  const { status, output, errors, late, interrupted } = await runChild("/bin/sh", ["-c", app], {
+    folder: projectRoot,
+    variables: { ...variables, ENVIRONMENT: environmentName, CDKTF_OUTDIR: folder },
+    seconds: 300,
+  });
+  if (status !== 0) {
+    throw new DeploymentError(
+      interrupted
+        ? "Synthesis was interrupted."
+        : `Synthesis of ${environmentName} ${late ? "took more than five minutes" : "failed"}.`,
+      interrupted ? "Type it again." : "Correct what it says, and type it again.",
+      [errors, output].map((text) => text.trim()).find((text) => text !== "") ?? "",
+    );
+  }
+  return readManifest(folder);
+}
+
+/**
+ * Reads what a synth has written, and removes the folders of stacks that are no more.
+ * @throws DeploymentError when nothing has been synthesized there
+ */
+export function readManifest(outdir: string): Manifest {
+  const folder = resolve(outdir);
+  let text: string;
+  try {
+    text = readFileSync(join(folder, "manifest.json"), "utf8");
+  } catch {
+    throw new DeploymentError(
+      `${folder} holds no manifest.json: nothing has been synthesized there.`,
+      "Type the command again without skipping the synth.",
+    );
+  }
+  const { stacks } = JSON.parse(text) as {
+    readonly stacks: Readonly<
+      Record<string, { readonly workingDirectory: string; readonly dependencies: readonly StackId[] }>
+    >;
+  };
+  for (const name of readdirSync(join(folder, "stacks"))) {
+    if (!Object.hasOwn(stacks, name)) rmSync(join(folder, "stacks", name), { recursive: true });
+  }
+  const order: StackId[] = [];
+  const visit = (id: StackId): void => {
+    if (order.includes(id) || !Object.hasOwn(stacks, id)) return;
+    stacks[id]?.dependencies.forEach(visit);
+    order.push(id);
+  };
+  // Among stacks that don't need each other, the contract's order counts.
+  stackIds.forEach(visit);
+  return {
+    outdir: folder,
+    stacks: order.map((id) => ({
+      id,
+      folder: join(folder, stacks[id]?.workingDirectory ?? ""),
+      dependencies: stacks[id]?.dependencies ?? [],
+    })),
+  };
+}

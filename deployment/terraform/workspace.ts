@@ -1,0 +1,147 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Environment } from "../../environments";
+import type { StackId } from "../../stacks/contract";
+import { type Ended, runChild } from "./child";
+import { DeploymentError } from "./error";
+import { explain } from "./explain";
+import type { TerraformPlan } from "./plan";
+
+/** What terraform works on. */
+export interface WorkspaceOptions {
+  /** The stack's folder, such as `cdktf.out/development/stacks/data`. */
+  readonly folder: string;
+  readonly stack: StackId;
+  readonly environment: Environment;
+  /** Path of terraform, from `findTerraform`. */
+  readonly terraform: string;
+  /** Environment variables for terraform. @default those of this process */
+  readonly variables?: NodeJS.ProcessEnv;
+  /** Seconds that it waits for a state that somebody else has locked. @default 0 */
+  readonly lockSeconds?: number;
+}
+
+/** Seconds that each operation may take. MWAA alone takes up to 45 minutes to be made. */
+const limits = { init: 900, plan: 1_800, show: 120, validate: 300, unlock: 120, state: 120 } as const;
+
+type Operation = keyof typeof limits;
+
+/**
+ * The environment variables with which terraform runs unattended: it asks nothing, calls home to nobody, and words its hints for a program. Arguments that
+ * the shell would slip in (`TF_CLI_ARGS…`), another folder for its data, and another workspace are left out: they would change which state is worked on.
+ */
+export function terraformVariables(variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = Object.entries(variables).filter(
+    ([name]) => !name.startsWith("TF_CLI_ARGS") && !["TF_WORKSPACE", "TF_DATA_DIR"].includes(name),
+  );
+  return { ...Object.fromEntries(kept), TF_IN_AUTOMATION: "1", TF_INPUT: "0", CHECKPOINT_DISABLE: "1" };
+}
+
+/** One synthesized stack, and terraform in its folder. All errors are DeploymentErrors. */
+export class Workspace {
+  constructor(private readonly options: WorkspaceOptions) {
+    if (!existsSync(join(options.folder, "cdk.tf.json"))) {
+      throw new DeploymentError(
+        `${options.folder} holds no cdk.tf.json: the stack ${options.stack} has not been synthesized there.`,
+        `make synth ENVIRONMENT=${options.environment.name}`,
+      );
+    }
+  }
+
+  /** Gets the providers, and connects with the state. */
+  async init(): Promise<void> {
+    await this.run("init", ["init", "-input=false", "-no-color", this.lockTimeout]);
+  }
+
+  /**
+   * Plans, and saves the plan.
+   * @param file gets the plan; relative to the stack's folder
+   * @param destroy whether everything is to be destroyed. @default false
+   * @param lock whether the state is locked meanwhile. A plan that nobody applies needs no lock. @default true
+   */
+  async plan({
+    file,
+    destroy = false,
+    lock = true,
+  }: {
+    readonly file: string;
+    readonly destroy?: boolean;
+    readonly lock?: boolean;
+  }): Promise<{ readonly changes: boolean }> {
+    const { status } = await this.run(
+      "plan",
+      [
+        "plan",
+        "-input=false",
+        "-no-color",
+        "-detailed-exitcode",
+        `-out=${file}`,
+        ...(lock ? [this.lockTimeout] : ["-lock=false"]),
+        ...(destroy ? ["-destroy"] : []),
+      ],
+      [0, 2],
+    );
+    return { changes: status === 2 };
+  }
+
+  /** A saved plan as JSON. */
+  async show(file: string): Promise<TerraformPlan> {
+    const { output } = await this.run("show", ["show", "-json", "-no-color", file]);
+    return JSON.parse(output) as TerraformPlan;
+  }
+
+  /** Checks the stack against the providers' schemas; `init` comes first. */
+  async validate(): Promise<void> {
+    const { output, errors, ...end } = await this.run("validate", ["validate", "-json", "-no-color"], [0, 1]);
+    const result = JSON.parse(output === "" ? '{"valid":false}' : output) as {
+      readonly valid: boolean;
+      readonly diagnostics?: readonly {
+        readonly severity: string;
+        readonly summary: string;
+        readonly detail?: string;
+      }[];
+    };
+    if (result.valid) return;
+    const said = (result.diagnostics ?? [])
+      .filter(({ severity }) => severity === "error")
+      .map(({ summary, detail = "" }) => `Error: ${summary}\n\n${detail}`)
+      .join("\n\n");
+    throw explain(this.at("validate"), { ...end, output: said, errors });
+  }
+
+  /** The addresses of all resources in the state; none where there is no state yet. */
+  async addresses(): Promise<readonly string[]> {
+    const { status, output, errors, ...end } = await this.run("state", ["state", "list"], [0, 1]);
+    if (status === 0) return output.split("\n").filter((line) => line !== "");
+    if (errors.includes("No state file was found")) return [];
+    throw explain(this.at("state"), { ...end, output, errors });
+  }
+
+  /** Releases a lock that nobody holds any more. */
+  async forceUnlock(id: string): Promise<void> {
+    await this.run("unlock", ["force-unlock", "-force", "-no-color", id]);
+  }
+
+  private get lockTimeout(): string {
+    return `-lock-timeout=${this.options.lockSeconds ?? 0}s`;
+  }
+
+  private at(operation: string): { environmentName: string; stack: StackId; operation: string } {
+    return { environmentName: this.options.environment.name, stack: this.options.stack, operation };
+  }
+
+  private async run(
+    operation: Operation,
+    parameters: readonly string[],
+    expected: readonly number[] = [0],
+  ): Promise<Ended> {
+    const { folder, terraform, variables = process.env, lockSeconds = 0 } = this.options;
+    const end = await runChild(terraform, parameters, {
+      folder,
+      variables: terraformVariables(variables),
+      seconds: limits[operation] + lockSeconds,
+    });
+    if (!expected.includes(end.status) || end.late || end.interrupted) throw explain(this.at(operation), end);
+    return end;
+  }
+}
