@@ -2,17 +2,21 @@
 import { App } from "cdktf";
 import { type Environment, loadEnvironment } from "./environments";
 import { DataStack } from "./stacks/data";
+import { GovernanceStack } from "./stacks/governance";
 import { MlWorkflowStack } from "./stacks/ml-workflow";
 import { ModelImageStack } from "./stacks/model-image";
 import { NetworkStack } from "./stacks/network";
 import { PipelineStack } from "./stacks/pipeline";
-import { Platform } from "./stacks/platform";
+import { keepsOwnState, Platform } from "./stacks/platform";
+import { StateStack } from "./stacks/state";
 import { WebsiteStack } from "./stacks/website";
 
 /** The stacks of an environment, each after those from which it reads. What an environment has no settings for, it does without. */
 export function definePlatform(app: App, environment: Environment): Platform {
   const platform = new Platform(app, environment); // backend, provider, tags, policies: once, for every stack
 
+  if (keepsOwnState(environment)) new StateStack(platform);
+  if (environment.governance) new GovernanceStack(platform, environment.governance);
   if (environment.network) new NetworkStack(platform, environment.network);
   new DataStack(platform);
   new ModelImageStack(platform);

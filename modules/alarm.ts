@@ -9,8 +9,9 @@ import { CloudwatchMetricAlarm } from "@cdktf/provider-aws/lib/cloudwatch-metric
 import { SnsTopic } from "@cdktf/provider-aws/lib/sns-topic";
 import { SnsTopicPolicy } from "@cdktf/provider-aws/lib/sns-topic-policy";
 import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscription";
+import { Lazy } from "cdktf";
 import { Construct } from "constructs";
-import { policyDocument } from "./policy";
+import { policyDocument, type ResourceStatement } from "./policy";
 
 export interface AlarmTopicProps {
   /** 1 to 256 letters, digits, hyphens and underscores. */
@@ -23,37 +24,64 @@ export interface AlarmTopicProps {
   readonly email?: string;
 }
 
+/** A service, beside CloudWatch, that publishes to a topic. */
+export interface Publisher {
+  /** Names its statement in the topic's policy, in letters and digits. */
+  readonly sid: string;
+  /** Such as `budgets.amazonaws.com`. */
+  readonly service: string;
+  /** The resource for which it publishes, or a pattern of such. */
+  readonly sourceArn: string;
+}
+
 /** The topic to which the alarms of one stack publish. */
 export class AlarmTopic extends Construct {
   readonly arn: string;
+  /** Depend on it where a service checks that it may publish as soon as something is made. */
+  readonly policy: SnsTopicPolicy;
+  private readonly statements: ResourceStatement[];
+  private readonly account: string;
 
   constructor(scope: Construct, id: string, props: AlarmTopicProps) {
     super(scope, id);
+    this.account = props.account;
     const topic = new SnsTopic(this, "topic", { name: props.name, kmsMasterKeyId: props.encryptionKeyArn });
     this.arn = topic.arn;
-    new SnsTopicPolicy(this, "policy", {
+    this.statements = [
+      {
+        sid: "AlarmsPublish",
+        principals: { Service: "cloudwatch.amazonaws.com" },
+        actions: ["sns:Publish"],
+        resources: [topic.arn],
+        conditions: { StringEquals: { "aws:SourceAccount": props.account } },
+      },
+      {
+        sid: "RefusePlainText",
+        effect: "Deny",
+        principals: "*",
+        actions: ["sns:Publish"],
+        resources: [topic.arn],
+        conditions: { Bool: { "aws:SecureTransport": "false" } },
+      },
+    ];
+    this.policy = new SnsTopicPolicy(this, "policy", {
       arn: topic.arn,
-      policy: policyDocument([
-        {
-          sid: "AlarmsPublish",
-          principals: { Service: "cloudwatch.amazonaws.com" },
-          actions: ["sns:Publish"],
-          resources: [topic.arn],
-          conditions: { StringEquals: { "aws:SourceAccount": props.account } },
-        },
-        {
-          sid: "RefusePlainText",
-          effect: "Deny",
-          principals: "*",
-          actions: ["sns:Publish"],
-          resources: [topic.arn],
-          conditions: { Bool: { "aws:SecureTransport": "false" } },
-        },
-      ]),
+      policy: Lazy.stringValue({ produce: () => policyDocument(this.statements) }),
     });
     if (props.email !== undefined) {
       new SnsTopicSubscription(this, "email", { topicArn: topic.arn, protocol: "email", endpoint: props.email });
     }
+  }
+
+  /** Lets another service publish, for this account alone; the policy of the topic's key must let it use the key. */
+  admit({ sid, service, sourceArn }: Publisher): void {
+    this.statements.push({
+      sid,
+      principals: { Service: service },
+      actions: ["sns:Publish"],
+      resources: [this.arn],
+      conditions: { StringEquals: { "aws:SourceAccount": this.account }, ArnLike: { "aws:SourceArn": sourceArn } },
+    });
   }
 }
 

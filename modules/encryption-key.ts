@@ -1,7 +1,8 @@
 import { KmsAlias } from "@cdktf/provider-aws/lib/kms-alias";
 import { KmsKey } from "@cdktf/provider-aws/lib/kms-key";
+import { Lazy } from "cdktf";
 import { Construct } from "constructs";
-import { policyDocument, type Statement, useKey } from "./policy";
+import { policyDocument, type ResourceStatement, type Statement, useKey } from "./policy";
 
 export interface EncryptionKeyProps {
   /** The alias without `alias/`: letters, digits and `/_-`. */
@@ -12,8 +13,8 @@ export interface EncryptionKeyProps {
   readonly region: string;
   /** AWS partition. @default "aws" */
   readonly partition?: string;
-  /** CloudWatch Logs may encrypt the log groups whose names contain this, such as `acme-local-`. */
-  readonly logGroupsNamed: string;
+  /** CloudWatch Logs may encrypt the log groups whose names contain this, such as `acme-local-`. @default it encrypts neither logs nor alarms */
+  readonly logGroupsNamed?: string;
   /** Whether Terraform refuses to destroy it: without the key, what it encrypted is lost. @default true */
   readonly protect?: boolean;
 }
@@ -25,23 +26,23 @@ export interface EncryptionKeyProps {
 export class EncryptionKey extends Construct {
   readonly arn: string;
   private readonly region: string;
+  private readonly statements: ResourceStatement[];
 
   constructor(scope: Construct, id: string, props: EncryptionKeyProps) {
     super(scope, id);
     const { account, region, partition = "aws" } = props;
     this.region = region;
-    const key = new KmsKey(this, "key", {
-      description: props.description,
-      enableKeyRotation: true,
-      deletionWindowInDays: 30,
-      // In a key's own policy the resource "*" means this key.
-      policy: policyDocument([
-        {
-          sid: "AccountDecidesByItsPolicies",
-          principals: { AWS: `arn:${partition}:iam::${account}:root` },
-          actions: ["kms:*"],
-          resources: ["*"],
-        },
+    // In a key's own policy the resource "*" means this key.
+    this.statements = [
+      {
+        sid: "AccountDecidesByItsPolicies",
+        principals: { AWS: `arn:${partition}:iam::${account}:root` },
+        actions: ["kms:*"],
+        resources: ["*"],
+      },
+    ];
+    if (props.logGroupsNamed !== undefined) {
+      this.allow(
         {
           sid: "LogsEncryptTheirGroups",
           principals: { Service: `logs.${region}.amazonaws.com` },
@@ -60,11 +61,25 @@ export class EncryptionKey extends Construct {
           resources: ["*"],
           conditions: { StringEquals: { "aws:SourceAccount": account } },
         },
-      ]),
+      );
+    }
+    const key = new KmsKey(this, "key", {
+      description: props.description,
+      enableKeyRotation: true,
+      deletionWindowInDays: 30,
+      policy: Lazy.stringValue({ produce: () => policyDocument(this.statements) }),
       ...((props.protect ?? true) ? { lifecycle: { preventDestroy: true } } : {}),
     });
     new KmsAlias(this, "alias", { name: `alias/${props.name}`, targetKeyId: key.keyId });
     this.arn = key.arn;
+  }
+
+  /**
+   * Lets a service, which brings no role of its own, use the key; limit each statement by a condition on the account or the resource for which it
+   * works.
+   */
+  allow(...statements: readonly ResourceStatement[]): void {
+    this.statements.push(...statements);
   }
 
   /** The statement with which a role uses the key through AWS services, such as `s3`. */

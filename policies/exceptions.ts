@@ -15,6 +15,9 @@ const publicPages =
   "The pages are public: S3's own key encrypts them, and CloudFront needs no right to use a key of ours.";
 const pagesAreMadeAgain = "The pages come from web/ at every deployment; nothing is lost with the bucket.";
 
+const accessLogsKey =
+  'S3 delivers server access logs only to buckets with S3\'s own key (S3 User Guide, "Enabling Amazon S3 server access logging").';
+
 const imagesOfAws =
   "AWS's own services pull their images into the VPC with roles of other accounts; an endpoint grants nothing, so that the repository's policy still " +
   'decides (ECR User Guide, "Amazon ECR interface VPC endpoints").';
@@ -43,9 +46,9 @@ export const exceptions: readonly Exception[] = [
   {
     rule: "own-key",
     resource: "data/aws_s3_bucket.logs_bucket",
-    reason:
-      'S3 delivers server access logs only to buckets with S3\'s own key (S3 User Guide, "Enabling Amazon S3 server access logging").',
+    reason: accessLogsKey,
   },
+  { rule: "own-key", resource: "governance/aws_s3_bucket.access-logs_bucket", reason: accessLogsKey },
   {
     rule: "own-key",
     resource: "model-image/aws_ecr_repository.abalone_repository",
@@ -59,6 +62,7 @@ export const exceptions: readonly Exception[] = [
     reason:
       'ECR hands out image layers from a bucket of AWS\'s, signed by ECR itself (ECR User Guide, "Minimum Amazon S3 bucket permissions for Amazon ECR").',
   },
+  { rule: "own-key", resource: "state/aws_s3_bucket.logs_bucket", reason: accessLogsKey },
   { rule: "own-key", resource: "website-test/aws_s3_bucket.website_site_bucket", reason: publicPages },
   { rule: "own-key", resource: "website-production/aws_s3_bucket.website_site_bucket", reason: publicPages },
   { rule: "protected", resource: "website-test/aws_s3_bucket.website_site_bucket", reason: pagesAreMadeAgain },

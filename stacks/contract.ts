@@ -28,6 +28,8 @@ export type Contract = Readonly<Record<string, ParameterDeclaration>>;
 
 /** The stacks, in the order in which they are deployed where the contract leaves a choice. */
 export const stackIds = [
+  "state",
+  "governance",
   "network",
   "data",
   "model-image",
@@ -44,6 +46,12 @@ const websites = ["website-test", "website-production"] as const;
 
 /** The contract of this platform. Values are `insecure_value`, so that plans show them: none is secret. */
 export const contract = {
+  StateBucket: { description: "Name of the bucket of Terraform's states", publisher: "state", readers: [] },
+  StateKey: {
+    description: "ARN of the KMS key that encrypts the bucket of Terraform's states",
+    publisher: "state",
+    readers: [],
+  },
   VpcId: { description: "Id of the VPC", publisher: "network", readers: [] },
   PrivateSubnetIds: {
     description: "Ids of the private subnets, one in each zone, joined by commas",

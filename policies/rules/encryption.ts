@@ -86,6 +86,7 @@ export const encryptionByType: Readonly<Record<string, Row>> = {
     if (option === undefined) return [{ encryption: "none" }];
     return ownKeyIf(option !== "SSE_S3" && filled(block, ...path, "kms_key_arn"), "key of AWS");
   },
+  aws_cloudtrail: keyArgument("key of AWS", "kms_key_id"),
   aws_cloudwatch_log_group: keyArgument("key of AWS", "kms_key_id"),
   aws_codebuild_project: keyArgument("key of AWS", "encryption_key"),
   aws_codepipeline: ({ arguments: block }) =>

@@ -1,0 +1,165 @@
+/**
+ * The record of who did what: a CloudTrail trail of the whole account, in a bucket and in a log group.
+ *
+ *     const trail = new AuditTrail(this, "trail", { name: "acme-production-trail", bucket, encryptionKey: key, dataEvents, … });
+ *     trail.logGroupName; // for metric filters
+ */
+import { Cloudtrail } from "@cdktf/provider-aws/lib/cloudtrail";
+import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
+import { Construct } from "constructs";
+import type { EncryptionKey } from "./encryption-key";
+import { ExecutionRole } from "./execution-role";
+import type { SecureBucket } from "./secure-bucket";
+
+/** What is done to the things within a resource: objects, items, records, calls. */
+export interface DataEvents {
+  /** For people who read the trail's settings. */
+  readonly name: string;
+  /** CloudTrail's type of the resource, such as `AWS::S3::Object` (CloudTrail User Guide, "Logging data events"). */
+  readonly resourceType: string;
+  /** With which the ARN of what is recorded begins: one of these. */
+  readonly arnPrefixes: readonly string[];
+  /** With which it must not begin. @default nothing is left out */
+  readonly exceptArnPrefixes?: readonly string[];
+  /** With which it must not end. @default nothing is left out */
+  readonly exceptArnSuffixes?: readonly string[];
+}
+
+export interface AuditTrailProps {
+  /** 3 to 128 letters, digits, periods, underscores and hyphens, a letter or digit at both ends. */
+  readonly name: string;
+  readonly account: string;
+  readonly region: string;
+  /** AWS partition. @default "aws" */
+  readonly partition?: string;
+  /**
+   * Takes the records, and nothing else: it must lie outside of what `dataEvents` records, for every record that is written would make another.
+   */
+  readonly bucket: SecureBucket;
+  /** Encrypts the records and the log group. */
+  readonly encryptionKey: EncryptionKey;
+  /** What is recorded beside the account's management events, which all are. */
+  readonly dataEvents: readonly DataEvents[];
+  /** One of CloudWatch's retention times. */
+  readonly logRetentionDays: number;
+}
+
+/**
+ * A trail over all regions, whose files are signed by digest, so that a changed or missing one is noticed (`aws cloudtrail validate-logs`). The bucket
+ * keeps the records; the log group is for alarms and for questions asked within minutes.
+ */
+export class AuditTrail extends Construct {
+  readonly arn: string;
+  readonly logGroupName: string;
+
+  constructor(scope: Construct, id: string, props: AuditTrailProps) {
+    super(scope, id);
+    const { account, bucket, encryptionKey, name, partition = "aws", region } = props;
+    if (!/^[A-Za-z0-9]([._-]?[A-Za-z0-9])*$/.test(name) || name.length < 3 || name.length > 128) {
+      throw new Error(
+        `The trail name ${JSON.stringify(name)} must have 3 to 128 letters and digits, with single periods, underscores or hyphens between.`,
+      );
+    }
+    // The policies of bucket and key name the trail before it is there (CloudTrail User Guide, "Amazon S3 bucket policy for CloudTrail").
+    const trailArn = `arn:${partition}:cloudtrail:${region}:${account}:trail/${name}`;
+    const forTrail = { "aws:SourceArn": trailArn };
+    const cloudTrail = { Service: "cloudtrail.amazonaws.com" };
+
+    bucket.allow(
+      {
+        sid: "TrailLooksAtBucket",
+        principals: cloudTrail,
+        actions: ["s3:GetBucketAcl"],
+        resources: [bucket.arn],
+        conditions: { StringEquals: forTrail },
+      },
+      {
+        sid: "TrailWritesRecords",
+        principals: cloudTrail,
+        actions: ["s3:PutObject"],
+        resources: [`${bucket.arn}/AWSLogs/${account}/*`],
+        conditions: { StringEquals: { "s3:x-amz-acl": "bucket-owner-full-control", ...forTrail } },
+      },
+    );
+    // CloudTrail User Guide, "Configure AWS KMS key policies for CloudTrail"; the right to decrypt is for the bucket's own data key.
+    encryptionKey.allow(
+      {
+        sid: "TrailEncryptsRecords",
+        principals: cloudTrail,
+        actions: ["kms:GenerateDataKey*"],
+        resources: ["*"],
+        conditions: {
+          StringEquals: forTrail,
+          StringLike: {
+            "kms:EncryptionContext:aws:cloudtrail:arn": `arn:${partition}:cloudtrail:*:${account}:trail/*`,
+          },
+        },
+      },
+      {
+        sid: "TrailUsesBucketKey",
+        principals: cloudTrail,
+        actions: ["kms:Decrypt", "kms:DescribeKey"],
+        resources: ["*"],
+        conditions: { StringEquals: forTrail },
+      },
+    );
+
+    const logs = new CloudwatchLogGroup(this, "logs", {
+      name: `/aws/cloudtrail/${name}`,
+      retentionInDays: props.logRetentionDays,
+      kmsKeyId: encryptionKey.arn,
+    });
+    const role = new ExecutionRole(this, "role", {
+      name,
+      description: `Lets CloudTrail write the records of ${name} into their log group`,
+      // Without a source account: the guide's trust policy has no condition, and names none that CloudTrail sends.
+      service: "cloudtrail.amazonaws.com",
+      statements: [
+        {
+          sid: "WriteRecords",
+          actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
+          // CloudTrail names its streams so ("Role policy document for CloudTrail to use CloudWatch Logs for monitoring").
+          resources: [
+            `arn:${partition}:logs:${region}:${account}:log-group:/aws/cloudtrail/${name}:log-stream:${account}_CloudTrail_${region}*`,
+          ],
+        },
+      ],
+    });
+
+    const trail = new Cloudtrail(this, "trail", {
+      name,
+      s3BucketName: bucket.name,
+      kmsKeyId: encryptionKey.arn,
+      isMultiRegionTrail: true,
+      includeGlobalServiceEvents: true,
+      enableLogFileValidation: true,
+      cloudWatchLogsGroupArn: `${logs.arn}:*`,
+      cloudWatchLogsRoleArn: role.arn,
+      advancedEventSelector: [
+        {
+          name: "What is done to the account's resources",
+          fieldSelector: [{ field: "eventCategory", equalTo: ["Management"] }],
+        },
+        ...props.dataEvents.map(
+          ({ name: selector, resourceType, arnPrefixes, exceptArnPrefixes, exceptArnSuffixes }) => ({
+            name: selector,
+            fieldSelector: [
+              { field: "eventCategory", equalTo: ["Data"] },
+              { field: "resources.type", equalTo: [resourceType] },
+              {
+                field: "resources.ARN",
+                startsWith: [...arnPrefixes],
+                ...(exceptArnPrefixes ? { notStartsWith: [...exceptArnPrefixes] } : {}),
+                ...(exceptArnSuffixes ? { notEndsWith: [...exceptArnSuffixes] } : {}),
+              },
+            ],
+          }),
+        ),
+      ],
+      // CloudTrail tries to write as soon as the trail is made.
+      dependsOn: [bucket.policy, role.policy],
+    });
+    this.arn = trail.arn;
+    this.logGroupName = logs.name;
+  }
+}
