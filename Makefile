@@ -67,14 +67,21 @@ bench: install-test ## Measure, and print ratios against the default way
 	@node --import tsx benchmarks/run.ts
 
 ##@ Tools
-.PHONY: install install-test lock help
+.PHONY: install install-test install-exit-door lock help
 install: node_modules/.installed .venv/emulator/.installed .venv/model/.installed ## Install what the platform needs, into this folder only
 
-install-test: install .venv/emulator/.installed-test .venv/model/.installed-test .venv/.installed-system ## Install what the tests need besides
+install-exit-door: exit-door/node_modules/.installed ## Install what the exit door to cdktn needs (480 MB)
+
+install-test: install install-exit-door .venv/emulator/.installed-test .venv/model/.installed-test .venv/.installed-system ## Install what the tests need besides
 
 node_modules/.installed: package-lock.json
 	@echo "Installing the Node packages (once)" >&2
 	@npm ci --no-audit --no-fund --loglevel=error >&2
+	@touch $@
+
+exit-door/node_modules/.installed: exit-door/package-lock.json
+	@echo "Installing the Node packages of the exit door (once)" >&2
+	@npm ci --prefix exit-door --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
 $(UV): requirements-tools.txt

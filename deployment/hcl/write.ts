@@ -73,7 +73,7 @@ function value(entry: unknown): string {
     const lines = Object.entries(entry).map(([name, inner]) => `${key(name)} = ${value(inner)}\n`);
     return lines.length === 0 ? "{}" : `{\n${lines.join("")}}`;
   }
-  throw new Error(`${String(entry)} is no value that HCL could write.`);
+  throw new Error(`A ${typeof entry} is no value that HCL could write.`);
 }
 
 /** Arguments whose text is a JSON document, which whoever reads it would rather see as such. */
