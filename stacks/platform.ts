@@ -82,6 +82,14 @@ export function stateBucketName(account: string, region: string): string {
   return `acme-state-${account}-${region}`;
 }
 
+/**
+ * Whether the environment has a stack `state`. Terraform Cloud keeps states itself. For an emulator `make bootstrap` creates the bare bucket: nothing
+ * else of the stack means anything there.
+ */
+export function keepsOwnState({ backend, emulated }: Environment): boolean {
+  return backend.type === "s3" && !emulated;
+}
+
 /** A stack of the platform: one lifecycle, one state file. */
 export abstract class PlatformStack extends TerraformStack {
   readonly environment: Environment;

@@ -1,0 +1,37 @@
+import type { Construct } from "constructs";
+import { SecureBucket, type SecureBucketProps } from "./secure-bucket";
+
+/** A state bucket is always encrypted by a key of its own, and always protected. */
+export type StateBucketProps = Omit<SecureBucketProps, "protect" | "expiries"> & { readonly encryptionKeyArn: string };
+
+/**
+ * A bucket for the states of Terraform, which hold what a plan doesn't show.
+ *
+ * Terraform asks for no encryption when it writes a state, and gets the bucket's: KMS with our key. With `encrypt = true` in its backend it would ask for
+ * AES256, which wins over the bucket's (Terraform, internal/backend/remote-state/s3/client.go: `put` and `lockWithFile`), and anyone with
+ * `s3:GetObject` could read the state without the key. So whoever asks for anything but our key is refused.
+ */
+export class StateBucket extends SecureBucket {
+  constructor(scope: Construct, id: string, props: StateBucketProps) {
+    super(scope, id, { ...props, protect: true });
+    const refuse = (sid: string, operator: string, key: string, value: string): void => {
+      this.allow({
+        sid,
+        effect: "Deny",
+        principals: "*",
+        actions: ["s3:PutObject"],
+        resources: [`${this.arn}/*`],
+        conditions: { [operator]: { [key]: value } },
+      });
+    };
+    // A request without these headers gets the bucket's own encryption, and has none of these keys.
+    refuse("RefuseOtherEncryption", "StringNotEqualsIfExists", "s3:x-amz-server-side-encryption", "aws:kms");
+    refuse(
+      "RefuseOtherKeys",
+      "StringNotEqualsIfExists",
+      "s3:x-amz-server-side-encryption-aws-kms-key-id",
+      props.encryptionKeyArn,
+    );
+    refuse("RefuseKeysOfCallers", "Null", "s3:x-amz-server-side-encryption-customer-algorithm", "false");
+  }
+}

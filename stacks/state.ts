@@ -1,0 +1,43 @@
+import { EncryptionKey } from "../modules/encryption-key";
+import { StateBucket } from "../modules/state-bucket";
+import { SecureBucket } from "../modules/secure-bucket";
+import { type Platform, PlatformStack, stateBucketName } from "./platform";
+
+/**
+ * Where Terraform keeps the states of all stacks, its own among them: `make bootstrap` creates the bucket before there is any state, and this stack takes
+ * it over.
+ */
+export class StateStack extends PlatformStack {
+  constructor(platform: Platform) {
+    super(platform, "state");
+    const { account, region, oldVersionDays, logRetentionDays } = this.environment;
+    const name = stateBucketName(account, region);
+
+    const key = new EncryptionKey(this, "encryption", {
+      name: this.named("state"),
+      description: "Encrypts the states of Terraform",
+      account,
+      region,
+      partition: platform.partition,
+    });
+
+    const logs = new SecureBucket(this, "logs", {
+      name: `${name}-logs`,
+      // Server access logs are delivered to buckets with S3's own key.
+      expireOldVersionsAfterDays: oldVersionDays,
+      expiries: [{ prefix: "", days: logRetentionDays }],
+    });
+    logs.allowAccessLogs(account);
+
+    // Protected in each environment: without its state, a platform can't even be destroyed.
+    const states = new StateBucket(this, "states", {
+      name,
+      encryptionKeyArn: key.arn,
+      expireOldVersionsAfterDays: oldVersionDays,
+      accessLogBucket: logs,
+    });
+
+    this.publish("StateBucket", states.name);
+    this.publish("StateKey", key.arn);
+  }
+}
