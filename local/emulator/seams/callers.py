@@ -7,9 +7,14 @@ resolves to 127.0.0.1 (then that name is the Host). So every request needs an ow
 
 What anybody may ask on AWS - a distribution, an HTTP API - needs nothing else. All the rest needs what a page cannot
 make the browser send: the signature of an AWS client, which no redirect, link or form carries as a header.
+
+A caller that stops in the middle of its body is let go, as AWS does: the emulator would wait for the rest for ever.
 """
 
+import asyncio
 import re
+from collections.abc import MutableMapping
+from typing import Any
 from urllib.parse import parse_qs
 
 from seams.api_gateway import ENDPOINT
@@ -31,6 +36,12 @@ _API_PATH = re.compile(r"^/_aws/execute-api/[^/]+/")
 #: The emulator looks at these paths before it looks at an API's Host.
 _ADMINISTRATION = ("/_ministack/", "/_localstack/")
 _HEALTH = ("/_ministack/health", "/_ministack/ready")
+#: Seconds in which the next part of a body has to come: as long as API Gateway lets a whole request take.
+_PATIENCE_SECONDS = 30.0
+
+
+class _SilentCallerError(Exception):
+    """The rest of a body does not come."""
 
 
 def is_own_host(host: str) -> bool:
@@ -101,15 +112,50 @@ def answer_own_callers(application: Application) -> Application:
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
         reason = refusal(scope) if scope["type"] in ("http", "websocket") else None
-        if reason is None:
+        if reason is None and scope["type"] == "http":
+            await _answer_whole(application, scope, receive, send)
+        elif reason is None:
             await application(scope, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
-            body = reason.encode()
-            headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": 403, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            await _say(send, 403, reason)
 
     return gateway
+
+
+async def _say(send: Send, status: int, text: str) -> None:
+    body = text.encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _answer_whole(application: Application, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers a request whose body comes; one that stops coming gets a 408, after which its connection is closed."""
+    whole = False
+    answered = False
+
+    async def receive_in_time() -> MutableMapping[str, Any]:
+        nonlocal whole
+        if whole:
+            # What still can come is that the caller goes away, and it may take its time.
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), _PATIENCE_SECONDS)
+        except TimeoutError:
+            raise _SilentCallerError from None
+        whole = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def send_and_note(message: MutableMapping[str, Any]) -> None:
+        nonlocal answered
+        answered = True
+        await send(message)
+
+    try:
+        await application(scope, receive_in_time, send_and_note)
+    except _SilentCallerError:
+        if not answered:
+            await _say(send, 408, f"The rest of this request did not come within {_PATIENCE_SECONDS:g} seconds.")

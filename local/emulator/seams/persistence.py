@@ -3,7 +3,8 @@
 ministack saves only when it is asked to stop, so a SIGKILL loses everything but the S3 objects. Here every service's
 state is written every two seconds if it changed, at SIGTERM, and on `POST /_ministack/save`; each file is replaced
 whole, so a kill in the middle leaves the file before. An execution of Step Functions is on disk before its start is
-answered: after a kill it is found FAILED with `States.ServiceRestart` instead of being forgotten.
+answered: after a kill it is found FAILED with `States.ServiceRestart` instead of being forgotten. So is an item of
+DynamoDB before its writing is answered: what a visitor was told is stored stays stored.
 """
 
 import asyncio
@@ -27,6 +28,17 @@ _INTERVAL_SECONDS = 2.0
 _IDLE_INTERVAL_SECONDS = 30.0
 #: Saving may take at most this share of the time, however large the state grows.
 _SHARE = 0.05
+#: Requests that are on disk before they are answered, and the services whose state they change; None is every one.
+_DURABLE: dict[bytes, frozenset[str] | None] = {
+    b"AWSStepFunctions.StartExecution": None,
+    **{
+        f"DynamoDB_20120810.{operation}".encode(): frozenset({"dynamodb"})
+        for operation in (
+            "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", "ExecuteStatement",
+            "BatchExecuteStatement", "ExecuteTransaction",
+        )
+    },
+}  # fmt: skip
 
 
 class DamagedStateError(Exception):
@@ -126,6 +138,7 @@ class StateSaver:
         self._saved: dict[str, bytes] = {}
         self._touched = True
         self._writing = asyncio.Lock()
+        self._waiting: dict[frozenset[str] | None, asyncio.Task[int]] = {}
         # ministack's own save at shutdown would write the same once more, each file whether changed or not.
         require(app, "save_all", ("services",))
         app.save_all = lambda services: None
@@ -145,11 +158,30 @@ class StateSaver:
         """
         async with self._writing:
             self._touched = False
-            states = list(self._copies())
+            states = list(self._copies(None))
             return await asyncio.to_thread(self._write, states)
 
-    def _copies(self) -> Iterator[tuple[str, Any]]:
+    async def save_soon(self, services: frozenset[str] | None) -> None:
+        """Writes what changed in these services, or in all, and returns when it is on disk.
+
+        Requests that come while one save is being written share the next one: many at once cost hardly more than one.
+        """
+        task = self._waiting.get(services)
+        if task is None:
+            task = self._waiting[services] = asyncio.create_task(self._save_in_turn(services))
+        # Several wait for the same task: one of them that goes away must not take it along.
+        await asyncio.shield(task)
+
+    async def _save_in_turn(self, services: frozenset[str] | None) -> int:
+        async with self._writing:
+            # From here on the state is being copied, so whoever comes now needs the next one.
+            del self._waiting[services]
+            return await asyncio.to_thread(self._write, list(self._copies(services)))
+
+    def _copies(self, services: frozenset[str] | None) -> Iterator[tuple[str, Any]]:
         for service, get_state in self._services().items():
+            if services is not None and service not in services:
+                continue
             for attempt in range(5):
                 try:
                     state = get_state()
@@ -208,25 +240,24 @@ class StateSaver:
 
 
 def save_state(application: Application, saver: StateSaver) -> Application:
-    """Wraps the ASGI application: saves on `POST /_ministack/save`, and before an execution's start is answered."""
+    """Wraps the ASGI application: saves on `POST /_ministack/save`, and before what is durable is answered."""
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await application(scope, receive, send)
             return
         saver.touch()
+        target = next((value for name, value in scope["headers"] if name == b"x-amz-target"), b"")
         if scope["path"] == "/_ministack/save" and scope["method"] == "POST":
             body = json.dumps({"saved": await saver.save()}).encode()
             headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body})
-        elif any(
-            name == b"x-amz-target" and value == b"AWSStepFunctions.StartExecution" for name, value in scope["headers"]
-        ):
+        elif target in _DURABLE:
 
             async def save_first(message: Any) -> None:  # noqa: ANN401 - an ASGI message
-                if message["type"] == "http.response.start":
-                    await saver.save()
+                if message["type"] == "http.response.start" and message["status"] < 400:
+                    await saver.save_soon(_DURABLE[target])
                 await send(message)
 
             await application(scope, receive, save_first)

@@ -1,5 +1,6 @@
 """What was answered is still there after a kill."""
 
+import contextlib
 import json
 import threading
 import time
@@ -32,6 +33,41 @@ def test_saving_on_request_needs_no_wait(make_emulator):
     emulator.kill()
     emulator.start()
     assert emulator.client("ssm").get_parameter(Name="/now")["Parameter"]["Value"] == "1"
+
+
+def test_an_item_that_was_answered_survives_a_kill_in_the_same_moment(make_emulator):
+    emulator = make_emulator().start()
+    table = {
+        "TableName": "contact",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    emulator.client("dynamodb").create_table(**table)
+    emulator.save()
+    answered: list[str] = []
+
+    def write(writer: int) -> None:
+        client = emulator.client("dynamodb")
+        with contextlib.suppress(Exception):
+            for number in range(1000):
+                item = f"{writer}-{number}"
+                client.put_item(TableName="contact", Item={"id": {"S": item}})
+                answered.append(item)
+
+    for _ in range(3):
+        known = len(answered)
+        writers = [threading.Thread(target=write, args=(writer,)) for writer in range(8)]
+        for writer in writers:
+            writer.start()
+        eventually(lambda known=known: len(answered) > known + 20)
+        emulator.kill()
+        for writer in writers:
+            writer.join()
+        emulator.start()
+        pages = emulator.client("dynamodb").get_paginator("scan").paginate(TableName="contact", ConsistentRead=True)
+        found = {item["id"]["S"] for page in pages for item in page["Items"]}
+        assert set(answered) <= found
 
 
 def test_a_stop_saves_and_ends_with_status_zero(make_emulator):
