@@ -27,6 +27,7 @@ const environments: Record<string, Record<string, string>> = {
     INFERENCE_INSTANCE_TYPES: "ml.t2.medium",
   },
   "ingest-survey": { DATA_BUCKET: "b", FEATURE_GROUP: "g" },
+  "release-change": { PIPELINE: "p" },
   predict: { ENDPOINT_NAME: "e" },
   contact: { CONTACT_TABLE: "t", CONTACT_RETENTION_DAYS: "30" },
 };
