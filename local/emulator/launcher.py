@@ -57,8 +57,10 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         athena,
         callers,
         cloudfront,
+        descriptions,
         lambda_functions,
         persistence,
+        proxy,
         sagemaker_forward,
         step_functions,
     )
@@ -70,11 +72,13 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     athena.install(settings.object_directory)
     api_gateway.install(settings.region)
     cloudfront.install()
+    descriptions.install()
     saver = persistence.StateSaver(settings.state_directory)
     application = cloudfront.serve_viewers(require(emulator, "app", ("scope", "receive", "send")))
     application = persistence.save_state(application, saver)
     application = sagemaker_forward.forward_sagemaker(application, sagemaker)
     application = callers.answer_own_callers(application)
+    application = proxy.serve_proxied(application)
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
