@@ -22,6 +22,9 @@ export type Sites = ReadonlyMap<number, string>;
 
 const filePollMilliseconds = 250;
 
+/** Seconds in which a whole request has to come: as many as an HTTP API of API Gateway gives to one. */
+const patienceSeconds = 30;
+
 /** Headers that belong to one connection (RFC 9110, section 7.6.1), and those that are set anew. */
 const connectionHeaders = new Set([
   "connection",
@@ -103,7 +106,14 @@ export class FrontDoor {
   private readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 16 });
   private sites: Sites = new Map();
 
-  constructor(private readonly emulator: URL) {}
+  /**
+   * @param emulator Where the distributions are.
+   * @param requestSeconds Seconds in which a whole request has to come; who takes longer gets a 408 and is let go.
+   */
+  constructor(
+    private readonly emulator: URL,
+    private readonly requestSeconds = patienceSeconds,
+  ) {}
 
   /**
    * Opens the ports of these websites and closes those of all others.
@@ -119,7 +129,13 @@ export class FrontDoor {
     }
     for (const port of sites.keys()) {
       if (!this.servers.has(port)) {
-        const server = createServer((request, response) => {
+        const milliseconds = 1000 * this.requestSeconds;
+        const limits = {
+          requestTimeout: milliseconds,
+          headersTimeout: milliseconds,
+          connectionsCheckingInterval: milliseconds / 10,
+        };
+        const server = createServer(limits, (request, response) => {
           this.serve(port, request, response);
         });
         await listening(server, port);

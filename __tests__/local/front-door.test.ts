@@ -99,6 +99,26 @@ describe("the front door", () => {
     }
   });
 
+  test.each([
+    ["headers", "POST / HTTP/1.1\r\nHost: "],
+    ["a body", "POST /api/contact HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 100\r\n\r\n{"],
+  ])("lets go of who stops in the middle of %s", async (_, half) => {
+    const impatient = new FrontDoor(emulator.url, 0.2);
+    const own = await freePort();
+    await impatient.show(new Map([[own, domain]]));
+    try {
+      const socket = connect(own, "127.0.0.1");
+      socket.write(half.replace("PORT", String(own)));
+      let text = "";
+      socket.on("data", (chunk: Buffer) => (text += chunk.toString()));
+      await once(socket, "close");
+      expect(text).toMatch(/^HTTP\/1\.1 408 /);
+      expect((await ask(own, "/")).status).toBe(201);
+    } finally {
+      await impatient.close();
+    }
+  });
+
   test("passes a request on under the distribution's name, as HTTPS, with path, query and headers as they came", async () => {
     const path = "/api/predict?a=1&a=%20x&b=%C3%A9";
     const { status, headers, body } = await ask(port, path, {

@@ -1,8 +1,13 @@
-import { linkSync, rmSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { linkSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { startTimeOf } from "../process-identity";
-import { type Instance, readJson } from "./instance";
+import { type Instance, readJson, writeJson } from "./instance";
 import { isRunning, type RecordedProcess } from "./processes";
+
+/** What stands in the file of a turn that is over: no process. */
+const nobody: RecordedProcess = { pid: 0, startedAt: "over" };
 
 /**
  * Does something that only one command at a time may do with an instance. A lock that a killed command left behind is
@@ -10,35 +15,65 @@ import { isRunning, type RecordedProcess } from "./processes";
  * @throws Error naming the process that holds the lock.
  */
 export async function locked<T>(instance: Instance, work: () => Promise<T>): Promise<T> {
-  const file = instance.path("command.lock");
-  const own = `${file}.${process.pid}`;
-  writeFileSync(own, JSON.stringify({ pid: process.pid, startedAt: startTimeOf(process.pid) }));
+  const turn = takeTurn(instance.path("lock"));
   try {
-    take(own, file);
     return await work();
   } finally {
-    rmSync(own, { force: true });
-    if (readJson<RecordedProcess | undefined>(file, undefined)?.pid === process.pid) {
-      rmSync(file, { force: true });
-    }
+    writeJson(turn, nobody);
   }
 }
 
-function take(own: string, file: string): void {
-  for (;;) {
-    try {
-      // A link is made whole or not at all, also when two commands try at the same moment.
-      linkSync(own, file);
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
-        throw error;
+/**
+ * Takes the next turn: each is a file with a number, which holds the process whose turn it is, and the highest number counts.
+ * A file is made once and never taken away from its process, so that of several commands that find the same lock left
+ * behind, one makes the next file and the others meet it.
+ * @returns The path of the turn's file.
+ */
+function takeTurn(folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  const own = join(folder, `${randomUUID()}.part`);
+  writeFileSync(own, JSON.stringify({ pid: process.pid, startedAt: startTimeOf(process.pid) }));
+  try {
+    for (;;) {
+      const last = Math.max(0, ...turns(folder));
+      const holder = readJson<RecordedProcess | undefined>(join(folder, String(last)), undefined);
+      if (isRunning(holder)) {
+        throw new Error(`Another command works on this platform now (process ${holder.pid}); wait until it has ended.`);
       }
+      const turn = join(folder, String(last + 1));
+      if (!link(own, turn)) {
+        continue;
+      }
+      // A later turn is over or being had, and whoever has it may have cleared away the one that was just made again.
+      if (turns(folder).some((number) => number > last + 1)) {
+        rmSync(turn, { force: true });
+        continue;
+      }
+      for (const number of turns(folder).filter((earlier) => earlier <= last)) {
+        rmSync(join(folder, String(number)), { force: true });
+      }
+      return turn;
     }
-    const holder = readJson<RecordedProcess | undefined>(file, undefined);
-    if (isRunning(holder)) {
-      throw new Error(`Another command works on this platform now (process ${holder.pid}); wait until it has ended.`);
+  } finally {
+    rmSync(own, { force: true });
+  }
+}
+
+function turns(folder: string): number[] {
+  return readdirSync(folder)
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/** Makes a file whole or not at all. False when there is one already. */
+function link(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") {
+      return false;
     }
-    rmSync(file, { force: true });
+    throw error;
   }
 }

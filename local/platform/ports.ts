@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 
 import { type Instance, readJson, writeJson } from "./instance";
 
@@ -13,17 +13,17 @@ const servers = {
 /** A server of an instance that has a port of its own. */
 export type ServerName = keyof typeof servers;
 
-/** Whether nothing listens on this port of 127.0.0.1. Port 0 asks the system for any free one. */
-async function tryPort(port: number): Promise<number | undefined> {
+/** Opens a port of 127.0.0.1 and closes it again: its number, or the code of the error. Port 0 is any free one. */
+async function tryPort(port: number): Promise<number | string> {
   return new Promise((settle) => {
     const server = createServer();
-    server.once("error", () => {
-      settle(undefined);
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      settle(error.code ?? error.message);
     });
     server.listen({ host: "127.0.0.1", port, exclusive: true }, () => {
-      const address = server.address();
+      const { port: opened } = server.address() as AddressInfo;
       server.close(() => {
-        settle(typeof address === "object" && address ? address.port : undefined);
+        settle(opened);
       });
     });
   });
@@ -37,7 +37,7 @@ export function knownPorts(instance: Instance): Partial<Record<ServerName, numbe
 /**
  * The port of a server that is about to start: the one its variable sets, else the one of its last start, else the one it
  * prefers, else any free one. The choice is kept for the next start.
- * @throws Error when a set port is taken or is no port.
+ * @throws Error when a set port is taken, not allowed, or no port.
  */
 export async function choosePort(instance: Instance, name: ServerName): Promise<number> {
   const { preferred, variable } = servers[name];
@@ -51,7 +51,7 @@ export async function choosePort(instance: Instance, name: ServerName): Promise<
 async function firstFree(candidates: readonly (number | undefined)[]): Promise<number> {
   for (const candidate of candidates) {
     const port = candidate === undefined ? undefined : await tryPort(candidate);
-    if (port !== undefined) {
+    if (typeof port === "number") {
       return port;
     }
   }
@@ -63,10 +63,19 @@ async function setPort(variable: string, wished: string): Promise<number> {
   if (port < 1 || port > 65_535) {
     throw new Error(`${variable}: '${wished}' is no port; expected a whole number from 1 to 65535.`);
   }
-  if ((await tryPort(port)) === undefined) {
-    throw new Error(
-      `${variable}: port ${port} of 127.0.0.1 is taken; set another, or leave it out and a free one is taken.`,
-    );
+  const found = await tryPort(port);
+  if (typeof found === "number") {
+    return found;
   }
-  return port;
+  const place = `${variable}: port ${port} of 127.0.0.1`;
+  switch (found) {
+    case "EADDRINUSE":
+      throw new Error(`${place} is taken; set another, or leave it out and a free one is taken.`);
+    case "EACCES":
+      throw new Error(
+        `${place} may not be opened by you; set one from 1024 on, or leave it out and a free one is taken.`,
+      );
+    default:
+      throw new Error(`${place} can't be opened (${found}); set another, or leave it out and a free one is taken.`);
+  }
 }

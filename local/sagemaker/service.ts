@@ -247,11 +247,27 @@ export class SageMakerService {
 
 const ownerFile = (stateDirectory: string): string => path.join(stateDirectory, "owner.json");
 
+/** Who has the state folder, or had it when it was killed. */
+function readOwner(file: string): { readonly pid: number; readonly startedAt: string } {
+  try {
+    const owner = JSON.parse(fs.readFileSync(file, "utf8")) as { pid?: unknown; startedAt?: unknown } | null;
+    if (typeof owner?.pid === "number" && typeof owner.startedAt === "string") {
+      return { pid: owner.pid, startedAt: owner.startedAt };
+    }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new StartError(
+    `${file} is damaged, so whether another SageMaker service works on this state folder can't be known. ` +
+      "Make sure that none does (`make down`), delete the file, and start again.",
+  );
+}
+
 /** Two services on one state folder would stop one another's jobs. */
 function takeStateFolder(stateDirectory: string): void {
   const file = ownerFile(stateDirectory);
   if (fs.existsSync(file)) {
-    const { pid, startedAt } = JSON.parse(fs.readFileSync(file, "utf8")) as { pid: number; startedAt: string };
+    const { pid, startedAt } = readOwner(file);
     if (pid !== process.pid && startTimeOf(pid) === startedAt) {
       throw new StartError(
         `The state folder ${stateDirectory} belongs to a SageMaker service that runs already (process ${pid}). ` +

@@ -1,13 +1,14 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { type AddressInfo } from "node:net";
+import { type AddressInfo, Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { cleanEnvironment, type Instance, openInstance, writeJson } from "../../../local/platform/instance";
 import { locked } from "../../../local/platform/lock";
 import { choosePort, knownPorts } from "../../../local/platform/ports";
+import * as processes from "../../../local/platform/processes";
 import {
   isRunning,
   lastLines,
@@ -152,6 +153,21 @@ describe("a port", () => {
     }
   });
 
+  test("that only the system's administrator may open is told as that, not as taken", async () => {
+    const listens = jest.spyOn(Server.prototype, "listen").mockImplementationOnce(function (this: Server) {
+      process.nextTick(() => this.emit("error", Object.assign(new Error("denied"), { code: "EACCES" })));
+      return this;
+    });
+    process.env.EMULATOR_PORT = "22";
+    try {
+      await expect(choosePort(instance, "emulator")).rejects.toThrow(
+        "EMULATOR_PORT: port 22 of 127.0.0.1 may not be opened by you; set one from 1024 on, or leave it out",
+      );
+    } finally {
+      listens.mockRestore();
+    }
+  });
+
   test.each(["0", "65536", "-1", "80a", ""])("'%s' is no port", async (value) => {
     process.env.EMULATOR_PORT = value;
     await expect(choosePort(instance, "emulator")).rejects.toThrow(`EMULATOR_PORT: '${value}' is no port`);
@@ -166,9 +182,62 @@ describe("a lock", () => {
     await expect(locked(instance, () => Promise.resolve("free again"))).resolves.toBe("free again");
   });
 
-  test("that a killed command left behind is taken over", async () => {
-    writeJson(instance.path("command.lock"), { pid: process.pid, startedAt: "1" });
-    await expect(locked(instance, () => Promise.resolve("taken over"))).resolves.toBe("taken over");
+  test("that is refused stays with the command that has it", async () => {
+    await locked(instance, async () => {
+      await expect(locked(instance, () => Promise.resolve())).rejects.toThrow(`process ${process.pid}`);
+      await expect(locked(instance, () => Promise.resolve())).rejects.toThrow(`process ${process.pid}`);
+    });
+  });
+
+  test.each(['{"pid":%,"startedAt":"1"}', "half a fil"])(
+    "that a killed command left behind (%s) is taken over, again and again",
+    async (content) => {
+      for (const turn of [7, 9]) {
+        mkdirSync(instance.path("lock"), { recursive: true });
+        writeFileSync(instance.path("lock", String(turn)), content.replace("%", String(process.pid)));
+        await expect(locked(instance, () => Promise.resolve("taken over"))).resolves.toBe("taken over");
+        expect(readdirSync(instance.path("lock"))).toEqual([String(turn + 1)]);
+      }
+    },
+  );
+
+  test("that two commands find left behind goes to one of them, however close they are", async () => {
+    writeJson(instance.path("lock/1"), { pid: process.pid, startedAt: "1" });
+    let release = (): void => undefined;
+    const held = new Promise<void>((settle) => (release = settle));
+    let first: Promise<void> | undefined;
+    // The second command has just found that the lock's process is gone when the first one takes it.
+    const judged = jest.spyOn(processes, "isRunning").mockImplementationOnce(() => {
+      first = locked(instance, () => held);
+      return false;
+    });
+    try {
+      await expect(locked(instance, () => Promise.resolve("both"))).rejects.toThrow(`process ${process.pid}`);
+    } finally {
+      judged.mockRestore();
+      release();
+      await first;
+    }
+    await expect(locked(instance, () => Promise.resolve("free"))).resolves.toBe("free");
+  });
+
+  test("that was taken, given back and taken again meanwhile is not taken a second time", async () => {
+    writeJson(instance.path("lock/1"), { pid: process.pid, startedAt: "1" });
+    let release = (): void => undefined;
+    const held = new Promise<void>((settle) => (release = settle));
+    let later: Promise<void> | undefined;
+    const judged = jest.spyOn(processes, "isRunning").mockImplementationOnce(() => {
+      writeJson(instance.path("lock/2"), { pid: process.pid, startedAt: "1" });
+      later = locked(instance, () => held);
+      return false;
+    });
+    try {
+      await expect(locked(instance, () => Promise.resolve("both"))).rejects.toThrow(`process ${process.pid}`);
+    } finally {
+      judged.mockRestore();
+      release();
+      await later;
+    }
   });
 
   test("is given back when the work fails", async () => {

@@ -204,6 +204,26 @@ describe("the start", () => {
     expect(output).toContain(message);
   });
 
+  test.each(["half a fil", "null", '{"pid":"1"}', ""])(
+    "with a damaged note of who has the state folder (%j) ends with status 1 and says what to do",
+    async (content) => {
+      const elsewhere = fs.mkdtempSync(path.join(tmpdir(), "acme-sagemaker-"));
+      const owner = path.join(elsewhere, "owner.json");
+      fs.writeFileSync(owner, content);
+      const { code, output } = await startOther({ SAGEMAKER_STATE_DIRECTORY: elsewhere });
+      expect(code).toBe(1);
+      expect(output).toMatch(/^\/.*owner\.json is damaged, .* delete the file, and start again\.\n$/);
+      fs.rmSync(owner);
+      fs.mkdirSync(path.join(elsewhere, "children"));
+      fs.writeFileSync(path.join(elsewhere, "children", "77.json"), content);
+      const healed = await startOther({ SAGEMAKER_STATE_DIRECTORY: elsewhere });
+      expect(healed.code).toBe(0);
+      expect(healed.output).toContain("77.json is damaged");
+      expect(fs.readdirSync(path.join(elsewhere, "children"))).toEqual([]);
+      fs.rmSync(elsewhere, { recursive: true });
+    },
+  );
+
   describe("with a damaged file of a resource", () => {
     const elsewhere = fs.mkdtempSync(path.join(tmpdir(), "acme-sagemaker-"));
     const filesOf = (directory: string): Record<string, string> =>

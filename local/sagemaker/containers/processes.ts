@@ -135,6 +135,17 @@ export function childrenFolder(stateDirectory: string): string {
   return path.join(stateDirectory, "children");
 }
 
+function readRecord(file: string): Recorded | undefined {
+  try {
+    const { pid, startedAt, purpose } = JSON.parse(fs.readFileSync(file, "utf8")) as Partial<Recorded>;
+    return pid === undefined || startedAt === undefined || purpose === undefined
+      ? undefined
+      : { pid, startedAt, purpose };
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Stops the children that a killed service has left behind. A process is only touched when both its id and its start
  * time are those that were recorded.
@@ -150,7 +161,13 @@ export async function stopOrphans(folder: string): Promise<string[]> {
       .filter((name) => name.endsWith(".json"))
       .map(async (name) => {
         const file = path.join(folder, name);
-        const { pid, startedAt, purpose } = JSON.parse(fs.readFileSync(file, "utf8")) as Recorded;
+        const recorded = readRecord(file);
+        if (recorded === undefined) {
+          log(`${file} is damaged: which process it recorded can't be known, so none is stopped for it.`);
+          fs.rmSync(file, { force: true });
+          return [];
+        }
+        const { pid, startedAt, purpose } = recorded;
         const alive = (): boolean => startTimeOf(pid) === startedAt;
         const found = alive();
         if (found) {
