@@ -16,25 +16,34 @@ PYTHON ?= >=3.11,<3.14
 up: install ## Run the whole loop: survey, training, test website, production website [SURVEY=file]
 	@SURVEY="$(SURVEY)" node --import tsx local/platform.ts up
 
-down: install ## Stop everything that make up started; its state is kept
-	@node --import tsx local/platform.ts down
+# What these do, they do with a platform that make up has made: without one there is nothing to do, nor to install.
+platform_directory := $(or $(PLATFORM_DIRECTORY),.local)
+made := $(shell test -e "$(platform_directory)/.acme-platform" && echo yes)
+no_platform := Nothing runs: there is no platform in $(platform_directory); make up makes one.
 
-status: install ## Show what runs, where, and which model is the champion
-	@node --import tsx local/platform.ts status
+down: $(if $(made),install) ## Stop everything that make up started; its state is kept
+	@$(if $(made),node --import tsx local/platform.ts down,echo "$(no_platform)")
 
-logs: install ## Show the services' last lines, and where the other logs are
-	@node --import tsx local/platform.ts logs
+status: $(if $(made),install) ## Show what runs, where, and which model is the champion
+	@$(if $(made),node --import tsx local/platform.ts status,echo "$(no_platform)"; exit 1)
 
-env: install ## Print what an AWS client needs to work on the platform: eval "$$(make -s env)"
-	@node --import tsx local/platform.ts env
+logs: $(if $(made),install) ## Show the services' last lines, and where the other logs are
+	@$(if $(made),node --import tsx local/platform.ts logs,echo "$(no_platform)")
 
-clean: install ## Stop everything and remove all local state
-	@node --import tsx local/platform.ts clean
+env: $(if $(made),install) ## Print what an AWS client needs to work on the platform: eval "$$(make -s env)"
+	@$(if $(made),node --import tsx local/platform.ts env,echo "$(no_platform)" >&2; exit 1)
+
+clean: $(if $(made),install) ## Stop everything and remove all local state, and what make synth wrote
+	@$(if $(made),node --import tsx local/platform.ts clean,echo "$(no_platform)")
+	@$(if $(PLATFORM_DIRECTORY),,rm -rf cdktf.out dist)
 
 ##@ Infrastructure as code
 .PHONY: synth
 synth: install ## Write every stack's Terraform JSON to cdktf.out [ENVIRONMENT=local|development|production]
 	@ENVIRONMENT="$(ENVIRONMENT)" npm run --silent synth
+	@folder="$${CDKTF_OUTDIR:-cdktf.out}"; \
+	  names="$$(node -p 'Object.keys(JSON.parse(fs.readFileSync(process.argv[1])).stacks).join(", ")' "$$folder/manifest.json")"; \
+	  echo "Wrote $(ENVIRONMENT)'s stacks into $$folder/stacks, each as <name>/cdk.tf.json: $$names"
 
 ##@ Quality
 .PHONY: test lint format test-unit test-python test-end-to-end bench
