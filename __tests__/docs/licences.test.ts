@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { projectRoot } from "../../modules/project-root";
+
+const read = (path: string): string => readFileSync(join(projectRoot, path), "utf8");
+const notice = read("NOTICE");
+
+/** The licence of each part that NOTICE names. */
+const licences = new Map(
+  [...notice.matchAll(/^ {2}([A-Za-z0-9.-]+): ([^:]+?)(?=\n {2}\S|\n*$(?![^]))/gm)].flatMap(
+    ([, licence = "", names = ""]) =>
+      names.split(",").map((name) => [name.replace(/\([^)]*\)/, "").trim(), licence] as const),
+  ),
+);
+
+type Manifest = Readonly<Record<"dependencies" | "devDependencies", Readonly<Record<string, string>> | undefined>>;
+
+/** The packages that a folder's `package.json` asks for, with the folder. */
+const asked = (folder: string): readonly (readonly [name: string, folder: string])[] => {
+  const { dependencies, devDependencies } = JSON.parse(read(join(folder, "package.json"))) as Manifest;
+  return Object.keys({ ...dependencies, ...devDependencies }).map((name) => [name, folder] as const);
+};
+
+const npmPackages = [".", "exit-door"].flatMap(asked).filter(([name]) => !name.startsWith("@types/"));
+
+/** Families that NOTICE names as one. */
+const nameOf = (name: string): string =>
+  name.startsWith("@aws-sdk/")
+    ? "AWS SDK for JavaScript"
+    : name.startsWith("@aws-lambda-powertools/")
+      ? "Powertools for AWS Lambda"
+      : name;
+
+test("every package that the project asks npm for stands in NOTICE with its licence", () => {
+  expect(npmPackages.length).toBeGreaterThan(30);
+  for (const [name, folder] of npmPackages) {
+    const manifest = JSON.parse(read(join(folder, "node_modules", name, "package.json"))) as { license?: string };
+    expect([name, licences.get(nameOf(name))]).toEqual([name, manifest.license]);
+  }
+});
+
+test("every package that the project asks PyPI for stands in NOTICE", () => {
+  const folders = readdirSync(projectRoot, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !/^(\.|node_modules$|exit-door$|dist$|hcl$|cdktf\.out$)/.test(entry.name))
+    .map(({ name }) => name);
+  const files = [".", ...folders].flatMap((folder) =>
+    readdirSync(join(projectRoot, folder), { recursive: folder !== ".", encoding: "utf8" })
+      .filter((file) => /(^|\/)requirements[^/]*\.in$/.test(file))
+      .map((file) => join(folder, file)),
+  );
+  expect(files.length).toBeGreaterThan(3);
+  const names = files
+    .flatMap((file) => read(file).split("\n"))
+    .filter((line) => /^[a-z]/i.test(line))
+    .map((line) => /^[A-Za-z0-9_.-]+/.exec(line)![0]);
+  for (const name of new Set(names)) expect([name, [...licences.keys()].includes(name)]).toEqual([name, true]);
+});
