@@ -20,8 +20,14 @@ export const development: Environment = {
   processing: { instanceType: "ml.t3.medium", volumeGibibytes: 10, maximumSeconds: 1_800 },
   training: { instanceType: "ml.m5.large", volumeGibibytes: 10, maximumSeconds: 1_800 },
   websites: {
-    test: { endpoint: { instanceType: "ml.t2.medium", instanceCount: 1 }, latencyAlarmMilliseconds: 1_000 },
-    production: { endpoint: { instanceType: "ml.t2.medium", instanceCount: 1 }, latencyAlarmMilliseconds: 1_000 },
+    test: {
+      endpoint: { instanceType: "ml.t2.medium", instanceCount: 1, bakeSeconds: 300 },
+      latencyAlarmMilliseconds: 1_000,
+    },
+    production: {
+      endpoint: { instanceType: "ml.t2.medium", instanceCount: 1, bakeSeconds: 300 },
+      latencyAlarmMilliseconds: 1_000,
+    },
   },
   api: { requestsPerSecond: 20, burst: 40 },
   contactRetentionDays: 30,

@@ -19,8 +19,14 @@ export const local: Environment = {
   processing: { instanceType: "ml.t3.medium", volumeGibibytes: 1, maximumSeconds: 900 },
   training: { instanceType: "ml.m5.large", volumeGibibytes: 1, maximumSeconds: 900 },
   websites: {
-    test: { endpoint: { instanceType: "ml.t2.medium", instanceCount: 1 }, latencyAlarmMilliseconds: 1_000 },
-    production: { endpoint: { instanceType: "ml.t2.medium", instanceCount: 1 }, latencyAlarmMilliseconds: 1_000 },
+    test: {
+      endpoint: { instanceType: "ml.t2.medium", instanceCount: 1, bakeSeconds: 0 },
+      latencyAlarmMilliseconds: 1_000,
+    },
+    production: {
+      endpoint: { instanceType: "ml.t2.medium", instanceCount: 1, bakeSeconds: 0 },
+      latencyAlarmMilliseconds: 1_000,
+    },
   },
   api: { requestsPerSecond: 100, burst: 200 },
   contactRetentionDays: 7,

@@ -20,9 +20,15 @@ export const production: Environment = {
   processing: { instanceType: "ml.m5.large", volumeGibibytes: 30, maximumSeconds: 1_800 },
   training: { instanceType: "ml.m5.xlarge", volumeGibibytes: 30, maximumSeconds: 1_800 },
   websites: {
-    test: { endpoint: { instanceType: "ml.t2.large", instanceCount: 1 }, latencyAlarmMilliseconds: 500 },
+    test: {
+      endpoint: { instanceType: "ml.t2.large", instanceCount: 1, bakeSeconds: 600 },
+      latencyAlarmMilliseconds: 500,
+    },
     // Two instances: SageMaker spreads them over availability zones.
-    production: { endpoint: { instanceType: "ml.c5.large", instanceCount: 2 }, latencyAlarmMilliseconds: 500 },
+    production: {
+      endpoint: { instanceType: "ml.c5.large", instanceCount: 2, bakeSeconds: 600 },
+      latencyAlarmMilliseconds: 500,
+    },
   },
   api: { requestsPerSecond: 100, burst: 200 },
   contactRetentionDays: 365,

@@ -60,6 +60,8 @@ const domain = z.strictObject({
 const endpoint = z.strictObject({
   instanceType,
   instanceCount: wholeNumber(1, 20, "the instances behind an endpoint"),
+  /** Seconds that a release is watched, at each step, before the old instances go: SageMaker's baking period, at most an hour. */
+  bakeSeconds: wholeNumber(0, 3_600, "the seconds that a release of an endpoint is watched before the old one goes"),
 });
 
 const website = z.strictObject({

@@ -108,6 +108,7 @@ export interface AlarmProps {
 
 /** Tells a topic when a metric goes above its threshold, and when it is back. No data counts as good: nothing happened. */
 export class Alarm extends Construct {
+  /** As a reference: what names the alarm by it comes after the alarm. */
   readonly name: string;
   readonly arn: string;
 
@@ -131,7 +132,7 @@ export class Alarm extends Construct {
       alarmActions: [props.topicArn],
       okActions: [props.topicArn],
     });
-    this.name = props.name;
+    this.name = alarm.alarmName;
     this.arn = alarm.arn;
   }
 }

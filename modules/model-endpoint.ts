@@ -1,9 +1,13 @@
 import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
-import { SagemakerEndpoint } from "@cdktf/provider-aws/lib/sagemaker-endpoint";
+import {
+  SagemakerEndpoint,
+  type SagemakerEndpointDeploymentConfigBlueGreenUpdatePolicyTrafficRoutingConfiguration,
+} from "@cdktf/provider-aws/lib/sagemaker-endpoint";
 import { SagemakerEndpointConfiguration } from "@cdktf/provider-aws/lib/sagemaker-endpoint-configuration";
 import { SagemakerModel } from "@cdktf/provider-aws/lib/sagemaker-model";
 import type { Precondition } from "cdktf";
 import { Construct } from "constructs";
+import { Alarm } from "./alarm";
 import type { EncryptionKey } from "./encryption-key";
 import { ExecutionRole } from "./execution-role";
 import type { Statement } from "./policy";
@@ -25,6 +29,28 @@ export interface ModelEndpointProps {
   readonly logRetentionDays: number;
   /** Encrypts the logs and the volumes of the instances. */
   readonly encryptionKey: EncryptionKey;
+  /** Model latency (99th percentile) in milliseconds above which an alarm goes off. */
+  readonly latencyAlarmMilliseconds: number;
+  /** The topic that the endpoint's alarms tell. */
+  readonly alarmTopicArn: string;
+  /** Seconds that a release is watched, at each step, before the old instances go: 0 to 3,600. */
+  readonly bakeSeconds: number;
+}
+
+/**
+ * How the traffic moves: first to one new instance, then to all; a single instance can only take all of it at once, for the first step may be half
+ * of the instances at most (SageMaker Developer Guide, "Use canary traffic shifting").
+ */
+function trafficRouting({
+  bakeSeconds,
+  instanceCount,
+}: ModelEndpointProps): SagemakerEndpointDeploymentConfigBlueGreenUpdatePolicyTrafficRoutingConfiguration {
+  return {
+    ...(instanceCount < 2
+      ? { type: "ALL_AT_ONCE" }
+      : { type: "CANARY", canarySize: { type: "INSTANCE_COUNT", value: 1 } }),
+    waitIntervalInSeconds: bakeSeconds,
+  };
 }
 
 /** The only variant: releases shift all traffic from one configuration to the next. */
@@ -32,13 +58,15 @@ const variant = "champion";
 
 /**
  * A real-time endpoint that serves one model package. Model and configuration can't be changed, so each release makes new ones under new names, moves
- * the endpoint over, and removes the old.
+ * the endpoint over, and removes the old. The traffic moves while two alarms watch: when the new model fails or is slow, SageMaker moves it back.
  */
 export class ModelEndpoint extends Construct {
   readonly name: string;
   readonly arn: string;
-  /** Dimensions of the endpoint's metrics in `AWS/SageMaker`. */
-  readonly dimensions: Readonly<Record<string, string>>;
+  /** Goes off when the endpoint fails to answer. */
+  readonly errors: Alarm;
+  /** Goes off when the model is slow. */
+  readonly latency: Alarm;
 
   constructor(scope: Construct, id: string, props: ModelEndpointProps) {
     super(scope, id);
@@ -51,6 +79,29 @@ export class ModelEndpoint extends Construct {
       name: `/aws/sagemaker/Endpoints/${props.name}`,
       retentionInDays: props.logRetentionDays,
       kmsKeyId: props.encryptionKey.arn,
+    });
+    const metrics = {
+      namespace: "AWS/SageMaker",
+      dimensions: { EndpointName: props.name, VariantName: variant },
+      topicArn: props.alarmTopicArn,
+    };
+    this.errors = new Alarm(this, "errors", {
+      ...metrics,
+      name: `${props.name}-endpoint-errors`,
+      description: `The endpoint ${props.name} failed to answer: read /aws/sagemaker/Endpoints/${props.name}.`,
+      metric: "Invocation5XXErrors",
+      statistic: "Sum",
+      threshold: 0,
+    });
+    this.latency = new Alarm(this, "latency", {
+      ...metrics,
+      name: `${props.name}-endpoint-latency`,
+      description: `One in a hundred answers of the endpoint ${props.name} took longer than ${props.latencyAlarmMilliseconds} ms in 3 of 5 minutes.`,
+      metric: "ModelLatency",
+      statistic: "p99",
+      threshold: props.latencyAlarmMilliseconds * 1_000, // the metric counts microseconds
+      evaluationPeriods: 5,
+      periodsAbove: 3,
     });
     const role = new ExecutionRole(this, "role", {
       name: `${props.name}-endpoint`,
@@ -82,6 +133,12 @@ export class ModelEndpoint extends Construct {
           actions: ["kms:CreateGrant"],
           resources: [props.encryptionKey.arn],
           conditions: { Bool: { "kms:GrantIsForAWSResource": "true" } },
+        },
+        {
+          // SageMaker looks at the alarms as this role ("Auto-Rollback Configuration and Monitoring" in the SageMaker Developer Guide).
+          sid: "WatchRelease",
+          actions: ["cloudwatch:DescribeAlarms"],
+          resources: [this.errors.arn, this.latency.arn],
         },
         ...props.modelStatements,
       ],
@@ -115,10 +172,16 @@ export class ModelEndpoint extends Construct {
     const endpoint = new SagemakerEndpoint(this, "endpoint", {
       name: props.name,
       endpointConfigName: configuration.name,
+      deploymentConfig: {
+        blueGreenUpdatePolicy: { trafficRoutingConfiguration: trafficRouting(props) },
+        // Other alarms would replace the endpoint: Terraform's provider can't change them in place.
+        autoRollbackConfiguration: {
+          alarms: [this.errors, this.latency].map(({ name }) => ({ alarmName: name })),
+        },
+      },
       dependsOn: [logs],
     });
     this.name = props.name;
     this.arn = endpoint.arn;
-    this.dimensions = { EndpointName: props.name, VariantName: variant };
   }
 }

@@ -22,6 +22,7 @@ import {
   readablePolicies,
 } from "./rules/permissions";
 import { protectedData } from "./rules/protection";
+import { watchedReleases } from "./rules/releases";
 import { defaultTags } from "./rules/tags";
 
 export type { StackDocument } from "./documents";
@@ -43,6 +44,7 @@ export const rules: readonly Rule[] = [
   imagesByDigest,
   defaultTags,
   protectedData,
+  watchedReleases,
 ];
 
 /** A rule that a resource breaks. */

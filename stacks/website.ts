@@ -42,6 +42,13 @@ export class WebsiteStack extends PlatformStack {
       protect,
     });
     const common = { logRetentionDays, encryptionKeyArn: key.arn };
+    const alarms = new AlarmTopic(this, "alarms", {
+      name: `${name}-alarms`,
+      account,
+      encryptionKeyArn: key.arn,
+      ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
+    });
+    const topicArn = alarms.arn;
 
     const modelPackageArn = this.read("ModelPackageName");
     const dataBucketArn = this.arn("s3", this.read("DataBucket"), { region: "", account: "" });
@@ -66,6 +73,9 @@ export class WebsiteStack extends PlatformStack {
       account,
       logRetentionDays,
       encryptionKey: key,
+      latencyAlarmMilliseconds,
+      alarmTopicArn: topicArn,
+      bakeSeconds: size.bakeSeconds,
     });
 
     const messages = new DynamodbTable(this, "messages", {
@@ -129,35 +139,6 @@ export class WebsiteStack extends PlatformStack {
       ...(domain ? { domain } : {}),
     });
 
-    const alarms = new AlarmTopic(this, "alarms", {
-      name: `${name}-alarms`,
-      account,
-      encryptionKeyArn: key.arn,
-      ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
-    });
-    const topicArn = alarms.arn;
-    new Alarm(this, "endpoint-errors", {
-      name: `${name}-endpoint-errors`,
-      description: `The endpoint ${endpoint.name} failed to answer: read /aws/sagemaker/Endpoints/${endpoint.name}.`,
-      namespace: "AWS/SageMaker",
-      metric: "Invocation5XXErrors",
-      dimensions: endpoint.dimensions,
-      statistic: "Sum",
-      threshold: 0,
-      topicArn,
-    });
-    new Alarm(this, "endpoint-latency", {
-      name: `${name}-endpoint-latency`,
-      description: `One in a hundred answers of the endpoint ${endpoint.name} took longer than ${latencyAlarmMilliseconds} ms in 3 of 5 minutes.`,
-      namespace: "AWS/SageMaker",
-      metric: "ModelLatency",
-      dimensions: endpoint.dimensions,
-      statistic: "p99",
-      threshold: latencyAlarmMilliseconds * 1_000, // the metric counts microseconds
-      evaluationPeriods: 5,
-      periodsAbove: 3,
-      topicArn,
-    });
     new Alarm(this, "api-errors", {
       name: `${name}-api-errors`,
       description: `The API of the stage ${stage} answered 5xx: read /aws/vendedlogs/apis/${name}.`,

@@ -118,6 +118,18 @@ const handedOn = (image: string): StackDocument[] => [
   ),
 ];
 
+/** An endpoint whose releases one alarm watches. */
+const watchedEndpoint = (deployment: Arguments, alarm = "errors"): Blocks => ({
+  "aws_cloudwatch_metric_alarm.errors": { alarm_name: "errors" },
+  "aws_sagemaker_endpoint.a": {
+    deployment_config: { auto_rollback_configuration: { alarms: [{ alarm_name: alarm }] }, ...deployment },
+  },
+});
+
+const allAtOnce: Arguments = {
+  blue_green_update_policy: { traffic_routing_configuration: { type: "ALL_AT_ONCE", wait_interval_in_seconds: 60 } },
+};
+
 /** What a fixture is, and its stacks, or the resources of its only one. */
 export type Fixture = readonly [name: string, stacks: Blocks | readonly StackDocument[]];
 /** What the finding must say is a part of its text. */
@@ -741,6 +753,40 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
         { "aws_dynamodb_table.a": { deletion_protection_enabled: true, lifecycle: { prevent_destroy: true } } },
       ],
       ["what holds nothing", { "aws_lambda_function.a": {} }],
+    ],
+  },
+  "watched-releases": {
+    breaking: [
+      [
+        "an endpoint without alarms",
+        { "aws_sagemaker_endpoint.a": { deployment_config: allAtOnce } },
+        "no alarm that would stop",
+      ],
+      [
+        "an empty list of alarms",
+        watchedEndpoint({ ...allAtOnce, auto_rollback_configuration: { alarms: [] } }),
+        "no alarm",
+      ],
+      ["alarms, but no policy for the traffic", watchedEndpoint({}), "moves all traffic at once"],
+      ["an alarm that nobody makes", watchedEndpoint(allAtOnce, "latency"), 'the alarm "latency"'],
+      [
+        "an alarm of another stack",
+        [
+          stack({ "aws_cloudwatch_metric_alarm.errors": { alarm_name: "errors" } }, "other"),
+          stack({ "aws_sagemaker_endpoint.a": watchedEndpoint(allAtOnce)["aws_sagemaker_endpoint.a"]! }),
+        ],
+        'the alarm "errors"',
+      ],
+    ],
+    passing: [
+      ["blue/green, with an alarm by name", watchedEndpoint(allAtOnce)],
+      [
+        "rolling, with an alarm by reference",
+        watchedEndpoint(
+          { rolling_update_policy: { wait_interval_in_seconds: 60 } },
+          "${aws_cloudwatch_metric_alarm.errors.alarm_name}",
+        ),
+      ],
     ],
   },
 };

@@ -130,6 +130,36 @@ describe("an endpoint", () => {
     });
   });
 
+  test("tells the deployment policy of its last release, which Terraform compares with its own", async () => {
+    const policy = (alarm: string) => ({
+      BlueGreenUpdatePolicy: {
+        TrafficRoutingConfiguration: { Type: "ALL_AT_ONCE" as const, WaitIntervalInSeconds: 600 },
+      },
+      AutoRollbackConfiguration: { Alarms: [{ AlarmName: alarm }] },
+    });
+    await platform.sagemaker.send(
+      new CreateEndpointCommand({
+        EndpointName: "guarded",
+        EndpointConfigName: "double-config",
+        DeploymentConfig: policy("errors"),
+      }),
+    );
+    expect((await settled("guarded")).LastDeploymentConfig).toEqual(policy("errors"));
+    await platform.sagemaker.send(
+      new UpdateEndpointCommand({
+        EndpointName: "guarded",
+        EndpointConfigName: "triple-config",
+        DeploymentConfig: policy("latency"),
+      }),
+    );
+    expect(await settled("guarded")).toMatchObject({
+      EndpointConfigName: "triple-config",
+      LastDeploymentConfig: policy("latency"),
+    });
+    await update("guarded", "double-config");
+    expect((await settled("guarded")).LastDeploymentConfig).toEqual(policy("latency"));
+  });
+
   test("hands on what its container refuses as a ModelError with the container's own words", async () => {
     await expect(invoke("serving", "abc")).rejects.toMatchObject({
       name: "ModelError",

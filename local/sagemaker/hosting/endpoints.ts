@@ -124,7 +124,7 @@ export class Endpoints {
   }
 
   readonly operations: OperationTable<typeof control> = {
-    CreateEndpoint: ({ EndpointName: name, EndpointConfigName, Tags }) => {
+    CreateEndpoint: ({ EndpointName: name, EndpointConfigName, DeploymentConfig, Tags }) => {
       const arn = this.arns.of("endpoint", name);
       if (this.store.has(name)) throw validationException(`Cannot create already existing endpoint "${arn}".`);
       this.configs.existing(EndpointConfigName);
@@ -135,6 +135,7 @@ export class Endpoints {
         EndpointArn: arn,
         EndpointConfigName,
         EndpointStatus: "Creating",
+        ...(DeploymentConfig && { LastDeploymentConfig: DeploymentConfig }),
         CreationTime: now,
         LastModifiedTime: now,
       };
@@ -163,7 +164,7 @@ export class Endpoints {
           }),
       };
     },
-    UpdateEndpoint: ({ EndpointName: name, EndpointConfigName }) => {
+    UpdateEndpoint: ({ EndpointName: name, EndpointConfigName, DeploymentConfig }) => {
       const { endpoint, deployment, pendingConfigName } = this.existing(name);
       if (pendingConfigName !== undefined || endpoint.EndpointStatus === "Deleting") {
         throw validationException(`Cannot update in-progress endpoint "${endpoint.EndpointArn}".`);
@@ -171,6 +172,8 @@ export class Endpoints {
       this.configs.existing(EndpointConfigName);
       delete endpoint.FailureReason;
       endpoint.EndpointStatus = "Updating";
+      // Nothing here costs by the hour: the new servers are asked for their health before the old ones go, whatever the policy says of time.
+      if (DeploymentConfig) endpoint.LastDeploymentConfig = DeploymentConfig;
       endpoint.LastModifiedTime = new Date();
       this.store.put(name, { endpoint, deployment, pendingConfigName: EndpointConfigName });
       void this.deploy(name, EndpointConfigName);
