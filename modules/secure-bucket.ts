@@ -6,7 +6,7 @@ import { S3BucketPolicy } from "@cdktf/provider-aws/lib/s3-bucket-policy";
 import { S3BucketPublicAccessBlock } from "@cdktf/provider-aws/lib/s3-bucket-public-access-block";
 import { S3BucketServerSideEncryptionConfigurationA } from "@cdktf/provider-aws/lib/s3-bucket-server-side-encryption-configuration";
 import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
-import { Lazy } from "cdktf";
+import { type ITerraformDependable, Lazy } from "cdktf";
 import { Construct } from "constructs";
 import { policyDocument, readObjects, type ResourceStatement, type Statement, writeObjects } from "./policy";
 
@@ -15,6 +15,13 @@ export interface Expiry {
   /** Such as `athena/`; the empty text is the whole bucket. */
   readonly prefix: string;
   readonly days: number;
+}
+
+/** A bucket that takes logs. */
+export interface LogTarget {
+  readonly name: string;
+  /** Its policy, where the same stack makes it: who delivers logs checks it as soon as the delivery is made. */
+  readonly policy?: ITerraformDependable;
 }
 
 export interface SecureBucketProps {
@@ -27,7 +34,7 @@ export interface SecureBucketProps {
   /** Current objects that expire. @default none */
   readonly expiries?: readonly Expiry[];
   /** The bucket that takes the access logs, under the name of this one. @default no access logs */
-  readonly accessLogBucket?: SecureBucket;
+  readonly accessLogBucket?: LogTarget;
   /** Whether Terraform refuses to destroy it; otherwise it goes with all objects. @default true */
   readonly protect?: boolean;
 }
@@ -112,7 +119,7 @@ export class SecureBucket extends Construct {
         bucket: bucket.bucket,
         targetBucket: props.accessLogBucket.name,
         targetPrefix: `${props.name}/`,
-        dependsOn: [props.accessLogBucket.policy],
+        ...(props.accessLogBucket.policy ? { dependsOn: [props.accessLogBucket.policy] } : {}),
       });
     }
 
@@ -155,6 +162,24 @@ export class SecureBucket extends Construct {
       actions: ["s3:PutObject"],
       resources: [`${this.arn}/*`],
       conditions: { StringEquals: { "aws:SourceAccount": account } },
+    });
+  }
+
+  /**
+   * Lets CloudFront write its access logs here, below `AWSLogs/<account>/CloudFront/`.
+   * @param sources ARN of the deliveries' sources, or a pattern of it; they always are in us-east-1
+   */
+  allowCloudFrontLogs(account: string, sources: string): void {
+    // CloudWatch Logs User Guide, "Logs sent to Amazon S3".
+    this.allow({
+      sid: "CloudFrontLogs",
+      principals: { Service: "delivery.logs.amazonaws.com" },
+      actions: ["s3:PutObject"],
+      resources: [`${this.arn}/AWSLogs/${account}/CloudFront/*`],
+      conditions: {
+        StringEquals: { "aws:SourceAccount": account, "s3:x-amz-acl": "bucket-owner-full-control" },
+        ArnLike: { "aws:SourceArn": sources },
+      },
     });
   }
 

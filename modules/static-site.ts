@@ -3,10 +3,13 @@ import { extname } from "node:path";
 import { CloudfrontDistribution } from "@cdktf/provider-aws/lib/cloudfront-distribution";
 import { CloudfrontOriginAccessControl } from "@cdktf/provider-aws/lib/cloudfront-origin-access-control";
 import { CloudfrontResponseHeadersPolicy } from "@cdktf/provider-aws/lib/cloudfront-response-headers-policy";
+import { CloudwatchLogDelivery } from "@cdktf/provider-aws/lib/cloudwatch-log-delivery";
+import { CloudwatchLogDeliveryDestination } from "@cdktf/provider-aws/lib/cloudwatch-log-delivery-destination";
+import { CloudwatchLogDeliverySource } from "@cdktf/provider-aws/lib/cloudwatch-log-delivery-source";
 import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
 import { Construct } from "constructs";
 import { GeneratedAsset } from "./generated-asset";
-import { SecureBucket } from "./secure-bucket";
+import { type LogTarget, SecureBucket } from "./secure-bucket";
 
 /** A name of one's own, in the place of CloudFront's. */
 export interface SiteDomain {
@@ -24,6 +27,8 @@ export interface StaticSiteProps {
   readonly files: ReadonlyMap<string, string | Uint8Array>;
   /** Host name of the API, which answers below `/api/`. */
   readonly apiDomainName: string;
+  /** Takes the access logs of the bucket and of CloudFront; its policy must let both write. */
+  readonly accessLogBucket: LogTarget & { readonly arn: string };
   /** @default CloudFront's own name */
   readonly domain?: SiteDomain;
 }
@@ -91,6 +96,7 @@ export class StaticSite extends Construct {
       name: props.bucketName,
       // Public pages, encrypted by S3's own key; the bucket can be filled again at any time, so nothing protects it.
       protect: false,
+      accessLogBucket: props.accessLogBucket,
     });
     this.addObjects(bucket, props.files);
 
@@ -189,8 +195,35 @@ export class StaticSite extends Construct {
       resources: [`${bucket.arn}/*`],
       conditions: { StringEquals: { "aws:SourceArn": distribution.arn } },
     });
+    this.deliverAccessLogs(distribution, props);
     this.url = `https://${props.domain ? props.domain.name : distribution.domainName}`;
     this.distributionId = distribution.id;
+  }
+
+  /**
+   * Standard logging, version 2: it writes by the bucket's policy, where the older one needs ACLs. CloudFront takes part in it in us-east-1 alone,
+   * wherever the bucket lies (CloudFront Developer Guide, "Configure standard logging (v2)").
+   */
+  private deliverAccessLogs(distribution: CloudfrontDistribution, { name, accessLogBucket }: StaticSiteProps): void {
+    const region = "us-east-1";
+    const source = new CloudwatchLogDeliverySource(this, "access-log-source", {
+      region,
+      name,
+      logType: "ACCESS_LOGS",
+      resourceArn: distribution.arn,
+    });
+    const destination = new CloudwatchLogDeliveryDestination(this, "access-log-destination", {
+      region,
+      name,
+      outputFormat: "json",
+      deliveryDestinationConfiguration: [{ destinationResourceArn: accessLogBucket.arn }],
+      ...(accessLogBucket.policy ? { dependsOn: [accessLogBucket.policy] } : {}),
+    });
+    new CloudwatchLogDelivery(this, "access-logs", {
+      region,
+      deliverySourceName: source.name,
+      deliveryDestinationArn: destination.arn,
+    });
   }
 
   private addObjects(bucket: SecureBucket, files: StaticSiteProps["files"]): void {

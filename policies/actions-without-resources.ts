@@ -49,6 +49,10 @@ export const actionsWithoutResources: Readonly<Record<string, Reason>> = {
   "logs:ListLogDeliveries": logDelivery,
   "logs:PutResourcePolicy": logDelivery,
   "logs:UpdateLogDelivery": logDelivery,
+  "s3:GetAccountPublicAccessBlock": {
+    reason: "The block is the account's, and no bucket's",
+    source: reference("Amazon S3"),
+  },
   "sagemaker:ListModelPackages": {
     reason: "Lists know no resources",
     source:

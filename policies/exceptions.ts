@@ -18,6 +18,9 @@ const pagesAreMadeAgain = "The pages come from web/ at every deployment; nothing
 const accessLogsKey =
   'S3 delivers server access logs only to buckets with S3\'s own key (S3 User Guide, "Enabling Amazon S3 server access logging").';
 
+const logOfLogs =
+  'It takes the access logs. Logged into itself, each log would make another (S3 User Guide, "Logging requests with server access logging").';
+
 const imagesOfAws =
   "AWS's own services pull their images into the VPC with roles of other accounts; an endpoint grants nothing, so that the repository's policy still " +
   'decides (ECR User Guide, "Amazon ECR interface VPC endpoints").';
@@ -54,6 +57,8 @@ export const exceptions: readonly Exception[] = [
     resource: "model-image/aws_ecr_repository.abalone_repository",
     reason: "KMS with the key that AWS manages for ECR: an image holds code, no data.",
   },
+  { rule: "recorded-access", resource: "data/aws_s3_bucket.logs_bucket", reason: logOfLogs },
+  { rule: "recorded-access", resource: "governance/aws_s3_bucket.access-logs_bucket", reason: logOfLogs },
   ...imagePulls,
   {
     rule: "named-principals",

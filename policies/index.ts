@@ -22,6 +22,7 @@ import {
   readablePolicies,
 } from "./rules/permissions";
 import { protectedData } from "./rules/protection";
+import { recordedAccess } from "./rules/records";
 import { watchedReleases } from "./rules/releases";
 import { defaultTags } from "./rules/tags";
 
@@ -44,6 +45,7 @@ export const rules: readonly Rule[] = [
   imagesByDigest,
   defaultTags,
   protectedData,
+  recordedAccess,
   watchedReleases,
 ];
 

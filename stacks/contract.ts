@@ -37,6 +37,7 @@ export const stackIds = [
   "website-test",
   "website-production",
   "pipeline",
+  "data-workflow",
 ] as const;
 
 /** The id of a stack. */
@@ -52,11 +53,11 @@ export const contract = {
     publisher: "state",
     readers: [],
   },
-  VpcId: { description: "Id of the VPC", publisher: "network", readers: [] },
+  VpcId: { description: "Id of the VPC", publisher: "network", readers: ["data-workflow"] },
   PrivateSubnetIds: {
     description: "Ids of the private subnets, one in each zone, joined by commas",
     publisher: "network",
-    readers: [],
+    readers: ["data-workflow"],
   },
   JobSubnetIds: {
     description: "Ids of the subnets of jobs, one in each zone, joined by commas; they have no way to the internet",
@@ -71,12 +72,17 @@ export const contract = {
   DataBucket: {
     description: "Name of the bucket of surveys, feature store, query results and runs",
     publisher: "data",
-    readers: ["ml-workflow", ...websites],
+    readers: ["ml-workflow", ...websites, "data-workflow"],
   },
   DataKey: {
     description: "ARN of the KMS key that encrypts the data bucket",
     publisher: "data",
-    readers: ["ml-workflow", ...websites],
+    readers: ["ml-workflow", ...websites, "data-workflow"],
+  },
+  LogsBucket: {
+    description: "Name of the bucket that takes the access logs of buckets and of CloudFront",
+    publisher: "data",
+    readers: websites,
   },
   FeatureGroup: { description: "Name of the feature group", publisher: "data", readers: ["ml-workflow"] },
   AthenaWorkgroup: {
@@ -93,7 +99,7 @@ export const contract = {
   IngestSurveyFunction: {
     description: "Name of the function that puts a survey into the feature group",
     publisher: "ml-workflow",
-    readers: [],
+    readers: ["data-workflow"],
   },
   ModelPackageGroup: { description: "Name of the model package group", publisher: "ml-workflow", readers: [] },
   ModelPackageName: {
@@ -114,7 +120,17 @@ export const contract = {
   ProductionWebsite: { description: "Address of the website", publisher: "website-production", readers: [] },
   ProductionApi: { description: "Address of the website's API", publisher: "website-production", readers: [] },
   ProductionEndpoint: { description: "Name of the website's endpoint", publisher: "website-production", readers: [] },
-  Pipeline: { description: "Name of the pipeline that deploys the stacks", publisher: "pipeline", readers: [] },
+  Pipeline: {
+    description: "Name of the pipeline that deploys the stacks",
+    publisher: "pipeline",
+    readers: ["data-workflow"],
+  },
+  AirflowEnvironment: { description: "Name of Airflow's environment", publisher: "data-workflow", readers: [] },
+  DagBucket: {
+    description: "Name of the bucket from which Airflow takes its DAGs",
+    publisher: "data-workflow",
+    readers: [],
+  },
 } as const satisfies Readonly<
   Record<string, ParameterDeclaration & { readonly publisher: StackId; readonly readers: readonly StackId[] }>
 >;

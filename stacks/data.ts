@@ -40,6 +40,7 @@ export class DataStack extends PlatformStack {
       protect,
     });
     logs.allowAccessLogs(account);
+    logs.allowCloudFrontLogs(account, this.arn("logs", `delivery-source:${this.named("*")}`, { region: "us-east-1" }));
 
     const bucket = new SecureBucket(this, "data", {
       name: this.named(`data-${account}-${region}`),
@@ -77,6 +78,7 @@ export class DataStack extends PlatformStack {
 
     this.publish("DataBucket", bucket.name);
     this.publish("DataKey", key.arn);
+    this.publish("LogsBucket", logs.name);
     this.publish("FeatureGroup", features.name);
     this.publish("AthenaWorkgroup", workgroup.name);
   }

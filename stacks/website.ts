@@ -131,11 +131,13 @@ export class WebsiteStack extends PlatformStack {
       region,
     });
 
+    const logsBucket = this.read("LogsBucket");
     const site = new StaticSite(this, "website", {
       name,
       bucketName: this.named(`site-${stage}-${account}-${region}`),
       files: websiteFiles(join(projectRoot, "web")),
       apiDomainName: api.domainName,
+      accessLogBucket: { name: logsBucket, arn: this.arn("s3", logsBucket, { region: "", account: "" }) },
       ...(domain ? { domain } : {}),
     });
 

@@ -154,3 +154,24 @@ describe("an encryption key", () => {
     expect(policy.allows("kms:Decrypt", "k", {}, "arn:aws:iam::999999999999:root")).toBe(false);
   });
 });
+
+test("CloudFront may write its logs in its own folder, for this account's sites, and nothing else", () => {
+  const logs = synthesize((stack) => {
+    const bucket = new SecureBucket(stack, "data", { name: "acme-logs" });
+    bucket.allowCloudFrontLogs("123456789012", "arn:aws:logs:us-east-1:123456789012:delivery-source:acme-local-*");
+  });
+  const policy = new Policy(logs.resource("aws_s3_bucket_policy").policy);
+  const service = "delivery.logs.amazonaws.com";
+  const ours = {
+    "aws:SourceAccount": "123456789012",
+    "aws:SourceArn": "arn:aws:logs:us-east-1:123456789012:delivery-source:acme-local-test",
+    "s3:x-amz-acl": "bucket-owner-full-control",
+  };
+  const folder = `${bucketArn}/AWSLogs/123456789012/CloudFront`;
+  expect(policy.allows("s3:PutObject", `${folder}/log.gz`, ours, service)).toBe(true);
+  expect(policy.allows("s3:PutObject", `${bucketArn}/AWSLogs/123456789012/other`, ours, service)).toBe(false);
+  expect(policy.allows("s3:GetObject", `${folder}/log.gz`, ours, service)).toBe(false);
+  for (const key of Object.keys(ours)) {
+    expect(policy.allows("s3:PutObject", `${folder}/log.gz`, { ...ours, [key]: "other" }, service)).toBe(false);
+  }
+});

@@ -17,6 +17,7 @@ function site(files = pages): Template {
       bucketName: "acme-site",
       files,
       apiDomainName: "api.example.com",
+      accessLogBucket: { name: "acme-logs", arn: "arn:aws:s3:::acme-logs" },
     });
   });
 }
@@ -126,4 +127,27 @@ test("browsers are told to load from the site alone, to frame it nowhere, to gue
   const policy = "${aws_cloudfront_response_headers_policy.website_headers.id}";
   expect(distribution.default_cache_behavior.response_headers_policy_id).toBe(policy);
   expect(distribution.ordered_cache_behavior[0].response_headers_policy_id).toBe(policy);
+});
+
+test("who asks CloudFront or the bucket for what is written to the log bucket, without an ACL", () => {
+  expect(template.resource("aws_s3_bucket_logging")).toMatchObject({
+    target_bucket: "acme-logs",
+    target_prefix: "acme-site/",
+  });
+  expect(template.resource("aws_cloudwatch_log_delivery_source")).toMatchObject({
+    region: "us-east-1",
+    log_type: "ACCESS_LOGS",
+    resource_arn: "${aws_cloudfront_distribution.website_distribution.arn}",
+  });
+  expect(template.resource("aws_cloudwatch_log_delivery_destination")).toMatchObject({
+    region: "us-east-1",
+    output_format: "json",
+    delivery_destination_configuration: [{ destination_resource_arn: "arn:aws:s3:::acme-logs" }],
+  });
+  expect(template.resource("aws_cloudwatch_log_delivery")).toMatchObject({
+    region: "us-east-1",
+    delivery_source_name: "${aws_cloudwatch_log_delivery_source.website_access-log-source.name}",
+    delivery_destination_arn: "${aws_cloudwatch_log_delivery_destination.website_access-log-destination.arn}",
+  });
+  expect(distribution.logging_config).toBeUndefined();
 });

@@ -130,6 +130,37 @@ const allAtOnce: Arguments = {
   blue_green_update_policy: { traffic_routing_configuration: { type: "ALL_AT_ONCE", wait_interval_in_seconds: 60 } },
 };
 
+/** A bucket, and a trail that records objects. */
+const recordedBucket = (arn: Arguments, ...others: Arguments[]): Blocks => ({
+  "aws_s3_bucket.data": { bucket: "acme-data" },
+  "aws_cloudtrail.trail": {
+    advanced_event_selector: [
+      {
+        field_selector: [
+          { field: "eventCategory", equals: ["Data"] },
+          { field: "resources.type", equals: ["AWS::S3::Object"] },
+          { field: "resources.ARN", ...arn },
+          ...others,
+        ],
+      },
+    ],
+  },
+});
+
+/** A distribution, and what delivers its logs. */
+const delivered = (logType: string, source: string): Blocks => ({
+  "aws_cloudfront_distribution.site": {},
+  "aws_cloudwatch_log_delivery_source.site": {
+    name: "site",
+    log_type: logType,
+    resource_arn: "${aws_cloudfront_distribution.site.arn}",
+  },
+  "aws_cloudwatch_log_delivery.site": {
+    delivery_source_name: source,
+    delivery_destination_arn: "arn:aws:logs:us-east-1:123456789012:delivery-destination:site",
+  },
+});
+
 /** What a fixture is, and its stacks, or the resources of its only one. */
 export type Fixture = readonly [name: string, stacks: Blocks | readonly StackDocument[]];
 /** What the finding must say is a part of its text. */
@@ -787,6 +818,54 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
           "${aws_cloudwatch_metric_alarm.errors.alarm_name}",
         ),
       ],
+    ],
+  },
+  "recorded-access": {
+    breaking: [
+      ["a bucket", { "aws_s3_bucket.data": { bucket: "acme-data" } }, "no record"],
+      [
+        "a bucket that logs into itself",
+        {
+          "aws_s3_bucket.data": { bucket: "acme-data" },
+          "aws_s3_bucket_logging.data": { bucket: "acme-data", target_bucket: "${aws_s3_bucket.data.id}" },
+        },
+        "no record",
+      ],
+      [
+        "a bucket beside what the trail records",
+        recordedBucket({ starts_with: ["arn:aws:s3:::acme-logs"] }),
+        "no record",
+      ],
+      [
+        "a bucket that the trail leaves out",
+        recordedBucket({ starts_with: ["arn:aws:s3:::acme-"], not_starts_with: ["arn:aws:s3:::acme-data"] }),
+        "no record",
+      ],
+      [
+        "a bucket of which the trail records the writing alone",
+        recordedBucket({ starts_with: ["arn:aws:s3:::acme-"] }, { field: "readOnly", equals: ["false"] }),
+        "no record",
+      ],
+      ["a site", { "aws_cloudfront_distribution.site": {} }, "no record"],
+      ["a site of which another log is delivered", delivered("CONNECTION_LOGS", "site"), "no record"],
+      ["a site whose source nobody delivers", delivered("ACCESS_LOGS", "other"), "no record"],
+      ["an API", { "aws_apigatewayv2_stage.api": {} }, "no record"],
+    ],
+    passing: [
+      [
+        "a bucket with access logs",
+        {
+          "aws_s3_bucket.data": { bucket: "acme-data" },
+          "aws_s3_bucket_logging.data": { bucket: "${aws_s3_bucket.data.id}", target_bucket: "${data.a.b.value}" },
+        },
+      ],
+      ["a bucket that the trail records", recordedBucket({ starts_with: ["arn:aws:s3:::acme-"] })],
+      ["a site with logs by delivery", delivered("ACCESS_LOGS", "${aws_cloudwatch_log_delivery_source.site.name}")],
+      [
+        "a site with logs of the older way",
+        { "aws_cloudfront_distribution.site": { logging_config: { bucket: "a" } } },
+      ],
+      ["an API with logs", { "aws_apigatewayv2_stage.api": { access_log_settings: { destination_arn: "a" } } }],
     ],
   },
 };

@@ -7,6 +7,7 @@ const noPermissions = "the emulator checks no permissions";
 const noNetwork = "local processes have no VPC";
 const noImage = "the model image is the local Python environment";
 const notEmulated = "the emulator has no such service";
+const noAccessLogs = "the emulator's CloudFront writes no access logs";
 const notOfTheLoop = "not part of the loop on one machine";
 
 /** An IAM resource; its ARN is known beforehand, as its name is. */
@@ -114,6 +115,15 @@ export const allLeftOut: readonly LeftOutKind[] = [
     "docker_registry_image",
     "docker_tag",
   ].map((type) => ({ type, reason: noImage })),
+  { type: "aws_cloudwatch_log_delivery_source", reason: noAccessLogs },
+  {
+    type: "aws_cloudwatch_log_delivery_destination",
+    reason: noAccessLogs,
+    attributes: ({ arguments: list, account, region, partition }) => ({
+      arn: `arn:${partition}:logs:${list.text("region") ?? region}:${account}:delivery-destination:${list.requireText("name")}`,
+    }),
+  },
+  { type: "aws_cloudwatch_log_delivery", reason: noAccessLogs },
   ...["aws_appautoscaling_policy", "aws_appautoscaling_scheduled_action", "aws_appautoscaling_target"].map((type) => ({
     type,
     reason: notEmulated,
