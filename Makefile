@@ -45,6 +45,16 @@ synth: install ## Write every stack's Terraform JSON to cdktf.out [ENVIRONMENT=l
 	  names="$$(node -p 'Object.keys(JSON.parse(fs.readFileSync(process.argv[1])).stacks).join(", ")' "$$folder/manifest.json")"; \
 	  echo "Wrote $(ENVIRONMENT)'s stacks into $$folder/stacks, each as <name>/cdk.tf.json: $$names"
 
+.PHONY: bootstrap deploy unlock
+bootstrap: install ## Create the bucket that keeps Terraform's states, once an account [ENVIRONMENT=development]
+	@ENVIRONMENT="$(ENVIRONMENT)" tsx deployment/cli.ts bootstrap
+
+deploy: install ## Deploy a stack, or all in their order [ENVIRONMENT=development STACK=data APPROVE=yes LOCK_TIMEOUT=600]
+	@ENVIRONMENT="$(ENVIRONMENT)" tsx deployment/cli.ts deploy
+
+unlock: install ## Release a state that nobody works on any more [ENVIRONMENT=development STACK=data LOCK=<id>]
+	@ENVIRONMENT="$(ENVIRONMENT)" tsx deployment/cli.ts unlock
+
 ##@ Quality
 .PHONY: test lint format test-unit test-python test-end-to-end bench
 test: install-test lint test-python test-unit test-end-to-end ## Everything that CI runs

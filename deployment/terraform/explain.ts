@@ -169,30 +169,31 @@ export function explain(
   { output, errors, late, interrupted }: Omit<Ended, "status">,
 ): DeploymentError {
   const text = unframe(`${errors}\n${output}`);
+  const said = lastErrors(text);
   const lock = text.includes("Error acquiring the state lock") ? lockIn(text) : undefined;
   if (lock) return heldLock(at, lock);
   const { operation, stack, environmentName } = at;
   if (interrupted) {
     return new DeploymentError(
-      `The ${operation} of ${stack} in ${environmentName} was interrupted. Terraform has saved what was done.`,
-      "Type it again: it goes on from there.",
+      `The ${operation} of ${stack} in ${environmentName} was interrupted${operation === "deploy" ? "; Terraform has saved what was done" : ""}.`,
+      "Type it again.",
     );
   }
   if (late) {
     return new DeploymentError(
       `The ${operation} of ${stack} in ${environmentName} took longer than it may, and was stopped.`,
       "Look into the AWS console for what hangs, and type it again.",
-      lastErrors(text),
+      said,
     );
   }
   for (const { pattern, problem, next } of faults) {
-    const match = pattern.exec(text);
-    if (match) return new DeploymentError(problem(match, at), next(at, match), lastErrors(text));
+    const match = pattern.exec(said);
+    if (match) return new DeploymentError(problem(match, at), next(at, match), said);
   }
   return new DeploymentError(
     `The ${operation} of ${stack} in ${environmentName} failed.`,
     "Correct what Terraform says, and type it again.",
-    lastErrors(text),
+    said,
   );
 }
 

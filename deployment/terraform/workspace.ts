@@ -30,11 +30,21 @@ type Operation = keyof typeof limits;
  * The environment variables with which terraform runs unattended: it asks nothing, calls home to nobody, and words its hints for a program. Arguments that
  * the shell would slip in (`TF_CLI_ARGS…`), another folder for its data, and another workspace are left out: they would change which state is worked on.
  */
-export function terraformVariables(variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function terraformVariables(
+  variables: NodeJS.ProcessEnv,
+  { emulated }: Pick<Environment, "emulated">,
+): NodeJS.ProcessEnv {
   const kept = Object.entries(variables).filter(
     ([name]) => !name.startsWith("TF_CLI_ARGS") && !["TF_WORKSPACE", "TF_DATA_DIR"].includes(name),
   );
-  return { ...Object.fromEntries(kept), TF_IN_AUTOMATION: "1", TF_INPUT: "0", CHECKPOINT_DISABLE: "1" };
+  return {
+    ...Object.fromEntries(kept),
+    // S3 Control's requests go to <account>.<address>, a name that only the emulator itself, as a proxy, knows.
+    ...(emulated && variables.AWS_ENDPOINT_URL !== undefined ? { HTTP_PROXY: variables.AWS_ENDPOINT_URL } : {}),
+    TF_IN_AUTOMATION: "1",
+    TF_INPUT: "0",
+    CHECKPOINT_DISABLE: "1",
+  };
 }
 
 /** One synthesized stack, and terraform in its folder. All errors are DeploymentErrors. */
@@ -138,7 +148,7 @@ export class Workspace {
     const { folder, terraform, variables = process.env, lockSeconds = 0 } = this.options;
     const end = await runChild(terraform, parameters, {
       folder,
-      variables: terraformVariables(variables),
+      variables: terraformVariables(variables, this.options.environment),
       seconds: limits[operation] + lockSeconds,
     });
     if (!expected.includes(end.status) || end.late || end.interrupted) throw explain(this.at(operation), end);

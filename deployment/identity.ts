@@ -1,0 +1,90 @@
+/** Whose credentials the shell has: asked before anything else is asked of AWS, so that no command ever works in the wrong account. */
+import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import type { Environment } from "../environments";
+import { DeploymentError } from "./terraform";
+
+/** Who somebody is to AWS. */
+export interface Identity {
+  readonly account: string;
+  readonly arn: string;
+}
+
+const signIn = "Sign in (aws sso login), or set AWS_PROFILE to a profile of the account, and type it again.";
+
+/** Hosts of this machine. */
+const loopback = /^(127(\.\d{1,3}){3}|localhost|\[::1\])$/;
+
+/**
+ * Checks that credentials are there, and that they are of the environment's account.
+ * @param variables the environment variables in which an emulator's address would stand. @default those of this process
+ * @throws DeploymentError when they are not; nothing has been asked of AWS then but whose they are
+ */
+export async function requireAccount(
+  { name, account, region, emulated }: Environment,
+  variables: NodeJS.ProcessEnv = process.env,
+): Promise<Identity> {
+  if (emulated) requireEmulator(name, variables);
+  const client = new STSClient({ region });
+  let identity: Identity;
+  try {
+    const caller = await client.send(new GetCallerIdentityCommand({}));
+    identity = { account: caller.Account ?? "", arn: caller.Arn ?? "" };
+  } catch (error) {
+    throw withoutIdentity(name, error, variables);
+  } finally {
+    client.destroy();
+  }
+  if (identity.account !== account) {
+    throw new DeploymentError(
+      `The credentials are of account ${identity.account} (${identity.arn}); the environment ${name} is account ${account}.`,
+      `Set AWS_PROFILE to a profile of account ${account}; if the account has changed, correct environments/${name}.ts.`,
+    );
+  }
+  return identity;
+}
+
+/** What is for an emulator never goes to AWS, even if somebody owned that account. */
+function requireEmulator(name: string, variables: NodeJS.ProcessEnv): void {
+  const endpoint = variables.AWS_ENDPOINT_URL ?? "";
+  const next = 'make up, then: eval "$(make -s env)", and type it again. For AWS, choose another ENVIRONMENT.';
+  if (endpoint === "") {
+    throw new DeploymentError(
+      `The environment ${name} is for an emulator, and AWS_ENDPOINT_URL, which would tell its address, is not set.`,
+      next,
+    );
+  }
+  if (!URL.canParse(endpoint) || !loopback.test(new URL(endpoint).hostname)) {
+    throw new DeploymentError(
+      `The environment ${name} is for an emulator, but AWS_ENDPOINT_URL is ${JSON.stringify(endpoint)}; expected an address of this machine.`,
+      next,
+    );
+  }
+}
+
+/** Error codes with which AWS refuses credentials (API reference, "Common Error Types"). */
+const refusals: readonly string[] = [
+  "ExpiredToken",
+  "ExpiredTokenException",
+  "InvalidClientTokenId",
+  "UnrecognizedClientException",
+  "SignatureDoesNotMatch",
+  "IncompleteSignature",
+];
+
+function withoutIdentity(name: string, error: unknown, variables: NodeJS.ProcessEnv): DeploymentError {
+  const code = error instanceof Error ? error.name : "";
+  const said = error instanceof Error ? error.message : String(error);
+  if (/CredentialsProviderError|TokenProviderError|Credentials/.test(code)) {
+    return new DeploymentError(`There are no AWS credentials for ${name} (${said}).`, signIn);
+  }
+  if (refusals.includes(code)) {
+    return new DeploymentError(`AWS does not accept the credentials for ${name} (${code}: ${said}).`, signIn);
+  }
+  const where = variables.AWS_ENDPOINT_URL_STS ?? variables.AWS_ENDPOINT_URL;
+  return new DeploymentError(
+    `${where === undefined || where === "" ? "AWS" : where} does not tell whose the credentials are (${[code, said].filter((text) => text !== "").join(": ")}).`,
+    where === undefined || where === ""
+      ? "See that this machine reaches AWS, and type it again."
+      : "See that it runs, or unset AWS_ENDPOINT_URL, and type it again.",
+  );
+}

@@ -1,0 +1,179 @@
+/** The state bucket as the commands see it: whether it is there, and who holds a lock in it. */
+import {
+  BucketAlreadyOwnedByYou,
+  type BucketLocationConstraint,
+  CreateBucketCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  NoSuchKey,
+  NotFound,
+  PutBucketVersioningCommand,
+  PutPublicAccessBlockCommand,
+  S3Client,
+  S3ServiceException,
+  waitUntilBucketExists,
+} from "@aws-sdk/client-s3";
+import type { Environment } from "../environments";
+import type { StackId } from "../stacks/contract";
+import { stateBucketName } from "../stacks/platform";
+import { DeploymentError, type Lock } from "./terraform";
+
+/** A client for S3 in the environment's region. */
+function client({ region, emulated }: Environment): S3Client {
+  return new S3Client({ region, forcePathStyle: emulated });
+}
+
+const bucketOf = ({ account, region }: Environment): string => stateBucketName(account, region);
+
+/** The key of a stack's state in the bucket. */
+export const stateKey = (environment: Environment, stack: StackId): string => `${environment.name}/${stack}.tfstate`;
+
+/**
+ * Whether the state bucket is there, and is this account's.
+ * @throws DeploymentError when it is somebody else's, or in another region
+ */
+export async function stateBucketExists(environment: Environment): Promise<boolean> {
+  const s3 = client(environment);
+  const bucket = bucketOf(environment);
+  try {
+    await s3.send(new HeadBucketCommand({ Bucket: bucket, ExpectedBucketOwner: environment.account }));
+    return true;
+  } catch (error) {
+    if (error instanceof NotFound) return false;
+    throw bucketRefused(environment, error);
+  } finally {
+    s3.destroy();
+  }
+}
+
+function bucketRefused(environment: Environment, error: unknown): DeploymentError {
+  const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+  const bucket = bucketOf(environment);
+  if (status === 301) {
+    return new DeploymentError(
+      `The state bucket ${bucket} is not in ${environment.region}.`,
+      `Correct region in environments/${environment.name}.ts, or remove that bucket.`,
+    );
+  }
+  if (status === 403) {
+    return new DeploymentError(
+      `S3 lets these credentials not into the state bucket ${bucket}: they lack s3:ListBucket, or the bucket belongs to another account.`,
+      "Sign in with a role that may deploy; if somebody else owns the name, change stateBucketName in stacks/platform.ts.",
+    );
+  }
+  const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new DeploymentError(`S3 does not tell whether ${bucket} is there (${said}).`, "Type it again.");
+}
+
+/**
+ * Creates the state bucket: private and versioned from the start, so that nothing that is ever written into it is lost or seen. Done twice, or by two
+ * people at once, it is the same bucket.
+ * @throws DeploymentError when the name is somebody else's, or the permission is missing
+ */
+export async function createStateBucket(environment: Environment): Promise<void> {
+  const s3 = client(environment);
+  const bucket = bucketOf(environment);
+  const { account, region } = environment;
+  try {
+    try {
+      await s3.send(
+        new CreateBucketCommand({
+          Bucket: bucket,
+          // us-east-1 is the default, and is refused as a constraint.
+          ...(region === "us-east-1"
+            ? {}
+            : { CreateBucketConfiguration: { LocationConstraint: region as BucketLocationConstraint } }),
+        }),
+      );
+    } catch (error) {
+      // S3 answers OperationAborted when two create it at the same moment: one of them does.
+      const sameMoment = error instanceof S3ServiceException && error.name === "OperationAborted";
+      if (!(error instanceof BucketAlreadyOwnedByYou) && !sameMoment) throw error;
+    }
+    await waitUntilBucketExists({ client: s3, maxWaitTime: 60 }, { Bucket: bucket });
+    await s3.send(
+      new PutPublicAccessBlockCommand({
+        Bucket: bucket,
+        ExpectedBucketOwner: account,
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: true,
+          BlockPublicPolicy: true,
+          IgnorePublicAcls: true,
+          RestrictPublicBuckets: true,
+        },
+      }),
+    );
+    await s3.send(
+      new PutBucketVersioningCommand({
+        Bucket: bucket,
+        ExpectedBucketOwner: account,
+        VersioningConfiguration: { Status: "Enabled" },
+      }),
+    );
+  } catch (error) {
+    const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    throw new DeploymentError(
+      `The state bucket ${bucket} could not be created (${said}).`,
+      error instanceof Error && error.name === "BucketAlreadyExists"
+        ? "Another account owns the name: change stateBucketName in stacks/platform.ts."
+        : "Sign in with a role that may create buckets, and type it again.",
+    );
+  } finally {
+    s3.destroy();
+  }
+}
+
+/** Whether a stack has a state in the bucket, that is: whether it has ever been deployed. */
+export async function hasState(environment: Environment, stack: StackId): Promise<boolean> {
+  const s3 = client(environment);
+  try {
+    await s3.send(
+      new HeadObjectCommand({
+        Bucket: bucketOf(environment),
+        Key: stateKey(environment, stack),
+        ExpectedBucketOwner: environment.account,
+      }),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof NotFound) return false;
+    throw bucketRefused(environment, error);
+  } finally {
+    s3.destroy();
+  }
+}
+
+/** Who has locked a stack's state; undefined when nobody has. */
+export async function readLock(environment: Environment, stack: StackId): Promise<Lock | undefined> {
+  const s3 = client(environment);
+  try {
+    const { Body } = await s3.send(
+      new GetObjectCommand({
+        Bucket: bucketOf(environment),
+        Key: `${stateKey(environment, stack)}.tflock`,
+        ExpectedBucketOwner: environment.account,
+      }),
+    );
+    const text = (await Body?.transformToString()) ?? "";
+    return parseLock(text);
+  } catch (error) {
+    if (error instanceof NoSuchKey || error instanceof NotFound) return undefined;
+    if (error instanceof SyntaxError) {
+      throw new DeploymentError(
+        `The lock of ${stack} in ${environment.name} is damaged (${error.message}).`,
+        `If nobody deploys it: aws s3 rm s3://${bucketOf(environment)}/${stateKey(environment, stack)}.tflock`,
+      );
+    }
+    throw bucketRefused(environment, error);
+  } finally {
+    s3.destroy();
+  }
+}
+
+/** Reads a lock file; Terraform writes the fields of its LockInfo. */
+export function parseLock(text: string): Lock {
+  const fields = JSON.parse(text) as Readonly<Record<string, string | undefined>>;
+  const { ID = "", Path = "", Operation = "", Who = "", Created = "" } = fields;
+  return { id: ID, path: Path, operation: Operation, who: Who, created: Created };
+}
