@@ -2,6 +2,7 @@
 import { App } from "cdktf";
 import { type Environment, loadEnvironment } from "./environments";
 import { DataStack } from "./stacks/data";
+import { DataWorkflowStack } from "./stacks/data-workflow";
 import { GovernanceStack } from "./stacks/governance";
 import { MlWorkflowStack } from "./stacks/ml-workflow";
 import { ModelImageStack } from "./stacks/model-image";
@@ -24,6 +25,7 @@ export function definePlatform(app: App, environment: Environment): Platform {
   new WebsiteStack(platform, "test");
   new WebsiteStack(platform, "production");
   if (environment.pipeline) new PipelineStack(platform, environment.pipeline);
+  if (environment.airflow) new DataWorkflowStack(platform, environment.airflow);
 
   return platform;
 }

@@ -65,7 +65,8 @@ export const handler = observed(
       const { pipelineExecutionId } = await pipelines.send(
         new StartPipelineExecutionCommand({ name: pipeline, clientRequestToken: token }),
       );
-      if (pipelineExecutionId === undefined) throw new Error(`CodePipeline started ${pipeline} without an execution id`);
+      if (pipelineExecutionId === undefined)
+        throw new Error(`CodePipeline started ${pipeline} without an execution id`);
       logger.info("The change is released", { pipeline, pipelineExecutionId, token, surveys: surveys.length });
       return { pipeline, pipelineExecutionId, token };
     } catch (error) {

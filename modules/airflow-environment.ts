@@ -1,0 +1,460 @@
+/**
+ * Airflow, run by Amazon MWAA: the bucket from which it takes its DAGs, its role, security group and logs, and the Variables that DAGs read.
+ *
+ *     const airflow = new AirflowEnvironment(this, "airflow", { name: "acme-production-airflow", dags: new Map([["a.py", source]]), … });
+ *     airflow.grant({ sid: "InvokeFunction", actions: ["lambda:InvokeFunction"], resources: [arn] }); // what its DAGs may do
+ *     airflow.alarms({ topicArn, dagIds: ["acme-data-workflow"] });
+ *
+ * - **Objects.** DAGs lie below `dags/`, which Airflow looks through by itself: a new one changes nothing else. `requirements.txt` is taken by its
+ *   version, which changes with its content alone, so that the environment is updated (20 minutes and more) only for a new one.
+ * - **Variables** come from SSM's Parameter Store, Airflow's secrets backend. They hold names and nothing secret, so that Secrets Manager would only
+ *   cost more; and a changed one is read by the next task, where a startup script would need an update of the environment.
+ */
+import { createHash } from "node:crypto";
+import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
+import { CloudwatchMetricAlarm } from "@cdktf/provider-aws/lib/cloudwatch-metric-alarm";
+import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
+import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
+import { MwaaEnvironment } from "@cdktf/provider-aws/lib/mwaa-environment";
+import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
+import { SecurityGroup } from "@cdktf/provider-aws/lib/security-group";
+import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
+import { VpcSecurityGroupEgressRule } from "@cdktf/provider-aws/lib/vpc-security-group-egress-rule";
+import { VpcSecurityGroupIngressRule } from "@cdktf/provider-aws/lib/vpc-security-group-ingress-rule";
+import { Lazy, TerraformResource } from "cdktf";
+import { Construct } from "constructs";
+import { Alarm } from "./alarm";
+import { GeneratedAsset } from "./generated-asset";
+import { policyDocument, type Statement } from "./policy";
+import { SecureBucket } from "./secure-bucket";
+
+/** The Python of each version of Airflow that MWAA offers (MWAA User Guide, "Apache Airflow versions on Amazon Managed Workflows for Apache Airflow"). */
+const pythonVersions = { "2.10.3": "3.11", "2.11.0": "3.12", "3.0.6": "3.12" } as const;
+
+/** A version of Airflow that MWAA offers. */
+export type AirflowVersion = keyof typeof pythonVersions;
+
+export interface AirflowEnvironmentProps {
+  /** 1 to 80 letters, digits, hyphens and underscores, the first a letter. It names the role and the security group as well. */
+  readonly name: string;
+  readonly account: string;
+  readonly region: string;
+  /** AWS partition. @default "aws" */
+  readonly partition?: string;
+  readonly version: AirflowVersion;
+  /** Such as `mw1.small`. */
+  readonly environmentClass: string;
+  /** Workers that run at once; one is always there. 1 to 25, and 1 with `mw1.micro`. */
+  readonly maximumWorkers: number;
+  /** Whether Airflow's page answers within the VPC only, or in public to everyone whom IAM lets in. */
+  readonly webServer: "private" | "public";
+  readonly vpcId: string;
+  /** Two private subnets, in two zones. */
+  readonly subnetIds: readonly [string, string];
+  /** Globally unique name of the bucket of DAGs: 3 to 63 lower-case letters, digits and hyphens. */
+  readonly bucketName: string;
+  /** Days after which an old version of a DAG expires. @default 90 */
+  readonly expireOldVersionsAfterDays?: number;
+  /** The DAGs' files, by their path below `dags/`. */
+  readonly dags: ReadonlyMap<string, Uint8Array>;
+  /**
+   * What pip installs beside Airflow, the constraints of Airflow's version first. It is downloaded by workers and web server alike, so that both need a
+   * way to the internet: the workers a NAT gateway, the web server its public place.
+   * @default nothing but what MWAA brings along, Amazon's provider among it
+   */
+  readonly requirements?: Uint8Array;
+  /** Airflow's Variables by name: 1 to 250 letters, digits and underscores. None may be secret. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** SSM's path of the Variables, such as `/acme/local/airflow/variables`. */
+  readonly variablesPath: string;
+  /** Encrypts DAGs, logs, queue and database. Its policy must let CloudWatch Logs use it for groups with this environment's name. */
+  readonly encryptionKeyArn: string;
+  /** Days that each of the five logs is kept: one of CloudWatch's retention times. */
+  readonly logRetentionDays: number;
+  /** Whether Terraform refuses to destroy environment and bucket. @default true */
+  readonly protect?: boolean;
+}
+
+export interface AirflowAlarmsProps {
+  /** Whom the alarms tell. */
+  readonly topicArn: string;
+  /** DAGs of which a failed run raises an alarm. */
+  readonly dagIds: readonly string[];
+}
+
+/** The five logs: the block in Terraform, and how MWAA ends the name of the log group. */
+const logs = {
+  dagProcessingLogs: "DAGProcessing",
+  schedulerLogs: "Scheduler",
+  taskLogs: "Task",
+  webserverLogs: "WebServer",
+  workerLogs: "Worker",
+} as const;
+
+/**
+ * `s3:GetObject*`, `s3:GetBucket*` and `s3:List*` of MWAA's guide, each action by its name: the guide doesn't say which of them MWAA calls, and an
+ * environment that lacks one fails after an hour.
+ */
+const readBucketActions = [
+  "s3:GetBucketAcl",
+  "s3:GetBucketCORS",
+  "s3:GetBucketLocation",
+  "s3:GetBucketLogging",
+  "s3:GetBucketNotification",
+  "s3:GetBucketObjectLockConfiguration",
+  "s3:GetBucketOwnershipControls",
+  "s3:GetBucketPolicy",
+  "s3:GetBucketPolicyStatus",
+  "s3:GetBucketPublicAccessBlock",
+  "s3:GetBucketRequestPayment",
+  "s3:GetBucketTagging",
+  "s3:GetBucketVersioning",
+  "s3:GetBucketWebsite",
+  "s3:ListBucket",
+  "s3:ListBucketMultipartUploads",
+  "s3:ListBucketVersions",
+] as const;
+const readObjectActions = [
+  "s3:GetObject",
+  "s3:GetObjectAcl",
+  "s3:GetObjectAttributes",
+  "s3:GetObjectLegalHold",
+  "s3:GetObjectRetention",
+  "s3:GetObjectTagging",
+  "s3:GetObjectTorrent",
+  "s3:GetObjectVersion",
+  "s3:GetObjectVersionAcl",
+  "s3:GetObjectVersionAttributes",
+  "s3:GetObjectVersionForReplication",
+  "s3:GetObjectVersionTagging",
+  "s3:GetObjectVersionTorrent",
+  "s3:ListMultipartUploadParts",
+] as const;
+
+/** Five minutes: MWAA publishes its metrics every minute, and a scheduler may restart. */
+const alarmPeriodSeconds = 300;
+
+/** An environment of MWAA with its bucket, role, security group, logs and Variables. */
+export class AirflowEnvironment extends Construct {
+  readonly name: string;
+  readonly arn: string;
+  /** The bucket of DAGs. */
+  readonly bucketName: string;
+  private readonly statements: Statement[];
+
+  constructor(
+    scope: Construct,
+    id: string,
+    private readonly props: AirflowEnvironmentProps,
+  ) {
+    super(scope, id);
+    this.check();
+    const { name, account, region, partition = "aws", protect = true } = props;
+    this.name = name;
+    this.arn = `arn:${partition}:airflow:${region}:${account}:environment/${name}`;
+
+    const bucket = new SecureBucket(this, "dags", {
+      name: props.bucketName,
+      encryptionKeyArn: props.encryptionKeyArn,
+      ...(props.expireOldVersionsAfterDays === undefined
+        ? {}
+        : { expireOldVersionsAfterDays: props.expireOldVersionsAfterDays }),
+      protect,
+    });
+    this.bucketName = bucket.name;
+    // An object has a version only once versions are switched on, and MWAA refuses a bucket that isn't closed to the public.
+    const bucketParts = bucket.node.findAll().filter((part) => TerraformResource.isTerraformResource(part));
+    const dags = [...props.dags].map(([path, content]) => this.object(`dags/${path}`, content, bucket, bucketParts));
+    const requirements = props.requirements && this.object("requirements.txt", props.requirements, bucket, bucketParts);
+
+    this.statements = [...this.statementsOfGuide(bucket), this.readVariables()];
+    const [role, policy] = this.role();
+    const group = new SecurityGroup(this, "security-group", {
+      name,
+      description: "Airflow: its schedulers, workers, web server and database speak with one another",
+      vpcId: props.vpcId,
+      tags: { Name: name },
+    });
+    const rules = this.rules(group);
+    const groups = Object.values(logs).map(
+      (suffix) =>
+        new CloudwatchLogGroup(this, `logs-${suffix}`, {
+          // MWAA makes the groups that aren't there, and keeps their events for ever.
+          name: `airflow-${name}-${suffix}`,
+          retentionInDays: props.logRetentionDays,
+          kmsKeyId: props.encryptionKeyArn,
+        }),
+    );
+    const log = { enabled: true, logLevel: "INFO" } as const;
+
+    new MwaaEnvironment(this, "environment", {
+      name,
+      airflowVersion: props.version,
+      environmentClass: props.environmentClass,
+      minWorkers: 1,
+      maxWorkers: props.maximumWorkers,
+      webserverAccessMode: props.webServer === "private" ? "PRIVATE_ONLY" : "PUBLIC_ONLY",
+      executionRoleArn: role.arn,
+      kmsKey: props.encryptionKeyArn,
+      sourceBucketArn: bucket.arn,
+      dagS3Path: "dags",
+      ...(requirements
+        ? { requirementsS3Path: requirements.key, requirementsS3ObjectVersion: requirements.versionId }
+        : {}),
+      airflowConfigurationOptions: {
+        "secrets.backend": "airflow.providers.amazon.aws.secrets.systems_manager.SystemsManagerParameterStoreBackend",
+        "secrets.backend_kwargs": JSON.stringify({
+          connections_prefix: null,
+          config_prefix: null,
+          variables_prefix: props.variablesPath,
+        }),
+      },
+      networkConfiguration: { securityGroupIds: [group.id], subnetIds: [...props.subnetIds] },
+      loggingConfiguration: {
+        dagProcessingLogs: log,
+        schedulerLogs: log,
+        taskLogs: log,
+        webserverLogs: log,
+        workerLogs: log,
+      },
+      // An update waits for running tasks, up to twelve hours, instead of killing them.
+      workerReplacementStrategy: "GRACEFUL",
+      // UTC; away from midnight, when daily DAGs begin.
+      weeklyMaintenanceWindowStart: "SUN:04:00",
+      // MWAA says 20 to 30 minutes, and takes hours where it repairs itself; the provider would give up after two, and after 90 minutes of an update.
+      timeouts: { create: "4h", update: "13h", delete: "2h" },
+      ...(protect ? { lifecycle: { preventDestroy: true } } : {}),
+      dependsOn: [policy, ...rules, ...groups, ...bucketParts, ...dags, ...this.makeVariables()],
+    });
+  }
+
+  /** Adds statements to what DAGs may do. */
+  grant(...statements: readonly Statement[]): void {
+    this.statements.push(...statements);
+  }
+
+  /** Alarms of a scheduler that stopped, of tasks that wait, and of failed runs of the DAGs (MWAA User Guide, "Apache Airflow environment metrics"). */
+  alarms({ topicArn, dagIds }: AirflowAlarmsProps): void {
+    const { name } = this.props;
+    const where = `the environment ${name} in MWAA's console and its logs airflow-${name}-Scheduler and -Worker in CloudWatch`;
+    new CloudwatchMetricAlarm(this, "scheduler-silent", {
+      alarmName: `${name}-scheduler-silent`,
+      alarmDescription: `Airflow's scheduler has given no sign of life for ten minutes: no survey is brought in. Look at ${where}.`,
+      namespace: "AmazonMWAA",
+      metricName: "SchedulerHeartbeat",
+      dimensions: { Environment: name, Function: "Scheduler" },
+      statistic: "Sum",
+      comparisonOperator: "LessThanThreshold",
+      threshold: 1,
+      period: alarmPeriodSeconds,
+      evaluationPeriods: 2,
+      datapointsToAlarm: 2,
+      // Here silence is what is feared.
+      treatMissingData: "breaching",
+      alarmActions: [topicArn],
+      okActions: [topicArn],
+    });
+    new Alarm(this, "tasks-waiting", {
+      name: `${name}-tasks-waiting`,
+      description: `Tasks have waited for a worker for half an hour. Look at ${where}; raise maximumWorkers when the workers are busy.`,
+      namespace: "AmazonMWAA",
+      metric: "QueuedTasks",
+      dimensions: { Environment: name, Function: "Executor" },
+      statistic: "Minimum",
+      threshold: 0,
+      periodSeconds: alarmPeriodSeconds,
+      evaluationPeriods: 6,
+      topicArn,
+    });
+    for (const dagId of dagIds) {
+      new Alarm(this, `${dagId}-failed`, {
+        name: `${name}-${dagId}-failed`,
+        description: `A run of the DAG ${dagId} failed. Airflow's page shows the task, and its log in airflow-${name}-Task says why.`,
+        namespace: "AmazonMWAA",
+        metric: "DAGDurationFailed",
+        dimensions: { Environment: name, DAG: dagId },
+        // It is published for failed runs only, as the time that they took.
+        statistic: "Maximum",
+        threshold: 0,
+        periodSeconds: alarmPeriodSeconds,
+        topicArn,
+      });
+    }
+  }
+
+  private check(): void {
+    const { name, environmentClass, maximumWorkers, requirements, variables, version, dags } = this.props;
+    if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(name)) {
+      throw new Error(
+        `The environment name ${JSON.stringify(name)} must have 1 to 64 letters, digits, hyphens and underscores, the first a letter: the role bears it too. Shorten or correct it.`,
+      );
+    }
+    const most = environmentClass === "mw1.micro" ? 1 : 25;
+    if (!Number.isInteger(maximumWorkers) || maximumWorkers < 1 || maximumWorkers > most) {
+      throw new Error(
+        `maximumWorkers of ${name} is ${maximumWorkers}; MWAA takes a whole number from 1 to ${most} with ${environmentClass}. Correct it, or choose another environmentClass.`,
+      );
+    }
+    if (dags.size === 0) throw new Error(`The environment ${name} has no DAG. Give it at least one file.`);
+    for (const variable of Object.keys(variables)) {
+      if (!/^\w{1,250}$/.test(variable)) {
+        throw new Error(
+          `The Variable ${JSON.stringify(variable)} of ${name} must have 1 to 250 letters, digits and underscores. Correct it.`,
+        );
+      }
+    }
+    if (!requirements) return;
+    const expected = `--constraint "https://raw.githubusercontent.com/apache/airflow/constraints-${version}/constraints-${pythonVersions[version]}.txt"`;
+    const [first = ""] = Buffer.from(requirements).toString("utf8").split("\n");
+    if (first.trim() !== expected) {
+      throw new Error(
+        `The requirements of ${name} begin with ${JSON.stringify(first)}; Airflow ${version} expects ${expected}. Correct the line, and the versions below it.`,
+      );
+    }
+  }
+
+  private object(key: string, content: Uint8Array, bucket: SecureBucket, after: TerraformResource[]): S3Object {
+    const id = key.replace(/[^A-Za-z0-9]+/g, "-");
+    const file = key.split("/").at(-1) ?? key;
+    const asset = new GeneratedAsset(this, `file-${id}`, { files: new Map([[file, content]]) });
+    return new S3Object(this, `object-${id}`, {
+      bucket: bucket.name,
+      key,
+      source: asset.path(file),
+      // The ETag of what a KMS key encrypts is no hash of the content.
+      sourceHash: createHash("sha256").update(content).digest("hex"),
+      contentType: "text/plain; charset=utf-8",
+      dependsOn: after,
+    });
+  }
+
+  private makeVariables(): readonly SsmParameter[] {
+    const { name, variables, variablesPath } = this.props;
+    return Object.entries(variables).map(
+      ([variable, value]) =>
+        new SsmParameter(this, `variable-${variable.replaceAll("_", "-")}`, {
+          name: `${variablesPath}/${variable}`,
+          description: `Airflow Variable of ${name}`,
+          type: "String",
+          insecureValue: value,
+        }),
+    );
+  }
+
+  private readVariables(): Statement {
+    const { account, region, partition = "aws", variablesPath } = this.props;
+    return {
+      sid: "ReadVariables",
+      actions: ["ssm:GetParameter"],
+      resources: [`arn:${partition}:ssm:${region}:${account}:parameter${variablesPath}/*`],
+    };
+  }
+
+  /** The role, whose policy takes statements until synth. Only this environment may take it. */
+  private role(): readonly [IamRole, IamRolePolicy] {
+    const { name, account } = this.props;
+    const role = new IamRole(this, "role", {
+      name,
+      description: `What Airflow's environment ${name} and its DAGs may do`,
+      assumeRolePolicy: JSON.stringify({
+        Version: "2012-10-17",
+        Statement: [
+          {
+            Sid: "Assume",
+            Effect: "Allow",
+            Principal: { Service: ["airflow.amazonaws.com", "airflow-env.amazonaws.com"] },
+            Action: "sts:AssumeRole",
+            // MWAA User Guide, "Cross-service confused deputy prevention".
+            Condition: {
+              ArnLike: { "aws:SourceArn": this.arn },
+              StringEquals: { "aws:SourceAccount": account },
+            },
+          },
+        ],
+      }),
+    });
+    const policy = new IamRolePolicy(this, "role-policy", {
+      name: "permissions",
+      role: role.name,
+      policy: Lazy.stringValue({ produce: () => policyDocument(this.statements) }),
+    });
+    return [role, policy];
+  }
+
+  /** What the guide's role for a customer's key has (MWAA User Guide, "Amazon MWAA execution role", "Sample policy for a customer-managed key"). */
+  private statementsOfGuide(bucket: SecureBucket): readonly Statement[] {
+    const { name, account, region, partition = "aws", encryptionKeyArn } = this.props;
+    return [
+      { sid: "PublishHealth", actions: ["airflow:PublishMetrics"], resources: [this.arn] },
+      { sid: "ReadDagBucket", actions: readBucketActions, resources: [bucket.arn] },
+      { sid: "ReadDags", actions: readObjectActions, resources: [`${bucket.arn}/*`] },
+      {
+        sid: "WriteLogs",
+        actions: [
+          "logs:CreateLogStream",
+          "logs:CreateLogGroup",
+          "logs:PutLogEvents",
+          "logs:GetLogEvents",
+          "logs:GetLogRecord",
+          "logs:GetLogGroupFields",
+          "logs:GetQueryResults",
+        ],
+        resources: [`arn:${partition}:logs:${region}:${account}:log-group:airflow-${name}-*`],
+      },
+      { sid: "FindLogGroups", actions: ["logs:DescribeLogGroups"], resources: ["*"] },
+      { sid: "SeePublicAccess", actions: ["s3:GetAccountPublicAccessBlock"], resources: ["*"] },
+      { sid: "PublishMetrics", actions: ["cloudwatch:PutMetricData"], resources: ["*"] },
+      {
+        // The queue is in an account of AWS's.
+        sid: "UseTaskQueue",
+        actions: [
+          "sqs:ChangeMessageVisibility",
+          "sqs:DeleteMessage",
+          "sqs:GetQueueAttributes",
+          "sqs:GetQueueUrl",
+          "sqs:ReceiveMessage",
+          "sqs:SendMessage",
+        ],
+        resources: [`arn:${partition}:sqs:${region}:*:airflow-celery-*`],
+      },
+      {
+        sid: "UseKey",
+        actions: [
+          "kms:Decrypt",
+          "kms:DescribeKey",
+          "kms:Encrypt",
+          // `kms:GenerateDataKey*` of the guide, each by its name.
+          "kms:GenerateDataKey",
+          "kms:GenerateDataKeyPair",
+          "kms:GenerateDataKeyPairWithoutPlaintext",
+          "kms:GenerateDataKeyWithoutPlaintext",
+        ],
+        resources: [encryptionKeyArn],
+        conditions: {
+          StringEquals: {
+            "kms:ViaService": [`s3.${region}.amazonaws.com`, `sqs.${region}.amazonaws.com`],
+          },
+        },
+      },
+    ];
+  }
+
+  /** What MWAA asks of a security group (MWAA User Guide, "About networking on Amazon MWAA"): all among its members, and every way out. */
+  private rules(group: SecurityGroup): readonly TerraformResource[] {
+    return [
+      new VpcSecurityGroupIngressRule(this, "from-itself", {
+        securityGroupId: group.id,
+        description: "Everything from other parts of Airflow",
+        referencedSecurityGroupId: group.id,
+        ipProtocol: "-1",
+      }),
+      // Where it really gets is for the subnets' routes and network ACLs to say.
+      new VpcSecurityGroupEgressRule(this, "to-anywhere", {
+        securityGroupId: group.id,
+        description: "Any address: MWAA asks for this rule",
+        cidrIpv4: "0.0.0.0/0",
+        ipProtocol: "-1",
+      }),
+    ];
+  }
+}

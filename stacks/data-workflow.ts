@@ -1,0 +1,119 @@
+import { join } from "node:path";
+import { Fn } from "cdktf";
+import type { Environment } from "../environments";
+import { AirflowEnvironment } from "../modules/airflow-environment";
+import { AlarmTopic, functionErrors } from "../modules/alarm";
+import { readFiles } from "../modules/content-hash";
+import { readObjects, type Statement, writeObjects } from "../modules/policy";
+import { projectRoot } from "../modules/project-root";
+import { TypeScriptFunction } from "../modules/typescript-function";
+import { type Platform, PlatformStack } from "./platform";
+
+/** The DAG that brings in surveys, as `airflow-dags/acme_data_workflow.py` calls itself. */
+const dagId = "acme-data-workflow";
+
+/** Where the DAG lays surveys that it is done with. What is there it never deletes. */
+const finishedSurveys = ["surveys/processed/", "surveys/refused/"] as const;
+/** Where ingest-survey lists the rows that it refused. */
+const rejectedRows = "surveys/rejected/";
+
+/**
+ * Airflow, whose DAG brings in each new survey by the function ingest-survey and then starts the pipeline by the function release-change. The DAG
+ * finds the names of all three in Airflow Variables.
+ */
+export class DataWorkflowStack extends PlatformStack {
+  constructor(platform: Platform, settings: NonNullable<Environment["airflow"]>) {
+    super(platform, "data-workflow");
+    const { account, region, alarmEmail, logRetentionDays, network, oldVersionDays, protectData } = this.environment;
+    const dataBucket = this.read("DataBucket");
+    const key = this.read("DataKey");
+    const subnetIds = Fn.split(",", this.read("PrivateSubnetIds"));
+    const ingestSurvey = this.read("IngestSurveyFunction");
+    const pipeline = this.read("Pipeline");
+
+    const releaseChange = new TypeScriptFunction(this, "release-change", {
+      name: this.named("release-change"),
+      description: "Starts the pipeline for new surveys, once for the same contents",
+      entry: "handlers/release-change/index.ts",
+      environment: { PIPELINE: pipeline },
+      statements: [
+        {
+          sid: "StartPipeline",
+          actions: ["codepipeline:StartPipelineExecution"],
+          resources: [this.arn("codepipeline", pipeline)],
+        },
+      ],
+      // Four tries of ten seconds, and the waits between them.
+      timeoutSeconds: 60,
+      logRetentionDays,
+      encryptionKeyArn: key,
+    });
+
+    const files = readFiles(join(projectRoot, "airflow-dags"), (path) => /^(\w+\.py|requirements\.txt)$/.test(path));
+    const requirements = files.get("requirements.txt");
+    // pip reaches no registry from a private web server, which stands in a VPC of AWS's, and from workers only through NAT.
+    const pipReachesRegistry = settings.webServer === "public" && (network?.natGateways ?? 0) > 0;
+    const airflow = new AirflowEnvironment(this, "airflow", {
+      name: this.named("airflow"),
+      account,
+      region,
+      partition: platform.partition,
+      version: settings.version,
+      environmentClass: settings.environmentClass,
+      maximumWorkers: settings.maximumWorkers,
+      webServer: settings.webServer,
+      vpcId: this.read("VpcId"),
+      subnetIds: [Fn.element(subnetIds, 0) as string, Fn.element(subnetIds, 1) as string],
+      bucketName: this.named(`dags-${account}-${region}`),
+      expireOldVersionsAfterDays: oldVersionDays,
+      dags: new Map([...files].filter(([path]) => path.endsWith(".py"))),
+      ...(requirements && pipReachesRegistry ? { requirements } : {}),
+      variables: {
+        acme_data_bucket: dataBucket,
+        acme_ingest_survey_function: ingestSurvey,
+        acme_release_change_function: releaseChange.name,
+      },
+      variablesPath: `/acme/${this.environment.name}/airflow/variables`,
+      encryptionKeyArn: key,
+      logRetentionDays,
+      protect: protectData,
+    });
+    airflow.grant(...this.moveSurveys(this.arn("s3", dataBucket, { region: "", account: "" })), {
+      sid: "InvokeFunctions",
+      actions: ["lambda:InvokeFunction"],
+      resources: [this.arn("lambda", `function:${ingestSurvey}`), releaseChange.arn],
+    });
+
+    const topic = new AlarmTopic(this, "alarms", {
+      name: this.named("data-workflow-alarms"),
+      account,
+      encryptionKeyArn: key,
+      ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
+    });
+    airflow.alarms({ topicArn: topic.arn, dagIds: [dagId] });
+    functionErrors(this, "release-change-errors", {
+      name: this.named("release-change-errors"),
+      description: `The function ${this.named("release-change")} failed, so that new surveys are not released. Its log says why.`,
+      functionName: releaseChange.name,
+      topicArn: topic.arn,
+    });
+
+    this.publish("AirflowEnvironment", airflow.name);
+    this.publish("DagBucket", airflow.bucketName);
+  }
+
+  /** Lists and reads surveys, and moves those that came in to where the finished ones lie. */
+  private moveSurveys(bucketArn: string): readonly Statement[] {
+    return [
+      ...readObjects({ bucketArn, prefixes: ["surveys/"], name: "Surveys" }),
+      ...writeObjects({ bucketArn, prefixes: finishedSurveys, name: "Surveys" }),
+      { sid: "DeleteSurveys", actions: ["s3:DeleteObject"], resources: [`${bucketArn}/surveys/*`] },
+      {
+        sid: "KeepFinishedSurveys",
+        effect: "Deny",
+        actions: ["s3:DeleteObject"],
+        resources: [...finishedSurveys, rejectedRows].map((prefix) => `${bucketArn}/${prefix}*`),
+      },
+    ];
+  }
+}
