@@ -14,6 +14,7 @@ import { Construct } from "constructs";
 import { ExecutionRole } from "../execution-role";
 import { readObjects, type Statement, useKey, writeObjects } from "../policy";
 import { type JobNetwork, type JobSettings, trainingWorkflowDefinition } from "./definition";
+import { integrationStatements } from "./permissions";
 
 export type { JobNetwork, JobSettings } from "./definition";
 export { belowThresholdError } from "./definition";
@@ -96,34 +97,36 @@ export class TrainingWorkflow extends Construct {
       kmsKeyId: props.encryptionKeyArn,
     });
 
+    const definition = trainingWorkflowDefinition({
+      functions: props.functions,
+      jobRoleArn: this.jobRole.arn,
+      imageUri: props.imageUri,
+      featureGroup: props.featureGroup,
+      athenaWorkgroup: props.athenaWorkgroup,
+      keyArn: props.encryptionKeyArn,
+      region,
+      processing: props.processing,
+      training: props.training,
+      ...(props.network ? { network: props.network } : {}),
+      ...(props.hyperparameters ? { hyperparameters: props.hyperparameters } : {}),
+      ...(props.jobTags ? { jobTags: props.jobTags } : {}),
+    });
     this.role = new ExecutionRole(this, "role", {
       name: props.name,
       description: `What the state machine ${props.name} may do`,
       service: "states.amazonaws.com",
       sourceAccount: account,
-      statements: workflowStatements(props, arn, this.jobRole),
+      statements: [
+        ...integrationStatements(definition, { account, region, partition, jobPrefix: props.jobPrefix }),
+        ...observationStatements,
+      ],
     });
 
     const machine = new SfnStateMachine(this, "machine", {
       name: props.name,
       type: "STANDARD",
       roleArn: this.role.arn,
-      definition: JSON.stringify(
-        trainingWorkflowDefinition({
-          functions: props.functions,
-          jobRoleArn: this.jobRole.arn,
-          imageUri: props.imageUri,
-          featureGroup: props.featureGroup,
-          athenaWorkgroup: props.athenaWorkgroup,
-          keyArn: props.encryptionKeyArn,
-          region,
-          processing: props.processing,
-          training: props.training,
-          ...(props.network ? { network: props.network } : {}),
-          ...(props.hyperparameters ? { hyperparameters: props.hyperparameters } : {}),
-          ...(props.jobTags ? { jobTags: props.jobTags } : {}),
-        }),
-      ),
+      definition: JSON.stringify(definition),
       // A run is a few dozen events without personal data, so everything is logged: the log outlives the 90 days of an execution's history.
       loggingConfiguration: { level: "ALL", includeExecutionData: true, logDestination: `${logs.arn}:*` },
       tracingConfiguration: { enabled: true },
@@ -146,72 +149,30 @@ export class TrainingWorkflow extends Construct {
 
 type ArnOf = (service: string, resource: string) => string;
 
-/** What AWS lists for each integration of the definition, and what logging and tracing need (Step Functions Developer Guide). */
-function workflowStatements(
-  { functions, jobPrefix }: TrainingWorkflowProps,
-  arn: ArnOf,
-  jobRole: ExecutionRole,
-): readonly Statement[] {
-  const processingJobs = arn("sagemaker", `processing-job/${jobPrefix}-*`);
-  const trainingJobs = arn("sagemaker", `training-job/${jobPrefix}-*`);
-  const managedRule = (kind: string): string => arn("events", `rule/StepFunctionsGetEventsForSageMaker${kind}JobsRule`);
-  return [
-    {
-      sid: "InvokeFunctions",
-      actions: ["lambda:InvokeFunction"],
-      resources: [functions.prepareRun, functions.evaluateResults, functions.registerModel],
-    },
-    {
-      sid: "RunProcessingJobs",
-      actions: ["sagemaker:CreateProcessingJob", "sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob"],
-      resources: [processingJobs],
-    },
-    {
-      sid: "RunTrainingJobs",
-      actions: ["sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"],
-      resources: [trainingJobs],
-    },
-    {
-      // Step Functions marks the jobs that it waits for, and finds them by the mark.
-      sid: "TagJobs",
-      actions: ["sagemaker:AddTags", "sagemaker:ListTags"],
-      resources: [processingJobs, trainingJobs],
-    },
-    jobRole.passTo("sagemaker.amazonaws.com", "PassJobRole"),
-    {
-      // The rules by which Step Functions hears that a job has ended.
-      sid: "HearOfEndedJobs",
-      actions: ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
-      resources: [managedRule("Processing"), managedRule("Training")],
-    },
-    {
-      // Log deliveries know no resources ("Logging in CloudWatch Logs" in the Step Functions Developer Guide).
-      sid: "DeliverLogs",
-      actions: [
-        "logs:CreateLogDelivery",
-        "logs:GetLogDelivery",
-        "logs:UpdateLogDelivery",
-        "logs:DeleteLogDelivery",
-        "logs:ListLogDeliveries",
-        "logs:PutResourcePolicy",
-        "logs:DescribeResourcePolicies",
-        "logs:DescribeLogGroups",
-      ],
-      resources: ["*"],
-    },
-    {
-      // X-Ray's actions for writers know no resources (service authorization reference, "Actions defined by AWS X-Ray").
-      sid: "WriteTraces",
-      actions: [
-        "xray:PutTraceSegments",
-        "xray:PutTelemetryRecords",
-        "xray:GetSamplingRules",
-        "xray:GetSamplingTargets",
-      ],
-      resources: ["*"],
-    },
-  ];
-}
+/** What logging and tracing need of a state machine's role (Step Functions Developer Guide). */
+const observationStatements: readonly Statement[] = [
+  {
+    // Log deliveries know no resources ("Logging in CloudWatch Logs" in the Step Functions Developer Guide).
+    sid: "DeliverLogs",
+    actions: [
+      "logs:CreateLogDelivery",
+      "logs:GetLogDelivery",
+      "logs:UpdateLogDelivery",
+      "logs:DeleteLogDelivery",
+      "logs:ListLogDeliveries",
+      "logs:PutResourcePolicy",
+      "logs:DescribeResourcePolicies",
+      "logs:DescribeLogGroups",
+    ],
+    resources: ["*"],
+  },
+  {
+    // X-Ray's actions for writers know no resources (service authorization reference, "Actions defined by AWS X-Ray").
+    sid: "WriteTraces",
+    actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"],
+    resources: ["*"],
+  },
+];
 
 /** What the containers and SageMaker itself do on behalf of a job ("How to use SageMaker AI execution roles" in the SageMaker Developer Guide). */
 function jobStatements(
