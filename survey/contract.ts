@@ -69,6 +69,8 @@ const contractSchema = z
     }),
     eventTime: z.strictObject({ name: columnName, description: text }),
     features: z.array(z.discriminatedUnion("type", [categoryFeature, numberFeature])).min(1),
+    /** Of each two measures, the lesser is never above the greater in a living abalone: who says otherwise has measured or typed wrong. */
+    proportions: z.array(z.strictObject({ lesser: columnName, greater: columnName })),
     label: labelColumn,
     yearsBeyondRings: z.number().nonnegative(),
   })
@@ -80,7 +82,16 @@ const contractSchema = z
       ...contract.features.map(({ name }) => name),
     ];
     return new Set(names).size === names.length;
-  }, "uses a column name twice");
+  }, "uses a column name twice")
+  .refine(({ features, proportions }) => {
+    const units = new Map(
+      features.map((feature) => [feature.name, feature.type === "number" ? feature.unit : undefined]),
+    );
+    return proportions.every(
+      ({ lesser, greater }) =>
+        lesser !== greater && units.get(lesser) !== undefined && units.get(lesser) === units.get(greater),
+    );
+  }, "has a proportion of what are not two measures in one unit");
 
 /** A feature with a fixed set of values, for example the sex. */
 export type CategoryFeature = Readonly<z.infer<typeof categoryFeature>>;
@@ -112,6 +123,11 @@ const contract = parseContract(document);
 export const features: readonly Feature[] = contract.features;
 /** The features that are numbers, in the same order. */
 export const measures: readonly Measure[] = contract.features.filter((feature) => feature.type === "number");
+/**
+ * Pairs of measures of which the lesser is at most the greater. Not a rule that refuses: real surveys break it in some rows out of thousands. It is a
+ * reason to ask whether the measures are right.
+ */
+export const proportions: Contract["proportions"] = contract.proportions;
 /** The column that the model learns. */
 export const label: Label = contract.label;
 /** The column that identifies an animal. */

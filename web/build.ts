@@ -15,6 +15,7 @@ import {
   type Feature,
   features,
   type Measure,
+  proportions,
   yearsBeyondRings,
 } from "../survey/contract";
 import { contactLimits } from "./contact-limits";
@@ -78,6 +79,10 @@ function categoryField(feature: CategoryFeature): string {
  */
 function measureField(measure: Measure): string {
   const name = camelCase(measure.name);
+  const atMost = proportions
+    .filter(({ lesser }) => lesser === measure.name)
+    .map(({ greater }) => camelCase(greater))
+    .join(" ");
   const input = attributes({
     type: "text",
     inputmode: "decimal",
@@ -92,6 +97,7 @@ function measureField(measure: Measure): string {
     "data-maximum": measure.maximum,
     "data-step": measure.step,
     "data-example": measure.example,
+    "data-at-most": atMost === "" ? undefined : atMost,
   });
   return `<div class="field">
 <label for="${name}">${escape(measure.label)} <span class="unseen">in ${groups[measure.unit].inWords}</span></label>

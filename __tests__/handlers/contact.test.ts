@@ -67,6 +67,24 @@ test("a message is stored whole, for the days that the environment allows, and a
   ]);
 });
 
+test("a message of as many characters as are allowed is stored however JSON writes it, and a longer one is told its limit", async () => {
+  const escaped = (text: string): string =>
+    text.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const send = (text: string): Promise<Json> => {
+    const fields = { name: "é".repeat(100), email: `${"x".repeat(52)}@example.com`, message: text };
+    const members = Object.entries(fields).map(([name, value]) => `"${name}": "${escaped(value)}"`);
+    return contact(httpEvent("POST", "/api/contact", `{${members.join(", ")}}`));
+  };
+  for (const text of ["ж".repeat(4000), "🐚".repeat(2000)]) {
+    expect((await send(text)).statusCode).toBe(202);
+    expect([...items.values()].at(-1)!.Item.message.S).toBe(text);
+  }
+  const refused = await send("ж".repeat(4001));
+  expect(refused.statusCode).toBe(400);
+  expect(bodyOf(refused).errors).toEqual([{ field: "message", expected: "1 to 4000 characters" }]);
+  expect((await send("ж".repeat(6000))).statusCode).toBe(413);
+});
+
 test("the same message twice is stored once, with one identifier", async () => {
   const first = await post(message);
   jest.setSystemTime(new Date("2026-03-01T09:31:00Z"));
@@ -88,7 +106,7 @@ test("another message, and the same on another day, is a message of its own", as
 describe("a wrong message is refused with what each field takes, but without what was sent", () => {
   const [name, email, text] = [
     "1 to 100 characters on one line",
-    "an e-mail address of at most 254 characters",
+    "an address like name@example.com, of at most 254 characters",
     "1 to 4000 characters",
   ];
   test.each<[string, object, string, string]>([

@@ -9,10 +9,12 @@ import {
   label,
   measures,
   parseContract,
+  proportions,
   recordIdentifierPattern,
   surveyColumns,
   yearsBeyondRings,
 } from "../../survey/contract";
+import { simulate } from "../../survey/simulator";
 
 test("the survey file has the eleven columns that everything else relies on", () => {
   expect(surveyColumns.join(",")).toBe(
@@ -81,6 +83,18 @@ test("every measure accepts its own limits and example, and nothing beside them"
   }
 });
 
+test("the examples keep the proportions, and so do all but a few in a thousand animals", () => {
+  const example = Object.fromEntries(measures.map(({ name, example: value }) => [name, value]));
+  const breaks = (animal: Readonly<Record<string, string | number>>): boolean =>
+    proportions.some(({ lesser, greater }) => Number(animal[lesser]) > Number(animal[greater]));
+  expect(breaks(example)).toBe(false);
+  for (const { lesser, greater } of proportions) {
+    expect(breaks({ ...example, [lesser]: Number(example[greater]) + 0.1 })).toBe(true);
+  }
+  const animals = [...simulate({ rows: 2000, seed: 5 })];
+  expect(animals.filter(breaks).length).toBeLessThan(10);
+});
+
 test("the sex is one of three letters, and no property that every object has", () => {
   const [sex] = features;
   expect(["F", "M", "I"].every((value) => accepts(sex!, value))).toBe(true);
@@ -129,6 +143,21 @@ describe("a contract is refused with every fault and its place", () => {
       /pattern: is not a regular expression/,
     ],
     ["an unknown unit", (contract) => (contract.features[1]!.unit = "cm"), /features\.1\.unit/],
+    [
+      "a proportion of an unknown column",
+      (contract) => (contract.proportions[0]!.greater = "width"),
+      /has a proportion of what are not two measures in one unit/,
+    ],
+    [
+      "a proportion of a length and a weight",
+      (contract) => (contract.proportions[0]!.greater = "whole_weight"),
+      /not two measures in one unit/,
+    ],
+    [
+      "a proportion of a measure and itself",
+      (contract) => (contract.proportions[0]!.greater = contract.proportions[0]!.lesser),
+      /not two measures in one unit/,
+    ],
     ["a misspelt property", (contract) => Object.assign(contract.label, { minimun: 1 }), /label: .*minimun/],
   ])("%s", (_name, change, message) => {
     expect(broken(change)).toThrow(message);

@@ -14,10 +14,16 @@ const environment = readEnvironment({ CONTACT_TABLE: name, CONTACT_RETENTION_DAY
 // Not traced: a trace would keep the messages of DynamoDB's errors, which may quote an item.
 const client = new DynamoDBClient(clientOptions);
 
+/**
+ * Every message within the limits fits into it, however it is written: JSON may write each character as six (`\u00e9`), and what is trimmed and what
+ * stands between the fields gets a KiB.
+ */
+const maximumBodyBytes = 6 * (contactLimits.name + contactLimits.email + contactLimits.message) + 1024;
+
 /** What each field takes: the words of an answer that refuses it. */
 const expected = {
   name: `1 to ${contactLimits.name} characters on one line`,
-  email: `an e-mail address of at most ${contactLimits.email} characters`,
+  email: `an address like name@example.com, of at most ${contactLimits.email} characters`,
   message: `1 to ${contactLimits.message} characters`,
 } as const;
 
@@ -91,12 +97,16 @@ async function store(id: string, message: ContactMessage, receivedAt: Date): Pro
 }
 
 /** Answers a request of the HTTP API. */
-export const handler = postJson("/api/contact", async (body) => {
-  const message = readContact(body);
-  const receivedAt = new Date();
-  const id = identify(message, receivedAt.toISOString().slice(0, 10));
-  await store(id, message, receivedAt);
-  logger.info("A contact message was stored", { id });
-  metrics.addMetric("ContactStored", MetricUnit.Count, 1);
-  return { status: 202, body: { id } };
-});
+export const handler = postJson(
+  "/api/contact",
+  async (body) => {
+    const message = readContact(body);
+    const receivedAt = new Date();
+    const id = identify(message, receivedAt.toISOString().slice(0, 10));
+    await store(id, message, receivedAt);
+    logger.info("A contact message was stored", { id });
+    metrics.addMetric("ContactStored", MetricUnit.Count, 1);
+    return { status: 202, body: { id } };
+  },
+  { maximumBodyBytes },
+);

@@ -7,8 +7,8 @@ import { errorMessage, errorName } from "./clients";
 import { type LambdaHandler, logger, metrics, observed } from "./observability";
 import { traced } from "./tracing";
 
-/** Bytes of a body that we read at most: ours have some hundred. */
-export const maximumBodyBytes = 16 * 1024;
+/** Bytes of a body that we read at most, where a route doesn't say otherwise: ours have some hundred. */
+const usualBodyBytes = 16 * 1024;
 
 /** One fault of one field of the request. */
 export interface FieldError {
@@ -101,7 +101,7 @@ function header(event: APIGatewayProxyEventV2, name: string): string {
 }
 
 /** Reads the body as JSON, or says why not. */
-function readJson(event: APIGatewayProxyEventV2): unknown {
+function readJson(event: APIGatewayProxyEventV2, maximumBodyBytes: number): unknown {
   const text = event.body ?? "";
   // Base64 writes three bytes as four characters: a body that is far too long need not be decoded to know it.
   const leastBytes = event.isBase64Encoded ? Math.floor((text.length * 3) / 4) - 2 : text.length;
@@ -134,6 +134,12 @@ function readJson(event: APIGatewayProxyEventV2): unknown {
   }
 }
 
+/** How a route differs from the others. */
+export interface RouteOptions {
+  /** Bytes of a body that are read at most. @default 16 KiB */
+  readonly maximumBodyBytes?: number;
+}
+
 /** The result of a request that went well. */
 export interface HttpResult {
   readonly status: number;
@@ -149,6 +155,7 @@ const allow = "POST, OPTIONS";
 export function postJson(
   path: string,
   handle: (body: unknown) => Promise<HttpResult>,
+  { maximumBodyBytes = usualBodyBytes }: RouteOptions = {},
 ): LambdaHandler<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
   const route = async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
     if (pathOf(event) !== path) throw new HttpProblem(404, "There is nothing at this address");
@@ -156,7 +163,7 @@ export function postJson(
     if (method === "OPTIONS") return { statusCode: 204, headers: { ...always, allow } };
     if (method !== "POST")
       throw new HttpProblem(405, `This address takes POST, not ${method.slice(0, 10)}`, { headers: { allow } });
-    const { status, body } = await handle(readJson(event));
+    const { status, body } = await handle(readJson(event, maximumBodyBytes));
     return answer(status, "application/json", body);
   };
 

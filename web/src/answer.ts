@@ -13,6 +13,14 @@ interface AgeAnswer {
 /** The scale ends here, in years, or at the range's end where that is higher. */
 const scaleYears = 30;
 
+/**
+ * The part of a model's name that tells it from others. SageMaker calls a model after its training job: after the platform, the execution, eight digits
+ * that no other run has, and which attempt of it this was.
+ */
+function shortName(model: string): string {
+  return /-([0-9a-f]{8})-train(?:-r?\d+)*$/.exec(model)?.[1] ?? model;
+}
+
 const decimal = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
 
 function isAgeAnswer(body: unknown): body is AgeAnswer {
@@ -83,9 +91,10 @@ export class AnswerPanel {
 
   /**
    * Shows what the API answered.
+   * @param doubtful whether the measures don't go together, so that the answer says little
    * @returns false, with nothing shown, when the body is not an age
    */
-  show(body: unknown): boolean {
+  show(body: unknown, doubtful: boolean): boolean {
     if (!isAgeAnswer(body)) return false;
     const { rings, age, model } = body;
     const low = decimal.format(age.low);
@@ -94,12 +103,18 @@ export class AnswerPanel {
     const years = element("p", `${decimal.format(age.years)} `, "years");
     years.append(element("span", "years old"));
     const origin = element("p", "Estimated by the model ", "muted");
-    origin.append(element("span", model, "model"));
+    const name = element("span", shortName(model), "model");
+    // The whole name, for who has to find the training job.
+    name.title = model;
+    origin.append(name);
     this.#place.replaceChildren(
       years,
       scale(age.low, age.years, age.high),
       element("p", `Of 100 animals with these measures, ${share} are between ${low} and ${high} years old.`),
       element("p", `About ${decimal.format(rings)} growth rings.`),
+      ...(doubtful
+        ? [element("p", "But no abalone has such measures: check those that the form names.", "doubt")]
+        : []),
       origin,
     );
     drawShell(this.#shell, rings);

@@ -19,6 +19,8 @@ export interface FormBehaviour {
   onSend(): void;
   /** Called when nothing came of it: faults or a failure are shown already. */
   onFailure(): void;
+  /** Called when the last of the faults that were shown has been corrected. */
+  onCorrected(): void;
   /**
    * Called with the body of a 2xx answer.
    * @returns false when the answer is not what the API promises
@@ -42,12 +44,13 @@ export function element(name: string, text = "", className = ""): HTMLElement {
   return created;
 }
 
-function controlsOf(form: HTMLFormElement): Control[] {
+/** The fields of a form, in their order. */
+export function controlsOf(form: HTMLFormElement): Control[] {
   return [...form.querySelectorAll<Control>("input, textarea")];
 }
 
 /** A number as people write it, with a point or a comma; undefined when it is none. */
-function parseNumber(text: string): number | undefined {
+export function parseNumber(text: string): number | undefined {
   return /^\+?(\d+([.,]\d*)?|[.,]\d+)$/.test(text) ? Number(text.replace(",", ".")) : undefined;
 }
 
@@ -68,7 +71,10 @@ function faultOf(control: Control, form: HTMLFormElement): string | undefined {
       : undefined;
   }
   if (value === "") return `Enter your ${label.toLowerCase()}`;
-  return control.validity.typeMismatch ? "Enter an address like name@example.com" : undefined;
+  // Browsers take a name without a dot behind the @, to which no mail from here would come.
+  return control.validity.typeMismatch || (control.type === "email" && !/@[^@]+\.[^@.]+$/.test(value))
+    ? "Enter an address like name@example.com"
+    : undefined;
 }
 
 function check(form: HTMLFormElement): Fault[] {
@@ -103,14 +109,34 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour): void {
   const buttonText = button.textContent;
   let busy = false;
 
+  /** The summary's entry of each field whose fault is shown. */
+  const entries = new Map<string, HTMLElement>();
+
+  const clearField = (name: string): void => {
+    for (const control of controlsOf(form)) if (control.name === name) control.removeAttribute("aria-invalid");
+    const place = document.getElementById(`${name}-error`);
+    if (place) place.textContent = "";
+    entries.get(name)?.remove();
+    entries.delete(name);
+  };
+
   const clear = (): void => {
     summary.hidden = true;
     summary.replaceChildren();
-    for (const control of controlsOf(form)) {
-      control.removeAttribute("aria-invalid");
-      const place = document.getElementById(`${control.name}-error`);
-      if (place) place.textContent = "";
-    }
+    for (const { name } of controlsOf(form)) clearField(name);
+  };
+
+  const countFaults = (count: number): string => (count === 1 ? "One thing to correct" : `${count} things to correct`);
+
+  /** Takes back what was said of a field that is right now, as soon as it is. */
+  const correct = (control: Control): void => {
+    if (!entries.has(control.name) || faultOf(control, form) !== undefined) return;
+    clearField(control.name);
+    const left = summary.querySelectorAll("li").length;
+    find(summary, "h3").textContent = countFaults(left);
+    if (left > 0) return;
+    clear();
+    behaviour.onCorrected();
   };
 
   const showSummary = (title: string, ...content: Node[]): void => {
@@ -135,12 +161,13 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour): void {
           control.focus();
         });
         entry.append(link);
+        entries.set(field, entry);
       } else {
         entry.textContent = reason;
       }
       list.append(entry);
     }
-    showSummary(faults.length === 1 ? "One thing to correct" : `${faults.length} things to correct`, list);
+    showSummary(countFaults(faults.length), list);
     behaviour.onFailure();
   };
 
@@ -178,6 +205,10 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour): void {
     settle(outcome);
   };
 
+  form.addEventListener("input", ({ target }) => {
+    const control = controlsOf(form).find((candidate) => candidate === target);
+    if (control) correct(control);
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void submit();

@@ -1,10 +1,12 @@
 /** The page's behaviour: the age form and the contact form, both sent to the API that stands beside the page. */
 import { AnswerPanel } from "./answer";
-import { attach, element, find } from "./form";
+import { watchDoubts } from "./doubts";
+import { attach, controlsOf, element, find } from "./form";
 import { isRecord } from "./http";
 
 const ageForm = find<HTMLFormElement>(document, "#age-form");
 const panel = new AnswerPanel(find<HTMLElement>(document, ".answer"));
+const doubtful = watchDoubts(ageForm, find<HTMLElement>(ageForm, ".doubts"));
 
 attach(ageForm, {
   busyText: "Calculating…",
@@ -17,8 +19,11 @@ attach(ageForm, {
   onFailure() {
     panel.empty("No age yet: see what the form says.");
   },
+  onCorrected() {
+    panel.empty("No age yet: calculate it.");
+  },
   onAnswer(body) {
-    const shown = panel.show(body);
+    const shown = panel.show(body, doubtful());
     if (shown) panel.reveal();
     return shown;
   },
@@ -33,7 +38,8 @@ find<HTMLButtonElement>(ageForm, "#example").addEventListener("click", () => {
     if (control.type === "radio") control.checked = control.dataset.example !== undefined;
     else control.value = control.dataset.example ?? "";
   }
-  panel.outdated();
+  // As if it had been typed: what was said of earlier values is taken back.
+  for (const control of controlsOf(ageForm)) control.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
 const contactForm = find<HTMLFormElement>(document, "#contact-form");
@@ -48,6 +54,9 @@ attach(contactForm, {
     contactAnswer.replaceChildren(element("p", "Sending…", "muted"));
   },
   onFailure() {
+    contactAnswer.replaceChildren();
+  },
+  onCorrected() {
     contactAnswer.replaceChildren();
   },
   onAnswer(body) {
