@@ -1,0 +1,43 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+
+// On a busy machine a minute is no sign of a fault.
+jest.setTimeout(60_000);
+
+const root = join(__dirname, "../..");
+
+interface Pattern {
+  readonly regex: string;
+  readonly message: string;
+}
+
+/** Why ESLint refuses that a file imports something; undefined where it doesn't. */
+function refusals(file: string): (path: string) => string | undefined {
+  const printed = spawnSync(
+    process.execPath,
+    [join(root, "node_modules/eslint/bin/eslint.js"), "--print-config", file],
+    { cwd: root, encoding: "utf8" },
+  );
+  const { rules } = JSON.parse(printed.stdout) as {
+    rules: Record<string, [number, { patterns: Pattern[] }]>;
+  };
+  const [severity, { patterns }] = rules["@typescript-eslint/no-restricted-imports"]!;
+  expect(severity).toBe(2);
+  return (path) => patterns.find(({ regex }) => new RegExp(regex, "u").test(path))?.message;
+}
+
+test("functions know the website's limits for messages, and nothing else of it", () => {
+  const refusal = refusals("handlers/contact/index.ts");
+  expect(refusal("../../web/contact-limits")).toBeUndefined();
+  for (const path of ["../../web/build", "../../web/src/form", "../../web/contact-limits-of-old", "../../web"]) {
+    expect(refusal(path)).toContain("handlers/ must not import web/ ");
+  }
+  expect(refusal("../../survey/contract")).toBeUndefined();
+});
+
+test("the website knows nothing of the functions behind its API", () => {
+  const refusal = refusals("web/src/form.ts");
+  expect(refusal("../../handlers/contact")).toContain("web/ must not import handlers/ ");
+  expect(refusal("../../survey/contract")).toBeUndefined();
+  expect(refusal("./http")).toBeUndefined();
+});
