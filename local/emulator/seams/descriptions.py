@@ -5,8 +5,10 @@ What is changed, and why:
 - Step Functions forgot a state machine's `tracingConfiguration`: every plan switched tracing on again.
 - CloudWatch said `Statistic: Average` of an alarm on a percentile, which has an `ExtendedStatistic` and no `Statistic`.
 - CloudFront told of the headers that a response headers policy adds or removes even where there are none.
+- ECR's password for Docker was a plain word; Terraform's Docker provider takes one that is base64 of JSON, as AWS's is.
 """
 
+import base64
 import copy
 import json
 from typing import Any
@@ -18,10 +20,11 @@ _NO_TRACING = {"enabled": False}
 
 
 def install() -> None:
-    """Patches ministack's Step Functions, CloudWatch and CloudFront."""
+    """Patches ministack's Step Functions, CloudWatch, CloudFront and ECR."""
     _install_tracing()
     _install_alarms()
     _install_headers_policies()
+    _install_registry_password()
 
 
 def _install_tracing() -> None:
@@ -91,3 +94,25 @@ def _install_headers_policies() -> None:
 
     cloudfront._build_rhp_config_xml = build_without_empty_parts
     require(cloudfront, "_RHP_SPEC")["build_config"] = build_without_empty_parts
+
+
+def _install_registry_password() -> None:
+    from ministack.services import ecr
+
+    authorize = require(ecr, "_get_authorization_token", ("data",))
+
+    def get_authorization_token(data: dict[str, Any]) -> tuple:
+        status, headers, body = authorize(data)
+        answer = json.loads(body)
+        for authorization in answer["authorizationData"]:
+            password = {
+                "payload": "local",
+                "version": "2",
+                "type": "DATA_KEY",
+                "expiration": authorization["expiresAt"],
+            }
+            encoded = base64.b64encode(json.dumps(password).encode())
+            authorization["authorizationToken"] = base64.b64encode(b"AWS:" + encoded).decode()
+        return status, headers, json.dumps(answer).encode()
+
+    ecr._get_authorization_token = get_authorization_token

@@ -1,5 +1,6 @@
 """What a service tells of a resource is what it was made with: otherwise Terraform would change it at every plan."""
 
+import base64
 import json
 import urllib.request
 
@@ -66,6 +67,12 @@ def test_a_headers_policy_tells_of_no_headers_that_it_neither_adds_nor_removes(e
     for configuration in described("both", CustomHeadersConfig=added, RemoveHeadersConfig=removed):
         assert configuration["CustomHeadersConfig"] == added
         assert configuration["RemoveHeadersConfig"] == removed
+
+
+def test_the_registrys_password_is_one_that_docker_clients_take_for_ecrs(emulator):
+    (authorization,) = emulator.client("ecr").get_authorization_token()["authorizationData"]
+    user, _, password = base64.b64decode(authorization["authorizationToken"]).decode().partition(":")
+    assert (user, json.loads(base64.b64decode(password))["type"]) == ("AWS", "DATA_KEY")
 
 
 def test_the_emulator_is_the_proxy_for_names_that_sdks_put_before_its_address(emulator):
