@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { environmentNames } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
@@ -50,6 +50,8 @@ export async function synthesize(
     );
   }
   const folder = resolve(outdir);
+  // CDKTF makes the last folder of the path only.
+  mkdirSync(folder, { recursive: true });
   const { app } = JSON.parse(readFileSync(join(projectRoot, "cdktf.json"), "utf8")) as { readonly app: string };
   const { status, output, errors, late, interrupted } = await runChild("/bin/sh", ["-c", app], {
     folder: projectRoot,
