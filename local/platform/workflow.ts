@@ -42,7 +42,7 @@ export function describeOutcome({ outcome, evaluation }: WorkflowOutcome): strin
     return `${outcome}, RMSE ${rmse.toFixed(2)} rings ${scored}`;
   }
   // As many digits as it takes to see which is lower.
-  const digits = [2, 3, 4, 5].find((count) => rmse.toFixed(count) !== champion.rmse?.toFixed(count)) ?? 6;
+  const digits = [2, 3, 4, 5, 6, 7, 8].find((count) => rmse.toFixed(count) !== champion.rmse?.toFixed(count)) ?? 2;
   const comparison = rmse < champion.rmse ? "below" : rmse > champion.rmse ? "above" : "equal to";
   return (
     `${outcome}, the challenger's RMSE ${rmse.toFixed(digits)} rings is ${comparison} ` +

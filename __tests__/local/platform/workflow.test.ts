@@ -20,7 +20,7 @@ test("a champion that is kept is told with the scores that kept it", () => {
 test.each([
   [2.1529, "2.1530 rings is above the champion's 2.1529"],
   [2.154, "2.153 rings is below the champion's 2.154"],
-  [2.153, "2.153000 rings is equal to the champion's 2.153000"],
+  [2.153, "2.15 rings is equal to the champion's 2.15"],
 ])("a close decision against %d shows the digits that made it", (champion, words) => {
   expect(describeOutcome({ ...run, outcome: "champion kept", evaluation: against(champion) })).toContain(words);
 });

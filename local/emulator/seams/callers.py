@@ -36,8 +36,9 @@ _API_PATH = re.compile(r"^/_aws/execute-api/[^/]+/")
 #: The emulator looks at these paths before it looks at an API's Host.
 _ADMINISTRATION = ("/_ministack/", "/_localstack/")
 _HEALTH = ("/_ministack/health", "/_ministack/ready")
-#: Seconds in which the next part of a body has to come: as long as API Gateway lets a whole request take.
-_PATIENCE_SECONDS = 30.0
+#: Seconds in which the next part of a body has to come: a little longer than the front door (local/front-door.ts) gives
+#: to a whole request, so that of the two one answers.
+_PATIENCE_SECONDS = 35.0
 
 
 class _SilentCallerError(Exception):
