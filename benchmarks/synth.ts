@@ -10,6 +10,7 @@ const sources = [
   "tsconfig.json",
   "package.json",
   "cdktf.json",
+  "airflow-dags",
   "environments",
   "handlers",
   "model-image",

@@ -26,7 +26,7 @@ import { Construct } from "constructs";
 import { Alarm } from "./alarm";
 import { GeneratedAsset } from "./generated-asset";
 import { policyDocument, type Statement } from "./policy";
-import { SecureBucket } from "./secure-bucket";
+import { type LogTarget, SecureBucket } from "./secure-bucket";
 
 /** The Python of each version of Airflow that MWAA offers (MWAA User Guide, "Apache Airflow versions on Amazon Managed Workflows for Apache Airflow"). */
 const pythonVersions = { "2.10.3": "3.11", "2.11.0": "3.12", "3.0.6": "3.12" } as const;
@@ -55,6 +55,8 @@ export interface AirflowEnvironmentProps {
   readonly bucketName: string;
   /** Days after which an old version of a DAG expires. @default 90 */
   readonly expireOldVersionsAfterDays?: number;
+  /** The bucket that takes the access logs of the bucket of DAGs. @default no access logs */
+  readonly accessLogBucket?: LogTarget;
   /** The DAGs' files, by their path below `dags/`. */
   readonly dags: ReadonlyMap<string, Uint8Array>;
   /**
@@ -159,6 +161,7 @@ export class AirflowEnvironment extends Construct {
       ...(props.expireOldVersionsAfterDays === undefined
         ? {}
         : { expireOldVersionsAfterDays: props.expireOldVersionsAfterDays }),
+      ...(props.accessLogBucket ? { accessLogBucket: props.accessLogBucket } : {}),
       protect,
     });
     this.bucketName = bucket.name;

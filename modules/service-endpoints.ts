@@ -16,11 +16,16 @@ import { type Conditions, policyDocument, type ResourceStatement } from "./polic
 
 /** AWS's services with an interface endpoint, by the name of the endpoint, and the prefix of their actions in policies. */
 const actionPrefixes = {
+  // Airflow where there is no NAT gateway (MWAA User Guide, "Creating the required VPC service endpoints in an Amazon VPC with private routing").
+  "airflow.api": "airflow",
+  "airflow.env": "airflow",
+  "airflow.ops": "airflow",
   athena: "athena",
   "ecr.api": "ecr",
   "ecr.dkr": "ecr",
   glue: "glue",
   kms: "kms",
+  lambda: "lambda",
   logs: "logs",
   monitoring: "cloudwatch",
   "sagemaker.api": "sagemaker",

@@ -82,7 +82,7 @@ export const contract = {
   LogsBucket: {
     description: "Name of the bucket that takes the access logs of buckets and of CloudFront",
     publisher: "data",
-    readers: websites,
+    readers: [...websites, "data-workflow"],
   },
   FeatureGroup: { description: "Name of the feature group", publisher: "data", readers: ["ml-workflow"] },
   AthenaWorkgroup: {

@@ -66,6 +66,7 @@ export class DataWorkflowStack extends PlatformStack {
       subnetIds: [Fn.element(subnetIds, 0) as string, Fn.element(subnetIds, 1) as string],
       bucketName: this.named(`dags-${account}-${region}`),
       expireOldVersionsAfterDays: oldVersionDays,
+      accessLogBucket: { name: this.read("LogsBucket") },
       dags: new Map([...files].filter(([path]) => path.endsWith(".py"))),
       ...(requirements && pipReachesRegistry ? { requirements } : {}),
       variables: {

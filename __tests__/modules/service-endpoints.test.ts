@@ -27,11 +27,15 @@ test("what jobs and Airflow ask has an endpoint", () => {
       .sort(),
   ).toEqual(
     [
+      "airflow.api",
+      "airflow.env",
+      "airflow.ops",
       "athena",
       "ecr.api",
       "ecr.dkr",
       "glue",
       "kms",
+      "lambda",
       "logs",
       "monitoring",
       "s3",
@@ -63,9 +67,13 @@ test("S3 is reached through a gateway, from each route table", () => {
 });
 
 test.each([
+  ["airflow.api", "airflow:GetEnvironment"],
+  ["airflow.env", "airflow:CreateCliToken"],
+  ["airflow.ops", "airflow:PublishMetrics"],
   ["athena", "athena:StartQueryExecution"],
   ["glue", "glue:GetTable"],
   ["kms", "kms:Decrypt"],
+  ["lambda", "lambda:InvokeFunction"],
   ["logs", "logs:PutLogEvents"],
   ["monitoring", "cloudwatch:PutMetricData"],
   ["s3", "s3:PutObject"],

@@ -215,6 +215,7 @@ describe("two synths in other folders, at other times, under other settings of t
       "main.ts",
       "cdktf.json",
       "package.json",
+      "airflow-dags",
       "environments",
       "handlers",
       "model-image",
