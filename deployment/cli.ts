@@ -1,7 +1,7 @@
 /**
  * The command line behind `make bootstrap`, `make deploy`, `make unlock` and their like.
  *
- *     ENVIRONMENT=development STACK=data tsx deployment/cli.ts deploy
+ *     ENVIRONMENT=development STACK=data node --import tsx deployment/cli.ts deploy
  *
  * Exit status 0 when the command did what it is for; 1 with a sentence and the next step on standard error when it did not.
  */
@@ -14,6 +14,7 @@ export type Command = (request: Request, say: (text: string) => void) => Promise
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   bootstrap: async () => (await import("./bootstrap")).bootstrap,
   deploy: async () => (await import("./deploy")).deploy,
+  hcl: async () => (await import("./hcl")).hcl,
   unlock: async () => (await import("./unlock")).unlock,
 };
 

@@ -13,6 +13,7 @@ import { resolve } from "cdktf/lib/_tokens";
 import { type Environment } from "../../environments";
 import { definePlatform } from "../../main";
 import { PlatformStack } from "../../stacks/platform";
+import type { Request } from "../request";
 import { differences } from "./compare";
 import { type Body, type Shape, shapeOf, writeStack } from "./write";
 
@@ -94,4 +95,15 @@ export async function writeEnvironment(environment: Environment, folder: string)
     rmSync(outdir, { recursive: true, force: true });
     rmSync(fresh, { recursive: true, force: true });
   }
+}
+
+/** `make hcl`: writes `hcl/<environment>/` beside `cdktf.out`, and tells what lies where. */
+export async function hcl({ environment }: Request, say: (text: string) => void): Promise<void> {
+  const written = await writeEnvironment(environment, join("hcl", environment.name));
+  const width = Math.max(...written.map(({ folder }) => folder.length));
+  for (const { folder, resources } of written)
+    say(`${folder.padEnd(width)}  ${String(resources).padStart(3)} resources`);
+  say(
+    `\nEach was parsed back and says what its JSON says. terraform init && terraform plan in a folder finds what cdktf would.`,
+  );
 }
