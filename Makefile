@@ -47,17 +47,21 @@ synth: install ## Write every stack's Terraform JSON to cdktf.out [ENVIRONMENT=l
 
 .PHONY: bootstrap deploy unlock
 bootstrap: install ## Create the bucket that keeps Terraform's states, once an account [ENVIRONMENT=development]
-	@ENVIRONMENT="$(ENVIRONMENT)" tsx deployment/cli.ts bootstrap
+	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts bootstrap
 
 deploy: install ## Deploy a stack, or all in their order [ENVIRONMENT=development STACK=data APPROVE=yes LOCK_TIMEOUT=600]
-	@ENVIRONMENT="$(ENVIRONMENT)" tsx deployment/cli.ts deploy
+	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts deploy
 
 unlock: install ## Release a state that nobody works on any more [ENVIRONMENT=development STACK=data LOCK=<id>]
-	@ENVIRONMENT="$(ENVIRONMENT)" tsx deployment/cli.ts unlock
+	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts unlock
+
+.PHONY: hcl
+hcl: install ## Write every stack as HCL that people read, into hcl/<environment> [ENVIRONMENT=production]
+	@ENVIRONMENT="$(ENVIRONMENT)" tsx deployment/cli.ts hcl
 
 ##@ Quality
-.PHONY: test lint format test-unit test-python test-end-to-end bench
-test: install-test lint test-python test-unit test-end-to-end ## Everything that CI runs
+.PHONY: test lint checkov format test-unit test-python test-end-to-end bench
+test: install-test lint checkov test-python test-unit test-end-to-end ## Everything that CI runs
 
 lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Dockerfile
 	@npm run --silent check:types
@@ -65,6 +69,9 @@ lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Docker
 	@.venv/emulator/bin/ruff check --quiet local/emulator && .venv/emulator/bin/ruff format --check --quiet local/emulator
 	@.venv/model/bin/hadolint model-image/Dockerfile
 	@.venv/model/bin/ruff check --quiet model-image && .venv/model/bin/ruff format --check --quiet model-image
+
+checkov: install-test ## checkov on every environment: no failure without a written reason
+	@node --import tsx checkov/run.ts
 
 format: install-test ## Bring every file into the house's form, and draw the documents' diagrams anew
 	@tsx docs/diagrams.ts
@@ -91,7 +98,7 @@ install: node_modules/.installed .venv/emulator/.installed .venv/model/.installe
 
 install-exit-door: exit-door/node_modules/.installed ## Install what the exit door to cdktn needs (480 MB)
 
-install-test: install install-exit-door .venv/emulator/.installed-test .venv/model/.installed-test .venv/.installed-system ## Install what the tests need besides
+install-test: install install-exit-door .venv/emulator/.installed-test .venv/model/.installed-test .venv/checkov/.installed .venv/.installed-system ## Install what the tests need besides
 
 node_modules/.installed: package-lock.json
 	@echo "Installing the Node packages (once)" >&2
@@ -129,12 +136,15 @@ endef
 .venv/model/.installed-test: model-image/requirements-dev.txt .venv/model/.installed
 	$(call environment,model,$<)
 
+.venv/checkov/.installed: checkov/requirements.txt $(UV)
+	$(call environment,checkov,$<)
+
 .venv/.installed-system: local/setup/require-chromium
 	@local/setup/require-chromium >&2
 	@mkdir -p $(@D) && touch $@
 
 lock: $(UV) ## Compile the Python requirement files anew
-	@for folder in . local/emulator model-image; do for file in $$folder/requirements*.in; do \
+	@for folder in . checkov local/emulator model-image; do for file in $$folder/requirements*.in; do \
 	  $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	    --no-annotate $$file --output-file $${file%.in}.txt; done; done
 
