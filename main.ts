@@ -24,8 +24,8 @@ export function definePlatform(app: App, environment: Environment): Platform {
   new MlWorkflowStack(platform);
   new WebsiteStack(platform, "test");
   new WebsiteStack(platform, "production");
-  if (environment.pipeline) new PipelineStack(platform, environment.pipeline);
   if (environment.airflow) new DataWorkflowStack(platform, environment.airflow);
+  if (environment.pipeline) new PipelineStack(platform, environment.pipeline); // deploys the stacks above
 
   return platform;
 }

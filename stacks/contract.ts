@@ -47,11 +47,11 @@ const websites = ["website-test", "website-production"] as const;
 
 /** The contract of this platform. Values are `insecure_value`, so that plans show them: none is secret. */
 export const contract = {
-  StateBucket: { description: "Name of the bucket of Terraform's states", publisher: "state", readers: [] },
+  StateBucket: { description: "Name of the bucket of Terraform's states", publisher: "state", readers: ["pipeline"] },
   StateKey: {
     description: "ARN of the KMS key that encrypts the bucket of Terraform's states",
     publisher: "state",
-    readers: [],
+    readers: ["pipeline"],
   },
   VpcId: { description: "Id of the VPC", publisher: "network", readers: ["data-workflow"] },
   PrivateSubnetIds: {

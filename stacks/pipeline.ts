@@ -1,32 +1,390 @@
+import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
+import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
+import { TerraformDataSource, TerraformResource } from "cdktf";
 import type { Environment } from "../environments";
+import { AlarmTopic } from "../modules/alarm";
 import { EncryptionKey } from "../modules/encryption-key";
+import type { BuildCommands } from "../modules/pipeline/build-spec";
+import { BuildProject, type BuildProjectProps } from "../modules/pipeline/build-project";
+import { buildAction, DeliveryPipeline, type PipelineAction, readSource } from "../modules/pipeline/delivery-pipeline";
+import { type DeployScope, deployStatements, planStatements } from "../modules/pipeline/deploy-permissions";
+import { type Statement, useKey } from "../modules/policy";
 import { SecureBucket } from "../modules/secure-bucket";
-import { type Platform, PlatformStack } from "./platform";
+import { type Contract, contract, type ParameterName, type StackId } from "./contract";
+import { keepsOwnState, type Platform, PlatformStack } from "./platform";
+import { commandsOf, releaseSteps, type ReleaseStep, testCommands } from "./release";
 
-/** What deploys the other stacks when the source changes. */
+/**
+ * How the names of a stack's resources begin, behind `acme-<environment>-`: its role may touch no others. A stack that is not listed uses its id. When a
+ * name is to leave a stack, it leaves this list in a later change: until then the role can still delete what bore it.
+ */
+const resourceNames: Readonly<Record<string, readonly string[]>> = {
+  network: ["network*", "jobs*"],
+  data: ["data*", "logs*", "abalone*"],
+  "model-image": ["abalone"],
+  "ml-workflow": [
+    "prepare-run*",
+    "evaluate-results*",
+    "register-model*",
+    "ingest-survey*",
+    "training*",
+    "ml-workflow*",
+    "abalone",
+  ],
+  "website-test": ["test*", "site-test*"],
+  "website-production": ["production*", "site-production*"],
+  "data-workflow": ["data-workflow*", "airflow*", "dags*", "release-change*"],
+  pipeline: ["pipeline*", "artefacts*"],
+};
+
+/** The parameters at which the steps look while they run. */
+const addresses: Readonly<Record<"test" | "production", readonly ParameterName[]>> = {
+  test: ["TestWebsite", "TestApi"],
+  production: ["ProductionWebsite", "ProductionApi"],
+};
+
+/** What differs from the default of a build that deploys a stack: a machine, a time limit, Docker. */
+const deployBuilds: Partial<Record<string, Pick<BuildProjectProps, "machine" | "timeoutMinutes" | "docker">>> = {
+  "model-image": { docker: true, machine: "medium" },
+  // CloudFront and an endpoint that moves from one model to the next take up to half an hour each.
+  "website-test": { timeoutMinutes: 120 },
+  "website-production": { timeoutMinutes: 120 },
+  // MWAA User Guide, "Create an environment": 20 to 30 minutes; an update with a new version takes up to two hours.
+  "data-workflow": { timeoutMinutes: 240 },
+};
+
+/** Minutes that somebody has for an approval; meanwhile no other release can begin. */
+const approvalMinutes = 2 * 24 * 60;
+
+/**
+ * What releases a change: tests it, then deploys stack after stack, trains, asks the test website, has somebody approve, and deploys production. It
+ * deploys the stacks that the app has when it is made, so it comes last in `main.ts`; an engineer deploys it once, and from then on it deploys itself.
+ *
+ * All that changes the account is one stage, `Release`: only one run at a time is in it. A model that one run registered is therefore never taken to
+ * production by another run that waited for its approval, and no run changes the pipeline while another deploys.
+ */
 export class PipelineStack extends PlatformStack {
+  private readonly settings: NonNullable<Environment["pipeline"]>;
+  private readonly key: EncryptionKey;
+  private readonly artefacts: SecureBucket;
+  private readonly topic: AlarmTopic;
+  private readonly state: { readonly bucket: string; readonly key: string } | undefined;
+
   constructor(platform: Platform, settings: NonNullable<Environment["pipeline"]>) {
     super(platform, "pipeline");
-    const { account, region, logRetentionDays, oldVersionDays, protectData: protect } = this.environment;
+    this.settings = settings;
+    const { account, region, alarmEmail, logRetentionDays, oldVersionDays, protectData: protect } = this.environment;
+    const { partition } = platform;
+    const name = this.named("pipeline");
 
-    const key = new EncryptionKey(this, "encryption", {
-      name: this.named("pipeline"),
-      description: `Encrypts what passes between the actions of the pipeline of ${settings.source.repository}, and their logs`,
+    this.key = new EncryptionKey(this, "encryption", {
+      name,
+      description: "Encrypts what passes between the actions of the pipeline, their logs, and what it tells of",
       account,
       region,
-      partition: platform.partition,
-      logGroupsNamed: this.named("pipeline"),
+      partition,
+      logGroupsNamed: name,
       protect,
     });
-
-    new SecureBucket(this, "artefacts", {
+    this.artefacts = new SecureBucket(this, "artefacts", {
       name: this.named(`artefacts-${account}-${region}`),
-      encryptionKeyArn: key.arn,
+      encryptionKeyArn: this.key.arn,
       expireOldVersionsAfterDays: oldVersionDays,
       expiries: [{ prefix: "", days: logRetentionDays }],
       protect,
     });
+    this.topic = new AlarmTopic(this, "alarms", {
+      name: `${name}-alarms`,
+      account,
+      encryptionKeyArn: this.key.arn,
+      ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
+    });
+    this.state = keepsOwnState(this.environment)
+      ? { bucket: this.read("StateBucket"), key: this.read("StateKey") }
+      : undefined;
 
-    this.publish("Pipeline", this.named("pipeline"));
+    const stacks = new Map(
+      platform.app.node.children.filter((child) => child instanceof PlatformStack).map((stack) => [stack.id, stack]),
+    );
+    const builds = new Map<StackId, BuildProject>();
+    const steps = releaseSteps([...stacks.keys()], settings);
+    const release = steps.map((step): PipelineAction => {
+      const commands = commandsOf(step, this.environment.name);
+      switch (step.kind) {
+        case "train":
+          return this.train(step);
+        case "approve":
+          return this.approve(step);
+        case "review":
+          return buildAction(step.name, this.review(step, commands, stacks.get(step.stack)), {
+            variables: { RELEASE: "#{codepipeline.PipelineExecutionId}" },
+            namespace: "review",
+          });
+        case "system-test":
+          return buildAction(
+            step.name,
+            this.build(step.name, commands, `Asks the website's stage ${step.stage} what the system tests ask`, [
+              this.readParameters("ReadAddresses", addresses[step.stage]),
+            ]),
+          );
+        case "deploy": {
+          const project = this.deploy(step, commands, stacks.get(step.stack));
+          builds.set(step.stack, project);
+          return buildAction(step.name, project);
+        }
+      }
+    });
+    const tests = this.build(
+      "test",
+      testCommands,
+      "Runs all tests of the project; it reaches nothing of the account",
+      [],
+      {
+        machine: "large",
+        timeoutMinutes: 120,
+      },
+    );
+
+    new DeliveryPipeline(this, "delivery", {
+      name,
+      account,
+      region,
+      partition,
+      source: settings.source,
+      bucket: this.artefacts,
+      encryptionKey: this.key,
+      topic: this.topic,
+      stages: [
+        { name: "Test", actions: [buildAction("test", tests)] },
+        { name: "Release", actions: release },
+      ],
+    });
+    this.publish("Pipeline", name);
+
+    // What the pipeline itself consists of is known only now.
+    builds.get("pipeline")?.allow(this.mayDeploy(this));
   }
+
+  private build(
+    name: string,
+    commands: BuildCommands | undefined,
+    description: string,
+    statements: readonly Statement[],
+    options: Pick<BuildProjectProps, "machine" | "timeoutMinutes" | "docker"> = {},
+  ): BuildProject {
+    if (!commands)
+      throw new Error(`The step ${name} has no commands: give it some in commandsOf of stacks/release.ts.`);
+    const { account, backend, logRetentionDays } = this.environment;
+    const withTerraform = commands.install !== undefined && backend.type === "cloud" && name !== "test";
+    const token = this.named("terraform-cloud-token");
+    return new BuildProject(this, name, {
+      name: this.named(`pipeline-${name}`),
+      description,
+      account,
+      commands,
+      logRetentionDays,
+      encryptionKeyArn: this.key.arn,
+      ...options,
+      ...(withTerraform ? { secrets: { [tokenVariable(backend.hostname)]: token } } : {}),
+      statements: [
+        {
+          sid: "ReadSourceArtefact",
+          actions: ["s3:GetObject", "s3:GetObjectVersion"],
+          resources: [`${this.artefacts.arn}/*`],
+        },
+        this.key.useStatement(["s3"], "write"),
+        readSource(this.settings.source, { ...this.environment, partition: this.platform.partition }),
+        ...(withTerraform
+          ? [
+              {
+                sid: "ReadToken",
+                actions: ["secretsmanager:GetSecretValue"],
+                resources: [this.arn("secretsmanager", `secret:${token}-??????`)],
+              },
+            ]
+          : []),
+        ...statements,
+      ],
+    });
+  }
+
+  private deploy(
+    { name, stack }: Extract<ReleaseStep, { kind: "deploy" }>,
+    commands: BuildCommands | undefined,
+    made: PlatformStack | undefined,
+  ): BuildProject {
+    const project = this.build(
+      name,
+      commands,
+      `Deploys the stack ${stack} of ${this.environment.name}`,
+      this.useState(stack, "write"),
+      deployBuilds[stack],
+    );
+    if (made && made !== this) project.allow(this.mayDeploy(made));
+    return project;
+  }
+
+  /** What an approver reads: it plans as the deployment would, with a role that only looks. */
+  private review(
+    { name, stack }: Extract<ReleaseStep, { kind: "review" }>,
+    commands: BuildCommands | undefined,
+    made: PlatformStack | undefined,
+  ): BuildProject {
+    const project = this.build(name, commands, `Puts together what the approver of ${stack} reads`, [
+      ...this.useState(stack, "read"),
+      ...this.artefacts.writeStatements(["reviews/"], "Reviews"),
+      this.readParameters("ReadForReview", ["ModelPackageName", "Pipeline"]),
+      {
+        sid: "DescribeModel",
+        actions: ["sagemaker:DescribeModelPackage"],
+        resources: [this.arn("sagemaker", `model-package/${this.named("abalone")}/*`)],
+      },
+    ]);
+    if (made) project.allow(planStatements(typesOf(made), this.scopeOf(made)));
+    return project;
+  }
+
+  /**
+   * Runs the ML workflow and waits for it. Each try is an execution of its own, named by the action's own id, so that none clashes. A champion that is kept
+   * is a success; a model below the threshold is a failure, which ends the release before anything of a website has changed.
+   */
+  private train({ name }: ReleaseStep): PipelineAction {
+    const machine = this.named("training");
+    return {
+      action: {
+        name,
+        category: "Invoke",
+        owner: "AWS",
+        provider: "StepFunctions",
+        version: "1",
+        configuration: {
+          StateMachineArn: this.arn("states", `stateMachine:${machine}`),
+          ExecutionNamePrefix: "pipeline",
+          InputType: "Literal",
+          Input: JSON.stringify({ pipelineExecution: "#{codepipeline.PipelineExecutionId}" }),
+        },
+      },
+      statements: [
+        {
+          sid: "StartWorkflow",
+          actions: ["states:DescribeStateMachine", "states:StartExecution"],
+          resources: [this.arn("states", `stateMachine:${machine}`)],
+        },
+        {
+          sid: "FollowWorkflow",
+          actions: ["states:DescribeExecution"],
+          resources: [this.arn("states", `execution:${machine}:*`)],
+        },
+      ],
+    };
+  }
+
+  private approve({ name }: ReleaseStep): PipelineAction {
+    return {
+      action: {
+        name,
+        category: "Approval",
+        owner: "AWS",
+        provider: "Manual",
+        version: "1",
+        timeoutInMinutes: approvalMinutes,
+        configuration: {
+          NotificationArn: this.topic.arn,
+          ExternalEntityLink: "#{review.REVIEW_URL}",
+          CustomData: "#{review.MODEL_SUMMARY} Model card: #{review.MODEL_URL}",
+        },
+      },
+      statements: [
+        { sid: "AskForApproval", actions: ["sns:Publish"], resources: [this.topic.arn] },
+        this.key.useStatement(["sns"], "write", "EncryptQuestions"),
+      ],
+    };
+  }
+
+  private scopeOf(stack: PlatformStack): DeployScope {
+    const { account, region } = this.environment;
+    const table: Contract = contract;
+    return {
+      account,
+      region,
+      partition: this.platform.partition,
+      stack: stack.id,
+      names: (resourceNames[stack.id] ?? [`${stack.id}*`]).map((name) => this.named(name)),
+      published: stack.node
+        .findAll()
+        .flatMap((construct) => (construct instanceof SsmParameter ? [construct.nameInput ?? ""] : [])),
+      read: (Object.keys(table) as ParameterName[])
+        .filter((name) => table[name]?.readers.includes(stack.id))
+        .map((name) => this.parameterName(name)),
+      roleServices: roleServicesOf(stack),
+    };
+  }
+
+  private mayDeploy(stack: PlatformStack): readonly Statement[] {
+    return deployStatements(typesOf(stack), this.scopeOf(stack));
+  }
+
+  /** A stack's own state and the lock beside it, and no other's. */
+  private useState(stack: StackId, access: "read" | "write"): readonly Statement[] {
+    if (!this.state) return [];
+    const { region, name } = this.environment;
+    const bucketArn = this.arn("s3", this.state.bucket, { region: "", account: "" });
+    const file = `${name}/${stack}.tfstate`;
+    const lock = `${bucketArn}/${file}.tflock`;
+    return [
+      {
+        sid: "FindState",
+        actions: ["s3:ListBucket"],
+        resources: [bucketArn],
+        // Whether the bucket is there is asked without a prefix; Terraform also looks for workspaces, of which there are none.
+        conditions: { StringLikeIfExists: { "s3:prefix": [`${file}*`, "env:*"] } },
+      },
+      {
+        sid: "ReadState",
+        actions: ["s3:GetObject"],
+        resources: [`${bucketArn}/${file}`, lock],
+      },
+      ...(access === "write"
+        ? [
+            { sid: "WriteState", actions: ["s3:PutObject"], resources: [`${bucketArn}/${file}`, lock] },
+            { sid: "Unlock", actions: ["s3:DeleteObject"], resources: [lock] },
+          ]
+        : []),
+      useKey({ keyArn: this.state.key, services: ["s3"], region, access, sid: "UseStateKey" }),
+    ];
+  }
+
+  private readParameters(sid: string, names: readonly ParameterName[]): Statement {
+    return {
+      sid,
+      actions: ["ssm:GetParameter", "ssm:GetParameters"],
+      resources: names.map((name) => this.parameterArn(name)),
+    };
+  }
+}
+
+/** The environment variable in which Terraform looks for the token of a host (Terraform CLI, "Environment Variable Credentials"). */
+function tokenVariable(hostname = "app.terraform.io"): string {
+  return `TF_TOKEN_${hostname.replaceAll("-", "__").replaceAll(".", "_")}`;
+}
+
+/** Terraform's types of a stack's resources and, with `data.` before, of its data sources. */
+export function typesOf(stack: PlatformStack): readonly string[] {
+  const types = stack.node.findAll().flatMap((construct) => {
+    if (TerraformResource.isTerraformResource(construct)) return [construct.terraformResourceType];
+    return TerraformDataSource.isTerraformDataSource(construct) ? [`data.${construct.terraformResourceType}`] : [];
+  });
+  return [...new Set(types)].sort();
+}
+
+/** Who assumes the roles of a stack: to them its resources hand the roles. */
+function roleServicesOf(stack: PlatformStack): readonly string[] {
+  const services = stack.node.findAll().flatMap((construct) => {
+    if (!(construct instanceof IamRole)) return [];
+    const { Statement: statements } = JSON.parse(construct.assumeRolePolicyInput ?? "{}") as {
+      Statement: readonly { Principal: { Service: string | readonly string[] } }[];
+    };
+    return statements.flatMap(({ Principal: { Service: service } }) => service);
+  });
+  return [...new Set(services)].sort();
 }

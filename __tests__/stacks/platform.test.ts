@@ -23,10 +23,9 @@ const list = (values: string | readonly string[]): readonly string[] =>
   typeof values === "string" ? [values] : values;
 
 function rolePolicies(template: Template): readonly (readonly [name: string, policy: Policy])[] {
-  return Object.entries(template.resources("aws_iam_role_policy")).map(([name, { policy }]) => [
-    name,
-    new Policy(policy),
-  ]);
+  return ["aws_iam_role_policy", "aws_iam_policy"].flatMap((type) =>
+    Object.entries(template.resources(type)).map(([name, { policy }]) => [name, new Policy(policy)] as const),
+  );
 }
 
 test("an environment has the stacks of the contract, but for those that an emulator could not run", () => {
@@ -79,15 +78,24 @@ describe.each(cases)("%s", (id, template, name) => {
         }
       }
     }
-    expect(template.resources("aws_iam_role_policy_attachment")).toEqual({});
+    for (const { policy_arn: policy } of Object.values(template.resources("aws_iam_role_policy_attachment"))) {
+      expect(policy).toMatch(/^\$\{aws_iam_policy\.[\w-]+\.arn\}$/);
+    }
     for (const [, , resource] of template.all()) expect(resource).not.toHaveProperty("managed_policy_arns");
   });
 
-  test("a role is passed to one named service only", () => {
+  test("a role is passed only to services that roles of the platform are made for", () => {
+    const services = Object.values(platforms[name] ?? {}).flatMap((stack) =>
+      Object.values(stack.resources("aws_iam_role")).flatMap(({ assume_role_policy: policy }) =>
+        JSON.parse(policy).Statement.flatMap(({ Principal }: { Principal: { Service: string } }) => Principal.Service),
+      ),
+    );
     for (const [, policy] of rolePolicies(template)) {
       for (const statement of policy.statements.filter(({ Action }) => list(Action).includes("iam:PassRole"))) {
         expect(statement.Resource).not.toBe("*");
-        expect(statement.Condition).toEqual({ StringEquals: { "iam:PassedToService": "sagemaker.amazonaws.com" } });
+        const passedTo = statement.Condition?.StringEquals?.["iam:PassedToService"] ?? [];
+        expect(list(passedTo).length).toBeGreaterThan(0);
+        for (const service of list(passedTo)) expect(services).toContain(service);
       }
     }
   });

@@ -1,0 +1,97 @@
+/**
+ * What a release does, step by step: generated from the contract between the stacks, so that a stack which is added or comes to read from another finds its
+ * place in the pipeline by itself.
+ *
+ *     releaseSteps(["network", "data", …], { approval: true }).map(({ name }) => name);
+ *     // deploy-pipeline, deploy-network, deploy-data, …, train, deploy-website-test, system-test-test, review, approve, deploy-website-production, …
+ */
+import type { WebsiteStage } from "../environments";
+import { type BuildCommands } from "../modules/pipeline/build-spec";
+import { type Contract, contract, deploymentOrder, type StackId } from "./contract";
+
+/** The stacks that no release deploys, each with the reason. */
+export const deployedByHand = {
+  state: "An engineer's bootstrap: whoever deploys needs it, and a mistake in it would take every stack's state along.",
+  governance: "What watches over the account must be out of reach of what it watches: no push can stop the trail.",
+} as const satisfies Partial<Record<StackId, string>>;
+
+/** One step of a release. */
+export type ReleaseStep =
+  /** Terraform applies a stack. */
+  | { readonly kind: "deploy"; readonly name: string; readonly stack: StackId }
+  /** The state machine of the ML workflow runs to its end. */
+  | { readonly kind: "train"; readonly name: string }
+  /** The system tests ask a stage of the website. */
+  | { readonly kind: "system-test"; readonly name: string; readonly stage: WebsiteStage }
+  /** What an approver reads is put together: the plan of a stack, and the model that it would serve. */
+  | { readonly kind: "review"; readonly name: string; readonly stack: StackId }
+  /** Somebody says yes. */
+  | { readonly kind: "approve"; readonly name: string };
+
+const stages: Partial<Record<StackId, WebsiteStage>> = {
+  "website-test": "test",
+  "website-production": "production",
+};
+
+/**
+ * The steps of a release, in their order: the pipeline brings itself up to date, then each stack follows those from which it reads. The workflow trains as
+ * soon as it stands, and each website is tested as soon as it stands.
+ * @param stacks the stacks that the environment has
+ * @param options whether somebody has to approve before the website's stage `production`
+ * @param table the contract. @default the platform's
+ */
+export function releaseSteps(
+  stacks: readonly StackId[],
+  { approval }: { readonly approval: boolean },
+  table: Contract = contract,
+): readonly ReleaseStep[] {
+  const order = deploymentOrder(table).filter(
+    (stack): stack is StackId => stacks.some((id) => id === stack) && !Object.hasOwn(deployedByHand, stack),
+  );
+  const deploy = (stack: StackId): ReleaseStep => ({ kind: "deploy", name: `deploy-${stack}`, stack });
+  return [
+    ...order.filter((stack) => stack === "pipeline").map(deploy),
+    ...order
+      .filter((stack) => stack !== "pipeline")
+      .flatMap((stack): readonly ReleaseStep[] => {
+        const stage = stages[stack];
+        return [
+          ...(stage === "production" && approval
+            ? [{ kind: "review", name: "review", stack } as const, { kind: "approve", name: "approve" } as const]
+            : []),
+          deploy(stack),
+          ...(stack === table.StateMachine?.publisher ? [{ kind: "train", name: "train" } as const] : []),
+          ...(stage ? [{ kind: "system-test", name: `system-test-${stage}`, stage } as const] : []),
+        ];
+      }),
+  ];
+}
+
+/** The commands of the tests that a change has to pass before anything is deployed. */
+export const testCommands: BuildCommands = { install: ["make install-terraform"], build: ["make test"] };
+
+/** The commands of a step; undefined for a step that runs none. */
+export function commandsOf(step: ReleaseStep, environment: string): BuildCommands | undefined {
+  switch (step.kind) {
+    case "deploy":
+      return {
+        install: ["make install-terraform"],
+        build: [`make deploy ENVIRONMENT=${environment} STACK=${step.stack} LOCK_TIMEOUT=600`],
+      };
+    case "system-test":
+      return { build: [`make system-test ENVIRONMENT=${environment} STAGE=${step.stage}`] };
+    case "review":
+      return {
+        install: ["make install-terraform"],
+        build: [
+          `make diff ENVIRONMENT=${environment} STACK=${step.stack} FORMAT=markdown OUTPUT=plan.md`,
+          `make review ENVIRONMENT=${environment} PLAN=plan.md RELEASE="$RELEASE" > review.env`,
+          ". ./review.env",
+        ],
+        exports: ["REVIEW_URL", "MODEL_URL", "MODEL_SUMMARY"],
+      };
+    case "train":
+    case "approve":
+      return undefined;
+  }
+}
