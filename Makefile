@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 # Node would follow the shell's proxy even to 127.0.0.1, before any line of ours could forbid it.
 unexport NODE_USE_ENV_PROXY NODE_OPTIONS
-export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.venv/terraform:$(PATH)
 
 ENVIRONMENT ?= local
 UV := .venv/tools/bin/uv
@@ -45,6 +45,10 @@ synth: install ## Write every stack's Terraform JSON to cdktf.out [ENVIRONMENT=l
 	  names="$$(node -p 'Object.keys(JSON.parse(fs.readFileSync(process.argv[1])).stacks).join(", ")' "$$folder/manifest.json")"; \
 	  echo "Wrote $(ENVIRONMENT)'s stacks into $$folder/stacks, each as <name>/cdk.tf.json: $$names"
 
+.PHONY: diff
+diff: install ## Show what a deployment would change, losses first [ENVIRONMENT=production STACK= FORMAT=text|json|markdown OUTPUT=file DETAILS=yes]
+	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts diff
+
 .PHONY: bootstrap deploy unlock
 bootstrap: install ## Create the bucket that keeps Terraform's states, once an account [ENVIRONMENT=development]
 	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts bootstrap
@@ -59,14 +63,26 @@ unlock: install ## Release a state that nobody works on any more [ENVIRONMENT=de
 hcl: install ## Write every stack as HCL that people read, into hcl/<environment> [ENVIRONMENT=production]
 	@ENVIRONMENT="$(ENVIRONMENT)" tsx deployment/cli.ts hcl
 
+##@ What the pipeline does besides
+.PHONY: install-terraform system-test review
+install-terraform: ## Install the Terraform of the pipeline into this folder, unless it is there [Linux]
+	@pipeline/install-terraform
+
+system-test: install ## Test a deployed stage of the website [ENVIRONMENT=production STAGE=test|production]
+	@ENVIRONMENT="$(ENVIRONMENT)" STAGE="$(STAGE)" tsx pipeline/system-test.ts
+
+review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRONMENT=production PLAN=plan.md RELEASE=id]
+	@ENVIRONMENT="$(ENVIRONMENT)" PLAN="$(PLAN)" RELEASE="$(RELEASE)" tsx pipeline/review.ts
+
 ##@ Quality
-.PHONY: test lint checkov format test-unit test-python test-end-to-end bench
+.PHONY: test lint checkov format test-unit test-python test-end-to-end test-provider bench
 test: install-test lint checkov test-python test-unit test-end-to-end ## Everything that CI runs
+	@$(MAKE) --no-print-directory test-provider # last, for its last line says whether it ran
 
 lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Dockerfile
 	@npm run --silent check:types
 	@npm run --silent lint
-	@.venv/emulator/bin/ruff check --quiet local/emulator && .venv/emulator/bin/ruff format --check --quiet local/emulator
+	@.venv/emulator/bin/ruff check --quiet local/emulator checkov && .venv/emulator/bin/ruff format --check --quiet local/emulator checkov
 	@.venv/model/bin/hadolint model-image/Dockerfile
 	@.venv/model/bin/ruff check --quiet model-image && .venv/model/bin/ruff format --check --quiet model-image
 
@@ -76,7 +92,7 @@ checkov: install-test ## checkov on every environment: no failure without a writ
 format: install-test ## Bring every file into the house's form, and draw the documents' diagrams anew
 	@tsx docs/diagrams.ts
 	@prettier --write --log-level warn .
-	@.venv/emulator/bin/ruff format --quiet local/emulator
+	@.venv/emulator/bin/ruff format --quiet local/emulator checkov
 	@.venv/model/bin/ruff format --quiet model-image
 
 test-unit: install-test ## Jest: stacks, modules, handlers, survey, website, local platform
@@ -88,6 +104,9 @@ test-python: install-test ## pytest: model image and emulator
 
 test-end-to-end: install-test ## The whole loop on an instance of its own, with faults
 	@npm run --silent test:end-to-end
+
+test-provider: install-test ## Terraform's real providers: every stack planned, the local environment deployed into an emulator; says whether they were there
+	@node --import tsx __tests__/provider/run.ts
 
 bench: install-test ## Measure, and print ratios against the default way
 	@node --import tsx benchmarks/run.ts
