@@ -3,7 +3,8 @@
  *
  *     ENVIRONMENT=development STACK=data node --import tsx deployment/cli.ts deploy
  *
- * Exit status 0 when the command did what it is for; 1 with a sentence and the next step on standard error when it did not.
+ * Exit status 0 when the command did what it is for; 1 with a sentence and the next step on standard error when it did not; 2 when it refused, because
+ * data would be lost.
  */
 import { readRequest, type Request } from "./request";
 
@@ -14,6 +15,7 @@ export type Command = (request: Request, say: (text: string) => void) => Promise
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   bootstrap: async () => (await import("./bootstrap")).bootstrap,
   deploy: async () => (await import("./deploy")).deploy,
+  diff: async () => (await import("./diff")).diff,
   hcl: async () => (await import("./hcl")).hcl,
   unlock: async () => (await import("./unlock")).unlock,
 };
@@ -37,5 +39,5 @@ main().catch((error: unknown) => {
   process.stderr.write(
     `\n${expected ? error.message : error instanceof Error ? (error.stack ?? "") : String(error)}\n`,
   );
-  process.exitCode = 1;
+  process.exitCode = error instanceof Error && "exitStatus" in error ? Number(error.exitStatus) : 1;
 });

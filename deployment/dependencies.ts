@@ -23,7 +23,7 @@ const declarationOf = (ssmName: string): { readonly name: ParameterName; readonl
 const batch = 10;
 
 /** Those of the parameters that are there, with their values. */
-async function valuesOf(region: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+export async function valuesOf(region: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const ssm = new SSMClient({ region });
   try {
     const found = new Map<string, string>();

@@ -169,7 +169,8 @@ export function explain(
   { output, errors, late, interrupted }: Omit<Ended, "status">,
 ): DeploymentError {
   const text = unframe(`${errors}\n${output}`);
-  const said = lastErrors(text);
+  // Terraform prints its errors on the error stream; what stands on the other one would follow the last of them.
+  const said = lastErrors(/^Error: /m.test(unframe(errors)) ? unframe(errors) : text);
   const lock = text.includes("Error acquiring the state lock") ? lockIn(text) : undefined;
   if (lock) return heldLock(at, lock);
   const { operation, stack, environmentName } = at;
