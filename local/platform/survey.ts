@@ -266,9 +266,9 @@ export function describeRejection(origin: string, { read, rejected, rejection }:
     return "";
   }
   const { first, list } = rejection;
-  const rows = rejected === 1 ? "row was" : "rows were";
+  const were = rejected === 1 ? "was" : "were";
   return (
-    `${rejected} of the ${read} ${rows} rejected, the first in line ${first.line} of ${origin}: ${first.reason}\n` +
+    `${rejected} of the ${read} rows ${were} rejected, the first in line ${first.line} of ${origin}: ${first.reason}\n` +
     `  All of them, with their lines and reasons: ${shown(list)}`
   );
 }

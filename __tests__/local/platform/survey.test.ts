@@ -145,7 +145,7 @@ describe("the list of rejected rows", () => {
       list: { rejected: [{ line: 2, reason: "sex: 'X' is not one of F, M, I" }] },
     });
     await expect(ingest(aws, survey, () => undefined)).rejects.toThrow(
-      /No row of the survey was accepted\. 1 of the 1 row was rejected, the first in line 1 of .*abalone\.data: sex: [^]*rejected\.txt/,
+      /No row of the survey was accepted\. 1 of the 1 rows was rejected, the first in line 1 of .*abalone\.data: sex: [^]*rejected\.txt/,
     );
   });
 
