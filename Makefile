@@ -75,8 +75,8 @@ review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRO
 	@ENVIRONMENT="$(ENVIRONMENT)" PLAN="$(PLAN)" RELEASE="$(RELEASE)" tsx pipeline/review.ts
 
 ##@ Quality
-.PHONY: test lint checkov format test-unit test-python test-end-to-end test-provider bench
-test: install-test lint checkov test-python test-unit test-end-to-end ## Everything that CI runs
+.PHONY: test lint checkov format test-unit test-python test-end-to-end test-provider test-image bench
+test: install-test lint checkov test-python test-unit test-end-to-end test-image ## Everything that CI runs
 	@$(MAKE) --no-print-directory test-provider # last, for its last line says whether it ran
 
 lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Dockerfile
@@ -107,6 +107,9 @@ test-end-to-end: install-test ## The whole loop on an instance of its own, with 
 
 test-provider: install-test ## Terraform's real providers: every stack planned, the local environment deployed into an emulator; says whether they were there
 	@node --import tsx __tests__/provider/run.ts
+
+test-image: install-test ## Build, push, pull and run the model image without Docker; says so where it can't
+	@local/setup/with-image-tools jest --config jest.image.config.js
 
 bench: install-test ## Measure, and print ratios against the default way
 	@node --import tsx benchmarks/run.ts

@@ -7,6 +7,7 @@ module.exports = {
     "<rootDir>/__tests__/system/",
     "<rootDir>/__tests__/end-to-end/",
     "<rootDir>/__tests__/provider/",
+    "<rootDir>/__tests__/image/",
   ],
   modulePathIgnorePatterns: ["<rootDir>/dist", "<rootDir>/cdktf.out", "<rootDir>/.local", "<rootDir>/.venv"],
   transform: {
