@@ -9,7 +9,7 @@ import type { TypeScriptFunction } from "./typescript-function";
 
 /** A function and the requests that it answers. */
 export interface ApiHandler {
-  readonly function: TypeScriptFunction;
+  readonly function: Pick<TypeScriptFunction, "invokeArn" | "name">;
   /** The path, or `$default` for what no other route takes. */
   readonly routes: readonly (`/${string}` | "$default")[];
 }

@@ -1,0 +1,146 @@
+import { EncryptionKey } from "../../modules/encryption-key";
+import { ModelEndpoint, type ModelEndpointProps } from "../../modules/model-endpoint";
+import { synthesize, type Template } from "../support/synthesize";
+
+function make(changes: Partial<ModelEndpointProps> = {}): Template {
+  return synthesize((stack) => {
+    const encryptionKey = new EncryptionKey(stack, "encryption", {
+      name: "acme",
+      description: "Encrypts",
+      account: "123456789012",
+      region: "eu-west-1",
+      logGroupsNamed: "acme-",
+    });
+    new ModelEndpoint(stack, "model", {
+      name: "acme-test",
+      modelPackageArn: "arn:package",
+      repositoryArn: "arn:repository",
+      modelStatements: [{ sid: "ReadModel", actions: ["s3:GetObject"], resources: ["arn:aws:s3:::acme/runs/*"] }],
+      instanceType: "ml.c5.large",
+      instanceCount: 2,
+      account: "123456789012",
+      logRetentionDays: 30,
+      encryptionKey,
+      latencyAlarmMilliseconds: 500,
+      alarmTopicArn: "arn:topic",
+      bakeSeconds: 600,
+      ...changes,
+    });
+  });
+}
+
+const template = make();
+const endpoint = template.resource("aws_sagemaker_endpoint");
+const alarms = template.resources("aws_cloudwatch_metric_alarm");
+
+describe("a release", () => {
+  test("makes a new model and a new configuration before the old ones go; the endpoint keeps its name", () => {
+    const configuration = template.resource("aws_sagemaker_endpoint_configuration");
+    expect(configuration).toMatchObject({ name_prefix: "acme-test-", lifecycle: { create_before_destroy: true } });
+    expect(template.resource("aws_sagemaker_model").lifecycle).toMatchObject({ create_before_destroy: true });
+    expect(endpoint).toMatchObject({
+      name: "acme-test",
+      endpoint_config_name: "${aws_sagemaker_endpoint_configuration.model_configuration.name}",
+    });
+  });
+
+  test("goes to one instance first, and is watched there before it goes on", () => {
+    expect(endpoint.deployment_config.blue_green_update_policy).toEqual({
+      traffic_routing_configuration: {
+        type: "CANARY",
+        canary_size: { type: "INSTANCE_COUNT", value: 1 },
+        wait_interval_in_seconds: 600,
+      },
+    });
+  });
+
+  test("of a single instance goes all at once: SageMaker's first step is half of the instances at most", () => {
+    expect(
+      make({ instanceCount: 1 }).resource("aws_sagemaker_endpoint").deployment_config.blue_green_update_policy,
+    ).toEqual({ traffic_routing_configuration: { type: "ALL_AT_ONCE", wait_interval_in_seconds: 600 } });
+  });
+
+  test("goes back when one of the endpoint's alarms goes off, both of which are there before it", () => {
+    expect(endpoint.deployment_config.auto_rollback_configuration).toEqual({
+      alarms: Object.keys(alarms).map((name) => ({
+        alarm_name: `\${aws_cloudwatch_metric_alarm.${name}.alarm_name}`,
+      })),
+    });
+    expect(Object.keys(alarms)).toHaveLength(2);
+  });
+
+  test("is watched by SageMaker as the endpoint's role, which sees these alarms alone", () => {
+    const policy = template.policyOfRole("model");
+    for (const name of Object.keys(alarms)) {
+      expect(policy.allows("cloudwatch:DescribeAlarms", `\${aws_cloudwatch_metric_alarm.${name}.arn}`)).toBe(true);
+    }
+    expect(policy.allows("cloudwatch:DescribeAlarms", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:other")).toBe(
+      false,
+    );
+  });
+});
+
+describe("the alarms", () => {
+  const ofEndpoint = { EndpointName: "acme-test", VariantName: "champion" };
+
+  test("go off at the first failed answer", () => {
+    expect(alarms.model_errors_alarm).toMatchObject({
+      metric_name: "Invocation5XXErrors",
+      namespace: "AWS/SageMaker",
+      dimensions: ofEndpoint,
+      threshold: 0,
+      alarm_actions: ["arn:topic"],
+    });
+  });
+
+  test("go off when the model is slow in 3 of 5 minutes, in the metric's microseconds", () => {
+    expect(alarms.model_latency_alarm).toMatchObject({
+      metric_name: "ModelLatency",
+      dimensions: ofEndpoint,
+      extended_statistic: "p99",
+      threshold: 500_000,
+      evaluation_periods: 5,
+      datapoints_to_alarm: 3,
+    });
+  });
+
+  test("name the variant that the configuration has", () => {
+    const { production_variants: variants } = template.resource("aws_sagemaker_endpoint_configuration");
+    expect(variants.map(({ variant_name: name }: { variant_name: string }) => name)).toEqual([ofEndpoint.VariantName]);
+  });
+});
+
+test("the container is cut off from the network, and its role reads what it was given", () => {
+  expect(template.resource("aws_sagemaker_model")).toMatchObject({
+    enable_network_isolation: true,
+    primary_container: { model_package_name: "arn:package" },
+  });
+  const policy = template.policyOfRole("model");
+  expect(policy.allows("s3:GetObject", "arn:aws:s3:::acme/runs/a")).toBe(true);
+  expect(policy.allows("s3:PutObject", "arn:aws:s3:::acme/runs/a")).toBe(false);
+  expect(policy.allows("ecr:BatchGetImage", "arn:repository")).toBe(true);
+  expect(policy.allows("ecr:BatchGetImage", "arn:other")).toBe(false);
+});
+
+test("volumes and logs are encrypted by the key, and the logs' group is there before the endpoint writes", () => {
+  const key = "${aws_kms_key.encryption_key.arn}";
+  expect(template.resource("aws_sagemaker_endpoint_configuration").kms_key_arn).toBe(key);
+  expect(template.resource("aws_cloudwatch_log_group")).toMatchObject({
+    name: "/aws/sagemaker/Endpoints/acme-test",
+    kms_key_id: key,
+    retention_in_days: 30,
+  });
+  expect(endpoint.depends_on).toEqual(["aws_cloudwatch_log_group.model_logs"]);
+});
+
+test("a precondition stops Terraform before it makes the model", () => {
+  const precondition = { condition: "${1 == 2}", errorMessage: "No model has been registered yet." };
+  const { lifecycle } = make({ preconditions: [precondition] }).resource("aws_sagemaker_model");
+  expect(lifecycle.precondition).toEqual([
+    { condition: "${1 == 2}", error_message: "No model has been registered yet." },
+  ]);
+});
+
+test.each([[""], ["-a"], ["a_b"], ["a".repeat(64)]])("the name %j is refused", (name) => {
+  expect(() => make({ name })).toThrow("must have 1 to 63 letters and digits");
+});
