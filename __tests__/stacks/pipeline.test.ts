@@ -162,7 +162,7 @@ describe.each(names)("the pipeline of %s", (name) => {
     for (const builder of Object.keys(template.resources("aws_codebuild_project"))) {
       const actions = policyOf(template, builder.replace(/_project$/, "")).statements.flatMap(({ Action }) => Action);
       expect(actions.length).toBeGreaterThan(3);
-      expect(actions.filter((action) => Object.values(deletions).includes(action as string))).toEqual([]);
+      expect(actions.filter((action) => Object.values(deletions).includes(action))).toEqual([]);
     }
   });
 
