@@ -12,7 +12,7 @@ import { keepsOwnState, stateBucketName } from "../stacks/platform";
 import { deployStack } from "./deploy";
 import { requireAccount } from "./identity";
 import { type Request, stackOf } from "./request";
-import { createStateBucket, hasState, stateBucketExists } from "./state";
+import { createStateBucket, stateBucketExists } from "./state";
 import { whatIsThere } from "./takeover";
 import { findTerraform, synthesize, Workspace } from "./terraform";
 
@@ -45,7 +45,6 @@ export async function bootstrap(request: Request, say: (text: string) => void): 
 
   const manifest = await synthesize(name);
   const stack = stackOf(manifest, environment, "state");
-  const first = !(await hasState(environment, "state"));
   const takeover = join(stack.folder, "takeover.tf.json");
   rmSync(takeover, { force: true });
   const workspace = new Workspace({
@@ -56,17 +55,18 @@ export async function bootstrap(request: Request, say: (text: string) => void): 
     lockSeconds: request.lockSeconds,
   });
   await workspace.init();
-  const known = await workspace.addresses();
+  const known = (await workspace.resources()).map(({ address }) => address);
   const found = (await whatIsThere(environment, stack)).filter(({ to }) => !known.includes(to));
   if (found.length > 0) writeFileSync(takeover, JSON.stringify({ import: found }, null, 2));
   try {
-    // Whoever types it the first time wants the bucket; a later change of it is shown, and asked about.
     await deployStack({
-      request: { ...request, approved: request.approved || first },
+      request,
       manifest,
       stack,
       terraform,
       say,
+      command: `make bootstrap ENVIRONMENT=${name}`,
+      harmlessIsApproved: true,
     });
   } finally {
     rmSync(takeover, { force: true });

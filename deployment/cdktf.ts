@@ -1,3 +1,5 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { Environment } from "../environments";
 import { projectRoot } from "../modules/project-root";
@@ -29,7 +31,9 @@ export interface CdktfOptions {
 export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
   const { environment, manifest, stack, terraform, lockSeconds, onOutput } = options;
   const timeout = `-lock-timeout=${String(lockSeconds)}s`;
-  const end = await runChild(
+  const records = mkdtempSync(join(tmpdir(), "acme-deployment-"));
+  const processFile = join(records, "terraform");
+  const run = runChild(
     join(projectRoot, "node_modules/.bin/cdktf"),
     [
       "deploy",
@@ -48,14 +52,27 @@ export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
         // cdktf's terminal library is built for the Node that the project brings.
         PATH: [join(projectRoot, "node_modules/.bin"), process.env.PATH ?? ""].join(delimiter),
         CI: "true",
-        TERRAFORM_BINARY_NAME: terraform,
+        TERRAFORM_BINARY_NAME: join(projectRoot, "deployment/terraform/steadfast-terraform"),
+        TERRAFORM: terraform,
+        TERRAFORM_PROCESS_FILE: processFile,
         TF_CLI_ARGS_init: timeout,
         TF_CLI_ARGS_apply: timeout,
       },
       seconds: deploySeconds + lockSeconds,
       onOutput,
+      // An interrupted cdktf doesn't wait for its terraform; a cdktf whose terraform is interrupted does.
+      interruptible: () => {
+        try {
+          return Number(readFileSync(processFile, "utf8"));
+        } catch {
+          return undefined;
+        }
+      },
     },
   );
+  const end = await run.finally(() => {
+    rmSync(records, { recursive: true, force: true });
+  });
   if (end.status === 0 && !end.interrupted && !end.late) return;
   const output = withoutNames(`${end.errors}\n${end.output}`, stack.id);
   throw explain(

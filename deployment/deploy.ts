@@ -6,6 +6,7 @@
 import type { StackId } from "../stacks/contract";
 import { cdktfDeploy } from "./cdktf";
 import { requireDependencies } from "./dependencies";
+import { enforceGuard, type PlanSummary, readAllowed, refusalsOf, renderText, summarizeStack } from "./diff";
 import { requireAccount } from "./identity";
 import { confirm, type Request, stackOf } from "./request";
 import { stateBucketExists } from "./state";
@@ -13,6 +14,7 @@ import {
   DeploymentError,
   findTerraform,
   type Manifest,
+  ProtectedError,
   type SynthesizedStack,
   synthesize,
   type TerraformPlan,
@@ -26,11 +28,16 @@ export interface StackDeployment {
   readonly stack: SynthesizedStack;
   readonly terraform: string;
   readonly say: (text: string) => void;
+  /** What was typed, and is to be typed again. @default make deploy of this stack */
+  readonly command?: string;
+  /** Whether what only creates and completes goes without a question. @default false */
+  readonly harmlessIsApproved?: boolean;
 }
 
 /** Runs the command. */
 export async function deploy(request: Request, say: (text: string) => void): Promise<void> {
   const { environment, stack } = request;
+  readAllowed(process.env.ALLOW_REPLACE);
   const terraform = await findTerraform();
   const { account, arn } = await requireAccount(environment);
   await requireStateBucket(request);
@@ -86,19 +93,36 @@ async function requireStateBucket({ environment }: Request): Promise<void> {
  * Deploys one stack.
  * @throws DeploymentError with what is missing, or with what Terraform said
  */
-export async function deployStack({ request, manifest, stack, terraform, say }: StackDeployment): Promise<void> {
+export async function deployStack(deployment: StackDeployment): Promise<void> {
+  const { request, manifest, stack, terraform, say, harmlessIsApproved = false } = deployment;
   const { environment, lockSeconds } = request;
+  const { command = `make deploy ENVIRONMENT=${environment.name} STACK=${stack.id}` } = deployment;
   await requireDependencies(environment, manifest, stack);
   const workspace = new Workspace({ folder: stack.folder, stack: stack.id, environment, terraform, lockSeconds });
   await workspace.init();
-  const { changes } = await workspace.plan({ file: planFile });
-  if (!changes) {
+  const plan = await planKeeping(workspace, say);
+  if (!plan) {
     say(`✔ ${stack.id}: nothing to change.`);
     return;
   }
-  say(summary(stack.id, await workspace.show(planFile)));
-  const command = `make deploy ENVIRONMENT=${environment.name} STACK=${stack.id}`;
-  await confirm(request, `Deploy ${stack.id} into ${environment.name} (account ${environment.account})?`, command);
+  const allowed = readAllowed(process.env.ALLOW_REPLACE);
+  const stackSummary = summarizeStack(stack.id, plan);
+  const summary: PlanSummary = {
+    format: "acme-plan-summary",
+    version: 1,
+    environment: environment.name,
+    stacks: [stackSummary],
+    refused: refusalsOf([stackSummary], allowed),
+  };
+  const colour = process.stdout.isTTY && process.env.NO_COLOR === undefined;
+  say(renderText(summary, { colour, command, allowed }).trimEnd());
+  enforceGuard({ command, allowed }, summary.stacks);
+  const harmless = stackSummary.resources.every(({ action }) => ["create", "import", "update"].includes(action));
+  await confirm(
+    { approved: request.approved || (harmlessIsApproved && harmless) },
+    `Deploy ${stack.id} into ${environment.name} (account ${environment.account})?`,
+    command,
+  );
   await cdktfDeploy({
     environment,
     manifest,
@@ -113,31 +137,38 @@ export async function deployStack({ request, manifest, stack, terraform, say }: 
 /** Beside the stack's `cdk.tf.json`; cdktf makes its own, of the same. */
 const planFile = "deploy.plan";
 
-/** What a plan would do, in a line for each kind of change; what is lost comes first, by name. */
-export function summary(stack: StackId, { resource_changes: changes = [] }: TerraformPlan): string {
-  const kinds = {
-    replace: "to replace",
-    delete: "to destroy",
-    create: "to create",
-    update: "to change",
-    import: "to take over",
+/**
+ * What one call makes whole. When an interrupt comes after it, Terraform takes the resource for half made and wants to replace it; but what is missing are
+ * settings, which a plan finds and sets.
+ */
+const madeByOneCall: readonly string[] = ["aws_dynamodb_table", "aws_ecr_repository", "aws_kms_key", "aws_s3_bucket"];
+
+/**
+ * Plans, and keeps what holds data and was being made when a deploy was interrupted: its replacement would be refused for ever.
+ * @returns the plan; undefined when there is nothing to change
+ */
+async function planKeeping(workspace: Workspace, say: (text: string) => void): Promise<TerraformPlan | undefined> {
+  const plan = async (): Promise<TerraformPlan | undefined> => {
+    const { changes } = await workspace.plan({ file: planFile });
+    return changes ? workspace.show(planFile) : undefined;
   };
-  const found: Record<keyof typeof kinds, string[]> = { replace: [], delete: [], create: [], update: [], import: [] };
-  for (const { address, mode, change } of changes) {
-    if (mode !== "managed") continue;
-    const { actions, importing } = change;
-    if (importing) found.import.push(address);
-    if (actions.includes("delete") && actions.includes("create")) found.replace.push(address);
-    else
-      for (const kind of ["delete", "create", "update"] as const) if (actions.includes(kind)) found[kind].push(address);
+  let failure: ProtectedError | undefined;
+  let first: TerraformPlan | undefined;
+  try {
+    first = await plan();
+    if (!first?.resource_changes?.some(({ action_reason: reason }) => reason === "replace_because_tainted"))
+      return first;
+  } catch (error) {
+    // A protected resource stops the plan before it tells of anything.
+    if (!(error instanceof ProtectedError)) throw error;
+    failure = error;
   }
-  const counts = Object.entries(kinds).map(([kind, words]) => [found[kind as keyof typeof kinds], words] as const);
-  const lines = counts
-    .filter(([addresses]) => addresses.length > 0)
-    .map(([addresses, words]) => `${addresses.length} ${words}`);
-  const lost = [
-    ...found.replace.map((address) => `  replace ${address}`),
-    ...found.delete.map((address) => `  destroy ${address}`),
-  ];
-  return [`${stack}: ${lines.join(", ") || "only outputs change"}`, ...lost].join("\n");
+  const kept = (await workspace.resources()).filter(({ type, tainted }) => tainted && madeByOneCall.includes(type));
+  for (const { address } of kept) {
+    await workspace.untaint(address);
+    say(`${address} was being made when a deploy was interrupted: it is kept, and completed.`);
+  }
+  if (kept.length > 0) return plan();
+  if (failure !== undefined) throw failure;
+  return first;
 }

@@ -12,6 +12,8 @@ export interface Request {
   readonly stack: StackId | undefined;
   /** `LOCK`: the id of a lock. */
   readonly lock: string | undefined;
+  /** `APPROVE=yes`. */
+  readonly saidYes: boolean;
   /** `APPROVE=yes`, or a build server, where nobody can be asked. */
   readonly approved: boolean;
   /** `LOCK_TIMEOUT`: seconds to wait for a state that somebody else has locked. */
@@ -52,6 +54,7 @@ export function readRequest(variables: NodeJS.ProcessEnv): Request {
     environment,
     stack: stack as StackId | undefined,
     lock: given(variables, "LOCK"),
+    saidYes: approve === "yes",
     approved: approve === "yes" || onBuildServer(variables),
     lockSeconds: Number(timeout),
   };

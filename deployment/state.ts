@@ -5,7 +5,6 @@ import {
   CreateBucketCommand,
   GetObjectCommand,
   HeadBucketCommand,
-  HeadObjectCommand,
   NoSuchKey,
   NotFound,
   PutBucketVersioningCommand,
@@ -119,26 +118,6 @@ export async function createStateBucket(environment: Environment): Promise<void>
         ? "Another account owns the name: change stateBucketName in stacks/platform.ts."
         : "Sign in with a role that may create buckets, and type it again.",
     );
-  } finally {
-    s3.destroy();
-  }
-}
-
-/** Whether a stack has a state in the bucket, that is: whether it has ever been deployed. */
-export async function hasState(environment: Environment, stack: StackId): Promise<boolean> {
-  const s3 = client(environment);
-  try {
-    await s3.send(
-      new HeadObjectCommand({
-        Bucket: bucketOf(environment),
-        Key: stateKey(environment, stack),
-        ExpectedBucketOwner: environment.account,
-      }),
-    );
-    return true;
-  } catch (error) {
-    if (error instanceof NotFound) return false;
-    throw bucketRefused(environment, error);
   } finally {
     s3.destroy();
   }

@@ -1,6 +1,8 @@
-/** Runs a program to its end: with a time limit, its output captured, and signals passed on exactly once. */
+/** Runs a program to its end: with a time limit, its output captured, and signals passed on once. */
 import { spawn } from "node:child_process";
-import { constants } from "node:os";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
 
 /** How a program is run. */
 export interface ChildOptions {
@@ -11,8 +13,8 @@ export interface ChildOptions {
   readonly seconds: number;
   /** Gets what it prints, on either stream, as it comes. @default nobody: it is only captured */
   readonly onOutput?: (text: string) => void;
-  /** What it reads from its standard input. @default nothing */
-  readonly input?: string;
+  /** The process that is to be interrupted in the program's place, as it is at that moment. @default the program itself */
+  readonly interruptible?: () => number | undefined;
 }
 
 /** How a program ended. */
@@ -21,7 +23,7 @@ export interface Ended {
   readonly status: number;
   /** What it printed on its standard output. */
   readonly output: string;
-  /** What it printed on its standard error. */
+  /** What it printed on its standard error; with `onOutput` that is part of `output`. */
   readonly errors: string;
   /** Whether it took longer than it may. */
   readonly late: boolean;
@@ -32,52 +34,67 @@ export interface Ended {
 /** Seconds between the request to stop and the end by force: Terraform first waits for what it has begun, and saves its state. */
 const graceSeconds = 60;
 
+/** Milliseconds within which one ^C may arrive several times, from the terminal and from programs between it and us. */
+const sameInterrupt = 1_000;
+
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
  * Runs a program.
  *
  * It gets a process group of its own. A terminal sends ^C to the whole foreground group, and a Terraform that gets it twice (from the terminal and from
- * us) stops without saving its state; so only this process gets it, and passes it on once.
+ * us) stops without saving its state; so only this process gets it, and passes it on once. When this process is killed, the program goes on to its end: what
+ * it prints goes into files, for a broken pipe would end a Terraform that holds a lock.
  * @throws Error when the program can't be started
  */
 export async function runChild(program: string, parameters: readonly string[], options: ChildOptions): Promise<Ended> {
-  const child = spawn(program, parameters, {
-    cwd: options.folder,
-    env: options.variables,
-    detached: true,
-    stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-  });
+  const { onOutput } = options;
+  const records = mkdtempSync(join(tmpdir(), "acme-deployment-"));
+  const [output, errors] = [join(records, "output"), join(records, "errors")] as const;
+  const files = onOutput ? [] : [openSync(output, "w"), openSync(errors, "w")];
+  const [outputFile = "pipe", errorsFile = "pipe"] = files;
+  const timers: NodeJS.Timeout[] = [];
   let late = false;
   let interrupted = false;
-  const signal = (name: NodeJS.Signals): void => {
-    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) child.kill(name);
-  };
-  const passOn = (name: NodeJS.Signals): void => {
+  let lastInterrupt = -Infinity;
+  let interrupt: (name: NodeJS.Signals) => void = () => undefined;
+  const passOn = (): void => {
+    if (performance.now() - lastInterrupt < sameInterrupt) return;
+    lastInterrupt = performance.now();
     interrupted = true;
-    signal(name);
+    interrupt("SIGINT");
   };
-  let force: NodeJS.Timeout | undefined;
-  const limit = setTimeout(() => {
-    late = true;
-    signal("SIGINT");
-    force = setTimeout(() => {
-      signal("SIGKILL");
-    }, 1_000 * graceSeconds);
-  }, 1_000 * options.seconds);
   for (const name of signals) process.on(name, passOn);
-  const output: Buffer[] = [];
-  const errors: Buffer[] = [];
-  const collect = (parts: Buffer[]) => (part: Buffer) => {
-    parts.push(part);
-    options.onOutput?.(part.toString());
-  };
-  child.stdout?.on("data", collect(output));
-  child.stderr?.on("data", collect(errors));
-  // A program that doesn't read its input closes the pipe.
-  child.stdin?.on("error", () => undefined);
-  child.stdin?.end(options.input);
   try {
+    const child = spawn(program, parameters, {
+      cwd: options.folder,
+      env: options.variables,
+      detached: true,
+      stdio: ["ignore", outputFile, errorsFile],
+    });
+    interrupt = (name) => {
+      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      const other = name === "SIGINT" ? options.interruptible?.() : undefined;
+      if (other === undefined || !send(other, name)) child.kill(name);
+    };
+    timers.push(
+      setTimeout(() => {
+        late = true;
+        interrupt("SIGINT");
+        timers.push(
+          setTimeout(() => {
+            interrupt("SIGKILL");
+          }, 1_000 * graceSeconds),
+        );
+      }, 1_000 * options.seconds),
+    );
+    const printed: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (part: Buffer) => {
+        printed.push(part);
+        onOutput?.(part.toString());
+      });
+    }
     const status = await new Promise<number>((settle, refuse) => {
       child.once("error", refuse);
       child.once("close", (code, name) => {
@@ -86,14 +103,24 @@ export async function runChild(program: string, parameters: readonly string[], o
     });
     return {
       status,
-      output: Buffer.concat(output).toString(),
-      errors: Buffer.concat(errors).toString(),
+      output: onOutput ? Buffer.concat(printed).toString() : readFileSync(output, "utf8"),
+      errors: onOutput ? "" : readFileSync(errors, "utf8"),
       late,
       interrupted,
     };
   } finally {
-    clearTimeout(limit);
-    clearTimeout(force);
+    timers.forEach(clearTimeout);
     for (const name of signals) process.off(name, passOn);
+    files.forEach(closeSync);
+    rmSync(records, { recursive: true, force: true });
+  }
+}
+
+/** Whether there was a process to signal. */
+function send(id: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(id, name);
+  } catch {
+    return false;
   }
 }

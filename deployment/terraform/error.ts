@@ -14,3 +14,6 @@ export class DeploymentError extends Error {
     this.name = "DeploymentError";
   }
 }
+
+/** Terraform refuses a plan, for it would destroy what `prevent_destroy` protects. */
+export class ProtectedError extends DeploymentError {}

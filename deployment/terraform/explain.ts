@@ -1,7 +1,7 @@
 /** Says in our words what terraform says in its own, with the next step. */
 import type { StackId } from "../../stacks/contract";
 import type { Ended } from "./child";
-import { DeploymentError } from "./error";
+import { DeploymentError, ProtectedError } from "./error";
 
 /** A lock on a state, as terraform writes it into the lock file and into its errors. */
 export interface Lock {
@@ -43,14 +43,17 @@ export function lockIn(text: string): Lock | undefined {
 export function since(created: string, now: Date = new Date()): string {
   const time = new Date(created);
   if (Number.isNaN(time.getTime())) return created === "" ? "an unknown time" : created;
-  const minutes = Math.max(0, Math.round((now.getTime() - time.getTime()) / 60_000));
-  const [count, unit] =
-    minutes < 120
-      ? [minutes, "minute"]
-      : minutes < 2_880
-        ? [Math.round(minutes / 60), "hour"]
-        : [Math.round(minutes / 1_440), "day"];
-  return `${time.toISOString().slice(0, 19).replace("T", " ")} UTC (${count} ${unit}${count === 1 ? "" : "s"} ago)`;
+  const minutes = Math.round((now.getTime() - time.getTime()) / 60_000);
+  const amount = (count: number, unit: string): string => `${count} ${unit}${count === 1 ? "" : "s"} ago`;
+  const ago =
+    minutes < 1
+      ? "less than a minute ago"
+      : minutes < 120
+        ? amount(minutes, "minute")
+        : minutes < 2_880
+          ? amount(Math.round(minutes / 60), "hour")
+          : amount(Math.round(minutes / 1_440), "day");
+  return `${time.toISOString().slice(0, 19).replace("T", " ")} UTC (${ago})`;
 }
 
 /** What somebody does with a lock, in a word: "deploy" for `OperationTypeApply`. */
@@ -90,6 +93,8 @@ interface Fault {
   readonly pattern: RegExp;
   readonly problem: (match: RegExpExecArray, at: Circumstances) => string;
   readonly next: (at: Circumstances, match: RegExpExecArray) => string;
+  /** @default DeploymentError */
+  readonly kind?: typeof DeploymentError;
 }
 
 const again = ({ environmentName, stack }: Circumstances): string =>
@@ -140,6 +145,7 @@ const faults: readonly Fault[] = [
       "See that registry.terraform.io can be reached, or that TF_CLI_CONFIG_FILE names a mirror that has it, and type it again.",
   },
   {
+    kind: ProtectedError,
     pattern: /Instance cannot be destroyed[\s\S]*?Resource (\S+) has/,
     problem: ([, address], { stack }) =>
       `The change would destroy ${address ?? ""} of ${stack}, which holds data and is protected.`,
@@ -187,9 +193,9 @@ export function explain(
       said,
     );
   }
-  for (const { pattern, problem, next } of faults) {
+  for (const { pattern, problem, next, kind } of faults) {
     const match = pattern.exec(said);
-    if (match) return new DeploymentError(problem(match, at), next(at, match), said);
+    if (match) return new (kind ?? DeploymentError)(problem(match, at), next(at, match), said);
   }
   return new DeploymentError(
     `The ${operation} of ${stack} in ${environmentName} failed.`,

@@ -9,9 +9,9 @@
  *     const plan = await workspace.show("plan");               // terraform show -json
  */
 export { type Ended, runChild } from "./child";
-export { DeploymentError } from "./error";
+export { DeploymentError, ProtectedError } from "./error";
 export { explain, type Lock } from "./explain";
 export { findTerraform } from "./find";
 export type { PlanAction, ResourceChange, TerraformPlan } from "./plan";
 export { type Manifest, outdirOf, readManifest, type SynthesizedStack, synthesize } from "./synthesize";
-export { terraformVariables, Workspace, type WorkspaceOptions } from "./workspace";
+export { type StateResource, terraformVariables, Workspace, type WorkspaceOptions } from "./workspace";

@@ -1,6 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Environment } from "../../environments";
+import { projectRoot } from "../../modules/project-root";
 import type { StackId } from "../../stacks/contract";
 import { type Ended, runChild } from "./child";
 import { DeploymentError } from "./error";
@@ -22,9 +23,21 @@ export interface WorkspaceOptions {
 }
 
 /** Seconds that each operation may take. MWAA alone takes up to 45 minutes to be made. */
-const limits = { init: 900, plan: 1_800, show: 120, validate: 300, unlock: 120, state: 120 } as const;
+const limits = { init: 900, plan: 1_800, show: 120, validate: 300, unlock: 120, untaint: 120 } as const;
+
+/** A resource in a state (Terraform's "JSON Output Format", values representation). */
+export interface StateResource {
+  readonly address: string;
+  readonly mode: "managed" | "data";
+  readonly type: string;
+  /** Whether its creation didn't come to an end, so that Terraform would replace it. */
+  readonly tainted?: boolean;
+}
 
 type Operation = keyof typeof limits;
+
+/** Where providers are kept between stacks, environments and runs: one has hundreds of megabytes. */
+const providerCache = join(projectRoot, "cdktf.out", "providers");
 
 /**
  * The environment variables with which terraform runs unattended: it asks nothing, calls home to nobody, and words its hints for a program. Arguments that
@@ -32,12 +45,17 @@ type Operation = keyof typeof limits;
  */
 export function terraformVariables(
   variables: NodeJS.ProcessEnv,
-  { emulated }: Pick<Environment, "emulated">,
+  { emulated, backend }: Pick<Environment, "emulated" | "backend">,
 ): NodeJS.ProcessEnv {
   const kept = Object.entries(variables).filter(
     ([name]) => !name.startsWith("TF_CLI_ARGS") && !["TF_WORKSPACE", "TF_DATA_DIR"].includes(name),
   );
   return {
+    // A remote runner needs the registry's checksums for its own system, which a provider out of the cache doesn't bring. Each synth begins without a file of
+    // checksums, which therefore can't break.
+    ...(backend.type === "s3"
+      ? { TF_PLUGIN_CACHE_DIR: providerCache, TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE: "1" }
+      : {}),
     ...Object.fromEntries(kept),
     // S3 Control's requests go to <account>.<address>, a name that only the emulator itself, as a proxy, knows.
     ...(emulated && variables.AWS_ENDPOINT_URL !== undefined ? { HTTP_PROXY: variables.AWS_ENDPOINT_URL } : {}),
@@ -60,6 +78,7 @@ export class Workspace {
 
   /** Gets the providers, and connects with the state. */
   async init(): Promise<void> {
+    mkdirSync(providerCache, { recursive: true });
     await this.run("init", ["init", "-input=false", "-no-color", this.lockTimeout]);
   }
 
@@ -119,12 +138,18 @@ export class Workspace {
     throw explain(this.at("validate"), { ...end, output: said, errors });
   }
 
-  /** The addresses of all resources in the state; none where there is no state yet. */
-  async addresses(): Promise<readonly string[]> {
-    const { status, output, errors, ...end } = await this.run("state", ["state", "list"], [0, 1]);
-    if (status === 0) return output.split("\n").filter((line) => line !== "");
-    if (errors.includes("No state file was found")) return [];
-    throw explain(this.at("state"), { ...end, output, errors });
+  /** The resources in the state; none where there is no state yet. */
+  async resources(): Promise<readonly StateResource[]> {
+    const { output } = await this.run("show", ["show", "-json", "-no-color"]);
+    const { values } = JSON.parse(output) as {
+      readonly values?: { readonly root_module?: { readonly resources?: readonly StateResource[] } };
+    };
+    return values?.root_module?.resources ?? [];
+  }
+
+  /** Keeps a resource whose creation was interrupted, instead of making it anew. */
+  async untaint(address: string): Promise<void> {
+    await this.run("untaint", ["untaint", "-no-color", this.lockTimeout, address]);
   }
 
   /** Releases a lock that nobody holds any more. */
