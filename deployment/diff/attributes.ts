@@ -246,15 +246,9 @@ export function compareResource(
       knownLater += 1;
       continue;
     }
-    // Providers write false and 0 into the state for what nobody has set, and null into the plan.
-    if (
-      later.kind === "absent" &&
-      expression === undefined &&
-      old.kind === "known" &&
-      [false, 0].includes(old.value as 0)
-    ) {
-      continue;
-    }
+    // What nobody has set: AWS gives a new resource its default, and providers write false and 0 into the state but null into the plan.
+    const untold = later.kind === "absent" && old.kind === "known" && expression === undefined && !forces;
+    if (untold && (change.actions.includes("delete") || [false, 0].includes(old.value as 0))) continue;
     // The provider repeats a resource's own tags among all tags.
     if (argument === "tags_all" && chosenTags.has(JSON.stringify(path.slice(1)))) continue;
     const sources = [...new Set((expression?.references ?? []).map(resourceOf))];

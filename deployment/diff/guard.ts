@@ -24,10 +24,11 @@ export class RefusedError extends DeploymentError {
  * @throws DeploymentError when one names no stack
  */
 export function readAllowed(value = ""): readonly string[] {
-  const names = value.split(/[\s,]+/).filter((name) => name !== "");
+  // A key of for_each stands in brackets and may hold anything.
+  const names = value.match(/(?:[^\s,[]|\[[^\]]*\])+/g) ?? [];
   for (const name of names) {
     const [stack = "", address = ""] = name.split(/\/(.*)/s);
-    if (!(stackIds as readonly string[]).includes(stack) || !/^[a-z]\w*\.\S+$/.test(address)) {
+    if (!(stackIds as readonly string[]).includes(stack) || !/^[a-z]\w*\.[^\s[]+(\[.*\])*$/s.test(address)) {
       throw new DeploymentError(
         `ALLOW_REPLACE is ${JSON.stringify(name)}; expected a stack and an address, such as data/aws_sagemaker_feature_group.features_group.`,
         "Take the name from the refusal, and type it again.",

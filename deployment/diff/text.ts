@@ -183,7 +183,7 @@ export function renderText(summary: PlanSummary, options: TextOptions): string {
   const of = (status: StackSummary["status"]): readonly StackSummary[] =>
     stacks.filter((stack) => stack.status === status);
 
-  writer.line(`${environment}: ${totals(summary)} in ${count(stacks.length, "stack")}`, "bold");
+  writer.paragraph("", `${environment}: ${totals(summary)} in ${count(stacks.length, "stack")}`, "bold");
 
   if (refused.length > 0) {
     writer.heading("REFUSED: this would lose data", ["bold", "red"]);
