@@ -305,7 +305,7 @@ const noProvider = ((): string | undefined => {
   });
   return error ? error.message : status === 0 ? undefined : (/Error: .+/.exec(stderr)?.[0] ?? stderr.slice(-200));
 })();
-if (noProvider !== undefined) console.warn(`SKIPPED, the docker provider's half of the proof: ${noProvider}`);
+if (noProvider !== undefined) process.stderr.write(`SKIPPED, the docker provider's half of the proof: ${noProvider}\n`);
 const describeProvider = noProvider === undefined ? describe : describe.skip;
 
 describeProvider("by Terraform's docker provider, from the resources that synth wrote", () => {
