@@ -23,12 +23,18 @@ export interface Manifest {
   readonly stacks: readonly SynthesizedStack[];
 }
 
+/** The folder of everything that is synthesized for deployment: `CDKTF_OUTDIR`, or `cdktf.out`. */
+export function outputFolder(variables: NodeJS.ProcessEnv = process.env): string {
+  const { CDKTF_OUTDIR: given = "" } = variables;
+  return resolve(projectRoot, given === "" ? "cdktf.out" : given);
+}
+
 /**
  * Where the stacks of an environment are synthesized for deployment. Each environment has a folder of its own: terraform remembers in it whose state
  * it works on, so that no environment ever meets another's.
  */
 export function outdirOf(environmentName: string): string {
-  return join(projectRoot, "cdktf.out", environmentName);
+  return join(outputFolder(), environmentName);
 }
 
 /**

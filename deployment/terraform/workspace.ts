@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Environment } from "../../environments";
-import { projectRoot } from "../../modules/project-root";
 import type { StackId } from "../../stacks/contract";
 import { type Ended, runChild } from "./child";
 import { DeploymentError } from "./error";
 import { explain } from "./explain";
 import type { TerraformPlan } from "./plan";
+import { outputFolder } from "./synthesize";
 
 /** What terraform works on. */
 export interface WorkspaceOptions {
@@ -37,7 +37,7 @@ export interface StateResource {
 type Operation = keyof typeof limits;
 
 /** Where providers are kept between stacks, environments and runs: one has hundreds of megabytes. */
-const providerCache = join(projectRoot, "cdktf.out", "providers");
+const providerCache = (): string => join(outputFolder(), "providers");
 
 /**
  * The environment variables with which terraform runs unattended: it asks nothing, calls home to nobody, and words its hints for a program. Arguments that
@@ -54,7 +54,7 @@ export function terraformVariables(
     // A remote runner needs the registry's checksums for its own system, which a provider out of the cache doesn't bring. Each synth begins without a file of
     // checksums, which therefore can't break.
     ...(backend.type === "s3"
-      ? { TF_PLUGIN_CACHE_DIR: providerCache, TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE: "1" }
+      ? { TF_PLUGIN_CACHE_DIR: providerCache(), TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE: "1" }
       : {}),
     ...Object.fromEntries(kept),
     // S3 Control's requests go to <account>.<address>, a name that only the emulator itself, as a proxy, knows.
@@ -78,7 +78,7 @@ export class Workspace {
 
   /** Gets the providers, and connects with the state. */
   async init(): Promise<void> {
-    mkdirSync(providerCache, { recursive: true });
+    mkdirSync(providerCache(), { recursive: true });
     await this.run("init", ["init", "-input=false", "-no-color", this.lockTimeout]);
   }
 
