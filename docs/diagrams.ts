@@ -10,7 +10,8 @@ import { join, resolve } from "node:path";
 
 import { trainingWorkflowDefinition } from "../modules/training-workflow/definition";
 import { mermaidDiagram } from "../modules/training-workflow/diagram";
-import { type Contract, contract, stackIds } from "../stacks/contract";
+import { type Contract, contract, type StackId, stackIds } from "../stacks/contract";
+import { releaseSteps } from "../stacks/release";
 
 /** A picture and its place. */
 export interface Diagram {
@@ -65,10 +66,32 @@ export function stackDiagram(table: Contract = contract, stacks: readonly string
   return ["flowchart LR", ...lines.map((line) => `  ${line}`), ""].join("\n");
 }
 
+/**
+ * The pipeline as a Mermaid flowchart: its stages, and the steps of a release in their order. Double-walled boxes wait for somebody.
+ * @param stacks the stacks of the environment. @default all
+ * @param table the contract. @default the platform's
+ */
+export function pipelineDiagram(stacks: readonly StackId[] = stackIds, table: Contract = contract): string {
+  const steps = releaseSteps(stacks, { approval: true }, table);
+  const identifier = (name: string): string => name.replaceAll("-", "_");
+  const box = ({ kind, name }: { readonly kind: string; readonly name: string }): string =>
+    `    ${identifier(name)}${kind === "approve" ? `[["${name}"]]` : `["${name}"]`}`;
+  return [
+    "flowchart TD",
+    "  source --> test --> Release",
+    "  subgraph Release",
+    ...steps.map(box),
+    `    ${steps.map(({ name }) => identifier(name)).join(" --> ")}`,
+    "  end",
+    "",
+  ].join("\n");
+}
+
 /** Every picture that is drawn from the code. */
 export const diagrams: readonly Diagram[] = [
   { document: "docs/architecture.md", name: "stacks", mermaid: stackDiagram() },
   { document: "docs/workflow.md", name: "workflow", mermaid: workflowDiagram() },
+  { document: "docs/pipeline.md", name: "pipeline", mermaid: pipelineDiagram() },
 ];
 
 /**
