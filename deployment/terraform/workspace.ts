@@ -135,7 +135,7 @@ export class Workspace {
       .filter(({ severity }) => severity === "error")
       .map(({ summary, detail = "" }) => `Error: ${summary}\n\n${detail}`)
       .join("\n\n");
-    throw explain(this.at("validate"), { ...end, output: said, errors });
+    throw explain(this.at("validation"), { ...end, output: said, errors });
   }
 
   /** The resources in the state; none where there is no state yet. */

@@ -1,0 +1,175 @@
+/**
+ * The real `cdktf deploy` and the real terraform, with the one provider that it has built in, and its state in the emulator's S3: what remains when a deploy
+ * is interrupted or killed. Without terraform on the PATH there is nothing to test here, and Jest says that these tests were skipped.
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { withoutNames } from "../../deployment/cdktf";
+import { createStateBucket, readLock } from "../../deployment/state";
+import { loadEnvironment } from "../../environments";
+import { projectRoot } from "../../modules/project-root";
+import { stateBucketName } from "../../stacks/platform";
+import { Emulator } from "../workflow/support/emulator";
+
+jest.setTimeout(120_000);
+
+const isThere = spawnSync("terraform", ["version"]).status === 0;
+const environment = loadEnvironment("local");
+const bucket = stateBucketName(environment.account, environment.region);
+
+test("cdktf's column of stack names is taken off, whatever stands behind it", () => {
+  expect(withoutNames("data  Error: one\n      data  two\nno column\n", "data")).toBe(
+    "Error: one\ndata  two\nno column\n",
+  );
+});
+
+(isThere ? describe : describe.skip)("a deploy", () => {
+  const root = mkdtempSync(join(tmpdir(), "cdktf-"));
+  const folder = join(root, "stacks/data");
+  const saved = { ...process.env };
+  let emulator: Emulator;
+  let variables: NodeJS.ProcessEnv;
+
+  beforeAll(async () => {
+    emulator = await Emulator.start("http://127.0.0.1:9");
+    variables = {
+      PATH: process.env.PATH,
+      HOME: root,
+      AWS_ENDPOINT_URL: emulator.endpoint,
+      AWS_ACCESS_KEY_ID: environment.account,
+      AWS_SECRET_ACCESS_KEY: "test",
+      CDKTF_OUTDIR: root,
+    };
+    Object.assign(process.env, variables);
+    await createStateBucket(environment);
+  });
+
+  afterAll(async () => {
+    for (const name of Object.keys(variables)) {
+      if (saved[name] === undefined) Reflect.deleteProperty(process.env, name);
+      else process.env[name] = saved[name];
+    }
+    await emulator.stop();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  beforeEach(() => {
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(join(root, "providers"), { recursive: true });
+    mkdirSync(folder, { recursive: true });
+  });
+
+  /** A stack of two resources, of which the second takes its time. */
+  function write(key: string, seconds: number): void {
+    const backend = {
+      bucket,
+      key: `local/${key}.tfstate`,
+      region: environment.region,
+      use_lockfile: true,
+      use_path_style: true,
+      skip_credentials_validation: true,
+    };
+    const slow = {
+      input: "b",
+      depends_on: ["terraform_data.quick"],
+      provisioner: [{ "local-exec": { command: `sleep ${String(seconds)}` } }],
+    };
+    const stack = { name: "data", constructPath: "data", annotations: [], dependencies: [] };
+    const paths = {
+      workingDirectory: "stacks/data",
+      synthesizedStackPath: "stacks/data/cdk.tf.json",
+      stackMetadataPath: "",
+    };
+    writeFileSync(
+      join(root, "manifest.json"),
+      JSON.stringify({ version: "0.21.0", stacks: { data: { ...stack, ...paths } } }),
+    );
+    writeFileSync(
+      join(folder, "cdk.tf.json"),
+      JSON.stringify({
+        "//": { metadata: { version: "0.21.0", stackName: "data", backend: "s3" } },
+        terraform: { backend: { s3: backend } },
+        resource: { terraform_data: { quick: { input: "a" }, slow } },
+      }),
+    );
+  }
+
+  /** Starts the deploy, and waits until the slow resource is being made. */
+  async function start(
+    untilSlow = true,
+  ): Promise<{ child: ChildProcess; ended: Promise<number | null>; said: () => string }> {
+    const program = join(projectRoot, "__tests__/deployment/one-stack.ts");
+    const child = spawn(process.execPath, ["--import", "tsx", program, root], {
+      cwd: projectRoot,
+      env: variables,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let text = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (part: Buffer) => {
+        text += part.toString();
+      });
+    }
+    const ended = new Promise<number | null>((settle) => child.once("exit", settle));
+    while (untilSlow && !text.includes("Provisioning with") && child.exitCode === null) await sleep(20);
+    return { child, ended, said: () => text };
+  }
+
+  /** What the state in the bucket holds: name, and whether it was made to its end. */
+  async function state(key: string): Promise<Record<string, "whole" | "half">> {
+    const s3 = new S3Client({ forcePathStyle: true, region: environment.region });
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: `local/${key}.tfstate` }));
+    const { resources } = JSON.parse((await Body?.transformToString()) ?? "");
+    return Object.fromEntries(
+      resources.map((one: { name: string; instances: { status?: string }[] }) => [
+        one.name,
+        one.instances[0]?.status === "tainted" ? "half" : "whole",
+      ]),
+    );
+  }
+
+  test("prints lines, not screens drawn over one another", async () => {
+    write("data", 0);
+    const { ended, said } = await start(false);
+    expect(await ended).toBe(0);
+    expect(said()).toContain("Apply complete! Resources: 2 added, 0 changed, 0 destroyed.");
+    // eslint-disable-next-line no-control-regex -- ESC begins what moves a terminal's cursor
+    expect(said()).not.toMatch(/\u001b\[\d*[AGJK]/);
+  });
+
+  test("that is interrupted, even by a ^C that arrives several times, saves its state and keeps no lock", async () => {
+    write("model-image", 60);
+    const { child, ended, said } = await start();
+    child.kill("SIGINT");
+    child.kill("SIGINT");
+    child.kill("SIGTERM");
+    expect(await ended).toBe(1);
+    expect(said()).toContain(
+      "The deploy of data in local was interrupted; Terraform has saved what was done.\n→ Type it again.",
+    );
+    expect(await state("model-image")).toEqual({ quick: "whole", slow: "half" });
+    expect(await readLock(environment, "model-image")).toBeUndefined();
+    write("model-image", 0);
+    expect(await (await start(false)).ended).toBe(0);
+    expect(await state("model-image")).toEqual({ quick: "whole", slow: "whole" });
+  });
+
+  test("whose command is killed is finished by terraform alone; another one meanwhile is refused", async () => {
+    write("ml-workflow", 12);
+    const { child, ended } = await start();
+    child.kill("SIGKILL");
+    await ended;
+    const lock = await readLock(environment, "ml-workflow");
+    expect(lock?.operation).toBe("OperationTypeApply");
+    const second = await start(false);
+    expect(await second.ended).toBe(1);
+    expect(second.said()).toContain(`make unlock ENVIRONMENT=local STACK=data LOCK=${lock?.id ?? ""}`);
+    while (await readLock(environment, "ml-workflow")) await sleep(200);
+    expect(await state("ml-workflow")).toEqual({ quick: "whole", slow: "whole" });
+    expect(existsSync(join(folder, "errored.tfstate"))).toBe(false);
+  });
+});
