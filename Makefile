@@ -10,6 +10,8 @@ export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.venv/terraform:$(PATH)
 ENVIRONMENT ?= local
 UV := .venv/tools/bin/uv
 PYTHON ?= >=3.11,<3.14
+# Airflow 3.0 goes no further; MWAA runs it on 3.12.
+AIRFLOW_PYTHON ?= >=3.11,<3.13
 
 ##@ The whole loop on this machine
 .PHONY: up down status logs env clean
@@ -45,9 +47,12 @@ synth: install ## Write every stack's Terraform JSON to cdktf.out [ENVIRONMENT=l
 	  names="$$(node -p 'Object.keys(JSON.parse(fs.readFileSync(process.argv[1])).stacks).join(", ")' "$$folder/manifest.json")"; \
 	  echo "Wrote $(ENVIRONMENT)'s stacks into $$folder/stacks, each as <name>/cdk.tf.json: $$names"
 
-.PHONY: diff
+.PHONY: diff costs
 diff: install ## Show what a deployment would change, losses first [ENVIRONMENT=production STACK= FORMAT=text|json|markdown OUTPUT=file DETAILS=yes]
 	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts diff
+
+costs: install ## Show what a month costs by AWS's list prices, and what of it is assumed [ENVIRONMENT=production FORMAT=text|markdown|json]
+	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts costs
 
 .PHONY: bootstrap deploy unlock
 bootstrap: install ## Create the bucket that keeps Terraform's states, once an account [ENVIRONMENT=development]
@@ -85,22 +90,27 @@ lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Docker
 	@.venv/emulator/bin/ruff check --quiet local/emulator checkov && .venv/emulator/bin/ruff format --check --quiet local/emulator checkov
 	@.venv/model/bin/hadolint model-image/Dockerfile
 	@.venv/model/bin/ruff check --quiet model-image && .venv/model/bin/ruff format --check --quiet model-image
+	@.venv/airflow/bin/ruff check --quiet airflow-dags && .venv/airflow/bin/ruff format --check --quiet airflow-dags
 
 checkov: install-test ## checkov on every environment: no failure without a written reason
 	@node --import tsx checkov/run.ts
 
 format: install-test ## Bring every file into the house's form, and draw the documents' diagrams anew
 	@tsx docs/diagrams.ts
+	@tsx deployment/costs/document.ts
 	@prettier --write --log-level warn .
 	@.venv/emulator/bin/ruff format --quiet local/emulator checkov
 	@.venv/model/bin/ruff format --quiet model-image
+	@.venv/airflow/bin/ruff format --quiet airflow-dags
 
 test-unit: install-test ## Jest: stacks, modules, handlers, survey, website, local platform
 	@npm run --silent test:unit
 
-test-python: install-test ## pytest: model image and emulator
+test-python: install-test ## pytest: model image, emulator, and the DAG on Airflow 3 and 2
 	@cd model-image && ../.venv/model/bin/python -m pytest
 	@cd local/emulator && ../../.venv/emulator/bin/python -m pytest
+	@cd airflow-dags && ../.venv/airflow/bin/python -m pytest
+	@cd airflow-dags && ../.venv/airflow-2/bin/python -m pytest
 
 test-end-to-end: install-test ## The whole loop on an instance of its own, with faults
 	@npm run --silent test:end-to-end
@@ -120,7 +130,7 @@ install: node_modules/.installed .venv/emulator/.installed .venv/model/.installe
 
 install-exit-door: exit-door/node_modules/.installed ## Install what the exit door to cdktn needs (480 MB)
 
-install-test: install install-exit-door .venv/emulator/.installed-test .venv/model/.installed-test .venv/checkov/.installed .venv/.installed-system ## Install what the tests need besides
+install-test: install install-exit-door .venv/emulator/.installed-test .venv/model/.installed-test .venv/airflow/.installed-test .venv/airflow-2/.installed-test .venv/checkov/.installed .venv/.installed-system ## Install what the tests need besides
 
 node_modules/.installed: package-lock.json
 	@echo "Installing the Node packages (once)" >&2
@@ -138,10 +148,10 @@ $(UV): requirements-tools.txt
 	@.venv/tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-tools.txt
 	@touch $@
 
-# One environment for each Python part: $(call environment,name,requirement files)
+# One environment for each Python part: $(call environment,name,requirement files), and other versions of Python if need be
 define environment
 	@echo "Installing the Python packages of $(1) (once)" >&2
-	@test -x .venv/$(1)/bin/python || $(UV) venv --quiet --clear --python '$(PYTHON)' .venv/$(1)
+	@test -x .venv/$(1)/bin/python || $(UV) venv --quiet --clear --python '$(or $(3),$(PYTHON))' .venv/$(1)
 	@$(UV) pip sync --quiet --require-hashes --python .venv/$(1)/bin/python $(2)
 	@touch $@
 endef
@@ -158,6 +168,12 @@ endef
 .venv/model/.installed-test: model-image/requirements-dev.txt .venv/model/.installed
 	$(call environment,model,$<)
 
+.venv/airflow/.installed-test: airflow-dags/requirements-dev.txt $(UV)
+	$(call environment,airflow,$<,$(AIRFLOW_PYTHON))
+
+.venv/airflow-2/.installed-test: airflow-dags/requirements-airflow-2.txt $(UV)
+	$(call environment,airflow-2,$<,$(AIRFLOW_PYTHON))
+
 .venv/checkov/.installed: checkov/requirements.txt $(UV)
 	$(call environment,checkov,$<)
 
@@ -165,10 +181,15 @@ endef
 	@local/setup/require-chromium >&2
 	@mkdir -p $(@D) && touch $@
 
+compile := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+  --no-annotate
+
 lock: $(UV) ## Compile the Python requirement files anew
 	@for folder in . checkov local/emulator model-image; do for file in $$folder/requirements*.in; do \
-	  $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-	    --no-annotate $$file --output-file $${file%.in}.txt; done; done
+	  $(compile) $$file --output-file $${file%.in}.txt; done; done
+	@# Airflow's dependencies have no upper limits: what was there on the day after its release is what it was tested with.
+	@cd airflow-dags && for pair in requirements-dev@2025-08-30 requirements-airflow-2@2025-05-21; do \
+	  ../$(compile) --exclude-newer $${pair#*@}T00:00:00Z $${pair%@*}.in --output-file $${pair%@*}.txt; done
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \

@@ -14,6 +14,7 @@ export type Command = (request: Request, say: (text: string) => void) => Promise
 /** Each brings its own AWS clients along, so that only the one that runs is loaded. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   bootstrap: async () => (await import("./bootstrap")).bootstrap,
+  costs: async () => (await import("./costs")).costs,
   deploy: async () => (await import("./deploy")).deploy,
   diff: async () => (await import("./diff")).diff,
   hcl: async () => (await import("./hcl")).hcl,

@@ -1,0 +1,55 @@
+/**
+ * `make costs ENVIRONMENT=production`: what a month costs, by AWS's list prices, from the resources that synth writes. Nothing is asked of AWS.
+ *
+ * `FORMAT=markdown` gives the same for a document, `FORMAT=json` the lines as they are. Exit status 1 when a resource is of a type that nobody has classified.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Environment } from "../../environments";
+import type { Request } from "../request";
+import { DeploymentError, synthesize } from "../terraform";
+import { type Costs, costsOf, type StackDocument } from "./costs";
+import { renderCosts, renderCostsMarkdown } from "./render";
+
+/** Synthesizes an environment in a folder of its own, and counts. */
+export async function countCosts(environment: Environment): Promise<Costs> {
+  const folder = mkdtempSync(join(tmpdir(), "costs-"));
+  try {
+    const { stacks } = await synthesize(environment.name, folder);
+    return costsOf(
+      environment,
+      Object.fromEntries(
+        stacks.map(({ id, folder: stack }) => [
+          id,
+          JSON.parse(readFileSync(join(stack, "cdk.tf.json"), "utf8")) as StackDocument,
+        ]),
+      ),
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const formats: Readonly<Record<string, (costs: Costs) => string>> = {
+  text: renderCosts,
+  markdown: renderCostsMarkdown,
+  json: (costs) => JSON.stringify(costs, null, 2),
+};
+
+/** Runs the command. */
+export async function costs({ environment }: Request, say: (text: string) => void): Promise<void> {
+  const format = process.env.FORMAT === undefined || process.env.FORMAT === "" ? "text" : process.env.FORMAT;
+  const render = Object.hasOwn(formats, format) ? formats[format] : undefined;
+  if (!render) {
+    throw new DeploymentError(
+      `FORMAT is ${JSON.stringify(format)}; expected one of ${Object.keys(formats).join(", ")}.`,
+      "Correct it, and type it again.",
+    );
+  }
+  if (environment.emulated) {
+    say(`${environment.name} costs nothing: an emulator on this machine takes the place of AWS.`);
+    return;
+  }
+  say(render(await countCosts(environment)).trimEnd());
+}
