@@ -1,18 +1,18 @@
 """Brings in the surveys of a day, and releases what they change.
 
-Every day the workflow waits for files below `surveys/` of the data bucket. Each file is checked and put into the feature group by the function
-`ingest-survey` and then moved to `surveys/processed/`, one file beside the other. The function `release-change` starts the pipeline for all of
-them at once. A day without files is skipped.
+Every day the workflow waits for files below `surveys/` of the data bucket. Each file is checked and put into the
+feature group by the function `ingest-survey` and then moved to `surveys/processed/`, one file beside the other. The
+function `release-change` starts the pipeline for all of them at once. A day without files is skipped.
 
-A file's content is known by its ETag throughout: what is replaced meanwhile is left for the next day. Every step can be repeated, or killed and
-repeated, without another effect than the first time: records with the same identifier and time are the same record, what was moved is not moved
-again, and CodePipeline takes the same files for the same release.
+A file's content is known by its ETag throughout: what is replaced meanwhile is left for the next day. Every step can be
+repeated, or killed and repeated, without another effect than the first time: records with the same identifier and time
+are the same record, what was moved is not moved again, and CodePipeline takes the same files for the same release.
 
-| Airflow Variable               | what it is                                           |
-| ------------------------------ | ---------------------------------------------------- |
-| `acme_data_bucket`             | name of the data bucket                              |
-| `acme_ingest_survey_function`  | name of the function that ingests a survey           |
-| `acme_release_change_function` | name of the function that starts the pipeline        |
+| Airflow Variable               | what it is                                    |
+| ------------------------------ | --------------------------------------------- |
+| `acme_data_bucket`             | name of the data bucket                       |
+| `acme_ingest_survey_function`  | name of the function that ingests a survey    |
+| `acme_release_change_function` | name of the function that starts the pipeline |
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import json
 import logging
 from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pendulum
 from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
@@ -31,13 +31,11 @@ from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from botocore.config import Config
 
 try:
-    from airflow.sdk import Variable, dag, task, task_group
+    from airflow.sdk import Variable, dag, get_current_context, task
 except ImportError:  # Airflow 2
-    from airflow.decorators import dag, task, task_group
+    from airflow.decorators import dag, task
     from airflow.models import Variable
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from airflow.operators.python import get_current_context
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +58,9 @@ LASTING_ERRORS = {"InvalidEvent"}
 
 def is_incoming(key: str) -> bool:
     """Whether an object of the data bucket is a survey that nobody has brought in yet."""
-    return not key.endswith("/") and key.startswith(INCOMING) and not key.startswith((PROCESSED, REFUSED, REJECTED_ROWS))
+    return (
+        not key.endswith("/") and key.startswith(INCOMING) and not key.startswith((PROCESSED, REFUSED, REJECTED_ROWS))
+    )
 
 
 def any_incoming(files: list[dict[str, Any]]) -> bool:
@@ -95,7 +95,10 @@ def move(client: Any, bucket: str, key: str, etag: str, destination: str) -> Non
 def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
     """Call a function and wait for its answer.
 
-    Raises AirflowFailException where repeating cannot help, else AirflowException; both name the function and its error.
+    Raises:
+        AirflowFailException: repeating the call cannot help.
+        AirflowSkipException: the survey was replaced or taken away meanwhile.
+        AirflowException: any other error of the function, which is named.
     """
     hook = LambdaHook(aws_conn_id=None, config=INVOCATION)
     answer = hook.invoke_lambda(function_name=function, invocation_type="RequestResponse", payload=json.dumps(event))
@@ -109,61 +112,81 @@ def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
     raise kind(f"The function {function} failed: {name}: {message}")
 
 
+def start_pipeline(surveys: list[dict[str, Any]]) -> dict[str, Any]:
+    """Release surveys; the same surveys are the same release."""
+    if not surveys:
+        raise AirflowSkipException("No survey brought in a row: there is nothing to release")
+    event = {"surveys": [{"key": survey["key"], "etag": survey["etag"]} for survey in surveys]}
+    result = invoke(Variable.get("acme_release_change_function"), event)
+    log.info("Released: %s", json.dumps(result))
+    return result
+
+
 @task
 def list_surveys() -> list[dict[str, str]]:
     """List the surveys that have come in, the oldest first, each with the ETag of its content."""
     bucket = Variable.get("acme_data_bucket")
-    pages = S3Hook(aws_conn_id=None).get_conn().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=INCOMING)
+    pages = (
+        S3Hook(aws_conn_id=None).get_conn().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=INCOMING)
+    )
     objects = [entry for page in pages for entry in page.get("Contents", []) if is_incoming(entry["Key"])]
     objects.sort(key=lambda entry: (entry["LastModified"], entry["Key"]))
     if len(objects) > MAXIMUM_SURVEYS:
-        log.warning("%s surveys have come in; %s of them wait for the next run", len(objects), len(objects) - MAXIMUM_SURVEYS)
+        log.warning(
+            "%s surveys have come in; %s of them wait for the next run", len(objects), len(objects) - MAXIMUM_SURVEYS
+        )
     return [{"key": entry["Key"], "etag": entry["ETag"]} for entry in objects[:MAXIMUM_SURVEYS]]
 
 
-@task(max_active_tis_per_dag=CONCURRENT_SURVEYS, execution_timeout=timedelta(hours=6))
-def ingest(survey: dict[str, str]) -> dict[str, Any]:
-    """Put a survey's good rows into the feature group. A large survey takes several calls, each beginning where the last one ended."""
-    bucket, function = Variable.get("acme_data_bucket"), Variable.get("acme_ingest_survey_function")
+def ingest(function: str, bucket: str, survey: dict[str, str]) -> dict[str, Any]:
+    """Put a survey's good rows into the feature group, in as many calls as it takes, each from where the last ended."""
     accepted, offset = 0, 0
     while True:
         result = invoke(function, {"bucket": bucket, **survey, "offset": offset})
         log.info("Ingested from byte %s: %s", offset, json.dumps(result))
         accepted += result["rows"]["accepted"]
         if result["complete"]:
-            return {**survey, "accepted": accepted, "problem": result.get("fileProblem")}
+            return {"accepted": accepted, "problem": result.get("fileProblem")}
         if result["nextOffset"] <= offset:
-            raise AirflowException(f"{function} stays at byte {offset} of s3://{bucket}/{survey['key']}: look at its log")
+            raise AirflowException(
+                f"{function} stays at byte {offset} of s3://{bucket}/{survey['key']}: look at its log"
+            )
         offset = result["nextOffset"]
 
 
-@task(execution_timeout=timedelta(hours=1))
-def archive(survey: dict[str, Any]) -> dict[str, Any]:
-    """Move a survey out of the way: to `surveys/processed/`, or, when it was no survey at all, to `surveys/refused/`; then the task fails."""
+# Ingesting and moving are one task: Airflow 3.0 can't start a task behind a mapped group of tasks that was skipped as a
+# whole (its API server asks for the group's length and fails), which is what an empty day is.
+@task(multiple_outputs=False, max_active_tis_per_dag=CONCURRENT_SURVEYS, execution_timeout=timedelta(hours=6))
+def bring_in(survey: dict[str, str]) -> dict[str, Any]:
+    """Ingest a survey and move it to `surveys/processed/`; what is none goes to `surveys/refused/` and fails."""
     bucket, key, etag = Variable.get("acme_data_bucket"), survey["key"], survey["etag"]
-    problem = survey["problem"]
-    destination = finished_key(PROCESSED if problem is None else REFUSED, key, etag)
-    move(S3Hook(aws_conn_id=None).get_conn(), bucket, key, etag, destination)
-    if problem is not None:
-        raise AirflowFailException(f"s3://{bucket}/{key} is no survey: {problem}. It lies in s3://{bucket}/{destination}")
-    return survey
+    client = S3Hook(aws_conn_id=None).get_conn()
+    processed = finished_key(PROCESSED, key, etag)
+    if current_etag(client, bucket, key) != etag:
+        if current_etag(client, bucket, processed) is None:
+            where = f"s3://{bucket}/{key}"
+            raise AirflowSkipException(f"{where} was replaced or taken away: what is there now is for the next run")
+        # An earlier attempt moved it and was killed before it could say how many rows there were.
+        return {**survey, "is_new": True}
+    result = ingest(Variable.get("acme_ingest_survey_function"), bucket, survey)
+    if result["problem"] is not None:
+        refused = finished_key(REFUSED, key, etag)
+        move(client, bucket, key, etag, refused)
+        raise AirflowFailException(
+            f"s3://{bucket}/{key} is no survey: {result['problem']}. It lies in s3://{bucket}/{refused}"
+        )
+    move(client, bucket, key, etag, processed)
+    return {**survey, "is_new": result["accepted"] > 0}
 
 
-@task_group
-def bring_in(survey: dict[str, str]) -> Any:
-    """Ingest one survey and move it; what becomes of it holds up no other."""
-    return archive(ingest(survey))
-
-
-@task(trigger_rule="all_done")
-def release(surveys: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Start the pipeline for the surveys that brought in rows, also when others failed: tomorrow nobody would know of these any more."""
-    changed = [{"key": survey["key"], "etag": survey["etag"]} for survey in surveys if survey["accepted"] > 0]
-    if not changed:
-        raise AirflowSkipException("No survey brought in a row: there is nothing to release")
-    result = invoke(Variable.get("acme_release_change_function"), {"surveys": changed})
-    log.info("Released: %s", json.dumps(result))
-    return result
+@task(multiple_outputs=False, trigger_rule="all_done")
+def release() -> dict[str, Any]:
+    """Start the pipeline for what brought in rows, also when others failed: tomorrow nobody would know of it."""
+    # Not by an argument: on a day without surveys there is none to resolve. Airflow hands out several results as a
+    # list, and a single one as it is.
+    found = get_current_context()["ti"].xcom_pull(task_ids="bring_in")
+    surveys = [found] if isinstance(found, dict) else list(found or [])
+    return start_pipeline([survey for survey in surveys if survey["is_new"]])
 
 
 @task(trigger_rule="one_failed", retries=0)
@@ -209,9 +232,10 @@ def data_workflow() -> None:
     )
     surveys = list_surveys()
     wait >> surveys
-    archived = bring_in.expand(survey=surveys)
-    released = release(archived)
-    [wait, surveys, archived, released] >> fail_if_any_failed()
+    brought_in = bring_in.expand(survey=surveys)
+    released = release()
+    brought_in >> released
+    [wait, surveys, brought_in, released] >> fail_if_any_failed()
 
 
 data_workflow()

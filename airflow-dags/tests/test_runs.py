@@ -1,0 +1,277 @@
+"""Runs of the whole DAG, and its steps one by one, against the platform's own functions."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar
+
+import airflow
+import pytest
+from airflow.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.models import DagBag
+from botocore.exceptions import ClientError
+from platform_under_test import BUCKET, INGEST, RELEASE, Platform
+
+import acme_data_workflow as workflow
+
+#: Airflow keeps one run a date.
+days = count()
+
+SETTINGS = {
+    "acme_data_bucket": BUCKET,
+    "acme_ingest_survey_function": INGEST,
+    "acme_release_change_function": RELEASE,
+}
+
+
+class Run:
+    """One run of the DAG, from its first task to its last."""
+
+    def __init__(self, change: Callable[[Any], None] = lambda dag: None) -> None:
+        dag = DagBag(Path(workflow.__file__), include_examples=False).dags["acme-data-workflow"]
+        for task in dag.tasks:
+            task.retries = 0  # A test has no time to wait for a second try.
+        dag.get_task("wait_for_surveys").timeout = 0
+        change(dag)
+        date = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=next(days))
+        name = "execution_date" if airflow.__version__.startswith("2.") else "logical_date"
+        run = dag.test(**{name: date})
+        self.state = str(run.state)
+        self.tasks: dict[str, list[str]] = {}
+        for task in sorted(run.get_task_instances(), key=lambda task: task.map_index):
+            self.tasks.setdefault(task.task_id, []).append(str(task.state))
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Variables for a step that is called by itself, without the task in which Airflow hands them out."""
+    monkeypatch.setattr(workflow, "Variable", type("Settings", (), {"get": staticmethod(SETTINGS.__getitem__)}))
+
+
+def test_a_day_without_surveys_is_skipped_and_changes_nothing(platform: Platform) -> None:
+    finished = ["surveys/processed/a.csv/1.csv", "surveys/refused/b.csv/2.csv", "surveys/rejected/c.csv/3.json"]
+    for key in finished:
+        platform.put(key, b"done with")
+    run = Run()
+    assert run.state == "success"
+    assert {state for states in run.tasks.values() for state in states} == {"skipped"}
+    assert platform.keys() == finished
+    assert platform.pipeline.requests == 0
+
+
+def test_surveys_arrive_row_by_row_are_moved_and_released_once(platform: Platform) -> None:
+    surveys = {"surveys/one.csv": platform.survey(30, 101), "surveys/2026/two.csv": platform.survey(20, 102)}
+    etags = {key: platform.put(key, content) for key, content in surveys.items()}
+    run = Run()
+    assert run.state == "success"
+    assert run.tasks["bring_in"] == ["success", "success"]
+
+    for key, content in surveys.items():
+        header, *rows = [line.split(",") for line in content.decode().splitlines()]
+        for row in rows:
+            assert platform.record(row[0]) == dict(zip(header, row, strict=True))
+        assert platform.content(workflow.finished_key(workflow.PROCESSED, key, etags[key])) == content
+    assert platform.record("sim-101-31") is None
+    assert not any(map(workflow.is_incoming, platform.keys()))
+    assert len(platform.pipeline.executions) == 1
+
+    # Tomorrow there is nothing left to do.
+    requests, keys = platform.pipeline.requests, platform.keys()
+    assert Run().tasks["release"] == ["skipped"]
+    assert (platform.pipeline.requests, platform.keys()) == (requests, keys)
+
+
+def test_what_is_no_survey_fails_the_run_and_holds_up_nothing(platform: Platform) -> None:
+    good = platform.put("surveys/good.csv", platform.survey(10, 103))
+    bad = platform.put("surveys/bad.csv", b"a,b\n1,2\n")
+    run = Run()
+    assert run.state == "failed"
+    assert sorted(run.tasks["bring_in"]) == ["failed", "success"]
+    assert run.tasks["release"] == ["success"]
+    assert run.tasks["fail_if_any_failed"] == ["failed"]
+    assert platform.record("sim-103-10") is not None
+    assert platform.keys() == sorted(
+        [
+            workflow.finished_key(workflow.PROCESSED, "surveys/good.csv", good),
+            workflow.finished_key(workflow.REFUSED, "surveys/bad.csv", bad),
+        ]
+    )
+    assert len(platform.pipeline.executions) == 1
+
+
+def test_a_run_whose_release_was_killed_starts_the_pipeline_only_once(platform: Platform, variables: None) -> None:
+    surveys = [
+        {"key": "surveys/a.csv", "etag": '"1"', "is_new": True},
+        {"key": "surveys/b.csv", "etag": '"2"', "is_new": True},
+    ]
+    first = workflow.start_pipeline(surveys)
+    assert workflow.start_pipeline(list(reversed(surveys))) == first
+    assert platform.pipeline.requests == 2
+    assert list(platform.pipeline.executions) == [first["token"]]
+
+
+def test_surveys_without_a_good_row_are_moved_and_release_nothing(platform: Platform) -> None:
+    header = platform.survey(1, 106).splitlines(keepends=True)[0]
+    etag = platform.put("surveys/a.csv", header + b"no animal\n")
+    run = Run()
+    assert run.state == "success"
+    assert run.tasks["release"] == ["skipped"]
+    assert platform.content(workflow.finished_key(workflow.PROCESSED, "surveys/a.csv", etag)).endswith(b"no animal\n")
+    assert platform.pipeline.requests == 0
+
+
+class TestMove:
+    """Whatever an earlier attempt did before it was killed, the next one ends in the same place."""
+
+    KEY = "surveys/a.csv"
+
+    @pytest.fixture
+    def etag(self, platform: Platform) -> str:
+        return platform.put(self.KEY, b"content")
+
+    @pytest.fixture
+    def destination(self, etag: str) -> str:
+        return workflow.finished_key(workflow.PROCESSED, self.KEY, etag)
+
+    def move(self, platform: Platform, etag: str, destination: str) -> None:
+        workflow.move(platform.s3, BUCKET, self.KEY, etag, destination)
+
+    def test_moves(self, platform: Platform, etag: str, destination: str) -> None:
+        self.move(platform, etag, destination)
+        assert platform.keys() == [destination]
+        assert platform.content(destination) == b"content"
+
+    def test_goes_on_after_the_copy(self, platform: Platform, etag: str, destination: str) -> None:
+        platform.put(destination, b"content")
+        self.move(platform, etag, destination)
+        assert platform.keys() == [destination]
+
+    def test_changes_nothing_when_all_was_done(self, platform: Platform, etag: str, destination: str) -> None:
+        self.move(platform, etag, destination)
+        self.move(platform, etag, destination)
+        assert platform.keys() == [destination]
+
+    def test_leaves_a_newer_survey_of_the_same_name(self, platform: Platform, etag: str, destination: str) -> None:
+        self.move(platform, etag, destination)
+        platform.put(self.KEY, b"newer content")
+        self.move(platform, etag, destination)
+        assert platform.content(self.KEY) == b"newer content"
+        assert platform.content(destination) == b"content"
+
+    def test_archives_nothing_that_was_not_ingested(self, platform: Platform, etag: str, destination: str) -> None:
+        platform.put(self.KEY, b"newer content")
+        self.move(platform, etag, destination)
+        assert platform.keys() == [self.KEY]
+
+    def test_takes_a_neighbour_for_itself_never(self, platform: Platform, etag: str, destination: str) -> None:
+        platform.s3.delete_object(Bucket=BUCKET, Key=self.KEY)
+        platform.put(f"{self.KEY}.old", b"content")
+        self.move(platform, etag, destination)
+        assert platform.keys() == [f"{self.KEY}.old"]
+
+
+class TestBringIn:
+    KEY = "surveys/a.csv"
+
+    def bring_in(self, etag: str) -> dict[str, Any]:
+        return workflow.bring_in.function({"key": self.KEY, "etag": etag})
+
+    def test_a_survey_that_was_replaced_is_left_for_the_next_run(self, platform: Platform, variables: None) -> None:
+        etag = platform.put(self.KEY, platform.survey(2, 104))
+        platform.put(self.KEY, platform.survey(2, 105))
+        with pytest.raises(AirflowSkipException, match="was replaced or taken away"):
+            self.bring_in(etag)
+        assert platform.keys() == [self.KEY]
+        assert platform.record("sim-104-1") is None
+        assert platform.record("sim-105-1") is None
+
+    def test_a_survey_that_is_replaced_at_the_last_moment_is_not_ingested(
+        self, platform: Platform, variables: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        platform.put(self.KEY, platform.survey(2, 107))
+        monkeypatch.setattr(workflow, "current_etag", lambda *_: '"of yesterday"')
+        with pytest.raises(AirflowSkipException, match="was replaced"):
+            self.bring_in('"of yesterday"')
+        assert platform.keys() == [self.KEY]
+        assert platform.record("sim-107-1") is None
+
+    def test_a_survey_that_is_gone_is_skipped(self, platform: Platform, variables: None) -> None:
+        with pytest.raises(AirflowSkipException, match="was replaced or taken away"):
+            self.bring_in('"1"')
+
+    def test_an_attempt_that_was_killed_after_the_move_is_released_all_the_same(
+        self, platform: Platform, variables: None
+    ) -> None:
+        etag = platform.put(self.KEY, platform.survey(3, 108))
+        first = self.bring_in(etag)
+        keys = platform.keys()
+        assert self.bring_in(etag) == first == {"key": self.KEY, "etag": etag, "is_new": True}
+        assert platform.keys() == keys
+
+    def test_an_attempt_that_was_killed_before_the_move_is_repeated_without_another_effect(
+        self, platform: Platform, variables: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        etag = platform.put(self.KEY, platform.survey(3, 109))
+
+        class Killed(BaseException):
+            pass
+
+        def be_killed(*_: Any) -> None:
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(workflow, "move", be_killed)
+            with pytest.raises(Killed):
+                self.bring_in(etag)
+        before = platform.record("sim-109-3")
+        assert platform.keys() == [self.KEY]
+        assert self.bring_in(etag)["is_new"] is True
+        assert platform.record("sim-109-3") == before
+        assert platform.keys() == [workflow.finished_key(workflow.PROCESSED, self.KEY, etag)]
+
+
+class TestIngest:
+    SURVEY: ClassVar = {"key": "surveys/a.csv", "etag": '"1"'}
+
+    def test_a_large_survey_takes_as_many_calls_as_it_needs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        answers = [
+            {"complete": False, "nextOffset": 1000, "rows": {"accepted": 7}},
+            {"complete": False, "nextOffset": 2000, "rows": {"accepted": 0}},
+            {"complete": True, "rows": {"accepted": 5}},
+        ]
+        events: list[dict[str, Any]] = []
+
+        def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
+            assert function == INGEST
+            events.append(event)
+            return answers[len(events) - 1]
+
+        monkeypatch.setattr(workflow, "invoke", invoke)
+        assert workflow.ingest(INGEST, BUCKET, self.SURVEY) == {"accepted": 12, "problem": None}
+        assert [event["offset"] for event in events] == [0, 1000, 2000]
+        assert {event["etag"] for event in events} == {'"1"'}
+
+    def test_a_function_that_does_not_get_on_ends_in_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        answer = {"complete": False, "nextOffset": 0, "rows": {"accepted": 0}}
+        monkeypatch.setattr(workflow, "invoke", lambda *_: answer)
+        with pytest.raises(AirflowException, match="stays at byte 0 of s3://acme-test-data/surveys/a.csv"):
+            workflow.ingest(INGEST, BUCKET, self.SURVEY)
+
+
+class TestInvoke:
+    def test_what_repeating_cannot_mend_is_not_repeated(self, platform: Platform) -> None:
+        with pytest.raises(AirflowFailException, match="acme-test-release-change failed: InvalidEvent: .*surveys"):
+            workflow.invoke(RELEASE, {"surveys": []})
+
+    def test_any_other_error_is_tried_again_later(self, platform: Platform) -> None:
+        platform.pipeline.is_full = True
+        with pytest.raises(
+            AirflowException, match="release-change failed: ConcurrentPipelineExecutionsLimit"
+        ) as raised:
+            workflow.invoke(RELEASE, {"surveys": [{"key": "surveys/a.csv", "etag": '"1"'}]})
+        assert not isinstance(raised.value, AirflowFailException | AirflowSkipException)
+
+    def test_a_function_that_is_not_there_is_named(self, platform: Platform) -> None:
+        with pytest.raises(ClientError, match="acme-test-nobody"):
+            workflow.invoke("acme-test-nobody", {})
