@@ -1,4 +1,5 @@
 import type { Construct } from "constructs";
+import type { Conditions } from "./policy";
 import { SecureBucket, type SecureBucketProps } from "./secure-bucket";
 
 /** A state bucket is always encrypted by a key of its own, and always protected. */
@@ -14,24 +15,25 @@ export type StateBucketProps = Omit<SecureBucketProps, "protect" | "expiries"> &
 export class StateBucket extends SecureBucket {
   constructor(scope: Construct, id: string, props: StateBucketProps) {
     super(scope, id, { ...props, protect: true });
-    const refuse = (sid: string, operator: string, key: string, value: string): void => {
+    const header = "s3:x-amz-server-side-encryption";
+    const refuse = (sid: string, conditions: Conditions): void => {
       this.allow({
         sid,
         effect: "Deny",
         principals: "*",
         actions: ["s3:PutObject"],
         resources: [`${this.arn}/*`],
-        conditions: { [operator]: { [key]: value } },
+        conditions,
       });
     };
-    // A request without these headers gets the bucket's own encryption, and has none of these keys.
-    refuse("RefuseOtherEncryption", "StringNotEqualsIfExists", "s3:x-amz-server-side-encryption", "aws:kms");
-    refuse(
-      "RefuseOtherKeys",
-      "StringNotEqualsIfExists",
-      "s3:x-amz-server-side-encryption-aws-kms-key-id",
-      props.encryptionKeyArn,
-    );
-    refuse("RefuseKeysOfCallers", "Null", "s3:x-amz-server-side-encryption-customer-algorithm", "false");
+    // A request without these headers gets the bucket's own encryption, and has none of these keys. Without `Null`, a key that isn't there would count as one
+    // that differs (IAM User Guide, "IAM JSON policy elements: Condition operators").
+    const other = (key: string, value: string): Conditions => ({
+      Null: { [key]: "false" },
+      StringNotEquals: { [key]: value },
+    });
+    refuse("RefuseOtherEncryption", other(header, "aws:kms"));
+    refuse("RefuseOtherKeys", other(`${header}-aws-kms-key-id`, props.encryptionKeyArn));
+    refuse("RefuseKeysOfCallers", { Null: { [`${header}-customer-algorithm`]: "false" } });
   }
 }

@@ -26,9 +26,13 @@ function matches(pattern: string, value: string): boolean {
 const operators: Readonly<Record<string, (expected: string, actual: string) => boolean>> = {
   ArnLike: matches,
   Bool: (expected, actual) => expected === actual,
+  // Asked only where the request has the key.
+  Null: (expected) => expected === "false",
   NumericLessThan: (expected, actual) => Number(actual) < Number(expected),
   StringEquals: (expected, actual) => expected === actual,
   StringLike: matches,
+  // With one value only: of several, all would have to differ.
+  StringNotEquals: (expected, actual) => expected !== actual,
 };
 
 /** A policy document, as it stands in a synthesized stack. */
@@ -68,7 +72,9 @@ export class Policy {
         throw new Error(`The test's policy evaluation has no ${operator}: add it to __tests__/support/policy.ts.`);
       return Object.entries(keys).every(([key, expected]) => {
         const actual = context[key];
-        return actual === undefined ? optional : list(expected).some((value) => holds(value, actual));
+        return actual === undefined
+          ? optional || operator.startsWith("StringNot")
+          : list(expected).some((value) => holds(value, actual));
       });
     });
     const concerned =
