@@ -220,12 +220,13 @@ export class AirflowEnvironment extends Construct {
         webserverLogs: log,
         workerLogs: log,
       },
-      // An update waits for running tasks, up to twelve hours, instead of killing them.
+      // An update waits for running tasks, up to twelve hours, instead of killing them; it goes on when Terraform waits no longer.
       workerReplacementStrategy: "GRACEFUL",
       // UTC; away from midnight, when daily DAGs begin.
       weeklyMaintenanceWindowStart: "SUN:04:00",
-      // MWAA says 20 to 30 minutes, and takes hours where it repairs itself; the provider would give up after two, and after 90 minutes of an update.
-      timeouts: { create: "4h", update: "13h", delete: "2h" },
+      // MWAA says 20 to 30 minutes, and takes hours where it repairs itself; the provider would give up after two, and after 90 minutes of an update. Not
+      // four hours: who deploys by a build has to see Terraform end, and let go of its lock, before the build does.
+      timeouts: { create: "3h30m", update: "3h30m", delete: "2h" },
       ...(protect ? { lifecycle: { preventDestroy: true } } : {}),
       dependsOn: [policy, ...rules, ...groups, ...bucketParts, ...dags, ...this.makeVariables()],
     });
