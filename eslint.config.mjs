@@ -20,7 +20,8 @@ const forbiddenFolders = {
   // Of the website, the functions know the limits that both promise, and nothing else.
   handlers: ["environments", "stacks", "modules", "policies", "local", "web(?!/contact-limits$)"],
   web: ["environments", "stacks", "modules", "policies", "handlers", "local"],
-  local: ["handlers"],
+  local: ["handlers", "deployment"],
+  deployment: ["handlers", "local"],
 };
 
 export default tseslint.config(
