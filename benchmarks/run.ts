@@ -1,6 +1,7 @@
 /** `make bench`: measures, each against a peer and in one run, and prints Markdown. Nothing here is a test: machines differ. */
 import { cpus, totalmem } from "node:os";
 
+import { diffBenchmark } from "./diff";
 import { platformBenchmark } from "./platform";
 import { synthBenchmark } from "./synth";
 
@@ -10,7 +11,7 @@ async function main(): Promise<void> {
   process.stdout.write(
     `${processors.length} cores (${processors[0]?.model ?? "unknown"}), ${memory} GiB, Node ${process.version}\n`,
   );
-  for (const benchmark of [synthBenchmark, platformBenchmark]) {
+  for (const benchmark of [synthBenchmark, diffBenchmark, platformBenchmark]) {
     process.stdout.write(`\n${await benchmark()}\n`);
   }
 }
