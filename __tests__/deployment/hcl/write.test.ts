@@ -32,6 +32,7 @@ const document = {
         name: 'say "${data.aws_ssm_parameter.list.id}"\\',
         policy: '{"Resource":["${aws_other.b.arn}/*"],"Condition":{"StringLike":{"aws:user":"$${aws:username}"}}}',
         settings: { "a.b": "1", "with/slash": "${local.first}" },
+        route: [],
         rule: [{ id: "1", filter: { prefix: "" } }, { id: "2" }],
         provider: "aws.global",
         depends_on: ["aws_other.b"],
@@ -54,6 +55,7 @@ const shapes = new Map([
       name: text(""),
       policy: text(""),
       settings: text({}),
+      route: blocks([]),
       rule: blocks([{ id: text(""), filter: blocks({ prefix: text("") }) }, { id: text("") }]),
     }),
   ],
@@ -88,6 +90,7 @@ resource "aws_thing" "one-thing" {
     "a.b"        = "1"
     "with/slash" = local.first
   }
+  route    = []
   provider = aws.global
 
   rule {
@@ -125,6 +128,7 @@ test("a file that says something else than the JSON is found, in a policy too", 
   expect(await change('prefix = ""', 'prefix = "x"')).toEqual([expect.stringContaining("rule[0].filter.prefix")]);
   expect(await change("aws_other.b.arn}/*", "aws_other.c.arn}/*")).toEqual([expect.stringContaining("Resource[0]")]);
   expect(await change("  depends_on = [aws_other.b]\n", "")).toEqual([expect.stringContaining("depends_on is")]);
+  expect(await change("  route    = []\n", "")).toEqual([expect.stringContaining("route is []")]);
   expect(await change("aws.global", "aws.local")).toEqual([expect.stringContaining("provider is")]);
 });
 
