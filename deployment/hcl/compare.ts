@@ -29,7 +29,7 @@ async function decoded(value: unknown): Promise<unknown> {
 
 /**
  * One form for both: a block that stands once is a list of one in HCL and an object in JSON; a document is text in JSON and `jsonencode` in HCL.
- * Empty lists and nulls say nothing.
+ * Nulls say nothing.
  */
 function normal(value: unknown, key = ""): unknown {
   if (typeof value === "string") {
@@ -39,7 +39,7 @@ function normal(value: unknown, key = ""): unknown {
   }
   if (Array.isArray(value)) {
     const items = value.map((item) => normal(item, key)).filter((item) => item !== undefined);
-    return items.length === 1 && isObject(items[0]) ? items[0] : items.length === 0 ? undefined : items;
+    return items.length === 1 && isObject(items[0]) ? items[0] : items;
   }
   if (isObject(value)) {
     const entries = Object.entries(value)

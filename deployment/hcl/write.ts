@@ -126,6 +126,9 @@ function body(entries: Body, shape: Shape, place: string, special = metaArgument
       behind.unshift(block("lifecycle", [], body(entry, lifecycleShape, `${place}.lifecycle`, lifecycleArguments)));
     } else if (asSpecial) {
       (name === "depends_on" ? behind : attributes).push(`${name} = ${asSpecial(entry)}\n`);
+    } else if (Array.isArray(entry) && entry.length === 0) {
+      // "None at all", which is not the same as saying nothing: where the provider may know some, it then keeps them.
+      attributes.push(`${key(name)} = []\n`);
     } else if (inner) {
       for (const one of Array.isArray(entry) ? entry : [entry]) {
         if (!isBody(one)) throw new Error(`${place}.${name} is a block; its content ${JSON.stringify(one)} is none.`);
