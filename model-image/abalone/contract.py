@@ -11,10 +11,12 @@ CONTRACT_FILE = Path(__file__).resolve().parents[2] / "survey" / "features.json"
 
 @dataclass(frozen=True)
 class Measure:
-    """A numeric feature, with the unit in which people measure it (mm or g)."""
+    """A numeric feature, with the unit in which people measure it (mm or g) and the range that they may report."""
 
     name: str
     unit: str
+    minimum: float
+    maximum: float
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,11 @@ def load_contract(file: Path = CONTRACT_FILE) -> Contract:
         event_time=document["eventTime"]["name"],
         category=categories[0]["name"],
         categories=tuple(categories[0]["categories"]),
-        measures=tuple(Measure(f["name"], f["unit"]) for f in document["features"] if f["type"] == "number"),
+        measures=tuple(
+            Measure(feature["name"], feature["unit"], float(feature["minimum"]), float(feature["maximum"]))
+            for feature in document["features"]
+            if feature["type"] == "number"
+        ),
         feature_names=tuple(feature["name"] for feature in document["features"]),
         label=Label(label["name"], float(label["minimum"]), float(label["maximum"])),
     )

@@ -1,4 +1,4 @@
-"""`process`: from the feature group to data sets for training, validation and test."""
+"""`process`: from the feature group to data sets for training, validation and test, and the baseline of the first."""
 
 import argparse
 import csv
@@ -17,6 +17,7 @@ from abalone.contract import Contract, load_contract
 from abalone.errors import JobError, RowError
 from abalone.folders import Folders
 from abalone.rows import feature_values, label_of
+from abalone.statistics import RowStatistics, write_baseline
 
 logger = logging.getLogger("abalone")
 
@@ -36,10 +37,16 @@ def split_of(record_id: str) -> str:
     raise AssertionError("the splits' shares add up to 100")
 
 
-def write_data_sets(contract: Contract, records: Iterable[Sequence[str | None]], folder: Path) -> dict[str, Any]:
+def write_data_sets(
+    contract: Contract,
+    records: Iterable[Sequence[str | None]],
+    folder: Path,
+    training_statistics: RowStatistics | None = None,
+) -> dict[str, Any]:
     """Writes `<split>/data.csv` for every split, row by row, and returns the summary.
 
-    A record that breaks the contract is left out and counted, with the reason of the first twenty.
+    A record that breaks the contract is left out and counted, with the reason of the first twenty. The rows of the
+    split `train` are added to the statistics, where these are given.
 
     Raises:
         JobError: a split got no row.
@@ -71,6 +78,8 @@ def write_data_sets(contract: Contract, records: Iterable[Sequence[str | None]],
             split = split_of(record_id)
             writers[split].writerow([record_id, *features, f"{rings:g}"])
             rows[split] += 1
+            if split == "train" and training_statistics is not None:
+                training_statistics.add(category, measures)
     total = sum(rows.values())
     if total == 0:
         raise JobError(
@@ -97,14 +106,16 @@ def arguments(command_line: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def process(folders: Folders) -> None:
-    """Queries the offline store and writes the data sets with their `summary.json`."""
+    """Queries the offline store and writes the data sets with their `summary.json`, and the baseline for monitoring."""
     options = arguments()
     contract = load_contract()
     store = find_offline_store(client("sagemaker"), options.feature_group)
     sql = latest_records_query(contract, store)
     records = query(client("athena"), sql, store, options.workgroup, options.query_output)
     folder = folders.processing_output / "dataset"
-    summary = {"feature_group": options.feature_group, **write_data_sets(contract, records, folder)}
+    training = RowStatistics(contract)
+    summary = {"feature_group": options.feature_group, **write_data_sets(contract, records, folder, training)}
+    write_baseline(contract, training, folders.processing_output / "baseline")
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     counts = ", ".join(f"{name} {count}" for name, count in summary["rows"].items())
     logger.info("Rows: %s; left out: %d", counts, summary["rejected"])

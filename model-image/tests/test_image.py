@@ -9,7 +9,7 @@ from tests.commands import IMAGE
 
 REPOSITORY = IMAGE.parent
 DOCKERFILE = (IMAGE / "Dockerfile").read_text()
-COMMANDS = ("process", "train", "evaluate", "serve")
+COMMANDS = ("process", "train", "evaluate", "serve", "monitor")
 
 
 def copied() -> list[str]:

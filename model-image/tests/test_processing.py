@@ -16,6 +16,7 @@ from abalone.errors import JobError
 from abalone.folders import Folders
 from abalone.job import run
 from abalone.processing import SPLITS, split_of, write_data_sets
+from abalone.statistics import RowStatistics, write_baseline
 from tests.surveys import CONTRACT, Record, survey
 
 STORE = OfflineStore("AwsDataCatalog", "sagemaker_featurestore", "acme_local_surveys_1")
@@ -293,3 +294,19 @@ def test_the_job_says_why_it_failed_where_sagemaker_looks(monkeypatch: pytest.Mo
 
     assert process(monkeypatch, tmp_path, "--feature-group", "surveys") == 1
     assert "the following arguments are required: --workgroup" in (tmp_path / "output/message").read_text()
+
+
+def test_the_baseline_is_of_the_training_rows_alone(tmp_path: Path):
+    records = survey(400)
+    statistics = RowStatistics(CONTRACT)
+
+    summary = write_data_sets(CONTRACT, (record.values for record in records), tmp_path, statistics)
+    write_baseline(CONTRACT, statistics, tmp_path / "baseline")
+
+    document = json.loads((tmp_path / "baseline/statistics.json").read_text())
+    lengths = [record.measures[0] for record in records if split_of(record.record_id) == "train"]
+    assert document["dataset"]["item_count"] == summary["rows"]["train"] == len(lengths)
+    length = next(feature for feature in document["features"] if feature["name"] == "length")
+    assert length["numerical_statistics"]["mean"] == pytest.approx(sum(lengths) / len(lengths))
+    constraints = json.loads((tmp_path / "baseline/constraints.json").read_text())
+    assert [feature["name"] for feature in constraints["features"]] == list(CONTRACT.feature_names)
