@@ -5,6 +5,10 @@
  */
 import { parse } from "@cdktf/hcl2json";
 import { jsonWithin } from "./template";
+import { emptyLists } from "./write";
+
+/** The names of the lists whose emptiness says something. */
+const ordered = new Set([...emptyLists].map((list) => list.split(".")[1] ?? ""));
 
 /** References that JSON writes as plain text, and HCL bare. */
 const bare = new Set(["depends_on", "ignore_changes", "replace_triggered_by", "provider"]);
@@ -29,7 +33,7 @@ async function decoded(value: unknown): Promise<unknown> {
 
 /**
  * One form for both: a block that stands once is a list of one in HCL and an object in JSON; a document is text in JSON and `jsonencode` in HCL.
- * Nulls say nothing.
+ * Nulls say nothing, nor do empty lists but those that a provider takes for an order.
  */
 function normal(value: unknown, key = ""): unknown {
   if (typeof value === "string") {
@@ -39,6 +43,7 @@ function normal(value: unknown, key = ""): unknown {
   }
   if (Array.isArray(value)) {
     const items = value.map((item) => normal(item, key)).filter((item) => item !== undefined);
+    if (items.length === 0) return ordered.has(key) ? items : undefined;
     return items.length === 1 && isObject(items[0]) ? items[0] : items;
   }
   if (isObject(value)) {

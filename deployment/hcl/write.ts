@@ -127,8 +127,9 @@ function body(entries: Body, shape: Shape, place: string, special = metaArgument
     } else if (asSpecial) {
       (name === "depends_on" ? behind : attributes).push(`${name} = ${asSpecial(entry)}\n`);
     } else if (Array.isArray(entry) && entry.length === 0) {
-      // "None at all", which is not the same as saying nothing: where the provider may know some, it then keeps them.
-      attributes.push(`${key(name)} = []\n`);
+      if (inner === undefined || emptyLists.has(`${place.split(".")[0] ?? ""}.${name}`)) {
+        attributes.push(`${key(name)} = []\n`);
+      }
     } else if (inner) {
       for (const one of Array.isArray(entry) ? entry : [entry]) {
         if (!isBody(one)) throw new Error(`${place}.${name} is a block; its content ${JSON.stringify(one)} is none.`);
@@ -148,6 +149,23 @@ function body(entries: Body, shape: Shape, place: string, special = metaArgument
 function block(type: string, labels: readonly string[], inner: string): string {
   return `${[type, ...labels.map((label) => JSON.stringify(label))].join(" ")} {\n${inner}}\n`;
 }
+
+/**
+ * Lists of blocks that may be said to be empty, which is not the same as saying nothing: the provider then takes away what it finds (Terraform documentation,
+ * "Attributes as Blocks"). Any other block that a list has none of is just not there.
+ */
+export const emptyLists: ReadonlySet<string> = new Set([
+  "aws_default_network_acl.egress",
+  "aws_default_network_acl.ingress",
+  "aws_default_route_table.route",
+  "aws_default_security_group.egress",
+  "aws_default_security_group.ingress",
+  "aws_network_acl.egress",
+  "aws_network_acl.ingress",
+  "aws_route_table.route",
+  "aws_security_group.egress",
+  "aws_security_group.ingress",
+]);
 
 /** A body of attributes alone. */
 const attributesOf = (entries: Body): Shape => ({ attributes: new Set(Object.keys(entries)), blocks: new Map() });

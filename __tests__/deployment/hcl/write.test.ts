@@ -27,7 +27,7 @@ const document = {
   locals: { first: '${element(split(",", data.aws_ssm_parameter.list.insecure_value), 0)}' },
   data: { aws_ssm_parameter: { list: { name: "/list" } } },
   resource: {
-    aws_thing: {
+    aws_route_table: {
       "one-thing": {
         name: 'say "${data.aws_ssm_parameter.list.id}"\\',
         policy: '{"Resource":["${aws_other.b.arn}/*"],"Condition":{"StringLike":{"aws:user":"$${aws:username}"}}}',
@@ -50,7 +50,7 @@ const shapes = new Map([
   ["provider.aws.1", shapeOf({ region: text("") })],
   ["data.aws_ssm_parameter.list", shapeOf({ name: text("") })],
   [
-    "aws_thing.one-thing",
+    "aws_route_table.one-thing",
     shapeOf({
       name: text(""),
       policy: text(""),
@@ -76,7 +76,7 @@ data "aws_ssm_parameter" "list" {
   name = "/list"
 }
 
-resource "aws_thing" "one-thing" {
+resource "aws_route_table" "one-thing" {
   name = "say \\"\${data.aws_ssm_parameter.list.id}\\"\\\\"
   policy = jsonencode({
     Resource = ["\${aws_other.b.arn}/*"]
@@ -133,8 +133,8 @@ test("a file that says something else than the JSON is found, in a policy too", 
 });
 
 test("an argument by an override is refused by its address: nothing tells what it is", () => {
-  const resource = { aws_thing: { one: { surprise: { a: 1 } } } };
-  expect(() => writeStack({ resource }, new Map())).toThrow("aws_thing.one.surprise comes from an override");
+  const resource = { aws_route_table: { one: { surprise: { a: 1 } } } };
+  expect(() => writeStack({ resource }, new Map())).toThrow("aws_route_table.one.surprise comes from an override");
 });
 
 test("a section that nobody taught is refused", () => {
