@@ -114,6 +114,13 @@ export const contract = {
     readers: [],
     changesAtRunTime: true,
   },
+  MonitoringBaselineUri: {
+    description:
+      "S3 URI of the folder with the statistics and constraints of the champion's training rows; PLACEHOLDER until the workflow has registered a model",
+    publisher: "ml-workflow",
+    readers: [],
+    changesAtRunTime: true,
+  },
   TestWebsite: { description: "Address of the test website", publisher: "website-test", readers: [] },
   TestApi: { description: "Address of the test website's API", publisher: "website-test", readers: [] },
   TestEndpoint: { description: "Name of the test website's endpoint", publisher: "website-test", readers: [] },

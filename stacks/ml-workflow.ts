@@ -91,6 +91,7 @@ export class MlWorkflowStack extends PlatformStack {
         MODEL_IMAGE_URI: imageUri,
         MODEL_PACKAGE_PARAMETER: this.parameterName("ModelPackageName"),
         BASELINE_DATA_PARAMETER: this.parameterName("BaselineDataUri"),
+        MONITORING_BASELINE_PARAMETER: this.parameterName("MonitoringBaselineUri"),
         INFERENCE_INSTANCE_TYPES: [
           ...new Set([websites.test.endpoint.instanceType, websites.production.endpoint.instanceType]),
         ].join(","),
@@ -115,7 +116,9 @@ export class MlWorkflowStack extends PlatformStack {
         {
           sid: "NameChampion",
           actions: ["ssm:PutParameter"],
-          resources: [this.parameterArn("ModelPackageName"), this.parameterArn("BaselineDataUri")],
+          resources: (["ModelPackageName", "BaselineDataUri", "MonitoringBaselineUri"] as const).map((name) =>
+            this.parameterArn(name),
+          ),
         },
         // SageMaker checks on behalf of the caller that what the package names is there: the model and its evaluation.
         ...readObjects({ bucketArn: this.bucketArn, prefixes: ["runs/"] }),
@@ -173,6 +176,7 @@ export class MlWorkflowStack extends PlatformStack {
     this.publish("ModelPackageGroup", packages.modelPackageGroupName);
     this.publish("ModelPackageName", placeholder);
     this.publish("BaselineDataUri", placeholder);
+    this.publish("MonitoringBaselineUri", placeholder);
   }
 
   /** With which the names of a run and of its jobs begin. */

@@ -24,6 +24,7 @@ const environments: Record<string, Record<string, string>> = {
     MODEL_IMAGE_URI: "i",
     MODEL_PACKAGE_PARAMETER: "/p",
     BASELINE_DATA_PARAMETER: "/b",
+    MONITORING_BASELINE_PARAMETER: "/m",
     INFERENCE_INSTANCE_TYPES: "ml.t2.medium",
   },
   "ingest-survey": { DATA_BUCKET: "b", FEATURE_GROUP: "g" },

@@ -65,6 +65,7 @@ test("a run gets names and places of its own execution", async () => {
     trainingJobName: `${run.runName}-train`,
     evaluationJobName: `${run.runName}-evaluate`,
     datasetUri: `${folder}/dataset`,
+    baselineUri: `${folder}/baseline`,
     modelUri: `${folder}/model`,
     evaluationUri: `${folder}/evaluation`,
     queryOutputUri: `s3://acme-test-data/athena/${run.runName}/`,
@@ -91,6 +92,7 @@ test("two runs share the experiment and nothing else", async () => {
     "trainingJobName",
     "evaluationJobName",
     "datasetUri",
+    "baselineUri",
     "modelUri",
     "evaluationUri",
   ];

@@ -7,6 +7,7 @@ const variables = {
   MODEL_IMAGE_URI: "123456789012.dkr.ecr.eu-west-1.amazonaws.com/acme-test-abalone@sha256:0123",
   MODEL_PACKAGE_PARAMETER: "/acme/test/ModelPackageName",
   BASELINE_DATA_PARAMETER: "/acme/test/BaselineDataUri",
+  MONITORING_BASELINE_PARAMETER: "/acme/test/MonitoringBaselineUri",
   INFERENCE_INSTANCE_TYPES: "ml.t2.medium, ml.c5.large",
 };
 const arnOf = (version: number): string => `arn:aws:sagemaker:eu-west-1:123456789012:model-package/${group}/${version}`;
@@ -15,6 +16,7 @@ const event = {
   trainingJobName: "acme-test-run-0123abcd-train-1",
   modelDataUrl: "s3://acme-test-data/runs/run/model/job/output/model.tar.gz",
   evaluationUri: "s3://acme-test-data/runs/run/evaluation",
+  baselineUri: "s3://acme-test-data/runs/run/baseline",
   judgement: {
     outcome: "challenger better",
     rmse: 2.1,
@@ -45,6 +47,7 @@ beforeEach(() => {
   parameters = new Map([
     ["/acme/test/ModelPackageName", "PLACEHOLDER"],
     ["/acme/test/BaselineDataUri", "PLACEHOLDER"],
+    ["/acme/test/MonitoringBaselineUri", "PLACEHOLDER"],
   ]);
   aws.requests.length = 0;
   aws.respond = ({ operation, json }) => {
@@ -93,6 +96,10 @@ test("a challenger becomes an approved package with its metrics, and the champio
         ModelQuality: {
           Statistics: { ContentType: "application/json", S3Uri: `${event.evaluationUri}/evaluation.json` },
         },
+        ModelDataQuality: {
+          Statistics: { ContentType: "application/json", S3Uri: `${event.baselineUri}/statistics.json` },
+          Constraints: { ContentType: "application/json", S3Uri: `${event.baselineUri}/constraints.json` },
+        },
       },
       CustomerMetadataProperties: {
         runName: event.runName,
@@ -107,13 +114,18 @@ test("a challenger becomes an approved package with its metrics, and the champio
   expect(Object.fromEntries(parameters)).toEqual({
     "/acme/test/ModelPackageName": arnOf(1),
     "/acme/test/BaselineDataUri": `${event.evaluationUri}/baseline.csv`,
+    "/acme/test/MonitoringBaselineUri": event.baselineUri,
   });
 });
 
 test("the champion is named last, when its baseline is known", async () => {
   await register(event);
   const put = aws.requests.filter(({ operation }) => operation === "PutParameter").map(({ json }) => json.Name);
-  expect(put).toEqual(["/acme/test/BaselineDataUri", "/acme/test/ModelPackageName"]);
+  expect(put).toEqual([
+    "/acme/test/BaselineDataUri",
+    "/acme/test/MonitoringBaselineUri",
+    "/acme/test/ModelPackageName",
+  ]);
 });
 
 test("a repeated call gives the same package, however many came before it", async () => {
@@ -166,7 +178,7 @@ test.each([
   expect(aws.requests).toEqual([]);
 });
 
-test.each(["runName", "trainingJobName", "modelDataUrl", "evaluationUri"] as const)(
+test.each(["runName", "trainingJobName", "modelDataUrl", "evaluationUri", "baselineUri"] as const)(
   "half a character in %s is refused",
   async (field) => {
     await expect(register({ ...event, [field]: `${event[field]}\ud800` })).rejects.toMatchObject({

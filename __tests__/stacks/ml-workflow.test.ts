@@ -43,6 +43,7 @@ test("publishes what the contract asks of it", () => {
     "/acme/local/ModelPackageGroup": expect.stringContaining("aws_sagemaker_model_package_group"),
     "/acme/local/ModelPackageName": "PLACEHOLDER",
     "/acme/local/BaselineDataUri": "PLACEHOLDER",
+    "/acme/local/MonitoringBaselineUri": "PLACEHOLDER",
   });
 });
 
@@ -53,6 +54,7 @@ test("Terraform leaves alone what the workflow changes at run time, and nothing 
   expect(ignoring.map(({ name }) => name).sort()).toEqual([
     "/acme/local/BaselineDataUri",
     "/acme/local/ModelPackageName",
+    "/acme/local/MonitoringBaselineUri",
   ]);
 });
 
@@ -74,6 +76,7 @@ test("each handler gets the variables that it reads", () => {
       "MODEL_IMAGE_URI",
       "MODEL_PACKAGE_GROUP",
       "MODEL_PACKAGE_PARAMETER",
+      "MONITORING_BASELINE_PARAMETER",
     ],
     "ingest-survey": ["DATA_BUCKET", "FEATURE_GROUP"],
   });
@@ -115,7 +118,7 @@ describe("each function may do its own work and no more", () => {
     ]);
   });
 
-  test("register-model changes the two parameters of the champion and no other", () => {
+  test("register-model changes the three parameters of the champion and no other", () => {
     expect(actionsOf("register-model")).toEqual([
       "kms:Decrypt",
       "s3:GetObject",
@@ -128,6 +131,7 @@ describe("each function may do its own work and no more", () => {
     expect(statementsOf("register-model").find(({ Action }) => Action.includes("ssm:PutParameter"))?.Resource).toEqual([
       "arn:aws:ssm:eu-west-1:123456789012:parameter/acme/local/ModelPackageName",
       "arn:aws:ssm:eu-west-1:123456789012:parameter/acme/local/BaselineDataUri",
+      "arn:aws:ssm:eu-west-1:123456789012:parameter/acme/local/MonitoringBaselineUri",
     ]);
   });
 

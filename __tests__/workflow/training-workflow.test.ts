@@ -70,6 +70,7 @@ describe("the ends of a run", () => {
       trainingJobName: "first-train",
       modelDataUrl: modelOf(run, "first-train"),
       evaluationUri: "s3://acme-test-data/runs/first/evaluation",
+      baselineUri: "s3://acme-test-data/runs/first/baseline",
       judgement: passed,
     });
   });

@@ -51,6 +51,8 @@ export interface Run {
   readonly trainingJobName: string;
   readonly evaluationJobName: string;
   readonly datasetUri: string;
+  /** Statistics and constraints of the training rows, with which the traffic of an endpoint is compared. */
+  readonly baselineUri: string;
   readonly modelUri: string;
   readonly evaluationUri: string;
   readonly queryOutputUri: string;
@@ -158,6 +160,7 @@ export const handler = observed(
       trainingJobName: `${runName}${suffixes.train}`,
       evaluationJobName: `${runName}${suffixes.evaluate}`,
       datasetUri: `${folder}/dataset`,
+      baselineUri: `${folder}/baseline`,
       modelUri: `${folder}/model`,
       evaluationUri: `${folder}/evaluation`,
       queryOutputUri: `s3://${environment.DATA_BUCKET}/athena/${runName}/`,

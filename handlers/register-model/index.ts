@@ -21,6 +21,7 @@ const environment = readEnvironment({
   MODEL_IMAGE_URI: name,
   MODEL_PACKAGE_PARAMETER: name,
   BASELINE_DATA_PARAMETER: name,
+  MONITORING_BASELINE_PARAMETER: name,
   INFERENCE_INSTANCE_TYPES: list,
 });
 const sageMaker = tracer.captureAWSv3Client(new SageMakerClient(clientOptions));
@@ -31,6 +32,8 @@ const eventSchema = z.object({
   trainingJobName: text.min(1),
   modelDataUrl: s3Uri,
   evaluationUri: s3Uri,
+  /** Folder of the statistics and constraints of the training rows. */
+  baselineUri: s3Uri,
   judgement: judgementSchema.refine(
     ({ goodEnough, better }) => goodEnough && better,
     "only a challenger that is good enough and better than the champion may be registered",
@@ -80,6 +83,7 @@ function describePackage({
   trainingJobName,
   modelDataUrl,
   evaluationUri,
+  baselineUri,
   judgement,
 }: RegisterEvent): CreateModelPackageCommandInput {
   const contentTypes = ["text/csv", "application/json"];
@@ -97,6 +101,10 @@ function describePackage({
     },
     ModelMetrics: {
       ModelQuality: { Statistics: { ContentType: "application/json", S3Uri: under(evaluationUri, evaluationFile) } },
+      ModelDataQuality: {
+        Statistics: { ContentType: "application/json", S3Uri: under(baselineUri, "statistics.json") },
+        Constraints: { ContentType: "application/json", S3Uri: under(baselineUri, "constraints.json") },
+      },
     },
     CustomerMetadataProperties: {
       runName,
@@ -122,7 +130,7 @@ async function readParameter(Name: string): Promise<string> {
 }
 
 /** Names the package champion, unless another run has registered a later one meanwhile: a repeated step must not bring an old model back. */
-async function nameChampion(modelPackageArn: string, baselineUri: string): Promise<void> {
+async function nameChampion(modelPackageArn: string, { evaluationUri, baselineUri }: RegisterEvent): Promise<void> {
   const current = await readParameter(environment.MODEL_PACKAGE_PARAMETER);
   const group = modelPackageArn.replace(/\/\d+$/, "/");
   if (current.startsWith(group) && versionOf(current) > versionOf(modelPackageArn)) {
@@ -132,7 +140,8 @@ async function nameChampion(modelPackageArn: string, baselineUri: string): Promi
   const put = (Name: string, Value: string): Promise<unknown> =>
     parameters.send(new PutParameterCommand({ Name, Value, Type: "String", Overwrite: true }));
   // The champion comes last: who reads it finds its baseline already there.
-  await put(environment.BASELINE_DATA_PARAMETER, baselineUri);
+  await put(environment.BASELINE_DATA_PARAMETER, under(evaluationUri, baselineFile));
+  await put(environment.MONITORING_BASELINE_PARAMETER, baselineUri);
   await put(environment.MODEL_PACKAGE_PARAMETER, modelPackageArn);
 }
 
@@ -145,7 +154,7 @@ export const handler = observed(
     const modelPackageArn =
       found ?? (await sageMaker.send(new CreateModelPackageCommand(describePackage(input)))).ModelPackageArn;
     if (modelPackageArn === undefined) throw new Error("SageMaker created a model package without an ARN");
-    await nameChampion(modelPackageArn, under(input.evaluationUri, baselineFile));
+    await nameChampion(modelPackageArn, input);
     logger.info("The challenger is registered", { modelPackageArn, repeated: found !== undefined });
     return { modelPackageArn, version: versionOf(modelPackageArn) };
   }),

@@ -374,6 +374,14 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
                   S3UploadMode: "EndOfJob",
                 },
               },
+              {
+                OutputName: "baseline",
+                S3Output: {
+                  S3Uri: jsonata("$run.baselineUri"),
+                  LocalPath: `${processingFolder}/output/baseline`,
+                  S3UploadMode: "EndOfJob",
+                },
+              },
             ],
           },
         }),
@@ -542,6 +550,7 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
             trainingJobName: jsonata("$training.jobName"),
             modelDataUrl: jsonata("$training.modelDataUrl"),
             evaluationUri: jsonata("$run.evaluationUri"),
+            baselineUri: jsonata("$run.baselineUri"),
             judgement: jsonata("$judgement"),
           },
         },

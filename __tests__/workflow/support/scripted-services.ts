@@ -62,6 +62,7 @@ export function preparedRun(run: string): Run {
     trainingJobName: `${run}-train`,
     evaluationJobName: `${run}-evaluate`,
     datasetUri: `s3://${bucket}/runs/${run}/dataset`,
+    baselineUri: `s3://${bucket}/runs/${run}/baseline`,
     modelUri: `s3://${bucket}/runs/${run}/model`,
     evaluationUri: `s3://${bucket}/runs/${run}/evaluation`,
     queryOutputUri: `s3://${bucket}/athena/`,
