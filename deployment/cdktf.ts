@@ -1,12 +1,23 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { Environment } from "../environments";
 import { projectRoot } from "../modules/project-root";
-import { explain, type Manifest, runChild, type SynthesizedStack, terraformVariables } from "./terraform";
+import {
+  DeploymentError,
+  type Ended,
+  explain,
+  type Manifest,
+  runChild,
+  type SynthesizedStack,
+  terraformVariables,
+} from "./terraform";
 
 /** Seconds that a deploy may take: MWAA is given up to three hours by its own time limits, and other things come with it. */
 const deploySeconds = 4 * 3_600;
+
+/** What cdktf takes for terraform; the file says why. */
+const steadfastTerraform = join(projectRoot, "deployment/terraform/steadfast-terraform");
 
 /** How `cdktf deploy` is run. */
 export interface CdktfOptions {
@@ -31,8 +42,9 @@ export interface CdktfOptions {
 export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
   const { environment, manifest, stack, terraform, lockSeconds, onOutput } = options;
   const timeout = `-lock-timeout=${String(lockSeconds)}s`;
+  // A source archive may have lost the files' modes.
+  if ((statSync(steadfastTerraform).mode & 0o111) === 0) chmodSync(steadfastTerraform, 0o755);
   const records = mkdtempSync(join(tmpdir(), "acme-deployment-"));
-  const processFile = join(records, "terraform");
   const run = runChild(
     join(projectRoot, "node_modules/.bin/cdktf"),
     [
@@ -52,9 +64,9 @@ export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
         // cdktf's terminal library is built for the Node that the project brings.
         PATH: [join(projectRoot, "node_modules/.bin"), process.env.PATH ?? ""].join(delimiter),
         CI: "true",
-        TERRAFORM_BINARY_NAME: join(projectRoot, "deployment/terraform/steadfast-terraform"),
+        TERRAFORM_BINARY_NAME: steadfastTerraform,
         TERRAFORM: terraform,
-        TERRAFORM_PROCESS_FILE: processFile,
+        TERRAFORM_RECORDS: records,
         TF_CLI_ARGS_init: timeout,
         TF_CLI_ARGS_apply: timeout,
       },
@@ -63,22 +75,44 @@ export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
       // An interrupted cdktf doesn't wait for its terraform; a cdktf whose terraform is interrupted does.
       interruptible: () => {
         try {
-          return Number(readFileSync(processFile, "utf8"));
+          return Number(readFileSync(join(records, "process"), "utf8"));
         } catch {
           return undefined;
         }
       },
     },
   );
-  const end = await run.finally(() => {
+  let end: Ended;
+  let applied: string | undefined;
+  try {
+    end = await run;
+    applied = appliedWith(records);
+  } finally {
     rmSync(records, { recursive: true, force: true });
-  });
-  if (end.status === 0 && !end.interrupted && !end.late) return;
+  }
+  if (end.status === 0 && applied === "0" && !end.interrupted && !end.late) return;
+  // A shell's status for what a signal has killed is above 128.
+  const killed = applied === undefined ? end.status === 0 : Number(applied) > 128;
+  if (killed && !end.interrupted && !end.late) {
+    throw new DeploymentError(
+      `Terraform was killed while it deployed ${stack.id} in ${environment.name}: what it made last is in no state, and its lock may still be held.`,
+      "See that the machine has memory enough, and type it again: it tells who holds the lock, and how to release it.",
+    );
+  }
   const output = withoutNames(`${end.errors}\n${end.output}`, stack.id);
   throw explain(
     { environmentName: environment.name, stack: stack.id, operation: "deploy" },
     { ...end, output, errors: "" },
   );
+}
+
+/** The status with which `terraform apply` ended; undefined when nothing told of its end. */
+function appliedWith(records: string): string | undefined {
+  try {
+    return /^apply (\d+)$/m.exec(readFileSync(join(records, "ends"), "utf8"))?.[1];
+  } catch {
+    return undefined;
+  }
 }
 
 /** What terraform said, without the column in which cdktf says of which stack it speaks. */

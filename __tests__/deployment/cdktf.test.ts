@@ -3,7 +3,16 @@
  * is interrupted or killed. Without terraform on the PATH there is nothing to test here, and Jest says that these tests were skipped.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -156,6 +165,22 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
     write("model-image", 0);
     expect(await (await start(false)).ended).toBe(0);
     expect(await state("model-image")).toEqual({ quick: "whole", slow: "whole" });
+  });
+
+  test("whose terraform is killed has failed, whatever cdktf makes of it", async () => {
+    write("website-test", 60);
+    const { ended, said } = await start();
+    for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      try {
+        const isTerraform = readFileSync(`/proc/${id}/comm`, "utf8").trim() === "terraform";
+        if (isTerraform && readlinkSync(`/proc/${id}/cwd`) === folder) process.kill(Number(id), "SIGKILL");
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    expect(await ended).toBe(1);
+    expect(said()).toContain("Terraform was killed while it deployed data in local: what it made last is in no state");
+    expect((await readLock(environment, "website-test"))?.operation).toBe("OperationTypeApply");
   });
 
   test("whose command is killed is finished by terraform alone; another one meanwhile is refused", async () => {
