@@ -6,7 +6,7 @@
  * `npx tsx deployment/cli.ts diff`.
  */
 import { randomUUID } from "node:crypto";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { requireAccount } from "../identity";
 import type { Request } from "../request";
@@ -62,6 +62,21 @@ export function exitStatusOf({ refused, stacks }: PlanSummary): number {
   return stacks.some(({ status }) => status === "failed") ? 1 : 0;
 }
 
+const unwritable = (file: string, error: unknown): DeploymentError =>
+  new DeploymentError(
+    `OUTPUT is ${JSON.stringify(file)}, which can't be written (${(error as NodeJS.ErrnoException).code ?? String(error)}).`,
+    `Name a file in a folder that is there and that you may write to; ${JSON.stringify(dirname(resolve(file)))} was tried.`,
+  );
+
+/** Says before the plans are made what could not be written after them. */
+function requireFolder(file: string): void {
+  try {
+    accessSync(dirname(resolve(file)), constants.W_OK);
+  } catch (error) {
+    throw unwritable(file, error);
+  }
+}
+
 /** Puts a file in its place as a whole: a reader never sees half of it. */
 function writeWhole(file: string, text: string): void {
   const path = resolve(file);
@@ -71,10 +86,7 @@ function writeWhole(file: string, text: string): void {
     renameSync(half, path);
   } catch (error) {
     rmSync(half, { force: true });
-    throw new DeploymentError(
-      `OUTPUT is ${JSON.stringify(file)}, which can't be written (${(error as NodeJS.ErrnoException).code ?? String(error)}).`,
-      `Name a file in a folder that is there and that you may write to; ${JSON.stringify(dirname(path))} is not.`,
-    );
+    throw unwritable(file, error);
   }
 }
 
@@ -86,6 +98,7 @@ const progress = ({ stack, status, resources }: StackSummary, seconds: number): 
 /** Runs the command; the exit status is the process's. */
 export async function diff({ environment, stack }: Request, say: (text: string) => void): Promise<void> {
   const { format, output, details, allowed } = readWishes(process.env);
+  if (output !== undefined) requireFolder(output);
   const tell = (text: string): void => {
     process.stderr.write(`${text}\n`);
   };
