@@ -175,7 +175,7 @@ export function renderCosts(costs: Costs): string {
   ].join("\n");
 }
 
-/** The costs of one environment as a part of a document. */
+/** The costs of one environment as a part of a document; it changes only when something costs more or less. */
 export function renderCostsMarkdown(costs: Costs): string {
   return [
     `### ${costs.environment}: ${money(sum(costs.lines))} dollars a month`,
@@ -189,7 +189,7 @@ export function renderCostsMarkdown(costs: Costs): string {
     "",
     markdownTable(lineTable(costs)),
     "",
-    `${costs.free} resources cost nothing. Assumed in a month: ${assumptions(costs).join("; ")}.`,
+    `Assumed in a month: ${assumptions(costs).join("; ")}.`,
     "",
     "</details>",
     "",
