@@ -10,8 +10,10 @@ import { enforceGuard, type PlanSummary, readAllowed, refusalsOf, renderText, su
 import { requireAccount } from "./identity";
 import { confirm, type Request, stackOf } from "./request";
 import { stateBucketExists } from "./state";
+import { findStrays, forgetStrays } from "./strays";
 import {
   DeploymentError,
+  ExistsError,
   findTerraform,
   type Manifest,
   ProtectedError,
@@ -99,6 +101,7 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
   const { command = `make deploy ENVIRONMENT=${environment.name} STACK=${stack.id}` } = deployment;
   await requireDependencies(environment, manifest, stack);
   const workspace = new Workspace({ folder: stack.folder, stack: stack.id, environment, terraform, lockSeconds });
+  forgetStrays(stack);
   await workspace.init();
   const plan = await planKeeping(workspace, say);
   if (!plan) {
@@ -123,14 +126,29 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
     `Deploy ${stack.id} into ${environment.name} (account ${environment.account})?`,
     command,
   );
-  await cdktfDeploy({
-    environment,
-    manifest,
-    stack,
-    terraform,
-    lockSeconds,
-    onOutput: (text) => process.stdout.write(text),
-  });
+  const apply = (): Promise<void> =>
+    cdktfDeploy({
+      environment,
+      manifest,
+      stack,
+      terraform,
+      lockSeconds,
+      onOutput: (text) => process.stdout.write(text),
+    });
+  try {
+    await apply();
+  } catch (error) {
+    if (!(error instanceof ExistsError)) throw error;
+    say(`${error.problem} Looking for what it has made.`);
+    try {
+      const strays = await findStrays(workspace, stack, environment);
+      if (strays.length === 0) throw error;
+      say([`${stack.id}: taking over what is there:`, ...strays.map((address) => `  ${address}`)].join("\n"));
+      await apply();
+    } finally {
+      forgetStrays(stack);
+    }
+  }
   say(`✔ ${stack.id}: deployed.`);
 }
 

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ListFunctionsCommand } from "@aws-sdk/client-lambda";
+import { ListBucketsCommand } from "@aws-sdk/client-s3";
 import { readManifest } from "../../deployment/terraform";
 import { loadEnvironment } from "../../environments";
 import type { StackId } from "../../stacks/contract";
@@ -33,7 +34,7 @@ async function until(holds: () => Promise<boolean>, { ended }: Running): Promise
 /** All that the stack has is in its state, once, and nobody has locked it. */
 async function expectWhole(stack: StackId): Promise<void> {
   const { s3 } = accounts.clients;
-  const synthesized = readManifest(join(checkout.folder, "cdktf.out/local")).stacks.find(({ id }) => id === stack);
+  const synthesized = readManifest(join(other.folder, "cdktf.out/local")).stacks.find(({ id }) => id === stack);
   expect(addressesIn(await stateOf(s3, stack))).toEqual(addressesOf(synthesized!));
   expect(await isLocked(s3, stack)).toBe(false);
   const states = await statesOf(s3, stack);
@@ -58,34 +59,63 @@ afterAll(async () => {
 
 // Each goes on where the one before it ended.
 describe("a stack", () => {
-  test("that two deploy at once is deployed by one; of the others, one is refused, and one waits", async () => {
+  test("that two deploy at once is deployed by one, though it loses its terminal; another is refused, a third waits", async () => {
     const { s3 } = accounts.clients;
     const first = start(checkout, "data");
-    await until(() => isLocked(s3, "data"), first);
+    await until(bucketIsThere, first);
     const refused = await deploy(other, "data");
     expect(refused.status).not.toBe(0);
-    expect(refused.output).toMatch(
-      /The state of data in local is locked by \S+@\S+, for a \w+, since \d{4}-\d\d-\d\d /,
-    );
-    expect(refused.output).toContain("make unlock ENVIRONMENT=local STACK=data LOCK=");
-    const waiting = await deploy(other, "data", { LOCK_TIMEOUT: "240" });
-    expect(await first.ended).toMatchObject({ status: 0 });
-    expect(waiting).toMatchObject({ status: 0 });
-    expect(waiting.output).toContain("✔ data: nothing to change.");
+    expect(refused.output).toMatch(held("data"));
+    expect(await isLocked(s3, "data")).toBe(true);
+    const waiting = deploy(other, "data", { LOCK_TIMEOUT: "240" });
+    first.killGroup();
+    expect(await waiting).toMatchObject({ status: 0 });
+    expect((await waiting).output).toContain("✔ data: nothing to change.");
     await expectWhole("data");
   });
 
-  test("whose deploy loses its terminal is deployed to the end all the same", async () => {
+  test("whose deploy dies with its machine says who holds the lock; released, it takes over what is there, and nothing is doubled", async () => {
     const killed = start(checkout, "ml-workflow");
     await until(async () => (await functions()).length > 0, killed);
-    killed.killGroup();
+    killed.killAll();
     await killed.ended;
-    const again = await deploy(checkout, "ml-workflow", { LOCK_TIMEOUT: "240" });
+    const before = await functions();
+
+    const refused = await deploy(other, "ml-workflow");
+    expect(refused.status).not.toBe(0);
+    expect(refused.output).toMatch(held("ml-workflow"));
+    const [, lock = ""] = /LOCK=(\S+)/.exec(refused.output) ?? [];
+    const unlock = { ENVIRONMENT: "local", STACK: "ml-workflow", APPROVE: "yes" };
+    const wrong = await other.make("unlock", { ...unlock, LOCK: "another" }, accounts.variables(local));
+    expect(wrong.status).not.toBe(0);
+    expect(await isLocked(accounts.clients.s3, "ml-workflow")).toBe(true);
+    const released = await other.make("unlock", { ...unlock, LOCK: lock }, accounts.variables(local));
+    expect(released).toMatchObject({ status: 0 });
+
+    const again = await deploy(other, "ml-workflow");
     expect(again).toMatchObject({ status: 0 });
-    expect(again.output).toContain("✔ ml-workflow: nothing to change.");
+    expect(again.output).toContain("ml-workflow: taking over what is there:");
     await expectWhole("ml-workflow");
+    expect(await functions()).toEqual(expect.arrayContaining([...before]));
+    const addresses = addressesIn(await stateOf(accounts.clients.s3, "ml-workflow"));
+    expect(await functions()).toHaveLength(addresses.filter((each) => each.startsWith("aws_lambda_function.")).length);
+    const last = await deploy(checkout, "ml-workflow");
+    expect(last.output).toContain("✔ ml-workflow: nothing to change.");
   });
 });
+
+/** How a deploy says that somebody else has locked the state. */
+const held = (stack: StackId): RegExp =>
+  new RegExp(
+    `The state of ${stack} in local is locked by \\S+@\\S+, for a \\w+, since \\d{4}-\\d\\d-\\d\\d [^]*` +
+      `make unlock ENVIRONMENT=local STACK=${stack} LOCK=\\S+`,
+  );
+
+/** Whether the stack `data` is being made. */
+async function bucketIsThere(): Promise<boolean> {
+  const { Buckets = [] } = await accounts.clients.s3.send(new ListBucketsCommand({}));
+  return Buckets.some(({ Name }) => Name?.startsWith("acme-local-data-"));
+}
 
 async function functions(): Promise<readonly (string | undefined)[]> {
   const { Functions = [] } = await accounts.clients.lambda.send(new ListFunctionsCommand({}));

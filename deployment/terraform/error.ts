@@ -17,3 +17,6 @@ export class DeploymentError extends Error {
 
 /** Terraform refuses a plan, for it would destroy what `prevent_destroy` protects. */
 export class ProtectedError extends DeploymentError {}
+
+/** AWS refuses to make what is there already. */
+export class ExistsError extends DeploymentError {}

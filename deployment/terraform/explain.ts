@@ -1,7 +1,7 @@
 /** Says in our words what terraform says in its own, with the next step. */
 import type { StackId } from "../../stacks/contract";
 import type { Ended } from "./child";
-import { DeploymentError, ProtectedError } from "./error";
+import { DeploymentError, ExistsError, ProtectedError } from "./error";
 
 /** A lock on a state, as terraform writes it into the lock file and into its errors. */
 export interface Lock {
@@ -160,6 +160,7 @@ const faults: readonly Fault[] = [
       `Deploy the stacks before it first; this deploys all in order: make deploy ENVIRONMENT=${environmentName}`,
   },
   {
+    kind: ExistsError,
     pattern: /\w*(?:AlreadyExists|AlreadyOwnedByYou|ResourceInUse|ResourceConflict)\w*/,
     problem: ([code], { stack }) =>
       `Something that ${stack} wants to create is there already (${code}): a deploy that was killed may have made it.`,
