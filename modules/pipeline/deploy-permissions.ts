@@ -485,6 +485,19 @@ const table: readonly Permissions[] = [
     on: ({ named }) => [...named("sagemaker", "endpoint/"), ...named("sagemaker", "endpoint-config/")],
   },
   {
+    sid: "Monitors",
+    types: ["aws_sagemaker_monitoring_schedule"],
+    reads: ["sagemaker:DescribeMonitoringSchedule", "sagemaker:ListTags"],
+    writes: [
+      "sagemaker:AddTags",
+      "sagemaker:CreateMonitoringSchedule",
+      "sagemaker:DeleteMonitoringSchedule",
+      "sagemaker:DeleteTags",
+      "sagemaker:UpdateMonitoringSchedule",
+    ],
+    on: ({ named }) => named("sagemaker", "monitoring-schedule/"),
+  },
+  {
     sid: "Tables",
     types: ["aws_dynamodb_table"],
     reads: [
