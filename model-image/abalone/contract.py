@@ -47,8 +47,8 @@ class Contract:
 
     @property
     def dataset_columns(self) -> tuple[str, ...]:
-        """The header of a data set: identifier, features in contract order, label."""
-        return (self.record_identifier, *self.feature_names, self.label.name)
+        """The header of a data set: identifier, features in contract order, label, and when the animal was measured."""
+        return (self.record_identifier, *self.feature_names, self.label.name, self.event_time)
 
 
 @cache

@@ -18,6 +18,17 @@ BATCH = 16_384
 
 
 @dataclass(frozen=True)
+class Training:
+    """What a model learnt from: how many rows, and when the last of these animals was measured (UTC, as text).
+
+    Artefacts of earlier versions do not tell the latter.
+    """
+
+    rows: int
+    newest_event: str | None
+
+
+@dataclass(frozen=True)
 class Predictions:
     """Rings and the ends of their interval, one value a row."""
 
@@ -51,6 +62,7 @@ class Predictor:
             self.name = metadata["name"]
             self.confidence = float(metadata["confidence"])
             trained_for = tuple(json.loads(metadata["features"]))
+            self.training = Training(int(metadata["training_rows"]), metadata.get("newest_event"))
         except (KeyError, ValueError) as error:
             raise JobError(f"{artefact} was not made by this image's `train`: its metadata lack {error}.") from error
         if trained_for != contract.feature_names:

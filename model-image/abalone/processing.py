@@ -16,7 +16,8 @@ from abalone.aws import client
 from abalone.contract import Contract, load_contract
 from abalone.errors import JobError, RowError
 from abalone.folders import Folders
-from abalone.rows import feature_values, label_of
+from abalone.origins import ORIGINS, origin_of
+from abalone.rows import event_time_of, feature_values, label_of
 from abalone.statistics import RowStatistics, write_baseline
 
 logger = logging.getLogger("abalone")
@@ -52,6 +53,8 @@ def write_data_sets(
         JobError: a split got no row.
     """
     rows = dict.fromkeys(SPLITS, 0)
+    origins = dict.fromkeys(ORIGINS, 0)
+    oldest, newest = "", ""
     rejected = 0
     problems: list[dict[str, str | None]] = []
     with ExitStack() as stack:
@@ -68,6 +71,7 @@ def write_data_sets(
             try:
                 category, measures = feature_values(contract, values)
                 rings = label_of(contract, values[contract.label.name])
+                event = event_time_of(contract, values[contract.event_time])
             except RowError as error:
                 rejected += 1
                 if len(problems) < MOST_PROBLEMS:
@@ -76,8 +80,10 @@ def write_data_sets(
             by_name = {contract.category: category, **dict(zip(contract.measure_names, measures, strict=True))}
             features = [by_name[name] for name in contract.feature_names]
             split = split_of(record_id)
-            writers[split].writerow([record_id, *features, f"{rings:g}"])
+            writers[split].writerow([record_id, *features, f"{rings:g}", event])
             rows[split] += 1
+            origins[origin_of(record_id)] += 1
+            oldest, newest = min(oldest or event, event), max(newest, event)
             if split == "train" and training_statistics is not None:
                 training_statistics.add(category, measures)
     total = sum(rows.values())
@@ -93,7 +99,13 @@ def write_data_sets(
             f"{total} records are too few: the split left {' and '.join(empty)} empty. Ingest a larger survey, several "
             "hundred records at least."
         )
-    return {"rows": rows, "rejected": rejected, "problems": problems}
+    return {
+        "rows": rows,
+        "surveyed": {"oldest": oldest, "newest": newest},
+        "origins": {name: count for name, count in origins.items() if count},
+        "rejected": rejected,
+        "problems": problems,
+    }
 
 
 def arguments(command_line: Sequence[str] | None = None) -> argparse.Namespace:

@@ -15,6 +15,8 @@ from abalone.errors import JobError, RowError, quote
 
 # What float() takes beyond this ("nan", "1_000", other scripts' digits) is no measure that a person wrote on purpose.
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# The two forms of a time in UTC that Feature Store takes: with and without milliseconds.
+EVENT_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{3})?Z", re.ASCII)
 # The artefact computes in single precision: beyond its largest number everything is infinite.
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -33,11 +35,12 @@ class Features:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Features with their labels in rings, sorted by record identifier."""
+    """Features with their labels in rings, sorted by record identifier, and when the last animal was measured."""
 
     record_ids: list[str]
     features: Features
     labels: NDArray[np.float64]
+    newest_event: str
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -107,6 +110,18 @@ def label_of(contract: Contract, value: object) -> float:
     return rings
 
 
+def event_time_of(contract: Contract, value: object) -> str:
+    """The moment in UTC, always with milliseconds: later moments come later as text, too.
+
+    Raises:
+        RowError: it is not a time as the feature group keeps it.
+    """
+    match = EVENT_TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise RowError(contract.event_time, f"{quote(value)} is not a time such as 2026-03-01T09:30:00Z")
+    return f"{match[1]}{match[2] or '.000'}Z"
+
+
 def features_of(contract: Contract, rows: Sequence[tuple[str, list[float]]]) -> Features:
     """Packs checked rows for the model."""
     measures = np.array([measures for _, measures in rows], dtype=np.float32)
@@ -141,11 +156,13 @@ def read_data_set(contract: Contract, folder: Path) -> DataSet:
     if not files:
         raise JobError(f"{folder} holds no CSV file: check the S3 URI of the channel {folder.name!r}.")
     rows: list[tuple[str, tuple[str, list[float]], float]] = []
+    newest = ""
     for file in files:
         for line, values in _lines(contract, file):
             try:
                 label = label_of(contract, values[contract.label.name])
                 rows.append((values[contract.record_identifier], feature_values(contract, values), label))
+                newest = max(newest, event_time_of(contract, values[contract.event_time]))
             except RowError as error:
                 raise JobError(f"{file.name}: line {line}: {error}") from error
     if not rows:
@@ -155,6 +172,7 @@ def read_data_set(contract: Contract, folder: Path) -> DataSet:
         [record_id for record_id, _, _ in rows],
         features_of(contract, [features for _, features, _ in rows]),
         np.array([label for _, _, label in rows]),
+        newest,
     )
 
 

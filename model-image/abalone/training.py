@@ -86,6 +86,7 @@ def train(folders: Folders) -> None:
         "confidence": f"{settings.confidence:g}",
         "features": json.dumps(contract.feature_names),
         "training_rows": str(len(training)),
+        "newest_event": training.newest_event,
         "settings": json.dumps({field.name: getattr(settings, field.name) for field in fields(settings)}),
     }
     folders.model.mkdir(parents=True, exist_ok=True)

@@ -22,16 +22,17 @@ class Record:
     sex: str
     measures: tuple[float, ...]
     rings: int
+    surveyed_at: str = "2026-03-01T09:30:00.000Z"
 
     @property
     def values(self) -> list[str]:
         """The columns of a data set, as text."""
-        return [self.record_id, self.sex, *(f"{value:g}" for value in self.measures), str(self.rings)]
+        return [self.record_id, self.sex, *(f"{value:g}" for value in self.measures), str(self.rings), self.surveyed_at]
 
     @property
     def features(self) -> list[str]:
         """A row for the endpoint, as text."""
-        return self.values[1:-1]
+        return self.values[1:-2]
 
     @property
     def instance(self) -> dict[str, str | float]:
@@ -66,7 +67,9 @@ def data_set(records: Sequence[Record]) -> DataSet:
     """What `read_data_set` makes of these records."""
     ordered = sorted(records, key=lambda record: record.record_id)
     features = features_of(CONTRACT, [(record.sex, list(record.measures)) for record in ordered])
-    return DataSet([record.record_id for record in ordered], features, np.array([float(r.rings) for r in ordered]))
+    newest = max(record.surveyed_at for record in ordered)
+    labels = np.array([float(record.rings) for record in ordered])
+    return DataSet([record.record_id for record in ordered], features, labels, newest)
 
 
 def write_data_set(file: Path, records: Sequence[Record]) -> None:

@@ -11,7 +11,7 @@ def test_order_and_names_are_those_of_the_shared_file():
     contract = load_contract()
 
     assert list(contract.feature_names) == [feature["name"] for feature in document["features"]]
-    assert contract.dataset_columns == ("record_id", *contract.feature_names, "rings")
+    assert contract.dataset_columns == ("record_id", *contract.feature_names, "rings", "surveyed_at")
     assert contract.categories == ("F", "M", "I")
     assert {measure.unit for measure in contract.measures} == {"mm", "g"}
 

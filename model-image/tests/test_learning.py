@@ -14,7 +14,12 @@ from abalone.predictor import Predictor
 from abalone.rows import DataSet, Features, read_data_set
 from tests.surveys import CONTRACT, Record, data_set, survey, write_data_set
 
-METADATA = {"name": "job-1", "confidence": "0.9", "features": json.dumps(CONTRACT.feature_names)}
+METADATA = {
+    "name": "job-1",
+    "confidence": "0.9",
+    "features": json.dumps(CONTRACT.feature_names),
+    "training_rows": "200",
+}
 QUICK = Settings(networks=2, epochs=2)
 
 

@@ -3,6 +3,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from abalone.errors import JobError
 from abalone.folders import Folders
 from abalone.job import run
 from abalone.processing import SPLITS, split_of, write_data_sets
+from abalone.rows import read_data_set
 from abalone.statistics import RowStatistics, write_baseline
 from tests.surveys import CONTRACT, Record, survey
 
@@ -60,7 +62,7 @@ def offline_store() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:")
     connection.create_function("rpad", 3, lambda text, size, fill: (text + fill * size)[:size])
     connection.execute(f"ATTACH ':memory:' AS {STORE.database}")
-    columns = ", ".join([*CONTRACT.dataset_columns, "surveyed_at", "write_time", "api_invocation_time", "is_deleted"])
+    columns = ", ".join([*CONTRACT.dataset_columns, "write_time", "api_invocation_time", "is_deleted"])
     connection.execute(f"CREATE TABLE {STORE.database}.{STORE.table} ({columns})")
     yield connection
     connection.close()
@@ -73,7 +75,7 @@ def put(store: sqlite3.Connection, record_id: str, rings: int, event: str, invok
 
 
 def latest(store: sqlite3.Connection) -> list[tuple[str, int]]:
-    return [(row[0], row[-1]) for row in store.execute(latest_records_query(CONTRACT, STORE))]
+    return [(row[0], row[-2]) for row in store.execute(latest_records_query(CONTRACT, STORE))]
 
 
 def test_the_later_event_wins_whenever_it_was_put(offline_store: sqlite3.Connection):
@@ -137,7 +139,8 @@ def test_data_sets_hold_every_row_once_and_the_summary_counts_them(tmp_path: Pat
         assert {split_of(row[0]) for row in rows} == {split}
         seen.extend(rows)
     assert summary["rejected"] == 0
-    assert {row[0]: [float(value) for value in row[2:]] for row in seen} == {
+    assert {row[-1] for row in seen} == {records[0].surveyed_at}
+    assert {row[0]: [float(value) for value in row[2:-1]] for row in seen} == {
         record.record_id: [*record.measures, record.rings] for record in records
     }
 
@@ -158,14 +161,20 @@ def test_records_that_break_the_contract_are_left_out_and_explained(tmp_path: Pa
     records: list[list[str | None]] = [list(record.values) for record in survey(200)]
     records[3][4] = None
     records[7][1] = "X"
+    records[9][10] = "yesterday"
 
     summary = write_data_sets(CONTRACT, records, tmp_path)
 
-    assert summary["rejected"] == 2
-    assert sum(summary["rows"].values()) == 198
+    assert summary["rejected"] == 3
+    assert sum(summary["rows"].values()) == 197
     assert summary["problems"] == [
         {"record_id": "animal-1-3", "column": "height", "problem": "is empty, a number was expected"},
         {"record_id": "animal-1-7", "column": "sex", "problem": "'X' is not one of F, M, I"},
+        {
+            "record_id": "animal-1-9",
+            "column": "surveyed_at",
+            "problem": "'yesterday' is not a time such as 2026-03-01T09:30:00Z",
+        },
     ]
 
 
@@ -310,3 +319,19 @@ def test_the_baseline_is_of_the_training_rows_alone(tmp_path: Path):
     assert length["numerical_statistics"]["mean"] == pytest.approx(sum(lengths) / len(lengths))
     constraints = json.loads((tmp_path / "baseline/constraints.json").read_text())
     assert [feature["name"] for feature in constraints["features"]] == list(CONTRACT.feature_names)
+
+
+def test_the_summary_tells_from_when_and_from_where_the_rows_are(tmp_path: Path):
+    times = ["1995-12-01T00:00:00Z", "2026-03-01T09:30:00.250Z", "2026-03-01T09:30:00Z"]
+    names = ["uci-0f", "sim-7", "bay-uci", "uci-12", "similar"]
+    records = [
+        replace(record, record_id=f"{names[i % 5]}-{i}", surveyed_at=times[i % 3])
+        for i, record in enumerate(survey(200))
+    ]
+
+    summary = write_data_sets(CONTRACT, (record.values for record in records), tmp_path)
+
+    assert summary["surveyed"] == {"oldest": "1995-12-01T00:00:00.000Z", "newest": "2026-03-01T09:30:00.250Z"}
+    assert summary["origins"] == {"uci": 80, "simulated": 40, "own": 80}
+    written = [read_data_set(CONTRACT, tmp_path / split) for split in SPLITS]
+    assert max(rows.newest_event for rows in written) == "2026-03-01T09:30:00.250Z"

@@ -6,12 +6,15 @@ import sys
 import time
 from pathlib import Path
 
+import onnx
 import onnxruntime
 import pytest
 
+from abalone.predictor import Predictor, Training
 from tests.commands import IMAGE, command, environment
 from tests.surveys import CONTRACT, survey, write_data_set, write_training_job
 
+TIME = survey(1)[0].surveyed_at
 QUICK = {"networks": "2", "epochs": "2"}
 
 
@@ -27,6 +30,14 @@ def test_the_log_has_every_metric_once_as_sagemaker_reads_it(trained: Path):
     assert 0 < float(re.search(r"validation:rmse=([0-9.]+);", log)[1]) < 1.5
 
 
+def test_an_artefact_that_does_not_tell_from_when_its_rows_are_is_still_used(tmp_path: Path, trained: Path):
+    model = onnx.load(trained / "model/model.onnx")
+    del model.metadata_props[[entry.key for entry in model.metadata_props].index("newest_event")]
+    onnx.save(model, tmp_path / "model.onnx")
+
+    assert Predictor(CONTRACT, tmp_path / "model.onnx").training == Training(1400, None)
+
+
 def test_the_artefact_says_whose_it_is_and_what_it_takes(trained: Path):
     assert [file.name for file in (trained / "model").iterdir()] == ["model.onnx"]
     session = onnxruntime.InferenceSession(trained / "model/model.onnx")
@@ -34,6 +45,8 @@ def test_the_artefact_says_whose_it_is_and_what_it_takes(trained: Path):
 
     assert metadata["name"] == "job-1"
     assert json.loads(metadata["features"]) == list(CONTRACT.feature_names)
+    assert metadata["training_rows"] == "1400"
+    assert metadata["newest_event"] == survey(1)[0].surveyed_at
     assert [value.name for value in session.get_inputs()] == ["sex", "measures"]
     assert [value.name for value in session.get_outputs()] == ["rings", "low", "high"]
 
@@ -79,13 +92,14 @@ def test_settings_of_sagemakers_own_sdk_are_passed_over(tmp_path: Path):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("a,M,91,73,,102.8,44.9,20.2,30,9", "line 202: column height: is empty"),
-        ("a,M,91,73,nan,102.8,44.9,20.2,30,9", "line 202: column height: 'nan' is not a number"),
-        ("a,M,91,73,-1,102.8,44.9,20.2,30,9", "line 202: column height: '-1' is negative"),
-        ("a,M,91,73,1e99,102.8,44.9,20.2,30,9", "line 202: column height: '1e99' is not a finite number"),
-        ("a,X,91,73,19,102.8,44.9,20.2,30,9", "line 202: column sex: 'X' is not one of F, M, I"),
-        ("a,M,91,73,19,102.8,44.9,20.2,30,0", "line 202: column rings: '0' is out of range, 1 to 60 rings"),
-        ("a,M,91,73", "line 202 has 4 values, the header has 10"),
+        (f"a,M,91,73,,102.8,44.9,20.2,30,9,{TIME}", "line 202: column height: is empty"),
+        (f"a,M,91,73,nan,102.8,44.9,20.2,30,9,{TIME}", "line 202: column height: 'nan' is not a number"),
+        (f"a,M,91,73,-1,102.8,44.9,20.2,30,9,{TIME}", "line 202: column height: '-1' is negative"),
+        (f"a,M,91,73,1e99,102.8,44.9,20.2,30,9,{TIME}", "line 202: column height: '1e99' is not a finite number"),
+        (f"a,X,91,73,19,102.8,44.9,20.2,30,9,{TIME}", "line 202: column sex: 'X' is not one of F, M, I"),
+        (f"a,M,91,73,19,102.8,44.9,20.2,30,0,{TIME}", "line 202: column rings: '0' is out of range, 1 to 60 rings"),
+        ("a,M,91,73,19,102.8,44.9,20.2,30,9,now", "line 202: column surveyed_at: 'now' is not a time such as 2026-"),
+        ("a,M,91,73", "line 202 has 4 values, the header has 11"),
     ],
 )
 def test_a_broken_row_is_named_by_line_and_column(tmp_path: Path, line: str, expected: str):
