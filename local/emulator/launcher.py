@@ -53,6 +53,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     from ministack import app as emulator
 
     from seams import (
+        alarms,
         api_gateway,
         athena,
         callers,
@@ -73,6 +74,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     api_gateway.install(settings.region)
     cloudfront.install()
     descriptions.install()
+    alarms.install()
     saver = persistence.StateSaver(settings.state_directory)
     application = cloudfront.serve_viewers(require(emulator, "app", ("scope", "receive", "send")))
     application = persistence.save_state(application, saver)
