@@ -12,6 +12,7 @@ export const development: Environment = {
   protectData: false,
   oldVersionDays: 14,
   queryResultDays: 7,
+  capturedTrafficDays: 14,
   queryScanLimitGibibytes: 10,
   qualityThreshold: 2.3,
   modelImage: { build: "docker" },
@@ -22,10 +23,12 @@ export const development: Environment = {
   websites: {
     test: {
       endpoint: { instanceType: "ml.t2.medium", instanceCount: 1, bakeSeconds: 300 },
+      monitor: { samplingPercent: 100, schedule: "daily", minimumRows: 100 },
       latencyAlarmMilliseconds: 1_000,
     },
     production: {
       endpoint: { instanceType: "ml.t2.medium", instanceCount: 1, bakeSeconds: 300 },
+      monitor: { samplingPercent: 100, schedule: "daily", minimumRows: 100 },
       latencyAlarmMilliseconds: 1_000,
     },
   },
@@ -36,5 +39,5 @@ export const development: Environment = {
     source: { type: "codecommit", repository: "acme-mlsdlc", branch: "main" },
     approval: false,
   },
-  governance: { monthlyBudgetDollars: 500, trailRetentionDays: 30 },
+  governance: { monthlyBudgetDollars: 800, trailRetentionDays: 30 },
 };

@@ -12,6 +12,7 @@ export const local: Environment = {
   protectData: false,
   oldVersionDays: 1,
   queryResultDays: 1,
+  capturedTrafficDays: 1,
   queryScanLimitGibibytes: 1,
   qualityThreshold: 2.3,
   modelImage: { build: "content" },
@@ -25,6 +26,8 @@ export const local: Environment = {
     },
     production: {
       endpoint: { instanceType: "ml.t2.medium", instanceCount: 1, bakeSeconds: 0 },
+      // On AWS, at every full hour; the local SageMaker service compares once a minute.
+      monitor: { samplingPercent: 100, schedule: "hourly", minimumRows: 100 },
       latencyAlarmMilliseconds: 1_000,
     },
   },

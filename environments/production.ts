@@ -12,6 +12,7 @@ export const production: Environment = {
   protectData: true,
   oldVersionDays: 90,
   queryResultDays: 30,
+  capturedTrafficDays: 90,
   queryScanLimitGibibytes: 100,
   qualityThreshold: 2.3,
   modelImage: { build: "docker" },
@@ -22,11 +23,13 @@ export const production: Environment = {
   websites: {
     test: {
       endpoint: { instanceType: "ml.t2.large", instanceCount: 1, bakeSeconds: 600 },
+      monitor: { samplingPercent: 100, schedule: "daily", minimumRows: 100 },
       latencyAlarmMilliseconds: 500,
     },
     // Two instances: SageMaker spreads them over availability zones.
     production: {
       endpoint: { instanceType: "ml.c5.large", instanceCount: 2, bakeSeconds: 600 },
+      monitor: { samplingPercent: 100, schedule: "hourly", minimumRows: 200 },
       latencyAlarmMilliseconds: 500,
     },
   },

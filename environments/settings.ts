@@ -64,8 +64,20 @@ const endpoint = z.strictObject({
   bakeSeconds: wholeNumber(0, 3_600, "the seconds that a release of an endpoint is watched before the old one goes"),
 });
 
+/** What watches whether visitors ask about other animals than the model was trained on. */
+const monitor = z.strictObject({
+  /** Of a hundred invocations so many are captured. */
+  samplingPercent: wholeNumber(1, 100, "the share of invocations that is captured, in percent"),
+  /** How often the captured traffic is compared; a day's job costs a twenty-fourth. */
+  schedule: oneOf(["hourly", "daily"], "how often captured traffic is compared with the training rows"),
+  /** Rows that a period must have before drift is judged. */
+  minimumRows: wholeNumber(10, 1_000_000, "the rows from which on drift is judged"),
+});
+
 const website = z.strictObject({
   endpoint,
+  /** @default nothing is captured, and nobody compares: Model Monitor takes no accounts that are new to it (docs/monitoring.md) */
+  monitor: monitor.optional(),
   /** Model latency (99th percentile) in milliseconds above which an alarm goes off; API Gateway gives up after 30 s. */
   latencyAlarmMilliseconds: wholeNumber(10, 30_000, "the model latency in ms above which an alarm goes off"),
   /** @default the name that CloudFront gives, with TLS as old as CloudFront allows there; a domain of one's own takes TLS 1.2 and above */
@@ -199,6 +211,8 @@ const settings = z
     oldVersionDays: wholeNumber(1, 3_650, "the days after which an old version of an object expires"),
     /** Days after which the result of an Athena query expires. */
     queryResultDays: wholeNumber(1, 365, "the days after which the result of an Athena query expires"),
+    /** Days after which captured traffic and what was found in it expire. */
+    capturedTrafficDays: wholeNumber(1, 3_650, "the days that captured traffic is kept"),
     /** Gibibytes after which Athena stops a query; Athena's least limit is 10 MB. */
     queryScanLimitGibibytes: number(0.01, 7_000, "the GiB that one Athena query may scan"),
     /** Greatest root mean squared error, in rings, with which a model may be registered. Guessing the mean gives 3.2; 2.0 is about the floor. */

@@ -104,6 +104,8 @@ export interface AlarmProps {
   /** How many of those must be above. @default all */
   readonly periodsAbove?: number;
   readonly topicArn: string;
+  /** ARN of a topic that hears only of its going off, not of its end: something acts on it. @default nothing acts */
+  readonly actionTopicArn?: string;
 }
 
 /** Tells a topic when a metric goes above its threshold, and when it is back. No data counts as good: nothing happened. */
@@ -129,7 +131,7 @@ export class Alarm extends Construct {
       evaluationPeriods,
       datapointsToAlarm: props.periodsAbove ?? evaluationPeriods,
       treatMissingData: "notBreaching",
-      alarmActions: [props.topicArn],
+      alarmActions: [props.topicArn, ...(props.actionTopicArn === undefined ? [] : [props.actionTopicArn])],
       okActions: [props.topicArn],
     });
     this.name = alarm.alarmName;

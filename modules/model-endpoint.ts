@@ -3,7 +3,10 @@ import {
   SagemakerEndpoint,
   type SagemakerEndpointDeploymentConfigBlueGreenUpdatePolicyTrafficRoutingConfiguration,
 } from "@cdktf/provider-aws/lib/sagemaker-endpoint";
-import { SagemakerEndpointConfiguration } from "@cdktf/provider-aws/lib/sagemaker-endpoint-configuration";
+import {
+  SagemakerEndpointConfiguration,
+  type SagemakerEndpointConfigurationConfig,
+} from "@cdktf/provider-aws/lib/sagemaker-endpoint-configuration";
 import { SagemakerModel } from "@cdktf/provider-aws/lib/sagemaker-model";
 import type { Precondition } from "cdktf";
 import { Construct } from "constructs";
@@ -11,6 +14,32 @@ import { Alarm } from "./alarm";
 import type { EncryptionKey } from "./encryption-key";
 import { ExecutionRole } from "./execution-role";
 import type { Statement } from "./policy";
+
+/** Where SageMaker keeps a sample of what the endpoint was asked and what it answered. */
+export interface DataCapture {
+  /** S3 URI; SageMaker adds `/<endpoint>/<variant>/yyyy/mm/dd/hh/<file>.jsonl`. The role needs to write there. */
+  readonly destinationUri: string;
+  /** Encrypts what is kept; the role needs to use it. */
+  readonly encryptionKeyArn: string;
+  /** Of a hundred invocations so many are kept: 1 to 100. */
+  readonly samplingPercent: number;
+}
+
+/** How SageMaker captures: requests and answers, as text where they are text. */
+function dataCapture({ capture }: ModelEndpointProps): Pick<SagemakerEndpointConfigurationConfig, "dataCaptureConfig"> {
+  if (!capture) return {};
+  return {
+    dataCaptureConfig: {
+      enableCapture: true,
+      destinationS3Uri: capture.destinationUri,
+      kmsKeyId: capture.encryptionKeyArn,
+      initialSamplingPercentage: capture.samplingPercent,
+      captureOptions: [{ captureMode: "Input" }, { captureMode: "Output" }],
+      // Without these SageMaker writes Base64 (API reference, CaptureContentTypeHeader).
+      captureContentTypeHeader: { csvContentTypes: ["text/csv"], jsonContentTypes: ["application/json"] },
+    },
+  };
+}
 
 export interface ModelEndpointProps {
   /** Stays the same through every update: 1 to 63 letters, digits and hyphens. */
@@ -31,6 +60,8 @@ export interface ModelEndpointProps {
   readonly encryptionKey: EncryptionKey;
   /** Model latency (99th percentile) in milliseconds above which an alarm goes off. */
   readonly latencyAlarmMilliseconds: number;
+  /** What is kept of requests and answers. @default nothing */
+  readonly capture?: DataCapture;
   /** The topic that the endpoint's alarms tell. */
   readonly alarmTopicArn: string;
   /** Seconds that a release is watched, at each step, before the old instances go: 0 to 3,600. */
@@ -63,6 +94,8 @@ const variant = "champion";
 export class ModelEndpoint extends Construct {
   readonly name: string;
   readonly arn: string;
+  /** Depend on it where something has to find the endpoint in service. */
+  readonly endpoint: SagemakerEndpoint;
   /** Goes off when the endpoint fails to answer. */
   readonly errors: Alarm;
   /** Goes off when the model is slow. */
@@ -158,6 +191,7 @@ export class ModelEndpoint extends Construct {
     const configuration = new SagemakerEndpointConfiguration(this, "configuration", {
       namePrefix: `${props.name}-`,
       kmsKeyArn: props.encryptionKey.arn,
+      ...dataCapture(props),
       productionVariants: [
         {
           variantName: variant,
@@ -183,5 +217,6 @@ export class ModelEndpoint extends Construct {
     });
     this.name = props.name;
     this.arn = endpoint.arn;
+    this.endpoint = endpoint;
   }
 }

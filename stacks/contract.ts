@@ -62,12 +62,12 @@ export const contract = {
   JobSubnetIds: {
     description: "Ids of the subnets of jobs, one in each zone, joined by commas; they have no way to the internet",
     publisher: "network",
-    readers: ["ml-workflow"],
+    readers: ["ml-workflow", ...websites],
   },
   JobSecurityGroupId: {
     description: "Id of the jobs' security group, which lets them reach AWS services and nothing else",
     publisher: "network",
-    readers: ["ml-workflow"],
+    readers: ["ml-workflow", ...websites],
   },
   DataBucket: {
     description: "Name of the bucket of surveys, feature store, query results and runs",
@@ -93,9 +93,9 @@ export const contract = {
   ModelImageUri: {
     description: "URI of the model image, with the digest",
     publisher: "model-image",
-    readers: ["ml-workflow"],
+    readers: ["ml-workflow", ...websites],
   },
-  StateMachine: { description: "ARN of the workflow's state machine", publisher: "ml-workflow", readers: [] },
+  StateMachine: { description: "ARN of the workflow's state machine", publisher: "ml-workflow", readers: websites },
   IngestSurveyFunction: {
     description: "Name of the function that puts a survey into the feature group",
     publisher: "ml-workflow",
@@ -118,7 +118,7 @@ export const contract = {
     description:
       "S3 URI of the folder with the statistics and constraints of the champion's training rows; PLACEHOLDER until the workflow has registered a model",
     publisher: "ml-workflow",
-    readers: [],
+    readers: websites,
     changesAtRunTime: true,
   },
   TestWebsite: { description: "Address of the test website", publisher: "website-test", readers: [] },
@@ -144,6 +144,9 @@ export const contract = {
 
 /** The name of a parameter of the contract. */
 export type ParameterName = keyof typeof contract;
+
+/** The DAG that brings in surveys, as `airflow-dags/acme_data_workflow.py` calls itself. */
+export const dataWorkflowDag = "acme-data-workflow";
 
 /** What stands in a parameter that changes at run time until it first does. */
 export const placeholder = "PLACEHOLDER";

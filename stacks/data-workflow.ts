@@ -7,10 +7,8 @@ import { readFiles } from "../modules/content-hash";
 import { readObjects, type Statement, writeObjects } from "../modules/policy";
 import { projectRoot } from "../modules/project-root";
 import { TypeScriptFunction } from "../modules/typescript-function";
+import { dataWorkflowDag } from "./contract";
 import { type Platform, PlatformStack } from "./platform";
-
-/** The DAG that brings in surveys, as `airflow-dags/acme_data_workflow.py` calls itself. */
-const dagId = "acme-data-workflow";
 
 /** Where the DAG lays surveys that it is done with. What is there it never deletes. */
 const finishedSurveys = ["surveys/processed/", "surveys/refused/"] as const;
@@ -91,7 +89,7 @@ export class DataWorkflowStack extends PlatformStack {
       encryptionKeyArn: key,
       ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
     });
-    airflow.alarms({ topicArn: topic.arn, dagIds: [dagId] });
+    airflow.alarms({ topicArn: topic.arn, dagIds: [dataWorkflowDag] });
     functionErrors(this, "release-change-errors", {
       name: this.named("release-change-errors"),
       description: `The function ${this.named("release-change")} failed, so that new surveys are not released. Its log says why.`,

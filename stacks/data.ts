@@ -15,7 +15,9 @@ const gibibyte = 2 ** 30;
  * | `surveys/` | incoming surveys, and below `surveys/rejected/` the rows that were refused |
  * | `feature-store/` | the offline store |
  * | `athena/` | query results, which expire |
- * | `runs/<run>/` | dataset, model and evaluation of each run |
+ * | `runs/<run>/` | dataset, baseline, model and evaluation of each run |
+ * | `data-capture/<endpoint>/` | what visitors asked an endpoint, and what it answered; expires |
+ * | `monitoring/<endpoint>/` | what was found in that; expires |
  */
 export class DataStack extends PlatformStack {
   constructor(platform: Platform) {
@@ -46,7 +48,11 @@ export class DataStack extends PlatformStack {
       name: this.named(`data-${account}-${region}`),
       encryptionKeyArn: key.arn,
       expireOldVersionsAfterDays: oldVersionDays,
-      expiries: [{ prefix: "athena/", days: queryResultDays }],
+      expiries: [
+        { prefix: "athena/", days: queryResultDays },
+        { prefix: "data-capture/", days: this.environment.capturedTrafficDays },
+        { prefix: "monitoring/", days: this.environment.capturedTrafficDays },
+      ],
       accessLogBucket: logs,
       protect,
     });

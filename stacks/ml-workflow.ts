@@ -1,10 +1,9 @@
 import { CloudwatchLogMetricFilter } from "@cdktf/provider-aws/lib/cloudwatch-log-metric-filter";
 import { SagemakerModelPackageGroup } from "@cdktf/provider-aws/lib/sagemaker-model-package-group";
-import { Fn, TerraformLocal } from "cdktf";
 
 import { Alarm, AlarmTopic, functionErrors } from "../modules/alarm";
 import { readObjects, type Statement, useKey, writeObjects } from "../modules/policy";
-import { belowThresholdError, type JobNetwork, TrainingWorkflow } from "../modules/training-workflow";
+import { belowThresholdError, TrainingWorkflow } from "../modules/training-workflow";
 import { TypeScriptFunction } from "../modules/typescript-function";
 import { placeholder } from "./contract";
 import { type Platform, PlatformStack } from "./platform";
@@ -182,26 +181,6 @@ export class MlWorkflowStack extends PlatformStack {
   /** With which the names of a run and of its jobs begin. */
   private get prefix(): string {
     return `acme-${this.environment.name}`;
-  }
-
-  /**
-   * Where the jobs run. The parameters are read wherever there is a network, so that the stacks are deployed in the same order. Each subnet's id is
-   * taken from the list by a local: a call within the state machine's definition would make its text invalid as JSON until Terraform has seen it.
-   */
-  private jobNetwork(): { readonly network?: JobNetwork } {
-    const { jobsInVpc, network } = this.environment;
-    if (!network) return {};
-    const subnetIds = Fn.split(",", this.read("JobSubnetIds"));
-    const securityGroupId = this.read("JobSecurityGroupId");
-    if (!jobsInVpc) return {};
-    return {
-      network: {
-        subnetIds: network.zones.map(
-          (letter, index) => new TerraformLocal(this, `job-subnet-${letter}`, Fn.element(subnetIds, index)).asString,
-        ),
-        securityGroupIds: [securityGroupId],
-      },
-    };
   }
 
   private function(name: string, settings: FunctionSettings): TypeScriptFunction {

@@ -17,14 +17,17 @@ import {
   type App,
   Aspects,
   CloudBackend,
+  Fn,
   NamedCloudWorkspace,
   S3Backend,
   TerraformElement,
+  TerraformLocal,
   TerraformStack,
 } from "cdktf";
 import type { Node } from "constructs";
 import type { Environment } from "../environments";
 import { platformTags } from "../environments/settings";
+import type { JobNetwork } from "../modules/training-workflow";
 import { enforce } from "../policies";
 import { type ParameterName, ParameterStore, type StackId } from "./contract";
 
@@ -188,6 +191,26 @@ export abstract class PlatformStack extends TerraformStack {
   /** A value that another stack tells: it is deployed before this one. */
   read(name: ParameterName): string {
     return this.platform.parameters.read(this, name);
+  }
+
+  /**
+   * Where the jobs run. The parameters are read wherever there is a network, so that the stacks are deployed in the same order. Each subnet's id is
+   * taken from the list by a local: a call within the state machine's definition would make its text invalid as JSON until Terraform has seen it.
+   */
+  protected jobNetwork(): { readonly network?: JobNetwork } {
+    const { jobsInVpc, network } = this.environment;
+    if (!network) return {};
+    const subnetIds = Fn.split(",", this.read("JobSubnetIds"));
+    const securityGroupId = this.read("JobSecurityGroupId");
+    if (!jobsInVpc) return {};
+    return {
+      network: {
+        subnetIds: network.zones.map(
+          (letter, index) => new TerraformLocal(this, `job-subnet-${letter}`, Fn.element(subnetIds, index)).asString,
+        ),
+        securityGroupIds: [securityGroupId],
+      },
+    };
   }
 
   /** A parameter's name, for a function that reads or writes it at run time. */

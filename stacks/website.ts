@@ -1,26 +1,46 @@
 import { join } from "node:path";
+import { LambdaPermission } from "@cdktf/provider-aws/lib/lambda-permission";
+import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscription";
 import { DynamodbTable } from "@cdktf/provider-aws/lib/dynamodb-table";
 import { Op } from "cdktf";
 import type { WebsiteStage } from "../environments";
 import { Alarm, AlarmTopic, functionErrors } from "../modules/alarm";
 import { EncryptionKey } from "../modules/encryption-key";
 import { HttpApi } from "../modules/http-api";
-import { ModelEndpoint } from "../modules/model-endpoint";
-import { readObjects, useKey } from "../modules/policy";
+import { type DataCapture, ModelEndpoint } from "../modules/model-endpoint";
+import { ModelMonitor } from "../modules/model-monitor";
+import { readObjects, type Statement, useKey, writeObjects } from "../modules/policy";
 import { projectRoot } from "../modules/project-root";
 import { StaticSite } from "../modules/static-site";
 import { TypeScriptFunction } from "../modules/typescript-function";
 // It finds its sources beside itself; `npm run synth` keeps its __dirname right within the bundle.
 import { websiteFiles } from "../web/build";
-import { placeholder } from "./contract";
+import { dataWorkflowDag, placeholder } from "./contract";
 import { type Platform, PlatformStack } from "./platform";
 
 /** How the stage's names begin in the contract. */
 const prefixes = { test: "Test", production: "Production" } as const satisfies Record<WebsiteStage, string>;
 
+/** Where in the data bucket captured traffic lies, and what was found in it. */
+const prefix = { capture: "data-capture", reports: "monitoring" } as const;
+
+/** What watching an endpoint needs to know of it. */
+interface WatchedEndpoint {
+  /** With which the stage's names begin. */
+  readonly name: string;
+  readonly endpoint: ModelEndpoint;
+  readonly dataBucket: string;
+  /** Encrypts the data bucket. */
+  readonly dataKey: string;
+  /** The topic of the stage's alarms. */
+  readonly topicArn: string;
+  /** The stage's own key. */
+  readonly keyArn: string;
+}
+
 /**
- * One stage of the website: the champion's endpoint, the API in front of it, the pages, and what visitors write to us. The system tests run on the
- * stage `test`; what passed them goes to the stage `production`.
+ * One stage of the website: the champion's endpoint and what watches its traffic, the API in front of it, the pages, and what visitors write to us. The
+ * system tests run on the stage `test`; what passed them goes to the stage `production`, whose drift starts the data workflow.
  */
 export class WebsiteStack extends PlatformStack {
   constructor(
@@ -51,7 +71,10 @@ export class WebsiteStack extends PlatformStack {
     const topicArn = alarms.arn;
 
     const modelPackageArn = this.read("ModelPackageName");
-    const dataBucketArn = this.arn("s3", this.read("DataBucket"), { region: "", account: "" });
+    const dataBucket = this.read("DataBucket");
+    const dataBucketArn = this.arn("s3", dataBucket, { region: "", account: "" });
+    const dataKey = this.read("DataKey");
+    const { capture, captureStatements } = this.capture(name, dataBucket, dataKey);
     const endpoint = new ModelEndpoint(this, "model", {
       name,
       modelPackageArn,
@@ -66,8 +89,16 @@ export class WebsiteStack extends PlatformStack {
       repositoryArn: this.arn("ecr", `repository/${this.named("abalone")}`),
       modelStatements: [
         ...readObjects({ bucketArn: dataBucketArn, prefixes: ["runs/"], name: "Model" }),
-        useKey({ keyArn: this.read("DataKey"), services: ["s3"], region, access: "read", sid: "DecryptModel" }),
+        useKey({
+          keyArn: dataKey,
+          services: ["s3"],
+          region,
+          access: capture ? "write" : "read",
+          sid: capture ? "UseDataKey" : "DecryptModel",
+        }),
+        ...captureStatements,
       ],
+      ...(capture ? { capture } : {}),
       instanceType: size.instanceType,
       instanceCount: size.instanceCount,
       account,
@@ -160,9 +191,127 @@ export class WebsiteStack extends PlatformStack {
       });
     }
 
+    this.watch({ name, endpoint, dataBucket, dataKey, topicArn, keyArn: key.arn });
+
     this.publish(`${prefixes[stage]}Website`, site.url);
     // The API's own address: the site passes `/api/*` on to the same one, and the system tests compare the two.
     this.publish(`${prefixes[stage]}Api`, `https://${api.domainName}/api`);
     this.publish(`${prefixes[stage]}Endpoint`, endpoint.name);
+  }
+
+  /** What SageMaker keeps of the endpoint's traffic, and what the endpoint's role needs for that: nothing where nobody watches it. */
+  private capture(
+    name: string,
+    dataBucket: string,
+    encryptionKeyArn: string,
+  ): { readonly capture?: DataCapture; readonly captureStatements: readonly Statement[] } {
+    const { monitor } = this.environment.websites[this.stage];
+    if (!monitor) return { captureStatements: [] };
+    return {
+      capture: {
+        destinationUri: `s3://${dataBucket}/${prefix.capture}`,
+        encryptionKeyArn,
+        samplingPercent: monitor.samplingPercent,
+      },
+      captureStatements: writeObjects({
+        bucketArn: this.arn("s3", dataBucket, { region: "", account: "" }),
+        prefixes: [`${prefix.capture}/${name}/`],
+        name: "Traffic",
+      }),
+    };
+  }
+
+  /** Compares the endpoint's traffic with the rows on which the champion was trained. Drift in production starts the data workflow. */
+  private watch(watched: WatchedEndpoint): void {
+    const { account, region, processing, websites } = this.environment;
+    const imageUri = this.read("ModelImageUri");
+    const baselineUri = this.read("MonitoringBaselineUri");
+    const stateMachine = this.read("StateMachine");
+    const network = this.jobNetwork();
+    const { monitor } = websites[this.stage];
+    if (!monitor) return;
+    const { name, endpoint, dataBucket, dataKey, topicArn } = watched;
+    const driftTopicArn = this.stage === "production" ? this.startOnDrift(watched, stateMachine) : undefined;
+    new ModelMonitor(this, "monitor", {
+      name,
+      endpointName: endpoint.name,
+      endpoint: endpoint.endpoint,
+      bucket: dataBucket,
+      capturePrefix: `${prefix.capture}/${name}/`,
+      baselinePrefix: "runs/",
+      reportPrefix: `${prefix.reports}/${name}`,
+      baselineUri,
+      preconditions: [
+        {
+          condition: Op.neq(baselineUri, placeholder),
+          errorMessage:
+            `The champion has no baseline: ${this.parameterName("MonitoringBaselineUri")} is still ${placeholder}. ` +
+            "Run the workflow of the stack ml-workflow until it has registered a model, then deploy this stack.",
+        },
+      ],
+      imageUri,
+      repositoryArn: this.arn("ecr", `repository/${this.named("abalone")}`),
+      schedule: monitor.schedule,
+      minimumRows: monitor.minimumRows,
+      job: processing,
+      ...network,
+      encryptionKeyArn: dataKey,
+      account,
+      region,
+      partition: this.platform.partition,
+      alarmTopicArn: topicArn,
+      ...(driftTopicArn === undefined ? {} : { driftTopicArn }),
+    });
+  }
+
+  /**
+   * The topic of drift, and behind it the function that starts the data workflow. Airflow is deployed after the websites, so that it is named by
+   * convention; where an environment has none, the ML workflow takes its place.
+   */
+  private startOnDrift({ name, topicArn, keyArn }: WatchedEndpoint, stateMachine: string): string {
+    const { account, airflow, logRetentionDays } = this.environment;
+    const topic = new AlarmTopic(this, "drift", { name: `${name}-drift`, account, encryptionKeyArn: keyArn });
+    const airflowName = this.named("airflow");
+    const starter = new TypeScriptFunction(this, "start-data-workflow", {
+      name: `${name}-start-data-workflow`,
+      description: "Starts the data workflow when visitors ask about other animals than the model was trained on",
+      entry: "handlers/start-data-workflow/index.ts",
+      environment: airflow
+        ? { STAGE: this.stage, AIRFLOW_ENVIRONMENT: airflowName, DAG: dataWorkflowDag }
+        : { STAGE: this.stage, STATE_MACHINE: stateMachine },
+      statements: [
+        airflow
+          ? {
+              // As Airflow's own role User, which may start DAGs and change no settings (MWAA User Guide, "Apache Airflow UI access policies").
+              sid: "StartDag",
+              actions: ["airflow:InvokeRestApi"],
+              resources: [this.arn("airflow", `role/${airflowName}/User`)],
+            }
+          : { sid: "StartWorkflow", actions: ["states:StartExecution"], resources: [stateMachine] },
+      ],
+      timeoutSeconds: 30,
+      logRetentionDays,
+      encryptionKeyArn: keyArn,
+    });
+    const permission = new LambdaPermission(this, "drift-permission", {
+      statementId: "Drift",
+      action: "lambda:InvokeFunction",
+      functionName: starter.name,
+      principal: "sns.amazonaws.com",
+      sourceArn: topic.arn,
+    });
+    new SnsTopicSubscription(this, "drift-subscription", {
+      topicArn: topic.arn,
+      protocol: "lambda",
+      endpoint: starter.arn,
+      dependsOn: [permission],
+    });
+    functionErrors(this, "start-data-workflow-errors", {
+      name: `${name}-start-data-workflow-errors`,
+      description: `The function ${name}-start-data-workflow failed, so that drift started nothing: read /aws/lambda/${name}-start-data-workflow.`,
+      functionName: starter.name,
+      topicArn,
+    });
+    return topic.arn;
   }
 }

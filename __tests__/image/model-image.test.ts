@@ -81,7 +81,7 @@ describe("built from what synth wrote into the stack's folder", () => {
   test("it is what SageMaker runs: serve by default, started as root, for its platform, bound to a port by variable", () => {
     expect(image).toMatchObject({ Architecture: "amd64", Os: "linux", ManifestType: dockerManifest });
     expect(image.Config).toMatchObject({
-      Cmd: ["serve"],
+      Cmd: ["monitor"],
       WorkingDir: "/opt/program/model-image",
       ExposedPorts: { "8080/tcp": {} },
       Labels: { "com.amazonaws.sagemaker.capabilities.accept-bind-to-port": "true" },

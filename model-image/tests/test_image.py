@@ -75,4 +75,4 @@ def test_every_command_is_executable_and_names_its_interpreter():
         assert os.access(file, os.X_OK)
         assert file.read_text().startswith("#!/usr/bin/env python3\n")
     assert 'PATH="/opt/program/model-image/bin:' in DOCKERFILE
-    assert 'CMD ["serve"]' in DOCKERFILE
+    assert 'CMD ["monitor"]' in DOCKERFILE

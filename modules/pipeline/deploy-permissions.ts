@@ -498,6 +498,29 @@ const table: readonly Permissions[] = [
     on: ({ named }) => named("sagemaker", "monitoring-schedule/"),
   },
   {
+    sid: "Monitoring",
+    types: ["aws_sagemaker_data_quality_job_definition", "aws_sagemaker_monitoring_schedule"],
+    reads: [
+      "sagemaker:DescribeDataQualityJobDefinition",
+      "sagemaker:DescribeMonitoringSchedule",
+      "sagemaker:ListTags",
+    ],
+    writes: [
+      "sagemaker:AddTags",
+      "sagemaker:CreateDataQualityJobDefinition",
+      "sagemaker:CreateMonitoringSchedule",
+      "sagemaker:DeleteDataQualityJobDefinition",
+      "sagemaker:DeleteMonitoringSchedule",
+      "sagemaker:DeleteTags",
+      "sagemaker:UpdateMonitoringSchedule",
+    ],
+    // The provider names a definition without a name by itself.
+    on: ({ arn, named }) => [
+      ...named("sagemaker", "monitoring-schedule/"),
+      arn("sagemaker", "data-quality-job-definition/terraform-*"),
+    ],
+  },
+  {
     sid: "Tables",
     types: ["aws_dynamodb_table"],
     reads: [

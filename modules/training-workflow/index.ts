@@ -14,6 +14,7 @@ import { Construct } from "constructs";
 import { ExecutionRole } from "../execution-role";
 import { readObjects, type Statement, useKey, writeObjects } from "../policy";
 import { type JobNetwork, type JobSettings, trainingWorkflowDefinition } from "./definition";
+import { type ArnOf, networkStatements } from "./network-permissions";
 import { integrationStatements } from "./permissions";
 
 export type { JobNetwork, JobSettings } from "./definition";
@@ -147,8 +148,6 @@ export class TrainingWorkflow extends Construct {
   }
 }
 
-type ArnOf = (service: string, resource: string) => string;
-
 /** What logging and tracing need of a state machine's role (Step Functions Developer Guide). */
 const observationStatements: readonly Statement[] = [
   {
@@ -270,42 +269,5 @@ function jobStatements(
       },
     },
     ...(props.network ? networkStatements(props.network, arn) : []),
-  ];
-}
-
-/** With which SageMaker connects the instances of a job with a VPC (SageMaker Developer Guide, execution roles: CreateTrainingJob and CreateProcessingJob). */
-function networkStatements({ subnetIds, securityGroupIds }: JobNetwork, arn: ArnOf): readonly Statement[] {
-  const interfaces = arn("ec2", "network-interface/*");
-  return [
-    {
-      sid: "CreateNetworkInterfaces",
-      actions: ["ec2:CreateNetworkInterface"],
-      resources: [
-        interfaces,
-        ...subnetIds.map((id) => arn("ec2", `subnet/${id}`)),
-        ...securityGroupIds.map((id) => arn("ec2", `security-group/${id}`)),
-      ],
-    },
-    {
-      sid: "UseNetworkInterfaces",
-      actions: [
-        "ec2:CreateNetworkInterfacePermission",
-        "ec2:DeleteNetworkInterface",
-        "ec2:DeleteNetworkInterfacePermission",
-      ],
-      resources: [interfaces],
-    },
-    {
-      // EC2's descriptions know no resources (service authorization reference, Amazon EC2).
-      sid: "LookAtNetwork",
-      actions: [
-        "ec2:DescribeDhcpOptions",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeSecurityGroups",
-        "ec2:DescribeSubnets",
-        "ec2:DescribeVpcs",
-      ],
-      resources: ["*"],
-    },
   ];
 }

@@ -1,0 +1,184 @@
+/**
+ * Answers an alarm on drift: starts the data workflow, which brings in the surveys that wait and releases what they change. Where there is no Airflow,
+ * the ML workflow trains on what is in the feature store.
+ *
+ * It starts one run a day and stage, however often the alarm goes off: the run is named after stage and day, and neither Airflow nor Step Functions
+ * takes a name twice. A run therefore can't cause the next one.
+ */
+import { createHash, createHmac } from "node:crypto";
+import { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
+import { SignatureV4 } from "@smithy/signature-v4";
+import * as z from "zod";
+import { clientOptions } from "../shared/clients";
+import { name, readEnvironment } from "../shared/environment";
+import { parseEvent, text } from "../shared/input";
+import { logger, observed } from "../shared/observability";
+import { traced, tracer } from "../shared/tracing";
+
+const environment = readEnvironment({
+  /** The website's stage whose traffic is watched. */
+  STAGE: z.string().regex(/^[a-z]{1,20}$/, "expected a name of lower-case letters"),
+  AWS_REGION: name,
+  AWS_ACCESS_KEY_ID: name,
+  AWS_SECRET_ACCESS_KEY: name,
+  AWS_SESSION_TOKEN: name.optional(),
+  AWS_ENDPOINT_URL: name.optional(),
+  /** Name of Airflow's environment; nothing where there is none. */
+  AIRFLOW_ENVIRONMENT: name.optional(),
+  DAG: name.optional(),
+  /** ARN of the ML workflow, for where there is no Airflow. */
+  STATE_MACHINE: name.optional(),
+});
+const stepFunctions = tracer.captureAWSv3Client(new SFNClient(clientOptions));
+
+/** MWAA itself gives Airflow's REST API ten seconds (MWAA User Guide, "Using the Apache Airflow REST API"). */
+const airflowPatience = 12_000;
+
+const eventSchema = z.object({
+  Records: z.array(z.object({ Sns: z.object({ Message: text.min(2) }) })).min(1),
+});
+const alarmSchema = z.object({
+  AlarmName: text.min(1),
+  NewStateValue: z.enum(["ALARM", "OK", "INSUFFICIENT_DATA"]),
+  StateChangeTime: text.refine((value) => !Number.isNaN(Date.parse(value)), "expected a time"),
+});
+
+/** What was started, now or by an earlier alarm of the same day. */
+export interface StartedRun {
+  readonly workflow: "airflow" | "step-functions";
+  readonly run: string;
+  readonly alreadyStarted: boolean;
+}
+
+/** Airflow did not start a run. */
+export class AirflowRefused extends Error {
+  override readonly name = "AirflowRefused";
+}
+
+/** SHA-256, and its keyed form, as the signer wants it. */
+class Sha256 {
+  private readonly hash: ReturnType<typeof createHash | typeof createHmac>;
+
+  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+    this.hash =
+      secret === undefined
+        ? createHash("sha256")
+        : createHmac("sha256", typeof secret === "string" ? secret : bytesOf(secret));
+  }
+
+  update(data: string | ArrayBuffer | ArrayBufferView): void {
+    this.hash.update(typeof data === "string" ? data : bytesOf(data));
+  }
+
+  digest(): Promise<Uint8Array> {
+    return Promise.resolve(this.hash.digest());
+  }
+
+  reset(): void {
+    throw new Error("the signer never uses a hash twice");
+  }
+}
+
+function bytesOf(data: ArrayBuffer | ArrayBufferView): Uint8Array {
+  return ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data);
+}
+
+const signer = new SignatureV4({
+  service: "airflow",
+  region: environment.AWS_REGION,
+  sha256: Sha256,
+  credentials: {
+    accessKeyId: environment.AWS_ACCESS_KEY_ID,
+    secretAccessKey: environment.AWS_SECRET_ACCESS_KEY,
+    ...(environment.AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: environment.AWS_SESSION_TOKEN }),
+  },
+});
+
+const answerSchema = z.object({ RestApiStatusCode: z.int().optional(), RestApiResponse: z.unknown().optional() });
+
+/** Calls MWAA's InvokeRestApi (API reference of that name): AWS's credentials open Airflow's own REST API, be its web server private or public. */
+async function startDagRun(airflow: string, dag: string, run: string, time: Date): Promise<boolean> {
+  const url = new URL(
+    `/restapi/${encodeURIComponent(airflow)}`,
+    environment.AWS_ENDPOINT_URL ?? `https://env.airflow.${environment.AWS_REGION}.amazonaws.com`,
+  );
+  const body = JSON.stringify({
+    Method: "POST",
+    Path: `/dags/${dag}/dagRuns`,
+    // Airflow 3 wants a logical date, Airflow 2 takes one.
+    Body: { dag_run_id: run, logical_date: time.toISOString(), conf: { reason: "drift", stage: environment.STAGE } },
+  });
+  const { headers } = await signer.sign({
+    method: "POST",
+    protocol: url.protocol,
+    hostname: url.hostname,
+    path: url.pathname,
+    headers: { host: url.host, "content-type": "application/json" },
+    body,
+  });
+  const response = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(airflowPatience) });
+  const answer = await response.text();
+  const { RestApiStatusCode: status } = answerSchema.catch({}).parse(parseJson(answer));
+  // A conflict: there is a run of this name.
+  if (status === 409) return false;
+  if (!response.ok || status === undefined || status >= 300) {
+    throw new AirflowRefused(
+      `Airflow ${airflow} did not start ${dag}: HTTP ${response.status}: ${answer.slice(0, 500)}. ` +
+        "Is the stack data-workflow deployed, and may the function use the Airflow role User?",
+    );
+  }
+  return true;
+}
+
+function parseJson(content: string): unknown {
+  try {
+    return JSON.parse(content);
+  } catch {
+    return undefined;
+  }
+}
+
+async function startExecution(stateMachineArn: string, run: string): Promise<boolean> {
+  try {
+    await stepFunctions.send(new StartExecutionCommand({ stateMachineArn, name: run, input: "{}" }));
+    return true;
+  } catch (error) {
+    if (error instanceof ExecutionAlreadyExists) return false;
+    throw error;
+  }
+}
+
+async function start(run: string, time: Date): Promise<StartedRun> {
+  const { AIRFLOW_ENVIRONMENT: airflow, DAG: dag, STATE_MACHINE: stateMachine } = environment;
+  if (airflow !== undefined && dag !== undefined) {
+    return { workflow: "airflow", run, alreadyStarted: !(await startDagRun(airflow, dag, run, time)) };
+  }
+  if (stateMachine !== undefined) {
+    return { workflow: "step-functions", run, alreadyStarted: !(await startExecution(stateMachine, run)) };
+  }
+  throw new Error(
+    "Neither AIRFLOW_ENVIRONMENT with DAG nor STATE_MACHINE is set. Correct the stack that deploys the function.",
+  );
+}
+
+/** Answers the messages of the alarm's topic. */
+export const handler = observed(
+  traced(async (event: unknown): Promise<readonly StartedRun[]> => {
+    const { Records: records } = parseEvent(eventSchema, event);
+    const started: StartedRun[] = [];
+    for (const { Sns } of records) {
+      const alarm = parseEvent(alarmSchema, parseJson(Sns.Message));
+      if (alarm.NewStateValue !== "ALARM") continue;
+      const time = new Date(alarm.StateChangeTime);
+      const run = await start(`drift-${environment.STAGE}-${time.toISOString().slice(0, 10)}`, time);
+      logger.info(run.alreadyStarted ? "Today's run was started before" : "The data workflow is started", {
+        alarm: alarm.AlarmName,
+        ...run,
+      });
+      started.push(run);
+    }
+    return started;
+  }),
+);

@@ -1,0 +1,242 @@
+/**
+ * Compares what an endpoint was asked with the rows on which its model was trained, on a schedule, and tells of what it finds.
+ *
+ *     const monitor = new ModelMonitor(this, "monitor", { name: "acme-local-production", endpointName: endpoint.name, captureUri, reportUri, … });
+ *     monitor.drift; monitor.violations; // alarms
+ *
+ * The schedule is SageMaker Model Monitor's, the container the model image. Terraform's provider knows no entrypoint for the container of a data quality
+ * job definition, so that the image's own command is `monitor`; everybody else names a command.
+ */
+import { SagemakerDataQualityJobDefinition } from "@cdktf/provider-aws/lib/sagemaker-data-quality-job-definition";
+import { SagemakerMonitoringSchedule } from "@cdktf/provider-aws/lib/sagemaker-monitoring-schedule";
+import type { ITerraformDependable, Precondition } from "cdktf";
+import { Construct } from "constructs";
+import { Alarm } from "./alarm";
+import { ExecutionRole } from "./execution-role";
+import { readObjects, type Statement, useKey, writeObjects } from "./policy";
+import { hasLocalStorage, type JobNetwork, type JobSettings } from "./training-workflow/definition";
+import { networkStatements } from "./training-workflow/network-permissions";
+
+export interface ModelMonitorProps {
+  /** With which the names of its parts begin: 1 to 58 letters, digits and hyphens. */
+  readonly name: string;
+  /** Name of the endpoint, which captures its traffic. */
+  readonly endpointName: string;
+  /** The endpoint as a resource: it has to be there first. */
+  readonly endpoint: ITerraformDependable;
+  /** Name of the bucket of captured traffic, baselines and reports. */
+  readonly bucket: string;
+  /** Where in the bucket the endpoint's traffic lies, such as `data-capture/<endpoint>/`. */
+  readonly capturePrefix: string;
+  /** Where in the bucket baselines lie, such as `runs/`. */
+  readonly baselinePrefix: string;
+  /** Where in the bucket the reports go, such as `monitoring/<endpoint>`. */
+  readonly reportPrefix: string;
+  /** S3 URI of the folder with the `statistics.json` and `constraints.json` of the model that is served. */
+  readonly baselineUri: string;
+  /** What must hold before Terraform makes it. @default nothing */
+  readonly preconditions?: Precondition[];
+  /** The model image, by digest. */
+  readonly imageUri: string;
+  /** ARN of its ECR repository. */
+  readonly repositoryArn: string;
+  readonly schedule: "hourly" | "daily";
+  /** Rows that a period must have before drift is judged. */
+  readonly minimumRows: number;
+  /** On what a comparison runs, and for how long. */
+  readonly job: JobSettings;
+  /** Where it runs. @default in no VPC of ours, with a way to the internet */
+  readonly network?: JobNetwork;
+  /** Encrypts the bucket and the job's volume. */
+  readonly encryptionKeyArn: string;
+  readonly account: string;
+  readonly region: string;
+  /** AWS partition. @default "aws" */
+  readonly partition?: string;
+  /** The topic that the alarms tell. */
+  readonly alarmTopicArn: string;
+  /** A topic behind which something acts on drift. @default nothing acts */
+  readonly driftTopicArn?: string;
+}
+
+/**
+ * The schedules that SageMaker takes are hourly or in whole hours of a day (API reference, ScheduleConfig); it begins a job within twenty minutes of its
+ * time, with the traffic since the time before.
+ */
+const expressions = { hourly: "cron(0 * ? * * *)", daily: "cron(0 3 ? * * *)" } as const;
+
+/** Where `monitor` of the model image puts its metrics. */
+const namespace = "/aws/sagemaker/Endpoints/data-metrics";
+
+const processingFolder = "/opt/ml/processing";
+
+/** A monitoring schedule with its role and its two alarms. */
+export class ModelMonitor extends Construct {
+  readonly scheduleName: string;
+  /** Goes off when visitors ask about other animals than the model was trained on. */
+  readonly drift: Alarm;
+  /** Goes off when the endpoint was asked what the feature contract forbids. */
+  readonly violations: Alarm;
+
+  constructor(scope: Construct, id: string, props: ModelMonitorProps) {
+    super(scope, id);
+    this.scheduleName = `${props.name}-data`;
+    if (!/^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,57}$/.test(props.name)) {
+      throw new Error(
+        `The monitor's name ${JSON.stringify(props.name)} must have 1 to 58 letters and digits, with hyphens between: its parts add to it.`,
+      );
+    }
+    const { job, network } = props;
+    const role = new ExecutionRole(this, "role", {
+      name: `${props.name}-monitor`,
+      description: `What the comparisons of the traffic of ${props.endpointName} may do`,
+      service: "sagemaker.amazonaws.com",
+      sourceAccount: props.account,
+      statements: jobStatements(props),
+    });
+    const definition = new SagemakerDataQualityJobDefinition(this, "definition", {
+      roleArn: role.arn,
+      dataQualityAppSpecification: {
+        imageUri: props.imageUri,
+        environment: {
+          minimum_rows: String(props.minimumRows),
+          publish_cloudwatch_metrics: "Enabled",
+          AWS_DEFAULT_REGION: props.region,
+        },
+      },
+      dataQualityBaselineConfig: {
+        statisticsResource: { s3Uri: `${props.baselineUri}/statistics.json` },
+        constraintsResource: { s3Uri: `${props.baselineUri}/constraints.json` },
+      },
+      dataQualityJobInput: {
+        endpointInput: {
+          endpointName: props.endpointName,
+          localPath: `${processingFolder}/input/traffic`,
+          s3InputMode: "File",
+          s3DataDistributionType: "FullyReplicated",
+        },
+      },
+      dataQualityJobOutputConfig: {
+        kmsKeyId: props.encryptionKeyArn,
+        monitoringOutputs: {
+          s3Output: {
+            localPath: `${processingFolder}/output/monitoring`,
+            s3Uri: `s3://${props.bucket}/${props.reportPrefix}`,
+            s3UploadMode: "EndOfJob",
+          },
+        },
+      },
+      jobResources: {
+        clusterConfig: {
+          instanceCount: 1,
+          instanceType: job.instanceType,
+          volumeSizeInGb: job.volumeGibibytes,
+          ...(hasLocalStorage(job.instanceType) ? {} : { volumeKmsKeyId: props.encryptionKeyArn }),
+        },
+      },
+      networkConfig: {
+        enableInterContainerTrafficEncryption: true,
+        // The container itself puts its metrics, so it can't be cut off from the network.
+        enableNetworkIsolation: false,
+        ...(network
+          ? { vpcConfig: { subnets: [...network.subnetIds], securityGroupIds: [...network.securityGroupIds] } }
+          : {}),
+      },
+      stoppingCondition: { maxRuntimeInSeconds: job.maximumSeconds },
+      // SageMaker looks at once whether the role may read what the definition names.
+      dependsOn: [role.policy, props.endpoint],
+      // A definition can't be changed: the schedule moves over to a new one before the old one goes.
+      lifecycle: {
+        createBeforeDestroy: true,
+        ...(props.preconditions ? { precondition: props.preconditions } : {}),
+      },
+    });
+    const schedule = new SagemakerMonitoringSchedule(this, "schedule", {
+      name: this.scheduleName,
+      monitoringScheduleConfig: {
+        monitoringJobDefinitionName: definition.name,
+        monitoringType: "DataQuality",
+        scheduleConfig: { scheduleExpression: expressions[props.schedule] },
+      },
+    });
+
+    const metrics = {
+      namespace,
+      dimensions: { Endpoint: props.endpointName, MonitoringSchedule: schedule.name },
+      statistic: "Maximum",
+      threshold: 0,
+      // A comparison puts each metric once.
+      periodSeconds: 3_600,
+      topicArn: props.alarmTopicArn,
+    } as const;
+    const report = `the newest folder under s3://${props.bucket}/${props.reportPrefix}/`;
+    this.drift = new Alarm(this, "drift", {
+      ...metrics,
+      name: `${props.name}-drift`,
+      description: `The endpoint ${props.endpointName} is asked about other animals than its model was trained on: read constraint_violations.json in ${report}.`,
+      metric: "drifted_features",
+      ...(props.driftTopicArn === undefined ? {} : { actionTopicArn: props.driftTopicArn }),
+    });
+    this.violations = new Alarm(this, "violations", {
+      ...metrics,
+      name: `${props.name}-contract-violations`,
+      description: `The endpoint ${props.endpointName} was asked what the feature contract forbids: read constraint_violations.json in ${report}.`,
+      metric: "contract_violations",
+    });
+  }
+}
+
+/** What the container and SageMaker do on behalf of a comparison ("How to use SageMaker AI execution roles" in the SageMaker Developer Guide). */
+function jobStatements(props: ModelMonitorProps): readonly Statement[] {
+  const { account, region, partition = "aws", encryptionKeyArn } = props;
+  const arn = (service: string, resource: string): string =>
+    `arn:${partition}:${service}:${region}:${account}:${resource}`;
+  const bucketArn = `arn:${partition}:s3:::${props.bucket}`;
+  const logGroup = arn("logs", "log-group:/aws/sagemaker/ProcessingJobs");
+  return [
+    ...readObjects({ bucketArn, prefixes: [props.capturePrefix], name: "Traffic" }),
+    ...readObjects({ bucketArn, prefixes: [props.baselinePrefix], name: "Baseline" }),
+    ...writeObjects({ bucketArn, prefixes: [`${props.reportPrefix}/`], name: "Reports" }),
+    useKey({ keyArn: encryptionKeyArn, services: ["s3"], region, access: "write", sid: "UseKeyForObjects" }),
+    {
+      // API reference, MonitoringOutputConfig: a key of one's own needs kms:Encrypt of the job's role.
+      sid: "EncryptReports",
+      actions: ["kms:Encrypt"],
+      resources: [encryptionKeyArn],
+      conditions: {
+        StringEquals: { "kms:ViaService": ["s3", "sagemaker"].map((service) => `${service}.${region}.amazonaws.com`) },
+      },
+    },
+    {
+      sid: "UseKeyForVolume",
+      actions: ["kms:CreateGrant"],
+      resources: [encryptionKeyArn],
+      conditions: { Bool: { "kms:GrantIsForAWSResource": "true" } },
+    },
+    { sid: "LookAtKey", actions: ["kms:DescribeKey"], resources: [encryptionKeyArn] },
+    {
+      sid: "PullImage",
+      actions: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
+      resources: [props.repositoryArn],
+    },
+    {
+      // A token is for the whole registry: the action knows no resources (service authorization reference, Amazon ECR).
+      sid: "LogInToRegistry",
+      actions: ["ecr:GetAuthorizationToken"],
+      resources: ["*"],
+    },
+    {
+      sid: "WriteLogs",
+      actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+      resources: [logGroup, `${logGroup}:log-stream:*`],
+    },
+    {
+      // Metrics know no resources, only namespaces (service authorization reference, Amazon CloudWatch): the container's, and SageMaker's for jobs.
+      sid: "WriteMetrics",
+      actions: ["cloudwatch:PutMetricData"],
+      resources: ["*"],
+      conditions: { StringEquals: { "cloudwatch:namespace": [namespace, "/aws/sagemaker/ProcessingJobs"] } },
+    },
+    ...(props.network ? networkStatements(props.network, arn) : []),
+  ];
+}
