@@ -5,6 +5,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -12,7 +13,6 @@ from urllib.parse import urlparse
 import numpy as np
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
-from numpy.typing import NDArray
 
 from abalone.archive import extract_artefact
 from abalone.arguments import CommandLine
@@ -20,7 +20,8 @@ from abalone.aws import client
 from abalone.contract import Contract, load_contract
 from abalone.errors import JobError
 from abalone.folders import Folders
-from abalone.metrics import METRICS, bootstrap, coverage
+from abalone.groups import scores_by_group
+from abalone.metrics import METRICS, Vector, bootstrap, coverage, share_interval
 from abalone.predictor import Predictions, Predictor
 from abalone.rows import DataSet, read_data_set, write_rows
 
@@ -29,6 +30,28 @@ logger = logging.getLogger("abalone")
 NONE = "none"
 # Fixed: the same rows and models always give the same judgement.
 SEED = 20250131
+# What an interval of a metric holds, in evaluations and on model cards: five percent are left out on each side.
+LOW, HIGH = 0.05, 0.95
+# Where the distribution of a difference is told: whoever decides takes the one for the confidence that is wanted.
+LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 0.975, 0.99)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A model with what it predicts for the rows on which models are compared."""
+
+    predictor: Predictor
+    predictions: Predictions
+
+    @property
+    def estimates(self) -> Vector:
+        """The rings, in double precision."""
+        return self.predictions.rings.astype(np.float64)
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What it learnt from, as an evaluation tells it."""
+        return asdict(self.predictor.training)
 
 
 def arguments(command_line: Sequence[str] | None = None) -> argparse.Namespace:
@@ -41,7 +64,7 @@ def arguments(command_line: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(command_line)
 
 
-def _scored(contract: Contract, archive: Path, rows: DataSet, owner: str) -> tuple[Predictor, Predictions]:
+def _scored(contract: Contract, archive: Path, rows: DataSet, owner: str) -> Scored:
     with tempfile.TemporaryDirectory() as folder:
         predictor = Predictor(contract, extract_artefact(archive, Path(folder)))
     predictions = predictor.predict(rows.features)
@@ -51,7 +74,7 @@ def _scored(contract: Contract, archive: Path, rows: DataSet, owner: str) -> tup
             f"The {owner} predicts values that are not finite for {len(bad)} of {len(rows)} rows, the first is "
             f"{rows.record_ids[int(bad[0])]!r}: do not serve it; look at the training job's log."
         )
-    return predictor, predictions
+    return Scored(predictor, predictions)
 
 
 def _is_missing(error: ClientError, s3: Any, bucket: str, key: str) -> bool:  # noqa: ANN401 - as in `client`
@@ -92,8 +115,8 @@ def _download(url: str, folder: Path) -> Path | None:
     return archive
 
 
-def _champion(contract: Contract, url: str, rows: DataSet) -> Predictions | str:
-    """The champion's predictions, or why it has none and never will: it is gone or damaged.
+def _champion(contract: Contract, url: str, rows: DataSet) -> Scored | str:
+    """The champion with its predictions, or why it has none and never will: it is gone or damaged.
 
     Raises:
         JobError: it cannot be read at present; judged alone, a worse challenger could take its place.
@@ -103,68 +126,100 @@ def _champion(contract: Contract, url: str, rows: DataSet) -> Predictions | str:
         if archive is None:
             return f"{url} does not exist."
         try:
-            return _scored(contract, archive, rows, "champion")[1]
+            return _scored(contract, archive, rows, "champion")
         except JobError as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno:
                 raise  # the disk's fault, not the archive's
             return str(error)
 
 
-def _statistics(
-    predictions: NDArray[np.float64], labels: NDArray[np.float64], resampled: dict[str, Any]
-) -> dict[str, Any]:
+def _statistics(estimates: Vector, labels: Vector, resampled: dict[str, Vector]) -> dict[str, Any]:
+    statistics = {}
+    for name, metric in METRICS.items():
+        low, high = (float(end) for end in np.quantile(resampled[name], [LOW, HIGH]))
+        statistics[name] = {
+            "value": metric.of(estimates, labels),
+            "standard_deviation": float(resampled[name].std(ddof=1)),
+            "low": low,
+            "high": high,
+        }
+    return statistics
+
+
+def _difference(value: float, lower_is_better: bool, resampled: Vector) -> dict[str, Any]:
+    """Challenger minus champion on the same resamples, with its distribution."""
+    quantiles = np.quantile(resampled, LEVELS)
     return {
-        name: {"value": metric(predictions, labels), "standard_deviation": float(resampled[name].std(ddof=1))}
+        "lower_is_better": lower_is_better,
+        "value": value,
+        "standard_deviation": float(resampled.std(ddof=1)),
+        "quantiles": {f"{level:g}": float(quantile) for level, quantile in zip(LEVELS, quantiles, strict=True)},
+    }
+
+
+def _comparison(
+    package: str, champion: Scored, challenger: dict[str, Any], labels: Vector, resampled: list[dict[str, Vector]]
+) -> dict[str, Any]:
+    statistics = _statistics(champion.estimates, labels, resampled[1])
+    differences = {
+        name: _difference(
+            challenger[name]["value"] - statistics[name]["value"],
+            metric.lower_is_better,
+            resampled[0][name] - resampled[1][name],
+        )
         for name, metric in METRICS.items()
+    }
+    rings = differences["rmse"]
+    return {
+        "model_package": package,
+        "training": champion.training,
+        "regression_metrics": statistics,
+        "differences": differences,
+        # Challenger minus champion, in rings: below zero the challenger is better.
+        "rmse_difference": {
+            "value": rings["value"],
+            "standard_deviation": rings["standard_deviation"],
+            "low": rings["quantiles"][f"{LOW:g}"],
+            "high": rings["quantiles"][f"{HIGH:g}"],
+            "confidence": round(HIGH - LOW, 4),
+            "share_at_most_zero": float(np.mean(resampled[0]["rmse"] <= resampled[1]["rmse"])),
+        },
     }
 
 
 def evaluation_of(
-    rows: DataSet,
-    challenger: Predictions,
-    confidence: float,
-    champion_package: str,
-    champion: Predictions | str | None,
+    contract: Contract, rows: DataSet, challenger: Scored, champion_package: str, champion: Scored | str | None
 ) -> dict[str, Any]:
     """The content of `evaluation.json`, in the shape of SageMaker's model-quality statistics.
 
-    `champion` is its predictions, or why there are none although there is a champion.
+    It has the numbers, and no verdict: what is good enough, and how sure one wants to be, are settings of whoever
+    judges. `champion` is its predictions, or why there are none although there is a champion.
     """
-    estimates = challenger.rings.astype(np.float64)
-    models = [estimates]
-    if isinstance(champion, Predictions):
-        models.append(champion.rings.astype(np.float64))
+    predictions = challenger.predictions
+    models = [challenger.estimates, *([champion.estimates] if isinstance(champion, Scored) else [])]
     resampled = bootstrap(models, rows.labels, SEED)
+    covered = coverage(predictions.low, predictions.high, rows.labels)
+    covered_low, covered_high = share_interval(covered, len(rows))
     evaluation: dict[str, Any] = {
-        "regression_metrics": _statistics(estimates, rows.labels, resampled[0]),
+        "model": challenger.predictor.name,
+        "training": challenger.training,
+        "regression_metrics": _statistics(challenger.estimates, rows.labels, resampled[0]),
         "rows": len(rows),
         "interval": {
-            "confidence": confidence,
-            "coverage": coverage(challenger.low, challenger.high, rows.labels),
-            "mean_width": float(np.mean(challenger.high - challenger.low)),
+            "confidence": challenger.predictor.confidence,
+            "coverage": covered,
+            "coverage_low": covered_low,
+            "coverage_high": covered_high,
+            "mean_width": float(np.mean(predictions.high - predictions.low)),
         },
+        "groups": scores_by_group(contract, rows, predictions),
         "champion": None,
     }
     if isinstance(champion, str):
         evaluation["champion"] = {"model_package": champion_package, "error": champion}
     elif champion is not None:
-        differences = resampled[0]["rmse"] - resampled[1]["rmse"]
-        statistics = _statistics(models[1], rows.labels, resampled[1])
-        value = evaluation["regression_metrics"]["rmse"]["value"] - statistics["rmse"]["value"]
-        low, high = (float(end) for end in np.quantile(differences, [0.05, 0.95]))
-        evaluation["champion"] = {
-            "model_package": champion_package,
-            "regression_metrics": statistics,
-            # Challenger minus champion, in rings, on the same resamples: below zero the challenger is better.
-            "rmse_difference": {
-                "value": value,
-                "standard_deviation": float(differences.std(ddof=1)),
-                "low": low,
-                "high": high,
-                "confidence": 0.9,
-                "share_at_most_zero": float(np.mean(differences <= 0)),
-            },
-        }
+        metrics = evaluation["regression_metrics"]
+        evaluation["champion"] = _comparison(champion_package, champion, metrics, rows.labels, resampled)
     return evaluation
 
 
@@ -174,18 +229,17 @@ def evaluate(folders: Folders) -> None:
     contract = load_contract()
     rows = read_data_set(contract, folders.processing_input / "test")
     archive = folders.processing_input / "model" / "model.tar.gz"
-    predictor, challenger = _scored(contract, archive, rows, "challenger")
+    challenger = _scored(contract, archive, rows, "challenger")
 
-    champion: Predictions | str | None = None
+    champion: Scored | str | None = None
     if options.champion_model_data_url != NONE:
         champion = _champion(contract, options.champion_model_data_url, rows)
         if isinstance(champion, str):
             logger.warning("The champion cannot be scored: %s", champion)
 
-    package = options.champion_model_package
-    evaluation = evaluation_of(rows, challenger, predictor.confidence, package, champion)
+    evaluation = evaluation_of(contract, rows, challenger, options.champion_model_package, champion)
     folder = folders.processing_output / "evaluation"
-    pairs = zip(challenger.rings, rows.labels, strict=True)
+    pairs = zip(challenger.predictions.rings, rows.labels, strict=True)
     write_rows(folder / "baseline.csv", ["prediction", "label"], [[f"{p:.4f}", f"{label:g}"] for p, label in pairs])
     (folder / "evaluation.json").write_text(json.dumps(evaluation, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     logger.info("Rows: %d; challenger %s", len(rows), json.dumps(evaluation["regression_metrics"]["rmse"]))

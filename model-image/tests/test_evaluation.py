@@ -7,8 +7,8 @@ import shutil
 import subprocess
 import tarfile
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,20 +16,25 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import onnx
 import pytest
+import scipy.stats
 from onnx import numpy_helper
 
 from abalone import evaluation
 from abalone.contract import load_contract
 from abalone.errors import JobError
-from abalone.evaluation import evaluation_of
-from abalone.metrics import METRICS, bootstrap, coverage, mae, mse, r2, rmse
+from abalone.evaluation import Scored, evaluation_of
+from abalone.groups import scores_by_group
+from abalone.metrics import METRICS, RESAMPLES, bootstrap, coverage, mae, mse, r2, rmse, share_interval
 from abalone.predictor import Predictions, Predictor
+from abalone.rows import DataSet, Features
 from tests.commands import command, pack_model
-from tests.surveys import data_set, survey, write_data_set, write_training_job
+from tests.surveys import CONTRACT, data_set, survey, write_data_set, write_training_job
 
 PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/acme-local-abalone/1"
 URL = "s3://acme-data/runs/one/model.tar.gz"
 UNSEEN = survey(300, seed=11)
+# How a scorer comes to the champion: from the rows, the challenger and the champion that was loaded.
+ChampionOf = Callable[[DataSet, Scored, Scored], Scored]
 
 
 @dataclass
@@ -92,6 +97,10 @@ def bucket() -> Iterator[Bucket]:
     server.server_close()
 
 
+def predictor_of(model: Path) -> Predictor:
+    return Predictor(CONTRACT, model / "model.onnx")
+
+
 def job(base: Path, trained: Path) -> Path:
     write_data_set(base / "processing/input/test/data.csv", UNSEEN)
     pack_model(trained / "model", base / "processing/input/model/model.tar.gz")
@@ -150,17 +159,11 @@ def test_without_a_champion_the_challenger_stands_alone(tmp_path: Path, trained:
     assert [float(line[0]) for line in lines] == pytest.approx(predictions.rings.tolist(), abs=1e-3)
 
 
-def test_champion_and_challenger_are_scored_on_the_same_rows(tmp_path: Path, trained: Path, bucket: Bucket):
-    weak = tmp_path / "weak"
-    write_training_job(weak, survey(200, seed=9), {"networks": "2", "epochs": "1"})
-    assert command("train", weak).returncode == 0
-    pack_model(weak / "model", tmp_path / "champion.tar.gz")
-    bucket.objects["/acme-data/runs/one/model.tar.gz"] = (tmp_path / "champion.tar.gz").read_bytes()
-
-    evaluation = evaluate(job(tmp_path, trained), bucket)
+def test_champion_and_challenger_are_scored_on_the_same_rows(tmp_path: Path, trained: Path, weak: Path, bucket: Bucket):
+    evaluation = champion_and_challenger(bucket, tmp_path, trained / "model", weak)
 
     champion = evaluation["champion"]
-    expected = Predictor(load_contract(), weak / "model/model.onnx").predict(data_set(UNSEEN).features)
+    expected = predictor_of(weak).predict(data_set(UNSEEN).features)
     assert champion["model_package"] == PACKAGE
     value = champion["regression_metrics"]["rmse"]["value"]
     assert value == pytest.approx(rmse(expected.rings.astype(float), data_set(UNSEEN).labels))
@@ -170,6 +173,80 @@ def test_champion_and_challenger_are_scored_on_the_same_rows(tmp_path: Path, tra
     assert difference["share_at_most_zero"] == 1
 
 
+def champion_and_challenger(bucket: Bucket, base: Path, challenger: Path, champion: Path) -> dict[str, Any]:
+    """The evaluation of one model as challenger against another as champion."""
+    pack_model(champion, base / "champion.tar.gz")
+    bucket.objects["/acme-data/runs/one/model.tar.gz"] = (base / "champion.tar.gz").read_bytes()
+    return evaluate(job(base, challenger.parent), bucket)
+
+
+@pytest.fixture(scope="session")
+def weak(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model folder of a training job that has learnt little."""
+    base = tmp_path_factory.mktemp("weak")
+    records = [replace(record, surveyed_at="2025-01-01T00:00:00Z") for record in survey(200, seed=9)]
+    write_training_job(base, records, {"networks": "2", "epochs": "1"})
+    assert command("train", base).returncode == 0
+    return base / "model"
+
+
+def check_that_each_is_scored_by_its_own_artefact(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Two evaluations in which challenger and champion have changed places must mirror one another."""
+    assert one["regression_metrics"] == other["champion"]["regression_metrics"]
+    assert other["regression_metrics"] == one["champion"]["regression_metrics"]
+    assert one["regression_metrics"] != other["regression_metrics"]
+    assert one["training"] == other["champion"]["training"] != other["training"]
+    for name in METRICS:
+        there, back = one["champion"]["differences"][name], other["champion"]["differences"][name]
+        assert there["value"] == -back["value"] != 0
+        assert there["standard_deviation"] == pytest.approx(back["standard_deviation"]) != 0
+        for level, value in there["quantiles"].items():
+            assert value == pytest.approx(-back["quantiles"][f"{1 - float(level):g}"])
+
+
+def test_who_changes_places_changes_scores(tmp_path: Path, trained: Path, weak: Path, bucket: Bucket):
+    one = champion_and_challenger(bucket, tmp_path / "one", trained / "model", weak)
+    other = champion_and_challenger(bucket, tmp_path / "other", weak, trained / "model")
+
+    check_that_each_is_scored_by_its_own_artefact(one, other)
+    assert one["champion"]["differences"]["rmse"]["quantiles"]["0.99"] < 0
+    assert one["champion"]["differences"]["r2"]["quantiles"]["0.01"] > 0
+
+
+def both_ways(trained: Path, weak: Path, champion_of: ChampionOf) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Evaluations with the places changed, the champion loaded and scored by the function given."""
+    rows = data_set(UNSEEN)
+    models = [Scored(p, p.predict(rows.features)) for p in (predictor_of(trained / "model"), predictor_of(weak))]
+    strong, poor = models
+    return (
+        evaluation_of(CONTRACT, rows, strong, PACKAGE, champion_of(rows, strong, poor)),
+        evaluation_of(CONTRACT, rows, poor, PACKAGE, champion_of(rows, poor, strong)),
+    )
+
+
+def same_predictions(rows: DataSet, challenger: Scored, champion: Scored) -> Scored:
+    return replace(champion, predictions=challenger.predictions)
+
+
+def same_model(rows: DataSet, challenger: Scored, champion: Scored) -> Scored:
+    return challenger
+
+
+def other_rows(rows: DataSet, challenger: Scored, champion: Scored) -> Scored:
+    shuffled = Features(rows.features.category, rows.features.measures[::-1])
+    return replace(champion, predictions=champion.predictor.predict(shuffled))
+
+
+@pytest.mark.parametrize("planted", [same_predictions, same_model, other_rows])
+def test_a_scorer_that_takes_the_champions_score_from_elsewhere_is_caught(
+    trained: Path, weak: Path, planted: ChampionOf
+):
+    check_that_each_is_scored_by_its_own_artefact(*both_ways(trained, weak, lambda _, __, champion: champion))
+
+    with pytest.raises(AssertionError):
+        check_that_each_is_scored_by_its_own_artefact(*both_ways(trained, weak, planted))
+
+
 def test_a_model_against_itself_differs_by_nothing(tmp_path: Path, trained: Path, bucket: Bucket):
     job(tmp_path, trained)
     bucket.objects["/acme-data/runs/one/model.tar.gz"] = (tmp_path / "processing/input/model/model.tar.gz").read_bytes()
@@ -177,7 +254,9 @@ def test_a_model_against_itself_differs_by_nothing(tmp_path: Path, trained: Path
     evaluation = evaluate(tmp_path, bucket)
 
     assert evaluation["champion"]["regression_metrics"] == evaluation["regression_metrics"]
-    assert evaluation["champion"]["rmse_difference"]["standard_deviation"] == 0
+    assert evaluation["champion"]["training"] == evaluation["training"]
+    for difference in evaluation["champion"]["differences"].values():
+        assert {difference["value"], difference["standard_deviation"], *difference["quantiles"].values()} == {0}
     assert evaluation["champion"]["rmse_difference"]["share_at_most_zero"] == 1
 
 
@@ -203,6 +282,13 @@ def test_a_champion_that_is_gone_or_damaged_is_recorded_and_stops_nothing(
     assert evaluation["champion"]["model_package"] == PACKAGE
     assert expected in evaluation["champion"]["error"]
     assert evaluation["regression_metrics"]["rmse"]["value"] > 0
+
+
+def test_a_champion_that_predicts_no_numbers_is_damaged(tmp_path: Path, trained: Path, bucket: Bucket):
+    evaluation = champion_and_challenger(bucket, tmp_path, trained / "model", without_numbers(trained, tmp_path))
+
+    assert set(evaluation["champion"]) == {"model_package", "error"}
+    assert "The champion predicts values that are not finite for 300 of 300 rows" in evaluation["champion"]["error"]
 
 
 @pytest.mark.parametrize(
@@ -264,17 +350,22 @@ def test_an_address_that_is_no_s3_uri_fails_the_job(tmp_path: Path, trained: Pat
     assert "'http://example.com/model' is no S3 URI of an object: correct its model package" in reason
 
 
-def test_a_challenger_that_predicts_no_numbers_fails_the_job(tmp_path: Path, trained: Path):
-    job(tmp_path, trained)
+def without_numbers(trained: Path, base: Path) -> Path:
+    """A model folder as after a training that ran away: a layer of NaN."""
     model = onnx.load(trained / "model/model.onnx")
     for constant in model.graph.initializer:
         values = numpy_helper.to_array(constant)
         if values.shape == (64, 64):
             constant.CopyFrom(numpy_helper.from_array(np.full_like(values, np.nan), constant.name))
-    broken = tmp_path / "broken"
+    broken = base / "broken"
     broken.mkdir()
     onnx.save(model, broken / "model.onnx")
-    pack_model(broken, tmp_path / "processing/input/model/model.tar.gz")
+    return broken
+
+
+def test_a_challenger_that_predicts_no_numbers_fails_the_job(tmp_path: Path, trained: Path):
+    job(tmp_path, trained)
+    pack_model(without_numbers(trained, tmp_path), tmp_path / "processing/input/model/model.tar.gz")
 
     assert command("evaluate", tmp_path).returncode == 1
 
@@ -318,12 +409,120 @@ def test_the_bootstraps_deviation_is_that_of_the_mean():
     assert values["mae"].std() == pytest.approx(np.abs(errors).std() / 2000**0.5, rel=0.15)
 
 
-def test_an_evaluation_repeats_to_the_last_digit():
+def test_every_resample_is_scored_as_the_metrics_score_its_rows():
+    generator = np.random.default_rng(3)
+    labels = generator.integers(1, 29, 80).astype(float)
+    models = [labels + generator.normal(0, 2, 80), labels + generator.normal(1, 3, 80)]
+
+    values = bootstrap(models, labels, seed=4)
+
+    draws = np.random.default_rng(4)
+    for resample in range(RESAMPLES):
+        rows = draws.integers(80, size=80)
+        for predictions, columns in zip(models, values, strict=True):
+            for name, metric in METRICS.items():
+                assert columns[name][resample] == pytest.approx(metric.of(predictions[rows], labels[rows]), abs=1e-9)
+
+
+def test_labels_that_do_not_vary_explain_nothing_in_any_resample():
+    labels = np.full(50, 9.1)
+
+    [values] = bootstrap([labels + np.random.default_rng(1).normal(0, 1, 50)], labels, seed=1)
+
+    assert (values["r2"] == 0).all()
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_distribution_of_a_difference_is_what_scipy_finds(name: str):
+    generator = np.random.default_rng(5)
+    labels = generator.lognormal(2.25, 0.3, 400)
+    champion = labels + generator.normal(0, 2.1, 400)
+    challenger = champion + generator.normal(0, 0.5, 400)
+    metric = METRICS[name]
+
+    def difference(one: np.ndarray, other: np.ndarray, truth: np.ndarray) -> float:
+        return metric.of(one, truth) - metric.of(other, truth)
+
+    reference = scipy.stats.bootstrap(
+        (challenger, champion, labels),
+        difference,
+        paired=True,
+        vectorized=False,
+        n_resamples=4000,
+        method="percentile",
+        confidence_level=0.9,
+        rng=np.random.default_rng(6),
+    )
+
+    [ours, theirs] = bootstrap([challenger, champion], labels, seed=7)
+    differences = ours[name] - theirs[name]
+    error = float(reference.standard_error)
+    # The ends of 2,000 and of 4,000 resamples wander by about a twentieth of the standard error.
+    assert differences.std(ddof=1) == pytest.approx(error, rel=0.08)
+    interval = reference.confidence_interval
+    assert np.quantile(differences, [0.05, 0.95]) == pytest.approx([interval.low, interval.high], abs=0.2 * error)
+
+
+def test_the_distribution_of_a_difference_is_known_where_theory_knows_it():
+    # Two models whose absolute errors differ by a normal amount: the mean of n of them deviates by 1 / sqrt(n).
+    generator = np.random.default_rng(8)
+    labels = np.full(4000, 100.0)
+    champion, challenger = labels + 50, labels + 50 + generator.normal(0.1, 1, 4000)
+
+    [ours, theirs] = bootstrap([challenger, champion], labels, seed=9)
+
+    differences = ours["mae"] - theirs["mae"]
+    expected = scipy.stats.norm(np.mean(challenger - champion), np.std(challenger - champion) / 4000**0.5)
+    levels = [0.01, 0.05, 0.5, 0.95, 0.99]
+    assert np.quantile(differences, levels) == pytest.approx(expected.ppf(levels), abs=0.003)
+
+
+@pytest.mark.parametrize(("covered", "rows"), [(0, 7), (7, 7), (45, 50), (463, 516)])
+def test_a_shares_interval_is_wilsons(covered: int, rows: int):
+    expected = scipy.stats.binomtest(covered, rows).proportion_ci(0.9, method="wilson")
+
+    assert share_interval(covered / rows, rows) == pytest.approx((expected.low, expected.high), abs=1e-5)
+
+
+def test_groups_take_every_row_once_and_show_who_is_served_worse(trained: Path):
+    rows = data_set(survey(900, seed=12))
+    predictions = predictor_of(trained / "model").predict(rows.features)
+
+    groups = scores_by_group(CONTRACT, rows, predictions)
+
+    assert list(groups) == ["predicted", "sex", "rings"]
+    assert [group["rows"] for group in groups["predicted"]] == [300, 300, 300]
+    for kind in groups.values():
+        assert sum(group["rows"] for group in kind) == 900
+        assert sum(group["rows"] * group["coverage"] for group in kind) == pytest.approx(
+            900 * coverage(predictions.low, predictions.high, rows.labels)
+        )
+        for group in kind:
+            assert 0 <= group["coverage_low"] <= group["coverage"] <= group["coverage_high"] <= 1
+    # An old animal looks like a younger one: in hindsight the old are estimated too low.
+    assert groups["rings"][0]["name"] == "1 to 6 rings"
+    assert groups["rings"][-1]["mean_error"] < 0
+    males = np.array([sex == "M" for sex in rows.features.category])
+    of_males = rmse(predictions.rings[males].astype(float), rows.labels[males])
+    assert next(group for group in groups["sex"] if group["name"] == "M")["rmse"] == of_males
+
+
+def test_a_group_without_a_row_is_no_group(trained: Path):
+    rows = data_set([record for record in survey(200) if record.sex == "F" and record.rings < 10])
+
+    groups = scores_by_group(CONTRACT, rows, predictor_of(trained / "model").predict(rows.features))
+
+    assert [group["name"] for group in groups["sex"]] == ["F"]
+    assert "16 rings and more" not in [group["name"] for group in groups["rings"]]
+
+
+def test_an_evaluation_repeats_to_the_last_digit(trained: Path):
     rows = data_set(survey(100))
     rings = rows.labels.astype(np.float32) + 1
-    predictions = Predictions(rings, rings - 2, rings + 2)
+    model = Scored(predictor_of(trained / "model"), Predictions(rings, rings - 2, rings + 2))
 
-    first = evaluation_of(rows, predictions, 0.9, PACKAGE, predictions)
+    first = evaluation_of(CONTRACT, rows, model, PACKAGE, model)
 
-    assert evaluation_of(rows, predictions, 0.9, PACKAGE, predictions) == first
-    assert first["regression_metrics"]["rmse"] == {"value": 1.0, "standard_deviation": 0.0}
+    assert evaluation_of(CONTRACT, rows, model, PACKAGE, model) == first
+    exact = {"value": 1.0, "standard_deviation": 0.0, "low": 1.0, "high": 1.0}
+    assert first["regression_metrics"]["rmse"] == exact
