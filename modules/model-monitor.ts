@@ -30,7 +30,7 @@ export interface ModelMonitorProps {
   readonly capturePrefix: string;
   /** Where in the bucket baselines lie, such as `runs/`. */
   readonly baselinePrefix: string;
-  /** Where in the bucket the reports go, such as `monitoring/<endpoint>`. */
+  /** Where in the bucket the reports go, such as `monitoring`; SageMaker adds `/<endpoint>/<schedule>/yyyy/mm/dd/hh`. */
   readonly reportPrefix: string;
   /** S3 URI of the folder with the `statistics.json` and `constraints.json` of the model that is served. */
   readonly baselineUri: string;
@@ -169,7 +169,7 @@ export class ModelMonitor extends Construct {
       periodSeconds: 3_600,
       topicArn: props.alarmTopicArn,
     } as const;
-    const report = `the newest folder under s3://${props.bucket}/${props.reportPrefix}/`;
+    const report = `the newest folder under s3://${props.bucket}/${props.reportPrefix}/${props.endpointName}/`;
     this.drift = new Alarm(this, "drift", {
       ...metrics,
       name: `${props.name}-drift`,
@@ -196,7 +196,7 @@ function jobStatements(props: ModelMonitorProps): readonly Statement[] {
   return [
     ...readObjects({ bucketArn, prefixes: [props.capturePrefix], name: "Traffic" }),
     ...readObjects({ bucketArn, prefixes: [props.baselinePrefix], name: "Baseline" }),
-    ...writeObjects({ bucketArn, prefixes: [`${props.reportPrefix}/`], name: "Reports" }),
+    ...writeObjects({ bucketArn, prefixes: [`${props.reportPrefix}/${props.endpointName}/`], name: "Reports" }),
     useKey({ keyArn: encryptionKeyArn, services: ["s3"], region, access: "write", sid: "UseKeyForObjects" }),
     {
       // API reference, MonitoringOutputConfig: a key of one's own needs kms:Encrypt of the job's role.

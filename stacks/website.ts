@@ -239,7 +239,7 @@ export class WebsiteStack extends PlatformStack {
       bucket: dataBucket,
       capturePrefix: `${prefix.capture}/${name}/`,
       baselinePrefix: "runs/",
-      reportPrefix: `${prefix.reports}/${name}`,
+      reportPrefix: prefix.reports,
       baselineUri,
       preconditions: [
         {

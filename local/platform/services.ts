@@ -134,6 +134,8 @@ export async function startServices(instance: Instance): Promise<ServiceName[]> 
         MODEL_IMAGE_DIRECTORY: join(root, "model-image"),
         MODEL_IMAGE_PYTHON: modelPython,
         MODEL_IMAGE_REPOSITORY: modelImageRepository,
+        // SageMaker's shortest schedule is an hour: long for who sends traffic and waits for the alarm.
+        SAGEMAKER_MONITORING_SECONDS: process.env.MONITORING_SECONDS ?? "60",
         BOTOCORE_DATA: botocoreData(),
       }),
       isHealthy: () => isHealthy(instance, "sagemaker"),

@@ -128,12 +128,8 @@ export const allLeftOut: readonly LeftOutKind[] = [
     type,
     reason: notEmulated,
   })),
-  ...[
-    "aws_budgets_budget",
-    "aws_sagemaker_data_quality_job_definition",
-    "aws_sagemaker_monitoring_schedule",
-    "aws_xray_encryption_config",
-    "aws_xray_group",
-    "aws_xray_sampling_rule",
-  ].map((type) => ({ type, reason: notOfTheLoop })),
+  ...["aws_budgets_budget", "aws_xray_encryption_config", "aws_xray_group", "aws_xray_sampling_rule"].map((type) => ({
+    type,
+    reason: notOfTheLoop,
+  })),
 ];

@@ -12,6 +12,7 @@ import { lambdaKinds } from "./resources/lambda";
 import { logsKinds } from "./resources/logs";
 import { s3Kinds } from "./resources/s3";
 import { sageMakerKinds } from "./resources/sagemaker";
+import { sageMakerMonitoringKinds } from "./resources/sagemaker-monitoring";
 import { snsKinds } from "./resources/sns";
 import { ssmKinds } from "./resources/ssm";
 import { stepFunctionsKinds } from "./resources/step-functions";
@@ -35,6 +36,7 @@ export const resourceKinds = byType<ResourceKind>([
   ...logsKinds,
   ...s3Kinds,
   ...sageMakerKinds,
+  ...sageMakerMonitoringKinds,
   ...snsKinds,
   ...ssmKinds,
   ...stepFunctionsKinds,

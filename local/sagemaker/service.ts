@@ -18,6 +18,9 @@ import { JobRunner } from "./jobs/job-runner";
 import { ProcessingJobs } from "./jobs/processing-jobs";
 import { TrainingJobs } from "./jobs/training-jobs";
 import { log } from "./log";
+import { DataCapture } from "./monitoring/data-capture";
+import { JobDefinitions } from "./monitoring/job-definitions";
+import { MonitoringSchedules } from "./monitoring/schedules";
 import { messageOf, ServiceError } from "./protocol/errors";
 import { refuseForeignPages } from "./protocol/callers";
 import { errorAnswer, JsonProtocol, readBody, RestProtocol, type WireAnswer } from "./protocol/http";
@@ -50,6 +53,8 @@ export class SageMakerService {
   private readonly processingJobs: ProcessingJobs;
   private readonly trainingJobs: TrainingJobs;
   private readonly endpoints: Endpoints;
+  private readonly capture: DataCapture;
+  private readonly monitoring: MonitoringSchedules;
   private readonly control: JsonProtocol;
   private readonly runtimes: readonly RestProtocol[];
   private readonly server: http.Server;
@@ -120,6 +125,31 @@ export class SageMakerService {
       arns,
       tags,
     );
+    this.capture = new DataCapture(storage);
+    const definitions = new JobDefinitions(
+      store("data-quality-job-definitions", "JobDefinitionName", "DataQualityJobInput", "CreationTime"),
+      this.endpoints,
+      arns,
+      tags,
+    );
+    this.monitoring = new MonitoringSchedules(
+      {
+        schedules: store(
+          "monitoring-schedules",
+          "schedule.MonitoringScheduleName",
+          "schedule.MonitoringScheduleConfig",
+        ),
+        executions: store("monitoring-executions", "id", "execution.MonitoringScheduleName"),
+      },
+      definitions,
+      this.endpoints,
+      this.processingJobs,
+      this.capture,
+      storage,
+      settings.monitoringSeconds,
+      arns,
+      tags,
+    );
     const subjects = [
       this.featureGroups,
       this.processingJobs,
@@ -128,6 +158,8 @@ export class SageMakerService {
       models,
       configs,
       this.endpoints,
+      definitions,
+      this.monitoring,
       experiments,
       tags,
     ];
@@ -135,7 +167,10 @@ export class SageMakerService {
     const model = (service: string): ServiceModel => ServiceModel.load(settings.botocoreData, service);
     this.control = new JsonProtocol(model("sagemaker"), operations);
     this.runtimes = [
-      new RestProtocol(model("sagemaker-runtime"), invocationOperations(this.endpoints, settings) as Operations),
+      new RestProtocol(
+        model("sagemaker-runtime"),
+        invocationOperations(this.endpoints, settings, this.capture) as Operations,
+      ),
       new RestProtocol(model("sagemaker-featurestore-runtime"), recordOperations(this.featureGroups) as Operations),
     ];
     this.server = http.createServer((request, response) => {
@@ -169,10 +204,14 @@ export class SageMakerService {
   /** Stops jobs, endpoints and the service itself; records that are not in the offline store yet are moved there if it answers. */
   async stop(): Promise<void> {
     await this.restored;
+    this.monitoring.close();
     this.server.close();
     this.server.closeIdleConnections();
     await Promise.all([this.endpoints.close(), this.children.stopAll(stopGrace)]);
-    const flushed = this.featureGroups.flush().then(() => this.featureGroups.close());
+    const flushed = Promise.all([
+      this.featureGroups.flush().then(() => this.featureGroups.close()),
+      this.capture.close(),
+    ]);
     await Promise.race([flushed, pause(flushGrace)]);
     this.server.closeAllConnections();
     fs.rmSync(ownerFile(this.settings.stateDirectory), { force: true });
@@ -199,6 +238,7 @@ export class SageMakerService {
     this.processingJobs.restore();
     this.trainingJobs.restore();
     this.endpoints.restore();
+    this.monitoring.restore();
   }
 
   private async answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {

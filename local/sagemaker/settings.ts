@@ -19,6 +19,8 @@ export interface Settings {
   readonly imagePython: string;
   /** Name of the repository whose images are `imageDirectory`. */
   readonly imageRepository: string;
+  /** Seconds after which every monitoring schedule runs again. @default as its expression says */
+  readonly monitoringSeconds?: number;
   /** botocore's folder of service models, from which requests are validated. */
   readonly botocoreData: string;
 }
@@ -43,6 +45,13 @@ export function readSettings(environment: Readonly<Record<string, string | undef
 
   const port = Number(text("SAGEMAKER_PORT", "a port number from 0 to 65535 (0 takes a free one)", /^\d{1,5}$/));
   if (port > 65535) throw new SettingsError(`SAGEMAKER_PORT is '${port}': expected a port number from 0 to 65535.`);
+  const monitoring = environment.SAGEMAKER_MONITORING_SECONDS;
+  const monitoringSeconds = Number(monitoring);
+  if (monitoring !== undefined && !(Number.isInteger(monitoringSeconds) && monitoringSeconds >= 1)) {
+    throw new SettingsError(
+      `SAGEMAKER_MONITORING_SECONDS is '${monitoring}': expected the seconds between two comparisons, a whole number from 1.`,
+    );
+  }
   const stateDirectory = folder("SAGEMAKER_STATE_DIRECTORY", "a folder for the service's state");
   return {
     port,
@@ -58,6 +67,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     imageDirectory: folder("MODEL_IMAGE_DIRECTORY", "the folder of the model image's code"),
     imagePython: text("MODEL_IMAGE_PYTHON", "the interpreter of the model image's Python environment"),
     imageRepository: text("MODEL_IMAGE_REPOSITORY", "the name of the model image's repository"),
+    ...(monitoring !== undefined && { monitoringSeconds }),
     botocoreData: folder("BOTOCORE_DATA", "botocore's data folder (site-packages/botocore/data)"),
   };
 }

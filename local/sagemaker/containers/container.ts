@@ -22,7 +22,8 @@ export function containerCommand(
   base: string,
 ): { command: string; arguments: string[] } {
   checkImage(settings, image);
-  const [executable = "", ...rest] = entrypoint.map((part) => movedPath(part, base));
+  const named = entrypoint.length > 0 ? entrypoint : imageCommand(settings);
+  const [executable = "", ...rest] = named.map((part) => movedPath(part, base));
   const own = path.join(settings.imageDirectory, "bin", path.basename(executable));
   if (executable !== "" && fs.existsSync(own)) return { command: settings.imagePython, arguments: [own, ...rest] };
   if (/^python3?(\.\d+)?$/.test(path.basename(executable))) return { command: settings.imagePython, arguments: rest };
@@ -32,6 +33,14 @@ export function containerCommand(
     `The model image has no executable '${executable}': its folder ${bin} has [${available.sort().join(", ")}]. ` +
       "Name one of these in the ContainerEntrypoint, or 'python3' with a script",
   );
+}
+
+/** What the image runs when nobody names a command: the CMD of its Dockerfile. */
+function imageCommand({ imageDirectory }: Settings): readonly string[] {
+  const file = path.join(imageDirectory, "Dockerfile");
+  const text = fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "";
+  const [, list] = /^CMD\s+(\[.*\])\s*$/m.exec(text) ?? [];
+  return list === undefined ? [] : (JSON.parse(list) as string[]);
 }
 
 /**

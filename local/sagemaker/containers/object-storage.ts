@@ -86,6 +86,21 @@ export class ObjectStorage {
     await (await this.clients.s3()).send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
   }
 
+  async uploadText(text: string, uri: string): Promise<void> {
+    const { PutObjectCommand } = await import("@aws-sdk/client-s3");
+    const { bucket, key } = parseS3Uri(uri);
+    await (await this.clients.s3()).send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: text }));
+  }
+
+  /** Whether there is any object under a prefix. */
+  async hasObjects(uri: string): Promise<boolean> {
+    const { ListObjectsV2Command } = await import("@aws-sdk/client-s3");
+    const { bucket, key } = parseS3Uri(uri);
+    const s3 = await this.clients.s3();
+    const { KeyCount = 0 } = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: key, MaxKeys: 1 }));
+    return KeyCount > 0;
+  }
+
   /** Uploads every file in `folder` under `uri`, by its path in the folder. */
   async uploadFolder(folder: string, uri: string): Promise<void> {
     await eachOf(filesIn(folder), transfersAtOnce, async (name) => {

@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
-import type { DescribeEndpointOutput } from "@aws-sdk/client-sagemaker";
+import type { DataCaptureConfig, DescribeEndpointOutput } from "@aws-sdk/client-sagemaker";
 import type { AwsClients } from "../aws";
 import { unpackArchive } from "../containers/archive";
 import { checkImage } from "../containers/container";
@@ -44,6 +44,12 @@ export interface StoredEndpoint {
   readonly endpoint: Endpoint;
   readonly deployment?: Deployment | undefined;
   readonly pendingConfigName?: string | undefined;
+}
+
+/** How an endpoint captures its traffic. */
+export interface EndpointCapture {
+  readonly config: Validated<DataCaptureConfig>;
+  readonly variants: readonly string[];
 }
 
 /** The servers of a deployment, by variant. */
@@ -123,6 +129,14 @@ export class Endpoints {
     return server;
   }
 
+  /** How an endpoint in service captures its traffic, and of which variants; undefined when it does not. */
+  captureOf(endpointName: string): EndpointCapture | undefined {
+    const deployment = this.store.get(endpointName)?.deployment;
+    const config = deployment && this.findConfig(deployment.configName)?.DataCaptureConfig;
+    if (deployment === undefined || config === undefined || config.EnableCapture === false) return undefined;
+    return { config, variants: deployment.variants.map(({ name }) => name) };
+  }
+
   readonly operations: OperationTable<typeof control> = {
     CreateEndpoint: ({ EndpointName: name, EndpointConfigName, DeploymentConfig, Tags }) => {
       const arn = this.arns.of("endpoint", name);
@@ -151,8 +165,9 @@ export class Endpoints {
         ...(deployment && { ProductionVariants: deployment.variants.map(describeVariant) }),
         ...(config?.DataCaptureConfig && {
           DataCaptureConfig: {
-            EnableCapture: config.DataCaptureConfig.EnableCapture ?? false,
-            CaptureStatus: "Stopped" as const,
+            EnableCapture: config.DataCaptureConfig.EnableCapture ?? true,
+            CaptureStatus:
+              config.DataCaptureConfig.EnableCapture === false ? ("Stopped" as const) : ("Started" as const),
             CurrentSamplingPercentage: config.DataCaptureConfig.InitialSamplingPercentage,
             DestinationS3Uri: config.DataCaptureConfig.DestinationS3Uri,
             KmsKeyId: config.DataCaptureConfig.KmsKeyId ?? "",

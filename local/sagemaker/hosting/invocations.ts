@@ -1,4 +1,5 @@
 import type * as runtime from "@aws-sdk/client-sagemaker-runtime";
+import type { DataCapture } from "../monitoring/data-capture";
 import { ServiceError } from "../protocol/errors";
 import type { OperationTable } from "../protocol/operations";
 import type { Settings } from "../settings";
@@ -8,7 +9,11 @@ import { type ContainerAnswer, type ModelServer, ServerBroken, ServerTimeout, Se
 const longestMessage = 1024;
 
 /** The SageMaker runtime: hands requests to an endpoint's container and its answers back. */
-export function invocationOperations(endpoints: Endpoints, settings: Settings): OperationTable<typeof runtime> {
+export function invocationOperations(
+  endpoints: Endpoints,
+  settings: Settings,
+  capture: DataCapture,
+): OperationTable<typeof runtime> {
   return {
     InvokeEndpoint: async (request) => {
       const server = endpoints.chooseServer(request.EndpointName, request.TargetVariant);
@@ -24,6 +29,12 @@ export function invocationOperations(endpoints: Endpoints, settings: Settings): 
         request.Body as Uint8Array,
       );
       if (answer.status < 200 || answer.status > 299) throw modelError(answer, server, settings);
+      capture.record(endpoints.captureOf(request.EndpointName)?.config, {
+        endpointName: request.EndpointName,
+        variantName: server.options.variantName,
+        request: { contentType: request.ContentType, body: request.Body as Uint8Array },
+        answer: { contentType: answer.headers["content-type"], body: answer.body },
+      });
       const attributes = answer.headers["x-amzn-sagemaker-custom-attributes"];
       return {
         Body: answer.body as never,

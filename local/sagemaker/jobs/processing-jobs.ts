@@ -44,6 +44,11 @@ export class ProcessingJobs {
     }
   }
 
+  /** The job of this name, if there is one. */
+  find(name: string): ProcessingJob | undefined {
+    return this.store.get(name);
+  }
+
   readonly operations: OperationTable<typeof control> = {
     CreateProcessingJob: (request) => {
       const { ProcessingJobName: name, Tags, ...described } = request;

@@ -1,0 +1,179 @@
+import {
+  AddTagsCommand,
+  CreateDataQualityJobDefinitionCommand,
+  CreateMonitoringScheduleCommand,
+  DeleteDataQualityJobDefinitionCommand,
+  DeleteMonitoringScheduleCommand,
+  DescribeDataQualityJobDefinitionCommand,
+  DescribeMonitoringScheduleCommand,
+  type MonitoringScheduleConfig,
+  type MonitoringType,
+  type ProcessingInstanceType,
+  type ProcessingS3DataDistributionType,
+  type ProcessingS3InputMode,
+  type ProcessingS3UploadMode,
+  UpdateMonitoringScheduleCommand,
+} from "@aws-sdk/client-sagemaker";
+import type { Arguments } from "../arguments";
+import { isNamed, type ResourceKind, settled, tagList, textOf, unlessMissing, waitFor } from "../resource-kind";
+
+const jobDefinition: ResourceKind = {
+  type: "aws_sagemaker_data_quality_job_definition",
+  naming: { argument: "name", prefix: "terraform-", maximumLength: 63 },
+  replacedBy: [
+    ...["data_quality_app_specification", "data_quality_baseline_config", "data_quality_job_input"],
+    ...["data_quality_job_output_config", "job_resources", "network_config", "role_arn", "stopping_condition"],
+  ],
+  async create({ arguments: list, clients, tags, account, region, partition }) {
+    const JobDefinitionName = list.requireText("name");
+    const application = list.requireBlock("data_quality_app_specification");
+    const baseline = list.block("data_quality_baseline_config");
+    const input = list.requireBlock("data_quality_job_input").requireBlock("endpoint_input");
+    const outputs = list.requireBlock("data_quality_job_output_config");
+    const output = outputs.requireBlock("monitoring_outputs").requireBlock("s3_output");
+    const cluster = list.requireBlock("job_resources").requireBlock("cluster_config");
+    const network = list.block("network_config");
+    const vpc = network?.block("vpc_config");
+    const seconds = list.block("stopping_condition")?.number("max_runtime_in_seconds");
+    const resource = (name: string) => {
+      const uri = baseline?.block(name)?.text("s3_uri");
+      return uri === undefined ? undefined : { S3Uri: uri };
+    };
+    // What a killed creation has left.
+    await unlessMissing(clients.sageMaker.send(new DeleteDataQualityJobDefinitionCommand({ JobDefinitionName })));
+    await clients.sageMaker.send(
+      new CreateDataQualityJobDefinitionCommand({
+        JobDefinitionName,
+        RoleArn: list.requireText("role_arn"),
+        DataQualityAppSpecification: {
+          ImageUri: application.requireText("image_uri"),
+          Environment: application.map("environment"),
+          PostAnalyticsProcessorSourceUri: application.text("post_analytics_processor_source_uri"),
+          RecordPreprocessorSourceUri: application.text("record_preprocessor_source_uri"),
+        },
+        ...(baseline && {
+          DataQualityBaselineConfig: {
+            ConstraintsResource: resource("constraints_resource"),
+            StatisticsResource: resource("statistics_resource"),
+          },
+        }),
+        DataQualityJobInput: {
+          EndpointInput: {
+            EndpointName: input.requireText("endpoint_name"),
+            LocalPath: input.text("local_path") ?? "/opt/ml/processing/input",
+            S3DataDistributionType: input.text("s3_data_distribution_type") as ProcessingS3DataDistributionType,
+            S3InputMode: input.text("s3_input_mode") as ProcessingS3InputMode,
+          },
+        },
+        DataQualityJobOutputConfig: {
+          KmsKeyId: outputs.text("kms_key_id"),
+          MonitoringOutputs: [
+            {
+              S3Output: {
+                S3Uri: output.requireText("s3_uri"),
+                LocalPath: output.text("local_path") ?? "/opt/ml/processing/output",
+                S3UploadMode: output.text("s3_upload_mode") as ProcessingS3UploadMode,
+              },
+            },
+          ],
+        },
+        JobResources: {
+          ClusterConfig: {
+            InstanceCount: cluster.requireNumber("instance_count"),
+            InstanceType: cluster.requireText("instance_type") as ProcessingInstanceType,
+            VolumeSizeInGB: cluster.requireNumber("volume_size_in_gb"),
+            VolumeKmsKeyId: cluster.text("volume_kms_key_id"),
+          },
+        },
+        ...(network && {
+          NetworkConfig: {
+            EnableInterContainerTrafficEncryption: network.boolean("enable_inter_container_traffic_encryption"),
+            EnableNetworkIsolation: network.boolean("enable_network_isolation"),
+            ...(vpc && {
+              VpcConfig: { SecurityGroupIds: vpc.texts("security_group_ids"), Subnets: vpc.texts("subnets") },
+            }),
+          },
+        }),
+        ...(seconds !== undefined && { StoppingCondition: { MaxRuntimeInSeconds: seconds } }),
+        Tags: tagList(tags),
+      }),
+    );
+    const arn = `arn:${partition}:sagemaker:${region}:${account}:data-quality-job-definition/${JobDefinitionName}`;
+    return { id: JobDefinitionName, arn };
+  },
+  async read({ attributes, clients }) {
+    const found = await unlessMissing(
+      clients.sageMaker.send(new DescribeDataQualityJobDefinitionCommand({ JobDefinitionName: attributes.id })),
+    );
+    return found && attributes;
+  },
+  async update({ attributes, clients, tags }) {
+    await clients.sageMaker.send(new AddTagsCommand({ ResourceArn: textOf(attributes, "arn"), Tags: tagList(tags) }));
+    return attributes;
+  },
+  async delete({ attributes, clients }) {
+    await unlessMissing(
+      clients.sageMaker.send(new DeleteDataQualityJobDefinitionCommand({ JobDefinitionName: attributes.id })),
+    );
+  },
+};
+
+function scheduleConfig(block: Arguments): MonitoringScheduleConfig {
+  const expression = block.block("schedule_config")?.requireText("schedule_expression");
+  return {
+    MonitoringJobDefinitionName: block.requireText("monitoring_job_definition_name"),
+    MonitoringType: block.requireText("monitoring_type") as MonitoringType,
+    ...(expression !== undefined && { ScheduleConfig: { ScheduleExpression: expression } }),
+  };
+}
+
+const schedule: ResourceKind = settled({
+  type: "aws_sagemaker_monitoring_schedule",
+  naming: { argument: "name", prefix: "terraform-", maximumLength: 63 },
+  async put({ arguments: list, clients, tags, account, region, partition }) {
+    const MonitoringScheduleName = list.requireText("name");
+    const MonitoringScheduleConfig = scheduleConfig(list.requireBlock("monitoring_schedule_config"));
+    const arn = `arn:${partition}:sagemaker:${region}:${account}:monitoring-schedule/${MonitoringScheduleName}`;
+    const found = await unlessMissing(
+      clients.sageMaker.send(new DescribeMonitoringScheduleCommand({ MonitoringScheduleName })),
+    );
+    if (found) {
+      await clients.sageMaker.send(
+        new UpdateMonitoringScheduleCommand({ MonitoringScheduleName, MonitoringScheduleConfig }),
+      );
+      await clients.sageMaker.send(new AddTagsCommand({ ResourceArn: arn, Tags: tagList(tags) }));
+    } else {
+      await clients.sageMaker.send(
+        new CreateMonitoringScheduleCommand({ MonitoringScheduleName, MonitoringScheduleConfig, Tags: tagList(tags) }),
+      );
+    }
+    return { id: MonitoringScheduleName, arn };
+  },
+  async read({ attributes, clients }) {
+    const found = await unlessMissing(
+      clients.sageMaker.send(new DescribeMonitoringScheduleCommand({ MonitoringScheduleName: attributes.id })),
+    );
+    return found && attributes;
+  },
+  async delete({ attributes, clients }) {
+    await waitFor(
+      async () => {
+        try {
+          await unlessMissing(
+            clients.sageMaker.send(new DeleteMonitoringScheduleCommand({ MonitoringScheduleName: attributes.id })),
+          );
+          return true;
+        } catch (error) {
+          // An execution is under way, and ends by itself.
+          if (isNamed(error, "ResourceInUse")) return undefined;
+          throw error;
+        }
+      },
+      `the deletion of the monitoring schedule ${attributes.id}`,
+      { seconds: 300 },
+    );
+  },
+});
+
+/** SageMaker Model Monitor: what is compared, and when. */
+export const sageMakerMonitoringKinds: readonly ResourceKind[] = [jobDefinition, schedule];

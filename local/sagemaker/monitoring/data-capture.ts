@@ -1,0 +1,124 @@
+import { randomUUID } from "node:crypto";
+import type { DataCaptureConfig } from "@aws-sdk/client-sagemaker";
+import type { ObjectStorage } from "../containers/object-storage";
+import { joinS3Uri } from "../containers/object-storage";
+import { log } from "../log";
+import { messageOf } from "../protocol/errors";
+import type { Validated } from "../protocol/operations";
+
+/** One side of an invocation. */
+export interface CapturedMessage {
+  readonly contentType: string | undefined;
+  readonly body: Uint8Array;
+}
+
+/** An invocation that was answered. */
+export interface Invocation {
+  readonly endpointName: string;
+  readonly variantName: string;
+  readonly request: CapturedMessage;
+  readonly answer: CapturedMessage;
+}
+
+const flushMilliseconds = 2_000;
+/** Lines that wait at most while S3 doesn't answer; the oldest go first. */
+const mostWaiting = 20_000;
+
+/** `yyyy/mm/dd/hh` of a time, in UTC: SageMaker's folders. */
+export function hourFolder(time: Date): string {
+  return time.toISOString().slice(0, 13).replaceAll("-", "/").replace("T", "/");
+}
+
+/**
+ * Data capture: a sample of what endpoints are asked and answer, as JSON lines in S3, in SageMaker's form and folders
+ * (SageMaker Developer Guide, "View captured data").
+ *
+ * An invocation never waits for it and never fails by it: lines are kept in memory and written every two seconds.
+ */
+export class DataCapture {
+  private readonly waiting = new Map<string, string[]>();
+  private flushing: Promise<void> = Promise.resolve();
+  private complained = false;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(private readonly storage: ObjectStorage) {
+    this.timer = setInterval(() => void this.flush(), flushMilliseconds);
+    this.timer.unref();
+  }
+
+  /** Keeps an invocation, if the endpoint's configuration says so and chance takes it into the sample. */
+  record(config: Validated<DataCaptureConfig> | undefined, invocation: Invocation): void {
+    if (config === undefined || config.EnableCapture === false) return;
+    if (Math.random() * 100 >= config.InitialSamplingPercentage) return;
+    const now = new Date();
+    const modes = new Set(config.CaptureOptions.map(({ CaptureMode }) => CaptureMode));
+    const document = {
+      captureData: {
+        ...((modes.has("Input") || modes.has("InputAndOutput")) && {
+          endpointInput: captured(config, "INPUT", invocation.request),
+        }),
+        ...((modes.has("Output") || modes.has("InputAndOutput")) && {
+          endpointOutput: captured(config, "OUTPUT", invocation.answer),
+        }),
+      },
+      eventMetadata: { eventId: randomUUID(), inferenceTime: now.toISOString() },
+      eventVersion: "0",
+    };
+    const folder = joinS3Uri(
+      config.DestinationS3Uri,
+      invocation.endpointName,
+      invocation.variantName,
+      ...hourFolder(now).split("/"),
+    );
+    const lines = this.waiting.get(folder) ?? [];
+    lines.push(JSON.stringify(document));
+    lines.splice(0, lines.length - mostWaiting);
+    this.waiting.set(folder, lines);
+  }
+
+  /** Writes what waits. What S3 does not take now waits for the next time. */
+  flush(): Promise<void> {
+    this.flushing = this.flushing.then(async () => {
+      for (const [folder, lines] of [...this.waiting]) {
+        this.waiting.delete(folder);
+        try {
+          await this.storage.uploadText(`${lines.join("\n")}\n`, joinS3Uri(folder, fileName(new Date())));
+          this.complained = false;
+        } catch (error) {
+          this.waiting.set(folder, [...lines, ...(this.waiting.get(folder) ?? [])].slice(-mostWaiting));
+          if (!this.complained) log(`Captured traffic could not be written to ${folder}: ${messageOf(error)}`);
+          this.complained = true;
+        }
+      }
+    });
+    return this.flushing;
+  }
+
+  /** Writes what waits, for the last time. */
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    await this.flush();
+  }
+}
+
+/** As SageMaker names its files: minute, second, millisecond, and something unique. */
+function fileName(now: Date): string {
+  const [, minute, second, millisecond] = /T\d\d:(\d\d):(\d\d)\.(\d{3})Z$/.exec(now.toISOString()) ?? [];
+  return `${minute ?? ""}-${second ?? ""}-${millisecond ?? ""}-${randomUUID()}.jsonl`;
+}
+
+/** Text where the configuration says that the content type is text; else Base64 (API reference, CaptureContentTypeHeader). */
+function captured(
+  { CaptureContentTypeHeader: header }: Validated<DataCaptureConfig>,
+  mode: "INPUT" | "OUTPUT",
+  { contentType = "", body }: CapturedMessage,
+): object {
+  const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
+  const encoding = header?.JsonContentTypes?.includes(type)
+    ? "JSON"
+    : header?.CsvContentTypes?.includes(type)
+      ? "CSV"
+      : "BASE64";
+  const data = Buffer.from(body).toString(encoding === "BASE64" ? "base64" : "utf8");
+  return { observedContentType: contentType, mode, data, encoding };
+}

@@ -1,0 +1,487 @@
+import { randomUUID } from "node:crypto";
+import type * as control from "@aws-sdk/client-sagemaker";
+import type {
+  DescribeMonitoringScheduleResponse,
+  MonitoringExecutionSummary,
+  ProcessingInput,
+} from "@aws-sdk/client-sagemaker";
+import { pause } from "../concurrency";
+import { joinS3Uri, type ObjectStorage } from "../containers/object-storage";
+import type { Endpoints } from "../hosting/endpoints";
+import type { ProcessingJob, ProcessingJobs } from "../jobs/processing-jobs";
+import { log } from "../log";
+import { messageOf, resourceInUse, resourceNotFound, validationException } from "../protocol/errors";
+import type { OperationTable, Validated } from "../protocol/operations";
+import type { Arns } from "../resources/arns";
+import { listPage } from "../resources/listing";
+import type { ResourceStore } from "../resources/store";
+import type { TagRegistry } from "../resources/tags";
+import { type DataCapture, hourFolder } from "./data-capture";
+import type { JobDefinition, JobDefinitions } from "./job-definitions";
+import { everySeconds, offsetFrom, parseScheduleExpression, type Timetable } from "./schedule-expression";
+
+type Schedule = Validated<DescribeMonitoringScheduleResponse>;
+type ScheduleConfig = Validated<control.MonitoringScheduleConfig>;
+
+/** A monitoring schedule, and when it runs next. */
+export interface StoredSchedule {
+  readonly schedule: Schedule;
+  readonly next?: Date | undefined;
+}
+
+/** One run of a schedule. */
+export interface StoredExecution {
+  readonly id: string;
+  readonly execution: Validated<MonitoringExecutionSummary>;
+}
+
+interface Period {
+  readonly start: Date;
+  readonly end: Date;
+}
+
+const hour = 3_600_000;
+const lookMilliseconds = 500;
+const keptExecutions = 100;
+const baselineFolder = "/opt/ml/processing/baseline";
+const restartReason = "InternalServerError: the service was restarted while the execution was running.";
+
+/**
+ * Monitoring schedules: at their times, a processing job compares what an endpoint was asked since the time before with a
+ * baseline, under the container contract of SageMaker Model Monitor (SageMaker Developer Guide, "Container Contract Inputs").
+ */
+export class MonitoringSchedules {
+  private readonly running = new Set<string>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly stores: {
+      readonly schedules: ResourceStore<StoredSchedule>;
+      readonly executions: ResourceStore<StoredExecution>;
+    },
+    private readonly definitions: JobDefinitions,
+    private readonly endpoints: Endpoints,
+    private readonly jobs: ProcessingJobs,
+    private readonly capture: DataCapture,
+    private readonly storage: ObjectStorage,
+    /** Runs every schedule so often, whatever its expression says: an hour is long for who tries something. */
+    private readonly periodSeconds: number | undefined,
+    private readonly arns: Arns,
+    private readonly tags: TagRegistry,
+  ) {
+    tags.register("monitoring-schedule", (name) => stores.schedules.has(name));
+  }
+
+  /** Ends, after a restart, the executions that were running, and takes up the schedules. */
+  restore(): void {
+    for (const stored of this.stores.executions.values()) {
+      if (["Pending", "InProgress", "Stopping"].includes(stored.execution.MonitoringExecutionStatus)) {
+        this.change(stored, { MonitoringExecutionStatus: "Failed", FailureReason: restartReason });
+      }
+    }
+    for (const { schedule } of this.stores.schedules.values()) this.plan(schedule);
+    this.timer = setInterval(() => {
+      this.look(new Date());
+    }, lookMilliseconds);
+    this.timer.unref();
+  }
+
+  /** Starts no more executions; what runs is a job, and stopped as such. */
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  readonly operations: OperationTable<typeof control> = {
+    CreateMonitoringSchedule: ({ MonitoringScheduleName: name, MonitoringScheduleConfig: config, Tags }) => {
+      const arn = this.arns.of("monitoring-schedule", name);
+      if (this.stores.schedules.has(name)) throw resourceInUse(`The monitoring schedule ${arn} exists already.`);
+      this.check(config);
+      this.tags.create(arn, Tags);
+      const now = new Date();
+      const schedule: Schedule = {
+        MonitoringScheduleName: name,
+        MonitoringScheduleArn: arn,
+        MonitoringScheduleStatus: "Scheduled",
+        MonitoringType: "DataQuality",
+        MonitoringScheduleConfig: config,
+        EndpointName: this.endpointOf(config),
+        CreationTime: now,
+        LastModifiedTime: now,
+      };
+      this.begin(schedule);
+      return { MonitoringScheduleArn: arn };
+    },
+    DescribeMonitoringSchedule: ({ MonitoringScheduleName }) => {
+      const { schedule } = this.existing(MonitoringScheduleName);
+      const last = this.executionsOf(MonitoringScheduleName).at(-1);
+      return { ...schedule, ...(last && { LastMonitoringExecutionSummary: last.execution }) };
+    },
+    UpdateMonitoringSchedule: ({ MonitoringScheduleName: name, MonitoringScheduleConfig: config }) => {
+      const { schedule } = this.existing(name);
+      this.check(config);
+      this.begin({
+        ...schedule,
+        MonitoringScheduleConfig: config,
+        EndpointName: this.endpointOf(config),
+        MonitoringScheduleStatus: "Scheduled",
+        LastModifiedTime: new Date(),
+      });
+      return { MonitoringScheduleArn: schedule.MonitoringScheduleArn };
+    },
+    StartMonitoringSchedule: ({ MonitoringScheduleName }) => this.turn(MonitoringScheduleName, "Scheduled"),
+    StopMonitoringSchedule: ({ MonitoringScheduleName }) => this.turn(MonitoringScheduleName, "Stopped"),
+    DeleteMonitoringSchedule: ({ MonitoringScheduleName: name }) => {
+      const { schedule } = this.existing(name);
+      if (this.running.has(name)) {
+        throw resourceInUse(
+          `The monitoring schedule ${name} has an execution in progress: wait for its end, or stop its job.`,
+        );
+      }
+      for (const { id } of this.executionsOf(name)) this.stores.executions.delete(id);
+      this.stores.schedules.delete(name);
+      this.tags.remove(schedule.MonitoringScheduleArn);
+      return {};
+    },
+    ListMonitoringSchedules: (request) => {
+      const chosen = this.stores.schedules
+        .values()
+        .map(({ schedule }) => schedule)
+        .filter(
+          ({ EndpointName, MonitoringScheduleConfig: config }) =>
+            (request.EndpointName === undefined || EndpointName === request.EndpointName) &&
+            (request.MonitoringJobDefinitionName === undefined ||
+              config.MonitoringJobDefinitionName === request.MonitoringJobDefinitionName) &&
+            (request.MonitoringTypeEquals === undefined || request.MonitoringTypeEquals === "DataQuality"),
+        );
+      const page = listPage(
+        chosen,
+        request,
+        (schedule) => ({
+          name: schedule.MonitoringScheduleName,
+          created: schedule.CreationTime,
+          modified: schedule.LastModifiedTime,
+          status: schedule.MonitoringScheduleStatus,
+        }),
+        "Descending",
+      );
+      return {
+        MonitoringScheduleSummaries: page.items.map((schedule) => ({
+          MonitoringScheduleName: schedule.MonitoringScheduleName,
+          MonitoringScheduleArn: schedule.MonitoringScheduleArn,
+          CreationTime: schedule.CreationTime,
+          LastModifiedTime: schedule.LastModifiedTime,
+          MonitoringScheduleStatus: schedule.MonitoringScheduleStatus,
+          EndpointName: schedule.EndpointName,
+          MonitoringJobDefinitionName: schedule.MonitoringScheduleConfig.MonitoringJobDefinitionName,
+          MonitoringType: schedule.MonitoringType,
+        })),
+        NextToken: page.nextToken,
+      };
+    },
+    ListMonitoringExecutions: (request) => {
+      const chosen = this.stores.executions
+        .values()
+        .map(({ execution }) => execution)
+        .filter(
+          (execution) =>
+            (request.MonitoringScheduleName === undefined ||
+              execution.MonitoringScheduleName === request.MonitoringScheduleName) &&
+            (request.EndpointName === undefined || execution.EndpointName === request.EndpointName) &&
+            (request.ScheduledTimeAfter === undefined || execution.ScheduledTime >= request.ScheduledTimeAfter) &&
+            (request.ScheduledTimeBefore === undefined || execution.ScheduledTime <= request.ScheduledTimeBefore),
+        );
+      const page = listPage(
+        chosen,
+        request,
+        (execution) => ({
+          name: `${execution.MonitoringScheduleName}/${execution.ScheduledTime.toISOString()}`,
+          created: execution.CreationTime,
+          modified: execution.LastModifiedTime,
+          status: execution.MonitoringExecutionStatus,
+          sortKeys: { ScheduledTime: execution.ScheduledTime.toISOString() },
+        }),
+        "Descending",
+      );
+      return { MonitoringExecutionSummaries: [...page.items], NextToken: page.nextToken };
+    },
+  };
+
+  private turn(name: string, status: "Scheduled" | "Stopped"): object {
+    const { schedule } = this.existing(name);
+    this.begin({ ...schedule, MonitoringScheduleStatus: status, LastModifiedTime: new Date() });
+    return {};
+  }
+
+  private check({
+    MonitoringJobDefinition,
+    MonitoringJobDefinitionName,
+    MonitoringType,
+    ScheduleConfig,
+  }: ScheduleConfig): void {
+    if (MonitoringJobDefinition !== undefined || MonitoringJobDefinitionName === undefined) {
+      throw validationException(
+        "MonitoringScheduleConfig.MonitoringJobDefinitionName is required: the local platform has no definitions within schedules.",
+      );
+    }
+    if (MonitoringType !== undefined && MonitoringType !== "DataQuality") {
+      throw validationException(`MonitoringType ${MonitoringType} is not part of the local platform: use DataQuality.`);
+    }
+    this.definitions.existing(MonitoringJobDefinitionName);
+    const expression = ScheduleConfig?.ScheduleExpression;
+    if (expression === undefined) {
+      throw validationException(
+        "MonitoringScheduleConfig.ScheduleConfig is required: without it nothing is ever compared.",
+      );
+    }
+    if (expression !== "NOW") parseScheduleExpression(expression);
+    else if (ScheduleConfig?.DataAnalysisStartTime === undefined || ScheduleConfig.DataAnalysisEndTime === undefined) {
+      throw validationException(
+        "ScheduleConfig.DataAnalysisStartTime and DataAnalysisEndTime are required with the schedule expression NOW, such as -PT1H and -PT0H.",
+      );
+    } else this.periodOfNow(ScheduleConfig, new Date());
+  }
+
+  private periodOfNow(config: Validated<control.ScheduleConfig>, now: Date): Period {
+    return {
+      start: offsetFrom(now, config.DataAnalysisStartTime ?? "-PT1H"),
+      end: offsetFrom(now, config.DataAnalysisEndTime ?? "-PT0H"),
+    };
+  }
+
+  private definitionOf(config: ScheduleConfig): JobDefinition {
+    return this.definitions.existing(config.MonitoringJobDefinitionName ?? "");
+  }
+
+  private endpointOf(config: ScheduleConfig): string {
+    return this.definitionOf(config).DataQualityJobInput.EndpointInput?.EndpointName ?? "";
+  }
+
+  /** Notes a schedule; one that is for now runs at once, and never again. */
+  private begin(schedule: Schedule): void {
+    const config = schedule.MonitoringScheduleConfig.ScheduleConfig;
+    this.plan(schedule);
+    if (config?.ScheduleExpression === "NOW" && schedule.MonitoringScheduleStatus === "Scheduled") {
+      const now = new Date();
+      void this.execute(schedule, now, this.periodOfNow(config, now));
+    }
+  }
+
+  private plan(schedule: Schedule): void {
+    const timetable = this.timetableOf(schedule);
+    const next = schedule.MonitoringScheduleStatus === "Scheduled" ? timetable?.next(new Date()) : undefined;
+    this.stores.schedules.put(schedule.MonitoringScheduleName, { schedule, next });
+  }
+
+  private timetableOf({ MonitoringScheduleConfig: config }: Schedule): Timetable | undefined {
+    const expression = config.ScheduleConfig?.ScheduleExpression ?? "NOW";
+    if (expression === "NOW") return undefined;
+    return this.periodSeconds === undefined ? parseScheduleExpression(expression) : everySeconds(this.periodSeconds);
+  }
+
+  private look(now: Date): void {
+    for (const { schedule, next } of this.stores.schedules.values()) {
+      if (next === undefined || next > now) continue;
+      this.plan(schedule);
+      const timetable = this.timetableOf(schedule);
+      if (timetable === undefined || this.running.has(schedule.MonitoringScheduleName)) continue;
+      void this.execute(schedule, next, { start: timetable.previous(next), end: next });
+    }
+  }
+
+  private async execute(schedule: Schedule, scheduled: Date, period: Period): Promise<void> {
+    const name = schedule.MonitoringScheduleName;
+    this.running.add(name);
+    const now = new Date();
+    const stored: StoredExecution = {
+      id: `${name}-${randomUUID()}`,
+      execution: {
+        MonitoringScheduleName: name,
+        ScheduledTime: scheduled,
+        CreationTime: now,
+        LastModifiedTime: now,
+        MonitoringExecutionStatus: "Pending",
+        MonitoringType: "DataQuality",
+        EndpointName: schedule.EndpointName,
+        MonitoringJobDefinitionName: schedule.MonitoringScheduleConfig.MonitoringJobDefinitionName,
+      },
+    };
+    this.change(stored, {});
+    for (const { id } of this.executionsOf(name).slice(0, -keptExecutions)) this.stores.executions.delete(id);
+    try {
+      const definition = this.definitionOf(schedule.MonitoringScheduleConfig);
+      const inputs = await this.traffic(definition, period);
+      if (inputs.length === 0) {
+        this.change(stored, { MonitoringExecutionStatus: "Failed", FailureReason: "Job inputs had no data" });
+        return;
+      }
+      const request = processingJob(definition, name, scheduled, period, inputs, this.periodSeconds);
+      const { ProcessingJobArn } = await this.create(request);
+      this.change(stored, { MonitoringExecutionStatus: "InProgress", ProcessingJobArn });
+      this.finish(stored, await this.ended(request.ProcessingJobName));
+    } catch (error) {
+      this.change(stored, {
+        MonitoringExecutionStatus: "Failed",
+        FailureReason: messageOf(error).slice(0, 1024),
+      });
+      log(`Monitoring schedule ${name}: ${messageOf(error)}`);
+    } finally {
+      this.running.delete(name);
+    }
+  }
+
+  private async create(request: Validated<control.CreateProcessingJobRequest>): Promise<{ ProcessingJobArn?: string }> {
+    const { ProcessingJobArn } = (await this.jobs.operations.CreateProcessingJob?.(request)) ?? {};
+    return { ...(ProcessingJobArn !== undefined && { ProcessingJobArn }) };
+  }
+
+  private async ended(jobName: string): Promise<ProcessingJob> {
+    for (;;) {
+      const job = this.jobs.find(jobName);
+      if (job === undefined) throw new Error(`The processing job ${jobName} was deleted while it ran`);
+      if (job.ProcessingJobStatus !== "InProgress" && job.ProcessingJobStatus !== "Stopping") return job;
+      await pause(100);
+    }
+  }
+
+  private finish(stored: StoredExecution, job: ProcessingJob): void {
+    const { ProcessingJobStatus: status, ExitMessage, FailureReason } = job;
+    // The container says it in its exit message (SageMaker Developer Guide, "Interpret results").
+    const violated = status === "Completed" && ExitMessage?.startsWith("CompletedWithViolations") === true;
+    const reason = violated ? ExitMessage : FailureReason;
+    this.change(stored, {
+      MonitoringExecutionStatus: violated ? "CompletedWithViolations" : status,
+      ...(reason !== undefined && { FailureReason: reason.slice(0, 1024) }),
+    });
+    log(`Monitoring schedule ${stored.execution.MonitoringScheduleName}: ${ExitMessage ?? FailureReason ?? status}`);
+  }
+
+  /** The folders, one for each hour and variant, that have captured traffic of a period. */
+  private async traffic(definition: JobDefinition, { start, end }: Period): Promise<Validated<ProcessingInput>[]> {
+    const input = definition.DataQualityJobInput.EndpointInput;
+    const endpoint = input?.EndpointName ?? "";
+    const captured = this.endpoints.captureOf(endpoint);
+    if (captured === undefined) throw new Error(`The endpoint ${endpoint} captures no data`);
+    await this.capture.flush();
+    const inputs: Validated<ProcessingInput>[] = [];
+    for (let time = Math.floor(start.getTime() / hour) * hour; time < end.getTime(); time += hour) {
+      for (const variant of captured.variants) {
+        const parts = [endpoint, variant, ...hourFolder(new Date(time)).split("/")];
+        const uri = joinS3Uri(captured.config.DestinationS3Uri, ...parts);
+        if (!(await this.storage.hasObjects(`${uri}/`))) continue;
+        inputs.push({
+          InputName: `endpoint-input-${inputs.length + 1}`,
+          S3Input: {
+            S3Uri: uri,
+            LocalPath: [input?.LocalPath ?? "", ...parts].join("/"),
+            S3DataType: "S3Prefix",
+            S3InputMode: "File",
+          },
+        });
+      }
+    }
+    return inputs;
+  }
+
+  private executionsOf(name: string): StoredExecution[] {
+    return this.stores.executions
+      .values()
+      .filter(({ execution }) => execution.MonitoringScheduleName === name)
+      .sort((a, b) => a.execution.CreationTime.getTime() - b.execution.CreationTime.getTime());
+  }
+
+  private change(stored: StoredExecution, changes: Partial<Validated<MonitoringExecutionSummary>>): void {
+    Object.assign(stored.execution, changes, { LastModifiedTime: new Date() });
+    this.stores.executions.put(stored.id, stored);
+  }
+
+  private existing(name: string): StoredSchedule {
+    const stored = this.stores.schedules.get(name);
+    if (stored === undefined) throw resourceNotFound(`Monitoring schedule ${name} not found.`);
+    return stored;
+  }
+}
+
+/** The processing job of an execution, with the environment and the folders that Model Monitor gives a container. */
+function processingJob(
+  definition: JobDefinition,
+  schedule: string,
+  scheduled: Date,
+  { start, end }: Period,
+  traffic: Validated<ProcessingInput>[],
+  periodSeconds: number | undefined,
+): Validated<control.CreateProcessingJobRequest> {
+  const { DataQualityAppSpecification: application, DataQualityBaselineConfig: baseline } = definition;
+  const input = definition.DataQualityJobInput.EndpointInput;
+  const output = definition.DataQualityJobOutputConfig.MonitoringOutputs[0]?.S3Output;
+  const fileOf = (uri: string): string => uri.slice(uri.lastIndexOf("/") + 1);
+  const baselines = (
+    [
+      ["baseline_constraints", "constraints", baseline?.ConstraintsResource?.S3Uri],
+      ["baseline_statistics", "stats", baseline?.StatisticsResource?.S3Uri],
+    ] as const
+  ).flatMap(([variable, folder, uri]) => (uri === undefined ? [] : [{ variable, folder, uri }]));
+  // Reports lie by the hour; those of a shorter period would overwrite one another.
+  const shorter = periodSeconds !== undefined && periodSeconds < 3600;
+  const folder = [
+    ...hourFolder(scheduled).split("/"),
+    ...(shorter ? [scheduled.toISOString().slice(14, 19).replace(":", "-")] : []),
+  ];
+  const withoutFraction = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, "Z");
+  return {
+    ProcessingJobName: `model-monitoring-${scheduled.toISOString().replaceAll(/\D/g, "").slice(0, 14)}-${randomUUID().slice(0, 24)}`,
+    RoleArn: definition.RoleArn,
+    AppSpecification: {
+      ImageUri: application.ImageUri,
+      ...(application.ContainerEntrypoint && { ContainerEntrypoint: application.ContainerEntrypoint }),
+      ...(application.ContainerArguments && { ContainerArguments: application.ContainerArguments }),
+    },
+    Environment: {
+      ...application.Environment,
+      dataset_format: JSON.stringify({
+        sagemakerCaptureJson: { captureIndexNames: ["endpointInput", "endpointOutput"] },
+      }),
+      dataset_source: input?.LocalPath ?? "",
+      output_path: output?.LocalPath ?? "",
+      publish_cloudwatch_metrics: application.Environment?.publish_cloudwatch_metrics ?? "Disabled",
+      sagemaker_endpoint_name: input?.EndpointName ?? "",
+      sagemaker_monitoring_schedule_name: schedule,
+      start_time: withoutFraction(start),
+      end_time: withoutFraction(end),
+      ...Object.fromEntries(
+        baselines.map(({ variable, folder: place, uri }) => [variable, `${baselineFolder}/${place}/${fileOf(uri)}`]),
+      ),
+    },
+    ProcessingInputs: [
+      ...traffic,
+      ...baselines.map(({ folder: place, uri }) => ({
+        InputName: place,
+        S3Input: {
+          S3Uri: uri,
+          LocalPath: `${baselineFolder}/${place}`,
+          S3DataType: "S3Prefix" as const,
+          S3InputMode: "File" as const,
+        },
+      })),
+    ],
+    ProcessingOutputConfig: {
+      Outputs: [
+        {
+          OutputName: "result",
+          S3Output: {
+            S3Uri: joinS3Uri(output?.S3Uri ?? "", input?.EndpointName ?? "", schedule, ...folder),
+            LocalPath: output?.LocalPath ?? "",
+            S3UploadMode: output?.S3UploadMode ?? "EndOfJob",
+          },
+        },
+      ],
+    },
+    ProcessingResources: {
+      ClusterConfig: {
+        InstanceCount: 1,
+        InstanceType: definition.JobResources.ClusterConfig.InstanceType,
+        VolumeSizeInGB: definition.JobResources.ClusterConfig.VolumeSizeInGB,
+      },
+    },
+    StoppingCondition: { MaxRuntimeInSeconds: definition.StoppingCondition?.MaxRuntimeInSeconds ?? 3_600 },
+  };
+}
