@@ -15,6 +15,7 @@ export const development: Environment = {
   capturedTrafficDays: 14,
   queryScanLimitGibibytes: 10,
   qualityThreshold: 2.3,
+  gate: { metric: "rmse", confidence: 0.95, margin: 0 },
   modelImage: { build: "docker" },
   network: { addressRange: "10.0.0.0/16", zones: ["a", "b"], natGateways: 1, endpointZones: 1 },
   jobsInVpc: true,

@@ -15,6 +15,7 @@ export const local: Environment = {
   capturedTrafficDays: 1,
   queryScanLimitGibibytes: 1,
   qualityThreshold: 2.3,
+  gate: { metric: "rmse", confidence: 0.95, margin: 0 },
   modelImage: { build: "content" },
   jobsInVpc: false,
   processing: { instanceType: "ml.t3.medium", volumeGibibytes: 1, maximumSeconds: 900 },

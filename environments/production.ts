@@ -15,6 +15,7 @@ export const production: Environment = {
   capturedTrafficDays: 90,
   queryScanLimitGibibytes: 100,
   qualityThreshold: 2.3,
+  gate: { metric: "rmse", confidence: 0.95, margin: 0 },
   modelImage: { build: "docker" },
   network: { addressRange: "10.0.0.0/16", zones: ["a", "b"], natGateways: 2, endpointZones: 2 },
   jobsInVpc: true,

@@ -46,6 +46,23 @@ const job = z.strictObject({
   maximumSeconds: wholeNumber(60, 3_600, "the seconds after which SageMaker stops a job"),
 });
 
+/** When a challenger takes the champion's place, both scored on the same held-out rows. */
+const gate = z.strictObject({
+  /** By what they are compared; of R² more is better, of the others less. The errors are in rings, the squared one in rings squared. */
+  metric: oneOf(["rmse", "mae", "mse", "r2"], "the metric by which champion and challenger are compared"),
+  /** How sure it has to be that the challenger is better: the evaluation job tells the difference's distribution at these places. */
+  confidence: oneOf([0.8, 0.9, 0.95, 0.975, 0.99], "how sure it has to be that a challenger is better"),
+  /** By how much it has to be better, in the metric's unit: a new release may not be worth less. */
+  margin: number(0, 10, "by how much a challenger has to be better, in the unit of the metric"),
+  /** Whether newer survey data speak for a challenger. @default a champion stays until a challenger is shown to be better */
+  preferNewer: z
+    .strictObject({
+      /** How much worse than the champion, in the metric's unit, such a challenger may be, as surely as `confidence` says. */
+      tolerance: number(0, 10, "how much worse a challenger with newer data may be, in the unit of the metric"),
+    })
+    .optional(),
+});
+
 /** A name of one's own for a website. */
 const domain = z.strictObject({
   name: text(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, 'a domain name such as "abalone.example.com"'),
@@ -217,6 +234,7 @@ const settings = z
     queryScanLimitGibibytes: number(0.01, 7_000, "the GiB that one Athena query may scan"),
     /** Greatest root mean squared error, in rings, with which a model may be registered. Guessing the mean gives 3.2; 2.0 is about the floor. */
     qualityThreshold: number(0.1, 10, "the greatest RMSE, in rings, with which a model may be registered"),
+    gate,
     /** How the model image comes to be. */
     modelImage: z.strictObject({
       /** `docker` builds and pushes it; `content` needs no Docker and only names it by the hash of what it would be built from. */

@@ -29,7 +29,7 @@ export class MlWorkflowStack extends PlatformStack {
 
   constructor(platform: Platform) {
     super(platform, "ml-workflow");
-    const { account, region, logRetentionDays, processing, protectData, training, websites } = this.environment;
+    const { account, gate, region, logRetentionDays, processing, protectData, training, websites } = this.environment;
     this.bucket = this.read("DataBucket");
     this.bucketArn = this.arn("s3", this.bucket, { region: "", account: "" });
     this.key = this.read("DataKey");
@@ -75,7 +75,13 @@ export class MlWorkflowStack extends PlatformStack {
 
     const evaluateResults = this.function("evaluate-results", {
       description: "Judges a model by its evaluation: against the threshold and against the champion",
-      environment: { QUALITY_THRESHOLD: String(this.environment.qualityThreshold) },
+      environment: {
+        QUALITY_THRESHOLD: String(this.environment.qualityThreshold),
+        GATE_METRIC: gate.metric,
+        GATE_CONFIDENCE: String(gate.confidence),
+        GATE_MARGIN: String(gate.margin),
+        GATE_NEWER_TOLERANCE: gate.preferNewer ? String(gate.preferNewer.tolerance) : "none",
+      },
       statements: [
         ...readObjects({ bucketArn: this.bucketArn, prefixes: ["runs/"] }),
         useKey({ keyArn: this.key, services: ["s3"], region, access: "read" }),

@@ -55,6 +55,17 @@ test.each([
   );
 });
 
+test.each([
+  [{ metric: "loss" }, 'gate.metric is "loss"; expected one of rmse, mae, mse, r2: the metric'],
+  [{ confidence: 0.93 }, "gate.confidence is 0.93; expected one of 0.8, 0.9, 0.95, 0.975, 0.99: how sure"],
+  [{ confidence: 95 }, "gate.confidence is 95; expected one of 0.8"],
+  [{ margin: -0.1 }, "gate.margin is -0.1; expected a number from 0 to 10: by how much"],
+  [{ preferNewer: true }, "gate.preferNewer is true; expected "],
+  [{ preferNewer: {} }, "gate.preferNewer.tolerance is missing; expected a number from 0 to 10: how much worse"],
+])("a faulty gate (%j) is named with what was expected", (changes, expected) => {
+  expect(() => parse({ gate: { ...local.gate, ...changes } })).toThrow(expected);
+});
+
 test("a fault deep inside is named with its path", () => {
   const processing = { ...local.processing, instanceType: "t3.medium" };
   expect(() => parse({ processing })).toThrow(

@@ -18,7 +18,13 @@ const environments: Record<string, Record<string, string>> = {
     MODEL_PACKAGE_PARAMETER: "/p",
     RESOURCE_PREFIX: "acme-test",
   },
-  "evaluate-results": { QUALITY_THRESHOLD: "2.3" },
+  "evaluate-results": {
+    QUALITY_THRESHOLD: "2.3",
+    GATE_METRIC: "rmse",
+    GATE_CONFIDENCE: "0.95",
+    GATE_MARGIN: "0",
+    GATE_NEWER_TOLERANCE: "none",
+  },
   "register-model": {
     MODEL_PACKAGE_GROUP: "g",
     MODEL_IMAGE_URI: "i",

@@ -25,6 +25,7 @@ const event = {
     goodEnough: true,
     better: true,
     champion: null,
+    comparison: null,
   },
 };
 

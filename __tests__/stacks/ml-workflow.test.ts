@@ -69,7 +69,7 @@ test("each handler gets the variables that it reads", () => {
   );
   expect(variables).toEqual({
     "prepare-run": ["DATA_BUCKET", "EXPERIMENT_NAME", "MODEL_PACKAGE_PARAMETER", "RESOURCE_PREFIX"],
-    "evaluate-results": ["QUALITY_THRESHOLD"],
+    "evaluate-results": ["GATE_CONFIDENCE", "GATE_MARGIN", "GATE_METRIC", "GATE_NEWER_TOLERANCE", "QUALITY_THRESHOLD"],
     "register-model": [
       "BASELINE_DATA_PARAMETER",
       "INFERENCE_INSTANCE_TYPES",
@@ -82,15 +82,36 @@ test("each handler gets the variables that it reads", () => {
   });
 });
 
-test("the threshold and the instance types come from the settings", () => {
+test("threshold, gate and instance types come from the settings", () => {
   const environmentOf = (name: string): Resource =>
     all("aws_lambda_function").find(({ function_name }) => function_name === `acme-local-${name}`)!.environment
       .variables;
   const settings = loadEnvironment("local");
-  expect(environmentOf("evaluate-results").QUALITY_THRESHOLD).toBe(String(settings.qualityThreshold));
+  expect(environmentOf("evaluate-results")).toMatchObject({
+    QUALITY_THRESHOLD: String(settings.qualityThreshold),
+    GATE_METRIC: settings.gate.metric,
+    GATE_CONFIDENCE: String(settings.gate.confidence),
+    GATE_MARGIN: String(settings.gate.margin),
+    GATE_NEWER_TOLERANCE: "none",
+  });
   expect(environmentOf("register-model").INFERENCE_INSTANCE_TYPES.split(",")).toContain(
     settings.websites.production.endpoint.instanceType,
   );
+});
+
+test("where newer data are preferred, the function knows how much worse a challenger may be", () => {
+  const gate = { metric: "mae", confidence: 0.9, margin: 0.1, preferNewer: { tolerance: 0.05 } } as const;
+  const functions = Object.values(
+    synthesizePlatform("local", { gate })["ml-workflow"]!.resources("aws_lambda_function"),
+  );
+  expect(
+    functions.find(({ function_name }) => function_name === "acme-local-evaluate-results")?.environment.variables,
+  ).toMatchObject({
+    GATE_METRIC: "mae",
+    GATE_CONFIDENCE: "0.9",
+    GATE_MARGIN: "0.1",
+    GATE_NEWER_TOLERANCE: "0.05",
+  });
 });
 
 describe("each function may do its own work and no more", () => {

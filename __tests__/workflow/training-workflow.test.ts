@@ -48,7 +48,7 @@ describe("the ends of a run", () => {
       output: {
         outcome: "registered",
         modelPackageArn: packageOf(run),
-        evaluation: { rmse: 2.05, threshold: 2.3, rows: 612, champion: null },
+        evaluation: { rmse: 2.05, threshold: 2.3, rows: 612, champion: null, comparison: null },
       },
       error: undefined,
       cause: undefined,
@@ -103,16 +103,17 @@ describe("the ends of a run", () => {
     const workflow = await starting;
     const run = "kept";
     const kept = { modelPackageArn: champion.modelPackageArn, rmse: 1.99 };
+    const comparison = { metric: "rmse", verdict: "not better", worseByAtMost: 0.12, tolerance: null };
     const ended = await workflow.run(run, {
       prepareRun: () => ({ payload: { ...preparedRun(run), champion } }),
-      evaluateResults: () => ({ payload: { ...passed, better: false, champion: kept } }),
+      evaluateResults: () => ({ payload: { ...passed, better: false, champion: kept, comparison } }),
     });
     expect(ended).toMatchObject({
       status: "SUCCEEDED",
       output: {
         outcome: "champion kept",
         modelPackageArn: champion.modelPackageArn,
-        evaluation: { rmse: 2.05, threshold: 2.3, rows: 612, champion: kept },
+        evaluation: { rmse: 2.05, threshold: 2.3, rows: 612, champion: kept, comparison },
       },
     });
     expect(names(workflow.services.callsOf(run))).toEqual(everything.slice(0, 5));

@@ -1,41 +1,89 @@
-/** Judges a challenger by the evaluation job's scores: against the quality threshold, and against the champion on the same rows. */
+/**
+ * Judges a challenger by the evaluation job's scores: against the quality threshold, and against the champion on the same rows.
+ *
+ * Every decision is made here. The job measures and knows no setting: it tells how the difference of the two models is distributed, so that what is
+ * decided can be checked by its file, or decided anew with other settings, without scoring a row again.
+ */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import * as z from "zod";
 import { clientOptions, errorMessage } from "../shared/clients";
-import { number, readEnvironment } from "../shared/environment";
-import { evaluationFile, type Judgement } from "../shared/evaluation";
+import { number, numberOrNone, readEnvironment } from "../shared/environment";
+import { type Comparison, evaluationFile, type Judgement, metricNames } from "../shared/evaluation";
 import { parseEvent, s3Uri } from "../shared/input";
 import { logger, metrics, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
 import { parseS3Uri, under } from "../shared/s3-uri";
 
-const environment = readEnvironment({ QUALITY_THRESHOLD: number(0.01, 100) });
+const environment = readEnvironment({
+  QUALITY_THRESHOLD: number(0.01, 100),
+  GATE_METRIC: z.literal(metricNames),
+  GATE_CONFIDENCE: number(0.5, 0.999),
+  GATE_MARGIN: number(0, 100),
+  GATE_NEWER_TOLERANCE: numberOrNone(0, 100),
+});
 const client = tracer.captureAWSv3Client(new S3Client(clientOptions));
 
 const eventSchema = z.object({ evaluationUri: s3Uri });
 
-const metricsSchema = z.object({ rmse: z.object({ value: z.number().nonnegative() }) });
+const error = z.object({ value: z.number().nonnegative() });
+const metricsSchema = z.object({ rmse: error, mae: error, mse: error, r2: z.object({ value: z.number() }) });
+
+/** When the last animal was measured that a model learnt from; older artefacts don't tell. Always with milliseconds, so that later ones sort after. */
+const trainingSchema = z.object({
+  newest_event: z
+    .string()
+    .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, "expected a time in UTC with milliseconds")
+    .nullable(),
+});
+
+/** Challenger minus champion: the value, and how it is distributed over resamples of the rows. */
+const differenceSchema = z.object({
+  lower_is_better: z.boolean(),
+  value: z.number(),
+  quantiles: z.record(z.string().regex(/^0\.\d+$/), z.number()).refine(
+    (quantiles) =>
+      Object.entries(quantiles)
+        .sort(([one], [other]) => Number(one) - Number(other))
+        .every(([, value], index, all) => index === 0 || value >= (all[index - 1]?.[1] ?? 0)),
+    "expected values that grow with their level",
+  ),
+});
+
+const scoredChampionSchema = z.object({
+  model_package: z.string().min(1),
+  training: trainingSchema,
+  regression_metrics: metricsSchema,
+  differences: z.object({
+    rmse: differenceSchema,
+    mae: differenceSchema,
+    mse: differenceSchema,
+    r2: differenceSchema,
+  }),
+});
 
 /** The part of SageMaker's model-quality report that is judged. Its numbers are finite: JSON has no others. */
 const evaluationSchema = z.object({
+  training: trainingSchema,
   regression_metrics: metricsSchema,
   rows: z.int().positive(),
   champion: z
     .union([
-      z.object({ model_package: z.string().min(1), regression_metrics: metricsSchema }),
+      scoredChampionSchema,
       // Gone or damaged for good. One that could not be read for another reason has failed the job, and there is nothing to judge.
-      z.object({ model_package: z.string().min(1), error: z.string() }),
+      z.strictObject({ model_package: z.string().min(1), error: z.string() }),
     ])
     .nullable(),
 });
+
+type Evaluation = z.infer<typeof evaluationSchema>;
 
 /** The evaluation job left no report that can be judged. */
 export class InvalidEvaluation extends Error {
   override readonly name = "InvalidEvaluation";
 }
 
-async function readEvaluation(evaluationUri: string): Promise<z.infer<typeof evaluationSchema>> {
+async function readEvaluation(evaluationUri: string): Promise<Evaluation> {
   const uri = under(evaluationUri, evaluationFile);
   const { bucket, key } = parseS3Uri(uri);
   let text: string;
@@ -58,28 +106,71 @@ async function readEvaluation(evaluationUri: string): Promise<z.infer<typeof eva
   throw new InvalidEvaluation(`${uri} is not an evaluation: ${faults.join("; ")}`);
 }
 
-function judge({ regression_metrics, rows, champion }: z.infer<typeof evaluationSchema>): Judgement {
+/** Compares a challenger with a champion that was scored on the same rows. */
+function compare(evaluation: Evaluation, champion: z.infer<typeof scoredChampionSchema>): Comparison {
+  const { GATE_METRIC: metric, GATE_CONFIDENCE: confidence, GATE_MARGIN: margin } = environment;
+  const tolerance = environment.GATE_NEWER_TOLERANCE ?? null;
+  const { lower_is_better: lowerIsBetter, quantiles, value } = champion.differences[metric];
+  const scores = {
+    challenger: evaluation.regression_metrics[metric].value,
+    champion: champion.regression_metrics[metric].value,
+  };
+  // Scores and difference come from the same predictions. Where they part, one of them was scored by another model's or on other rows.
+  const expected = scores.challenger - scores.champion;
+  if (Math.abs(value - expected) > 1e-9 * Math.max(1, Math.abs(scores.challenger), Math.abs(scores.champion))) {
+    throw new InvalidEvaluation(
+      `champion.differences.${metric}.value is ${value}, but challenger and champion differ by ${expected}: the report contradicts itself`,
+    );
+  }
+  // One side only: how much better the challenger may be than it seems doesn't matter.
+  const level = String(Number((lowerIsBetter ? confidence : 1 - confidence).toFixed(4)));
+  const bound = quantiles[level];
+  if (bound === undefined) {
+    throw new InvalidEvaluation(
+      `champion.differences.${metric}.quantiles has no ${level}, which a confidence of ${confidence} needs; there are ${Object.keys(quantiles).join(", ")}`,
+    );
+  }
+  const worseByAtMost = lowerIsBetter ? bound : 0 - bound;
+  const [ours, theirs] = [evaluation.training.newest_event, champion.training.newest_event];
+  const newerData = ours !== null && theirs !== null && ours > theirs;
+  const verdict =
+    worseByAtMost < -margin
+      ? "better"
+      : newerData && tolerance !== null && worseByAtMost <= tolerance
+        ? "newer"
+        : "not better";
+  return { metric, lowerIsBetter, ...scores, confidence, worseByAtMost, margin, tolerance, newerData, verdict };
+}
+
+const outcomes: Readonly<Record<Comparison["verdict"], string>> = {
+  better: "challenger better",
+  newer: "challenger not worse, and trained on newer data",
+  "not better": "challenger not shown to be better",
+};
+
+function judge(evaluation: Evaluation): Judgement {
+  const { champion, regression_metrics, rows } = evaluation;
   const rmse = regression_metrics.rmse.value;
   const threshold = environment.QUALITY_THRESHOLD;
-  const championRmse = champion && "regression_metrics" in champion ? champion.regression_metrics.rmse.value : null;
   const goodEnough = rmse <= threshold;
-  const better = championRmse === null || rmse < championRmse;
-  const comparison =
-    champion === null
-      ? "no champion yet"
-      : "error" in champion
-        ? `challenger judged alone, for the champion could not be scored: ${champion.error}`
-        : better
-          ? "challenger better"
-          : "champion better";
+  const comparison = champion === null || "error" in champion ? null : compare(evaluation, champion);
+  const alone =
+    champion !== null && "error" in champion
+      ? `challenger judged alone, for the champion could not be scored: ${champion.error}`
+      : "no champion yet";
+  const outcome = comparison === null ? alone : outcomes[comparison.verdict];
   return {
-    outcome: goodEnough ? comparison : "above the threshold",
+    outcome: goodEnough ? outcome : "above the threshold",
     rmse,
     threshold,
     rows,
     goodEnough,
-    better,
-    champion: champion && { modelPackageArn: champion.model_package, rmse: championRmse },
+    better: comparison?.verdict !== "not better",
+    champion: champion && {
+      modelPackageArn: champion.model_package,
+      rmse: "error" in champion ? null : champion.regression_metrics.rmse.value,
+    },
+    comparison,
   };
 }
 

@@ -40,3 +40,8 @@ export const list = z
       .filter((item) => item !== ""),
   )
   .refine((items) => items.length > 0, "expected items separated by commas");
+
+/** The same, or `none` where there is no such number. */
+export function numberOrNone(minimum: number, maximum: number): z.ZodType<number | undefined, string> {
+  return z.union([z.literal("none").transform(() => undefined), number(minimum, maximum)]);
+}

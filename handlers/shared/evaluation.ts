@@ -11,6 +11,28 @@ const championSchema = z.object({
   rmse: z.number().nonnegative().nullable(),
 });
 
+/** The metrics by which models are compared; all but R² are errors, in rings or (`mse`) rings squared. */
+export const metricNames = ["rmse", "mae", "mse", "r2"] as const;
+
+/** What decided between champion and challenger, all of it in the metric's unit. */
+const comparisonSchema = z.object({
+  metric: z.literal(metricNames),
+  lowerIsBetter: z.boolean(),
+  challenger: z.number(),
+  champion: z.number(),
+  /** How sure the bound is. */
+  confidence: z.number(),
+  /** How much worse than the champion the challenger is at most, as surely as that; below zero it is better by this much at least. */
+  worseByAtMost: z.number(),
+  /** By how much it has to be better. */
+  margin: z.number().nonnegative(),
+  /** How much worse it may be where it knows newer data; null where these count for nothing. */
+  tolerance: z.number().nonnegative().nullable(),
+  /** Whether the last animal that the challenger learnt from was measured later than the champion's last one. */
+  newerData: z.boolean(),
+  verdict: z.literal(["better", "newer", "not better"]),
+});
+
 /** How a challenger was judged. */
 export const judgementSchema = z.object({
   /** In words, for people. */
@@ -23,10 +45,15 @@ export const judgementSchema = z.object({
   rows: z.int().positive(),
   /** Whether the RMSE is at or below the threshold. */
   goodEnough: z.boolean(),
-  /** Whether there is no champion to beat, or it has a higher RMSE on the same rows. */
+  /** Whether it takes the champion's place: there is none that can be scored, or the comparison's verdict is for the challenger. */
   better: z.boolean(),
   champion: championSchema.nullable(),
+  /** Null when there is no champion that can be scored. */
+  comparison: comparisonSchema.nullable(),
 });
+
+/** What decided between champion and challenger. */
+export type Comparison = Readonly<z.infer<typeof comparisonSchema>>;
 
 /** How a challenger was judged. */
 export type Judgement = Readonly<z.infer<typeof judgementSchema>>;

@@ -26,6 +26,17 @@ export interface WorkflowOutcome {
     readonly rows: number;
     /** The champion before it, if any; its RMSE is null when it could not be scored. */
     readonly champion: { readonly modelPackageArn: string; readonly rmse: number | null } | null;
+    /** What decided between the two, in the metric's unit; null when there was no champion that could be scored. */
+    readonly comparison: {
+      readonly metric: string;
+      readonly lowerIsBetter: boolean;
+      readonly challenger: number;
+      readonly champion: number;
+      readonly confidence: number;
+      readonly margin: number;
+      readonly tolerance: number | null;
+      readonly verdict: "better" | "newer" | "not better";
+    } | null;
   };
 }
 
@@ -34,20 +45,48 @@ export interface WorkflowRun extends WorkflowOutcome {
   readonly executionArn: string;
 }
 
+/** What people call the metrics, and in which unit they are; R² has none. */
+const metricWords: Readonly<Record<string, readonly [name: string, unit: string]>> = {
+  rmse: ["RMSE", " rings"],
+  mae: ["mean error", " rings"],
+  mse: ["squared error", " rings²"],
+  r2: ["R²", ""],
+};
+
 /** How the workflow ended, with the scores that decided it. */
 export function describeOutcome({ outcome, evaluation }: WorkflowOutcome): string {
-  const { rmse, threshold, rows, champion } = evaluation;
-  const scored = `on ${rows} held-out rows (limit ${threshold})`;
-  if (champion?.rmse == null) {
-    return `${outcome}, RMSE ${rmse.toFixed(2)} rings ${scored}`;
+  const { rmse, threshold, rows, comparison } = evaluation;
+  if (comparison === null) {
+    return `${outcome}, RMSE ${rmse.toFixed(2)} rings on ${rows} held-out rows (limit ${threshold})`;
   }
+  const { metric, challenger, champion } = comparison;
+  const [name, unit] = metricWords[metric] ?? [metric, ""];
   // As many digits as it takes to see which is lower.
-  const digits = [2, 3, 4, 5, 6, 7, 8].find((count) => rmse.toFixed(count) !== champion.rmse?.toFixed(count)) ?? 2;
-  const comparison = rmse < champion.rmse ? "below" : rmse > champion.rmse ? "above" : "equal to";
+  const digits = [2, 3, 4, 5, 6, 7, 8].find((count) => challenger.toFixed(count) !== champion.toFixed(count)) ?? 2;
+  const limit = metric === "rmse" ? `limit ${threshold}` : `RMSE ${rmse.toFixed(2)}, limit ${threshold}`;
   return (
-    `${outcome}, the challenger's RMSE ${rmse.toFixed(digits)} rings is ${comparison} ` +
-    `the champion's ${champion.rmse.toFixed(digits)} ${scored}`
+    `${outcome}, the challenger's ${name} ${challenger.toFixed(digits)}${unit} is ` +
+    `${describeVerdict(comparison, `the champion's ${champion.toFixed(digits)}`)} on the same ${rows} held-out rows (${limit})`
   );
+}
+
+/** Where the challenger stands, and how surely. */
+function describeVerdict(comparison: NonNullable<WorkflowOutcome["evaluation"]["comparison"]>, than: string): string {
+  const { lowerIsBetter, challenger, champion, confidence, margin, tolerance, verdict } = comparison;
+  const [better, worse] = lowerIsBetter ? ["below", "above"] : ["above", "below"];
+  const surely = `with ${+(100 * confidence).toFixed(1)} % confidence`;
+  const by = margin === 0 ? "" : `more than ${margin} `;
+  switch (verdict) {
+    case "better":
+      return `${surely} ${by}${better} ${than}`;
+    case "newer":
+      return `from newer data and ${surely} at most ${tolerance} ${worse} ${than}`;
+    case "not better":
+      if (challenger === champion) return `equal to ${than}`;
+      return challenger < champion === lowerIsBetter
+        ? `${better} ${than}, but not ${surely}${margin === 0 ? "" : ` by more than ${margin}`},`
+        : `${worse} ${than}`;
+  }
 }
 
 /** An execution that ended in a failed state, said for the person at the terminal. */

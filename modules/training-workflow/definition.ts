@@ -189,6 +189,7 @@ const evaluation: Json = {
   threshold: jsonata("$judgement.threshold"),
   rows: jsonata("$judgement.rows"),
   champion: jsonata("$judgement.champion"),
+  comparison: jsonata("$judgement.comparison"),
 };
 
 /**

@@ -43,7 +43,7 @@ describe("the state folder", () => {
 });
 
 describe("the last run in words", () => {
-  const evaluation = { rmse: 2.123, threshold: 2.3, rows: 516 };
+  const evaluation = { rmse: 2.123, threshold: 2.3, rows: 516, comparison: null };
 
   test.each([
     [null, "no champion before it"],

@@ -79,6 +79,7 @@ export const passed: Judgement = {
   goodEnough: true,
   better: true,
   champion: null,
+  comparison: null,
 };
 
 /** The package that register-model makes of a run. */
