@@ -24,7 +24,7 @@ export function definePlatform(app: App, environment: Environment): Platform {
   new MlWorkflowStack(platform);
   new WebsiteStack(platform, "test");
   new WebsiteStack(platform, "production");
-  if (environment.airflow) new DataWorkflowStack(platform, environment.airflow);
+  if (environment.airflow ?? environment.emulated) new DataWorkflowStack(platform); // a laptop brings its own Airflow
   if (environment.pipeline) new PipelineStack(platform, environment.pipeline); // deploys the stacks above
 
   return platform;

@@ -34,6 +34,30 @@ const pythonVersions = { "2.10.3": "3.11", "2.11.0": "3.12", "3.0.6": "3.12" } a
 /** A version of Airflow that MWAA offers. */
 export type AirflowVersion = keyof typeof pythonVersions;
 
+/** Airflow Variables, and where they stand. */
+export interface AirflowVariablesProps {
+  /** Values by name: 1 to 250 letters, digits and underscores each. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** SSM's path of them, such as `/acme/local/airflow/variables`. */
+  readonly path: string;
+}
+
+/** Writes Variables to where Airflow's secrets backend `SystemsManagerParameterStoreBackend` looks for them. */
+export function airflowVariables(
+  scope: Construct,
+  { variables, path }: AirflowVariablesProps,
+): readonly SsmParameter[] {
+  return Object.entries(variables).map(
+    ([variable, value]) =>
+      new SsmParameter(scope, `variable-${variable.replaceAll("_", "-")}`, {
+        name: `${path}/${variable}`,
+        description: `Airflow Variable ${variable}`,
+        type: "String",
+        insecureValue: value,
+      }),
+  );
+}
+
 export interface AirflowEnvironmentProps {
   /** 1 to 80 letters, digits, hyphens and underscores, the first a letter. It names the role and the security group as well. */
   readonly name: string;
@@ -188,6 +212,7 @@ export class AirflowEnvironment extends Construct {
           kmsKeyId: props.encryptionKeyArn,
         }),
     );
+    const variables = airflowVariables(this, { variables: props.variables, path: props.variablesPath });
     const log = { enabled: true, logLevel: "INFO" } as const;
 
     new MwaaEnvironment(this, "environment", {
@@ -228,7 +253,7 @@ export class AirflowEnvironment extends Construct {
       // four hours: who deploys by a build has to see Terraform end, and let go of its lock, before the build does.
       timeouts: { create: "3h30m", update: "3h30m", delete: "2h" },
       ...(protect ? { lifecycle: { preventDestroy: true } } : {}),
-      dependsOn: [policy, ...rules, ...groups, ...bucketParts, ...dags, ...this.makeVariables()],
+      dependsOn: [policy, ...rules, ...groups, ...bucketParts, ...dags, ...variables],
     });
   }
 
@@ -330,19 +355,6 @@ export class AirflowEnvironment extends Construct {
       contentType: "text/plain; charset=utf-8",
       dependsOn: after,
     });
-  }
-
-  private makeVariables(): readonly SsmParameter[] {
-    const { name, variables, variablesPath } = this.props;
-    return Object.entries(variables).map(
-      ([variable, value]) =>
-        new SsmParameter(this, `variable-${variable.replaceAll("_", "-")}`, {
-          name: `${variablesPath}/${variable}`,
-          description: `Airflow Variable of ${name}`,
-          type: "String",
-          insecureValue: value,
-        }),
-    );
   }
 
   private readVariables(): Statement {

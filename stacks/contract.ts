@@ -21,6 +21,8 @@ export interface ParameterDeclaration {
   readonly readers: readonly string[];
   /** Whether the workflow changes the value later, which Terraform then leaves alone. @default false */
   readonly changesAtRunTime?: boolean;
+  /** Whether an environment publishes it only if it has what the value names. No stack may read it then. @default false */
+  readonly mayBeMissing?: boolean;
 }
 
 /** A table of parameters by name. */
@@ -132,11 +134,22 @@ export const contract = {
     publisher: "pipeline",
     readers: ["data-workflow"],
   },
-  AirflowEnvironment: { description: "Name of Airflow's environment", publisher: "data-workflow", readers: [] },
+  ReleaseChangeFunction: {
+    description: "Name of the function that releases new surveys",
+    publisher: "data-workflow",
+    readers: [],
+  },
+  AirflowEnvironment: {
+    description: "Name of Airflow's environment",
+    publisher: "data-workflow",
+    readers: [],
+    mayBeMissing: true,
+  },
   DagBucket: {
     description: "Name of the bucket from which Airflow takes its DAGs",
     publisher: "data-workflow",
     readers: [],
+    mayBeMissing: true,
   },
 } as const satisfies Readonly<
   Record<string, ParameterDeclaration & { readonly publisher: StackId; readonly readers: readonly StackId[] }>
@@ -252,9 +265,9 @@ export class ParameterStore {
    */
   connect(stacks: readonly TerraformStack[]): void {
     const ids = stacks.map(({ node }) => node.id);
-    for (const [name, { publisher, readers }] of Object.entries(this.table)) {
+    for (const [name, { publisher, readers, mayBeMissing }] of Object.entries(this.table)) {
       const source = this.published.get(name);
-      if (ids.includes(publisher) && !source) {
+      if (ids.includes(publisher) && !source && mayBeMissing !== true) {
         throw new Error(
           `stacks/contract.ts says that ${publisher} publishes ${name}, but it doesn't. Publish it there.`,
         );

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Fn } from "cdktf";
 import type { Environment } from "../environments";
-import { AirflowEnvironment } from "../modules/airflow-environment";
+import { AirflowEnvironment, airflowVariables } from "../modules/airflow-environment";
 import { AlarmTopic, functionErrors } from "../modules/alarm";
 import { readFiles } from "../modules/content-hash";
 import { readObjects, type Statement, writeObjects } from "../modules/policy";
@@ -18,16 +18,22 @@ const rejectedRows = "surveys/rejected/";
 /**
  * Airflow, whose DAG brings in each new survey by the function ingest-survey and then starts the pipeline by the function release-change. The DAG
  * finds the names of all three in Airflow Variables.
+ *
+ * An environment without the setting `airflow` gets all but Airflow itself: the same DAG then runs in an Airflow beside the platform, and finds the
+ * same Variables.
  */
 export class DataWorkflowStack extends PlatformStack {
-  constructor(platform: Platform, settings: NonNullable<Environment["airflow"]>) {
+  private readonly variablesPath = `/acme/${this.environment.name}/airflow/variables`;
+
+  constructor(platform: Platform) {
     super(platform, "data-workflow");
-    const { account, region, alarmEmail, logRetentionDays, network, oldVersionDays, protectData } = this.environment;
+    const { account, airflow, alarmEmail, logRetentionDays, pipeline: ownPipeline } = this.environment;
     const dataBucket = this.read("DataBucket");
     const key = this.read("DataKey");
-    const subnetIds = Fn.split(",", this.read("PrivateSubnetIds"));
+    const logsBucket = this.read("LogsBucket");
     const ingestSurvey = this.read("IngestSurveyFunction");
-    const pipeline = this.read("Pipeline");
+    // Where no stack makes a pipeline, what stands in for it goes by the name that the stack would give.
+    const pipeline = ownPipeline ? this.read("Pipeline") : this.named("pipeline");
 
     const releaseChange = new TypeScriptFunction(this, "release-change", {
       name: this.named("release-change"),
@@ -47,6 +53,52 @@ export class DataWorkflowStack extends PlatformStack {
       encryptionKeyArn: key,
     });
 
+    const variables = {
+      acme_data_bucket: dataBucket,
+      acme_ingest_survey_function: ingestSurvey,
+      acme_release_change_function: releaseChange.name,
+    };
+    const topic = new AlarmTopic(this, "alarms", {
+      name: this.named("data-workflow-alarms"),
+      account,
+      encryptionKeyArn: key,
+      ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
+    });
+    functionErrors(this, "release-change-errors", {
+      name: this.named("release-change-errors"),
+      description: `The function ${this.named("release-change")} failed, so that new surveys are not released. Its log says why.`,
+      functionName: releaseChange.name,
+      topicArn: topic.arn,
+    });
+
+    this.publish("ReleaseChangeFunction", releaseChange.name);
+
+    if (airflow) {
+      this.runAirflow(airflow, { variables, topicArn: topic.arn, key, logsBucket }).grant(
+        ...this.moveSurveys(this.arn("s3", dataBucket, { region: "", account: "" })),
+        {
+          sid: "InvokeFunctions",
+          actions: ["lambda:InvokeFunction"],
+          resources: [this.arn("lambda", `function:${ingestSurvey}`), releaseChange.arn],
+        },
+      );
+    } else {
+      airflowVariables(this, { variables, path: this.variablesPath });
+    }
+  }
+
+  /** Airflow itself, with the alarms on it; what its DAGs may do is for the caller to grant. */
+  private runAirflow(
+    settings: NonNullable<Environment["airflow"]>,
+    uses: {
+      readonly variables: Readonly<Record<string, string>>;
+      readonly topicArn: string;
+      readonly key: string;
+      readonly logsBucket: string;
+    },
+  ): AirflowEnvironment {
+    const { account, region, logRetentionDays, network, oldVersionDays, protectData } = this.environment;
+    const subnetIds = Fn.split(",", this.read("PrivateSubnetIds"));
     const files = readFiles(join(projectRoot, "airflow-dags"), (path) => /^(\w+\.py|requirements\.txt)$/.test(path));
     const requirements = files.get("requirements.txt");
     // pip reaches no registry from a private web server, which stands in a VPC of AWS's, and from workers only through NAT.
@@ -55,7 +107,7 @@ export class DataWorkflowStack extends PlatformStack {
       name: this.named("airflow"),
       account,
       region,
-      partition: platform.partition,
+      partition: this.platform.partition,
       version: settings.version,
       environmentClass: settings.environmentClass,
       maximumWorkers: settings.maximumWorkers,
@@ -64,41 +116,19 @@ export class DataWorkflowStack extends PlatformStack {
       subnetIds: [Fn.element(subnetIds, 0) as string, Fn.element(subnetIds, 1) as string],
       bucketName: this.named(`dags-${account}-${region}`),
       expireOldVersionsAfterDays: oldVersionDays,
-      accessLogBucket: { name: this.read("LogsBucket") },
+      accessLogBucket: { name: uses.logsBucket },
       dags: new Map([...files].filter(([path]) => path.endsWith(".py"))),
       ...(requirements && pipReachesRegistry ? { requirements } : {}),
-      variables: {
-        acme_data_bucket: dataBucket,
-        acme_ingest_survey_function: ingestSurvey,
-        acme_release_change_function: releaseChange.name,
-      },
-      variablesPath: `/acme/${this.environment.name}/airflow/variables`,
-      encryptionKeyArn: key,
+      variables: uses.variables,
+      variablesPath: this.variablesPath,
+      encryptionKeyArn: uses.key,
       logRetentionDays,
       protect: protectData,
     });
-    airflow.grant(...this.moveSurveys(this.arn("s3", dataBucket, { region: "", account: "" })), {
-      sid: "InvokeFunctions",
-      actions: ["lambda:InvokeFunction"],
-      resources: [this.arn("lambda", `function:${ingestSurvey}`), releaseChange.arn],
-    });
-
-    const topic = new AlarmTopic(this, "alarms", {
-      name: this.named("data-workflow-alarms"),
-      account,
-      encryptionKeyArn: key,
-      ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
-    });
-    airflow.alarms({ topicArn: topic.arn, dagIds: [dataWorkflowDag] });
-    functionErrors(this, "release-change-errors", {
-      name: this.named("release-change-errors"),
-      description: `The function ${this.named("release-change")} failed, so that new surveys are not released. Its log says why.`,
-      functionName: releaseChange.name,
-      topicArn: topic.arn,
-    });
-
+    airflow.alarms({ topicArn: uses.topicArn, dagIds: [dataWorkflowDag] });
     this.publish("AirflowEnvironment", airflow.name);
     this.publish("DagBucket", airflow.bucketName);
+    return airflow;
   }
 
   /** Lists and reads surveys, and moves those that came in to where the finished ones lie. */

@@ -29,7 +29,7 @@ function rolePolicies(template: Template): readonly (readonly [name: string, pol
 }
 
 test("an environment has the stacks of the contract, but for those that an emulator could not run", () => {
-  const onlyOnAws = ["state", "governance", "network", "pipeline", "data-workflow"];
+  const onlyOnAws = ["state", "governance", "network", "pipeline"];
   for (const [name, platform] of Object.entries(platforms)) {
     const expected = deploymentOrder().filter((id) => name !== "local" || !onlyOnAws.includes(id));
     expect(Object.keys(platform).sort()).toEqual([...expected].sort());

@@ -66,7 +66,10 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         step_functions,
     )
 
-    sagemaker = sagemaker_forward.SageMakerService(settings.sagemaker_url)
+    sagemaker = sagemaker_forward.ForwardedService(settings.sagemaker_url, "SageMaker service")
+    services = {"sagemaker": sagemaker}
+    if settings.pipeline_url is not None:
+        services["codepipeline"] = sagemaker_forward.ForwardedService(settings.pipeline_url, "pipeline")
     sagemaker_forward.install(sagemaker)
     step_functions.install(step_functions.SageMakerClient(settings.sagemaker_url, settings.account, settings.region))
     lambda_functions.install()
@@ -78,7 +81,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     saver = persistence.StateSaver(settings.state_directory)
     application = cloudfront.serve_viewers(require(emulator, "app", ("scope", "receive", "send")))
     application = persistence.save_state(application, saver)
-    application = sagemaker_forward.forward_sagemaker(application, sagemaker)
+    application = sagemaker_forward.forward_signed(application, services)
     application = callers.answer_own_callers(application)
     application = proxy.serve_proxied(application)
 

@@ -24,6 +24,7 @@ class Settings:
     state_directory: Path
     object_directory: Path
     sagemaker_url: str
+    pipeline_url: str | None
 
     @property
     def endpoint(self) -> str:
@@ -64,16 +65,17 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     port = int(text("GATEWAY_PORT", r"\d{1,5}", "a port from 1 to 65535"))
     if not 1 <= port <= 65535:
         raise SettingsError(f"GATEWAY_PORT is {port}: expected a port from 1 to 65535.")
-    sagemaker_url = text(
-        "SAGEMAKER_URL", r"http://[^/?#]+/?", "the SageMaker service's address as http://127.0.0.1:<port>"
-    )
-    parts = urlsplit(sagemaker_url)
-    try:
-        served = ipaddress.ip_address(parts.hostname or "").is_loopback and parts.port is not None
-    except ValueError:
-        served = False
-    if not served:
-        raise SettingsError(f"SAGEMAKER_URL is {sagemaker_url!r}: expected a loopback address with a port.")
+    def service(name: str, what: str) -> str:
+        url = text(name, r"http://[^/?#]+/?", f"the {what}'s address as http://127.0.0.1:<port>")
+        parts = urlsplit(url)
+        try:
+            served = ipaddress.ip_address(parts.hostname or "").is_loopback and parts.port is not None
+        except ValueError:
+            served = False
+        if not served:
+            raise SettingsError(f"{name} is {url!r}: expected a loopback address with a port.")
+        return url.rstrip("/")
+
     return Settings(
         host=host,
         port=port,
@@ -81,7 +83,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         account=text("MINISTACK_ACCOUNT_ID", r"\d{12}", "an account of twelve digits"),
         state_directory=Path(text("STATE_DIR", r"/.+", "an absolute path")),
         object_directory=Path(text("S3_DATA_DIR", r"/.+", "an absolute path")),
-        sagemaker_url=sagemaker_url.rstrip("/"),
+        sagemaker_url=service("SAGEMAKER_URL", "SageMaker service"),
+        pipeline_url=service("PIPELINE_URL", "pipeline") if "PIPELINE_URL" in environment else None,
     )
 
 

@@ -6,13 +6,16 @@ import { startTimeOf } from "../process-identity";
 import { type Instance, readJson, writeJson } from "./instance";
 import { isRunning, type RecordedProcess } from "./processes";
 
+/** Another command works on the platform. */
+export class PlatformBusy extends Error {}
+
 /** What stands in the file of a turn that is over: no process. */
 const nobody: RecordedProcess = { pid: 0, startedAt: "over" };
 
 /**
  * Does something that only one command at a time may do with an instance. A lock that a killed command left behind is
  * recognised by its process, which no longer runs, and taken over.
- * @throws Error naming the process that holds the lock.
+ * @throws PlatformBusy naming the process that holds the lock.
  */
 export async function locked<T>(instance: Instance, work: () => Promise<T>): Promise<T> {
   const turn = takeTurn(instance.path("lock"));
@@ -38,7 +41,9 @@ function takeTurn(folder: string): string {
       const last = Math.max(0, ...turns(folder));
       const holder = readJson<RecordedProcess | undefined>(join(folder, String(last)), undefined);
       if (isRunning(holder)) {
-        throw new Error(`Another command works on this platform now (process ${holder.pid}); wait until it has ended.`);
+        throw new PlatformBusy(
+          `Another command works on this platform now (process ${holder.pid}); wait until it has ended.`,
+        );
       }
       const turn = join(folder, String(last + 1));
       if (!link(own, turn)) {

@@ -6,6 +6,7 @@ import { type Instance, readJson, writeJson } from "./instance";
 const servers = {
   emulator: { preferred: 4566, variable: "EMULATOR_PORT" },
   sagemaker: { preferred: 4567, variable: "SAGEMAKER_PORT" },
+  pipeline: { preferred: 4568, variable: "PIPELINE_PORT" },
   website: { preferred: 8080, variable: "WEBSITE_PORT" },
   "website-test": { preferred: 8081, variable: "WEBSITE_TEST_PORT" },
 } as const;

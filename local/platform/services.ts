@@ -16,10 +16,22 @@ import { choosePort, knownPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
 
 /** The services in the order in which they start. They stop the other way round: SageMaker's last records go to S3. */
-export const serviceNames = ["emulator", "sagemaker", "front-door"] as const;
+export const serviceNames = ["emulator", "sagemaker", "pipeline", "front-door"] as const;
 
 /** A service that runs in the background of an instance. */
 export type ServiceName = (typeof serviceNames)[number];
+
+/** Those that must run for anything else to be deployed, and who is told whose address when it starts. */
+const backgroundServices = {
+  emulator: ["sagemaker", "pipeline"],
+  sagemaker: ["emulator"],
+  pipeline: [],
+} as const satisfies Readonly<Partial<Record<ServiceName, readonly ServerName[]>>>;
+
+type BackgroundService = keyof typeof backgroundServices;
+
+/** The pipeline's name, as the stack `data-workflow` takes it for granted where no stack makes one. */
+export const pipelineName = "acme-local-pipeline";
 
 /** The repository name whose images the local platform runs from the checkout instead of from a registry. */
 export const modelImageRepository = "acme-local-abalone";
@@ -67,30 +79,33 @@ export async function isHealthy(instance: Instance, name: ServiceName): Promise<
       return answers(`http://127.0.0.1:${ports.emulator}/_ministack/health`);
     case "sagemaker":
       return answers(`http://127.0.0.1:${ports.sagemaker}/health`);
+    case "pipeline":
+      return answers(`http://127.0.0.1:${ports.pipeline}/health`);
     case "front-door":
       return answers(`http://127.0.0.1:${ports.website}/robots.txt`);
   }
 }
 
 /**
- * Starts the emulator and SageMaker where they don't run.
+ * Starts the emulator, SageMaker and the pipeline where they don't run.
+ * @param calling The service that calls, if one does: it runs, and must not be stopped in the middle of its work.
  * @returns The names of those that were started.
  * @throws Error with a service's last log lines when it does not come up.
  */
-export async function startServices(instance: Instance): Promise<ServiceName[]> {
+export async function startServices(instance: Instance, calling?: BackgroundService): Promise<ServiceName[]> {
   const started: ServiceName[] = [];
+  const names = (Object.keys(backgroundServices) as BackgroundService[]).filter((name) => name !== calling);
   const before = knownPorts(instance);
-  for (const name of ["sagemaker", "emulator"] as const) {
+  for (const name of names) {
     if (!(await isHealthy(instance, name))) {
       await stopService(instance, name);
       await choosePort(instance, name);
     }
   }
   const ports = knownPorts(instance);
-  // Each is told the other's address when it starts: one that still runs has to be started anew when the other has moved.
-  for (const name of ["sagemaker", "emulator"] as const) {
-    const other = name === "emulator" ? "sagemaker" : "emulator";
-    if (before[other] !== ports[other]) {
+  // One that still runs has to be started anew when one whose address it was told has moved.
+  for (const name of names) {
+    if (backgroundServices[name].some((other) => before[other] !== ports[other])) {
       await stopService(instance, name);
     }
   }
@@ -99,7 +114,7 @@ export async function startServices(instance: Instance): Promise<ServiceName[]> 
   }
   const endpoint = `http://127.0.0.1:${ports.emulator}`;
   const sagemaker = `http://127.0.0.1:${ports.sagemaker}`;
-  const services: ServiceCommand[] = [
+  const services: (ServiceCommand & { readonly name: BackgroundService })[] = [
     {
       name: "emulator",
       command: emulatorPython,
@@ -118,6 +133,7 @@ export async function startServices(instance: Instance): Promise<ServiceName[]> 
         IOT_MTLS_ENABLED: "0",
         SFTP_ENABLED: "0",
         SAGEMAKER_URL: sagemaker,
+        PIPELINE_URL: `http://127.0.0.1:${ports.pipeline}`,
       }),
       isHealthy: () => isHealthy(instance, "emulator"),
     },
@@ -140,10 +156,20 @@ export async function startServices(instance: Instance): Promise<ServiceName[]> 
       }),
       isHealthy: () => isHealthy(instance, "sagemaker"),
     },
+    {
+      name: "pipeline",
+      command: join(root, "node_modules/.bin/node"),
+      arguments: ["--import", "tsx", join(root, "local/pipeline/main.ts")],
+      environment: cleanEnvironment(instance, {
+        PLATFORM_DIRECTORY: instance.directory,
+        PIPELINE_PORT: String(ports.pipeline),
+      }),
+      isHealthy: () => isHealthy(instance, "pipeline"),
+    },
   ];
-  for (const service of services) {
+  for (const service of services.filter(({ name }) => names.includes(name))) {
     if (await startService(instance, service)) {
-      started.push(service.name as ServiceName);
+      started.push(service.name);
     }
   }
   return started;

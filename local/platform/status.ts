@@ -10,7 +10,7 @@ import {
 
 import { makeClients } from "./clients";
 import { type Instance, readJson, shown } from "./instance";
-import { knownPorts } from "./ports";
+import { knownPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess } from "./processes";
 import { addressOf, isHealthy, type ServiceName, serviceNames } from "./services";
 import type { PlatformFile } from "./up";
@@ -28,9 +28,10 @@ function table(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-const portsOf: Readonly<Record<ServiceName, readonly ("emulator" | "sagemaker" | "website" | "website-test")[]>> = {
+const portsOf: Readonly<Record<ServiceName, readonly ServerName[]>> = {
   emulator: ["emulator"],
   sagemaker: ["sagemaker"],
+  pipeline: ["pipeline"],
   "front-door": ["website", "website-test"],
 };
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { color, Listr, type ListrTask } from "listr2";
 
+import { readExecutions, type Stage } from "../pipeline/executions";
 import { provision } from "../provision";
 import { championPackage, describeOutcome, runWorkflow, WorkflowFailed, type WorkflowRun } from "./workflow";
 import { type Clients, makeClients, readContract, requireContract } from "./clients";
@@ -109,10 +110,19 @@ function deploymentOrder(manifest: Manifest): string[] {
   return order;
 }
 
+/** The service that runs the stages, where it isn't a person. */
+export interface CallingService {
+  /** It isn't started or stopped by its own work. */
+  readonly calling: "pipeline";
+  /** Told of each stage that begins, succeeds or fails. */
+  readonly report: (stage: Stage) => void;
+}
+
 /**
  * Runs the whole loop: the pipeline's stages, one after the other, each skipped when nothing that it depends on has
  * changed. It can be killed at any time and called again.
  * @param source The survey to ingest, see `makeSurvey`; undefined keeps what was ingested before.
+ * @param service Who runs the stages. @default a person
  * @returns Where everything is, and what the person should be told besides.
  * @throws SurveyRefused when there is no such survey, before anything is done.
  * @throws StageFailed naming the log to read.
@@ -120,6 +130,7 @@ function deploymentOrder(manifest: Manifest): string[] {
 export async function up(
   instance: Instance,
   source: string | undefined,
+  service?: CallingService,
 ): Promise<{ readonly platform: PlatformFile; readonly notes: readonly string[] }> {
   const output = instance.path("cdktf.out");
   let clients: Clients | undefined;
@@ -146,11 +157,14 @@ export async function up(
     return deploymentOrder(JSON.parse(readFileSync(join(output, "manifest.json"), "utf8")) as Manifest);
   };
 
+  const start = (): ReturnType<typeof startServices> => startServices(instance, service?.calling);
+
   const stage = (title: string, log: string, work: (say: (text: string) => void) => Promise<string>): ListrTask => ({
     title,
     task: async (_, task) => {
       const begin = performance.now();
       let said = begin;
+      service?.report({ name: title, status: "InProgress" });
       try {
         const summary = await work((text) => {
           // In a terminal it is one line that changes; in a log it would be hundreds.
@@ -161,7 +175,13 @@ export async function up(
         });
         task.title = `${title}: ${summary}`;
         times[title] = (performance.now() - begin) / 1000;
+        service?.report({ name: title, status: "Succeeded", summary });
       } catch (error) {
+        service?.report({
+          name: title,
+          status: "Failed",
+          summary: error instanceof Error ? error.message : String(error),
+        });
         const job = error instanceof WorkflowFailed ? error.job : undefined;
         throw new StageFailed(title, error, job === undefined ? log : instance.path("logs/jobs", `${job}.log`));
       }
@@ -299,12 +319,19 @@ export async function up(
 
   const trainModel = async (say: (text: string) => void): Promise<string> => {
     const state = readFileSync(instance.path("provision/ml-workflow.json"), "utf8");
-    const fingerprint = fingerprintOf(Object.keys(ingested()), await readContract(aws(), "ModelImageUri"), state);
+    // Each release trains on what somebody else than this command has put into the feature group.
+    const releases = readExecutions(instance.path("pipeline/executions.json")).map(({ id }) => id);
+    const fingerprint = fingerprintOf(
+      Object.keys(ingested()),
+      await readContract(aws(), "ModelImageUri"),
+      state,
+      ...(releases.length === 0 ? [] : [releases]),
+    );
     const before = doneBefore(instance, "workflow", fingerprint) as WorkflowRun | undefined;
     if (before !== undefined && (await championPackage(aws())) !== undefined) {
       return `${before.outcome} before, nothing has changed`;
     }
-    const outcome = await runWorkflow(aws(), fingerprint, say, () => startServices(instance));
+    const outcome = await runWorkflow(aws(), fingerprint, say, start);
     await saveState(instance);
     remember(instance, "workflow", fingerprint, outcome);
     return describeOutcome(outcome);
@@ -344,11 +371,11 @@ export async function up(
         return stacks.join(", ");
       }),
       stage("Start the AWS emulator and SageMaker", instance.path("logs"), async () => {
-        const started = await startServices(instance);
-        return started.length === 0 ? "both run" : `started ${started.join(" and ")}`;
+        const started = await start();
+        return started.length === 0 ? "they run" : `started ${new Intl.ListFormat("en").format(started)}`;
       }),
       {
-        title: "Deploy what the ML workflow needs",
+        title: "Deploy what the workflows need",
         task: (_, task) => task.newListr(stacks.filter((name) => !name.startsWith("website-")).map(deploy)),
       },
       stage("Ingest the survey", instance.path("logs/survey.log"), ingestSurveys),

@@ -1,9 +1,11 @@
-"""Seam: what is signed for SageMaker goes to the SageMaker service.
+"""Seam: what is signed for SageMaker or CodePipeline goes to the platform's own service in its place.
 
 ministack has no SageMaker. All of SageMaker's services (control plane, runtime, feature store runtime, metrics) sign
 for the same name, so the credential scope alone decides, and one AWS_ENDPOINT_URL serves every client. Requests are
 passed on before ministack reads them: bodies stream in both directions, over connections that are kept open, because
 an ingestion sends thousands of small PutRecord calls a second.
+
+ministack has no CodePipeline either: what is signed for it goes to the pipeline service, where there is one.
 """
 
 import asyncio
@@ -43,24 +45,24 @@ _IDLE_SECONDS = 3.0
 _CONNECTIONS = 128
 
 
-def is_sagemaker(scope: Scope) -> bool:
-    """Whether a request is SageMaker's: by its credential scope, its target header or its presigned query."""
+def signed_for(scope: Scope) -> str | None:
+    """The service that a request is for: by its credential scope, SageMaker's target header or its presigned query."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             signed = _SIGNED_FOR.search(value)
             if signed:
-                return signed.group(1) == b"sagemaker"
+                return signed.group(1).decode()
         elif name == b"x-amz-target" and value.startswith(b"SageMaker."):
-            return True
+            return "sagemaker"
     query = scope.get("query_string", b"")
     if b"X-Amz-Credential=" in query:
         credential = parse_qs(query.decode("latin-1")).get("X-Amz-Credential", [""])[0].split("/")
-        return len(credential) == 5 and credential[3] == "sagemaker"
-    return False
+        return credential[3] if len(credential) == 5 else None
+    return None
 
 
 class ServiceDownError(Exception):
-    """The SageMaker service could not be reached, or closed the connection before it answered."""
+    """The service could not be reached, or closed the connection before it answered."""
 
 
 class _Connection:
@@ -96,12 +98,13 @@ class _Connection:
         self.writer.close()
 
 
-class SageMakerService:
-    """A client of the SageMaker service that keeps its connections open."""
+class ForwardedService:
+    """A client of a service of the platform that keeps its connections open."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, name: str) -> None:
         parts = urlsplit(url)
         self.url = url
+        self.name = name
         self._host = parts.hostname or "127.0.0.1"
         self._port = parts.port or 80
         self._idle: list[_Connection] = []
@@ -145,7 +148,7 @@ class SageMakerService:
                 clean = isinstance(event, h11.EndOfMessage)
                 if not clean:
                     # The status is out already: breaking the connection is the only way left to say that it failed.
-                    raise ConnectionAbortedError(f"The SageMaker service at {self.url} broke off its answer.")
+                    raise ConnectionAbortedError(f"The {self.name} at {self.url} broke off its answer.")
                 await send({"type": "http.response.body", "body": b""})
             finally:
                 self._release(connection, clean)
@@ -241,18 +244,19 @@ class SageMakerService:
     def unavailable(self, error: ServiceDownError) -> tuple[int, dict[str, str], bytes]:
         """The answer while the service is down, as an AWS client understands it: 503, which SDKs try again."""
         message = (
-            f"The SageMaker service at {self.url} does not answer ({error}). "
+            f"The {self.name} at {self.url} does not answer ({error}). "
             "Run `make up` to start it again, and read its log with `make logs`."
         )
         body = json.dumps({"__type": "ServiceUnavailable", "message": message}).encode()
         return 503, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": "ServiceUnavailable"}, body
 
 
-def forward_sagemaker(application: Application, service: SageMakerService) -> Application:
-    """Wraps the emulator's ASGI application: SageMaker's requests go to the service, all others on to the emulator."""
+def forward_signed(application: Application, services: Mapping[str, ForwardedService]) -> Application:
+    """Wraps the emulator's ASGI application: requests signed for one of the services go there, all others go on."""
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not is_sagemaker(scope):
+        service = services.get(signed_for(scope) or "") if scope["type"] == "http" else None
+        if service is None:
             await application(scope, receive, send)
             return
         try:
@@ -267,7 +271,7 @@ def forward_sagemaker(application: Application, service: SageMakerService) -> Ap
     return gateway
 
 
-def install(service: SageMakerService) -> None:
+def install(service: ForwardedService) -> None:
     """Makes SageMaker a service of the emulator's own registry too.
 
     ministack's internal callers (Step Functions' `aws-sdk:sagemaker` tasks, its health page) go by
