@@ -1,8 +1,8 @@
-/** Tests with Terraform's real providers; `make test-provider` finds these first. One file after the other: each works the machine hard. */
+/** Tests with Terraform's real providers; `make test-provider` finds these first. Two files at once: one plans while the other waits for AWS. */
 module.exports = {
   ...require("./jest.config.js"),
   testMatch: ["<rootDir>/__tests__/provider/**/*.test.ts"],
   testPathIgnorePatterns: ["/node_modules/"],
-  maxWorkers: 1,
+  maxWorkers: 2,
   testTimeout: 600_000,
 };

@@ -92,6 +92,24 @@ export class Checkout {
     return this.start(target, variables, environment).ended;
   }
 
+  /**
+   * Runs `make TARGET`, which has to end well.
+   * @returns what it printed
+   * @throws Error with the end of that when it doesn't
+   */
+  async succeed(
+    target: string,
+    variables: Record<string, string>,
+    environment: Record<string, string>,
+  ): Promise<string> {
+    const { status, output } = await this.make(target, variables, environment);
+    if (status !== 0) {
+      const said = output.trimEnd().split("\n").slice(-40).join("\n");
+      throw new Error(`make ${target} ${JSON.stringify(variables)} ended with status ${status}:\n${said}`);
+    }
+    return output;
+  }
+
   /** Stops what still runs, and removes the copy. */
   remove(): void {
     for (const { pid = 0, exitCode } of this.started) {

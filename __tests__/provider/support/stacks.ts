@@ -59,6 +59,7 @@ export function plausibleValue({ account, name, region }: Environment, parameter
     DataKey: key,
     StateKey: key,
     ModelImageUri: `${account}.dkr.ecr.${region}.amazonaws.com/acme-${name}-abalone@sha256:${"0a".repeat(32)}`,
+    MonitoringBaselineUri: `s3://acme-${name}-data-${account}-${region}/runs/first/evaluation/baseline`,
     ModelPackageName: `arn:aws:sagemaker:${region}:${account}:model-package/acme-${name}-abalone/1`,
   };
   const known = parameter.split("/").pop() as ParameterName;

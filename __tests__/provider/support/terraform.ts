@@ -60,6 +60,12 @@ export class Terraform {
     };
   }
 
+  /** Destroys all that the stack has, and its state's content; asks nobody. */
+  async destroy(): Promise<void> {
+    await this.init();
+    await this.succeed("destroy", "-auto-approve", "-input=false", "-no-color");
+  }
+
   /**
    * Runs a command of terraform.
    * @throws Error with what it said when it fails
