@@ -14,7 +14,7 @@ PYTHON ?= >=3.11,<3.14
 AIRFLOW_PYTHON ?= >=3.11,<3.13
 
 ##@ The whole loop on this machine
-.PHONY: up down status logs env clean
+.PHONY: up survey data-workflow down status logs env clean
 up: install ## Run the whole loop: survey, training, test website, production website [SURVEY=file]
 	@SURVEY="$(SURVEY)" node --import tsx local/platform.ts up
 
@@ -22,6 +22,12 @@ up: install ## Run the whole loop: survey, training, test website, production we
 platform_directory := $(or $(PLATFORM_DIRECTORY),.local)
 made := $(shell test -e "$(platform_directory)/.acme-platform" && echo yes)
 no_platform := Nothing runs: there is no platform in $(platform_directory); make up makes one.
+
+survey: $(if $(made),install) ## Let a new survey come in, of simulated animals [ROWS=500 SEED=7 SHIFT=0.2]
+	@$(if $(made),ROWS="$(ROWS)" SEED="$(SEED)" SHIFT="$(SHIFT)" node --import tsx local/platform.ts survey,echo "$(no_platform)"; exit 1)
+
+data-workflow: $(if $(made),install .venv/airflow/.installed) ## Bring in the surveys that came, in Airflow, and release what they change
+	@$(if $(made),node --import tsx local/platform.ts data-workflow,echo "$(no_platform)"; exit 1)
 
 down: $(if $(made),install) ## Stop everything that make up started; its state is kept
 	@$(if $(made),node --import tsx local/platform.ts down,echo "$(no_platform)")
@@ -168,8 +174,11 @@ endef
 .venv/model/.installed-test: model-image/requirements-dev.txt .venv/model/.installed
 	$(call environment,model,$<)
 
-.venv/airflow/.installed-test: airflow-dags/requirements-dev.txt $(UV)
+.venv/airflow/.installed: airflow-dags/requirements-dev.txt $(UV)
 	$(call environment,airflow,$<,$(AIRFLOW_PYTHON))
+
+.venv/airflow/.installed-test: .venv/airflow/.installed
+	@touch $@
 
 .venv/airflow-2/.installed-test: airflow-dags/requirements-airflow-2.txt $(UV)
 	$(call environment,airflow-2,$<,$(AIRFLOW_PYTHON))

@@ -1,5 +1,5 @@
 /**
- * The local platform's commands: `make up`, `down`, `status`, `logs`, `clean` and `env` are this program.
+ * The local platform's commands: `make up`, `survey`, `data-workflow`, `down`, `status`, `logs`, `clean` and `env` are this program.
  *
  * Exit status 0 when the command did what it is for, 1 with a reason in plain words when it did not.
  */
@@ -57,6 +57,26 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
         ? "Nothing ran."
         : `Stopped ${stopped.join(", ")}. Their state is kept: make up goes on with it.`,
     );
+  },
+
+  survey: async (instance) => {
+    const { writeSurvey } = await import("./data-workflow/survey");
+    const { ROWS, SEED, SHIFT } = process.env;
+    const { rows, seed, shift, path, bucket, key } = await writeSurvey(instance, { ROWS, SEED, SHIFT });
+    const size =
+      shift === 0
+        ? ""
+        : `, each ${Math.round(1000 * Math.abs(shift)) / 10} % ${shift > 0 ? "bigger" : "smaller"} than usual`;
+    say(`Wrote a survey of ${rows} animals (seed ${seed}${size}):
+  ${shown(path)}
+  s3://${bucket}/${key}
+
+  make data-workflow brings it in.`);
+  },
+
+  "data-workflow": async (instance) => {
+    const { dataWorkflow } = await import("./data-workflow");
+    process.exitCode = (await locked(instance, () => dataWorkflow(instance, say), "data-workflow-lock")) ? 0 : 1;
   },
 
   status: async (instance) => {

@@ -63,7 +63,7 @@ export class PipelineService {
         return { status: 200, headers: { "Content-Type": "text/plain" }, body: "ok" };
       }
       const body = await readBody(request, bodyLimit);
-      const name = target.exec([request.headers["x-amz-target"]].flat()[0] ?? "")?.[1] ?? "";
+      const name = target.exec([request.headers["x-amz-target"]].flat().join())?.[1] ?? "";
       const operation = Object.hasOwn(this.operations, name) ? this.operations[name] : undefined;
       if (operation === undefined) {
         throw new ServiceError(
@@ -86,7 +86,7 @@ export class PipelineService {
     if (token !== undefined && (typeof token !== "string" || !tokenForm.test(token))) {
       throw new ServiceError(
         "ValidationException",
-        `clientRequestToken: '${String(token)}' is not 1 to 128 letters, digits and hyphens`,
+        `clientRequestToken: '${token}' is not 1 to 128 letters, digits and hyphens`,
       );
     }
     return { pipelineExecutionId: this.queue.start(token).id };

@@ -1,4 +1,5 @@
 import { AthenaClient } from "@aws-sdk/client-athena";
+import { CodePipelineClient } from "@aws-sdk/client-codepipeline";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SageMakerClient } from "@aws-sdk/client-sagemaker";
@@ -10,6 +11,7 @@ import { harmlessCredentials, region } from "./instance";
 /** The AWS clients of the platform's own stages, each bound to the emulator's address and to nothing else. */
 export interface Clients {
   readonly athena: AthenaClient;
+  readonly codePipeline: CodePipelineClient;
   readonly lambda: LambdaClient;
   readonly s3: S3Client;
   readonly sagemaker: SageMakerClient;
@@ -22,6 +24,7 @@ export function makeClients(endpoint: string): Clients {
   const settings = { endpoint, region, credentials: harmlessCredentials, maxAttempts: 5 };
   return {
     athena: new AthenaClient(settings),
+    codePipeline: new CodePipelineClient(settings),
     lambda: new LambdaClient(settings),
     s3: new S3Client(settings),
     sagemaker: new SageMakerClient(settings),

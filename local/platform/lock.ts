@@ -15,10 +15,11 @@ const nobody: RecordedProcess = { pid: 0, startedAt: "over" };
 /**
  * Does something that only one command at a time may do with an instance. A lock that a killed command left behind is
  * recognised by its process, which no longer runs, and taken over.
+ * @param lock Folder of the lock: commands with different ones may work at the same time. @default "lock"
  * @throws PlatformBusy naming the process that holds the lock.
  */
-export async function locked<T>(instance: Instance, work: () => Promise<T>): Promise<T> {
-  const turn = takeTurn(instance.path("lock"));
+export async function locked<T>(instance: Instance, work: () => Promise<T>, lock = "lock"): Promise<T> {
+  const turn = takeTurn(instance.path(lock));
   try {
     return await work();
   } finally {

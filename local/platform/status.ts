@@ -76,7 +76,7 @@ export async function status(instance: Instance): Promise<{ text: string; health
 }
 
 /** Group and version of a model package: what its ARN ends in. */
-function packageVersion(arn: string | undefined): string {
+export function packageVersion(arn: string | undefined): string {
   return arn?.split(":model-package/")[1] ?? "-";
 }
 
@@ -106,6 +106,12 @@ async function endpointTable(instance: Instance): Promise<string> {
     }),
   );
   return table([["ENDPOINT", "STATE", "MODEL"], ...rows]);
+}
+
+/** The ARN of the model package that an endpoint answers with now. */
+export async function answeringPackage(sagemaker: SageMakerClient, EndpointName: string): Promise<string | undefined> {
+  const { EndpointConfigName } = await sagemaker.send(new DescribeEndpointCommand({ EndpointName }));
+  return servedPackage(sagemaker, EndpointConfigName);
 }
 
 /** The ARN of the model package behind a configuration's first variant. */

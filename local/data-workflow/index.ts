@@ -1,0 +1,127 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+import {
+  GetPipelineExecutionCommand,
+  GetPipelineStateCommand,
+  type PipelineExecutionStatus,
+} from "@aws-sdk/client-codepipeline";
+
+import { type Clients, makeClients, requireContract } from "../platform/clients";
+import { type Instance, shown } from "../platform/instance";
+import { pipelineName, addressOf } from "../platform/services";
+import { answeringPackage, packageVersion } from "../platform/status";
+import { runDag, type TaskOutcome } from "./run";
+import { requirePlatform } from "./survey";
+
+/** What the task `release` returns: what the function release-change has started. */
+interface Release {
+  readonly pipelineExecutionId: string;
+}
+
+/** What the task `ingest` returns for one range of a file. */
+interface Ingested {
+  readonly key: string;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly problem: string | null;
+}
+
+/** What the task `move` returns. */
+interface Moved {
+  readonly key: string;
+  readonly destination: string;
+}
+
+const isRelease = (result: unknown): result is Release =>
+  typeof (result as Partial<Release> | null | undefined)?.pipelineExecutionId === "string";
+
+/** What a task has done, in words; empty where its name says all. */
+function describe({ task, result }: TaskOutcome): string {
+  switch (task) {
+    case "list_surveys":
+      return (result as readonly { readonly key: string }[]).map(({ key }) => key).join(", ");
+    case "ingest": {
+      const { key, accepted, rejected, problem } = result as Ingested;
+      return problem === null ? `${accepted} rows of ${key}, ${rejected} rejected` : `${key} is no survey: ${problem}`;
+    }
+    case "release":
+      return isRelease(result) ? `execution ${result.pipelineExecutionId} of ${pipelineName}` : "";
+    case "move": {
+      const { key, destination } = result as Moved;
+      return `${key} to ${destination}`;
+    }
+    default:
+      return "";
+  }
+}
+
+const marks = { success: "✔", failed: "✖", skipped: "↓" } as const;
+
+/**
+ * Waits until an execution of the pipeline has ended.
+ * @param tell Told of each stage that ended.
+ */
+async function followRelease(
+  clients: Clients,
+  id: string,
+  tell: (text: string) => void,
+): Promise<PipelineExecutionStatus> {
+  const told = new Set<string>();
+  for (;;) {
+    const { pipelineExecution } = await clients.codePipeline.send(
+      new GetPipelineExecutionCommand({ pipelineName, pipelineExecutionId: id }),
+    );
+    const { stageStates = [] } = await clients.codePipeline.send(new GetPipelineStateCommand({ name: pipelineName }));
+    for (const { stageName = "", latestExecution, actionStates } of stageStates) {
+      const status = latestExecution?.status;
+      if (latestExecution?.pipelineExecutionId === id && status !== "InProgress" && !told.has(stageName)) {
+        told.add(stageName);
+        const summary = actionStates?.[0]?.latestExecution?.summary ?? "";
+        tell(`${status === "Succeeded" ? marks.success : marks.failed} ${stageName}: ${summary}`);
+      }
+    }
+    const status = pipelineExecution?.status;
+    if (status !== "InProgress" && status !== undefined) {
+      return status;
+    }
+    await sleep(250);
+  }
+}
+
+/**
+ * Runs the data workflow once and tells what happens: its tasks, then the release that it has started.
+ * @param say Says a line.
+ * @returns Whether all went well.
+ * @throws Error when the platform doesn't run, or Airflow fails.
+ */
+export async function dataWorkflow(instance: Instance, say: (text: string) => void): Promise<boolean> {
+  await requirePlatform(instance);
+  const clients = makeClients(addressOf(instance, "emulator"));
+  let releaseId: string | undefined;
+  say("The data workflow, in Airflow:");
+  const { state, tasks } = await runDag(instance, (outcome) => {
+    if (outcome.task === "release" && isRelease(outcome.result)) {
+      releaseId = outcome.result.pipelineExecutionId;
+    }
+    const text = outcome.state === "success" ? describe(outcome) : (outcome.reason ?? "");
+    say(`${marks[outcome.state]} ${outcome.task}${text === "" ? "" : `: ${text}`}`);
+  });
+  const succeeded = state === "success";
+  if (!succeeded) {
+    say(`\nThe run failed. Airflow's own words: ${shown(instance.path("logs/data-workflow.log"))}`);
+  } else if (tasks.list_surveys?.every((task) => task.state === "skipped") === true) {
+    say("\nNo survey has come in. make survey writes one.");
+  }
+  if (releaseId === undefined) {
+    return succeeded;
+  }
+  say("\nThe release, by the platform's own stages:");
+  const status = await followRelease(clients, releaseId, say);
+  if (status === "Superseded") {
+    say("Another release has come after it, and does its work.");
+  }
+  const endpoint = await requireContract(clients, "ProductionEndpoint");
+  const model = packageVersion(await answeringPackage(clients.sagemaker, endpoint));
+  say(`\nThe website answers with the model ${model}.`);
+  return succeeded && (status === "Succeeded" || status === "Superseded");
+}

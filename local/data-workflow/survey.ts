@@ -1,0 +1,106 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { PutObjectCommand } from "@aws-sdk/client-s3";
+
+import { makeClients, requireContract } from "../platform/clients";
+import { run } from "../platform/commands";
+import { cleanEnvironment, type Instance, readJson, root, writeJson } from "../platform/instance";
+import { addressOf, isHealthy } from "../platform/services";
+
+/** A survey that nobody has brought in yet. */
+export interface NewSurvey {
+  readonly rows: number;
+  readonly seed: number;
+  /** By how much the animals are bigger than usual; 0.1 is a tenth. */
+  readonly shift: number;
+  /** Where it lies on this machine. */
+  readonly path: string;
+  readonly bucket: string;
+  readonly key: string;
+}
+
+/** What `make survey` was typed with. */
+export interface SurveyWishes {
+  readonly ROWS?: string | undefined;
+  readonly SEED?: string | undefined;
+  readonly SHIFT?: string | undefined;
+}
+
+const defaultRows = 500;
+/** `make up` itself simulates its first survey with seed 1. */
+const firstSeed = 2;
+/** The day on which the survey of seed 1 was made. */
+const firstDay = Date.UTC(2025, 2, 1, 8);
+/** Surveys are a day apart; from this number on their days come again, so that none lies in the future. */
+const surveyDays = 180;
+
+/** @throws Error when a service that the data workflow needs doesn't run. */
+export async function requirePlatform(instance: Instance): Promise<void> {
+  for (const service of ["emulator", "sagemaker", "pipeline"] as const) {
+    if (!(await isHealthy(instance, service))) {
+      throw new Error(`The platform doesn't run (${service} doesn't answer): type \`make up\` first.`);
+    }
+  }
+}
+
+function parseNumber(
+  name: keyof SurveyWishes,
+  text: string | undefined,
+  expected: string,
+  form: RegExp,
+): number | undefined {
+  if (text === undefined || text === "") {
+    return undefined;
+  }
+  if (!form.test(text)) {
+    throw new Error(`${name}: '${text}' is not ${expected}.`);
+  }
+  return Number(text);
+}
+
+/**
+ * Simulates a survey of animals that nobody has measured before, and puts it where surveys come in. The same wishes make the
+ * same file.
+ * @throws Error when the platform doesn't run, or a wish can't be granted.
+ */
+export async function writeSurvey(instance: Instance, wishes: SurveyWishes): Promise<NewSurvey> {
+  const rows = parseNumber("ROWS", wishes.ROWS, "a number of animals such as 500", /^[1-9]\d{0,8}$/) ?? defaultRows;
+  const seedFile = instance.path("progress/survey-seed.json");
+  const lastSeed = readJson(seedFile, firstSeed - 1);
+  const seed = parseNumber("SEED", wishes.SEED, "a whole number such as 7", /^\d{1,15}$/) ?? lastSeed + 1;
+  const shift =
+    parseNumber("SHIFT", wishes.SHIFT, "a share such as 0.2: animals a fifth bigger", /^[+-]?\d*\.?\d+$/) ?? 0;
+  await requirePlatform(instance);
+  const clients = makeClients(addressOf(instance, "emulator"));
+  const bucket = await requireContract(clients, "DataBucket");
+
+  const name = `survey-${rows}-${seed}${shift === 0 ? "" : `-shifted-${shift}`}.csv`;
+  const path = instance.path("surveys", name);
+  mkdirSync(instance.path("surveys"), { recursive: true });
+  const start = new Date(firstDay + ((Math.max(seed, 1) - 1) % surveyDays) * 86_400_000).toISOString();
+  await run(
+    join(root, "node_modules/.bin/tsx"),
+    [
+      join(root, "survey/cli.ts"),
+      "simulate",
+      `--rows=${rows}`,
+      `--seed=${seed}`,
+      `--start=${start}`,
+      `--shift=${shift}`,
+      `--output=${path}`,
+    ],
+    {
+      title: "The survey simulator",
+      environment: cleanEnvironment(instance),
+      log: instance.path("logs/survey.log"),
+      seconds: 600,
+    },
+  );
+  const key = `surveys/${name}`;
+  await clients.s3.send(
+    new PutObjectCommand({ Bucket: bucket, Key: key, Body: readFileSync(path), ContentType: "text/csv" }),
+  );
+  writeJson(seedFile, Math.max(seed, lastSeed));
+  return { rows, seed, shift, path, bucket, key };
+}
