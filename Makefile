@@ -35,6 +35,9 @@ down: $(if $(made),install) ## Stop everything that make up started; its state i
 status: $(if $(made),install) ## Show what runs, where, and which model is the champion
 	@$(if $(made),node --import tsx local/platform.ts status,echo "$(no_platform)"; exit 1)
 
+traffic: $(if $(made),install) ## Ask the website about simulated animals, others than were surveyed if you like [ROWS=300 SEED=7 SHIFT=0.2]
+	@$(if $(made),ROWS="$(ROWS)" SEED="$(SEED)" SHIFT="$(SHIFT)" node --import tsx local/traffic.ts,echo "$(no_platform)"; exit 1)
+
 logs: $(if $(made),install) ## Show the services' last lines, and where the other logs are
 	@$(if $(made),node --import tsx local/platform.ts logs,echo "$(no_platform)")
 

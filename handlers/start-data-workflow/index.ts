@@ -21,7 +21,8 @@ const environment = readEnvironment({
   AWS_REGION: name,
   AWS_ACCESS_KEY_ID: name,
   AWS_SECRET_ACCESS_KEY: name,
-  AWS_SESSION_TOKEN: name.optional(),
+  /** Not every credential has one. */
+  AWS_SESSION_TOKEN: z.string().optional(),
   AWS_ENDPOINT_URL: name.optional(),
   /** Name of Airflow's environment; nothing where there is none. */
   AIRFLOW_ENVIRONMENT: name.optional(),
@@ -92,7 +93,7 @@ const signer = new SignatureV4({
   credentials: {
     accessKeyId: environment.AWS_ACCESS_KEY_ID,
     secretAccessKey: environment.AWS_SECRET_ACCESS_KEY,
-    ...(environment.AWS_SESSION_TOKEN === undefined ? {} : { sessionToken: environment.AWS_SESSION_TOKEN }),
+    ...(environment.AWS_SESSION_TOKEN ? { sessionToken: environment.AWS_SESSION_TOKEN } : {}),
   },
 });
 

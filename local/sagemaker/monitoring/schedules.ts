@@ -428,7 +428,7 @@ function processingJob(
   ];
   const withoutFraction = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, "Z");
   return {
-    ProcessingJobName: `model-monitoring-${scheduled.toISOString().replaceAll(/\D/g, "").slice(0, 14)}-${randomUUID().slice(0, 24)}`,
+    ProcessingJobName: `model-monitoring-${scheduled.toISOString().replaceAll(/\D/g, "").slice(0, 14)}-${randomUUID().replaceAll("-", "").slice(0, 24)}`,
     RoleArn: definition.RoleArn,
     AppSpecification: {
       ImageUri: application.ImageUri,

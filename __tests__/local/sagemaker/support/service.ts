@@ -178,11 +178,15 @@ export class Platform {
     this.athena = new AthenaClient(options);
   }
 
-  static async start(): Promise<Platform> {
+  /** @param changes settings of the service that differ. @default none */
+  static async start(changes: Readonly<Record<string, string>> = {}): Promise<Platform> {
     const folder = fs.mkdtempSync(path.join(tmpdir(), "acme-sagemaker-"));
     const port = await freePort();
     const emulator = await Emulator.start(`http://127.0.0.1:${port}`);
-    const service = new ServiceProcess(ServiceProcess.settings(port, folder, emulator.endpoint));
+    const service = new ServiceProcess({
+      ...ServiceProcess.settings(port, folder, emulator.endpoint),
+      ...changes,
+    });
     const platform = new Platform(folder, emulator, service);
     await service.start();
     await platform.s3.send(

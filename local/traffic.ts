@@ -1,0 +1,58 @@
+/**
+ * Asks the production website about simulated animals, as visitors would, so that the monitor of its endpoint has something to look at:
+ *
+ *     make traffic [ROWS=300 SEED=7 SHIFT=0.2]
+ *
+ * SHIFT makes the animals larger or smaller by that part of their length; without it they are those of the simulated survey. Ends with 1 when the
+ * platform isn't there, a number is wrong, or an answer isn't 200.
+ */
+import { camelCase, features } from "../survey/contract";
+import { simulate } from "../survey/simulator";
+import { openInstance, readJson, shown } from "./platform/instance";
+import type { PlatformFile } from "./platform/up";
+
+const askedAtOnce = 8;
+
+function numberOf(name: string, otherwise: number): number {
+  const text = process.env[name] ?? "";
+  const value = text.trim() === "" ? otherwise : Number(text);
+  if (Number.isNaN(value)) throw new Error(`${name} is '${text}': expected a number.`);
+  return value;
+}
+
+async function main(): Promise<void> {
+  const options = { rows: numberOf("ROWS", 300), seed: numberOf("SEED", 7), shift: numberOf("SHIFT", 0) };
+  const instance = openInstance();
+  const { api } = readJson<Partial<PlatformFile>>(instance.path("platform.json"), {});
+  if (api === undefined) {
+    throw new Error(`There is no platform in ${shown(instance.directory)}: type \`make up\` first.`);
+  }
+  const animals = simulate(options);
+  let asked = 0;
+  const ask = async (): Promise<void> => {
+    for (let next = animals.next(); next.done !== true; next = animals.next()) {
+      const { value } = next;
+      const response = await fetch(`${api}/predict`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(Object.fromEntries(features.map(({ name }) => [camelCase(name), value[name]]))),
+      });
+      const answer = await response.text();
+      if (response.status !== 200) throw new Error(`The website answered ${response.status}: ${answer}`);
+      asked += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: askedAtOnce }, ask));
+  const animal =
+    options.shift === 0
+      ? "as surveyed"
+      : `${Math.abs(options.shift * 100)} % ${options.shift > 0 ? "longer" : "shorter"}`;
+  process.stdout.write(
+    `The website told the age of ${asked} animals, ${animal}. What the monitor makes of it: docs/monitoring.md\n`,
+  );
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});
