@@ -15,12 +15,13 @@ import { keepsOwnState, type Platform, PlatformStack } from "./platform";
 import { commandsOf, releaseSteps, type ReleaseStep, testCommands } from "./release";
 
 /**
- * How the names of a stack's resources begin, behind `acme-<environment>-`: its role may touch no others. A stack that is not listed uses its id. When a
+ * The names of a stack's resources, behind `acme-<environment>-`: its role may touch no others. A stack that is not listed uses its id. When a
  * name is to leave a stack, it leaves this list in a later change: until then the role can still delete what bore it.
  */
 const resourceNames: Readonly<Record<string, readonly string[]>> = {
   network: ["network*", "jobs*"],
-  data: ["data*", "logs*", "abalone*"],
+  // Not "data*", which would be the data workflow's too; the bucket's name goes on with the account.
+  data: ["data", "data-<account>-*", "logs*", "abalone*"],
   "model-image": ["abalone"],
   "ml-workflow": [
     "prepare-run*",
@@ -309,7 +310,9 @@ export class PipelineStack extends PlatformStack {
       region,
       partition: this.platform.partition,
       stack: stack.id,
-      names: (resourceNames[stack.id] ?? [`${stack.id}*`]).map((name) => this.named(name)),
+      names: (resourceNames[stack.id] ?? [`${stack.id}*`]).map((name) =>
+        this.named(name.replace("<account>", account)),
+      ),
       published: stack.node
         .findAll()
         .flatMap((construct) => (construct instanceof SsmParameter ? [construct.nameInput ?? ""] : [])),
@@ -317,6 +320,7 @@ export class PipelineStack extends PlatformStack {
         .filter((name) => table[name]?.readers.includes(stack.id))
         .map((name) => this.parameterName(name)),
       roleServices: roleServicesOf(stack),
+      keyStack: keyStackOf(stack),
     };
   }
 
@@ -375,6 +379,12 @@ export function typesOf(stack: PlatformStack): readonly string[] {
     return TerraformDataSource.isTerraformDataSource(construct) ? [`data.${construct.terraformResourceType}`] : [];
   });
   return [...new Set(types)].sort();
+}
+
+/** The stack whose key encrypts what a stack makes: itself, or where it has no key, the one whose key it reads. */
+function keyStackOf(stack: PlatformStack): string {
+  const { publisher, readers }: Contract[string] = contract.DataKey;
+  return readers.includes(stack.id) && !typesOf(stack).includes("aws_kms_key") ? publisher : stack.id;
 }
 
 /** Who assumes the roles of a stack: to them its resources hand the roles. */

@@ -282,6 +282,52 @@ describe("a role", () => {
     expect(productionRole.allows("kms:CreateKey", "*", { "aws:RequestTag/Stack": "data" })).toBe(false);
   });
 
+  test("tags a new key as its stack's, and no key that is another's", () => {
+    const key = regional("kms", "key/1");
+    const own = { "aws:RequestTag/Stack": "website-production" };
+    expect(productionRole.allows("kms:TagResource", key, own)).toBe(true);
+    expect(
+      productionRole.allows("kms:TagResource", key, { ...own, "aws:ResourceTag/Stack": "website-production" }),
+    ).toBe(true);
+    for (const stack of ["state", "governance", "website-test"]) {
+      expect(productionRole.allows("kms:TagResource", key, { ...own, "aws:ResourceTag/Stack": stack })).toBe(false);
+    }
+  });
+
+  test("of a stack without a key of its own encrypts with that which it reads, and can't change it", () => {
+    const dataWorkflow = policyOf(template, "deploy-data-workflow");
+    const key = regional("kms", "key/1");
+    const via = (service: string, stack: string): Record<string, string> => ({
+      "aws:ResourceTag/Stack": stack,
+      "kms:ViaService": `${service}.${region}.amazonaws.com`,
+    });
+    // The bucket of DAGs and Airflow itself.
+    expect(dataWorkflow.allows("kms:GenerateDataKey", key, via("s3", "data"))).toBe(true);
+    for (const action of ["kms:CreateGrant", "kms:DescribeKey", "kms:GenerateDataKey"]) {
+      expect([action, dataWorkflow.allows(action, key, via("airflow", "data"))]).toEqual([action, true]);
+    }
+    expect(dataWorkflow.allows("kms:CreateGrant", key, via("s3", "data"))).toBe(false);
+    expect(dataWorkflow.allows("kms:GenerateDataKey", key, via("s3", "state"))).toBe(false);
+    expect(dataWorkflow.allows("kms:PutKeyPolicy", key, via("s3", "data"))).toBe(false);
+    expect(productionRole.allows("kms:GenerateDataKey", key, via("s3", "data"))).toBe(false);
+  });
+
+  test("of the data stack touches nothing of the data workflow, whose names begin alike", () => {
+    const data = policyOf(template, "deploy-data");
+    expect(data.allows("iam:PutRolePolicy", role("data-workflow-anything"))).toBe(false);
+    expect(data.allows("s3:PutBucketPolicy", `arn:aws:s3:::acme-production-data-${account}-${region}`)).toBe(true);
+    expect(data.allows("s3:PutBucketPolicy", "arn:aws:s3:::acme-production-data-workflow")).toBe(false);
+  });
+
+  test("of the network gives endpoints their private names", () => {
+    expect(
+      policyOf(template, "deploy-network").allows(
+        "route53:AssociateVPCWithHostedZone",
+        "arn:aws:route53:::hostedzone/Z1",
+      ),
+    ).toBe(true);
+  });
+
   test("changes only that part of the network that is not another stack's", () => {
     const network = policyOf(template, "deploy-network");
     const group = regional("ec2", "security-group/sg-1");

@@ -26,8 +26,6 @@ function matches(pattern: string, value: string): boolean {
 const operators: Readonly<Record<string, (expected: string, actual: string) => boolean>> = {
   ArnLike: matches,
   Bool: (expected, actual) => expected === actual,
-  // Asked only where the request has the key.
-  Null: (expected) => expected === "false",
   NumericLessThan: (expected, actual) => Number(actual) < Number(expected),
   StringEquals: (expected, actual) => expected === actual,
   StringLike: matches,
@@ -66,6 +64,9 @@ export class Policy {
     principal: string,
   ): boolean {
     const conditions = Object.entries(Condition ?? {}).every(([operator, keys]) => {
+      if (operator === "Null") {
+        return Object.entries(keys).every(([key, expected]) => expected === String(context[key] === undefined));
+      }
       const optional = operator.endsWith("IfExists");
       const holds = operators[operator.replace(/IfExists$/, "")];
       if (!holds)

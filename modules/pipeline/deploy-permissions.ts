@@ -25,6 +25,8 @@ export interface DeployScope {
   readonly read: readonly string[];
   /** The services to which the stack's resources hand roles, such as `lambda.amazonaws.com`. */
   readonly roleServices: readonly string[];
+  /** The tag `Stack` of the key that encrypts what the stack makes: its own, or where it has none, that of the stack whose key it reads. */
+  readonly keyStack: string;
 }
 
 interface Resolved extends DeployScope {
@@ -77,8 +79,8 @@ const logDelivery = [
   "logs:UpdateLogDelivery",
 ];
 
-/** The use of a key of the stack's own through a service. */
-function useOwnKeys({ arn, stack, region }: Resolved, sid: string, service: string): Statement {
+/** The use, through a service, of the key that encrypts what the stack makes. What of the service is used is for the other statements to say. */
+function useKey({ arn, keyStack, region }: Resolved, sid: string, service: string): Statement {
   return {
     sid,
     actions: [
@@ -91,7 +93,7 @@ function useOwnKeys({ arn, stack, region }: Resolved, sid: string, service: stri
     ],
     resources: [arn("kms", "key/*")],
     conditions: {
-      StringEquals: { "aws:ResourceTag/Stack": stack, "kms:ViaService": `${service}.${region}.amazonaws.com` },
+      StringEquals: { "aws:ResourceTag/Stack": keyStack, "kms:ViaService": `${service}.${region}.amazonaws.com` },
     },
   };
 }
@@ -207,11 +209,14 @@ const table: readonly Permissions[] = [
         conditions: { StringEquals: { "aws:RequestTag/Stack": stack } },
       },
       {
-        // A key gets its tags before it has any.
+        // A key gets its tags before it has any. One that has them belongs to somebody, who could lose it to a new tag.
         sid: "TagNewKeys",
         actions: ["kms:TagResource"],
         resources: [arn("kms", "key/*")],
-        conditions: { StringEquals: { "aws:RequestTag/Stack": stack } },
+        conditions: {
+          StringEquals: { "aws:RequestTag/Stack": stack },
+          Null: { "aws:ResourceTag/Stack": "true" },
+        },
       },
       {
         // Services go on using a key by a grant of whoever makes their resource.
@@ -292,7 +297,7 @@ const table: readonly Permissions[] = [
       "s3:ListBucketVersions",
     ],
     on: ({ partition, names }) => names.map((name) => `arn:${partition}:s3:::${name}`),
-    more: (scope) => [useOwnKeys(scope, "EncryptObjects", "s3")],
+    more: (scope) => [useKey(scope, "EncryptObjects", "s3")],
   },
   {
     sid: "LogGroups",
@@ -485,26 +490,9 @@ const table: readonly Permissions[] = [
     on: ({ named }) => [...named("sagemaker", "endpoint/"), ...named("sagemaker", "endpoint-config/")],
   },
   {
-    sid: "Monitors",
-    types: ["aws_sagemaker_monitoring_schedule"],
-    reads: ["sagemaker:DescribeMonitoringSchedule", "sagemaker:ListTags"],
-    writes: [
-      "sagemaker:AddTags",
-      "sagemaker:CreateMonitoringSchedule",
-      "sagemaker:DeleteMonitoringSchedule",
-      "sagemaker:DeleteTags",
-      "sagemaker:UpdateMonitoringSchedule",
-    ],
-    on: ({ named }) => named("sagemaker", "monitoring-schedule/"),
-  },
-  {
     sid: "Monitoring",
     types: ["aws_sagemaker_data_quality_job_definition", "aws_sagemaker_monitoring_schedule"],
-    reads: [
-      "sagemaker:DescribeDataQualityJobDefinition",
-      "sagemaker:DescribeMonitoringSchedule",
-      "sagemaker:ListTags",
-    ],
+    reads: ["sagemaker:DescribeDataQualityJobDefinition", "sagemaker:DescribeMonitoringSchedule", "sagemaker:ListTags"],
     writes: [
       "sagemaker:AddTags",
       "sagemaker:CreateDataQualityJobDefinition",
@@ -539,7 +527,7 @@ const table: readonly Permissions[] = [
     ],
     on: ({ named }) => named("dynamodb", "table/"),
     // DynamoDB Developer Guide, "Authorizing use of a customer managed key": whoever makes the table needs them.
-    more: (scope) => [useOwnKeys(scope, "EncryptTables", "dynamodb")],
+    more: (scope) => [useKey(scope, "EncryptTables", "dynamodb")],
   },
   {
     sid: "Workgroups",
@@ -716,6 +704,14 @@ const table: readonly Permissions[] = [
     conditions: ownTagOrNone,
     // A flow log writes by a delivery of CloudWatch Logs.
     writesAnywhere: ["logs:CreateLogDelivery", "logs:DeleteLogDelivery"],
+    more: ({ partition }) => [
+      {
+        // The private names of an endpoint are a hosted zone of AWS's (service authorization reference of EC2, dependent actions of CreateVpcEndpoint).
+        sid: "PrivateNames",
+        actions: ["route53:AssociateVPCWithHostedZone"],
+        resources: [`arn:${partition}:route53:::hostedzone/*`],
+      },
+    ],
   },
   {
     sid: "SecurityGroups",
@@ -766,7 +762,19 @@ const table: readonly Permissions[] = [
         ],
         conditions: { StringEquals: { "iam:AWSServiceName": "airflow.amazonaws.com" } },
       },
-      useOwnKeys(scope, "EncryptAirflow", "airflow"),
+      useKey(scope, "EncryptAirflow", "airflow"),
+      {
+        // MWAA User Guide, "Using customer managed keys for encryption": it goes on using the key by grants of whoever creates the environment.
+        sid: "GrantAirflowKey",
+        actions: ["kms:CreateGrant", "kms:DescribeKey"],
+        resources: [scope.arn("kms", "key/*")],
+        conditions: {
+          StringEquals: {
+            "aws:ResourceTag/Stack": scope.keyStack,
+            "kms:ViaService": `airflow.${scope.region}.amazonaws.com`,
+          },
+        },
+      },
     ],
   },
   {
