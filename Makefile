@@ -14,7 +14,7 @@ PYTHON ?= >=3.11,<3.14
 AIRFLOW_PYTHON ?= >=3.11,<3.13
 
 ##@ The whole loop on this machine
-.PHONY: up survey data-workflow down status logs env clean
+.PHONY: up survey data-workflow traffic down status logs env clean
 up: install ## Run the whole loop: survey, training, test website, production website [SURVEY=file]
 	@SURVEY="$(SURVEY)" node --import tsx local/platform.ts up
 
