@@ -17,11 +17,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from abalone.archive import extract_artefact
 from abalone.arguments import CommandLine
 from abalone.aws import client
+from abalone.card import model_card
 from abalone.contract import Contract, load_contract
 from abalone.errors import JobError
 from abalone.folders import Folders
 from abalone.groups import scores_by_group
 from abalone.metrics import METRICS, Vector, bootstrap, coverage, share_interval
+from abalone.page import page
 from abalone.predictor import Predictions, Predictor
 from abalone.rows import DataSet, read_data_set, write_rows
 
@@ -223,11 +225,34 @@ def evaluation_of(
     return evaluation
 
 
+def _write_json(file: Path, content: dict[str, Any]) -> None:
+    file.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _read_summary(file: Path) -> dict[str, Any] | None:
+    """What `process` told of the data set; who evaluates by hand may not have it.
+
+    Raises:
+        JobError: it is there, and no summary.
+    """
+    if not file.exists():
+        return None
+    try:
+        summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return {name: summary[name] for name in ("rows", "surveyed", "origins", "rejected")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise JobError(f"{file.name} was not written by this image's `process`: {error!r}.") from error
+
+
 def evaluate(folders: Folders) -> None:
-    """Writes `evaluation.json` and `baseline.csv`. A champion that is gone or damaged is recorded and stops nothing."""
+    """Writes `evaluation.json`, `baseline.csv` and the model card, as JSON and as a page.
+
+    A champion that is gone or damaged is recorded and stops nothing.
+    """
     options = arguments()
     contract = load_contract()
     rows = read_data_set(contract, folders.processing_input / "test")
+    summary = _read_summary(folders.processing_input / "summary" / "summary.json")
     archive = folders.processing_input / "model" / "model.tar.gz"
     challenger = _scored(contract, archive, rows, "challenger")
 
@@ -241,6 +266,10 @@ def evaluate(folders: Folders) -> None:
     folder = folders.processing_output / "evaluation"
     pairs = zip(challenger.predictions.rings, rows.labels, strict=True)
     write_rows(folder / "baseline.csv", ["prediction", "label"], [[f"{p:.4f}", f"{label:g}"] for p, label in pairs])
-    (folder / "evaluation.json").write_text(json.dumps(evaluation, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    _write_json(folder / "evaluation.json", evaluation)
+    card = model_card(contract, evaluation, challenger.predictor.settings, summary)
+    _write_json(folder / "model-card.json", card)
+    text = page(card, evaluation, summary, rows, challenger.predictions)
+    (folder / "model-card.html").write_text(text, encoding="utf-8")
     logger.info("Rows: %d; challenger %s", len(rows), json.dumps(evaluation["regression_metrics"]["rmse"]))
     logger.info("Champion: %s", json.dumps(evaluation["champion"]))

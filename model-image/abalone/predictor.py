@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -63,6 +64,7 @@ class Predictor:
             self.confidence = float(metadata["confidence"])
             trained_for = tuple(json.loads(metadata["features"]))
             self.training = Training(int(metadata["training_rows"]), metadata.get("newest_event"))
+            self.settings: dict[str, Any] = json.loads(metadata.get("settings", "{}"))
         except (KeyError, ValueError) as error:
             raise JobError(f"{artefact} was not made by this image's `train`: its metadata lack {error}.") from error
         if trained_for != contract.feature_names:
