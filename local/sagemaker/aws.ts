@@ -1,3 +1,4 @@
+import type { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import type { GlueClient } from "@aws-sdk/client-glue";
 import type { S3Client } from "@aws-sdk/client-s3";
@@ -10,6 +11,7 @@ import type { Settings } from "./settings";
 export class AwsClients {
   private s3Client: Promise<S3Client> | undefined;
   private glueClient: Promise<GlueClient> | undefined;
+  private cloudWatchClient: Promise<CloudWatchClient> | undefined;
   private logsClient: Promise<CloudWatchLogsClient> | undefined;
 
   constructor(private readonly settings: Settings) {}
@@ -23,6 +25,13 @@ export class AwsClients {
   glue(): Promise<GlueClient> {
     return (this.glueClient ??= import("@aws-sdk/client-glue").then(
       ({ GlueClient }) => new GlueClient(this.options()),
+    ));
+  }
+
+  cloudWatch(): Promise<CloudWatchClient> {
+    return (this.cloudWatchClient ??= import("@aws-sdk/client-cloudwatch").then(
+      // Whoever asks it asks again soon.
+      ({ CloudWatchClient }) => new CloudWatchClient({ ...this.options(), maxAttempts: 2 }),
     ));
   }
 

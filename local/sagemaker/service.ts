@@ -11,6 +11,7 @@ import { Experiments } from "./experiments/experiments";
 import { FeatureGroups } from "./feature-store/feature-groups";
 import { recordOperations } from "./feature-store/record-operations";
 import { EndpointConfigs } from "./hosting/endpoint-configs";
+import { EndpointMetrics } from "./hosting/endpoint-metrics";
 import { Endpoints } from "./hosting/endpoints";
 import { invocationOperations } from "./hosting/invocations";
 import { Models } from "./hosting/models";
@@ -55,6 +56,7 @@ export class SageMakerService {
   private readonly endpoints: Endpoints;
   private readonly capture: DataCapture;
   private readonly monitoring: MonitoringSchedules;
+  private readonly endpointMetrics: EndpointMetrics;
   private readonly control: JsonProtocol;
   private readonly runtimes: readonly RestProtocol[];
   private readonly server: http.Server;
@@ -114,6 +116,7 @@ export class SageMakerService {
       tags,
     );
     const storage = new ObjectStorage(clients, settings.region);
+    this.endpointMetrics = new EndpointMetrics(clients);
     this.endpoints = new Endpoints(
       store("endpoints", "endpoint.EndpointName", "endpoint.EndpointStatus", "endpoint.CreationTime"),
       settings,
@@ -121,6 +124,7 @@ export class SageMakerService {
       models,
       storage,
       clients,
+      this.endpointMetrics,
       this.children,
       arns,
       tags,
@@ -169,7 +173,7 @@ export class SageMakerService {
     this.runtimes = [
       new RestProtocol(
         model("sagemaker-runtime"),
-        invocationOperations(this.endpoints, settings, this.capture) as Operations,
+        invocationOperations(this.endpoints, this.endpointMetrics, settings, this.capture) as Operations,
       ),
       new RestProtocol(model("sagemaker-featurestore-runtime"), recordOperations(this.featureGroups) as Operations),
     ];
@@ -212,7 +216,7 @@ export class SageMakerService {
       this.featureGroups.flush().then(() => this.featureGroups.close()),
       this.capture.close(),
     ]);
-    await Promise.race([flushed, pause(flushGrace)]);
+    await Promise.race([Promise.all([flushed, this.endpointMetrics.close()]), pause(flushGrace)]);
     this.server.closeAllConnections();
     fs.rmSync(ownerFile(this.settings.stateDirectory), { force: true });
   }

@@ -133,7 +133,7 @@ describe("an endpoint", () => {
   test("tells the deployment policy of its last release, which Terraform compares with its own", async () => {
     const policy = (alarm: string) => ({
       BlueGreenUpdatePolicy: {
-        TrafficRoutingConfiguration: { Type: "ALL_AT_ONCE" as const, WaitIntervalInSeconds: 600 },
+        TrafficRoutingConfiguration: { Type: "ALL_AT_ONCE" as const, WaitIntervalInSeconds: 0 },
       },
       AutoRollbackConfiguration: { Alarms: [{ AlarmName: alarm }] },
     });

@@ -35,12 +35,27 @@ def install() -> None:
     from ministack.services import cloudwatch
 
     original = require(cloudwatch, "_evaluate_alarm", ("alarm",))
-    for name in ("_calc_stats", "_stat_value", "_dims_key", "_metrics", "_alarms"):
+    for name in ("_calc_stats", "_stat_value", "_dims_key", "_metrics", "_alarms", "_p"):
         require(cloudwatch, name)
     for name in ("_record_history", "_dispatch_alarm_actions", "_evaluate_parent_alarms"):
         require(cloudwatch, name)
 
+    #: When somebody has set an alarm's state, by its ARN.
+    set_at: dict[str, float] = {}
+    set_state = require(cloudwatch, "_set_alarm_state", ("params", "cbor_data", "is_cbor", "is_json"))
+
+    def set_alarm_state(
+        params: dict[str, Any], cbor_data: dict[str, Any], is_cbor: bool, is_json: bool = False
+    ) -> tuple:
+        answer = set_state(params, cbor_data, is_cbor, is_json)
+        alarm = cloudwatch._alarms.get(cbor_data.get("AlarmName") or cloudwatch._p(params, "AlarmName"))
+        if answer[0] == 200 and alarm is not None:
+            set_at[alarm["AlarmArn"]] = time.time()
+        return answer
+
     def evaluate(alarm: dict[str, Any]) -> None:
+        if time.time() - set_at.get(alarm["AlarmArn"], 0) < int(alarm.get("Period") or 60):
+            return
         # Bands of anomalies are judged as ministack does.
         if not alarm.get("Namespace") or alarm.get("ComparisonOperator") not in _COMPARISONS:
             original(alarm)
@@ -93,10 +108,8 @@ def install() -> None:
         cloudwatch._dispatch_alarm_actions(alarm, before, state, reason)
         cloudwatch._evaluate_parent_alarms(alarm)
 
-    def evaluate_what_may_have_cleared() -> None:
+    def evaluate_all() -> None:
         for alarm in cloudwatch._alarms.values():
-            if time.time() - alarm.get("StateUpdatedTimestamp", 0) <= int(alarm.get("Period") or 60):
-                continue
             try:
                 evaluate(alarm)
             except Exception:  # one alarm that can't be judged must not hide the others
@@ -104,7 +117,7 @@ def install() -> None:
 
     def judged_first(describe: Callable[..., tuple]) -> Callable[..., tuple]:
         def describe_judged(*arguments: Any) -> tuple:  # noqa: ANN401 - handed on as they come
-            evaluate_what_may_have_cleared()
+            evaluate_all()
             return describe(*arguments)
 
         return describe_judged
@@ -112,4 +125,5 @@ def install() -> None:
     parameters = ("params", "cbor_data", "is_cbor", "is_json")
     for name in ("_describe_alarms", "_describe_alarms_for_metric"):
         setattr(cloudwatch, name, judged_first(require(cloudwatch, name, parameters)))
+    cloudwatch._set_alarm_state = set_alarm_state
     cloudwatch._evaluate_alarm = evaluate

@@ -104,4 +104,5 @@ def test_what_somebody_has_set_stays_for_a_period(alarms):
     alarms.client.set_alarm_state(
         AlarmName=f"{alarms.endpoint}-set", StateValue="ALARM", StateReason="somebody tries it"
     )
+    alarms.put(1, of={"EndpointConfigName": "other"})
     assert alarms.state("set") == "ALARM"

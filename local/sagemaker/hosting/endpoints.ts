@@ -1,8 +1,9 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
-import type { DataCaptureConfig, DescribeEndpointOutput } from "@aws-sdk/client-sagemaker";
+import type { DataCaptureConfig, DeploymentConfig, DescribeEndpointOutput } from "@aws-sdk/client-sagemaker";
 import type { AwsClients } from "../aws";
+import { pause } from "../concurrency";
 import { unpackArchive } from "../containers/archive";
 import { checkImage } from "../containers/container";
 import type { ObjectStorage } from "../containers/object-storage";
@@ -15,7 +16,9 @@ import { listPage } from "../resources/listing";
 import type { ResourceStore } from "../resources/store";
 import type { TagRegistry } from "../resources/tags";
 import type { Settings } from "../settings";
-import type { EndpointConfigs } from "./endpoint-configs";
+import { planOf, ReleaseFailed, type ReleasePlan, trippedAlarm } from "./deployment-policy";
+import type { EndpointConfig, EndpointConfigs } from "./endpoint-configs";
+import type { EndpointMetrics } from "./endpoint-metrics";
 import type { Models } from "./models";
 import { ModelServer } from "./model-server";
 
@@ -44,6 +47,8 @@ export interface StoredEndpoint {
   readonly endpoint: Endpoint;
   readonly deployment?: Deployment | undefined;
   readonly pendingConfigName?: string | undefined;
+  /** How the traffic moves to the pending configuration. */
+  readonly pendingPolicy?: DeploymentConfig | undefined;
 }
 
 /** How an endpoint captures its traffic. */
@@ -58,11 +63,32 @@ interface Fleet {
   readonly servers: ReadonlyMap<string, ModelServer>;
 }
 
+/** A new fleet that a release moves the traffic to. */
+interface Shift {
+  readonly fleet: Fleet;
+  /** Its part of the requests, from 0 to 1. */
+  share: number;
+  /** Requests since it has this part. */
+  requests: number;
+  readonly since: Date;
+}
+
+/** Which server answers a request. */
+export interface Route {
+  readonly server: ModelServer;
+  /** Who answers when that one takes no requests: the old fleet's server, as long as a release may be turned back. */
+  readonly otherwise?: ModelServer;
+}
+
 const defaultStartupSeconds = 120;
+const lookInterval = 500; // Between two looks at the alarms of a release.
+const longestSilence = 60_000; // How long a release goes on waiting for alarms that can't be read.
 
 /** Endpoints: for each variant of its configuration, a server of the model image that is kept running. */
 export class Endpoints {
   private readonly fleets = new Map<string, Fleet>();
+  private readonly shifts = new Map<string, Shift>();
+  private closing = false;
 
   constructor(
     private readonly store: ResourceStore<StoredEndpoint>,
@@ -71,6 +97,7 @@ export class Endpoints {
     private readonly models: Models,
     private readonly storage: ObjectStorage,
     private readonly clients: AwsClients,
+    private readonly metrics: EndpointMetrics,
     private readonly children: Children,
     private readonly arns: Arns,
     private readonly tags: TagRegistry,
@@ -78,9 +105,12 @@ export class Endpoints {
     tags.register("endpoint", (name) => store.has(name));
   }
 
-  /** Starts, after a restart, the servers of all endpoints, and takes up changes that were going on. */
+  /**
+   * Starts, after a restart, the servers of all endpoints. A release that was going on begins anew: the old fleet
+   * serves until the new one has passed all of it.
+   */
   restore(): void {
-    for (const { endpoint, deployment, pendingConfigName } of this.store.values()) {
+    for (const { endpoint, deployment, pendingConfigName, pendingPolicy } of this.store.values()) {
       const name = endpoint.EndpointName;
       if (endpoint.EndpointStatus === "Deleting") {
         this.forget(name, endpoint.EndpointArn);
@@ -91,23 +121,24 @@ export class Endpoints {
         this.fleets.set(name, fleet);
         for (const server of fleet.servers.values()) server.resume();
       }
-      if (pendingConfigName !== undefined) void this.deploy(name, pendingConfigName);
+      if (pendingConfigName !== undefined) void this.deploy(name, pendingConfigName, pendingPolicy);
     }
   }
 
   /** Stops all servers; the endpoints themselves stay for the next start. */
   async close(): Promise<void> {
-    await Promise.all(
-      [...this.fleets.values()].flatMap(({ servers }) => [...servers.values()].map((each) => each.stop())),
-    );
+    this.closing = true;
+    const fleets = [...this.fleets.values(), ...[...this.shifts.values()].map(({ fleet }) => fleet)];
+    await Promise.all(fleets.flatMap(({ servers }) => [...servers.values()].map((each) => each.stop())));
   }
 
   /**
-   * The server that answers a request to an endpoint.
+   * The server that answers a request to an endpoint. While a release goes on, the new fleet gets its share of the
+   * requests one by one: of four at a share of a quarter, the fourth.
    *
    * @throws ServiceError (ValidationError) when the endpoint or the variant is not there
    */
-  chooseServer(endpointName: string, variantName: string | undefined): ModelServer {
+  chooseServer(endpointName: string, variantName: string | undefined): Route {
     const stored = this.store.get(endpointName);
     const fleet = this.fleets.get(endpointName);
     if (stored === undefined) {
@@ -126,7 +157,12 @@ export class Endpoints {
         `Variant ${chosen} of endpoint ${endpointName} not found; it has [${[...fleet.servers.keys()].join(", ")}].`,
       );
     }
-    return server;
+    const shift = this.shifts.get(endpointName);
+    const next = shift?.fleet.servers.get(chosen);
+    if (shift === undefined || next === undefined) return { server };
+    shift.requests += 1;
+    const before = Math.floor((shift.requests - 1) * shift.share);
+    return Math.floor(shift.requests * shift.share) > before ? { server: next, otherwise: server } : { server };
   }
 
   /** How an endpoint in service captures its traffic, and of which variants; undefined when it does not. */
@@ -141,7 +177,7 @@ export class Endpoints {
     CreateEndpoint: ({ EndpointName: name, EndpointConfigName, DeploymentConfig, Tags }) => {
       const arn = this.arns.of("endpoint", name);
       if (this.store.has(name)) throw validationException(`Cannot create already existing endpoint "${arn}".`);
-      this.configs.existing(EndpointConfigName);
+      this.planFor(this.configs.existing(EndpointConfigName), DeploymentConfig);
       this.tags.create(arn, Tags);
       const now = new Date();
       const endpoint: Endpoint = {
@@ -154,7 +190,7 @@ export class Endpoints {
         LastModifiedTime: now,
       };
       this.store.put(name, { endpoint, pendingConfigName: EndpointConfigName });
-      void this.deploy(name, EndpointConfigName);
+      void this.deploy(name, EndpointConfigName, undefined);
       return { EndpointArn: arn };
     },
     DescribeEndpoint: ({ EndpointName }) => {
@@ -175,23 +211,41 @@ export class Endpoints {
         }),
         ...(deployment !== undefined &&
           pendingConfigName !== undefined && {
-            PendingDeploymentSummary: { EndpointConfigName: pendingConfigName, StartTime: endpoint.LastModifiedTime },
+            PendingDeploymentSummary: {
+              EndpointConfigName: pendingConfigName,
+              ProductionVariants: this.describePending(EndpointName),
+              StartTime: endpoint.LastModifiedTime,
+            },
           }),
       };
     },
-    UpdateEndpoint: ({ EndpointName: name, EndpointConfigName, DeploymentConfig }) => {
+    UpdateEndpoint: ({ EndpointName: name, EndpointConfigName, DeploymentConfig, RetainDeploymentConfig }) => {
       const { endpoint, deployment, pendingConfigName } = this.existing(name);
       if (pendingConfigName !== undefined || endpoint.EndpointStatus === "Deleting") {
         throw validationException(`Cannot update in-progress endpoint "${endpoint.EndpointArn}".`);
       }
-      this.configs.existing(EndpointConfigName);
+      const config = this.configs.existing(EndpointConfigName);
+      const policy = RetainDeploymentConfig === true ? endpoint.LastDeploymentConfig : DeploymentConfig;
+      const { shares } = this.planFor(config, policy);
+      const names = config.ProductionVariants.map(({ VariantName }) => VariantName).sort();
+      const inService = deployment?.variants.map((variant) => variant.name).sort() ?? names;
+      if (shares.length > 1 && names.join() !== inService.join()) {
+        throw validationException(
+          `The endpoint configuration ${EndpointConfigName} has the variants [${names.join(", ")}], the endpoint has ` +
+            `[${inService.join(", ")}]: they must be the same for traffic that moves in steps.`,
+        );
+      }
       delete endpoint.FailureReason;
       endpoint.EndpointStatus = "Updating";
-      // Nothing here costs by the hour: the new servers are asked for their health before the old ones go, whatever the policy says of time.
-      if (DeploymentConfig) endpoint.LastDeploymentConfig = DeploymentConfig;
+      if (policy) endpoint.LastDeploymentConfig = policy;
       endpoint.LastModifiedTime = new Date();
-      this.store.put(name, { endpoint, deployment, pendingConfigName: EndpointConfigName });
-      void this.deploy(name, EndpointConfigName);
+      this.store.put(name, {
+        endpoint,
+        deployment,
+        pendingConfigName: EndpointConfigName,
+        pendingPolicy: policy,
+      });
+      void this.deploy(name, EndpointConfigName, policy);
       return { EndpointArn: endpoint.EndpointArn };
     },
     DeleteEndpoint: ({ EndpointName: name }) => {
@@ -253,26 +307,96 @@ export class Endpoints {
   }
 
   /**
-   * Brings an endpoint to a configuration: the new servers first, then the swap, then the old ones' last requests. When
-   * the new servers don't become healthy, the old ones stay.
+   * How the traffic moves to a configuration.
+   *
+   * @throws ServiceError (ValidationException) when that can't be
    */
-  private async deploy(name: string, configName: string): Promise<void> {
+  private planFor(config: EndpointConfig, policy: DeploymentConfig | undefined): ReleasePlan {
+    return planOf(policy, Math.min(...config.ProductionVariants.map((each) => each.InitialInstanceCount ?? 1)));
+  }
+
+  /**
+   * Brings an endpoint to a configuration: the new fleet first, then share after share of the traffic while the alarms
+   * are watched, then the old fleet's last requests. When the new fleet doesn't become healthy, or an alarm goes off,
+   * the old one has all traffic again. What is written down in between says only that a release goes on.
+   */
+  private async deploy(name: string, configName: string, policy: DeploymentConfig | undefined): Promise<void> {
     const folder = this.newFolder(name);
+    const previous = this.fleets.get(name);
     let fleet: Fleet | undefined;
     try {
       fleet = this.fleetOf(name, await this.prepare(configName, folder));
       await Promise.all([...fleet.servers.values()].map((server) => server.start()));
+      if (previous !== undefined) {
+        await this.shiftTraffic(name, fleet, this.planFor(this.configs.existing(configName), policy));
+      }
     } catch (error) {
+      // The service is being stopped: its next start begins the release anew.
+      if (this.closing) return;
+      this.shifts.delete(name);
+      const serving = previous?.deployment.configName;
+      this.finish(
+        name,
+        undefined,
+        error instanceof ReleaseFailed && serving !== undefined
+          ? `The release of the endpoint configuration ${configName} was rolled back to ${serving}: ${error.message}.`
+          : messageOf(error),
+      );
       await this.stopFleet(fleet);
       fs.rmSync(folder, { recursive: true, force: true });
-      this.finish(name, undefined, messageOf(error));
       return;
     }
-    const previous = this.fleets.get(name);
+    if (this.closing) return;
     this.fleets.set(name, fleet);
+    this.shifts.delete(name);
     this.finish(name, fleet.deployment, undefined);
     await this.stopFleet(previous);
     if (previous !== undefined) fs.rmSync(previous.deployment.folder, { recursive: true, force: true });
+  }
+
+  /**
+   * Gives the new fleet its shares of the traffic, one after the other, and watches each.
+   *
+   * @throws ReleaseFailed when an alarm goes off, the new fleet fails, or it takes too long
+   */
+  private async shiftTraffic(name: string, fleet: Fleet, plan: ReleasePlan): Promise<void> {
+    const begin = Date.now();
+    for (const share of plan.shares) {
+      this.shifts.set(name, { fleet, share, requests: 0, since: new Date() });
+      log(`Endpoint ${name}: ${fleet.deployment.configName} has ${Math.round(share * 100)} % of the requests.`);
+      if (plan.bakeMilliseconds > 0) await this.bake(fleet, plan, begin);
+    }
+    for (const end = Date.now() + plan.terminationMilliseconds; Date.now() < end && !this.closing;) {
+      await pause(Math.min(lookInterval, end - Date.now()));
+    }
+  }
+
+  /** One share's baking period. It ends with a look at everything: what can't be looked at has not passed. */
+  private async bake(fleet: Fleet, plan: ReleasePlan, begin: number): Promise<void> {
+    const end = Date.now() + plan.bakeMilliseconds;
+    for (let passed = false; !passed;) {
+      await pause(Math.max(0, Math.min(lookInterval, end - Date.now())));
+      if (this.closing) return;
+      const last = Date.now() >= end;
+      if (plan.timeoutMilliseconds !== undefined && Date.now() - begin > plan.timeoutMilliseconds) {
+        throw new ReleaseFailed(`it was not done after ${plan.timeoutMilliseconds / 1000} seconds`);
+      }
+      await this.metrics.flush();
+      try {
+        const tripped = await trippedAlarm(this.clients, plan.alarms);
+        if (tripped !== undefined) throw new ReleaseFailed(tripped);
+        passed = last;
+      } catch (error) {
+        if (error instanceof ReleaseFailed) throw error;
+        if (Date.now() > end + longestSilence) {
+          throw new ReleaseFailed(`its alarms can't be read (${messageOf(error)})`);
+        }
+      }
+    }
+    const ill = [...fleet.servers.values()].find((server) => !server.isReady);
+    if (ill !== undefined) {
+      throw new ReleaseFailed(`the new container of the variant ${ill.options.variantName} did not stay healthy`);
+    }
   }
 
   private finish(name: string, deployment: Deployment | undefined, failure: string | undefined): void {
@@ -321,13 +445,25 @@ export class Endpoints {
     const servers = deployment.variants.map((variant): [string, ModelServer] => [
       variant.name,
       new ModelServer(
-        { ...variant, endpointName, variantName: variant.name },
+        { ...variant, endpointName, variantName: variant.name, configName: deployment.configName },
         this.settings,
         this.clients,
         this.children,
       ),
     ]);
     return { deployment, servers: new Map(servers) };
+  }
+
+  /** The variants of the configuration that a release goes to, as far as they are there. */
+  private describePending(
+    name: string,
+  ): NonNullable<NonNullable<Endpoint["PendingDeploymentSummary"]>["ProductionVariants"]> | undefined {
+    const shift = this.shifts.get(name);
+    return shift?.fleet.deployment.variants.map((variant) => ({
+      ...describeVariant(variant),
+      CurrentInstanceCount: Math.round(variant.instances * shift.share),
+      VariantStatus: [{ Status: "Baking", StartTime: shift.since }],
+    }));
   }
 
   private async stopFleet(fleet: Fleet | undefined): Promise<void> {

@@ -3,7 +3,8 @@ import type { DataCapture } from "../monitoring/data-capture";
 import { ServiceError } from "../protocol/errors";
 import type { OperationTable } from "../protocol/operations";
 import type { Settings } from "../settings";
-import type { Endpoints } from "./endpoints";
+import type { EndpointMetrics } from "./endpoint-metrics";
+import type { Endpoints, Route } from "./endpoints";
 import { type ContainerAnswer, type ModelServer, ServerBroken, ServerTimeout, ServerUnavailable } from "./model-server";
 
 const longestMessage = 1024;
@@ -11,14 +12,15 @@ const longestMessage = 1024;
 /** The SageMaker runtime: hands requests to an endpoint's container and its answers back. */
 export function invocationOperations(
   endpoints: Endpoints,
+  metrics: EndpointMetrics,
   settings: Settings,
   capture: DataCapture,
 ): OperationTable<typeof runtime> {
   return {
     InvokeEndpoint: async (request) => {
-      const server = endpoints.chooseServer(request.EndpointName, request.TargetVariant);
-      const answer = await ask(
-        server,
+      const { server, answer } = await ask(
+        endpoints.chooseServer(request.EndpointName, request.TargetVariant),
+        metrics,
         definedOnly({
           "Content-Type": request.ContentType,
           Accept: request.Accept,
@@ -46,38 +48,64 @@ export function invocationOperations(
   };
 }
 
-async function ask(server: ModelServer, headers: Record<string, string>, body: Uint8Array): Promise<ContainerAnswer> {
-  const { endpointName } = server.options;
+interface Answered {
+  readonly server: ModelServer;
+  readonly answer: ContainerAnswer;
+}
+
+/** Asks the server of a route; while a release goes on and the new server takes no requests, the old one. */
+async function ask(
+  { server, otherwise }: Route,
+  metrics: EndpointMetrics,
+  headers: Record<string, string>,
+  body: Uint8Array,
+): Promise<Answered> {
+  const begin = performance.now();
+  const count = (status: number): void => {
+    metrics.record(server.options, status, performance.now() - begin);
+  };
   try {
-    return await server.invoke(headers, body);
+    const answer = await server.invoke(headers, body, otherwise === undefined);
+    count(answer.status);
+    return { server, answer };
   } catch (error) {
-    if (error instanceof ServerUnavailable) {
-      throw new ServiceError(
-        "ServiceUnavailable",
-        `Endpoint ${endpointName} has no container that takes requests: ${error.message}.`,
-        503,
-      );
+    if (error instanceof ServerUnavailable && otherwise !== undefined) {
+      return ask({ server: otherwise }, metrics, headers, body);
     }
-    if (error instanceof ServerTimeout) {
-      throw new ServiceError(
-        "ModelError",
-        `Received server error (0) from primary with message "Your invocation timed out while waiting for a response ` +
-          `from container primary. Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again." (log: ${server.logFile})`,
-        424,
-        { OriginalStatusCode: 0, OriginalMessage: error.message },
-      );
-    }
-    if (error instanceof ServerBroken) {
-      throw new ServiceError(
-        "ModelError",
-        `Received server error (0) from primary with message "The container ended or broke off before it had answered: ${error.message}". ` +
-          `See ${server.logFile} for more information.`,
-        424,
-        { OriginalStatusCode: 0, OriginalMessage: error.message },
-      );
-    }
-    throw error;
+    count(500);
+    throw unanswered(error, server);
   }
+}
+
+/** What the client is told of a request that the container has not answered. */
+function unanswered(error: unknown, server: ModelServer): unknown {
+  const { endpointName } = server.options;
+  if (error instanceof ServerUnavailable) {
+    return new ServiceError(
+      "ServiceUnavailable",
+      `Endpoint ${endpointName} has no container that takes requests: ${error.message}.`,
+      503,
+    );
+  }
+  if (error instanceof ServerTimeout) {
+    return new ServiceError(
+      "ModelError",
+      `Received server error (0) from primary with message "Your invocation timed out while waiting for a response ` +
+        `from container primary. Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and try again." (log: ${server.logFile})`,
+      424,
+      { OriginalStatusCode: 0, OriginalMessage: error.message },
+    );
+  }
+  if (error instanceof ServerBroken) {
+    return new ServiceError(
+      "ModelError",
+      `Received server error (0) from primary with message "The container ended or broke off before it had answered: ${error.message}". ` +
+        `See ${server.logFile} for more information.`,
+      424,
+      { OriginalStatusCode: 0, OriginalMessage: error.message },
+    );
+  }
+  return error;
 }
 
 function modelError(answer: ContainerAnswer, server: ModelServer, settings: Settings): ServiceError {

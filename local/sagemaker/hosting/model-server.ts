@@ -15,6 +15,8 @@ import type { Settings } from "../settings";
 export interface ServerOptions {
   readonly endpointName: string;
   readonly variantName: string;
+  /** The endpoint configuration by which it serves. */
+  readonly configName: string;
   readonly image: string;
   readonly environment: Readonly<Record<string, string>>;
   /** Folder that stands for /opt/ml; the model is in its folder `model`. */
@@ -68,12 +70,10 @@ export class ModelServer {
     private readonly children: Children,
   ) {}
 
-  /** The file with what the server says. */
+  /** The file with what the server says: of this configuration alone, for two run while a release goes on. */
   get logFile(): string {
-    return path.join(
-      this.settings.logDirectory,
-      `endpoint-${this.options.endpointName}-${this.options.variantName}.log`,
-    );
+    const { endpointName, variantName, configName } = this.options;
+    return path.join(this.settings.logDirectory, `endpoint-${endpointName}-${variantName}-${configName}.log`);
   }
 
   /**
@@ -105,16 +105,22 @@ export class ModelServer {
     void this.supervise();
   }
 
+  /** Whether it takes requests now. */
+  get isReady(): boolean {
+    return this.state === "ready";
+  }
+
   /**
    * Hands a request to the container's /invocations.
    *
+   * @param patient - whether to wait for a server that is being started again, and to ask twice when it ends meanwhile
    * @throws ServerUnavailable, ServerBroken or ServerTimeout
    */
-  async invoke(headers: http.OutgoingHttpHeaders, body: Uint8Array): Promise<ContainerAnswer> {
+  async invoke(headers: http.OutgoingHttpHeaders, body: Uint8Array, patient = true): Promise<ContainerAnswer> {
     this.inFlight += 1;
     try {
-      const deadline = Date.now() + waitForServer;
-      for (let ends = 0; ;) {
+      const deadline = patient ? Date.now() + waitForServer : 0;
+      for (let ends = patient ? 0 : 1; ;) {
         await this.untilReady(deadline);
         const child = this.child;
         try {
