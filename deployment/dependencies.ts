@@ -19,6 +19,9 @@ const declarationOf = (ssmName: string): { readonly name: ParameterName; readonl
   return { name, publisher: contract[name].publisher };
 };
 
+/** "a, b and c". */
+const listOf = (words: readonly string[]): string => words.join(", ").replace(/, ([^,]*)$/, " and $1");
+
 /** SSM gives at most ten parameters at once (API reference, GetParameters). */
 const batch = 10;
 
@@ -67,7 +70,7 @@ export async function requireDependencies(
     const publishers = new Set(missing.map((parameter) => declarationOf(parameter).publisher));
     const first = manifest.stacks.map(({ id }) => id).filter((id) => publishers.has(id));
     throw new DeploymentError(
-      `${stack.id} reads ${missing.map((parameter) => declarationOf(parameter).name).join(", ")}, which ${first.join(" and ")} ` +
+      `${stack.id} reads ${missing.map((parameter) => declarationOf(parameter).name).join(", ")}, which ${listOf(first)} ` +
         `${first.length === 1 ? "publishes" : "publish"}: not deployed in ${name} yet.`,
       `Deploy first: ${first.map((id) => `make deploy ENVIRONMENT=${name} STACK=${id}`).join("; ")}`,
     );

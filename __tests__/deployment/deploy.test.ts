@@ -97,7 +97,7 @@ test("where nobody can be asked, nothing is taken for a yes", async () => {
     const { status, errors } = await shell.type("deploy", { ...variables, STACK: "pipeline" });
     expect(status).toBe(1);
     expect(errors).toContain(
-      "The environment local has no stack pipeline; it has data, model-image, ml-workflow, website-test, website-production.",
+      "The environment local has no stack pipeline; it has data, model-image, ml-workflow, website-test, website-production",
     );
   });
 
@@ -106,7 +106,7 @@ test("where nobody can be asked, nothing is taken for a yes", async () => {
     expect(status).toBe(1);
     expect(errors).toContain(
       "Terraform can't get a provider.\n" +
-        "  No stack before it was deployed; stopped at data; not begun: model-image, ml-workflow, website-test, website-production.\n→ ",
+        "  No stack before it was deployed; stopped at data; not begun: model-image, ml-workflow, website-test, website-production",
     );
     expect(errors).toContain("It goes on where it stopped: what stands is left as it is.");
   });
@@ -114,8 +114,8 @@ test("where nobody can be asked, nothing is taken for a yes", async () => {
   test("a website before what it reads is refused, with the stacks to deploy first", async () => {
     const { status, errors } = await shell.type("deploy", { ...variables, STACK: "website-production" });
     expect(status).toBe(1);
-    expect(errors).toContain(
-      "→ Deploy first: make deploy ENVIRONMENT=local STACK=data; make deploy ENVIRONMENT=local STACK=ml-workflow",
+    expect(errors).toMatch(
+      /→ Deploy first: make deploy ENVIRONMENT=local STACK=data; .*make deploy ENVIRONMENT=local STACK=ml-workflow\n/,
     );
   });
 
