@@ -319,6 +319,13 @@ describe("a role", () => {
     expect(data.allows("s3:PutBucketPolicy", "arn:aws:s3:::acme-production-data-workflow")).toBe(false);
   });
 
+  test("of the data stack makes the offline store's table, in SageMaker's database alone", () => {
+    const data = policyOf(template, "deploy-data");
+    const table = (database: string): string => regional("glue", `table/${database}/acme-production-abalone-1`);
+    expect(data.allows("glue:CreateTable", table("sagemaker_featurestore"))).toBe(true);
+    expect(data.allows("glue:CreateTable", table("others"))).toBe(false);
+  });
+
   test("of the network gives endpoints their private names", () => {
     expect(
       policyOf(template, "deploy-network").allows(

@@ -450,6 +450,17 @@ const table: readonly Permissions[] = [
       "sagemaker:UpdateFeatureGroup",
     ],
     on: ({ named }) => named("sagemaker", "feature-group/"),
+    more: ({ arn }) => [
+      {
+        // The table of the offline store, under a name of SageMaker's own, is made with the rights of whoever makes the group (AWS managed policy
+        // AmazonSageMakerFullAccess, its statements for Glue).
+        sid: "OfflineStoreTables",
+        actions: ["glue:CreateDatabase", "glue:CreateTable", "glue:GetDatabase", "glue:GetTable"],
+        resources: ["catalog", "database/sagemaker_featurestore", "table/sagemaker_featurestore/*"].map((resource) =>
+          arn("glue", resource),
+        ),
+      },
+    ],
   },
   {
     sid: "ModelRegistry",
