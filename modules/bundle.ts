@@ -4,16 +4,39 @@
  *     bundle("handlers/predict/index.ts"); // the archive, with the one file index.js
  */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { buildSync } from "esbuild";
+import { isAbsolute, join } from "node:path";
+import { buildSync, type BuildOptions, version } from "esbuild";
 import { zipSync } from "fflate";
+import { type Build, BuildCache } from "./build-cache";
 import { projectRoot } from "./project-root";
 
 /** The least date that a ZIP archive can hold, at noon so that no time zone moves it out of range. */
 const fixedTime = new Date(1980, 0, 1, 12);
 
-/** Archives made by this process: both website stages share theirs. */
+/** Archives that this process has: both website stages share theirs. */
 const archives = new Map<string, Uint8Array>();
+
+/** Archives of earlier synths: to bundle one takes more processor time than all else that a stack needs. */
+const cache = new BuildCache(projectRoot, "dist/bundles");
+
+/** What decides on a bundle besides the files that it imports: how they are found, and what is done with them. */
+const settingsFiles = ["package.json", "tsconfig.json", "node_modules/.package-lock.json", "modules/bundle.ts"];
+
+const options = {
+  absWorkingDir: projectRoot,
+  outfile: "index.js",
+  bundle: true,
+  write: false,
+  metafile: true,
+  platform: "node",
+  target: "node22",
+  format: "cjs",
+  // The names of classes and functions stay: Step Functions catches errors by name, and logs show them.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: "none",
+  logLevel: "silent",
+} as const satisfies BuildOptions;
 
 /**
  * A deterministic ZIP archive: sorted names, fixed times, and no attributes of the machine it is made on.
@@ -37,24 +60,21 @@ export function bundle(entry: string): Uint8Array {
   if (!existsSync(join(projectRoot, entry)) && !existsSync(entry)) {
     throw new Error(`There is no ${entry} in the project: a function's entry names the file that exports its handler.`);
   }
-  const { outputFiles } = buildSync({
-    entryPoints: [entry],
-    absWorkingDir: projectRoot,
-    outfile: "index.js",
-    bundle: true,
-    write: false,
-    platform: "node",
-    target: "node22",
-    format: "cjs",
-    // The names of classes and functions stay: Step Functions catches errors by name, and logs show them.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    legalComments: "none",
-    logLevel: "silent",
-  });
-  const [code] = outputFiles;
-  if (!code) throw new Error(`esbuild made nothing of ${entry}.`);
-  const made = archive(new Map([["index.js", code.contents]]));
+  const made =
+    // An entry elsewhere is a test's own: nobody asks for it again.
+    isAbsolute(entry)
+      ? build(entry).output
+      : cache.reuse(`${entry.replaceAll("/", "-")}.zip`, version, () => build(entry));
   archives.set(entry, made);
   return made;
+}
+
+function build(entry: string): Build {
+  const { outputFiles, metafile } = buildSync({ ...options, entryPoints: [entry] });
+  const [code] = outputFiles;
+  if (!code) throw new Error(`esbuild made nothing of ${entry}.`);
+  return {
+    output: archive(new Map([["index.js", code.contents]])),
+    inputs: [...settingsFiles, ...Object.keys(metafile.inputs)],
+  };
 }
