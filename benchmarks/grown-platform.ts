@@ -1,0 +1,72 @@
+/**
+ * Production, grown: `RESOURCES` of them at least. It shows whether the time of a synth, the rules of `policies/` included, follows the number of
+ * resources. What is added is what stacks are made of, in the mix of a small service: a key, two buckets, a function, an alarm.
+ */
+import { App } from "cdktf";
+
+import { loadEnvironment } from "../environments";
+import { definePlatform } from "../main";
+import { functionErrors } from "../modules/alarm";
+import { EncryptionKey } from "../modules/encryption-key";
+import { SecureBucket } from "../modules/secure-bucket";
+import { TypeScriptFunction } from "../modules/typescript-function";
+import { type Platform, PlatformStack } from "../stacks/platform";
+import { TerraformResource } from "cdktf";
+
+function addService(stack: PlatformStack, platform: Platform, number: number): void {
+  const { account, region, logRetentionDays } = platform.environment;
+  const name = `grown-${number}`;
+  const key = new EncryptionKey(stack, `${name}-key`, {
+    name: stack.named(name),
+    description: "Encrypts what a grown service keeps",
+    account,
+    region,
+    partition: platform.partition,
+    logGroupsNamed: stack.named(""),
+  });
+  const logs = new SecureBucket(stack, `${name}-logs`, {
+    name: stack.named(`${name}-logs`),
+    encryptionKeyArn: key.arn,
+  });
+  logs.allowAccessLogs(account);
+  const bucket = new SecureBucket(stack, `${name}-data`, {
+    name: stack.named(`${name}-data`),
+    encryptionKeyArn: key.arn,
+    accessLogBucket: logs,
+  });
+  const handler = new TypeScriptFunction(stack, `${name}-function`, {
+    name: stack.named(name),
+    description: "What a grown service does",
+    entry: "handlers/contact/index.ts",
+    statements: [{ sid: "ReadObjects", actions: ["s3:GetObject"], resources: [`${bucket.arn}/*`] }],
+    logRetentionDays,
+    encryptionKeyArn: key.arn,
+  });
+  functionErrors(stack, `${name}-errors`, {
+    name: stack.named(`${name}-errors`),
+    description: "A grown service fails",
+    functionName: handler.name,
+    topicArn: stack.arn("sns", stack.named("alarms")),
+  });
+}
+
+const resources = Number(process.env.RESOURCES);
+const app = new App({ stackTraces: false });
+const platform = definePlatform(app, loadEnvironment("production"));
+const stacks = app.node.children.filter((child) => child instanceof PlatformStack);
+const count = (): number =>
+  app.node.findAll().filter((construct) => TerraformResource.isTerraformResource(construct)).length;
+
+let missing = resources - count();
+for (let number = 1; missing > 0; number += 1) {
+  const stack = stacks[number % stacks.length];
+  if (stack === undefined) throw new Error("The platform has no stack.");
+  const before = stack.node.findAll().length;
+  addService(stack, platform, number);
+  missing -= stack.node
+    .findAll()
+    .slice(before)
+    .filter((construct) => TerraformResource.isTerraformResource(construct)).length;
+}
+console.log(count());
+platform.synth();
