@@ -1,4 +1,5 @@
-import { type AwsAnswer, type AwsServer, awsError, type Json, startAws } from "./support/aws-server";
+import { modelCardContent } from "../../local/sagemaker/registry/model-card";
+import { type AwsAnswer, type AwsServer, awsError, type Json, s3Error, startAws } from "./support/aws-server";
 import { type Call, collectOutput, loadHandler } from "./support/lambda";
 
 const group = "acme-test-abalone";
@@ -15,6 +16,7 @@ const event = {
   runName: "acme-test-run-0123abcd",
   trainingJobName: "acme-test-run-0123abcd-train-1",
   modelDataUrl: "s3://acme-test-data/runs/run/model/job/output/model.tar.gz",
+  datasetUri: "s3://acme-test-data/runs/run/dataset",
   evaluationUri: "s3://acme-test-data/runs/run/evaluation",
   baselineUri: "s3://acme-test-data/runs/run/baseline",
   judgement: {
@@ -29,11 +31,25 @@ const event = {
   },
 };
 
+/** What the evaluation job writes, as far as the handler adds to it. */
+const card = {
+  model_overview: { model_creator: "Training job" },
+  intended_uses: { risk_rating: "Low" },
+  training_details: {
+    training_observations: "400 rows",
+    training_job_details: { hyper_parameters: [{ name: "seed", value: "7" }] },
+  },
+  evaluation_details: [{ name: "Held-out rows", metric_groups: [] }],
+  additional_information: { custom_details: { features: "sex, length" } },
+};
+
 const output = collectOutput();
 let aws: AwsServer;
 let register: Call;
 let packages: Json[];
 let parameters: Map<string, string>;
+/** The model card in S3, or the error in its place. */
+let stored: AwsAnswer;
 /** Operations that fail. */
 let failures: Record<string, AwsAnswer>;
 
@@ -45,13 +61,18 @@ afterAll(() => aws.close());
 beforeEach(() => {
   packages = [];
   failures = {};
+  stored = { body: JSON.stringify(card) };
   parameters = new Map([
     ["/acme/test/ModelPackageName", "PLACEHOLDER"],
     ["/acme/test/BaselineDataUri", "PLACEHOLDER"],
     ["/acme/test/MonitoringBaselineUri", "PLACEHOLDER"],
   ]);
   aws.requests.length = 0;
-  aws.respond = ({ operation, json }) => {
+  aws.respond = ({ operation, json, method, path }) => {
+    if (method === "GET") {
+      expect(path).toBe("/acme-test-data/runs/run/evaluation/model-card.json");
+      return stored;
+    }
     const failure = failures[operation];
     if (failure) return failure;
     switch (operation) {
@@ -102,6 +123,7 @@ test("a challenger becomes an approved package with its metrics, and the champio
           Constraints: { ContentType: "application/json", S3Uri: `${event.baselineUri}/constraints.json` },
         },
       },
+      ModelCard: { ModelCardStatus: "PendingReview", ModelCardContent: expect.any(String) },
       CustomerMetadataProperties: {
         runName: event.runName,
         trainingJobName: event.trainingJobName,
@@ -117,6 +139,99 @@ test("a challenger becomes an approved package with its metrics, and the champio
     "/acme/test/BaselineDataUri": `${event.evaluationUri}/baseline.csv`,
     "/acme/test/MonitoringBaselineUri": event.baselineUri,
   });
+});
+
+const cardOf = (index: number): Json => JSON.parse(packages[index]!.ModelCard.ModelCardContent);
+
+test("the package bears the job's model card, with where everything lies and what the gate decided", async () => {
+  await register(event);
+  const content = cardOf(0);
+  expect(content).toEqual({
+    ...card,
+    model_overview: { model_creator: "Training job", model_artifact: [event.modelDataUrl] },
+    training_details: {
+      training_observations: "400 rows",
+      training_job_details: {
+        hyper_parameters: [{ name: "seed", value: "7" }],
+        training_datasets: [`${event.datasetUri}/train/`, `${event.datasetUri}/validation/`],
+        training_environment: { container_image: [variables.MODEL_IMAGE_URI] },
+      },
+    },
+    evaluation_details: [
+      {
+        name: "Held-out rows",
+        metric_groups: [],
+        datasets: [`${event.datasetUri}/test/`],
+        metadata: { gate: "challenger better", rmse: "2.1", "highest rmse allowed": "2.3" },
+      },
+    ],
+    additional_information: {
+      custom_details: {
+        features: "sex, length",
+        run: event.runName,
+        "training job": event.trainingJobName,
+        page: `${event.evaluationUri}/model-card.html`,
+      },
+    },
+  });
+  expect(modelCardContent.safeParse(content).error).toBeUndefined();
+});
+
+test("the card tells by which numbers the champion was beaten", async () => {
+  const comparison = {
+    metric: "rmse",
+    lowerIsBetter: true,
+    challenger: 2.1,
+    champion: 2.2,
+    confidence: 0.95,
+    worseByAtMost: -0.06,
+    margin: 0.05,
+    tolerance: 0.02,
+    newerData: true,
+    verdict: "better",
+  };
+  await register({ ...event, judgement: { ...event.judgement, outcome: "x".repeat(2_000), comparison } });
+  const content = cardOf(0);
+  expect(content.evaluation_details[0].metadata).toEqual({
+    gate: "x".repeat(1_024),
+    rmse: "2.1",
+    "highest rmse allowed": "2.3",
+    "compared by": "rmse",
+    "this model": "2.1",
+    champion: "2.2",
+    "worse by at most": "-0.06 with 0.95 confidence; better is below -0.05",
+    "newer data": "true, tolerance 0.02",
+  });
+  expect(modelCardContent.safeParse(content).error).toBeUndefined();
+});
+
+test.each<[string, () => AwsAnswer, RegExp]>([
+  ["missing", () => s3Error(404, "NoSuchKey"), /model-card\.json is missing: look at the evaluation job's log/],
+  ["half", () => ({ body: '{"model_overview"' }), /model-card\.json is not JSON/],
+  ["no card", () => ({ body: "[]" }), /model-card\.json is not a model card: the card/],
+  [
+    "without its evaluation",
+    () => ({ body: JSON.stringify({ ...card, evaluation_details: [] }) }),
+    /is not a model card: evaluation_details/,
+  ],
+  [
+    "too long for SageMaker",
+    () => ({ body: JSON.stringify({ ...card, more: "x".repeat(100_000) }) }),
+    /has become 10\d{4} characters long; SageMaker takes 100000/,
+  ],
+])("a card that is %s is a fault, and nothing is registered", async (_case, answer, message) => {
+  stored = answer();
+  await expect(register(event)).rejects.toMatchObject({
+    name: "InvalidModelCard",
+    message: expect.stringMatching(message),
+  });
+  expect(packages).toEqual([]);
+  expect(parameters.get("/acme/test/ModelPackageName")).toBe("PLACEHOLDER");
+});
+
+test("a card that cannot be read at present is no missing one", async () => {
+  stored = s3Error(403, "AccessDenied");
+  await expect(register(event)).rejects.toMatchObject({ name: "AccessDenied" });
 });
 
 test("the champion is named last, when its baseline is known", async () => {
@@ -179,7 +294,7 @@ test.each([
   expect(aws.requests).toEqual([]);
 });
 
-test.each(["runName", "trainingJobName", "modelDataUrl", "evaluationUri", "baselineUri"] as const)(
+test.each(["runName", "trainingJobName", "modelDataUrl", "datasetUri", "evaluationUri", "baselineUri"] as const)(
   "half a character in %s is refused",
   async (field) => {
     await expect(register({ ...event, [field]: `${event[field]}\ud800` })).rejects.toMatchObject({

@@ -69,6 +69,7 @@ describe("the ends of a run", () => {
       runName: run,
       trainingJobName: "first-train",
       modelDataUrl: modelOf(run, "first-train"),
+      datasetUri: "s3://acme-test-data/runs/first/dataset",
       evaluationUri: "s3://acme-test-data/runs/first/evaluation",
       baselineUri: "s3://acme-test-data/runs/first/baseline",
       judgement: passed,
@@ -96,7 +97,11 @@ describe("the ends of a run", () => {
     ]);
     expect(
       evaluate?.request.ProcessingInputs.map(({ S3Input }: { S3Input: { S3Uri: string } }) => S3Input.S3Uri),
-    ).toEqual([modelOf(run, "better-train"), "s3://acme-test-data/runs/better/dataset/test/"]);
+    ).toEqual([
+      modelOf(run, "better-train"),
+      "s3://acme-test-data/runs/better/dataset/test/",
+      "s3://acme-test-data/runs/better/dataset/summary.json",
+    ]);
   });
 
   test.concurrent("a champion that is better is kept, and nothing is registered", async () => {

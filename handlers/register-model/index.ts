@@ -6,6 +6,7 @@ import {
   paginateListModelPackages,
   SageMakerClient,
 } from "@aws-sdk/client-sagemaker";
+import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import * as z from "zod";
 import { clientOptions } from "../shared/clients";
@@ -14,7 +15,8 @@ import { baselineFile, evaluationFile, judgementSchema } from "../shared/evaluat
 import { parseEvent, s3Uri, text } from "../shared/input";
 import { logger, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
-import { under } from "../shared/s3-uri";
+import { parseS3Uri, under } from "../shared/s3-uri";
+import { cardFile, completeModelCard, InvalidModelCard } from "./model-card";
 
 const environment = readEnvironment({
   MODEL_PACKAGE_GROUP: name,
@@ -25,12 +27,15 @@ const environment = readEnvironment({
   INFERENCE_INSTANCE_TYPES: list,
 });
 const sageMaker = tracer.captureAWSv3Client(new SageMakerClient(clientOptions));
+const objects = tracer.captureAWSv3Client(new S3Client(clientOptions));
 const parameters = tracer.captureAWSv3Client(new SSMClient(clientOptions));
 
 const eventSchema = z.object({
   runName: text.min(1),
   trainingJobName: text.min(1),
   modelDataUrl: s3Uri,
+  /** Folder of the splits of the data set. */
+  datasetUri: s3Uri,
   evaluationUri: s3Uri,
   /** Folder of the statistics and constraints of the training rows. */
   baselineUri: s3Uri,
@@ -78,14 +83,25 @@ async function findPackage(runName: string): Promise<string | undefined> {
   return undefined;
 }
 
-function describePackage({
-  runName,
-  trainingJobName,
-  modelDataUrl,
-  evaluationUri,
-  baselineUri,
-  judgement,
-}: RegisterEvent): CreateModelPackageCommandInput {
+/** The model card that the evaluation job wrote, with what only this function knows. */
+async function modelCard(event: RegisterEvent): Promise<string> {
+  const uri = under(event.evaluationUri, cardFile);
+  const { bucket, key } = parseS3Uri(uri);
+  let text: string;
+  try {
+    const { Body } = await objects.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    text = (await Body?.transformToString()) ?? "";
+  } catch (error) {
+    if ((error as Error).name !== "NoSuchKey") throw error;
+    throw new InvalidModelCard(`${uri} is missing: look at the evaluation job's log`, { cause: error });
+  }
+  return completeModelCard(text, { ...event, imageUri: environment.MODEL_IMAGE_URI });
+}
+
+function describePackage(
+  { runName, trainingJobName, modelDataUrl, evaluationUri, baselineUri, judgement }: RegisterEvent,
+  card: string,
+): CreateModelPackageCommandInput {
   const contentTypes = ["text/csv", "application/json"];
   return {
     ModelPackageGroupName: environment.MODEL_PACKAGE_GROUP,
@@ -106,6 +122,8 @@ function describePackage({
         Constraints: { ContentType: "application/json", S3Uri: under(baselineUri, "constraints.json") },
       },
     },
+    // A machine wrote the card, and the gate let the model through; that somebody has read it, only a person can say.
+    ModelCard: { ModelCardContent: card, ModelCardStatus: "PendingReview" },
     CustomerMetadataProperties: {
       runName,
       trainingJobName,
@@ -116,6 +134,12 @@ function describePackage({
     // SageMaker takes a repeated request with the same token for the same package.
     ClientToken: createHash("sha256").update(runName).digest("hex").slice(0, 36),
   };
+}
+
+async function createPackage(event: RegisterEvent): Promise<string | undefined> {
+  const request = describePackage(event, await modelCard(event));
+  const { ModelPackageArn } = await sageMaker.send(new CreateModelPackageCommand(request));
+  return ModelPackageArn;
 }
 
 async function readParameter(Name: string): Promise<string> {
@@ -151,8 +175,7 @@ export const handler = observed(
     const input = parseEvent(eventSchema, event);
     logger.appendKeys({ runName: input.runName });
     const found = await findPackage(input.runName);
-    const modelPackageArn =
-      found ?? (await sageMaker.send(new CreateModelPackageCommand(describePackage(input)))).ModelPackageArn;
+    const modelPackageArn = found ?? (await createPackage(input));
     if (modelPackageArn === undefined) throw new Error("SageMaker created a model package without an ARN");
     await nameChampion(modelPackageArn, input);
     logger.info("The challenger is registered", { modelPackageArn, repeated: found !== undefined });

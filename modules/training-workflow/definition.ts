@@ -471,6 +471,15 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
                 S3InputMode: "File",
               },
             },
+            {
+              InputName: "summary",
+              S3Input: {
+                S3Uri: jsonata("$run.datasetUri & '/summary.json'"),
+                LocalPath: `${processingFolder}/input/summary`,
+                S3DataType: "S3Prefix",
+                S3InputMode: "File",
+              },
+            },
           ],
           ProcessingOutputConfig: {
             KmsKeyId: keyArn,
@@ -550,6 +559,7 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
             runName: jsonata("$run.runName"),
             trainingJobName: jsonata("$training.jobName"),
             modelDataUrl: jsonata("$training.modelDataUrl"),
+            datasetUri: jsonata("$run.datasetUri"),
             evaluationUri: jsonata("$run.evaluationUri"),
             baselineUri: jsonata("$run.baselineUri"),
             judgement: jsonata("$judgement"),

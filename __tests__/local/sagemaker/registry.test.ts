@@ -288,3 +288,80 @@ describe("tags", () => {
     expect(groups.ModelPackageGroupSummaryList).toEqual([]);
   });
 });
+
+describe("model cards of packages", () => {
+  const content = (members: object): string => JSON.stringify(members);
+  const card = content({
+    model_overview: { model_artifact: ["s3://bucket/model.tar.gz"] },
+    intended_uses: { risk_rating: "Low" },
+    evaluation_details: [
+      {
+        name: "Held-out rows",
+        metric_groups: [
+          {
+            name: "Errors",
+            metric_data: [
+              { name: "RMSE", type: "number", value: 2.05, notes: "rings" },
+              { name: "Coverage by sex", type: "bar_chart", value: [0.9, 0.91], x_axis_name: ["F", "M"] },
+            ],
+          },
+        ],
+      },
+    ],
+  });
+  const describeCard = async (packageArn: string): Promise<unknown> =>
+    (await platform.sagemaker.send(new DescribeModelPackageCommand({ ModelPackageName: packageArn }))).ModelCard;
+
+  beforeAll(() => createGroup("cards"));
+
+  test("a card is kept as it was given, and changes with its review", async () => {
+    const packageArn = await createPackage("cards", {
+      ModelCard: { ModelCardContent: card, ModelCardStatus: "PendingReview" },
+    });
+    expect(await describeCard(packageArn)).toEqual({ ModelCardContent: card, ModelCardStatus: "PendingReview" });
+
+    const update = (ModelCard: object): Promise<unknown> =>
+      platform.sagemaker.send(new UpdateModelPackageCommand({ ModelPackageArn: packageArn, ModelCard }));
+    await update({ ModelCardStatus: "Archived" });
+    expect(await describeCard(packageArn)).toEqual({ ModelCardContent: card, ModelCardStatus: "Archived" });
+    await expect(update({ ModelCardContent: "{}" })).rejects.toThrow("Model Card is in Archived state");
+    await update({ ModelCardStatus: "Draft" });
+    await update({ ModelCardContent: "{}" });
+    expect(await describeCard(packageArn)).toEqual({ ModelCardContent: "{}", ModelCardStatus: "Draft" });
+  });
+
+  test("a package without a card has none", async () => {
+    expect(await describeCard(await createPackage("cards"))).toBeUndefined();
+  });
+
+  test.each<[string, string, RegExp]>([
+    ["half a document", '{"model_overview"', /ModelCardContent is not JSON/],
+    ["a list", "[]", /the card: /],
+    ["an unknown member", content({ licence: "MIT" }), /the card: .*licence/],
+    ["another rating", content({ intended_uses: { risk_rating: "None" } }), /intended_uses\.risk_rating/],
+    [
+      "a text that is too long",
+      content({ business_details: { line_of_business: "x".repeat(2_049) } }),
+      /line_of_business/,
+    ],
+    ["an evaluation without a name", content({ evaluation_details: [{}] }), /evaluation_details\.0\.name/],
+    [
+      "a number as text",
+      content({
+        evaluation_details: [
+          { name: "a", metric_groups: [{ name: "b", metric_data: [{ name: "c", type: "bar_chart", value: "2" }] }] },
+        ],
+      }),
+      /metric_data\.0/,
+    ],
+    [
+      "a detail that is no text",
+      content({ additional_information: { custom_details: { rows: 5 } } }),
+      /custom_details\.rows/,
+    ],
+  ])("%s is refused", async (_case, ModelCardContent, message) => {
+    await expect(
+      createPackage("cards", { ModelCard: { ModelCardContent, ModelCardStatus: "Draft" } }),
+    ).rejects.toMatchObject({ name: "ValidationException", message: expect.stringMatching(message) });
+  });
+});

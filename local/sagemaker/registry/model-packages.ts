@@ -12,6 +12,7 @@ import type { Arns } from "../resources/arns";
 import { listPage } from "../resources/listing";
 import type { ResourceStore } from "../resources/store";
 import type { TagRegistry } from "../resources/tags";
+import { checkModelCard } from "./model-card";
 
 /** A group of model versions, with the number of the last version, which is never given twice. */
 interface StoredGroup {
@@ -137,6 +138,7 @@ export class ModelRegistry {
         );
       }
       this.tags.check(Tags);
+      checkModelCard(described.ModelCard?.ModelCardContent);
       const identity =
         ModelPackageGroupName === undefined
           ? this.newUnversioned(ModelPackageName ?? "")
@@ -161,6 +163,11 @@ export class ModelRegistry {
       const { ModelPackageArn, CustomerMetadataProperties, CustomerMetadataPropertiesToRemove } = request;
       const stored = this.package(ModelPackageArn);
       const current = stored.modelPackage;
+      const card = request.ModelCard;
+      checkModelCard(card?.ModelCardContent);
+      if (current.ModelCard?.ModelCardStatus === "Archived" && card?.ModelCardContent !== undefined) {
+        throw validationException("Model Card is in Archived state.");
+      }
       const kept = Object.entries({ ...current.CustomerMetadataProperties, ...CustomerMetadataProperties }).filter(
         ([key]) => CustomerMetadataPropertiesToRemove?.includes(key) !== true,
       );
@@ -170,6 +177,7 @@ export class ModelRegistry {
         ModelApprovalStatus: request.ModelApprovalStatus ?? current.ModelApprovalStatus,
         ApprovalDescription: request.ApprovalDescription ?? current.ApprovalDescription,
         InferenceSpecification: request.InferenceSpecification ?? current.InferenceSpecification,
+        ...(card && { ModelCard: { ...current.ModelCard, ...card } }),
         SourceUri: request.SourceUri ?? current.SourceUri,
         ModelLifeCycle: request.ModelLifeCycle ?? current.ModelLifeCycle,
         ...(kept.length > 0 && { CustomerMetadataProperties: Object.fromEntries(kept) }),

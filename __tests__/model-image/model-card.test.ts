@@ -1,0 +1,81 @@
+/** From the model image's own evaluation to a card that SageMaker takes: no card is made up here. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { completeModelCard } from "../../handlers/register-model/model-card";
+import { modelCardContent } from "../../local/sagemaker/registry/model-card";
+import { projectRoot } from "../../modules/project-root";
+
+const folder = mkdtempSync(join(tmpdir(), "model-card-"));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Simulated rows with the identifiers of every origin, a model trained on them, and its evaluation without and with a champion. */
+const script = `
+import json, os, shutil, sys
+from dataclasses import replace
+from pathlib import Path
+sys.path[:0] = [sys.argv[1]]
+from abalone.contract import load_contract
+from abalone.processing import write_data_sets
+from tests.commands import command, pack_model
+from tests.surveys import survey
+
+base = Path(sys.argv[2])
+prefixes = ("uci-", "sim-", "bay-")
+records = [replace(r, record_id=prefixes[i % 3] + str(i)) for i, r in enumerate(survey(600))]
+summary = write_data_sets(load_contract(), (r.values for r in records), base / "input/data")
+(base / "input/config").mkdir(parents=True)
+(base / "input/config/hyperparameters.json").write_text('{"networks": "2", "epochs": "2"}')
+assert command("train", base, TRAINING_JOB_NAME="card-train").returncode == 0
+shutil.copytree(base / "input/data/test", base / "processing/input/test")
+(base / "processing/input/summary").mkdir()
+(base / "processing/input/summary/summary.json").write_text(json.dumps(summary))
+pack_model(base / "model", base / "processing/input/model/model.tar.gz")
+result = command("evaluate", base)
+assert result.returncode == 0, result.stdout
+`;
+
+test("what the evaluation job writes becomes a card that keeps to SageMaker's schema", () => {
+  execFileSync(join(projectRoot, ".venv/model/bin/python"), ["-c", script, join(projectRoot, "model-image"), folder], {
+    env: { PATH: process.env.PATH, HOME: folder, PYTHONDONTWRITEBYTECODE: "1" },
+    timeout: 120_000,
+  });
+  const written = readFileSync(join(folder, "processing/output/evaluation/model-card.json"), "utf8");
+
+  const card: unknown = JSON.parse(
+    completeModelCard(written, {
+      runName: "run",
+      trainingJobName: "card-train",
+      modelDataUrl: "s3://bucket/model.tar.gz",
+      imageUri: "image@sha256:0",
+      datasetUri: "s3://bucket/runs/run/dataset",
+      evaluationUri: "s3://bucket/runs/run/evaluation",
+      judgement: {
+        outcome: "no champion yet",
+        rmse: 2,
+        threshold: 2.3,
+        rows: 90,
+        goodEnough: true,
+        better: true,
+        champion: null,
+        comparison: null,
+      },
+    }),
+  );
+
+  expect(modelCardContent.safeParse(card).error?.issues ?? []).toEqual([]);
+  const text = JSON.stringify(card);
+  for (const told of [
+    "Training job card-train",
+    "CC BY 4.0",
+    "75 of 100 train",
+    "Coverage by sex",
+    "Coverage by age",
+  ]) {
+    expect(text).toContain(told);
+  }
+}, 180_000);

@@ -1,0 +1,108 @@
+/** The model card of a package: what the evaluation job wrote, and what only who registers the model knows. */
+import * as z from "zod";
+import type { Judgement } from "../shared/evaluation";
+import { under } from "../shared/s3-uri";
+
+/** The files of the card that the evaluation job writes below its output: for SageMaker, and as a page. */
+export const cardFile = "model-card.json";
+export const pageFile = "model-card.html";
+
+/** SageMaker takes a card of at most so many characters (API reference, ModelPackageModelCard). */
+const longestCard = 100_000;
+/** The longest text of one member of a card (Developer Guide, "Model package model card schema"). */
+const longestText = 1024;
+
+/** The parts that are added to; whatever else the job wrote stays as it is. SageMaker checks the whole. */
+const cardSchema = z.looseObject({
+  model_overview: z.looseObject({}),
+  training_details: z.looseObject({ training_job_details: z.looseObject({}) }),
+  evaluation_details: z.tuple([z.looseObject({})]),
+  additional_information: z.looseObject({ custom_details: z.record(z.string(), z.string()) }),
+});
+
+/** A run whose model is registered. */
+export interface RegisteredRun {
+  readonly runName: string;
+  readonly trainingJobName: string;
+  readonly modelDataUrl: string;
+  readonly imageUri: string;
+  readonly datasetUri: string;
+  readonly evaluationUri: string;
+  readonly judgement: Judgement;
+}
+
+/** The evaluation job left no model card. */
+export class InvalidModelCard extends Error {
+  override readonly name = "InvalidModelCard";
+}
+
+/** What the gate decided and by which numbers: a text for each, as SageMaker wants it. */
+function describeJudgement({ outcome, rmse, threshold, comparison }: Judgement): Record<string, string> {
+  const decision = {
+    gate: outcome.slice(0, longestText),
+    rmse: String(rmse),
+    "highest rmse allowed": String(threshold),
+  };
+  if (comparison === null) return decision;
+  const { metric, challenger, champion, confidence, worseByAtMost, margin, tolerance, newerData } = comparison;
+  return {
+    ...decision,
+    "compared by": metric,
+    "this model": String(challenger),
+    champion: String(champion),
+    "worse by at most": `${worseByAtMost} with ${confidence} confidence; better is below ${margin === 0 ? 0 : -margin}`,
+    "newer data":
+      tolerance === null ? `${newerData}, which counts for nothing` : `${newerData}, tolerance ${tolerance}`,
+  };
+}
+
+/**
+ * Completes the card.
+ * @param text of the job's file
+ * @throws InvalidModelCard when it is none, or becomes too long
+ */
+export function completeModelCard(text: string, run: RegisteredRun): string {
+  const { runName, trainingJobName, modelDataUrl, imageUri, datasetUri, evaluationUri, judgement } = run;
+  const file = under(evaluationUri, cardFile);
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    throw new InvalidModelCard(`${file} is not JSON: ${String(error)}`);
+  }
+  const result = cardSchema.safeParse(document);
+  if (!result.success) {
+    const faults = result.error.issues.map(({ path, message }) => `${path.join(".") || "the card"}: ${message}`);
+    throw new InvalidModelCard(`${file} is not a model card: ${faults.join("; ")}`);
+  }
+  const { model_overview, training_details, evaluation_details, additional_information, ...others } = result.data;
+  const [evaluation] = evaluation_details;
+  const content = JSON.stringify({
+    ...others,
+    model_overview: { ...model_overview, model_artifact: [modelDataUrl] },
+    training_details: {
+      ...training_details,
+      training_job_details: {
+        ...training_details.training_job_details,
+        training_datasets: [under(datasetUri, "train/"), under(datasetUri, "validation/")],
+        training_environment: { container_image: [imageUri] },
+      },
+    },
+    evaluation_details: [
+      { ...evaluation, datasets: [under(datasetUri, "test/")], metadata: describeJudgement(judgement) },
+    ],
+    additional_information: {
+      ...additional_information,
+      custom_details: {
+        ...additional_information.custom_details,
+        run: runName,
+        "training job": trainingJobName,
+        page: under(evaluationUri, pageFile),
+      },
+    },
+  });
+  if (content.length > longestCard) {
+    throw new InvalidModelCard(`${file} has become ${content.length} characters long; SageMaker takes ${longestCard}`);
+  }
+  return content;
+}
