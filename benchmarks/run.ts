@@ -2,7 +2,6 @@
 import { cpus, totalmem } from "node:os";
 
 import { diffBenchmark } from "./diff";
-import { growthBenchmark } from "./growth";
 import { platformBenchmark } from "./platform";
 import { synthBenchmark } from "./synth";
 
@@ -12,7 +11,7 @@ async function main(): Promise<void> {
   process.stdout.write(
     `${processors.length} cores (${processors[0]?.model ?? "unknown"}), ${memory} GiB, Node ${process.version}\n`,
   );
-  for (const benchmark of [synthBenchmark, growthBenchmark, diffBenchmark, platformBenchmark]) {
+  for (const benchmark of [synthBenchmark, diffBenchmark, platformBenchmark]) {
     process.stdout.write(`\n${await benchmark()}\n`);
   }
 }
