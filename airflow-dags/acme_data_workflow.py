@@ -1,12 +1,15 @@
 """Brings in the surveys of a day, and releases what they change.
 
 Every day the workflow waits for files below `surveys/` of the data bucket. Each file is checked and put into the
-feature group by the function `ingest-survey` and then moved to `surveys/processed/`, one file beside the other. The
-function `release-change` starts the pipeline for all of them at once. A day without files is skipped.
+feature group by the function `ingest-survey`, large ones in ranges of bytes beside one another. The function
+`release-change` starts the pipeline for all files at once. Then each file is moved to `surveys/processed/`. A day
+without files is skipped.
 
-A file's content is known by its ETag throughout: what is replaced meanwhile is left for the next day. Every step can be
-repeated, or killed and repeated, without another effect than the first time: records with the same identifier and time
-are the same record, what was moved is not moved again, and CodePipeline takes the same files for the same release.
+A file is moved last, so that what lies below `surveys/` is what there is left to do: a run that was killed anywhere is
+followed by one that begins with the same files. A file's content is known by its ETag throughout: what is replaced
+meanwhile is left for the next day. Every step can be repeated, or killed and repeated, without another effect than the
+first time: records with the same identifier and time are the same record, CodePipeline takes the same files for the
+same release, and what was moved is not moved again.
 
 | Airflow Variable               | what it is                                    |
 | ------------------------------ | --------------------------------------------- |
@@ -19,7 +22,9 @@ from __future__ import annotations
 
 import json
 import logging
+from bisect import bisect_right
 from datetime import timedelta
+from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -45,15 +50,29 @@ REFUSED = "surveys/refused/"
 # Where ingest-survey lists the rows that it refused.
 REJECTED_ROWS = "surveys/rejected/"
 
+# Bytes of a file that one task ingests: some 200,000 rows, a minute or two.
+RANGE_BYTES = 16 * 1024 * 1024
 # Airflow expands a task into 1,024 at most (setting max_map_length of [core]); what is above waits for the next day.
-MAXIMUM_SURVEYS = 1_000
-# Surveys that are ingested at the same time: each puts 64 records at once.
-CONCURRENT_SURVEYS = 4
+MAXIMUM_RANGES = 1_000
+# Ranges that are ingested at the same time: each puts 64 records at once.
+CONCURRENT_RANGES = 4
 
-# Seconds. A function ends after 900 at the latest, and an answer takes a moment more.
-INVOCATION = Config(connect_timeout=10, read_timeout=930, retries={"mode": "standard", "total_max_attempts": 1})
+# Seconds. A function ends after 300 at the latest, and an answer takes a moment more. Behind a NAT gateway a connection
+# on which nothing passes is dropped after 350.
+INVOCATION = Config(connect_timeout=10, read_timeout=330, retries={"mode": "standard", "total_max_attempts": 1})
 # What repeating the call cannot mend, by the name of the function's error.
 LASTING_ERRORS = {"InvalidEvent"}
+# What may say that somebody has replaced a survey or taken it away.
+CHANGED = {"SurveyChanged", "SurveyNotFound"}
+
+
+class FunctionError(AirflowException):
+    """A function ended with an error."""
+
+    def __init__(self, function: str, name: str, message: str) -> None:
+        """Keep the error's name, by which callers tell errors apart."""
+        super().__init__(f"The function {function} failed: {name}: {message}")
+        self.name = name
 
 
 def is_incoming(key: str) -> bool:
@@ -97,8 +116,7 @@ def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         AirflowFailException: repeating the call cannot help.
-        AirflowSkipException: the survey was replaced or taken away meanwhile.
-        AirflowException: any other error of the function, which is named.
+        FunctionError: any other error of the function, which is named.
     """
     hook = LambdaHook(aws_conn_id=None, config=INVOCATION)
     answer = hook.invoke_lambda(function_name=function, invocation_type="RequestResponse", payload=json.dumps(event))
@@ -106,10 +124,10 @@ def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
     if "FunctionError" not in answer:
         return payload
     name, message = payload.get("errorType", answer["FunctionError"]), payload.get("errorMessage", "")
-    if name in {"SurveyChanged", "SurveyNotFound"}:
-        raise AirflowSkipException(f"{message}. What is there now is for the next run")
-    kind = AirflowFailException if name in LASTING_ERRORS else AirflowException
-    raise kind(f"The function {function} failed: {name}: {message}")
+    error = FunctionError(function, name, message)
+    if name in LASTING_ERRORS:
+        raise AirflowFailException(str(error))
+    raise error
 
 
 def start_pipeline(surveys: list[dict[str, Any]]) -> dict[str, Any]:
@@ -122,71 +140,114 @@ def start_pipeline(surveys: list[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
+def ranges_of(size: int) -> list[tuple[int, int]]:
+    """Ranges of bytes that cover a file without a gap: each the first byte in it, and the first behind it."""
+    step = max(RANGE_BYTES, -(-size // MAXIMUM_RANGES))
+    return [(offset, min(offset + step, size)) for offset in range(0, size, step)] or [(0, 1)]
+
+
 @task
-def list_surveys() -> list[dict[str, str]]:
-    """List the surveys that have come in, the oldest first, each with the ETag of its content."""
+def list_surveys() -> list[dict[str, Any]]:
+    """List the surveys that have come in, the oldest first, each with its size and the ETag of its content."""
     bucket = Variable.get("acme_data_bucket")
     pages = (
         S3Hook(aws_conn_id=None).get_conn().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=INCOMING)
     )
     objects = [entry for page in pages for entry in page.get("Contents", []) if is_incoming(entry["Key"])]
     objects.sort(key=lambda entry: (entry["LastModified"], entry["Key"]))
-    if len(objects) > MAXIMUM_SURVEYS:
-        log.warning(
-            "%s surveys have come in; %s of them wait for the next run", len(objects), len(objects) - MAXIMUM_SURVEYS
-        )
-    return [{"key": entry["Key"], "etag": entry["ETag"]} for entry in objects[:MAXIMUM_SURVEYS]]
+    ranges = list(accumulate(len(ranges_of(entry["Size"])) for entry in objects))
+    count = bisect_right(ranges, MAXIMUM_RANGES)
+    if count < len(objects):
+        log.warning("%s surveys have come in; %s of them wait for the next run", len(objects), len(objects) - count)
+    return [{"key": entry["Key"], "etag": entry["ETag"], "size": entry["Size"]} for entry in objects[:count]]
 
 
-def ingest(function: str, bucket: str, survey: dict[str, str]) -> dict[str, Any]:
-    """Put a survey's good rows into the feature group, in as many calls as it takes, each from where the last ended."""
-    accepted, offset = 0, 0
+@task
+def split_surveys(surveys: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Split each survey into ranges of bytes, which are ingested beside one another."""
+    return [
+        {"key": survey["key"], "etag": survey["etag"], "offset": offset, "until": until}
+        for survey in surveys
+        for offset, until in ranges_of(survey["size"])
+    ]
+
+
+# A row belongs to the range in which it starts. The function reads the file from its beginning all the same: only so
+# does it know the header, the numbers of the lines, and which rows came before in another range.
+@task(multiple_outputs=False, max_active_tis_per_dag=CONCURRENT_RANGES, execution_timeout=timedelta(hours=2))
+def ingest(part: dict[str, Any]) -> dict[str, Any]:
+    """Put the good rows of a range into the feature group, in as many calls as it takes."""
+    bucket, function = Variable.get("acme_data_bucket"), Variable.get("acme_ingest_survey_function")
+    where = f"s3://{bucket}/{part['key']}"
+    accepted, rejected, offset = 0, 0, part["offset"]
     while True:
-        result = invoke(function, {"bucket": bucket, **survey, "offset": offset})
+        try:
+            result = invoke(function, {"bucket": bucket, **part, "offset": offset})
+        except FunctionError as error:
+            # A connection that broke looks the same to the function, but is worth another try.
+            if (
+                error.name in CHANGED
+                and current_etag(S3Hook(aws_conn_id=None).get_conn(), bucket, part["key"]) != part["etag"]
+            ):
+                raise AirflowSkipException(
+                    f"{where} was replaced or taken away: what is there now is for the next run"
+                ) from error
+            raise
         log.info("Ingested from byte %s: %s", offset, json.dumps(result))
         accepted += result["rows"]["accepted"]
+        rejected += result["rows"]["rejected"]
         if result["complete"]:
-            return {"accepted": accepted, "problem": result.get("fileProblem")}
+            return {**part, "accepted": accepted, "rejected": rejected, "problem": result.get("fileProblem")}
         if result["nextOffset"] <= offset:
-            raise AirflowException(
-                f"{function} stays at byte {offset} of s3://{bucket}/{survey['key']}: look at its log"
-            )
+            raise AirflowException(f"{function} stays at byte {offset} of {where}: look at its log")
         offset = result["nextOffset"]
 
 
-# Ingesting and moving are one task: Airflow 3.0 can't start a task behind a mapped group of tasks that was skipped as a
-# whole (its API server asks for the group's length and fails), which is what an empty day is.
-@task(multiple_outputs=False, max_active_tis_per_dag=CONCURRENT_SURVEYS, execution_timeout=timedelta(hours=6))
-def bring_in(survey: dict[str, str]) -> dict[str, Any]:
-    """Ingest a survey and move it to `surveys/processed/`; what is none goes to `surveys/refused/` and fails."""
-    bucket, key, etag = Variable.get("acme_data_bucket"), survey["key"], survey["etag"]
-    client = S3Hook(aws_conn_id=None).get_conn()
-    processed = finished_key(PROCESSED, key, etag)
-    if current_etag(client, bucket, key) != etag:
-        if current_etag(client, bucket, processed) is None:
-            where = f"s3://{bucket}/{key}"
-            raise AirflowSkipException(f"{where} was replaced or taken away: what is there now is for the next run")
-        # An earlier attempt moved it and was killed before it could say how many rows there were.
-        return {**survey, "is_new": True}
-    result = ingest(Variable.get("acme_ingest_survey_function"), bucket, survey)
-    if result["problem"] is not None:
-        refused = finished_key(REFUSED, key, etag)
-        move(client, bucket, key, etag, refused)
-        raise AirflowFailException(
-            f"s3://{bucket}/{key} is no survey: {result['problem']}. It lies in s3://{bucket}/{refused}"
-        )
-    move(client, bucket, key, etag, processed)
-    return {**survey, "is_new": result["accepted"] > 0}
+def results_of(task_id: str) -> list[Any]:
+    """What the tasks into which a task was mapped have returned, those that did."""
+    # Not by an argument: on a day without surveys there is none to resolve. Airflow hands out several results as a
+    # sequence, and a single one as it is.
+    found = get_current_context()["ti"].xcom_pull(task_ids=task_id)
+    return [found] if isinstance(found, dict) else list(found or [])
+
+
+def outcome_of(survey: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What became of a survey as a whole, or None when a part of it has not been ingested."""
+    parts = [part for part in results if (part["key"], part["etag"]) == (survey["key"], survey["etag"])]
+    if {(part["offset"], part["until"]) for part in parts} != set(ranges_of(survey["size"])):
+        return None
+    return {
+        "accepted": sum(part["accepted"] for part in parts),
+        "problem": next((part["problem"] for part in parts if part["problem"] is not None), None),
+    }
 
 
 @task(multiple_outputs=False, trigger_rule="all_done")
 def release() -> dict[str, Any]:
-    """Start the pipeline for what brought in rows, also when others failed: tomorrow nobody would know of it."""
-    # Not by an argument: on a day without surveys there is none to resolve. Airflow hands out several results as a
-    # list, and a single one as it is.
-    found = get_current_context()["ti"].xcom_pull(task_ids="bring_in")
-    surveys = [found] if isinstance(found, dict) else list(found or [])
-    return start_pipeline([survey for survey in surveys if survey["is_new"]])
+    """Start the pipeline for the surveys that are in, also when others failed."""
+    surveys, results = results_of("list_surveys"), results_of("ingest")
+    outcomes = [(survey, outcome_of(survey, results)) for survey in surveys]
+    return start_pipeline([survey for survey, outcome in outcomes if outcome and outcome["accepted"] > 0])
+
+
+@task(multiple_outputs=False, trigger_rule="all_done")
+def finish(survey: dict[str, Any]) -> dict[str, Any]:
+    """Move a survey that is in and released to `surveys/processed/`; what is none goes to `surveys/refused/`."""
+    bucket, key, etag = Variable.get("acme_data_bucket"), survey["key"], survey["etag"]
+    where = f"s3://{bucket}/{key}"
+    outcome = outcome_of(survey, results_of("ingest"))
+    if outcome is None:
+        raise AirflowSkipException(f"{where} is not in as a whole: it stays for the next run")
+    client = S3Hook(aws_conn_id=None).get_conn()
+    if outcome["problem"] is not None:
+        refused = finished_key(REFUSED, key, etag)
+        move(client, bucket, key, etag, refused)
+        raise AirflowFailException(f"{where} is no survey: {outcome['problem']}. It lies in s3://{bucket}/{refused}")
+    if outcome["accepted"] > 0 and not results_of("release"):
+        raise AirflowSkipException(f"{where} is in, but not released: it stays for the next run")
+    processed = finished_key(PROCESSED, key, etag)
+    move(client, bucket, key, etag, processed)
+    return {"key": key, "etag": etag, "destination": processed}
 
 
 @task(trigger_rule="one_failed", retries=0)
@@ -214,7 +275,7 @@ def fail_if_any_failed() -> None:
     tags=["acme", "surveys"],
 )
 def data_workflow() -> None:
-    """Wait, list, bring in, release."""
+    """Wait, list, ingest, release, move."""
     wait = S3KeySensor(
         task_id="wait_for_surveys",
         bucket_name="{{ var.value.acme_data_bucket }}",
@@ -232,10 +293,13 @@ def data_workflow() -> None:
     )
     surveys = list_surveys()
     wait >> surveys
-    brought_in = bring_in.expand(survey=surveys)
+    parts = split_surveys(surveys)
+    ingested = ingest.expand(part=parts)
     released = release()
-    brought_in >> released
-    [wait, surveys, brought_in, released] >> fail_if_any_failed()
+    ingested >> released
+    finished = finish.expand(survey=surveys)
+    released >> finished
+    [wait, surveys, parts, ingested, released, finished] >> fail_if_any_failed()
 
 
 data_workflow()

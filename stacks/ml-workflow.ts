@@ -145,8 +145,9 @@ export class MlWorkflowStack extends PlatformStack {
           resources: [this.arn("sagemaker", `feature-group/${featureGroup}`)],
         },
       ],
-      // A large file takes several calls, each until shortly before this.
-      timeoutSeconds: 900,
+      // A large file takes several calls, each until shortly before this. Who waits for an answer hears nothing meanwhile: NAT gateways and endpoints
+      // drop such a connection after 350 seconds (VPC User Guide, "NAT gateway basics"), and nobody would hear the answer.
+      timeoutSeconds: 300,
       memoryMebibytes: 512,
     });
 

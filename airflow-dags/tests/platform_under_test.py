@@ -232,8 +232,13 @@ class Platform:
     def content(self, key: str) -> bytes:
         return self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
-    def keys(self) -> list[str]:
-        return sorted(entry["Key"] for entry in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", []))
+    def keys(self, prefix: str = "") -> list[str]:
+        listed = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+        return sorted(entry["Key"] for entry in listed)
+
+    def rejected(self, key: str) -> list[dict[str, Any]]:
+        """The rows of a list of rejected rows."""
+        return json.loads(self.content(key))["rejected"]
 
     def record(self, identifier: str) -> dict[str, str] | None:
         """A record of the feature group."""

@@ -28,8 +28,13 @@ SETTINGS = {
 class Run:
     """One run of the DAG, from its first task to its last."""
 
-    def __init__(self, change: Callable[[Any], None] = lambda dag: None) -> None:
-        dag = DagBag(Path(workflow.__file__), include_examples=False).dags["acme-data-workflow"]
+    def __init__(self, change: Callable[[Any], None] = lambda dag: None, reload: bool = True) -> None:
+        # A DAG that was read from its file again would not know what a test has changed in the module.
+        dag = (
+            DagBag(Path(workflow.__file__), include_examples=False).dags["acme-data-workflow"]
+            if reload
+            else workflow.data_workflow()
+        )
         for task in dag.tasks:
             task.retries = 0  # A test has no time to wait for a second try.
         dag.get_task("wait_for_surveys").timeout = 0
@@ -39,8 +44,11 @@ class Run:
         run = dag.test(**{name: date})
         self.state = str(run.state)
         self.tasks: dict[str, list[str]] = {}
+        self.results: dict[str, list[Any]] = {}
         for task in sorted(run.get_task_instances(), key=lambda task: task.map_index):
             self.tasks.setdefault(task.task_id, []).append(str(task.state))
+            result = task.xcom_pull(task_ids=task.task_id, map_indexes=task.map_index)
+            self.results.setdefault(task.task_id, []).append(result)
 
 
 @pytest.fixture
@@ -65,7 +73,7 @@ def test_surveys_arrive_row_by_row_are_moved_and_released_once(platform: Platfor
     etags = {key: platform.put(key, content) for key, content in surveys.items()}
     run = Run()
     assert run.state == "success"
-    assert run.tasks["bring_in"] == ["success", "success"]
+    assert run.tasks["ingest"] == run.tasks["finish"] == ["success", "success"]
 
     for key, content in surveys.items():
         header, *rows = [line.split(",") for line in content.decode().splitlines()]
@@ -87,8 +95,9 @@ def test_what_is_no_survey_fails_the_run_and_holds_up_nothing(platform: Platform
     bad = platform.put("surveys/bad.csv", b"a,b\n1,2\n")
     run = Run()
     assert run.state == "failed"
-    assert sorted(run.tasks["bring_in"]) == ["failed", "success"]
+    assert run.tasks["ingest"] == ["success", "success"]
     assert run.tasks["release"] == ["success"]
+    assert sorted(run.tasks["finish"]) == ["failed", "success"]
     assert run.tasks["fail_if_any_failed"] == ["failed"]
     assert platform.record("sim-103-10") is not None
     assert platform.keys() == sorted(
@@ -101,10 +110,7 @@ def test_what_is_no_survey_fails_the_run_and_holds_up_nothing(platform: Platform
 
 
 def test_a_run_whose_release_was_killed_starts_the_pipeline_only_once(platform: Platform, variables: None) -> None:
-    surveys = [
-        {"key": "surveys/a.csv", "etag": '"1"', "is_new": True},
-        {"key": "surveys/b.csv", "etag": '"2"', "is_new": True},
-    ]
+    surveys = [{"key": "surveys/a.csv", "etag": '"1"'}, {"key": "surveys/b.csv", "etag": '"2"'}]
     first = workflow.start_pipeline(surveys)
     assert workflow.start_pipeline(list(reversed(surveys))) == first
     assert platform.pipeline.requests == 2
@@ -171,74 +177,70 @@ class TestMove:
         assert platform.keys() == [f"{self.KEY}.old"]
 
 
-class TestBringIn:
+def test_a_large_survey_is_ingested_in_ranges_and_every_row_arrives_once(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Seven ranges that end in the middle of rows, a byte order mark, CRLF, no line end at the end, a row that is no
+    # animal, and a row that was in another range before.
+    header, *rows = platform.survey(40, 110).decode().splitlines()
+    content = "\ufeff" + "\r\n".join([header, *rows[:20], "no animal", *rows[20:], rows[3]])
+    size = len(content.encode())
+    monkeypatch.setattr(workflow, "RANGE_BYTES", size // 6)
+    etag = platform.put("surveys/large.csv", content.encode())
+    run = Run(reload=False)
+    assert run.state == "success"
+    assert len(run.tasks["ingest"]) == 7
+    assert platform.keys("surveys/processed/") == [workflow.finished_key(workflow.PROCESSED, "surveys/large.csv", etag)]
+    assert sum(part["accepted"] for part in run.results["ingest"]) == 40
+    for row in rows:
+        assert platform.record(row.split(",")[0]) == dict(zip(header.split(","), row.split(","), strict=True))
+    rejected = [problem for key in platform.keys(workflow.REJECTED_ROWS) for problem in platform.rejected(key)]
+    assert [(problem["line"], problem["reason"]) for problem in sorted(rejected, key=lambda each: each["line"])] == [
+        (22, "expected 11 columns, found 1"),
+        (43, "duplicate of line 5"),
+    ]
+    assert len(platform.pipeline.executions) == 1
+
+
+class TestIngest:
     KEY = "surveys/a.csv"
 
-    def bring_in(self, etag: str) -> dict[str, Any]:
-        return workflow.bring_in.function({"key": self.KEY, "etag": etag})
+    def ingest(self, etag: str, until: int = 1_000_000) -> dict[str, Any]:
+        return workflow.ingest.function({"key": self.KEY, "etag": etag, "offset": 0, "until": until})
 
     def test_a_survey_that_was_replaced_is_left_for_the_next_run(self, platform: Platform, variables: None) -> None:
         etag = platform.put(self.KEY, platform.survey(2, 104))
         platform.put(self.KEY, platform.survey(2, 105))
         with pytest.raises(AirflowSkipException, match="was replaced or taken away"):
-            self.bring_in(etag)
+            self.ingest(etag)
         assert platform.keys() == [self.KEY]
         assert platform.record("sim-104-1") is None
         assert platform.record("sim-105-1") is None
 
-    def test_a_survey_that_is_replaced_at_the_last_moment_is_not_ingested(
-        self, platform: Platform, variables: None, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        platform.put(self.KEY, platform.survey(2, 107))
-        monkeypatch.setattr(workflow, "current_etag", lambda *_: '"of yesterday"')
-        with pytest.raises(AirflowSkipException, match="was replaced"):
-            self.bring_in('"of yesterday"')
-        assert platform.keys() == [self.KEY]
-        assert platform.record("sim-107-1") is None
-
     def test_a_survey_that_is_gone_is_skipped(self, platform: Platform, variables: None) -> None:
         with pytest.raises(AirflowSkipException, match="was replaced or taken away"):
-            self.bring_in('"1"')
+            self.ingest('"1"')
 
-    def test_an_attempt_that_was_killed_after_the_move_is_released_all_the_same(
-        self, platform: Platform, variables: None
-    ) -> None:
-        etag = platform.put(self.KEY, platform.survey(3, 108))
-        first = self.bring_in(etag)
-        keys = platform.keys()
-        assert self.bring_in(etag) == first == {"key": self.KEY, "etag": etag, "is_new": True}
-        assert platform.keys() == keys
-
-    def test_an_attempt_that_was_killed_before_the_move_is_repeated_without_another_effect(
+    def test_a_connection_that_broke_is_tried_again(
         self, platform: Platform, variables: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        etag = platform.put(self.KEY, platform.survey(3, 109))
+        etag = platform.put(self.KEY, platform.survey(2, 107))
 
-        class Killed(BaseException):
-            pass
+        def broken(function: str, event: dict[str, Any]) -> dict[str, Any]:
+            raise workflow.FunctionError(function, "SurveyChanged", "ended after 3 of 5 bytes")
 
-        def be_killed(*_: Any) -> None:
-            raise Killed
+        monkeypatch.setattr(workflow, "invoke", broken)
+        with pytest.raises(AirflowException, match="ended after 3 of 5 bytes") as raised:
+            self.ingest(etag)
+        assert not isinstance(raised.value, AirflowFailException | AirflowSkipException)
 
-        with monkeypatch.context() as patch:
-            patch.setattr(workflow, "move", be_killed)
-            with pytest.raises(Killed):
-                self.bring_in(etag)
-        before = platform.record("sim-109-3")
-        assert platform.keys() == [self.KEY]
-        assert self.bring_in(etag)["is_new"] is True
-        assert platform.record("sim-109-3") == before
-        assert platform.keys() == [workflow.finished_key(workflow.PROCESSED, self.KEY, etag)]
-
-
-class TestIngest:
-    SURVEY: ClassVar = {"key": "surveys/a.csv", "etag": '"1"'}
-
-    def test_a_large_survey_takes_as_many_calls_as_it_needs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_large_range_takes_as_many_calls_as_it_needs(
+        self, variables: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         answers = [
-            {"complete": False, "nextOffset": 1000, "rows": {"accepted": 7}},
-            {"complete": False, "nextOffset": 2000, "rows": {"accepted": 0}},
-            {"complete": True, "rows": {"accepted": 5}},
+            {"complete": False, "nextOffset": 1000, "rows": {"accepted": 7, "rejected": 1}},
+            {"complete": False, "nextOffset": 2000, "rows": {"accepted": 0, "rejected": 0}},
+            {"complete": True, "rows": {"accepted": 5, "rejected": 2}},
         ]
         events: list[dict[str, Any]] = []
 
@@ -248,15 +250,66 @@ class TestIngest:
             return answers[len(events) - 1]
 
         monkeypatch.setattr(workflow, "invoke", invoke)
-        assert workflow.ingest(INGEST, BUCKET, self.SURVEY) == {"accepted": 12, "problem": None}
+        result = self.ingest('"1"', until=3000)
+        assert (result["accepted"], result["rejected"], result["problem"]) == (12, 3, None)
         assert [event["offset"] for event in events] == [0, 1000, 2000]
         assert {event["etag"] for event in events} == {'"1"'}
+        assert {event["until"] for event in events} == {3000}
 
-    def test_a_function_that_does_not_get_on_ends_in_an_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        answer = {"complete": False, "nextOffset": 0, "rows": {"accepted": 0}}
+    def test_a_function_that_does_not_get_on_ends_in_an_error(
+        self, variables: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answer = {"complete": False, "nextOffset": 0, "rows": {"accepted": 0, "rejected": 0}}
         monkeypatch.setattr(workflow, "invoke", lambda *_: answer)
         with pytest.raises(AirflowException, match="stays at byte 0 of s3://acme-test-data/surveys/a.csv"):
-            workflow.ingest(INGEST, BUCKET, self.SURVEY)
+            self.ingest('"1"')
+
+
+class TestOutcome:
+    """A survey counts as ingested when each of its ranges is."""
+
+    SURVEY: ClassVar = {"key": "surveys/a.csv", "etag": '"1"', "size": 8}
+
+    @pytest.fixture(autouse=True)
+    def ranges(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(workflow, "RANGE_BYTES", 4)
+
+    def part(self, offset: int, **changes: Any) -> dict[str, Any]:
+        part = {"key": "surveys/a.csv", "etag": '"1"', "offset": offset, "until": offset + 4}
+        return part | {"accepted": 3, "rejected": 0, "problem": None} | changes
+
+    def test_of_all_ranges(self) -> None:
+        outcome = workflow.outcome_of(self.SURVEY, [self.part(4), self.part(0)])
+        assert outcome == {"accepted": 6, "problem": None}
+
+    def test_not_when_one_is_missing(self) -> None:
+        assert workflow.outcome_of(self.SURVEY, [self.part(4)]) is None
+        assert workflow.outcome_of(self.SURVEY, []) is None
+
+    def test_not_by_the_ranges_of_another_content_or_survey(self) -> None:
+        for change in ({"etag": '"2"'}, {"key": "surveys/b.csv"}):
+            assert workflow.outcome_of(self.SURVEY, [self.part(0), self.part(4, **change)]) is None
+
+    def test_it_is_no_survey_when_a_range_says_so(self) -> None:
+        parts = [self.part(0, accepted=0, problem="the file is empty"), self.part(4, accepted=0)]
+        assert workflow.outcome_of(self.SURVEY, parts) == {"accepted": 0, "problem": "the file is empty"}
+
+
+def test_a_survey_whose_release_failed_stays_and_is_released_by_the_next_run(platform: Platform) -> None:
+    platform.pipeline.is_full = True
+    etag = platform.put("surveys/a.csv", platform.survey(3, 111))
+    run = Run()
+    assert run.state == "failed"
+    assert (run.tasks["ingest"], run.tasks["release"], run.tasks["finish"]) == (["success"], ["failed"], ["skipped"])
+    assert platform.keys() == ["surveys/a.csv"]
+    before = platform.record("sim-111-3")
+    assert before is not None
+
+    platform.pipeline.is_full = False
+    assert Run().state == "success"
+    assert platform.record("sim-111-3") == before
+    assert platform.keys() == [workflow.finished_key(workflow.PROCESSED, "surveys/a.csv", etag)]
+    assert len(platform.pipeline.executions) == 1
 
 
 class TestInvoke:

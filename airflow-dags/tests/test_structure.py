@@ -51,19 +51,35 @@ def test_the_sensor_holds_no_worker_and_skips_an_empty_day(dag: Any) -> None:
     assert sensor.bucket_name == "{{ var.value.acme_data_bucket }}"
 
 
-def test_surveys_are_brought_in_side_by_side_and_released_together(dag: Any) -> None:
+def test_ranges_are_ingested_side_by_side_and_surveys_released_together_before_they_are_moved(dag: Any) -> None:
     edges = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
     last = "fail_if_any_failed"
     assert edges == {
         "wait_for_surveys": [last, "list_surveys"],
-        "list_surveys": ["bring_in", last],
-        "bring_in": [last, "release"],
-        "release": [last],
+        "list_surveys": [last, "finish", "split_surveys"],
+        "split_surveys": [last, "ingest"],
+        "ingest": [last, "release"],
+        "release": [last, "finish"],
+        "finish": [last],
         last: [],
     }
     rules = {task.task_id: str(task.trigger_rule) for task in dag.tasks}
-    assert rules == dict.fromkeys(edges, "all_success") | {"release": "all_done", last: "one_failed"}
-    assert [task.task_id for task in dag.tasks if "Mapped" in type(task).__name__] == ["bring_in"]
+    assert rules == dict.fromkeys(edges, "all_success") | {
+        "release": "all_done",
+        "finish": "all_done",
+        last: "one_failed",
+    }
+    assert [task.task_id for task in dag.tasks if "Mapped" in type(task).__name__] == ["ingest", "finish"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 39, 40, 41, 1000])
+def test_ranges_cover_a_file_without_a_gap_and_are_never_too_many(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workflow, "RANGE_BYTES", 4)
+    monkeypatch.setattr(workflow, "MAXIMUM_RANGES", 10)
+    ranges = workflow.ranges_of(size)
+    assert len(ranges) <= 10
+    assert [byte for offset, until in ranges for byte in range(offset, until)] == list(range(max(size, 1)))
+    assert all(offset < until for offset, until in ranges)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
  *
  * Safe to repeat: a record with the same identifier and time is the same record. A file that takes longer than one call is continued at
  * `nextOffset`; the rows before it are read again, for duplicates are looked for in the whole file, but not put again.
+ *
+ * A large file can be put in several calls at the same time, each with its own range of bytes. A row belongs to the range in which it starts, so that
+ * ranges may begin and end anywhere: none of its rows is lost, and none is put twice.
  */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -45,20 +48,29 @@ const featureStore = new SageMakerFeatureStoreRuntimeClient({
 
 const rejectedPrefix = "surveys/rejected/";
 
-const eventSchema = z.object({
-  bucket: text.min(1).optional(),
-  key: text.min(1).refine((key) => !key.startsWith(rejectedPrefix), "is a list of rejected rows, not a survey"),
-  etag: text.min(1).optional(),
-  offset: z.int().nonnegative().optional(),
-});
+const eventSchema = z
+  .object({
+    bucket: text.min(1).optional(),
+    key: text.min(1).refine((key) => !key.startsWith(rejectedPrefix), "is a list of rejected rows, not a survey"),
+    etag: text.min(1).optional(),
+    /** The first byte of the range. @default 0 */
+    offset: z.int().nonnegative().optional(),
+    /** The first byte behind the range. @default the end of the file */
+    until: z.int().positive().optional(),
+  })
+  .refine(({ offset = 0, until = Infinity }) => offset < until, {
+    path: ["until"],
+    message: "expected a byte behind offset: a range holds one byte at least",
+  });
 
 /** What one call did. */
 export interface IngestResult {
   readonly key: string;
   /** Of the object that was read; give it with `nextOffset`, so that the continuation reads the same content. */
   readonly etag: string;
+  /** Whether every row of the file, or of the range that was asked for, is done with. */
   readonly complete: boolean;
-  /** The byte at which to go on, when the file is not complete. */
+  /** The byte at which to go on, when it is not complete. */
   readonly nextOffset?: number;
   /** Rows of this call. */
   readonly rows: { readonly read: number; readonly accepted: number; readonly rejected: number };
@@ -169,7 +181,13 @@ async function writeRejected(
 /** Ingests a survey, or what of it fits into one call. */
 export const handler = observed(
   async (event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<IngestResult> => {
-    const { bucket = environment.DATA_BUCKET, key, offset = 0, ...given } = parseEvent(eventSchema, event);
+    const {
+      bucket = environment.DATA_BUCKET,
+      key,
+      offset = 0,
+      until = Infinity,
+      ...given
+    } = parseEvent(eventSchema, event);
     // A function with a short time limit still has to get on, so it keeps half of its time at least.
     const stopAt = Math.min(reserve, context.getRemainingTimeInMillis() / 2);
     const { etag, content } = await openSurvey(bucket, key, given.etag);
@@ -178,6 +196,7 @@ export const handler = observed(
     let read = 0;
     let nextOffset: number | undefined;
     let failed = false;
+    let isDone = false;
 
     const mustStop = (): boolean =>
       nextOffset !== undefined ||
@@ -188,11 +207,15 @@ export const handler = observed(
 
     /** Takes rows until there are none or the call has to end. Many of these run side by side on the same rows. */
     const work = async (): Promise<void> => {
-      while (!failed && nextOffset === undefined) {
+      while (!failed && !isDone && nextOffset === undefined) {
         const next = await rows.next();
         if (next.done === true) return;
         const row = next.value;
         if (row.offset < offset) continue;
+        if (row.offset >= until) {
+          isDone = true;
+          return;
+        }
         if (mustStop()) {
           stopBefore(row.offset);
           return;

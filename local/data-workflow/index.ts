@@ -26,7 +26,7 @@ interface Ingested {
   readonly problem: string | null;
 }
 
-/** What the task `move` returns. */
+/** What the task `finish` returns. */
 interface Moved {
   readonly key: string;
   readonly destination: string;
@@ -46,7 +46,7 @@ function describe({ task, result }: TaskOutcome): string {
     }
     case "release":
       return isRelease(result) ? `execution ${result.pipelineExecutionId} of ${pipelineName}` : "";
-    case "move": {
+    case "finish": {
       const { key, destination } = result as Moved;
       return `${key} to ${destination}`;
     }

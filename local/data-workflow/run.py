@@ -41,11 +41,15 @@ class Tell:
     @hookimpl
     def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
         """Airflow calls this after a task's own work."""
-        result = task_instance.xcom_pull(task_ids=task_instance.task_id, map_indexes=task_instance.map_index)
+        result = task_instance.xcom_pull(
+            task_ids=task_instance.task_id, map_indexes=task_instance.map_index
+        )
         self.tell(task_instance, "success", result=result)
 
     @hookimpl
-    def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
+    def on_task_instance_failed(
+        self, previous_state: Any, task_instance: Any, error: Any
+    ) -> None:
         """Airflow calls this after an attempt that failed, and may try again."""
         self.tell(task_instance, "failed", reason=str(error))
 
@@ -56,7 +60,15 @@ class Tell:
 
     def tell(self, task: Any, state: str, **more: Any) -> None:
         """Tell one event."""
-        tell({"task": task.task_id, "index": task.map_index, "state": state, "try": task.try_number, **more})
+        tell(
+            {
+                "task": task.task_id,
+                "index": task.map_index,
+                "state": state,
+                "try": task.try_number,
+                **more,
+            }
+        )
 
 
 def main() -> int:
@@ -73,9 +85,18 @@ def main() -> int:
     dag.get_task("wait_for_surveys").timeout = 0
     run = dag.test()
     results = {}
-    for task in sorted(run.get_task_instances(), key=lambda task: (task.task_id, task.map_index)):
+    for task in sorted(
+        run.get_task_instances(), key=lambda task: (task.task_id, task.map_index)
+    ):
         entry = {"index": task.map_index, "state": str(task.state)}
-        results.setdefault(task.task_id, []).append(entry | {"result": task.xcom_pull(task_ids=task.task_id, map_indexes=task.map_index)})
+        results.setdefault(task.task_id, []).append(
+            entry
+            | {
+                "result": task.xcom_pull(
+                    task_ids=task.task_id, map_indexes=task.map_index
+                )
+            }
+        )
     tell({"run": run.run_id, "state": str(run.state), "tasks": results})
     return 0 if str(run.state) == "success" else 1
 

@@ -16,7 +16,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { GetQueryExecutionCommand, GetQueryResultsCommand, StartQueryExecutionCommand } from "@aws-sdk/client-athena";
 import { InvokeCommand } from "@aws-sdk/client-lambda";
-import { GetObjectCommand, HeadObjectCommand, NotFound, PutObjectCommand } from "@aws-sdk/client-s3";
+import {
+  CopyObjectCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  NotFound,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
 import { DescribeFeatureGroupCommand } from "@aws-sdk/client-sagemaker";
 
 import { type Clients, requireContract } from "./clients";
@@ -229,6 +236,31 @@ export async function ingest(
     throw new SurveyRefused(`No row of the survey was accepted. ${describeRejection(survey.origin.name, ingestion)}`);
   }
   return ingestion;
+}
+
+/**
+ * Moves a survey that is in to where the data workflow lays those that it is done with: what lies below `surveys/` is what
+ * it has to do.
+ */
+export async function fileAway(clients: Clients, survey: SurveyFile): Promise<void> {
+  const bucket = await requireContract(clients, "DataBucket");
+  const key = `surveys/${survey.name}`;
+  try {
+    const { ETag } = await clients.s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    const etag = (ETag ?? "").replaceAll('"', "");
+    await clients.s3.send(
+      new CopyObjectCommand({
+        Bucket: bucket,
+        CopySource: `${bucket}/${key}`,
+        Key: `surveys/processed/${survey.name}/${etag}.csv`,
+      }),
+    );
+    await clients.s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+  } catch (error) {
+    if (!(error instanceof NotFound)) {
+      throw error;
+    }
+  }
 }
 
 /** The rows that one call of the ingest-survey function rejected. */

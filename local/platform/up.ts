@@ -15,6 +15,7 @@ import { addressOf, openFrontDoor, saveState, startServices } from "./services";
 import {
   countOfflineRecords,
   describeRejection,
+  fileAway,
   findSurvey,
   ingest,
   type Ingestion,
@@ -284,6 +285,7 @@ export async function up(
     const before = ingested()[survey.hash];
     if (before !== undefined) {
       tellRejected(before);
+      await fileAway(aws(), survey);
       return `${survey.name} was ingested before`;
     }
     const records = await countOfflineRecords(aws());
@@ -295,6 +297,7 @@ export async function up(
     await waitForOfflineStore(aws(), records + ingestion.accepted);
     await saveState(instance);
     writeJson(ingestedFile, { ...ingested(), [survey.hash]: ingestion });
+    await fileAway(aws(), survey);
     const { accepted, rejected } = ingestion;
     tellRejected(ingestion);
     return `${accepted} rows of ${survey.name}${rejected === 0 ? "" : `, ${rejected} rejected`}`;
