@@ -14,7 +14,7 @@ PYTHON ?= >=3.11,<3.14
 AIRFLOW_PYTHON ?= >=3.11,<3.13
 
 ##@ The whole loop on this machine
-.PHONY: up survey data-workflow traffic down status logs env clean
+.PHONY: up survey data-workflow traffic down status model-card logs env clean
 up: install ## Run the whole loop: survey, training, test website, production website [SURVEY=file]
 	@SURVEY="$(SURVEY)" node --import tsx local/platform.ts up
 
@@ -37,6 +37,9 @@ status: $(if $(made),install) ## Show what runs, where, and which model is the c
 
 traffic: $(if $(made),install) ## Ask the website about simulated animals, others than were surveyed if you like [ROWS=300 SEED=7 SHIFT=0.2]
 	@$(if $(made),ROWS="$(ROWS)" SEED="$(SEED)" SHIFT="$(SHIFT)" node --import tsx local/traffic.ts,echo "$(no_platform)"; exit 1)
+
+model-card: $(if $(made),install) ## Fetch the champion's model card and say where its page lies
+	@$(if $(made),node --import tsx local/platform.ts model-card,echo "$(no_platform)"; exit 1)
 
 logs: $(if $(made),install) ## Show the services' last lines, and where the other logs are
 	@$(if $(made),node --import tsx local/platform.ts logs,echo "$(no_platform)")
@@ -100,6 +103,8 @@ lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Docker
 	@.venv/model/bin/hadolint model-image/Dockerfile
 	@.venv/model/bin/ruff check --quiet model-image && .venv/model/bin/ruff format --check --quiet model-image
 	@.venv/airflow/bin/ruff check --quiet airflow-dags && .venv/airflow/bin/ruff format --check --quiet airflow-dags
+	@.venv/airflow/bin/ruff check --quiet --config airflow-dags/pyproject.toml local/data-workflow
+	@.venv/airflow/bin/ruff format --check --quiet --config airflow-dags/pyproject.toml local/data-workflow
 
 checkov: install-test ## checkov on every environment: no failure without a written reason
 	@node --import tsx checkov/run.ts
@@ -111,6 +116,7 @@ format: install-test ## Bring every file into the house's form, and draw the doc
 	@.venv/emulator/bin/ruff format --quiet local/emulator checkov
 	@.venv/model/bin/ruff format --quiet model-image
 	@.venv/airflow/bin/ruff format --quiet airflow-dags
+	@.venv/airflow/bin/ruff format --quiet --config airflow-dags/pyproject.toml local/data-workflow
 
 test-unit: install-test ## Jest: stacks, modules, handlers, survey, website, local platform
 	@npm run --silent test:unit

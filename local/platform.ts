@@ -1,9 +1,10 @@
 /**
- * The local platform's commands: `make up`, `survey`, `data-workflow`, `down`, `status`, `logs`, `clean` and `env` are this program.
+ * The local platform's commands: `make up`, `survey`, `data-workflow`, `down`, `status`, `model-card`, `logs`, `clean` and `env` are this program.
  *
  * Exit status 0 when the command did what it is for, 1 with a reason in plain words when it did not.
  */
 import { readdirSync, rmSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 
 import { awsEnvironment, forgetRealCredentials, type Instance, openInstance, shown } from "./platform/instance";
 import { locked } from "./platform/lock";
@@ -77,6 +78,17 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   "data-workflow": async (instance) => {
     const { dataWorkflow } = await import("./data-workflow");
     process.exitCode = (await locked(instance, () => dataWorkflow(instance, say), "data-workflow-lock")) ? 0 : 1;
+  },
+
+  "model-card": async (instance) => {
+    const { fetchModelCard } = await import("./platform/model-card");
+    const { gate, modelPackage, path, status: review, uri } = await fetchModelCard(instance);
+    say(`The model card of ${modelPackage}, to open in a browser:
+  ${pathToFileURL(path).href}
+
+  in S3   ${uri}
+  gate    ${gate}
+  status  ${review}`);
   },
 
   status: async (instance) => {

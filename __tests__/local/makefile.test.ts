@@ -40,6 +40,7 @@ describe("in a fresh checkout", () => {
   test.each([
     ["down", 0],
     ["status", 2],
+    ["model-card", 2],
     ["logs", 0],
     ["clean", 0],
   ])("make %s says that nothing runs, and installs nothing", (target, exit) => {
