@@ -106,6 +106,12 @@ describe("the local environment", () => {
     }
   });
 
+  test("gets what comes after the websites", async () => {
+    for (const { id } of stacks()) {
+      if (!(await stateOf(accounts.clients.s3, id))) await succeed("deploy", { STACK: id, APPROVE: "yes" });
+    }
+  });
+
   test("has each resource of each stack in its state, in S3, and no lock is left", async () => {
     const { s3 } = accounts.clients;
     for (const stack of stacks()) {
