@@ -62,11 +62,13 @@ test("queries can't leave the workgroup's limits: results are encrypted, scans a
   });
 });
 
-test("query results expire, surveys and runs don't", () => {
+test("query results, captured traffic and what was found in it expire, surveys and runs don't", () => {
   const { rule } = local.resource("aws_s3_bucket_lifecycle_configuration", "data_lifecycle");
   const expiring = rule.filter(({ expiration }: Arguments) => expiration[0].days !== undefined);
   expect(expiring).toEqual([
     { id: "expire-athena", status: "Enabled", filter: [{ prefix: "athena/" }], expiration: [{ days: 1 }] },
+    { id: "expire-data-capture", status: "Enabled", filter: [{ prefix: "data-capture/" }], expiration: [{ days: 1 }] },
+    { id: "expire-monitoring", status: "Enabled", filter: [{ prefix: "monitoring/" }], expiration: [{ days: 1 }] },
   ]);
 });
 

@@ -95,7 +95,10 @@ describe.each(stages)("the stage %s", (stage, template) => {
   });
 
   test("the API may call each function for that function's routes only", () => {
-    const permissions = Object.values(template.resources("aws_lambda_permission")).map((permission) => [
+    const toApi = Object.values(template.resources("aws_lambda_permission")).filter(
+      ({ principal }) => principal !== "sns.amazonaws.com",
+    );
+    const permissions = toApi.map((permission) => [
       permission.function_name.replace(/.*\.(\w+)_function\..*/, "$1"),
       permission.source_arn.replace(/^.*\}/, ""),
       permission.principal,
@@ -118,7 +121,10 @@ describe.each(stages)("the stage %s", (stage, template) => {
   });
 
   test("something tells of a failing endpoint, a slow one, a failing API and failing functions", () => {
-    const alarms = Object.values(template.resources("aws_cloudwatch_metric_alarm"));
+    const alarms = Object.values(template.resources("aws_cloudwatch_metric_alarm")).filter(
+      ({ alarm_name }) =>
+        !/-(drift|contract-violations|start-data-workflow-errors|release-errors|release-latency)$/.test(alarm_name),
+    );
     expect(alarms.map(({ namespace, metric_name }) => `${namespace}/${metric_name}`).sort()).toEqual([
       "AWS/ApiGateway/5xx",
       "AWS/Lambda/Errors",
@@ -176,7 +182,7 @@ test("production protects messages from deletion, and mails its alarms where som
     deletion_protection_enabled: true,
     lifecycle: { prevent_destroy: true },
   });
-  expect(template.resource("aws_sns_topic_subscription")).toMatchObject({
+  expect(template.resource("aws_sns_topic_subscription", "alarms_email")).toMatchObject({
     protocol: "email",
     endpoint: "abalone@example.com",
   });
@@ -198,4 +204,83 @@ test("a domain of one's own is served with its certificate and TLS 1.2 at least"
     },
   });
   expect(template.resource("aws_ssm_parameter", "TestWebsite").insecure_value).toBe("https://abalone.example.com");
+});
+
+describe("what watches the endpoint's traffic", () => {
+  const live = synthesizePlatform("production");
+  const [onAws, onAwsTest] = [live["website-production"]!, live["website-test"]!];
+
+  test("traffic is captured as text, encrypted with the data bucket's key, and the container may write its own alone", () => {
+    const template = local["website-production"]!;
+    expect(template.resource("aws_sagemaker_endpoint_configuration").data_capture_config).toEqual({
+      enable_capture: true,
+      destination_s3_uri: "s3://${data.aws_ssm_parameter.DataBucket.insecure_value}/data-capture",
+      kms_key_id: "${data.aws_ssm_parameter.DataKey.insecure_value}",
+      initial_sampling_percentage: 100,
+      capture_options: [{ capture_mode: "Input" }, { capture_mode: "Output" }],
+      capture_content_type_header: { csv_content_types: ["text/csv"], json_content_types: ["application/json"] },
+    });
+    const policy = template.policyOfRole("model");
+    const capture = "arn:aws:s3:::${data.aws_ssm_parameter.DataBucket.insecure_value}/data-capture";
+    expect(policy.allows("s3:PutObject", `${capture}/acme-local-production/champion/2026/a.jsonl`)).toBe(true);
+    expect(policy.allows("s3:PutObject", `${capture}/acme-local-test/champion/2026/a.jsonl`)).toBe(false);
+    expect(policy.allows("s3:GetObject", `${capture}/acme-local-production/champion/2026/a.jsonl`)).toBe(false);
+  });
+
+  test("without the setting nothing is captured and nobody compares", () => {
+    const { websites } = loadEnvironment("production");
+    const { endpoint, latencyAlarmMilliseconds } = websites.production;
+    const unwatched = { ...websites, production: { endpoint, latencyAlarmMilliseconds } };
+    const template = synthesizePlatform("production", { websites: unwatched })["website-production"]!;
+    expect(template.resource("aws_sagemaker_endpoint_configuration").data_capture_config).toBeUndefined();
+    expect(template.resources("aws_sagemaker_monitoring_schedule")).toEqual({});
+    expect(template.policyOfRole("model").allows("s3:PutObject", "arn:aws:s3:::anything/data-capture/x")).toBe(false);
+  });
+
+  test("drift starts the data workflow in production, by a topic that nobody else hears; on the test stage it only tells", () => {
+    const subscription = onAws.resource("aws_sns_topic_subscription");
+    expect(subscription).toMatchObject({
+      topic_arn: "${aws_sns_topic.drift_topic.arn}",
+      protocol: "lambda",
+      endpoint: "${aws_lambda_function.start-data-workflow_function.arn}",
+    });
+    expect(onAws.resource("aws_lambda_permission", "drift-permission")).toMatchObject({
+      principal: "sns.amazonaws.com",
+      source_arn: "${aws_sns_topic.drift_topic.arn}",
+    });
+    const drift = (template: typeof onAws) =>
+      Object.values(template.resources("aws_cloudwatch_metric_alarm")).find(
+        ({ metric_name }) => metric_name === "drifted_features",
+      );
+    expect(drift(onAws)?.alarm_actions).toEqual([
+      "${aws_sns_topic.alarms_topic.arn}",
+      "${aws_sns_topic.drift_topic.arn}",
+    ]);
+    expect(drift(onAwsTest)?.alarm_actions).toEqual(["${aws_sns_topic.alarms_topic.arn}"]);
+    expect(onAwsTest.resources("aws_lambda_function")).not.toHaveProperty("start-data-workflow_function");
+  });
+
+  test("the function may start the one DAG runner or the one state machine, and nothing else", () => {
+    const airflow = onAws.policyOfRole("start-data-workflow");
+    const roleOf = (name: string): string =>
+      `arn:aws:airflow:eu-west-1:444455556666:role/acme-production-airflow/${name}`;
+    expect(airflow.allows("airflow:InvokeRestApi", roleOf("User"))).toBe(true);
+    expect(airflow.allows("airflow:InvokeRestApi", roleOf("Admin"))).toBe(false);
+    expect(airflow.allows("states:StartExecution", "${data.aws_ssm_parameter.StateMachine.insecure_value}")).toBe(
+      false,
+    );
+    const machine = local["website-production"]!.policyOfRole("start-data-workflow");
+    expect(machine.allows("states:StartExecution", "${data.aws_ssm_parameter.StateMachine.insecure_value}")).toBe(true);
+    expect(machine.allows("states:StartExecution", "arn:aws:states:eu-west-1:123456789012:stateMachine:other")).toBe(
+      false,
+    );
+  });
+
+  test("the endpoint is there before it is watched, and a champion without a baseline is refused in words", () => {
+    const definition = onAws.resource("aws_sagemaker_data_quality_job_definition");
+    expect(definition.depends_on).toContain("aws_sagemaker_endpoint.model_endpoint");
+    expect(definition.lifecycle.precondition[0].error_message).toMatch(
+      /^The champion has no baseline: .*Run the workflow .* then deploy this stack\.$/,
+    );
+  });
 });

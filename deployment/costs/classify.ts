@@ -54,14 +54,16 @@ function apiRequests(resource: Resource, usage: Usage): number {
 function functionCalls(resource: Resource, usage: Usage): number {
   const website = websiteOf(resource, usage);
   if (website === undefined) return usage.workflowRuns;
+  // Drift starts it once a day at most.
+  if (resource.name.startsWith("start-data-workflow")) return 1;
   return daysOfMonth * (resource.name.startsWith("contact") ? website.messages : website.predictions);
 }
 
-/** The machines of the jobs that a state machine starts, from its definition. */
-function machinesIn(definition: unknown): readonly Readonly<Record<string, unknown>>[] {
-  if (Array.isArray(definition)) return definition.flatMap(machinesIn);
+/** The machines of jobs in a definition: whatever names an instance type. */
+function machinesIn(definition: unknown, mark = "InstanceType"): readonly Readonly<Record<string, unknown>>[] {
+  if (Array.isArray(definition)) return definition.flatMap((each) => machinesIn(each, mark));
   if (!isObject(definition)) return [];
-  return "InstanceType" in definition ? [definition] : Object.values(definition).flatMap(machinesIn);
+  return mark in definition ? [definition] : Object.values(definition).flatMap((each) => machinesIn(each, mark));
 }
 
 function parse(text: unknown): unknown {
@@ -228,6 +230,17 @@ export const classifications: Readonly<Record<string, Classification>> = {
   aws_s3_bucket_server_side_encryption_configuration: { free: partOfAnother },
   aws_s3_bucket_versioning: { free: partOfAnother },
   aws_s3_object: { free: "counted with its bucket" },
+  aws_sagemaker_data_quality_job_definition: {
+    charges: (resource, usage) => {
+      const hours = daysOfMonth * (websiteOf(resource, usage)?.comparisons ?? 0) * jobHours;
+      return machinesIn(resource.arguments.job_resources, "instance_type").flatMap(
+        ({ instance_type, instance_count, volume_size_in_gb }) => [
+          use(`instance:${textOf(instance_type)}`, hours * numberOf(instance_count, 1)),
+          use("jobVolumeGigabyteMonth", (hours * numberOf(volume_size_in_gb, 1)) / hoursOfMonth),
+        ],
+      );
+    },
+  },
   aws_sagemaker_endpoint: { free: "counted with its configuration, which names the instances" },
   aws_sagemaker_endpoint_configuration: {
     charges: ({ arguments: { production_variants } }) =>
@@ -240,6 +253,12 @@ export const classifications: Readonly<Record<string, Classification>> = {
   aws_sagemaker_feature_group: { charges: (_, { surveyRows }) => [use("featureWrite", surveyRows)] },
   aws_sagemaker_model: { free: "its files are counted with their bucket" },
   aws_sagemaker_model_package_group: { free: "the registry costs nothing; its files are counted with their bucket" },
+  aws_sagemaker_monitoring_schedule: {
+    // A metric is asked for by the hour in which it has a value.
+    charges: (resource, usage) => [
+      use("metricMonth", (workload.metricsOfComparison * (websiteOf(resource, usage)?.comparisons ?? 0)) / 24),
+    ],
+  },
   aws_security_group: { free: inTheVpc },
   aws_sfn_state_machine: {
     charges: ({ arguments: { definition } }, { workflowRuns }) => [

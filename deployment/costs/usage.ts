@@ -9,6 +9,8 @@ export interface WebsiteUsage {
   readonly predictions: number;
   /** Messages from the contact form. */
   readonly messages: number;
+  /** Comparisons of captured traffic: 1 or 24, as `monitor.schedule` of the environment says. */
+  readonly comparisons: number;
 }
 
 /** The use of one environment. A month has 730 hours and 30.4 days. */
@@ -49,6 +51,8 @@ export const workload = {
   functionSeconds: 0.2,
   /** Minutes of one processing or training job, its start included. */
   jobMinutes: 6,
+  /** Metrics that a comparison of captured traffic puts: see docs/monitoring.md. */
+  metricsOfComparison: 25,
   /** State transitions of a run of the workflow: its 12 states, and some tried again. */
   transitionsOfRun: 15,
   /** GB that the workflow's query scans: Athena asks for at least 10 MB. */
@@ -68,7 +72,7 @@ export const workload = {
   airflowDatabaseGigabytes: 5,
 } as const;
 
-const quiet: WebsiteUsage = { visits: 20, predictions: 50, messages: 1 };
+const quiet: WebsiteUsage = { visits: 20, predictions: 50, messages: 1, comparisons: 1 };
 
 /** The assumptions by environment. */
 export const usages: Readonly<Record<Environment["name"], Usage>> = {
@@ -103,7 +107,7 @@ export const usages: Readonly<Record<Environment["name"], Usage>> = {
     furtherWorkerHours: 0,
   },
   production: {
-    websites: { test: quiet, production: { visits: 1_000, predictions: 5_000, messages: 20 } },
+    websites: { test: quiet, production: { visits: 1_000, predictions: 5_000, messages: 20, comparisons: 24 } },
     workflowRuns: 8,
     surveyRows: 100_000,
     pipelineRuns: 20,

@@ -113,6 +113,17 @@ export const encryptionByType: Readonly<Record<string, Row>> = {
       "key of AWS",
     );
   },
+  aws_sagemaker_data_quality_job_definition: ({ arguments: block }) => [
+    volumes(
+      values(block, "job_resources", "cluster_config", "instance_type"),
+      filled(block, "job_resources", "cluster_config", "volume_kms_key_id"),
+      "the volume of the job",
+    ),
+    {
+      encryption: filled(block, "data_quality_job_output_config", "kms_key_id") ? "own key" : "key of AWS",
+      part: "the report",
+    },
+  ],
   aws_sagemaker_endpoint_configuration: ({ arguments: block }) => [
     volumes(
       ["production_variants", "shadow_production_variants"].flatMap((kind) => values(block, kind, "instance_type")),
