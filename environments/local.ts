@@ -22,11 +22,12 @@ export const local: Environment = {
   training: { instanceType: "ml.m5.large", volumeGibibytes: 1, maximumSeconds: 900 },
   websites: {
     test: {
-      endpoint: { instanceType: "ml.t2.medium", instanceCount: 1, bakeSeconds: 0 },
+      endpoint: { instanceType: "ml.t2.medium", instanceCount: 1, bakeSeconds: 2 },
       latencyAlarmMilliseconds: 1_000,
     },
     production: {
-      endpoint: { instanceType: "ml.t2.medium", instanceCount: 1, bakeSeconds: 0 },
+      // One server stands for both instances; two let a release begin with a canary.
+      endpoint: { instanceType: "ml.t2.medium", instanceCount: 2, bakeSeconds: 3 },
       // On AWS, at every full hour; the local SageMaker service compares once a minute.
       monitor: { samplingPercent: 100, schedule: "hourly", minimumRows: 100 },
       latencyAlarmMilliseconds: 1_000,

@@ -29,7 +29,17 @@ export const production: Environment = {
     },
     // Two instances: SageMaker spreads them over availability zones.
     production: {
-      endpoint: { instanceType: "ml.c5.large", instanceCount: 2, bakeSeconds: 600 },
+      endpoint: {
+        instanceType: "ml.c5.large",
+        instanceCount: 2,
+        bakeSeconds: 600,
+        scaling: {
+          maximumInstances: 10,
+          invocationsPerInstance: 750,
+          scaleOutCooldownSeconds: 60,
+          scaleInCooldownSeconds: 300,
+        },
+      },
       monitor: { samplingPercent: 100, schedule: "hourly", minimumRows: 200 },
       latencyAlarmMilliseconds: 500,
     },

@@ -79,6 +79,18 @@ const endpoint = z.strictObject({
   instanceCount: wholeNumber(1, 20, "the instances behind an endpoint"),
   /** Seconds that a release is watched, at each step, before the old instances go: SageMaker's baking period, at most an hour. */
   bakeSeconds: wholeNumber(0, 3_600, "the seconds that a release of an endpoint is watched before the old one goes"),
+  /** @default always `instanceCount` */
+  scaling: z
+    .strictObject({
+      /** The least is `instanceCount`. */
+      maximumInstances: wholeNumber(2, 100, "the most instances behind an endpoint"),
+      /** Invocations a minute that each instance is to have. */
+      invocationsPerInstance: number(1, 1_000_000, "the invocations a minute that each instance is to have"),
+      /** Seconds that Application Auto Scaling waits after a step; target tracking's own default is 300. */
+      scaleOutCooldownSeconds: wholeNumber(0, 3_600, "the seconds after instances were added before more are"),
+      scaleInCooldownSeconds: wholeNumber(0, 3_600, "the seconds after instances were taken away before more are"),
+    })
+    .optional(),
 });
 
 /** What watches whether visitors ask about other animals than the model was trained on. */
@@ -263,7 +275,35 @@ const settings = z
     governance: governance.optional(),
   })
   .check((context) => {
-    const { airflow, emulated, jobsInVpc, modelImage, network, ownerTags } = context.value;
+    const { airflow, emulated, jobsInVpc, modelImage, network, ownerTags, websites } = context.value;
+    for (const [stage, { endpoint: size }] of Object.entries(websites)) {
+      const { scaling } = size;
+      if (!scaling) continue;
+      const refuse = (field: string, message: string, input: unknown): void => {
+        context.issues.push({
+          code: "custom",
+          path: ["websites", stage, "endpoint", ...field.split(".")],
+          message,
+          input,
+        });
+      };
+      if (emulated) refuse("scaling", "nothing where emulated is true: the emulator has no auto scaling", scaling);
+      if (scaling.maximumInstances <= size.instanceCount) {
+        refuse(
+          "scaling.maximumInstances",
+          `more than instanceCount, which is ${size.instanceCount}`,
+          scaling.maximumInstances,
+        );
+      }
+      // "Auto scaling policy overview" in the SageMaker Developer Guide.
+      if (/^ml\.t\d/.test(size.instanceType)) {
+        refuse(
+          "instanceType",
+          "no burstable type where there is scaling: SageMaker scales those not",
+          size.instanceType,
+        );
+      }
+    }
     if (emulated && modelImage.build === "docker") {
       context.issues.push({
         code: "custom",

@@ -1,3 +1,5 @@
+import { AppautoscalingPolicy } from "@cdktf/provider-aws/lib/appautoscaling-policy";
+import { AppautoscalingTarget } from "@cdktf/provider-aws/lib/appautoscaling-target";
 import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import {
   SagemakerEndpoint,
@@ -8,7 +10,7 @@ import {
   type SagemakerEndpointConfigurationConfig,
 } from "@cdktf/provider-aws/lib/sagemaker-endpoint-configuration";
 import { SagemakerModel } from "@cdktf/provider-aws/lib/sagemaker-model";
-import type { Precondition } from "cdktf";
+import type { Precondition, TerraformResource } from "cdktf";
 import { Construct } from "constructs";
 import { Alarm } from "./alarm";
 import type { EncryptionKey } from "./encryption-key";
@@ -41,6 +43,21 @@ function dataCapture({ capture }: ModelEndpointProps): Pick<SagemakerEndpointCon
   };
 }
 
+/** How many instances serve, by how much each has to do. */
+export interface EndpointScaling {
+  /** More are never added. The least is `instanceCount`. */
+  readonly maximumInstances: number;
+  /**
+   * Invocations a minute that each instance is to have: what one can answer in a minute, times a safety factor of a half ("Load testing your auto
+   * scaling configuration" in the SageMaker Developer Guide).
+   */
+  readonly invocationsPerInstance: number;
+  /** Seconds after instances were added before more are. */
+  readonly scaleOutCooldownSeconds: number;
+  /** Seconds after instances were taken away before more are. */
+  readonly scaleInCooldownSeconds: number;
+}
+
 export interface ModelEndpointProps {
   /** Stays the same through every update: 1 to 63 letters, digits and hyphens. */
   readonly name: string;
@@ -53,8 +70,13 @@ export interface ModelEndpointProps {
   /** What else the container's role may do: read the model, and use the key that encrypts it. */
   readonly modelStatements: readonly Statement[];
   readonly instanceType: string;
+  /** Where there is scaling, the least: each release begins with so many. */
   readonly instanceCount: number;
+  /** @default always `instanceCount` */
+  readonly scaling?: EndpointScaling;
   readonly account: string;
+  readonly region: string;
+  readonly partition: string;
   readonly logRetentionDays: number;
   /** Encrypts the logs and the volumes of the instances. */
   readonly encryptionKey: EncryptionKey;
@@ -66,6 +88,8 @@ export interface ModelEndpointProps {
   readonly alarmTopicArn: string;
   /** Seconds that a release is watched, at each step, before the old instances go: 0 to 3,600. */
   readonly bakeSeconds: number;
+  /** What to do when a release was rolled back: a sentence at the end of the error. */
+  readonly afterRollback: string;
 }
 
 /**
@@ -89,7 +113,8 @@ const variant = "champion";
 
 /**
  * A real-time endpoint that serves one model package. Model and configuration can't be changed, so each release makes new ones under new names, moves
- * the endpoint over, and removes the old. The traffic moves while two alarms watch: when the new model fails or is slow, SageMaker moves it back.
+ * the endpoint over, and removes the old. The traffic moves while two alarms watch the new instances alone: when the new model fails or is slow, SageMaker
+ * moves it back, and Terraform fails. Two more alarms watch whatever serves, and tell people.
  */
 export class ModelEndpoint extends Construct {
   readonly name: string;
@@ -136,6 +161,7 @@ export class ModelEndpoint extends Construct {
       evaluationPeriods: 5,
       periodsAbove: 3,
     });
+    const releaseAlarms = { errors: `${props.name}-release-errors`, latency: `${props.name}-release-latency` };
     const role = new ExecutionRole(this, "role", {
       name: `${props.name}-endpoint`,
       description: `What the model behind the endpoint ${props.name} may do`,
@@ -168,10 +194,13 @@ export class ModelEndpoint extends Construct {
           conditions: { Bool: { "kms:GrantIsForAWSResource": "true" } },
         },
         {
-          // SageMaker looks at the alarms as this role ("Auto-Rollback Configuration and Monitoring" in the SageMaker Developer Guide).
+          // SageMaker looks at the alarms as this role ("Auto-Rollback Configuration and Monitoring" in the SageMaker Developer Guide). By name, for
+          // the alarms come after the configuration, and that after the role.
           sid: "WatchRelease",
           actions: ["cloudwatch:DescribeAlarms"],
-          resources: [this.errors.arn, this.latency.arn],
+          resources: Object.values(releaseAlarms).map(
+            (name) => `arn:${props.partition}:cloudwatch:${props.region}:${props.account}:alarm:${name}`,
+          ),
         },
         ...props.modelStatements,
       ],
@@ -203,6 +232,30 @@ export class ModelEndpoint extends Construct {
       ],
       lifecycle: { createBeforeDestroy: true },
     });
+    // Of the new instances alone: one that watches all would turn back the very release that is to mend a model that fails.
+    const ofRelease = {
+      ...metrics,
+      dimensions: { ...metrics.dimensions, EndpointConfigName: configuration.name },
+    };
+    const watching = [
+      new Alarm(this, "release-errors", {
+        ...ofRelease,
+        name: releaseAlarms.errors,
+        description: `The newest release of the endpoint ${props.name} failed to answer; during the release it is rolled back.`,
+        metric: "Invocation5XXErrors",
+        statistic: "Sum",
+        threshold: 0,
+      }),
+      // A single minute is enough: to release again costs less than a slow model.
+      new Alarm(this, "release-latency", {
+        ...ofRelease,
+        name: releaseAlarms.latency,
+        description: `One in a hundred answers of the newest release of the endpoint ${props.name} took longer than ${props.latencyAlarmMilliseconds} ms; during the release it is rolled back.`,
+        metric: "ModelLatency",
+        statistic: "p99",
+        threshold: props.latencyAlarmMilliseconds * 1_000,
+      }),
+    ];
     const endpoint = new SagemakerEndpoint(this, "endpoint", {
       name: props.name,
       endpointConfigName: configuration.name,
@@ -210,13 +263,72 @@ export class ModelEndpoint extends Construct {
         blueGreenUpdatePolicy: { trafficRoutingConfiguration: trafficRouting(props) },
         // Other alarms would replace the endpoint: Terraform's provider can't change them in place.
         autoRollbackConfiguration: {
-          alarms: [this.errors, this.latency].map(({ name }) => ({ alarmName: name })),
+          alarms: watching.map(({ name }) => ({ alarmName: name })),
         },
       },
       dependsOn: [logs],
+      lifecycle: {
+        postcondition: [
+          {
+            // After a rollback SageMaker says InService, and so does Terraform's provider: without this, the configuration that serves would be deleted.
+            condition: `\${self.endpoint_config_name == ${configuration.fqn}.name}`,
+            errorMessage:
+              `The release to the endpoint ${props.name} was rolled back: the model before it goes on answering. ` +
+              `Why: aws sagemaker describe-endpoint --endpoint-name ${props.name} --query FailureReason. ${props.afterRollback}`,
+          },
+        ],
+      },
     });
     this.name = props.name;
     this.arn = endpoint.arn;
     this.endpoint = endpoint;
+    if (props.scaling) this.scale(endpoint, configuration, props.scaling, props.instanceCount);
+  }
+
+  /**
+   * Adds instances under load and takes them away again. Each release begins with `instanceCount` of them, for Terraform's provider can't ask SageMaker to
+   * keep those that run (`RetainAllVariantProperties`); meanwhile scaling is blocked, and goes on by itself afterwards ("Update endpoints that use auto
+   * scaling" in the SageMaker Developer Guide).
+   */
+  private scale(
+    endpoint: SagemakerEndpoint,
+    configuration: SagemakerEndpointConfiguration,
+    scaling: EndpointScaling,
+    minimum: number,
+  ): void {
+    const addressOf = (resource: TerraformResource): string =>
+      `${resource.terraformResourceType}.${resource.friendlyUniqueId}`;
+    const again = {
+      lifecycle: {
+        replaceTriggeredBy: [
+          // With an endpoint, AWS forgets what was registered for it.
+          `${addressOf(endpoint)}.id`,
+          // An endpoint that is registered refuses another instance type; it is asked only when its new configuration is there.
+          `${addressOf(configuration)}.production_variants[0].instance_type`,
+        ],
+      },
+    };
+    const target = new AppautoscalingTarget(this, "scaling-target", {
+      serviceNamespace: "sagemaker",
+      scalableDimension: "sagemaker:variant:DesiredInstanceCount",
+      resourceId: `endpoint/${endpoint.name}/variant/${variant}`,
+      minCapacity: minimum,
+      maxCapacity: scaling.maximumInstances,
+      ...again,
+    });
+    new AppautoscalingPolicy(this, "scaling-policy", {
+      name: `${this.name}-invocations`,
+      policyType: "TargetTrackingScaling",
+      serviceNamespace: target.serviceNamespace,
+      scalableDimension: target.scalableDimension,
+      resourceId: target.resourceId,
+      targetTrackingScalingPolicyConfiguration: {
+        predefinedMetricSpecification: { predefinedMetricType: "SageMakerVariantInvocationsPerInstance" },
+        targetValue: scaling.invocationsPerInstance,
+        scaleOutCooldown: scaling.scaleOutCooldownSeconds,
+        scaleInCooldown: scaling.scaleInCooldownSeconds,
+      },
+      ...again,
+    });
   }
 }

@@ -26,8 +26,16 @@ const networkList: Reason = {
   source: reference("Amazon EC2"),
 };
 
+const scalingList: Reason = {
+  reason:
+    "Application Auto Scaling's lists know no resources: whoever may read one reads that of the whole account and region",
+  source: reference("AWS Application Auto Scaling"),
+};
+
 /** Action to reason. */
 export const actionsWithoutResources: Readonly<Record<string, Reason>> = {
+  "application-autoscaling:DescribeScalableTargets": scalingList,
+  "application-autoscaling:DescribeScalingPolicies": scalingList,
   "cloudwatch:PutMetricData": {
     reason: "A metric is no resource; the condition key cloudwatch:namespace holds the action instead",
     source: reference("Amazon CloudWatch"),

@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import { DynamodbTable } from "@cdktf/provider-aws/lib/dynamodb-table";
 import { LambdaPermission } from "@cdktf/provider-aws/lib/lambda-permission";
 import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscription";
-import { DynamodbTable } from "@cdktf/provider-aws/lib/dynamodb-table";
 import { Op } from "cdktf";
 import type { WebsiteStage } from "../environments";
 import { Alarm, AlarmTopic, functionErrors } from "../modules/alarm";
@@ -101,12 +101,16 @@ export class WebsiteStack extends PlatformStack {
       ...(capture ? { capture } : {}),
       instanceType: size.instanceType,
       instanceCount: size.instanceCount,
+      ...(size.scaling ? { scaling: size.scaling } : {}),
+      region,
+      partition: platform.partition,
       account,
       logRetentionDays,
       encryptionKey: key,
       latencyAlarmMilliseconds,
       alarmTopicArn: topicArn,
       bakeSeconds: size.bakeSeconds,
+      afterRollback: `What now: put the earlier package back into ${this.parameterName("ModelPackageName")}, or train another, and deploy again (docs/runbooks.md, "A release was rolled back").`,
     });
 
     const messages = new DynamodbTable(this, "messages", {

@@ -28,6 +28,43 @@ test("production protects its data, and keeps two instances behind its website",
   expect(production.websites.production.endpoint.instanceCount).toBeGreaterThanOrEqual(2);
 });
 
+describe("scaling", () => {
+  const production = loadEnvironment("production");
+  const { endpoint } = production.websites.production;
+  const scaled = (changes: object, of = production): unknown =>
+    parseEnvironment(
+      {
+        ...of,
+        websites: {
+          ...of.websites,
+          production: { ...of.websites.production, endpoint: { ...endpoint, ...changes } },
+        },
+      },
+      "environments/production.ts",
+    );
+
+  test("production goes from 2 to 10 instances by 750 invocations each", () => {
+    expect(endpoint).toMatchObject({
+      instanceCount: 2,
+      scaling: { maximumInstances: 10, invocationsPerInstance: 750 },
+    });
+    expect(() => scaled({})).not.toThrow();
+  });
+
+  test("needs room above what a release begins with", () => {
+    expect(() => scaled({ instanceCount: 10 })).toThrow(
+      "websites.production.endpoint.scaling.maximumInstances is 10; expected more than instanceCount, which is 10",
+    );
+  });
+
+  test("takes no burstable instances, and no emulator", () => {
+    expect(() => scaled({ instanceType: "ml.t2.medium" })).toThrow(
+      'websites.production.endpoint.instanceType is "ml.t2.medium"; expected no burstable type where there is scaling',
+    );
+    expect(() => scaled({}, local)).toThrow(/endpoint\.scaling is .*; expected nothing where emulated is true/);
+  });
+});
+
 test("no two environments share an account", () => {
   expect(new Set(environmentNames.map((name) => loadEnvironment(name).account)).size).toBe(environmentNames.length);
 });

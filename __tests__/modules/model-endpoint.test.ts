@@ -19,11 +19,14 @@ function make(changes: Partial<ModelEndpointProps> = {}): Template {
       instanceType: "ml.c5.large",
       instanceCount: 2,
       account: "123456789012",
+      region: "eu-west-1",
+      partition: "aws",
       logRetentionDays: 30,
       encryptionKey,
       latencyAlarmMilliseconds: 500,
       alarmTopicArn: "arn:topic",
       bakeSeconds: 600,
+      afterRollback: "What now: deploy the earlier package.",
       ...changes,
     });
   });
@@ -32,6 +35,7 @@ function make(changes: Partial<ModelEndpointProps> = {}): Template {
 const template = make();
 const endpoint = template.resource("aws_sagemaker_endpoint");
 const alarms = template.resources("aws_cloudwatch_metric_alarm");
+const releaseAlarms = ["model_release-errors_alarm", "model_release-latency_alarm"];
 
 describe("a release", () => {
   test("makes a new model and a new configuration before the old ones go; the endpoint keeps its name", () => {
@@ -60,23 +64,94 @@ describe("a release", () => {
     ).toEqual({ traffic_routing_configuration: { type: "ALL_AT_ONCE", wait_interval_in_seconds: 600 } });
   });
 
-  test("goes back when one of the endpoint's alarms goes off, both of which are there before it", () => {
+  test("goes back when one of two alarms goes off, which watch the new instances alone and are there before it", () => {
     expect(endpoint.deployment_config.auto_rollback_configuration).toEqual({
-      alarms: Object.keys(alarms).map((name) => ({
-        alarm_name: `\${aws_cloudwatch_metric_alarm.${name}.alarm_name}`,
-      })),
+      alarms: releaseAlarms.map((name) => ({ alarm_name: `\${aws_cloudwatch_metric_alarm.${name}.alarm_name}` })),
     });
-    expect(Object.keys(alarms)).toHaveLength(2);
+    for (const name of releaseAlarms) {
+      expect(alarms[name]).toMatchObject({
+        dimensions: {
+          EndpointName: "acme-test",
+          VariantName: "champion",
+          EndpointConfigName: "${aws_sagemaker_endpoint_configuration.model_configuration.name}",
+        },
+        evaluation_periods: 1,
+        treat_missing_data: "notBreaching",
+        alarm_actions: ["arn:topic"],
+      });
+    }
+    expect(releaseAlarms.map((name) => [alarms[name]?.metric_name, alarms[name]?.threshold])).toEqual([
+      ["Invocation5XXErrors", 0],
+      ["ModelLatency", 500_000],
+    ]);
   });
 
   test("is watched by SageMaker as the endpoint's role, which sees these alarms alone", () => {
     const policy = template.policyOfRole("model");
-    for (const name of Object.keys(alarms)) {
-      expect(policy.allows("cloudwatch:DescribeAlarms", `\${aws_cloudwatch_metric_alarm.${name}.arn}`)).toBe(true);
+    const alarm = (name: string): string => `arn:aws:cloudwatch:eu-west-1:123456789012:alarm:${name}`;
+    for (const name of releaseAlarms) {
+      expect(policy.allows("cloudwatch:DescribeAlarms", alarm(alarms[name]?.alarm_name as string))).toBe(true);
     }
-    expect(policy.allows("cloudwatch:DescribeAlarms", "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:other")).toBe(
-      false,
+    expect(policy.allows("cloudwatch:DescribeAlarms", alarm("other"))).toBe(false);
+  });
+
+  test("that was rolled back fails Terraform, which would else delete the configuration that serves", () => {
+    const [condition] = endpoint.lifecycle.postcondition;
+    expect(condition.condition).toBe(
+      "${self.endpoint_config_name == aws_sagemaker_endpoint_configuration.model_configuration.name}",
     );
+    expect(condition.error_message).toMatch(/acme-test was rolled back.*FailureReason.*deploy the earlier package\.$/);
+  });
+});
+
+describe("scaling", () => {
+  const scaled = make({
+    scaling: {
+      maximumInstances: 10,
+      invocationsPerInstance: 750,
+      scaleOutCooldownSeconds: 60,
+      scaleInCooldownSeconds: 300,
+    },
+  });
+  const ofVariant = {
+    service_namespace: "sagemaker",
+    scalable_dimension: "sagemaker:variant:DesiredInstanceCount",
+  };
+
+  test("adds instances above so many invocations each, and never leaves fewer than a release begins with", () => {
+    expect(scaled.resource("aws_appautoscaling_target")).toMatchObject({
+      ...ofVariant,
+      // By the endpoint's reference: it is registered when the endpoint is there.
+      resource_id: "endpoint/${aws_sagemaker_endpoint.model_endpoint.name}/variant/champion",
+      min_capacity: 2,
+      max_capacity: 10,
+    });
+    expect(scaled.resource("aws_sagemaker_endpoint_configuration").production_variants[0].initial_instance_count).toBe(
+      2,
+    );
+    expect(scaled.resource("aws_appautoscaling_policy")).toMatchObject({
+      policy_type: "TargetTrackingScaling",
+      target_tracking_scaling_policy_configuration: {
+        predefined_metric_specification: { predefined_metric_type: "SageMakerVariantInvocationsPerInstance" },
+        target_value: 750,
+        scale_out_cooldown: 60,
+        scale_in_cooldown: 300,
+      },
+    });
+  });
+
+  test("is registered again with a new endpoint, and around another instance type, which SageMaker refuses to what is registered", () => {
+    for (const type of ["aws_appautoscaling_target", "aws_appautoscaling_policy"]) {
+      expect(scaled.resource(type).lifecycle.replace_triggered_by).toEqual([
+        "aws_sagemaker_endpoint.model_endpoint.id",
+        "aws_sagemaker_endpoint_configuration.model_configuration.production_variants[0].instance_type",
+      ]);
+    }
+  });
+
+  test("is left out where there are no settings for it", () => {
+    expect(template.resources("aws_appautoscaling_target")).toEqual({});
+    expect(template.resources("aws_appautoscaling_policy")).toEqual({});
   });
 });
 

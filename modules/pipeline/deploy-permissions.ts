@@ -501,6 +501,41 @@ const table: readonly Permissions[] = [
     on: ({ named }) => [...named("sagemaker", "endpoint/"), ...named("sagemaker", "endpoint-config/")],
   },
   {
+    sid: "Scaling",
+    types: ["aws_appautoscaling_policy", "aws_appautoscaling_target"],
+    reads: ["application-autoscaling:ListTagsForResource"],
+    readsAnywhere: [
+      "application-autoscaling:DescribeScalableTargets",
+      "application-autoscaling:DescribeScalingPolicies",
+    ],
+    writes: [
+      "application-autoscaling:DeleteScalingPolicy",
+      "application-autoscaling:DeregisterScalableTarget",
+      "application-autoscaling:PutScalingPolicy",
+      "application-autoscaling:RegisterScalableTarget",
+      "application-autoscaling:TagResource",
+      "application-autoscaling:UntagResource",
+    ],
+    // AWS names a target by a number.
+    on: ({ arn }) => [arn("application-autoscaling", "scalable-target/*")],
+    // Tags come without it.
+    conditions: () => ({ StringEqualsIfExists: { "application-autoscaling:service-namespace": "sagemaker" } }),
+    more: ({ arn }) => [
+      {
+        sid: "ScalingServiceRole",
+        actions: ["iam:CreateServiceLinkedRole"],
+        resources: [
+          arn(
+            "iam",
+            "role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
+            { global: true },
+          ),
+        ],
+        conditions: { StringEquals: { "iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com" } },
+      },
+    ],
+  },
+  {
     sid: "Monitoring",
     types: ["aws_sagemaker_data_quality_job_definition", "aws_sagemaker_monitoring_schedule"],
     reads: ["sagemaker:DescribeDataQualityJobDefinition", "sagemaker:DescribeMonitoringSchedule", "sagemaker:ListTags"],
