@@ -345,6 +345,40 @@ describe("when the model cannot answer, the visitor may try again", () => {
     expect(patience).toHaveBeenCalledWith(8_000);
   });
 
+  /** What a model answers that fails, as SageMaker hands it on. */
+  const failed = (OriginalStatusCode: number): AwsAnswer => ({
+    status: 424,
+    headers: { "content-type": "application/json", "x-amzn-errortype": "ModelError" },
+    body: JSON.stringify({ Message: "Received an error from primary", OriginalStatusCode }),
+  });
+  const oneAfter = (failures: number, failure: AwsAnswer): void => {
+    aws.respond = () => (aws.requests.length <= failures ? failure : instead(prediction));
+  };
+
+  test.each<[string, AwsAnswer]>([
+    ["fails", failed(500)],
+    ["ends", failed(0)],
+    ["answers NaN", { body: JSON.stringify(prediction).replace("9.06", "NaN") }],
+    ["answers nonsense", instead({})],
+  ])("a model that %s is asked again, for a release may be on its way to be rolled back", async (_name, failure) => {
+    oneAfter(2, failure);
+    expect((await post(animal)).statusCode).toBe(200);
+    expect(aws.requests).toHaveLength(3);
+    expect(output.lines()).toContainEqual(expect.objectContaining({ ModelAskedAgain: [1, 1] }));
+  });
+
+  test("and not for ever", async () => {
+    oneAfter(3, failed(500));
+    expectProblem(await post(animal), 503);
+    expect(aws.requests).toHaveLength(3);
+  });
+
+  test("a model that refuses the request is not asked twice", async () => {
+    oneAfter(1, failed(400));
+    expectProblem(await post(animal), 503);
+    expect(aws.requests).toHaveLength(1);
+  });
+
   test("a short disturbance is not even noticed", async () => {
     let first = true;
     aws.respond = () => {

@@ -1,6 +1,6 @@
 /** POST /api/predict: how old is an abalone with these measures? */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
-import { InvokeEndpointCommand, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
+import { InvokeEndpointCommand, ModelError, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
 import * as z from "zod";
 import { accepts, camelCase, expectation, features, yearsBeyondRings } from "../../survey/contract";
 import { clientOptions, errorMessage, errorName } from "../shared/clients";
@@ -57,19 +57,39 @@ function readAnimal(body: unknown): Record<string, unknown> {
   );
 }
 
+/** Asks in all. While a release is watched, some of the instances may have a model that fails; the next try may meet another. */
+const tries = 3;
+
+/** A prediction changes nothing, so that it may be asked again: where the model failed, not where it refuses the request. */
+function isWorthAnotherTry(error: unknown): boolean {
+  if (error instanceof ModelError) return (error.OriginalStatusCode ?? 0) >= 500 || error.OriginalStatusCode === 0;
+  return error instanceof SyntaxError || error instanceof z.ZodError; // an answer that is none
+}
+
+async function ask(body: string, abortSignal: AbortSignal): Promise<z.infer<typeof answerSchema>> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const { Body } = await client.send(
+        new InvokeEndpointCommand({
+          EndpointName: environment.ENDPOINT_NAME,
+          ContentType: "application/json",
+          Accept: "application/json",
+          Body: body,
+        }),
+        { abortSignal },
+      );
+      return answerSchema.parse(JSON.parse(Buffer.from(Body).toString("utf8")));
+    } catch (error) {
+      if (attempt === tries || !isWorthAnotherTry(error)) throw error;
+      metrics.addMetric("ModelAskedAgain", MetricUnit.Count, 1);
+    }
+  }
+}
+
 async function invoke(animal: Readonly<Record<string, unknown>>): Promise<z.infer<typeof answerSchema>> {
   const instance = Object.fromEntries(features.map((feature) => [feature.name, animal[camelCase(feature.name)]]));
   try {
-    const { Body } = await client.send(
-      new InvokeEndpointCommand({
-        EndpointName: environment.ENDPOINT_NAME,
-        ContentType: "application/json",
-        Accept: "application/json",
-        Body: JSON.stringify({ instances: [instance] }),
-      }),
-      { abortSignal: AbortSignal.timeout(patience) },
-    );
-    return answerSchema.parse(JSON.parse(Buffer.from(Body).toString("utf8")));
+    return await ask(JSON.stringify({ instances: [instance] }), AbortSignal.timeout(patience));
   } catch (error) {
     logger.error("The model did not answer", {
       endpoint: environment.ENDPOINT_NAME,
