@@ -92,7 +92,7 @@ review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRO
 	@ENVIRONMENT="$(ENVIRONMENT)" PLAN="$(PLAN)" RELEASE="$(RELEASE)" tsx pipeline/review.ts
 
 ##@ Quality
-.PHONY: test lint checkov format test-unit test-python test-end-to-end test-provider test-image bench
+.PHONY: test lint checkov format test-unit test-python test-end-to-end test-provider test-image bench bench-original
 test: install-test lint checkov test-python test-unit test-end-to-end test-image ## Everything that CI runs
 	@$(MAKE) --no-print-directory test-provider # last, for its last line says whether it ran
 
@@ -102,6 +102,7 @@ lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Docker
 	@.venv/emulator/bin/ruff check --quiet local/emulator checkov && .venv/emulator/bin/ruff format --check --quiet local/emulator checkov
 	@.venv/model/bin/hadolint model-image/Dockerfile
 	@.venv/model/bin/ruff check --quiet model-image && .venv/model/bin/ruff format --check --quiet model-image
+	@.venv/model/bin/ruff check --quiet --config model-image/pyproject.toml benchmarks && .venv/model/bin/ruff format --check --quiet --config model-image/pyproject.toml benchmarks
 	@.venv/airflow/bin/ruff check --quiet airflow-dags && .venv/airflow/bin/ruff format --check --quiet airflow-dags
 	@.venv/airflow/bin/ruff check --quiet --config airflow-dags/pyproject.toml local/data-workflow
 	@.venv/airflow/bin/ruff format --check --quiet --config airflow-dags/pyproject.toml local/data-workflow
@@ -115,6 +116,7 @@ format: install-test ## Bring every file into the house's form, and draw the doc
 	@prettier --write --log-level warn .
 	@.venv/emulator/bin/ruff format --quiet local/emulator checkov
 	@.venv/model/bin/ruff format --quiet model-image
+	@.venv/model/bin/ruff format --quiet --config model-image/pyproject.toml benchmarks
 	@.venv/airflow/bin/ruff format --quiet airflow-dags
 	@.venv/airflow/bin/ruff format --quiet --config airflow-dags/pyproject.toml local/data-workflow
 
@@ -136,8 +138,11 @@ test-provider: install-test ## Terraform's real providers: every stack planned, 
 test-image: install-test ## Build, push, pull and run the model image without Docker; says so where it can't
 	@local/setup/with-image-tools jest --config jest.image.config.js
 
-bench: install-test ## Measure, and print ratios against the default way
-	@node --import tsx benchmarks/run.ts
+bench: install-test ## Measure, and print ratios against the default way [PARTS="synth model" ROWS=4000000 SURVEY_DATA=file]
+	@node --import tsx benchmarks/run.ts $(or $(PARTS),synth diff platform model growth)
+
+bench-original: install .venv/benchmark/.installed ## Measure the model and its server against the original's, with TensorFlow (1.5 GB) [FOLDS=10 SURVEY_DATA=file]
+	@node --import tsx benchmarks/run.ts original
 
 ##@ Tools
 .PHONY: install install-test install-exit-door lock help
@@ -195,6 +200,9 @@ endef
 .venv/checkov/.installed: checkov/requirements.txt $(UV)
 	$(call environment,checkov,$<)
 
+.venv/benchmark/.installed: benchmarks/original/requirements.txt $(UV)
+	$(call environment,benchmark,$<)
+
 .venv/.installed-system: local/setup/require-chromium
 	@local/setup/require-chromium >&2
 	@mkdir -p $(@D) && touch $@
@@ -203,7 +211,7 @@ compile := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
   --no-annotate
 
 lock: $(UV) ## Compile the Python requirement files anew
-	@for folder in . checkov local/emulator model-image; do for file in $$folder/requirements*.in; do \
+	@for folder in . benchmarks/original checkov local/emulator model-image; do for file in $$folder/requirements*.in; do \
 	  $(compile) $$file --output-file $${file%.in}.txt; done; done
 	@# Airflow's dependencies have no upper limits: what was there on the day after its release is what it was tested with.
 	@cd airflow-dags && for pair in requirements-dev@2025-08-30 requirements-airflow-2@2025-05-21; do \

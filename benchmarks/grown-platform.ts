@@ -2,7 +2,8 @@
  * Production, grown: `RESOURCES` of them at least. It shows whether the time of a synth, the rules of `policies/` included, follows the number of
  * resources. What is added is what stacks are made of, in the mix of a small service: a key, two buckets, a function, an alarm.
  */
-import { App } from "cdktf";
+import { App, TerraformResource } from "cdktf";
+import type { Construct } from "constructs";
 
 import { loadEnvironment } from "../environments";
 import { definePlatform } from "../main";
@@ -11,7 +12,6 @@ import { EncryptionKey } from "../modules/encryption-key";
 import { SecureBucket } from "../modules/secure-bucket";
 import { TypeScriptFunction } from "../modules/typescript-function";
 import { type Platform, PlatformStack } from "../stacks/platform";
-import { TerraformResource } from "cdktf";
 
 function addService(stack: PlatformStack, platform: Platform, number: number): void {
   const { account, region, logRetentionDays } = platform.environment;
@@ -50,23 +50,18 @@ function addService(stack: PlatformStack, platform: Platform, number: number): v
   });
 }
 
-const resources = Number(process.env.RESOURCES);
+const countOf = (scope: Construct): number =>
+  scope.node.findAll().filter((construct) => TerraformResource.isTerraformResource(construct)).length;
+
 const app = new App({ stackTraces: false });
 const platform = definePlatform(app, loadEnvironment("production"));
 const stacks = app.node.children.filter((child) => child instanceof PlatformStack);
-const count = (): number =>
-  app.node.findAll().filter((construct) => TerraformResource.isTerraformResource(construct)).length;
-
-let missing = resources - count();
-for (let number = 1; missing > 0; number += 1) {
+let resources = countOf(app);
+for (let number = 0; resources < Number(process.env.RESOURCES); number += 1) {
   const stack = stacks[number % stacks.length];
   if (stack === undefined) throw new Error("The platform has no stack.");
-  const before = stack.node.findAll().length;
+  const before = countOf(stack);
   addService(stack, platform, number);
-  missing -= stack.node
-    .findAll()
-    .slice(before)
-    .filter((construct) => TerraformResource.isTerraformResource(construct)).length;
+  resources += countOf(stack) - before;
 }
-console.log(count());
 platform.synth();

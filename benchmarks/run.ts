@@ -1,22 +1,48 @@
-/** `make bench`: measures, each against a peer and in one run, and prints Markdown. Nothing here is a test: machines differ. */
-import { cpus, totalmem } from "node:os";
+/**
+ * `make bench [PARTS="synth diff platform model growth"]`: measures, each against a peer and in one run, and prints Markdown. `make bench-original` takes
+ * the part `original`. Nothing here is a test: machines differ.
+ *
+ * | variable | what |
+ * |---|---|
+ * | `SURVEY_DATA` | UCI's `abalone.data`: `model` and `original` measure its rows too |
+ * | `ROWS` | rows of the largest survey of `growth`, 4,000 to 4,000,000; by default 400,000 |
+ * | `FOLDS` | how many of the ten folds are trained; by default ten of `model`, three of `original` |
+ */
+import { cpus, loadavg, totalmem } from "node:os";
 
 import { diffBenchmark } from "./diff";
+import { growthBenchmark } from "./growth";
+import { modelBenchmark, originalBenchmark } from "./model";
 import { platformBenchmark } from "./platform";
 import { synthBenchmark } from "./synth";
 
-async function main(): Promise<void> {
-  const processors = cpus();
-  const memory = (totalmem() / 2 ** 30).toFixed(0);
-  process.stdout.write(
-    `${processors.length} cores (${processors[0]?.model ?? "unknown"}), ${memory} GiB, Node ${process.version}\n`,
-  );
-  for (const benchmark of [synthBenchmark, diffBenchmark, platformBenchmark]) {
-    process.stdout.write(`\n${await benchmark()}\n`);
+const parts: Readonly<Record<string, () => Promise<string>>> = {
+  synth: synthBenchmark,
+  diff: diffBenchmark,
+  platform: platformBenchmark,
+  model: modelBenchmark,
+  growth: growthBenchmark,
+  original: originalBenchmark,
+};
+
+async function main(wanted: readonly string[]): Promise<void> {
+  const unknown = wanted.filter((name) => !Object.hasOwn(parts, name));
+  if (unknown.length > 0) {
+    throw new Error(`There is no part ${unknown.join(", ")} of the benchmark: take ${Object.keys(parts).join(", ")}.`);
   }
+  const memory = (totalmem() / 2 ** 30).toFixed(0);
+  const day = new Date().toISOString().slice(0, 10);
+  process.stdout.write(`${day}: ${cpus().length} cores, ${memory} GiB, Node ${process.version}, load ${load()}\n`);
+  for (const name of wanted) {
+    process.stdout.write(`\n${(await parts[name]?.()) ?? ""}\n`);
+  }
+  process.stdout.write(`\nLoad at the end: ${load()}\n`);
 }
 
-main().catch((error: unknown) => {
+/** How many processes wanted a processor in the last minute: above the number of cores, times on the clock say little. */
+const load = (): string => (loadavg()[0] ?? 0).toFixed(1);
+
+main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 });
