@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -42,6 +43,10 @@ PORT_VARIABLE, DEFAULT_PORT = "SAGEMAKER_BIND_TO_PORT", "8080"
 
 class BadRequestError(ValueError):
     """A body that breaks the contract: the text says where."""
+
+
+class BadPredictionError(ValueError):
+    """A prediction that is none: the text says of which row, and why. The model is at fault, not who asked."""
 
 
 def parse_csv(contract: Contract, body: str) -> Features:
@@ -130,6 +135,38 @@ def render(predictions: Predictions, predictor: Predictor, media_type: str) -> s
     return json.dumps({"predictions": rows, "confidence": predictor.confidence, "model": predictor.name})
 
 
+def check_predictions(predictions: Predictions) -> None:
+    """Refuses what no client could use. Answered with 500, it is counted by the endpoint's alarms.
+
+    Raises:
+        BadPredictionError: a prediction is no finite number, or outside of its own interval.
+    """
+    columns = {"rings": predictions.rings, "low": predictions.low, "high": predictions.high}
+    good = (predictions.low <= predictions.rings) & (predictions.rings <= predictions.high)
+    for values in columns.values():
+        good &= np.isfinite(values)
+    if not good.all():
+        row = int(np.argmin(good))
+        shown = ", ".join(f"{name} {values[row]}" for name, values in columns.items())
+        raise BadPredictionError(
+            f"row {row + 1}: the model's prediction is no use: {shown}; expected finite numbers, low <= rings <= high"
+        )
+
+
+def try_out(contract: Contract, predictor: Predictor) -> None:
+    """Predicts an animal of each category in the middle of all ranges, so that a model that can't never serves.
+
+    Raises:
+        JobError: it can't.
+    """
+    middle = {measure.name: (measure.minimum + measure.maximum) / 2 for measure in contract.measures}
+    rows = [feature_values(contract, {contract.category: category, **middle}) for category in contract.categories]
+    try:
+        check_predictions(predictor.predict(features_of(contract, rows)))
+    except Exception as error:  # ONNX Runtime raises many unrelated types
+        raise JobError(f"The model {predictor.name} cannot predict an ordinary animal: {error}") from error
+
+
 def _problem(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     # The message may quote what was sent. Escaped like this it is no markup, even for a client that ignores the type.
     text = json.dumps({"error": message})
@@ -177,7 +214,13 @@ def application(contract: Contract, predictor: Predictor) -> Starlette:
             return _problem(400, f"the body is not UTF-8: byte {error.start} is unexpected")
         except BadRequestError as error:
             return _problem(400, str(error))
-        return Response(render(predictor.predict(features), predictor, answer_type), 200, media_type=answer_type)
+        predictions = predictor.predict(features)
+        try:
+            check_predictions(predictions)
+        except BadPredictionError as error:
+            logger.error("The model %s: %s", predictor.name, error)
+            return _problem(500, str(error))
+        return Response(render(predictions, predictor, answer_type), 200, media_type=answer_type)
 
     async def ping(_request: Request) -> Response:
         return Response(status_code=200)
@@ -227,6 +270,7 @@ def serve() -> int:
         drop_privileges([])
         contract = load_contract()
         predictor = Predictor(contract, Folders.from_environment().model / ARTEFACT)
+        try_out(contract, predictor)
         host, port = os.environ.get("SERVE_HOST") or "0.0.0.0", _port()  # noqa: S104 - SageMaker calls from outside
     except JobError as error:
         logger.error(error)

@@ -11,7 +11,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from abalone.predictor import Predictor
 from tests.commands import IMAGE, command, environment, free_port, request, serving
@@ -320,3 +323,47 @@ def test_serving_loads_nothing_of_training_or_aws(tmp_path: Path):
     )
 
     assert result.stdout.strip() == "[]"
+
+
+def poisoned(trained: Path, base: Path, shortest: float) -> Path:
+    """A model like the trained one that answers NaN for animals that are not longer than `shortest` mm."""
+    model = onnx.load(trained / "model/model.onnx")
+    for node in model.graph.node:
+        node.output[:] = ["good_rings" if name == "rings" else name for name in node.output]
+        node.input[:] = ["good_rings" if name == "rings" else name for name in node.input]
+    constants = {"length_column": np.array(0, dtype=np.int64), "shortest": shortest, "nothing": 0.0}
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(value, dtype=getattr(value, "dtype", np.float32)), name)
+        for name, value in constants.items()
+    )
+    # The logarithm of a negative number is none.
+    model.graph.node.extend(
+        [
+            helper.make_node("Gather", ["measures", "length_column"], ["length_of_row"], axis=1),
+            helper.make_node("Sub", ["length_of_row", "shortest"], ["longer"]),
+            helper.make_node("Log", ["longer"], ["poison"]),
+            helper.make_node("Mul", ["poison", "nothing"], ["no_poison"]),
+            helper.make_node("Add", ["good_rings", "no_poison"], ["rings"]),
+        ]
+    )
+    (base / "model").mkdir(parents=True)
+    (base / "model/model.onnx").write_bytes(model.SerializeToString())
+    return base
+
+
+def test_a_prediction_that_is_no_number_is_the_models_fault(trained: Path, tmp_path: Path):
+    with serving(poisoned(trained, tmp_path / "some", shortest=91.5)) as (_, port):
+        status, answer = post_csv(port, f"{ROW.replace('91', '120')}\n{ROW}")
+        assert status == 500
+        assert json.loads(answer)["error"].startswith("row 2: the model's prediction is no use: rings nan, low ")
+        status, document = post_json(port, {"instances": [INSTANCE]})
+        assert status == 500
+        assert "expected finite numbers" in document["error"]
+        assert post_csv(port, ROW.replace("91", "120"))[0] == 200
+    assert "no use: rings nan" in (tmp_path / "some/serve.log").read_text()
+
+
+def test_a_model_that_cannot_predict_an_ordinary_animal_never_serves(trained: Path, tmp_path: Path):
+    result = command("serve", poisoned(trained, tmp_path / "all", shortest=1e6), SERVE_HOST="127.0.0.1")
+    assert result.returncode == 1
+    assert "The model job-1 cannot predict an ordinary animal: row 1: the model's prediction is no use" in result.stdout
