@@ -181,6 +181,43 @@ describe("a survey that takes longer than one call", () => {
     expect(rejecting.rejectedUri).toMatch(/\/surveys\/rejected\/e\.csv\/[0-9a-f]{32}-\d+\.json$/);
   });
 
+  test("can be put in ranges that begin and end anywhere: each row once, each rejected row with its line", async () => {
+    const lines = animals(6).map(surveyLine);
+    lines.splice(4, 0, "bad-1,x", lines[1]!);
+    // A byte order mark, CRLF, and no line end at the end.
+    const text = `\uFEFF${survey(...lines)}`.trimEnd().replaceAll("\n", "\r\n");
+    upload("surveys/ranges.csv", text);
+    const size = Buffer.byteLength(text);
+    for (let cut = 1; cut < size; cut += 7) {
+      records.length = 0;
+      const { etag, ...head } = await ingest({ key: "surveys/ranges.csv", offset: 0, until: cut });
+      const tail = await ingest({ key: "surveys/ranges.csv", etag, offset: cut, until: size });
+      expect([cut, head.complete, tail.complete]).toEqual([cut, true, true]);
+      expect([cut, head.rows.read + tail.rows.read, records.length]).toEqual([cut, 8, 6]);
+      expect(byIdentifier(records)).toEqual(byIdentifier(animals(6)));
+      expect([...head.problems, ...tail.problems].map(({ line, reason }: Json) => [line, reason])).toEqual([
+        [6, "expected 11 columns, found 2"],
+        [7, "duplicate of line 3"],
+      ]);
+    }
+  });
+
+  test("in a range that takes longer than one call is continued within the range", async () => {
+    const text = survey(...animals(200).map(surveyLine));
+    upload("surveys/long-range.csv", text);
+    const until = text.indexOf("\n", text.length / 2);
+    const results: Json[] = [];
+    let offset: number | undefined = 0;
+    while (offset !== undefined && results.length < 20) {
+      results.push(await ingest({ key: "surveys/long-range.csv", offset, until }, looks(40)));
+      offset = results.at(-1)!.nextOffset as number | undefined;
+    }
+    expect(results.length).toBeGreaterThan(1);
+    const before = text.slice(0, until).split("\n").length - 1;
+    expect(byIdentifier(records)).toEqual(byIdentifier(animals(200).slice(0, before)));
+    expect(records).toHaveLength(before);
+  });
+
   test("gets on even when a call has hardly any time", async () => {
     upload("surveys/f.csv", survey(...animals(3).map(surveyLine)));
     let offset = 0;
@@ -306,6 +343,8 @@ test.each<[unknown, RegExp]>([
   [{ key: "surveys/rejected/a.csv/1.json" }, /key: is a list of rejected rows, not a survey/],
   [{ key: "surveys/a.csv", offset: -1 }, /offset: /],
   [{ key: "surveys/a.csv", offset: 1.5 }, /offset: /],
+  [{ key: "surveys/a.csv", until: 0 }, /until: /],
+  [{ key: "surveys/a.csv", offset: 5, until: 5 }, /until: expected a byte behind offset/],
   [{ key: 1 }, /key: /],
   [{ key: "surveys/\ud800.csv" }, /key: is not well-formed Unicode text/],
   [{ key: "surveys/a.csv", bucket: "\ud800" }, /bucket: is not well-formed/],

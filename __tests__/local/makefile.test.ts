@@ -38,6 +38,8 @@ function make(...words: string[]): { status: number | null; stdout: string; stde
 
 describe("in a fresh checkout", () => {
   test.each([
+    ["survey", 2],
+    ["data-workflow", 2],
     ["down", 0],
     ["status", 2],
     ["model-card", 2],

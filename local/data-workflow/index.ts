@@ -1,14 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import {
+  CodePipelineServiceException,
   GetPipelineExecutionCommand,
+  type GetPipelineExecutionCommandOutput,
   GetPipelineStateCommand,
+  type GetPipelineStateCommandOutput,
   type PipelineExecutionStatus,
 } from "@aws-sdk/client-codepipeline";
 
 import { type Clients, makeClients, requireContract } from "../platform/clients";
 import { type Instance, shown } from "../platform/instance";
-import { pipelineName, addressOf } from "../platform/services";
+import { locked } from "../platform/lock";
+import { addressOf, pipelineName, startServices } from "../platform/services";
 import { answeringPackage, packageVersion } from "../platform/status";
 import { runDag, type TaskOutcome } from "./run";
 import { requirePlatform } from "./survey";
@@ -57,6 +61,25 @@ function describe({ task, result }: TaskOutcome): string {
 
 const marks = { success: "✔", failed: "✖", skipped: "↓" } as const;
 
+/** How an execution stands; undefined while a service that has died comes back. */
+async function look(
+  { codePipeline }: Clients,
+  pipelineExecutionId: string,
+): Promise<(GetPipelineExecutionCommandOutput & GetPipelineStateCommandOutput) | undefined> {
+  try {
+    return {
+      ...(await codePipeline.send(new GetPipelineStateCommand({ name: pipelineName }))),
+      ...(await codePipeline.send(new GetPipelineExecutionCommand({ pipelineName, pipelineExecutionId }))),
+    };
+  } catch (error) {
+    if (error instanceof CodePipelineServiceException && error.$fault === "client") {
+      throw error;
+    }
+    await sleep(1000);
+    return undefined;
+  }
+}
+
 /**
  * Waits until an execution of the pipeline has ended.
  * @param tell Told of each stage that ended.
@@ -68,10 +91,11 @@ async function followRelease(
 ): Promise<PipelineExecutionStatus> {
   const told = new Set<string>();
   for (;;) {
-    const { pipelineExecution } = await clients.codePipeline.send(
-      new GetPipelineExecutionCommand({ pipelineName, pipelineExecutionId: id }),
-    );
-    const { stageStates = [] } = await clients.codePipeline.send(new GetPipelineStateCommand({ name: pipelineName }));
+    const seen = await look(clients, id);
+    if (seen === undefined) {
+      continue;
+    }
+    const { pipelineExecution, stageStates = [] } = seen;
     for (const { stageName = "", latestExecution, actionStates } of stageStates) {
       const status = latestExecution?.status;
       if (latestExecution?.pipelineExecutionId === id && status !== "InProgress" && !told.has(stageName)) {
@@ -89,6 +113,29 @@ async function followRelease(
 }
 
 /**
+ * Starts again what has died, until it is told to stop: on AWS too, a service that fails comes back by itself.
+ * @returns Stops it.
+ */
+function keepRunning(instance: Instance): () => Promise<void> {
+  const stop = new AbortController();
+  const watching = (async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      try {
+        await requirePlatform(instance);
+      } catch {
+        // Whoever works on the platform starts them, or the next look does.
+        await locked(instance, () => startServices(instance)).catch(() => undefined);
+      }
+      await sleep(1000, undefined, { signal: stop.signal }).catch(() => undefined);
+    }
+  })();
+  return async () => {
+    stop.abort();
+    await watching;
+  };
+}
+
+/**
  * Runs the data workflow once and tells what happens: its tasks, then the release that it has started.
  * @param say Says a line.
  * @returns Whether all went well.
@@ -96,6 +143,15 @@ async function followRelease(
  */
 export async function dataWorkflow(instance: Instance, say: (text: string) => void): Promise<boolean> {
   await requirePlatform(instance);
+  const stop = keepRunning(instance);
+  try {
+    return await runAndFollow(instance, say);
+  } finally {
+    await stop();
+  }
+}
+
+async function runAndFollow(instance: Instance, say: (text: string) => void): Promise<boolean> {
   const clients = makeClients(addressOf(instance, "emulator"));
   let releaseId: string | undefined;
   say("The data workflow, in Airflow:");

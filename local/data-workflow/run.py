@@ -1,12 +1,12 @@
 """Runs the DAG of the data workflow once, in Airflow itself, against the platform of `make up`.
 
-Airflow keeps its database below AIRFLOW_HOME. Everything that the run needs of AWS it finds at AWS_ENDPOINT_URL, and the
-names of it in Airflow Variables, which come from SSM's Parameter Store as on MWAA. What differs from there: one process
-runs all tasks one after the other, the sensor looks once instead of for twenty hours, and what failed is tried again
-after seconds instead of minutes.
+Airflow keeps its database below AIRFLOW_HOME. Everything that the run needs of AWS it finds at AWS_ENDPOINT_URL, and
+the names of it in Airflow Variables, which come from SSM's Parameter Store as on MWAA. What differs from there: one
+process runs all tasks one after the other, the sensor looks once instead of for twenty hours, and what failed is tried
+again after seconds instead of minutes.
 
-Prints one JSON object a line: each task that begins or ends, and at the end how the run has ended. Airflow's own words
-go to standard error.
+Prints one JSON object a line: each attempt of a task that ended, and at the end how the run has ended. Airflow's own
+words go to standard error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from airflow.models import DagBag
 
 DAG_ID = "acme-data-workflow"
 FILE = Path(__file__).resolve().parents[2] / "airflow-dags" / "acme_data_workflow.py"
-RETRY_SECONDS = float(os.environ.get("RETRY_SECONDS", "5"))
+RETRY_DELAY = timedelta(seconds=10)
 
 events = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
 
@@ -41,15 +41,11 @@ class Tell:
     @hookimpl
     def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
         """Airflow calls this after a task's own work."""
-        result = task_instance.xcom_pull(
-            task_ids=task_instance.task_id, map_indexes=task_instance.map_index
-        )
+        result = task_instance.xcom_pull(task_ids=task_instance.task_id, map_indexes=task_instance.map_index)
         self.tell(task_instance, "success", result=result)
 
     @hookimpl
-    def on_task_instance_failed(
-        self, previous_state: Any, task_instance: Any, error: Any
-    ) -> None:
+    def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
         """Airflow calls this after an attempt that failed, and may try again."""
         self.tell(task_instance, "failed", reason=str(error))
 
@@ -80,22 +76,15 @@ def main() -> int:
         return 1
     dag = bag.dags[DAG_ID]
     for task in dag.tasks:
-        task.retry_delay = timedelta(seconds=RETRY_SECONDS)
+        task.retry_delay = RETRY_DELAY
         task.retry_exponential_backoff = False
     dag.get_task("wait_for_surveys").timeout = 0
     run = dag.test()
     results = {}
-    for task in sorted(
-        run.get_task_instances(), key=lambda task: (task.task_id, task.map_index)
-    ):
+    for task in sorted(run.get_task_instances(), key=lambda task: (task.task_id, task.map_index)):
         entry = {"index": task.map_index, "state": str(task.state)}
         results.setdefault(task.task_id, []).append(
-            entry
-            | {
-                "result": task.xcom_pull(
-                    task_ids=task.task_id, map_indexes=task.map_index
-                )
-            }
+            entry | {"result": task.xcom_pull(task_ids=task.task_id, map_indexes=task.map_index)}
         )
     tell({"run": run.run_id, "state": str(run.state), "tasks": results})
     return 0 if str(run.state) == "success" else 1

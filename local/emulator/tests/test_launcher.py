@@ -87,6 +87,8 @@ def test_a_taken_port_is_said_in_one_line(make_emulator):
         ("SAGEMAKER_URL", "http://192.0.2.1:80"),
         ("SAGEMAKER_URL", "http://127.0.0.1"),
         ("SAGEMAKER_URL", "http://user@example.com:80"),
+        ("PIPELINE_URL", ""),
+        ("PIPELINE_URL", "http://192.0.2.1:80"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value_and_what_was_expected(name, value):

@@ -1,4 +1,4 @@
-"""SageMaker's three services answer on the emulator's own address."""
+"""SageMaker's three services, and a pipeline where there is one, answer on the emulator's own address."""
 
 import concurrent.futures
 import io
@@ -98,3 +98,16 @@ def test_while_the_service_is_down_a_client_learns_what_to_do_and_later_it_works
     again.answers["ListModels"] = {"Models": []}
     assert emulator.client("sagemaker").list_models()["Models"] == [], "a closed connection of the pool was used again"
     again.close()
+
+
+def test_what_is_signed_for_codepipeline_goes_to_the_pipeline_and_nothing_else(make_emulator):
+    pipeline = FakeSageMaker()
+    pipeline.answers["CodePipeline_20150709.StartPipelineExecution"] = {"pipelineExecutionId": "1"}
+    emulator = make_emulator(PIPELINE_URL=f"http://127.0.0.1:{pipeline.server_port}").start()
+    started = emulator.client("codepipeline").start_pipeline_execution(name="acme", clientRequestToken="a")
+    assert started["pipelineExecutionId"] == "1"
+    emulator.client("ssm").put_parameter(Name="/codepipeline", Value="x", Type="String")
+    assert [json.loads(request["body"]) for request in pipeline.requests] == [
+        {"name": "acme", "clientRequestToken": "a"}
+    ]
+    pipeline.close()
