@@ -35,10 +35,7 @@ const environments: Record<string, Record<string, string>> = {
   },
   "ingest-survey": { DATA_BUCKET: "b", FEATURE_GROUP: "g" },
   "release-change": { PIPELINE: "p" },
-  "start-data-workflow": {
-    STAGE: "production",
-    STATE_MACHINE: "arn:aws:states:eu-west-1:123456789012:stateMachine:m",
-  },
+  "start-data-workflow": { STAGE: "production", STATE_MACHINE: "arn:aws:states:eu-west-1:123456789012:stateMachine:m" },
   predict: { ENDPOINT_NAME: "e" },
   contact: { CONTACT_TABLE: "t", CONTACT_RETENTION_DAYS: "30" },
 };
