@@ -72,7 +72,7 @@ test("what the evaluation job writes becomes a card that keeps to SageMaker's sc
   for (const told of [
     "Training job card-train",
     "CC BY 4.0",
-    "75 of 100 train",
+    "of 100 rows: 75 train",
     "Coverage by sex",
     "Coverage by age",
   ]) {

@@ -4,7 +4,7 @@ It has the shape that SageMaker asks of a model package's card (Developer Guide,
 registers the model adds what only they know: where the files lie, and what the gate decided.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from abalone.contract import Contract
@@ -62,11 +62,11 @@ def rows_in_words(evaluation: Mapping[str, Any], summary: Mapping[str, Any] | No
             f"The data set has {counts}, surveyed from {surveyed['oldest'][:10]} to {surveyed['newest'][:10]}; "
             f"{summary['rejected']} rows that break the feature contract were left out. "
         )
-    shares = ", ".join(f"{share} of 100 {name}" for name, share in SPLITS.items())
-    return text + f"A hash of a row's identifier decides on its split for ever: {shares}."
+    shares = ", ".join(f"{share} {name}" for name, share in SPLITS.items())
+    return text + f"A hash of a row's identifier decides on its split for ever; of 100 rows: {shares}."
 
 
-def limits(evaluation: Mapping[str, Any], origins: Iterable[str]) -> list[str]:
+def limits(evaluation: Mapping[str, Any], origins: Mapping[str, int]) -> list[str]:
     """What one has to know before one relies on the model, in sentences with the numbers of this very model."""
     ages = evaluation["groups"]["rings"]
     oldest, interval = ages[-1], evaluation["interval"]
@@ -82,8 +82,10 @@ def limits(evaluation: Mapping[str, Any], origins: Iterable[str]) -> list[str]:
         "knows, and does not say so. An impossible height is replaced by what length and diameter tell.",
     ]
     if "simulated" in origins:
+        share = origins["simulated"] / sum(origins.values())
         sentences.append(
-            "It learnt from simulated animals: its scores say how well it knows the simulator, not the sea."
+            f"{100 * share:.0f} of 100 of its rows are simulated: for these the scores say how well it knows the "
+            "simulator, not the sea."
         )
     return sentences
 

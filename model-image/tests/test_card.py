@@ -108,14 +108,20 @@ def test_the_card_tells_data_rows_split_and_licences(scored: Scored):
     card = model_card(CONTRACT, evaluation(scored), SETTINGS, SUMMARY)
 
     told = card["training_details"]["training_observations"]
-    for words in ("1400 rows", "300 others", "from 1995-12-01 to 2026-03-01", "2 rows that break", "75 of 100 train"):
+    for words in (
+        "1400 rows",
+        "300 others",
+        "from 1995-12-01 to 2026-03-01",
+        "2 rows that break",
+        "of 100 rows: 75 train",
+    ):
         assert words in told
     data = card["additional_information"]["custom_details"]
     assert "CC BY 4.0" in data["data: uci"]
     assert data["data: uci"].startswith("1500 rows. ")
     assert "nobody has measured" in data["data: simulated"]
     assert "no licence to others is implied" in data["data: own"]
-    assert "the simulator, not the sea" in card["additional_information"]["caveats_and_recommendations"]
+    assert "16 of 100 of its rows are simulated" in card["additional_information"]["caveats_and_recommendations"]
 
 
 def test_what_a_model_did_not_learn_from_is_not_told(scored: Scored):
@@ -129,12 +135,12 @@ def test_the_limits_are_those_of_this_model(scored: Scored):
     report = evaluation(scored)
     oldest = report["groups"]["rings"][-1]
 
-    told = " ".join(limits(report, []))
+    told = " ".join(limits(report, {}))
 
     assert f"{oldest['rows']} rows) the estimate is {-oldest['mean_error']:.1f} rings too low" in told
     assert f"the interval holds the rings of {100 * oldest['coverage']:.0f} of 100" in told
     oldest["mean_error"] = 0.5
-    assert "0.5 rings too high" in " ".join(limits(report, []))
+    assert "0.5 rings too high" in " ".join(limits(report, {}))
 
 
 @pytest.mark.parametrize(

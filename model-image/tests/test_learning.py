@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from abalone.features import compute_features
+from abalone.groups import scores_by_group
 from abalone.learning import Settings, conformal_ends, export, learn
 from abalone.metrics import coverage, rmse
-from abalone.predictor import Predictor
-from abalone.rows import DataSet, Features, read_data_set
+from abalone.predictor import Predictions, Predictor
+from abalone.rows import DataSet, Features, features_of, read_data_set
 from tests.surveys import CONTRACT, Record, data_set, survey, write_data_set
 
 METADATA = {
@@ -131,25 +132,48 @@ def test_too_few_scores_give_the_outermost_and_never_an_empty_interval():
     assert conformal_ends(np.array([2.0, 3.0]), 0.9) == (0.0, 3.0)
 
 
-@pytest.mark.skipif("SURVEY_DATA" not in os.environ, reason="set SURVEY_DATA to UCI's abalone.data")
-def test_ten_fold_error_on_real_rows_is_at_most_2_15_rings(tmp_path: Path):
-    lines = Path(os.environ["SURVEY_DATA"]).read_text().split()
+def uci_records() -> list[Record]:
+    """UCI's animals, in mm and g."""
     records = []
-    for number, line in enumerate(lines):
+    for number, line in enumerate(Path(os.environ["SURVEY_DATA"]).read_text().split()):
         sex, *measures, rings = line.split(",")
         values = tuple(round(float(value) * 200, 4) for value in measures)
         records.append(Record(f"uci-{number}", sex, values, int(rings)))
+    return records
+
+
+@pytest.mark.skipif("SURVEY_DATA" not in os.environ, reason="set SURVEY_DATA to UCI's abalone.data")
+def test_ten_folds_of_real_rows_keep_what_the_model_promises(tmp_path: Path):
+    records = uci_records()
     folds = [hashlib.sha256(record.record_id.encode()).digest()[0] % 10 for record in records]
-    squares, covered = [], []
+    kept_out: list[Record] = []
+    parts: list[Predictions] = []
     for fold in range(10):
         rest = [record for record, f in zip(records, folds, strict=True) if f != fold]
-        unseen = data_set([record for record, f in zip(records, folds, strict=True) if f == fold])
-        validation = data_set(rest[::8])
+        unseen = sorted(
+            (record for record, f in zip(records, folds, strict=True) if f == fold), key=lambda record: record.record_id
+        )
         training = data_set([record for index, record in enumerate(rest) if index % 8])
-        predictions = predictor_of(artefact(training, validation, Settings()), tmp_path).predict(unseen.features)
-        squares.extend((predictions.rings - unseen.labels) ** 2)
-        covered.extend((predictions.low <= unseen.labels) & (unseen.labels <= predictions.high))
+        content = artefact(training, data_set(rest[::8]), Settings())
+        assert len(content) < 1_000_000
+        parts.append(predictor_of(content, tmp_path).predict(data_set(unseen).features))
+        kept_out += unseen
+    predictions = Predictions(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("rings", "low", "high"))
+    )
+    features = features_of(CONTRACT, [(record.sex, list(record.measures)) for record in kept_out])
+    labels = np.array([float(record.rings) for record in kept_out])
+    rows = DataSet([record.record_id for record in kept_out], features, labels, kept_out[0].surveyed_at)
 
-    print(f"10-fold: rmse {np.sqrt(np.mean(squares)):.3f} rings, coverage {np.mean(covered):.3f}")
-    assert np.sqrt(np.mean(squares)) <= 2.15
-    assert 0.88 <= np.mean(covered) <= 0.92
+    error = rmse(predictions.rings.astype(float), labels)
+    covered = coverage(predictions.low, predictions.high, labels)
+    groups = scores_by_group(CONTRACT, rows, predictions)
+    print(f"10-fold: rmse {error:.3f} rings, coverage {covered:.3f}, {json.dumps(groups)}")
+    assert error <= 2.05
+    assert 0.88 <= covered <= 0.92
+    # What can be known before an animal is opened, its sex and the estimate, leaves the promise as it is.
+    for group in [*groups["predicted"], *groups["sex"]]:
+        assert 0.88 <= group["coverage"] <= 0.93, group
+    # Its age cannot: that the old are estimated too low, and covered too seldom, stands in docs/model.md.
+    assert groups["rings"][-1]["mean_error"] < -3
+    assert groups["rings"][-1]["coverage"] < 0.8
