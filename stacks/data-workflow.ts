@@ -27,13 +27,13 @@ export class DataWorkflowStack extends PlatformStack {
 
   constructor(platform: Platform) {
     super(platform, "data-workflow");
-    const { account, airflow, alarmEmail, logRetentionDays, pipeline: ownPipeline } = this.environment;
+    const { account, airflow, alarmEmail, emulated, logRetentionDays } = this.environment;
     const dataBucket = this.read("DataBucket");
     const key = this.read("DataKey");
     const logsBucket = this.read("LogsBucket");
     const ingestSurvey = this.read("IngestSurveyFunction");
-    // Where no stack makes a pipeline, what stands in for it goes by the name that the stack would give.
-    const pipeline = ownPipeline ? this.read("Pipeline") : this.named("pipeline");
+    // What stands in for the pipeline beside an emulator goes by the name that the stack would give.
+    const pipeline = emulated ? this.named("pipeline") : this.read("Pipeline");
 
     const releaseChange = new TypeScriptFunction(this, "release-change", {
       name: this.named("release-change"),

@@ -4,16 +4,11 @@ import { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { GetQueryExecutionCommand, GetQueryResultsCommand, StartQueryExecutionCommand } from "@aws-sdk/client-athena";
-import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
-import {
-  DescribeEndpointCommand,
-  DescribeFeatureGroupCommand,
-  DescribeModelPackageCommand,
-} from "@aws-sdk/client-sagemaker";
+import { ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { DescribeEndpointCommand, DescribeModelPackageCommand } from "@aws-sdk/client-sagemaker";
 import { GetExecutionHistoryCommand } from "@aws-sdk/client-sfn";
 
-import { type Clients, requireContract } from "../../local/platform/clients";
+import { requireContract } from "../../local/platform/clients";
 import { measures } from "../../survey/contract";
 import { simulate } from "../../survey/simulator";
 import { surveyHeader, surveyLine, type SurveyRecord } from "../../survey/survey-file";
@@ -21,6 +16,7 @@ import { startTimeOf } from "../../local/process-identity";
 import { animal } from "../system/deployment";
 import { openBrowser } from "../web/browser";
 import { environmentOf, PlatformUnderTest, settingsOfAnotherAccount, socketAddresses } from "./platform-under-test";
+import { datasetOf, query, readObject } from "./records";
 
 const folder = mkdtempSync(join(tmpdir(), "surveys-"));
 const platform = new PlatformUnderTest();
@@ -44,54 +40,8 @@ writeFileSync(dirtySurvey, `\uFEFF${toSurveyCsv([...good, ...bad]).replaceAll("\
 const laterSurvey = join(folder, "later.csv");
 writeFileSync(laterSurvey, toSurveyCsv([...simulate({ rows: 400, seed: 12 })]));
 
-async function query(clients: Clients, sql: (table: string) => string): Promise<string[][]> {
-  const group = await clients.sagemaker.send(
-    new DescribeFeatureGroupCommand({ FeatureGroupName: await requireContract(clients, "FeatureGroup") }),
-  );
-  const catalog = group.OfflineStoreConfig!.DataCatalogConfig!;
-  const { QueryExecutionId } = await clients.athena.send(
-    new StartQueryExecutionCommand({
-      QueryString: sql(`"${catalog.Database}"."${catalog.TableName}"`),
-      WorkGroup: await requireContract(clients, "AthenaWorkgroup"),
-    }),
-  );
-  for (;;) {
-    const { QueryExecution } = await clients.athena.send(new GetQueryExecutionCommand({ QueryExecutionId }));
-    const state = QueryExecution!.Status!.State!;
-    if (state === "SUCCEEDED") {
-      const { ResultSet } = await clients.athena.send(new GetQueryResultsCommand({ QueryExecutionId }));
-      return ResultSet!.Rows!.slice(1).map(({ Data }) => Data!.map(({ VarCharValue }) => VarCharValue ?? ""));
-    }
-    if (state !== "QUEUED" && state !== "RUNNING") {
-      throw new Error(QueryExecution!.Status!.StateChangeReason);
-    }
-  }
-}
-
 const animals = async (): Promise<number> =>
   Number((await query(platform.clients, (table) => `SELECT count(DISTINCT record_id) FROM ${table}`))[0]![0]);
-
-async function readObject(clients: Clients, uri: string): Promise<string> {
-  const { hostname, pathname } = new URL(uri);
-  const { Body } = await clients.s3.send(new GetObjectCommand({ Bucket: hostname, Key: pathname.slice(1) }));
-  return Body!.transformToString();
-}
-
-/** The records in the training, validation and test rows of an execution, by their identifiers. */
-async function datasetOf(clients: Clients, executionArn: string): Promise<Record<string, string[]>> {
-  const bucket = await requireContract(clients, "DataBucket");
-  const { Contents = [] } = await clients.s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: "runs/" }));
-  const run = Contents.map(({ Key }) => Key!.split("/").slice(0, 2).join("/")).find((prefix) =>
-    prefix.includes(executionArn.split(":").at(-1)!),
-  );
-  const rows = async (split: string): Promise<string[]> =>
-    (await readObject(clients, `s3://${bucket}/${run}/dataset/${split}/data.csv`))
-      .trim()
-      .split("\n")
-      .slice(1)
-      .map((line) => line.split(",")[0]!);
-  return { train: await rows("train"), validation: await rows("validation"), test: await rows("test") };
-}
 
 async function age(api: string): Promise<number> {
   const response = await fetch(`${api}/predict`, {
@@ -193,6 +143,21 @@ describe("from nothing to a website that tells an age", () => {
     expect(await requireContract(platform.clients, "ModelPackageName")).toBe(modelPackageArn);
   });
 
+  test("the package bears a model card with the metrics, and its page lies beside the evaluation", async () => {
+    const { evaluation, modelPackageArn } = platform.file;
+    const { ModelCard: card } = await platform.clients.sagemaker.send(
+      new DescribeModelPackageCommand({ ModelPackageName: modelPackageArn }),
+    );
+    expect(card!.ModelCardStatus).toBe("PendingReview");
+    const { additional_information: more, evaluation_details: details } = JSON.parse(card!.ModelCardContent!);
+    expect(details[0].metadata).toMatchObject({ gate: "no champion yet", rmse: String(evaluation.rmse) });
+    expect(more.custom_details["data: simulated"]).toContain("1500 rows");
+    const page = await readObject(platform.clients, more.custom_details.page);
+    expect(page).toContain("<svg");
+    expect(page).toContain(evaluation.rmse.toFixed(3));
+    expect(await platform.succeed("model-card")).toContain("model-cards/acme-local-abalone-1.html");
+  });
+
   test("the held-out error is what the held-out predictions give", async () => {
     const baseline = await readObject(platform.clients, await requireContract(platform.clients, "BaselineDataUri"));
     const rows = baseline
@@ -265,7 +230,7 @@ describe("from nothing to a website that tells an age", () => {
 });
 
 describe("killed and typed again", () => {
-  test.each(["emulator", "sagemaker", "front-door"])(
+  test.each(["emulator", "sagemaker", "pipeline", "front-door"])(
     "%s killed: the next make up heals, nothing is lost",
     async (service) => {
       const before = platform.file;

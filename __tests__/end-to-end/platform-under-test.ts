@@ -4,9 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { ListPipelineExecutionsCommand } from "@aws-sdk/client-codepipeline";
+import { ListTrainingJobsCommand } from "@aws-sdk/client-sagemaker";
+
 import { type Clients, makeClients } from "../../local/platform/clients";
 import { type Instance, openInstance, root } from "../../local/platform/instance";
 import { isRunning, recordedProcess } from "../../local/platform/processes";
+import { pipelineName } from "../../local/platform/services";
 import type { PlatformFile } from "../../local/platform/up";
 
 /** What a command printed and how it ended. */
@@ -17,6 +21,7 @@ export interface Ended {
 
 /** A `make` command that is still running. */
 export interface Running {
+  readonly pid: number;
   /** Ends it with SIGKILL, with every process of its group, as a closed laptop or an impatient person would. */
   kill(): void;
   /** Resolves as soon as its output matches. Rejects when it ends before. */
@@ -78,6 +83,7 @@ export class PlatformUnderTest {
       });
     });
     return {
+      pid: child.pid ?? 0,
       ended,
       kill: () => {
         if (child.pid !== undefined && child.exitCode === null) {
@@ -145,19 +151,34 @@ export class PlatformUnderTest {
 
   /** Every process of this instance: its services and all that they have started. */
   processes(): number[] {
-    const parents = new Map<number, number>();
-    for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-      try {
-        const status = readFileSync(`/proc/${entry}/stat`, "utf8");
-        parents.set(Number(entry), Number(status.slice(status.lastIndexOf(")") + 2).split(" ")[1]));
-      } catch {
-        // The process ended while the list was read.
+    const services = ["emulator", "sagemaker", "pipeline", "front-door"].map((name) => this.pid(name));
+    return descendants(services);
+  }
+
+  /** Waits until SageMaker runs a training job. */
+  async trains(): Promise<void> {
+    for (;;) {
+      const { TrainingJobSummaries: jobs = [] } = await this.clients.sagemaker.send(
+        new ListTrainingJobsCommand({ StatusEquals: "InProgress" }),
+      );
+      if (jobs.length > 0) {
+        return;
       }
+      await sleep(20);
     }
-    const services = ["emulator", "sagemaker", "front-door"].map((name) => this.pid(name));
-    const belongs = (pid: number | undefined): boolean =>
-      pid !== undefined && pid > 1 && (services.includes(pid) || belongs(parents.get(pid)));
-    return [...parents.keys()].filter(belongs);
+  }
+
+  /** Waits until so many executions of the pipeline were started, and all have ended. */
+  async releasesEnd(count: number): Promise<void> {
+    for (;;) {
+      const { pipelineExecutionSummaries: all = [] } = await this.clients.codePipeline.send(
+        new ListPipelineExecutionsCommand({ pipelineName }),
+      );
+      if (all.length >= count && all.every(({ status }) => status !== "InProgress")) {
+        return;
+      }
+      await sleep(100);
+    }
   }
 
   /** Stops everything and removes the folder. */
@@ -172,6 +193,22 @@ export class PlatformUnderTest {
     await this.make("down");
     rmSync(this.instance.directory, { recursive: true, force: true });
   }
+}
+
+/** These processes and all that they have started. */
+export function descendants(ancestors: readonly number[]): number[] {
+  const parents = new Map<number, number>();
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const status = readFileSync(`/proc/${entry}/stat`, "utf8");
+      parents.set(Number(entry), Number(status.slice(status.lastIndexOf(")") + 2).split(" ")[1]));
+    } catch {
+      // The process ended while the list was read.
+    }
+  }
+  const belongs = (pid: number | undefined): boolean =>
+    pid !== undefined && pid > 1 && (ancestors.includes(pid) || belongs(parents.get(pid)));
+  return [...parents.keys()].filter(belongs);
 }
 
 /** The environment of a process, as the kernel tells it. */

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Environment, environmentNames, loadEnvironment } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
+import { pipelineName } from "../../local/platform/services";
 import { synthesizePlatform } from "../support/synthesize";
 
 /** The environments that have Airflow. */
@@ -115,4 +116,23 @@ test("an environment without a pipeline is told what is missing", () => {
   expect(() => synthesizePlatform("development", withoutPipeline)).toThrow(
     /data-workflow reads Pipeline, but no stack publishes it: add the stack pipeline/,
   );
+});
+
+describe("local", () => {
+  const template = synthesizePlatform("local")["data-workflow"]!;
+
+  test("has the function and the Variables, and leaves Airflow to who runs it", () => {
+    expect(Object.keys(template.resources("aws_mwaa_environment"))).toEqual([]);
+    const variables = Object.values(template.resources("aws_ssm_parameter")).map(({ name }) => String(name));
+    expect(variables.filter((name) => name.includes("/variables/")).sort()).toEqual([
+      "/acme/local/airflow/variables/acme_data_bucket",
+      "/acme/local/airflow/variables/acme_ingest_survey_function",
+      "/acme/local/airflow/variables/acme_release_change_function",
+    ]);
+  });
+
+  test("releases by the pipeline that stands beside the emulator", () => {
+    const [release] = Object.values(template.resources("aws_lambda_function"));
+    expect(release!.environment.variables.PIPELINE).toBe(pipelineName);
+  });
 });

@@ -65,6 +65,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     port = int(text("GATEWAY_PORT", r"\d{1,5}", "a port from 1 to 65535"))
     if not 1 <= port <= 65535:
         raise SettingsError(f"GATEWAY_PORT is {port}: expected a port from 1 to 65535.")
+
     def service(name: str, what: str) -> str:
         url = text(name, r"http://[^/?#]+/?", f"the {what}'s address as http://127.0.0.1:<port>")
         parts = urlsplit(url)

@@ -1,0 +1,64 @@
+import { GetQueryExecutionCommand, GetQueryResultsCommand, StartQueryExecutionCommand } from "@aws-sdk/client-athena";
+import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
+import { DescribeFeatureGroupCommand } from "@aws-sdk/client-sagemaker";
+
+import { type Clients, requireContract } from "../../local/platform/clients";
+
+/** The rows that a query of the feature group's offline store gives; `sql` is told the table's name. */
+export async function query(clients: Clients, sql: (table: string) => string): Promise<string[][]> {
+  const group = await clients.sagemaker.send(
+    new DescribeFeatureGroupCommand({ FeatureGroupName: await requireContract(clients, "FeatureGroup") }),
+  );
+  const catalog = group.OfflineStoreConfig!.DataCatalogConfig!;
+  const { QueryExecutionId } = await clients.athena.send(
+    new StartQueryExecutionCommand({
+      QueryString: sql(`"${catalog.Database}"."${catalog.TableName}"`),
+      WorkGroup: await requireContract(clients, "AthenaWorkgroup"),
+    }),
+  );
+  for (;;) {
+    const { QueryExecution } = await clients.athena.send(new GetQueryExecutionCommand({ QueryExecutionId }));
+    const state = QueryExecution!.Status!.State!;
+    if (state === "SUCCEEDED") {
+      const { ResultSet } = await clients.athena.send(new GetQueryResultsCommand({ QueryExecutionId }));
+      return ResultSet!.Rows!.slice(1).map(({ Data }) => Data!.map(({ VarCharValue }) => VarCharValue ?? ""));
+    }
+    if (state !== "QUEUED" && state !== "RUNNING") {
+      throw new Error(QueryExecution!.Status!.StateChangeReason);
+    }
+  }
+}
+
+/** An object of the data bucket as text. */
+export async function readObject(clients: Clients, uri: string): Promise<string> {
+  const { hostname, pathname } = new URL(uri);
+  const { Body } = await clients.s3.send(new GetObjectCommand({ Bucket: hostname, Key: pathname.slice(1) }));
+  return Body!.transformToString();
+}
+
+/** The training, validation and test rows of an execution, each by its columns' names. */
+export async function rowsOf(
+  clients: Clients,
+  executionArn: string,
+): Promise<Record<"train" | "validation" | "test", Record<string, string>[]>> {
+  const bucket = await requireContract(clients, "DataBucket");
+  const { Contents = [] } = await clients.s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: "runs/" }));
+  const run = Contents.map(({ Key }) => Key!.split("/").slice(0, 2).join("/")).find((prefix) =>
+    prefix.includes(executionArn.split(":").at(-1)!),
+  );
+  const rows = async (split: string): Promise<Record<string, string>[]> => {
+    const text = await readObject(clients, `s3://${bucket}/${run}/dataset/${split}/data.csv`);
+    const [header, ...lines] = text
+      .trim()
+      .split("\n")
+      .map((line) => line.split(","));
+    return lines.map((values) => Object.fromEntries(header!.map((name, column) => [name, values[column]!])));
+  };
+  return { train: await rows("train"), validation: await rows("validation"), test: await rows("test") };
+}
+
+/** The records in the training, validation and test rows of an execution, by their identifiers. */
+export async function datasetOf(clients: Clients, executionArn: string): Promise<Record<string, string[]>> {
+  const splits = Object.entries(await rowsOf(clients, executionArn));
+  return Object.fromEntries(splits.map(([split, rows]) => [split, rows.map(({ record_id }) => record_id!)]));
+}
