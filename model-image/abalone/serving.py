@@ -139,17 +139,17 @@ def check_predictions(predictions: Predictions) -> None:
     """Refuses what no client could use. Answered with 500, it is counted by the endpoint's alarms.
 
     Raises:
-        BadPredictionError: a prediction is no finite number, or outside of its own interval.
+        BadPredictionError: a prediction is no finite number, or its interval is the wrong way round.
     """
     columns = {"rings": predictions.rings, "low": predictions.low, "high": predictions.high}
-    good = (predictions.low <= predictions.rings) & (predictions.rings <= predictions.high)
+    good = predictions.low <= predictions.high
     for values in columns.values():
         good &= np.isfinite(values)
     if not good.all():
         row = int(np.argmin(good))
         shown = ", ".join(f"{name} {values[row]}" for name, values in columns.items())
         raise BadPredictionError(
-            f"row {row + 1}: the model's prediction is no use: {shown}; expected finite numbers, low <= rings <= high"
+            f"row {row + 1}: the model's prediction is no use: {shown}; expected finite numbers, low <= high"
         )
 
 

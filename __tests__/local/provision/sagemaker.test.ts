@@ -183,3 +183,27 @@ test("an endpoint that can't serve says why; once the model is right, it is made
   expect(EndpointStatus).toBe("InService");
   await workspace.destroy("endpoint");
 });
+
+test("a model that is rolled back leaves the one before it in service, says why and what to do, however often it is tried", async () => {
+  const good = await registerModel(10);
+  const bad = await registerModel(30);
+  await workspace.provision("endpoint", endpoint(good));
+  const configs = async (): Promise<string[]> => {
+    const { EndpointConfigs = [] } = await platform.sagemaker.send(new ListEndpointConfigsCommand({}));
+    return EndpointConfigs.map(({ EndpointConfigName = "" }) => EndpointConfigName);
+  };
+  const [serving] = await configs();
+  for (let time = 0; time < 2; time += 1) {
+    const message = await failure(workspace.provision("endpoint", endpoint(bad, { SERVE_MODE: "broken" })));
+    expect(message).toContain("the endpoint factors goes on with the model that it had. FailureReason: The primary");
+    expect(message).toContain("the model can't be read");
+    expect(message).toContain('What now: docs/runbooks.md, "A release was rolled back"');
+    expect(await predict()).toBe(20);
+    // What serves stays.
+    expect(await configs()).toContain(serving);
+  }
+  await workspace.provision("endpoint", endpoint(bad));
+  expect(await predict()).toBe(60);
+  expect(await configs()).toHaveLength(1);
+  await workspace.destroy("endpoint");
+});

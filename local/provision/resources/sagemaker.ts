@@ -384,6 +384,12 @@ const endpoint: ResourceKind = settled({
     const done = await settledEndpoint(clients.sageMaker, EndpointName);
     if (done?.EndpointStatus !== "InService" || done.EndpointConfigName !== EndpointConfigName) {
       const reason = done?.FailureReason ?? "no reason given";
+      if (done?.EndpointStatus === "InService") {
+        throw new Error(
+          `the endpoint ${EndpointName} goes on with the model that it had. FailureReason: ${reason}\n` +
+            'What now: docs/runbooks.md, "A release was rolled back"',
+        );
+      }
       throw new Error(`the endpoint ${EndpointName} is ${done?.EndpointStatus ?? "gone"}: FailureReason: ${reason}`);
     }
     return attributes;
