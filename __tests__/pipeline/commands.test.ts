@@ -9,6 +9,9 @@ import { commandsOf, releaseSteps, testCommands } from "../../stacks/release";
 import { account, Emulator, region } from "../workflow/support/emulator";
 import { SourceCopy } from "./source-copy";
 
+// Each runs what a build runs, npm and make included.
+jest.setTimeout(120_000);
+
 const source = new SourceCopy();
 let emulator: Emulator;
 let variables: Record<string, string>;

@@ -170,7 +170,8 @@ if (command === "show") process.stdout.write(readFileSync(${JSON.stringify(join(
       governance: "failed",
       data: "changes",
       "ml-workflow": "waiting",
-      "website-test": "unchanged",
+      "website-test": "waiting",
+      network: "unchanged",
     });
     expect(stacks.find(({ stack }) => stack === "governance")?.error?.details).toContain("Invalid budget");
     expect(refused.map(({ address }) => address)).toContain("aws_s3_bucket.logs_bucket");
