@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -25,12 +25,7 @@ export async function growthBenchmark(most = Number(process.env.ROWS ?? 400_000)
       const survey = join(base, "survey.csv");
       const simulate = ["survey/cli.ts", "simulate", "--rows", `${size}`, "--output", survey];
       await measure(["node", "--import", "tsx", ...simulate], { cwd: root });
-      const stages: Readonly<Record<string, Usage>> = {
-        process: await processSurvey(survey, base),
-        train: await train(base),
-        evaluate: await evaluate(base),
-      };
-      for (const [stage, { wall, cpu, peak }] of Object.entries(stages)) {
+      const add = (stage: string, { wall, cpu, peak }: Usage, error = ""): number =>
         rows.push([
           stage,
           size.toLocaleString("en"),
@@ -38,12 +33,18 @@ export async function growthBenchmark(most = Number(process.env.ROWS ?? 400_000)
           ((1e6 * cpu) / size).toFixed(0),
           wall.toFixed(1),
           peak.toFixed(0),
+          error,
         ]);
-      }
+      add("process", await processSurvey(survey, base));
+      add("train", await train(base));
+      add("evaluate", await evaluate(base), errorOf(base));
       rmSync(base, { recursive: true });
     }
     rows.sort(([one], [other]) => order.indexOf(one ?? "") - order.indexOf(other ?? ""));
-    return table(["stage", "rows surveyed", "CPU s", "CPU µs a row", "wall s", "largest process MB"], rows);
+    return table(
+      ["stage", "rows surveyed", "CPU s", "CPU µs a row", "wall s", "largest process MB", "RMSE, rings"],
+      rows,
+    );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -71,3 +72,11 @@ async function train(base: string): Promise<Usage> {
 
 const evaluate = (base: string): Promise<Usage> =>
   measure([python, join(image, "bin/evaluate")], { cwd: base, env: environmentOf(base) });
+
+/** On the survey's own rows of the split `test`: whether more rows make a better model. */
+function errorOf(base: string): string {
+  const evaluation = JSON.parse(readFileSync(join(base, "processing/output/evaluation/evaluation.json"), "utf8")) as {
+    readonly regression_metrics: { readonly rmse: { readonly value: number } };
+  };
+  return evaluation.regression_metrics.rmse.value.toFixed(3);
+}

@@ -43,19 +43,16 @@ export async function servingBenchmark(base: string, originalPython: string | un
   try {
     servers.push(await startOurs(base));
     if (originalPython !== undefined) servers.push(await startOriginal(base, originalPython));
-    const costs: (readonly [Server, Cost])[] = [];
-    for (const server of servers) {
-      await untilItAnswers(server);
-      costs.push([server, await costOf(server)]);
-    }
-    const rows = costs.map(([{ title }, { latencies, cpu, memory }]) => [
-      title,
+    for (const server of servers) await untilItAnswers(server);
+    const costs = await costsOf(servers);
+    const rows = costs.map(({ latencies, cpu, memory }, index) => [
+      servers[index]?.title ?? "",
       median(latencies).toFixed(2),
       quantile(latencies, 0.99).toFixed(2),
       cpu.toFixed(2),
       memory.toFixed(0),
     ]);
-    const [own, peer] = costs.map(([, cost]) => cost);
+    const [own, peer] = costs;
     if (own && peer) {
       const ratio = (of: (cost: Cost) => number): string => `${(of(peer) / of(own)).toFixed(0)} times`;
       rows.push([
@@ -206,21 +203,30 @@ async function untilItAnswers({ title, port, processes }: Server): Promise<void>
   }
 }
 
-async function costOf({ title, port, processes, body }: Server): Promise<Cost> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const latencies: number[] = [];
-  let before = 0;
+/** Asks the servers in turn, so that all meet the same noise. */
+async function costsOf(servers: readonly Server[]): Promise<readonly Cost[]> {
+  const asked = servers.map((server) => ({
+    server,
+    agent: new Agent({ keepAlive: true, maxSockets: 1 }),
+    latencies: [] as number[],
+    before: 0,
+  }));
   for (let turn = -warmUp; turn < counted; turn += 1) {
-    if (turn === 0) before = usageOf(processes).seconds;
-    const begin = performance.now();
-    const answer = await ask(port, agent, "POST", "/invocations", body);
-    if (turn >= 0) latencies.push(performance.now() - begin);
-    const rings = Number.parseFloat(answer);
-    if (!(rings >= 1 && rings <= 60)) throw new Error(`${title} answers no number of rings: ${answer}`);
+    for (const one of asked) {
+      const { title, port, processes, body } = one.server;
+      if (turn === 0) one.before = usageOf(processes).seconds;
+      const begin = performance.now();
+      const answer = await ask(port, one.agent, "POST", "/invocations", body);
+      if (turn >= 0) one.latencies.push(performance.now() - begin);
+      const rings = Number.parseFloat(answer);
+      if (!(rings >= 1 && rings <= 60)) throw new Error(`${title} answers no number of rings: ${answer}`);
+    }
   }
-  const { seconds, memory } = usageOf(processes);
-  agent.destroy();
-  return { latencies, cpu: (1000 * (seconds - before)) / counted, memory };
+  return asked.map(({ server, agent, latencies, before }) => {
+    agent.destroy();
+    const { seconds, memory } = usageOf(server.processes);
+    return { latencies, cpu: (1000 * (seconds - before)) / counted, memory };
+  });
 }
 
 /** Processor seconds and resident memory of all processes of the groups (proc_pid_stat(5)). */
