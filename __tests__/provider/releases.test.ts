@@ -193,10 +193,12 @@ describe("the real provider", () => {
   });
 
   test("that tries a rolled-back package once more ends the same, and the old model goes on answering", async () => {
+    const before = await serving();
     await underLoad(release(packages.poisoned ?? ""));
     const { error } = await underLoad(release(packages.poisoned ?? ""));
     expect(error?.message).toContain("Resource postcondition failed");
     expect(await ask()).toBe(3);
+    expect(await configs()).toContain(before);
     await release(packages.first ?? "");
     expect(await ask()).toBe(2);
     expect(await configs()).toEqual([await serving()]);
