@@ -193,7 +193,7 @@ describe("a survey that takes longer than one call", () => {
       const { etag, ...head } = await ingest({ key: "surveys/ranges.csv", offset: 0, until: cut });
       const tail = await ingest({ key: "surveys/ranges.csv", etag, offset: cut, until: size });
       expect([cut, head.complete, tail.complete]).toEqual([cut, true, true]);
-      expect([cut, head.rows.read + tail.rows.read, records.length]).toEqual([cut, 8, 6]);
+      expect([cut, Number(head.rows.read) + Number(tail.rows.read), records.length]).toEqual([cut, 8, 6]);
       expect(byIdentifier(records)).toEqual(byIdentifier(animals(6)));
       expect([...head.problems, ...tail.problems].map(({ line, reason }: Json) => [line, reason])).toEqual([
         [6, "expected 11 columns, found 2"],

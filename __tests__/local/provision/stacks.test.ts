@@ -82,6 +82,13 @@ test("with a registered model both websites answer, page and API, each at its ow
     }),
   );
   await workspace.clients.ssm.send(
+    new PutParameterCommand({
+      Name: "/acme/local/MonitoringBaselineUri",
+      Value: `s3://${await parameter("DataBucket")}/runs/one/baseline`,
+      Overwrite: true,
+    }),
+  );
+  await workspace.clients.ssm.send(
     new PutParameterCommand({ Name: "/acme/local/ModelPackageName", Value: ModelPackageArn, Overwrite: true }),
   );
   const hosts: string[] = [];
