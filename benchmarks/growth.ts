@@ -1,9 +1,8 @@
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { root } from "../local/platform/instance";
-import { measure, table, type Usage } from "./measure";
+import { measure, setting, table, temporaryFolder, type Usage } from "./measure";
 
 /** How many simulated animals, each ten times as many as before. */
 const sizes = [4_000, 40_000, 400_000, 4_000_000] as const;
@@ -12,11 +11,12 @@ const python = join(root, ".venv/model/bin/python");
 const image = join(root, "model-image");
 
 /**
- * Processing, training and evaluation of ever larger surveys: processor time and the largest process's memory, by the image's own code.
- * @param most rows of the largest survey; 4,000,000 take half an hour
+ * Processing, training and evaluation of ever larger surveys: processor time and the largest process's memory, by the image's own code. `ROWS` limits the
+ * largest one: 4,000,000 take half an hour.
  */
-export async function growthBenchmark(most = Number(process.env.ROWS ?? 400_000)): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "growth-"));
+export async function growthBenchmark(): Promise<string> {
+  const most = setting("ROWS", 400_000, sizes[0], sizes[3]);
+  const folder = temporaryFolder("growth");
   try {
     const rows: string[][] = [];
     for (const size of sizes.filter((candidate) => candidate <= most)) {

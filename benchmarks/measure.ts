@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +36,11 @@ json.dump({"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.r
 sys.exit(status)
 `;
 
+/** Ends the group of a process that was started `detached`, unless it has ended. */
+export function stop({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGKILL");
+}
+
 /**
  * Runs a command to its end and says what it used.
  * @throws Error with all that it printed when it fails.
@@ -51,11 +56,17 @@ export async function measure(
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
     });
+    const stopChild = (): void => {
+      stop(child);
+    };
+    process.prependOnceListener("exit", stopChild); // when the benchmark is broken off, so is what it measures
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
     const status = await new Promise((settle) => child.once("close", settle));
+    process.off("exit", stopChild);
     if (status !== 0) {
       throw new Error(`${command.join(" ")} ended with status ${String(status)}:\n${output}`);
     }
@@ -73,6 +84,27 @@ export function quantile(values: readonly number[], share: number): number {
 
 /** The middle value. */
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
+
+/**
+ * A whole number that whoever measures may set in the environment.
+ * @throws Error that names the variable, what it says and what was expected
+ */
+export function setting(variable: string, fallback: number, least: number, most: number): number {
+  const text = process.env[variable];
+  if (text === undefined || text === "") return fallback;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new Error(`${variable} is '${text}': expected a whole number from ${least} to ${most}.`);
+}
+
+/** A new folder that goes with this process, however that ends (but by SIGKILL). */
+export function temporaryFolder(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `${name}-`));
+  process.once("exit", () => {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  });
+  return folder;
+}
 
 /** Seconds of one piece of work on the clock. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {

@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { root } from "../local/platform/instance";
 import { label, recordIdentifier } from "../survey/contract";
-import { measure, median, table, type Usage } from "./measure";
+import { measure, median, setting, table, temporaryFolder, type Usage } from "./measure";
 import { servingBenchmark } from "./serving";
 
 /** The rows are dealt into ten folds: each is predicted by models of the nine others. */
@@ -43,8 +42,8 @@ async function compare(original: boolean): Promise<string> {
   if (original && !existsSync(originalPython)) {
     throw new Error("TensorFlow is not installed: make bench-original installs it (1.5 GB) and measures.");
   }
-  const trained = Math.min(Number(process.env.FOLDS ?? (original ? 3 : folds)), folds);
-  const folder = mkdtempSync(join(tmpdir(), "model-"));
+  const trained = setting("FOLDS", original ? 3 : folds, 1, folds);
+  const folder = temporaryFolder("model");
   try {
     const parts: string[] = [];
     for (const rows of await surveys(folder)) {

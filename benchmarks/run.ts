@@ -42,6 +42,9 @@ async function main(wanted: readonly string[]): Promise<void> {
 /** How many processes wanted a processor in the last minute: above the number of cores, times on the clock say little. */
 const load = (): string => (loadavg()[0] ?? 0).toFixed(1);
 
+// To exit, rather than to be ended, stops the servers that are being measured.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
+
 main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

@@ -1,5 +1,4 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { createServer } from "node:net";
@@ -7,7 +6,7 @@ import { join } from "node:path";
 
 import { root } from "../local/platform/instance";
 import { features } from "../survey/contract";
-import { median, quantile, table } from "./measure";
+import { median, quantile, stop, table } from "./measure";
 
 /** Requests before the clock starts, and those that count. */
 const warmUp = 50;
@@ -40,6 +39,10 @@ export async function servingBenchmark(base: string, originalPython: string | un
     return "serving: not measured. The processor time of running servers is read from Linux' /proc.";
   }
   const servers: Server[] = [];
+  const stopAll = (): void => {
+    for (const process of servers.flatMap(({ processes }) => processes)) stop(process);
+  };
+  process.prependOnceListener("exit", stopAll); // however the benchmark ends
   try {
     servers.push(await startOurs(base));
     if (originalPython !== undefined) servers.push(await startOriginal(base, originalPython));
@@ -65,7 +68,8 @@ export async function servingBenchmark(base: string, originalPython: string | un
     }
     return table(["one row, one after the other", "median ms", "99 % under ms", "CPU ms a request", "memory MB"], rows);
   } finally {
-    for (const process of servers.flatMap(({ processes }) => processes)) await stop(process);
+    stopAll();
+    process.off("exit", stopAll);
   }
 }
 
@@ -154,13 +158,6 @@ function start(
   closeSync(log);
   child.once("error", () => undefined); // told by the log that stays empty, when it doesn't answer
   return child;
-}
-
-async function stop(process_: ChildProcess): Promise<void> {
-  if (process_.pid === undefined || process_.exitCode !== null) return;
-  const ended = once(process_, "exit");
-  process.kill(-process_.pid, "SIGKILL");
-  await ended;
 }
 
 async function freePort(): Promise<number> {

@@ -1,9 +1,8 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { root } from "../local/platform/instance";
-import { measure, median, table, type Usage } from "./measure";
+import { measure, median, table, temporaryFolder, type Usage } from "./measure";
 
 const sources = [
   "main.ts",
@@ -91,7 +90,7 @@ const usageOf = (usages: readonly Usage[], digits = 2): string[] => [
 
 /** Synth of production: ours against the default way, in turn, so that both meet the same noise. */
 export async function synthBenchmark(runs = 5): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "synth-"));
+  const folder = temporaryFolder("synth");
   try {
     const ours = copyApp(join(folder, "ours"));
     const theirs = defaultWay(join(folder, "theirs"));
