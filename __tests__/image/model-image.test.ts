@@ -78,7 +78,7 @@ describe("built from what synth wrote into the stack's folder", () => {
     root = await builder.rootOf(name);
   });
 
-  test("it is what SageMaker runs: serve by default, started as root, for its platform, bound to a port by variable", () => {
+  test("it is what SageMaker runs: a monitor where no command can be named, started as root, for its platform, bound to a port by variable", () => {
     expect(image).toMatchObject({ Architecture: "amd64", Os: "linux", ManifestType: dockerManifest });
     expect(image.Config).toMatchObject({
       Cmd: ["monitor"],
@@ -228,7 +228,7 @@ describe("pushed to a registry and pulled by its digest", () => {
       const answers = (address: number) => async (): Promise<boolean> =>
         (await fetch(`http://127.0.0.1:${address}/ping`)).status === 200;
       const server = await new Container(root, pulled, job).start(
-        pulled.Config.Cmd,
+        ["serve"],
         { SAGEMAKER_BIND_TO_PORT: String(port), SERVE_HOST: "127.0.0.1" },
         answers(port),
         inFolder("serve.log"),
