@@ -92,8 +92,8 @@ review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRO
 	@ENVIRONMENT="$(ENVIRONMENT)" PLAN="$(PLAN)" RELEASE="$(RELEASE)" tsx pipeline/review.ts
 
 ##@ Quality
-.PHONY: test lint checkov format test-unit test-python test-end-to-end test-provider test-image bench bench-original
-test: install-test lint checkov test-python test-unit test-end-to-end test-image ## Everything that CI runs
+.PHONY: test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image bench bench-original
+test: install-test lint checkov test-python test-unit test-browser test-end-to-end test-image ## Everything that CI runs
 	@$(MAKE) --no-print-directory test-provider # last, for its last line says whether it ran
 
 lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Dockerfile
@@ -122,6 +122,9 @@ format: install-test ## Bring every file into the house's form, and draw the doc
 
 test-unit: install-test ## Jest: stacks, modules, handlers, survey, website, local platform
 	@npm run --silent test:unit
+
+test-browser: install-test ## The website in Chromium, in each state, light and dark, narrow and wide; leaves pictures in screenshots
+	@npm run --silent test:browser
 
 test-python: install-test ## pytest: model image, emulator, and the DAG on Airflow 3 and 2
 	@cd model-image && ../.venv/model/bin/python -m pytest

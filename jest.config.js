@@ -5,6 +5,7 @@ module.exports = {
   testPathIgnorePatterns: [
     "/node_modules/",
     "<rootDir>/__tests__/system/",
+    "<rootDir>/__tests__/browser/",
     "<rootDir>/__tests__/end-to-end/",
     "<rootDir>/__tests__/provider/",
     "<rootDir>/__tests__/image/",

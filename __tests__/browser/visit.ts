@@ -1,0 +1,134 @@
+/**
+ * One person's visit to the website: a page in a real browser, which must neither complain nor ask another address for anything. Everything that a test
+ * looks at more than once is looked at here, in one way.
+ */
+import { mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { AxeResults } from "axe-core";
+import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
+
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+
+/** Where the pictures of `make test-browser` lie, which git doesn't keep. */
+export const screenshots = join(__dirname, "..", "..", "screenshots");
+
+/** Widths in CSS pixels: the narrowest that WCAG 2.2 asks for (success criterion 1.4.10), a tablet, a desk. */
+export const widths = [320, 768, 1440] as const;
+
+/** The two schemes that a person's device asks for. */
+export const schemes = ["light", "dark"] as const;
+
+/** How long a page is in which all of it is to be seen: enough for what stands fixed to a window, too. */
+const windowHeight = 900;
+
+/** A part of the page that is cut off, and where it ends, in CSS pixels. */
+export interface Overflow {
+  readonly element: string;
+  readonly right: number;
+}
+
+/** A visit that has begun. */
+export class Visit {
+  /** Console errors that this visit causes on purpose: Chromium reports every HTTP error. */
+  expectedComplaint: RegExp | undefined;
+  readonly #complaints: string[] = [];
+
+  private constructor(
+    readonly address: string,
+    readonly context: BrowserContext,
+    readonly page: Page,
+  ) {}
+
+  /**
+   * Opens a window of its own, with nothing in its storage.
+   * @param address the website's, without a slash at its end
+   * @param options what differs from a calm window, 768 wide
+   */
+  static async begin(browser: Browser, address: string, options: BrowserContextOptions = {}): Promise<Visit> {
+    const context = await browser.newContext({
+      reducedMotion: "reduce",
+      viewport: { width: 768, height: windowHeight },
+      ...options,
+    });
+    const visit = new Visit(address, context, await context.newPage());
+    const { page } = visit;
+    const complain = (text: string): number => visit.#complaints.push(text);
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) complain(message.text());
+    });
+    page.on("pageerror", (error) => complain(error.message));
+    page.on("dialog", (dialog) => {
+      complain(`dialog: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    page.on("request", (request) => {
+      const url = request.url();
+      if (!url.startsWith(`${address}/`) && !/^(blob|data):/.test(url)) complain(`left the website: ${url}`);
+    });
+    return visit;
+  }
+
+  /** Opens a page by its path, which starts with a slash. */
+  async open(path: string): Promise<void> {
+    await this.page.goto(`${this.address}${path}`);
+  }
+
+  /** Opens a page as a browser that runs no scripts shows it. Only the debugger's own scripts run in it, and those after it has loaded. */
+  async openWithoutScripts(path: string): Promise<void> {
+    const debug = await this.context.newCDPSession(this.page);
+    await debug.send("Emulation.setScriptExecutionDisabled", { value: true });
+    await this.open(path);
+    await debug.send("Emulation.setScriptExecutionDisabled", { value: false });
+  }
+
+  /**
+   * Closes the window.
+   * @throws Error with all that the page complained of, but for what was expected
+   */
+  async end(): Promise<void> {
+    await this.context.close();
+    const unexpected = this.#complaints.filter((complaint) => this.expectedComplaint?.test(complaint) !== true);
+    if (unexpected.length > 0) throw new Error(`The page complained:\n${unexpected.join("\n")}`);
+  }
+
+  /** What axe finds, WCAG 2.2's size of targets included: each rule with what breaks it. */
+  async violations(): Promise<string[]> {
+    // Evaluated by the debugger, so that the page's own content security policy stays as strict as it is.
+    if (!(await this.page.evaluate("Boolean(window.axe)"))) await this.page.evaluate(axe);
+    const results = await this.page.evaluate<AxeResults>(
+      'axe.run(document, { rules: { "target-size": { enabled: true } }, resultTypes: ["violations"] })',
+    );
+    return results.violations.map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes.map(({ html, any, all, none }) => `${html} ${[...any, ...all, ...none].map(({ message }) => message).join("; ")}`).join(" | ")}`,
+    );
+  }
+
+  /** What reaches beyond the window's right edge, so that somebody has to scroll sideways. Empty when all fits. */
+  async overflows(): Promise<Overflow[]> {
+    return this.page.evaluate<Overflow[]>(`(() => {
+      const width = document.documentElement.clientWidth;
+      if (document.documentElement.scrollWidth <= width) return [];
+      return [...document.querySelectorAll("body *")]
+        .map((element) => ({ element: element.outerHTML.slice(0, 120), right: element.getBoundingClientRect().right }))
+        .filter(({ right }) => right > width + 0.5);
+    })()`);
+  }
+
+  /** Keeps a picture of the whole page as build output. */
+  async picture(name: string): Promise<void> {
+    const path = join(screenshots, `${name}.png`);
+    mkdirSync(dirname(path), { recursive: true });
+    await this.page.screenshot({ path, fullPage: true, animations: "disabled", caret: "hide" });
+  }
+
+  /** The window's width from now on. */
+  async resize(width: number): Promise<void> {
+    await this.page.setViewportSize({ width, height: windowHeight });
+  }
+
+  /** Whether an element has the focus. */
+  async hasFocus(locator: Locator): Promise<boolean> {
+    return (await locator.and(this.page.locator(":focus")).count()) === 1;
+  }
+}

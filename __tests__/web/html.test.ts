@@ -1,0 +1,38 @@
+import { HtmlValidate } from "html-validate";
+import { websiteFiles } from "../../web/build";
+
+const validator = new HtmlValidate({
+  root: true,
+  extends: ["html-validate:recommended", "html-validate:document"],
+  rules: {
+    // Prettier's form of the sources, which HTML allows.
+    "doctype-style": "off",
+    "void-style": "off",
+    // What the site itself serves is named by its content already.
+    "require-sri": ["error", { target: "crossorigin" }],
+  },
+});
+
+async function faultsOf(page: string): Promise<string[]> {
+  const { results } = await validator.validateString(page);
+  return results.flatMap(({ messages }) =>
+    messages.map(({ line, column, ruleId, message }) => `${line}:${column} ${ruleId}: ${message}`),
+  );
+}
+
+const pages = [...websiteFiles()].filter(([name]) => name.endsWith(".html"));
+
+test("there are pages", () => {
+  expect(pages.map(([name]) => name)).toEqual(expect.arrayContaining(["index.html", "404.html"]));
+});
+
+test.each(pages)("%s is valid HTML", async (_, content) => {
+  expect(await faultsOf(content)).toEqual([]);
+});
+
+test("a page that is not valid is found out", async () => {
+  const [, index] = pages.find(([name]) => name === "index.html")!;
+  const faults = await faultsOf(index.replace("<h1", '<h7 id="title"></h7><img src="x"><h1'));
+  expect(faults.join("\n")).toMatch(/h7/);
+  expect(faults.join("\n")).toMatch(/alt/);
+});
