@@ -95,7 +95,8 @@ function pathOf(event: APIGatewayProxyEventV2): string {
   return path.length > 1 ? path.replace(/\/$/, "") : path;
 }
 
-function header(event: APIGatewayProxyEventV2, name: string): string {
+/** A header of the request, without white space around it; empty where there is none. */
+export function header(event: APIGatewayProxyEventV2, name: string): string {
   const entry = Object.entries(event.headers).find(([key]) => key.toLowerCase() === name);
   return entry?.[1]?.trim() ?? "";
 }
@@ -154,7 +155,7 @@ const allow = "POST, OPTIONS";
  */
 export function postJson(
   path: string,
-  handle: (body: unknown) => Promise<HttpResult>,
+  handle: (body: unknown, event: APIGatewayProxyEventV2) => Promise<HttpResult>,
   { maximumBodyBytes = usualBodyBytes }: RouteOptions = {},
 ): LambdaHandler<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
   const route = async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
@@ -163,7 +164,7 @@ export function postJson(
     if (method === "OPTIONS") return { statusCode: 204, headers: { ...always, allow } };
     if (method !== "POST")
       throw new HttpProblem(405, `This address takes POST, not ${method.slice(0, 10)}`, { headers: { allow } });
-    const { status, body } = await handle(readJson(event, maximumBodyBytes));
+    const { status, body } = await handle(readJson(event, maximumBodyBytes), event);
     return answer(status, "application/json", body);
   };
 
