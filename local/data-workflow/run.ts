@@ -47,7 +47,6 @@ function airflowEnvironment(instance: Instance): Record<string, string> {
       config_prefix: null,
       variables_prefix: "/acme/local/airflow/variables",
     }),
-    PYTHONDONTWRITEBYTECODE: "1",
     // One run needs neither pages nor numbers for Airflow's makers.
     SCARF_ANALYTICS: "False",
     AIRFLOW__USAGE_DATA_COLLECTION__ENABLED: "False",
