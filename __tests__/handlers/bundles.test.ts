@@ -1,9 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildSync } from "esbuild";
-import { type AwsServer, type Json, startAws } from "./support/aws-server";
+import { promisify } from "node:util";
+import { unzipSync } from "fflate";
+import { bundle } from "../../modules/bundle";
+import { animal } from "../system/deployment";
+import { awsError, type AwsServer, type Json, startAws } from "./support/aws-server";
 import { functionEnvironment, httpEvent } from "./support/lambda";
 
 // On a busy machine a minute is no sign of a fault.
@@ -52,11 +55,11 @@ afterAll(async () => {
 });
 
 /** Calls a bundle as Lambda does: in a bare Node, which has no packages beside it. */
-function callBundle(bundle: string, name: string, event: unknown): { result?: Json; error?: string } {
+function callBundle(file: string, name: string, event: unknown): { result?: Json; error?: string } {
   const script = join(folder, `${name}.call.js`);
   writeFileSync(
     script,
-    `const { handler } = require(${JSON.stringify(bundle)});
+    `const { handler } = require(${JSON.stringify(file)});
      const context = { functionName: "f", awsRequestId: "r", getRemainingTimeInMillis: () => 60000 };
      handler(${JSON.stringify(event)}, context).then((result) => ({ result }), (error) => ({ error: error.name }))
        .then((outcome) => require("node:fs").writeFileSync(process.argv[2], JSON.stringify(outcome)));`,
@@ -75,24 +78,40 @@ test("the test knows every handler", () => {
 });
 
 test.each(handlers)("%s is one file that needs nothing beside it, starts and answers", (name) => {
-  const bundle = join(folder, `${name}.js`);
-  buildSync({
-    entryPoints: [join(root, "handlers", name, "index.ts")],
-    outfile: bundle,
-    bundle: true,
-    platform: "node",
-    target: "node22",
-    format: "cjs",
-    minifyWhitespace: true,
-    minifySyntax: true,
-    logLevel: "error",
-  });
-  // Lambda reads it at every cold start: a package that suddenly brings megabytes is a mistake.
-  expect(statSync(bundle).size).toBeLessThan(2_500_000);
+  const zip = bundle(`handlers/${name}/index.ts`);
+  // Lambda fetches it at every cold start: a package that suddenly brings megabytes is a mistake. Visitors wait for these two.
+  expect(zip.length).toBeLessThan((["predict", "contact"].includes(name) ? 150 : 250) * 1024);
+  const file = join(folder, `${name}.js`);
+  writeFileSync(file, unzipSync(zip)["index.js"]!);
   if (name === "predict" || name === "contact") {
-    expect(callBundle(bundle, name, httpEvent("POST", `/api/${name}`, {})).result.statusCode).toBe(400);
-    expect(callBundle(bundle, name, httpEvent("GET", "/", undefined, {})).result.statusCode).toBe(404);
+    expect(callBundle(file, name, httpEvent("POST", `/api/${name}`, {})).result.statusCode).toBe(400);
+    expect(callBundle(file, name, httpEvent("GET", "/", undefined, {})).result.statusCode).toBe(404);
   } else {
-    expect(callBundle(bundle, name, {})).toEqual({ error: "InvalidEvent" });
+    expect(callBundle(file, name, {})).toEqual({ error: "InvalidEvent" });
   }
+});
+
+test("a bundle signs what it asks of AWS with the credentials that Lambda put into the environment", async () => {
+  const file = join(folder, "signed.js");
+  writeFileSync(file, unzipSync(bundle("handlers/predict/index.ts"))["index.js"]!);
+  aws.respond = () => awsError(400, "ValidationError");
+  const script = join(folder, "signed.call.js");
+  const event = httpEvent("POST", "/api/predict", animal("M"));
+  const context = { functionName: "f", awsRequestId: "r" };
+  writeFileSync(
+    script,
+    `require(${JSON.stringify(file)}).handler(${JSON.stringify(event)}, ${JSON.stringify(context)});`,
+  );
+  const env = { ...functionEnvironment("predict", { ENDPOINT_NAME: "e" }, aws), AWS_SESSION_TOKEN: "of-the-role" };
+  // Not the blocking way: this process plays AWS meanwhile.
+  await promisify(execFile)(process.execPath, [script], { cwd: folder, env });
+  expect(aws.requests).toMatchObject([
+    {
+      path: "/endpoints/e/invocations",
+      headers: {
+        authorization: expect.stringContaining(`Credential=${env.AWS_ACCESS_KEY_ID}/`),
+        "x-amz-security-token": "of-the-role",
+      },
+    },
+  ]);
 });

@@ -64,7 +64,7 @@ describe("a bundle", () => {
     const zip = bundle(
       entry(
         "names",
-        "class NoSuchSurvey extends Error {} export const handler = () => new NoSuchSurvey().constructor.name;",
+        'class NoSuchSurvey extends Error { override readonly name = "NoSuchSurvey"; } export const handler = () => new NoSuchSurvey().name;',
       ),
     );
     expect(run(zip, "names").handler()).toBe("NoSuchSurvey");
