@@ -141,8 +141,9 @@ test-provider: install-test ## Terraform's real providers: every stack planned, 
 test-image: install-test ## Build, push, pull and run the model image without Docker; says so where it can't
 	@local/setup/with-image-tools jest --config jest.image.config.js
 
-bench: install-test ## Measure, and print ratios against the default way [PARTS="synth model" ROWS=4000000 SURVEY_DATA=file]
-	@node --import tsx benchmarks/run.ts $(or $(PARTS),synth diff platform model growth)
+bench_parts := $(or $(PARTS),synth diff platform model growth website)
+bench: install-test $(if $(filter website,$(bench_parts)),benchmarks/lighthouse/node_modules/.installed) ## Measure, and print ratios against the default way [PARTS="synth website" ROWS=4000000 SURVEY_DATA=file ORIGINAL_WEBSITE=folder]
+	@node --import tsx benchmarks/run.ts $(bench_parts)
 
 bench-original: install .venv/benchmark/.installed ## Measure the model and its server against the original's, with TensorFlow (1.5 GB) [FOLDS=10 SURVEY_DATA=file]
 	@node --import tsx benchmarks/run.ts original
@@ -163,6 +164,11 @@ node_modules/.installed: package-lock.json
 exit-door/node_modules/.installed: exit-door/package-lock.json
 	@echo "Installing the Node packages of the exit door (once)" >&2
 	@npm ci --prefix exit-door --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@touch $@
+
+benchmarks/lighthouse/node_modules/.installed: benchmarks/lighthouse/package-lock.json
+	@echo "Installing Lighthouse (once, 180 MB)" >&2
+	@npm ci --prefix benchmarks/lighthouse --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
 $(UV): requirements-tools.txt

@@ -1,11 +1,12 @@
 /**
- * `make bench [PARTS="synth diff platform model growth"]`: measures, each against a peer and in one run, and prints Markdown. `make bench-original` takes
+ * `make bench [PARTS="synth diff platform model growth website"]`: measures, each against a peer and in one run, and prints Markdown. `make bench-original` takes
  * the part `original`. Nothing here is a test: machines differ.
  *
  * | variable | what |
  * |---|---|
  * | `SURVEY_DATA` | UCI's `abalone.data`: `model` and `original` measure its rows too |
  * | `ROWS` | rows of the largest survey of `growth`, 4,000 to 4,000,000; by default 400,000 |
+ * | `ORIGINAL_WEBSITE` | folder `www` of the original's website: `website` measures it too |
  * | `FOLDS` | how many of the ten folds are trained; by default ten of `model`, three of `original` |
  */
 import { cpus, loadavg, totalmem } from "node:os";
@@ -15,6 +16,7 @@ import { growthBenchmark } from "./growth";
 import { modelBenchmark, originalBenchmark } from "./model";
 import { platformBenchmark } from "./platform";
 import { synthBenchmark } from "./synth";
+import { websiteBenchmark } from "./website";
 
 const parts: Readonly<Record<string, () => Promise<string>>> = {
   synth: synthBenchmark,
@@ -22,6 +24,7 @@ const parts: Readonly<Record<string, () => Promise<string>>> = {
   platform: platformBenchmark,
   model: modelBenchmark,
   growth: growthBenchmark,
+  website: websiteBenchmark,
   original: originalBenchmark,
 };
 

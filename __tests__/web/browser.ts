@@ -15,15 +15,23 @@ const flags = [
 ];
 
 /**
- * Opens a browser.
+ * The program of the browser: the one that `CHROMIUM` names, or Debian's.
  * @throws Error that says how to get one when there is none
  */
-export function openBrowser(): Promise<Browser> {
-  const executablePath = process.env.CHROMIUM ?? usualPlaces.find((place) => existsSync(place));
-  if (executablePath === undefined) {
+export function chromiumPath(): string {
+  const path = process.env.CHROMIUM ?? usualPlaces.find((place) => existsSync(place));
+  if (path === undefined) {
     throw new Error(
       `No Chromium found in ${usualPlaces.join(", ")}: install it (Debian: apt-get install chromium) or set CHROMIUM to its path.`,
     );
   }
-  return chromium.launch({ executablePath, args: flags });
+  return path;
+}
+
+/**
+ * Opens a browser.
+ * @throws Error that says how to get one when there is none
+ */
+export async function openBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: chromiumPath(), args: flags });
 }
