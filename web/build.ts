@@ -1,171 +1,42 @@
 /**
- * Builds the website: the pages with their forms written from the feature contract, one script, one stylesheet.
+ * Builds the website: pages from one layout and one message file, their forms written from the feature contract, a script for each page that needs one,
+ * one stylesheet, pictures.
  *
  * The form stands in the HTML itself, so it is there before the script is, and a page can't offer a field that the API doesn't take. The same
- * sources give the same bytes, in any folder and at any time. Script and stylesheet carry a hash of their content in their names: they may be cached for
+ * sources give the same bytes, in any folder and at any time. Scripts and stylesheet carry a hash of their content in their names: they may be cached for
  * ever, the other files may not.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync, transformSync } from "esbuild";
-import {
-  camelCase,
-  type CategoryFeature,
-  type Feature,
-  features,
-  type Measure,
-  proportions,
-  yearsBeyondRings,
-} from "../survey/contract";
-import { contactLimits } from "./contact-limits";
-import { breathingHoles, type Ellipse, growthLines } from "./src/shell";
-
-/** The fields of a contact message. */
-const contactFields = [
-  { name: "name", label: "Name", type: "text", autocomplete: "name" },
-  { name: "email", label: "E-mail address", type: "email", autocomplete: "email" },
-  { name: "message", label: "Message", type: "textarea", autocomplete: "off" },
-] as const;
+import { html } from "./html";
+import { documentOf, type Page, pathOf, type Site } from "./layout";
+import { pages as english } from "./messages/en";
+import { indexPage } from "./pages/index";
+import { forbiddenPage, measuringPage, modelPage, notFoundPage, privacyPage } from "./pages/texts";
 
 /** The browsers that are served: those that still got security updates in 2023. */
 const browsers = ["chrome109", "edge109", "firefox115", "safari16.4"];
 
-const groups: Record<Measure["unit"], { readonly title: string; readonly inWords: string }> = {
-  mm: { title: "Lengths in millimetres", inWords: "millimetres" },
-  g: { title: "Weights in grams", inWords: "grams" },
-};
+/** The languages that the website speaks: for each, its file in `web/messages` and the words of its pages. */
+const languages = { en: english } as const;
 
-function escape(text: string | number): string {
-  return String(text)
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
-}
+/** Pictures as they lie in `web/pictures`; `pictures/draw.ts` makes those that aren't drawn by hand. */
+const pictures = ["icon-180.png", "icon-192.png", "icon-512.png", "icon-maskable-512.png", "open-graph.png"] as const;
 
-function attributes(values: Readonly<Record<string, string | number | boolean | undefined>>): string {
-  return Object.entries(values)
-    .filter(([, value]) => value !== undefined && value !== false)
-    .map(([name, value]) => (value === true ? ` ${name}` : ` ${name}="${escape(value as string | number)}"`))
-    .join("");
-}
-
-function categoryField(feature: CategoryFeature): string {
-  const name = camelCase(feature.name);
-  const choices = Object.entries(feature.categories).map(([value, label], index) => {
-    const radio = attributes({
-      type: "radio",
-      id: index === 0 ? name : `${name}-${value}`,
-      name,
-      value,
-      required: true,
-      "data-label": feature.label,
-      "data-example": index === 0 ? value : undefined,
-    });
-    return `<label class="choice"><input${radio} />${escape(label)}</label>`;
-  });
-  return `<fieldset aria-describedby="${name}-hint ${name}-error">
-<legend>${escape(feature.label)}</legend>
-<p class="hint" id="${name}-hint">${escape(feature.description)}.</p>
-<p class="error" id="${name}-error"></p>
-<div class="choices">${choices.join("")}</div>
-</fieldset>`;
-}
-
-/**
- * A text field with a decimal keyboard, not a number field: typed into Chromium's number field, 20,2 silently becomes 202, and a wheel over the field
- * changes the value unseen. Here a comma is a point, and everything else is said.
- */
-function measureField(measure: Measure): string {
-  const name = camelCase(measure.name);
-  const atMost = proportions
-    .filter(({ lesser }) => lesser === measure.name)
-    .map(({ greater }) => camelCase(greater))
-    .join(" ");
-  const input = attributes({
-    type: "text",
-    inputmode: "decimal",
-    id: name,
-    name,
-    required: true,
-    maxlength: 12,
-    "aria-describedby": `${name}-hint ${name}-error`,
-    "data-label": measure.label,
-    "data-unit": measure.unit,
-    "data-minimum": measure.minimum,
-    "data-maximum": measure.maximum,
-    "data-step": measure.step,
-    "data-example": measure.example,
-    "data-at-most": atMost === "" ? undefined : atMost,
-  });
-  return `<div class="field">
-<label for="${name}">${escape(measure.label)} <span class="unseen">in ${groups[measure.unit].inWords}</span></label>
-<div class="measure"><input${input} /><span class="unit" aria-hidden="true">${measure.unit}</span></div>
-<p class="error" id="${name}-error"></p>
-<p class="hint" id="${name}-hint">${escape(measure.description)}.<br />${measure.minimum} to ${measure.maximum} ${measure.unit}, to the nearest ${measure.step}.</p>
-</div>`;
-}
-
-/** The fields in the contract's order; neighbours of one unit share a fieldset. */
-function calculatorFields(inputs: readonly Feature[]): string {
-  const parts: string[] = [];
-  let unit: Measure["unit"] | undefined;
-  for (const feature of inputs) {
-    const next = feature.type === "number" ? feature.unit : undefined;
-    if (next !== unit && unit !== undefined) parts.push("</div></fieldset>");
-    if (next !== unit && next !== undefined) {
-      parts.push(`<fieldset><legend>${groups[next].title}</legend><div class="fields">`);
-    }
-    unit = next;
-    parts.push(feature.type === "number" ? measureField(feature) : categoryField(feature));
-  }
-  if (unit !== undefined) parts.push("</div></fieldset>");
-  return parts.join("\n");
-}
-
-function contactForm(): string {
-  return contactFields
-    .map(({ name, label, type, autocomplete }) => {
-      const control = attributes({
-        type: type === "textarea" ? undefined : type,
-        id: name,
-        name,
-        autocomplete,
-        required: true,
-        maxlength: contactLimits[name],
-        rows: type === "textarea" ? 6 : undefined,
-        "aria-describedby": `${name}-error`,
-        "data-label": label,
-      });
-      return `<div class="field">
-<label for="${name}">${label}</label>
-<p class="error" id="${name}-error"></p>
-${type === "textarea" ? `<textarea${control}></textarea>` : `<input${control} />`}
-</div>`;
-    })
-    .join("\n");
-}
-
-function ellipses(drawn: readonly Ellipse[], className: string): string {
-  return drawn.map(({ cx, cy, rx, ry }) => `<ellipse${attributes({ class: className, cx, cy, rx, ry })} />`).join("");
-}
-
-/** A shell with as many growth lines as there are rings. */
-function shell(rings: number): string {
-  return ellipses(growthLines(rings), "line") + ellipses(breathingHoles(), "hole");
-}
-
-function fill(page: string, source: string, values: Readonly<Record<string, string>>): string {
-  return source.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
-    const value = values[name];
-    if (value === undefined) {
-      throw new Error(
-        `web/${page} asks for {{${name}}}, which the build doesn't have: use one of ${Object.keys(values).join(", ")}.`,
-      );
-    }
-    return value;
-  });
+/** What differs between websites. */
+export interface WebsiteOptions {
+  /** @default "en" */
+  readonly language?: keyof typeof languages;
+  /** Days after which a contact message is deleted: the pages promise them. @default 365 */
+  readonly contactRetentionDays?: number;
+  /**
+   * The website's address, `https://…` without a slash at its end, where a setting gives it one. With it the pages name themselves (canonical address, Open
+   * Graph), and there is a `sitemap.xml`, which takes absolute addresses alone (sitemaps.org, "XML tag definitions").
+   * @default CloudFront's own name, which nobody knows before it is deployed
+   */
+  readonly address?: string;
 }
 
 /** Puts a hash of the content into a file's name. */
@@ -173,15 +44,15 @@ function fingerprinted(name: string, extension: string, content: string): string
   return `${name}.${createHash("sha256").update(content).digest("hex").slice(0, 12)}.${extension}`;
 }
 
-/**
- * The website's files: content by name. All lie in one folder.
- * @param folder the folder `web`, which whoever bundles this file must name. @default the folder of this file
- * @throws Error when a page has a placeholder that the build can't fill, or when the script doesn't compile
- */
-export function websiteFiles(folder = __dirname): ReadonlyMap<string, string> {
-  const source = (name: string): string => readFileSync(join(folder, name), "utf8");
-  const bundle = buildSync({
-    entryPoints: [join(folder, "src", "main.ts")],
+/** A script that starts `entry` with the words of a language, which alone go into it. */
+function bundle(folder: string, entry: string, language: string): string {
+  const { outputFiles } = buildSync({
+    stdin: {
+      contents: `import { script } from "./messages/${language}"; import { start } from "./src/${entry}"; start(script);`,
+      resolveDir: folder,
+      sourcefile: `${entry}.start.ts`,
+      loader: "ts",
+    },
     absWorkingDir: folder,
     bundle: true,
     minify: true,
@@ -193,33 +64,83 @@ export function websiteFiles(folder = __dirname): ReadonlyMap<string, string> {
     write: false,
     logLevel: "silent",
   });
-  const script = bundle.outputFiles[0]?.text ?? "";
-  const stylesheet = transformSync(source("styles.css"), {
+  return outputFiles[0]?.text ?? "";
+}
+
+function sitemap(pages: readonly Page[], address: string): string {
+  const listed = pages.filter(({ description }) => description !== undefined);
+  return html`<?xml version="1.0" encoding="UTF-8"?>
+    <urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
+      ${listed.map((page) => html`<url><loc>${address}${pathOf(page)}</loc></url> `)}</urlset
+    > `.source;
+}
+
+function robots(address: string | undefined): string {
+  return `User-agent: *\nAllow: /\nDisallow: /api/\n${address === undefined ? "" : `\nSitemap: ${address}/sitemap.xml\n`}`;
+}
+
+function manifest({ messages }: Site): string {
+  const icon = (size: number, purpose: "any" | "maskable"): object => ({
+    src: `/icon-${purpose === "maskable" ? "maskable-" : ""}${size}.png`,
+    sizes: `${size}x${size}`,
+    type: "image/png",
+    purpose,
+  });
+  const content = {
+    id: "/",
+    name: messages.index.title,
+    short_name: messages.site,
+    description: messages.index.description,
+    lang: messages.language,
+    start_url: "/",
+    scope: "/",
+    display: "standalone",
+    background_color: "#f4efe4",
+    theme_color: "#f4efe4",
+    icons: [icon(192, "any"), icon(512, "any"), icon(512, "maskable")],
+  };
+  return `${JSON.stringify(content, undefined, 2)}\n`;
+}
+
+/**
+ * The website's files: content by name, text or bytes. All lie in one folder.
+ * @param folder the folder `web`, which whoever bundles this file must name. @default the folder of this file
+ * @throws Error when the script doesn't compile, or a message links to where it must not
+ */
+export function websiteFiles(
+  folder = __dirname,
+  { language = "en", contactRetentionDays = 365, address }: WebsiteOptions = {},
+): ReadonlyMap<string, string | Uint8Array> {
+  const stylesheet = transformSync(readFileSync(join(folder, "styles.css"), "utf8"), {
     loader: "css",
     minify: true,
     target: browsers,
     charset: "utf8",
     logLevel: "silent",
   }).code;
-  const names = {
-    script: fingerprinted("script", "js", script),
+  const scripts = { calculator: bundle(folder, "calculator", language), figures: bundle(folder, "figures", language) };
+  const site: Site = {
+    messages: languages[language],
+    address,
+    contactRetentionDays,
     stylesheet: fingerprinted("styles", "css", stylesheet),
+    scripts: {
+      calculator: fingerprinted("calculator", "js", scripts.calculator),
+      figures: fingerprinted("figures", "js", scripts.figures),
+    },
   };
-  const values = {
-    ...names,
-    fields: calculatorFields(features),
-    contactFields: contactForm(),
-    mark: shell(4),
-    drawing: shell(7),
-    opening: shell(14),
-    yearsBeyondRings: String(yearsBeyondRings),
-  };
-  const pages = ["404.html", "index.html"].map((page) => [page, fill(page, source(page), values)] as const);
-  return new Map([
-    ...pages,
-    ["favicon.svg", source("favicon.svg")],
-    ["robots.txt", source("robots.txt")],
-    [names.script, script],
-    [names.stylesheet, stylesheet],
+  const pages = [indexPage, measuringPage, modelPage, privacyPage, notFoundPage, forbiddenPage].map((make) =>
+    make(site),
+  );
+  return new Map<string, string | Uint8Array>([
+    ...pages.map((page) => [page.file, documentOf(page, site)] as const),
+    [site.stylesheet, stylesheet],
+    [site.scripts.calculator, scripts.calculator],
+    [site.scripts.figures, scripts.figures],
+    ["favicon.svg", readFileSync(join(folder, "pictures", "favicon.svg"), "utf8")],
+    ...pictures.map((name) => [name, new Uint8Array(readFileSync(join(folder, "pictures", name)))] as const),
+    ["site.webmanifest", manifest(site)],
+    ["robots.txt", robots(address)],
+    ...(address === undefined ? [] : [["sitemap.xml", sitemap(pages, address)] as const]),
   ]);
 }

@@ -1,10 +1,14 @@
-/** Shows an age: the number, its range in plain words and on a scale, and as many growth lines in the shell as rings were estimated. */
+/**
+ * Shows an age: the number, its range in plain words and on a scale, whether it is of farming age, and as many growth lines in the shell as rings were
+ * estimated.
+ */
+import type { ScriptMessages } from "../messages/en";
 import { element, find } from "./form";
 import { isRecord } from "./http";
-import { breathingHoles, type Ellipse, growthLines } from "./shell";
+import { breathingHoles, growthLines } from "./shell";
 
 /** What the API answers: rings, and the age in years with the range that holds the true age with the given confidence. */
-interface AgeAnswer {
+export interface AgeAnswer {
   readonly rings: number;
   readonly age: { readonly years: number; readonly low: number; readonly high: number; readonly confidence: number };
   readonly model: string;
@@ -17,43 +21,37 @@ const scaleYears = 30;
  * The part of a model's name that tells it from others. SageMaker calls a model after its training job: after the platform, the execution, eight digits
  * that no other run has, and which attempt of it this was.
  */
-function shortName(model: string): string {
+export function shortName(model: string): string {
   return /-([0-9a-f]{8})-train(?:-r?\d+)*$/.exec(model)?.[1] ?? model;
 }
 
-const decimal = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
-
-function isAgeAnswer(body: unknown): body is AgeAnswer {
-  if (!isRecord(body) || !isRecord(body.age)) return false;
-  const { years, low, high, confidence } = body.age;
-  return [body.rings, years, low, high, confidence].every(Number.isFinite) && typeof body.model === "string";
+/** Whether an animal is of farming age: surely, where its whole range lies on one side. */
+export function farmingVerdict(low: number, high: number, farmingAge: number): "reached" | "perhaps" | "notYet" {
+  if (low >= farmingAge) return "reached";
+  return high < farmingAge ? "notYet" : "perhaps";
 }
 
-function ellipse({ cx, cy, rx, ry }: Ellipse, className: string): SVGElement {
-  const drawn = document.createElementNS("http://www.w3.org/2000/svg", "ellipse");
-  for (const [name, value] of Object.entries({ cx, cy, rx, ry })) drawn.setAttribute(name, String(value));
-  drawn.setAttribute("class", className);
+/** The API's answer, or undefined when the body is none. */
+export function readAnswer(body: unknown): AgeAnswer | undefined {
+  if (!isRecord(body) || !isRecord(body.age)) return undefined;
+  const { years, low, high, confidence } = body.age;
+  const numbers = [body.rings, years, low, high, confidence].every(Number.isFinite);
+  return numbers && typeof body.model === "string" ? (body as unknown as AgeAnswer) : undefined;
+}
+
+function drawing(name: string, attributes: Readonly<Record<string, string | number>>): SVGElement {
+  const drawn = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [attribute, value] of Object.entries(attributes)) drawn.setAttribute(attribute, String(value));
   return drawn;
 }
 
 function drawShell(place: Element, rings: number): void {
   place.replaceChildren(
-    ...growthLines(rings).map((line) => ellipse(line, "line")),
-    ...breathingHoles().map((hole) => ellipse(hole, "hole")),
+    ...growthLines(rings).map((d) => drawing("path", { class: "line", d })),
+    ...breathingHoles().map(({ x, y, rx, ry, degrees }) =>
+      drawing("ellipse", { class: "hole", cx: x, cy: y, rx, ry, transform: `rotate(${degrees} ${x} ${y})` }),
+    ),
   );
-}
-
-function scale(low: number, years: number, high: number): HTMLElement {
-  const end = Math.max(scaleYears, Math.ceil(high / 10) * 10);
-  const bar = element("div", "", "scale");
-  const range = element("span", "", "range");
-  const point = element("span", "", "point");
-  for (const [name, value] of Object.entries({ low, years, high })) {
-    bar.style.setProperty(`--${name}`, String(Math.min(1, Math.max(0, value / end))));
-  }
-  bar.append(range, point, element("span", "0", "start"), element("span", `${end} years`, "end"));
-  bar.setAttribute("aria-hidden", "true");
-  return bar;
 }
 
 /** The panel beside the form that holds the answer. */
@@ -61,12 +59,17 @@ export class AnswerPanel {
   readonly #panel: HTMLElement;
   readonly #place: HTMLElement;
   readonly #shell: Element;
+  readonly #words: ScriptMessages;
+  /** In years. */
+  readonly farmingAge: number;
 
   /** @param panel the section with the drawing and the live region */
-  constructor(panel: HTMLElement) {
+  constructor(panel: HTMLElement, words: ScriptMessages) {
     this.#panel = panel;
-    this.#place = find<HTMLElement>(panel, "[role=status]");
+    this.#place = find<HTMLElement>(panel, "#answer");
     this.#shell = find(panel, "#shell");
+    this.#words = words;
+    this.farmingAge = Number(panel.dataset.farmingAge);
   }
 
   /** No answer: says `text` instead. */
@@ -78,7 +81,7 @@ export class AnswerPanel {
 
   /** An answer is being calculated. */
   calculating(): void {
-    this.empty("Calculating…");
+    this.empty(this.#words.answer.calculating);
     this.#state("calculating");
   }
 
@@ -86,46 +89,65 @@ export class AnswerPanel {
   outdated(): void {
     if (this.#panel.dataset.state !== "answered") return;
     this.#state("outdated");
-    this.#place.append(element("p", "The measures have changed since. Calculate again.", "notice"));
+    this.#place.append(element("p", this.#words.answer.outdated, "notice"));
   }
 
   /**
-   * Shows what the API answered.
+   * Shows an answer.
    * @param doubtful whether the measures don't go together, so that the answer says little
-   * @returns false, with nothing shown, when the body is not an age
    */
-  show(body: unknown, doubtful: boolean): boolean {
-    if (!isAgeAnswer(body)) return false;
-    const { rings, age, model } = body;
-    const low = decimal.format(age.low);
-    const high = decimal.format(age.high);
-    const share = decimal.format(age.confidence * 100);
-    const years = element("p", `${decimal.format(age.years)} `, "years");
-    years.append(element("span", "years old"));
-    const origin = element("p", "Estimated by the model ", "muted");
-    const name = element("span", shortName(model), "model");
-    // The whole name, for who has to find the training job.
-    name.title = model;
-    origin.append(name);
+  show({ rings, age, model }: AgeAnswer, doubtful: boolean): void {
+    const { answer: words, number } = this.#words;
+    const years = element("p", `${number(age.years)} `, "years");
+    years.append(element("span", words.unit));
+    const verdict = farmingVerdict(age.low, age.high, this.farmingAge);
     this.#place.replaceChildren(
       years,
-      scale(age.low, age.years, age.high),
-      element("p", `Of 100 animals with these measures, ${share} are between ${low} and ${high} years old.`),
-      element("p", `About ${decimal.format(rings)} growth rings.`),
-      ...(doubtful
-        ? [element("p", "But no abalone has such measures: check those that the form names.", "doubt")]
-        : []),
-      origin,
+      this.#scale(age.low, age.years, age.high),
+      element("p", words.range(number(age.confidence * 100), number(age.low), number(age.high))),
+      element("p", words.farming[verdict](number(this.farmingAge)), `verdict ${verdict}`),
+      element("p", words.rings(number(rings)), "rings"),
+      ...(doubtful ? [element("p", words.doubtful, "doubt")] : []),
+      this.#origin(model, undefined),
     );
     drawShell(this.#shell, rings);
     this.#state("answered");
-    return true;
+  }
+
+  /** Says when the model that answered was trained. */
+  trained(model: string, at: Date): void {
+    this.#place.querySelector(".model")?.replaceWith(this.#origin(model, this.#words.date(at)));
   }
 
   /** Brings the panel into sight, where the form fills the screen. */
   reveal(): void {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.#panel.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+  }
+
+  #origin(model: string, trained: string | undefined): HTMLElement {
+    const origin = element("p", this.#words.answer.model(shortName(model), trained), "model");
+    // The whole name, for who has to find the training job.
+    origin.title = model;
+    return origin;
+  }
+
+  #scale(low: number, years: number, high: number): HTMLElement {
+    const { answer: words } = this.#words;
+    const end = Math.max(scaleYears, Math.ceil(high / 10) * 10);
+    const bar = element("div", "", "scale");
+    for (const [name, value] of Object.entries({ low, years, high, farming: this.farmingAge })) {
+      bar.style.setProperty(`--${name}`, String(Math.min(1, Math.max(0, value / end))));
+    }
+    bar.append(
+      element("span", "", "range"),
+      element("span", "", "point"),
+      element("span", words.farmingMark, "mark"),
+      element("span", "0", "start"),
+      element("span", words.scaleEnd(end), "end"),
+    );
+    bar.setAttribute("aria-hidden", "true");
+    return bar;
   }
 
   #state(state: "empty" | "calculating" | "answered" | "outdated"): void {

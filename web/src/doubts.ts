@@ -1,10 +1,12 @@
 /** Asks about measures that don't go together, such as a diameter above the length, before they are sent. It forbids nothing. */
-import { controlsOf, element, parseNumber } from "./form";
+import type { ScriptMessages } from "../messages/en";
+import { controlsOf, element } from "./form";
+import { parseNumber } from "./number";
+
+type Words = ScriptMessages["form"];
 
 /** Half of a number that is being typed is no reason for doubts: they wait until the typing pauses. */
 const pauseMilliseconds = 400;
-
-const lowerCase = (control: HTMLElement): string => (control.dataset.label ?? "").toLowerCase();
 
 /** A measure that could be sent, as it was typed and as a number. */
 function measureOf(control: HTMLElement | undefined): { readonly text: string; readonly value: number } | undefined {
@@ -18,14 +20,14 @@ function measureOf(control: HTMLElement | undefined): { readonly text: string; r
 }
 
 /** One sentence for each two measures that no living abalone has; which pairs to compare comes with the fields, from the feature contract. */
-function doubtsAbout(form: HTMLFormElement): string[] {
+function doubtsAbout(form: HTMLFormElement, words: Words): string[] {
   const controls = controlsOf(form);
   return controls.flatMap((lesser) =>
     (lesser.dataset.atMost ?? "").split(" ").flatMap((name) => {
       const greater = controls.find((control) => control.name === name);
       const [one, other] = [measureOf(lesser), measureOf(greater)];
       return greater && one && other && one.value > other.value
-        ? [`The ${lowerCase(lesser)} (${one.text}) is above the ${lowerCase(greater)} (${other.text}).`]
+        ? [words.above(lesser.dataset.label ?? "", one.text, greater.dataset.label ?? "", other.text)]
         : [];
     }),
   );
@@ -35,23 +37,20 @@ function doubtsAbout(form: HTMLFormElement): string[] {
  * Shows doubts about a form's measures below its buttons, where they push away nothing that somebody is about to press.
  * @returns whether there are any now
  */
-export function watchDoubts(form: HTMLFormElement, place: HTMLElement): () => boolean {
+export function watchDoubts(form: HTMLFormElement, place: HTMLElement, words: Words): () => boolean {
   let shown = "";
   let pause: number | undefined;
 
   const update = (): boolean => {
     window.clearTimeout(pause);
-    const doubts = doubtsAbout(form);
+    const doubts = doubtsAbout(form, words);
     const text = doubts.join(" ");
     // Said once: a screen reader would read unchanged text again.
     if (text !== shown) {
       shown = text;
       const list = element("ul");
       list.append(...doubts.map((doubt) => element("li", doubt)));
-      const content = [
-        element("p", "Is that right? No abalone has such measures. You can calculate all the same."),
-        list,
-      ];
+      const content = [element("p", words.doubts), list];
       place.replaceChildren(...(doubts.length > 0 ? content : []));
     }
     return doubts.length > 0;

@@ -1,5 +1,9 @@
 /** What both forms share: checks before sending, faults beside their fields, a summary that takes the focus, one request at a time. */
+import type { ScriptMessages } from "../messages/en";
 import { type Outcome, post, type Refusal } from "./http";
+import { parseNumber } from "./number";
+
+type Words = ScriptMessages["form"];
 
 type Control = HTMLInputElement | HTMLTextAreaElement;
 
@@ -8,6 +12,9 @@ interface Fault {
   readonly field: string;
   readonly reason: string;
 }
+
+/** What a form holds, by the API's names. */
+export type FormContent = Readonly<Record<string, string | number>>;
 
 /** How a form differs from the others. */
 export interface FormBehaviour {
@@ -22,10 +29,10 @@ export interface FormBehaviour {
   /** Called when the last of the faults that were shown has been corrected. */
   onCorrected(): void;
   /**
-   * Called with the body of a 2xx answer.
+   * Called with the body of a 2xx answer and what was sent.
    * @returns false when the answer is not what the API promises
    */
-  onAnswer(body: unknown): boolean;
+  onAnswer(body: unknown, sent: FormContent): boolean;
 }
 
 /** The first element under `root` that matches; a page without it was built wrongly. */
@@ -49,61 +56,59 @@ export function controlsOf(form: HTMLFormElement): Control[] {
   return [...form.querySelectorAll<Control>("input, textarea")];
 }
 
-/** A number as people write it, with a point or a comma; undefined when it is none. */
-export function parseNumber(text: string): number | undefined {
-  return /^\+?(\d+([.,]\d*)?|[.,]\d+)$/.test(text) ? Number(text.replace(",", ".")) : undefined;
-}
+/** Whether a control is the one that people neither see nor reach: what stands in it is sent, but never asked for. */
+const isTrap = (control: Control): boolean => control.dataset.trap !== undefined;
 
 /** Why a control's value can't be sent, or undefined when it can. The limits come with the control, from the feature contract. */
-function faultOf(control: Control, form: HTMLFormElement): string | undefined {
-  const { label = "", unit, minimum, maximum } = control.dataset;
-  if (control.type === "radio") {
-    return new FormData(form).has(control.name) ? undefined : `Choose the ${label.toLowerCase()}`;
-  }
+function faultOf(control: Control, form: HTMLFormElement, words: Words): string | undefined {
+  if (isTrap(control)) return undefined;
+  const { label = "", unit, minimum = "", maximum = "" } = control.dataset;
+  if (control.type === "radio") return new FormData(form).has(control.name) ? undefined : words.choose(label);
   const value = control.value.trim();
   if (unit !== undefined) {
-    const expected = `between ${minimum ?? ""} and ${maximum ?? ""} ${unit}`;
-    if (value === "") return `Enter the ${label.toLowerCase()} in ${unit}`;
+    if (value === "") return words.enterMeasure(label, unit);
+    const expected = words.between(minimum, maximum, unit);
     const number = parseNumber(value);
-    if (number === undefined) return `${label} must be a number ${expected}: “${value}” is not`;
-    return number < Number(minimum) || number > Number(maximum)
-      ? `${label} must be ${expected}: ${value} is not`
-      : undefined;
+    if (number === undefined) return words.notANumber(label, expected, value);
+    return number < Number(minimum) || number > Number(maximum) ? words.outside(label, expected, value) : undefined;
   }
-  if (value === "") return `Enter your ${label.toLowerCase()}`;
+  if (value === "") return words.enter(label);
   // Browsers take a name without a dot behind the @, to which no mail from here would come.
   return control.validity.typeMismatch || (control.type === "email" && !/@[^@]+\.[^@.]+$/.test(value))
-    ? "Enter an address like name@example.com"
+    ? words.email
     : undefined;
 }
 
-function check(form: HTMLFormElement): Fault[] {
+function check(form: HTMLFormElement, words: Words): Fault[] {
   const faults = new Map<string, string>();
   for (const control of controlsOf(form)) {
-    const reason = faultOf(control, form);
+    const reason = faultOf(control, form, words);
     if (reason !== undefined) faults.set(control.name, reason);
   }
   return [...faults].map(([field, reason]) => ({ field, reason }));
 }
 
 /** What the API refused, in the words of the form. */
-function toFault(form: HTMLFormElement, { field, expected }: Refusal): Fault {
+function toFault(form: HTMLFormElement, { field, expected }: Refusal, words: Words): Fault {
   const control = controlsOf(form).find(({ name }) => name === field);
-  return { field, reason: `${control?.dataset.label ?? (field || "The request")} must be ${expected}` };
+  return { field, reason: words.refused(control?.dataset.label ?? (field || undefined), expected) };
 }
 
-function contentOf(form: HTMLFormElement): Record<string, string | number> {
+/** What a form holds, as it is sent: numbers as numbers, and of what people can't see only what a program has filled in. */
+export function contentOf(form: HTMLFormElement): FormContent {
   const content: Record<string, string | number> = {};
   for (const control of controlsOf(form)) {
     if (control instanceof HTMLInputElement && control.type === "radio" && !control.checked) continue;
     const value = control.value.trim();
+    if (isTrap(control) && value === "") continue;
     content[control.name] = control.dataset.unit === undefined ? value : (parseNumber(value) ?? value);
   }
   return content;
 }
 
 /** Makes a form send itself to its `action` by script. */
-export function attach(form: HTMLFormElement, behaviour: FormBehaviour): void {
+export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: ScriptMessages): void {
+  const words = text.form;
   const summary = find<HTMLElement>(form, ".summary");
   const button = find<HTMLButtonElement>(form, "button[type=submit]");
   const buttonText = button.textContent;
@@ -126,14 +131,12 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour): void {
     for (const { name } of controlsOf(form)) clearField(name);
   };
 
-  const countFaults = (count: number): string => (count === 1 ? "One thing to correct" : `${count} things to correct`);
-
   /** Takes back what was said of a field that is right now, as soon as it is. */
   const correct = (control: Control): void => {
-    if (!entries.has(control.name) || faultOf(control, form) !== undefined) return;
+    if (!entries.has(control.name) || faultOf(control, form, words) !== undefined) return;
     clearField(control.name);
     const left = summary.querySelectorAll("li").length;
-    find(summary, "h3").textContent = countFaults(left);
+    find(summary, "h3").textContent = words.faults(left);
     if (left > 0) return;
     clear();
     behaviour.onCorrected();
@@ -167,20 +170,20 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour): void {
       }
       list.append(entry);
     }
-    showSummary(countFaults(faults.length), list);
+    showSummary(words.faults(faults.length), list);
     behaviour.onFailure();
   };
 
   const showFailure = (reason: string): void => {
-    showSummary("That didn’t work", element("p", reason));
+    showSummary(words.failed, element("p", reason));
     behaviour.onFailure();
   };
 
-  const settle = (outcome: Outcome): void => {
-    if (outcome.kind === "refused") showFaults(outcome.refusals.map((refusal) => toFault(form, refusal)));
+  const settle = (outcome: Outcome, sent: FormContent): void => {
+    if (outcome.kind === "refused") showFaults(outcome.refusals.map((refusal) => toFault(form, refusal, words)));
     else if (outcome.kind === "failed") showFailure(outcome.reason);
-    else if (!behaviour.onAnswer(outcome.body)) {
-      showFailure("The answer of the server can’t be read. Nothing you entered is lost: please try again later.");
+    else if (!behaviour.onAnswer(outcome.body, sent)) {
+      showFailure(words.unreadable);
     }
   };
 
@@ -188,7 +191,7 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour): void {
     if (busy) return;
     clear();
     behaviour.onStart();
-    const faults = check(form);
+    const faults = check(form, words);
     if (faults.length > 0) {
       showFaults(faults);
       return;
@@ -198,11 +201,12 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour): void {
     button.setAttribute("aria-disabled", "true");
     button.textContent = behaviour.busyText;
     behaviour.onSend();
-    const outcome = await post(form.getAttribute("action") ?? "", contentOf(form));
+    const content = contentOf(form);
+    const outcome = await post(form.getAttribute("action") ?? "", content, text.failure);
     busy = false;
     button.removeAttribute("aria-disabled");
     button.textContent = buttonText;
-    settle(outcome);
+    settle(outcome, content);
   };
 
   form.addEventListener("input", ({ target }) => {

@@ -1,4 +1,5 @@
 /** Sends a form's content to the API and turns whatever comes back into one of three outcomes. */
+import type { ScriptMessages } from "../messages/en";
 
 /** A value that the API refused: its name for the field, empty for the request as a whole, and what it takes. */
 export interface Refusal {
@@ -29,32 +30,34 @@ function refusalsOf(body: unknown): Refusal[] {
   );
 }
 
-function waiting(retryAfter: string | null): string {
+type Words = ScriptMessages["failure"];
+
+function waiting(retryAfter: string | null, words: Words): string {
   const seconds = Number(retryAfter);
-  return retryAfter && Number.isFinite(seconds) && seconds > 1 ? `in ${Math.ceil(seconds)} seconds` : "in a moment";
+  return words.again(retryAfter && Number.isFinite(seconds) && seconds > 1 ? Math.ceil(seconds) : undefined);
 }
 
-function failureOf(response: Response): string {
-  const again = waiting(response.headers.get("retry-after"));
+function failureOf(response: Response, words: Words): string {
+  const again = waiting(response.headers.get("retry-after"), words);
   switch (response.status) {
     case 413:
-      return "That is too much text to send. Please shorten it.";
+      return words.tooLong;
     case 429:
-      return `Too many requests are coming in at once. Please try again ${again}.`;
+      return words.tooMany(again);
     case 502:
     case 503:
     case 504:
-      return `The service can’t answer right now. Nothing you entered is lost: please try again ${again}.`;
+      return words.unavailable(again);
     default:
-      return `Something went wrong on our side (HTTP ${response.status}). Nothing you entered is lost: please try again later.`;
+      return words.broken(response.status);
   }
 }
 
 /**
- * Posts `content` as JSON to `address`, which is relative to the page.
+ * Posts `content` as JSON to `address`.
  * Never throws: a lost connection, a late answer and an answer that is no JSON are failures with a reason.
  */
-export async function post(address: string, content: unknown): Promise<Outcome> {
+export async function post(address: string, content: unknown, words: Words): Promise<Outcome> {
   let response: Response;
   try {
     response = await fetch(address, {
@@ -65,15 +68,10 @@ export async function post(address: string, content: unknown): Promise<Outcome> 
     });
   } catch (error) {
     const late = error instanceof DOMException && error.name === "TimeoutError";
-    return {
-      kind: "failed",
-      reason: late
-        ? "No answer came in time. Nothing you entered is lost: please try again."
-        : "There is no connection to the server. Check your signal and try again: nothing you entered is lost.",
-    };
+    return { kind: "failed", reason: late ? words.late : words.offline };
   }
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok) return { kind: "answered", body };
   const refusals = response.status === 400 ? refusalsOf(body) : [];
-  return refusals.length > 0 ? { kind: "refused", refusals } : { kind: "failed", reason: failureOf(response) };
+  return refusals.length > 0 ? { kind: "refused", refusals } : { kind: "failed", reason: failureOf(response, words) };
 }

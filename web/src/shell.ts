@@ -5,16 +5,39 @@
  * built with it, and the answer is drawn with it.
  */
 
-/** An ellipse in a drawing 240 wide and 190 high. */
-export interface Ellipse {
-  readonly cx: number;
-  readonly cy: number;
-  readonly rx: number;
-  readonly ry: number;
+/** A place in a drawing 240 wide and 190 high. */
+interface Place {
+  readonly x: number;
+  readonly y: number;
 }
 
-const apex = { x: 186, y: 112 };
-const outline: Ellipse = { cx: 120, cy: 95, rx: 106, ry: 76 };
+/** A breathing hole, turned by so many degrees. */
+export interface Hole extends Place {
+  readonly rx: number;
+  readonly ry: number;
+  readonly degrees: number;
+}
+
+/** Where the shell began to grow: the centre of all its lines. */
+const apex: Place = { x: 181, y: 118 };
+
+/** The edge: Bézier curves from the left, clockwise, three places each. Its box is {@link shellBox}. */
+const edge: readonly Place[] = [
+  { x: 12, y: 101 },
+  ...[
+    [12, 53, 63, 17, 123, 17],
+    [184, 17, 228, 57, 228, 104],
+    [228, 147, 188, 173, 131, 173],
+    [64, 173, 12, 149, 12, 101],
+  ].flatMap(([a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]) => [
+    { x: a, y: b },
+    { x: c, y: d },
+    { x: e, y: f },
+  ]),
+];
+
+/** The box around the shell's edge. */
+export const shellBox = { left: 12, top: 17, right: 228, bottom: 173 } as const;
 
 /** Share of the full size that a shell has after a year: von Bertalanffy's growth, at a rate that keeps the lines apart. */
 const growthRate = 0.13;
@@ -22,27 +45,30 @@ const grown = (year: number): number => 1 - Math.exp(-growthRate * year);
 
 const rounded = (value: number): number => Math.round(value * 10) / 10;
 
-function shrunk(ellipse: Ellipse, share: number): Ellipse {
-  return {
-    cx: rounded(apex.x + (ellipse.cx - apex.x) * share),
-    cy: rounded(apex.y + (ellipse.cy - apex.y) * share),
-    rx: rounded(ellipse.rx * share),
-    ry: rounded(ellipse.ry * share),
-  };
+/** The edge made smaller towards the apex, as the `d` of a path. */
+function line(share: number): string {
+  const [start, ...rest] = edge.map(
+    ({ x, y }) => `${rounded(apex.x + (x - apex.x) * share)} ${rounded(apex.y + (y - apex.y) * share)}`,
+  );
+  return `M${start ?? ""}C${rest.join(" ")}Z`;
 }
 
-/** One growth line a ring, the outermost (the shell's edge) first. */
-export function growthLines(rings: number): Ellipse[] {
+/** One growth line a ring as the `d` of a path, the outermost (the shell's edge) first. */
+export function growthLines(rings: number): string[] {
   const count = Math.max(1, Math.round(rings));
-  return Array.from({ length: count }, (_, index) => shrunk(outline, grown(count - index) / grown(count)));
+  return Array.from({ length: count }, (_, index) => line(grown(count - index) / grown(count)));
 }
 
-/** The five breathing holes that are open, along the left of the edge. */
-export function breathingHoles(): Ellipse[] {
-  return [2.3, 2.58, 2.86, 3.14, 3.42].map((angle, index) => ({
-    cx: rounded(outline.cx + Math.cos(angle) * outline.rx * 0.84),
-    cy: rounded(outline.cy + Math.sin(angle) * outline.ry * 0.82),
-    rx: 5.5 - index * 0.5,
-    ry: 4.5 - index * 0.4,
-  }));
+/** The breathing holes that are open, along the left of the edge, smaller towards the apex. */
+export function breathingHoles(): Hole[] {
+  return [0, 1, 2, 3, 4].map((index) => {
+    const angle = Math.PI * (0.86 + index * 0.115);
+    return {
+      x: rounded(116 + Math.cos(angle) * 88),
+      y: rounded(97 + Math.sin(angle) * 62),
+      rx: 6.4 - index * 0.8,
+      ry: 4.6 - index * 0.55,
+      degrees: Math.round((angle * 180) / Math.PI) + 90,
+    };
+  });
 }

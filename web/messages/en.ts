@@ -1,0 +1,332 @@
+/**
+ * All words of the website in English. Another language is another file with the same two exports, typed by this one's `PageMessages` and `ScriptMessages`.
+ *
+ * `pages` goes into the pages, `script` into the script, so that no page carries what the script says and the other way round. Lines of `pages` may hold
+ * `**strong**` and `[links](/address)`; lines of `script` are plain text.
+ */
+
+const decimal = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
+const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+const date = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeZone: "UTC" });
+
+/** What stands in the pages. */
+export const pages = {
+  /** Language tag of the pages (BCP 47). */
+  language: "en-GB",
+  /** Open Graph's form of the language. */
+  locale: "en_GB",
+  site: "ACME Abalone",
+  owner: "ACME Fishing Cooperative",
+  skip: "Skip to the content",
+  navigation: {
+    label: "Pages",
+    calculator: "Calculator",
+    measuring: "How to measure",
+    model: "About the model",
+    contact: "Contact",
+    privacy: "Privacy",
+  },
+  footer: {
+    label: "About this site",
+    data:
+      "Measures and the age rule follow the [Abalone data set](https://archive.ics.uci.edu/dataset/1/abalone) of the UCI Machine Learning Repository " +
+      "(Nash and others, 1994; [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)).",
+  },
+  units: {
+    mm: { title: "Lengths, with a caliper", inWords: "millimetres" },
+    g: { title: "Weights, on a scale", inWords: "grams" },
+  },
+  range: (minimum: number, maximum: number, unit: string, step: number) =>
+    `${minimum} to ${maximum} ${unit}, to the nearest ${step}.`,
+  drawing: {
+    title: "Where to measure: the length along the shell, the diameter across it, the height from the foot to the top.",
+    length: "Length",
+    diameter: "Diameter",
+    height: "Height",
+  },
+  index: {
+    title: "Abalone Age Calculator",
+    description: "Tells the age of an abalone from its sex, three lengths and four weights, without cutting the shell.",
+    heading: "How old is this abalone?",
+    lead: "Its age is written in its shell. To count the rings, somebody has to cut it. A caliper and a scale are enough for an estimate.",
+    form: "Measures",
+    noScript:
+      "This page calculates with JavaScript, which your browser has switched off. [How to measure](/how-to-measure.html) can be read without it.",
+    calculate: "Calculate the age",
+    examples: "Nothing at hand? Try:",
+    example: "Fill in an example",
+    young: "a young one",
+    old: "an old one",
+    answer: "Answer",
+    empty: "Fill in the measures, and the age stands here.",
+    plot: "Among those surveyed",
+    share: "Copy a link to this answer",
+    history: "Your animals",
+    historyNote: "Kept on this device only. Nobody else sees them.",
+    clear: "Forget them all",
+    contact: "Write to us",
+    contactLead: ["A question, or an estimate that can’t be right? We read everything and answer by e-mail."],
+    contactKept: (days: number) =>
+      `We keep your message for ${whole.format(days)} days and use your address only to answer you. [More on privacy](/privacy.html).`,
+    name: "Name",
+    email: "E-mail address",
+    message: "Message",
+    /** The field that people don't see. */
+    trap: "Leave this empty",
+    send: "Send the message",
+    contactNoScript: "The form is sent with JavaScript, which your browser has switched off.",
+  },
+  measuring: {
+    title: "How to measure",
+    description: "How to measure and weigh an abalone for the Age Calculator: sex, three lengths, four weights.",
+    heading: "How to measure an abalone",
+    lead: "Eight values, ten minutes. You need a caliper, a scale that shows tenths of a gram, and a knife.",
+    before: {
+      heading: "Before you begin",
+      lines: [
+        "Four of the values are weights of parts, so this is for an animal that is going to be opened anyway. Keep to the bag and size limits of your waters.",
+        "Rinse off sand and weed, and let the water run out of the shell: it weighs.",
+      ],
+    },
+    sex: {
+      heading: "The sex",
+      lines: [
+        "Turn the animal over and push the foot aside, away from the shell’s right edge. The gonad lies there like a small horn.",
+      ],
+      choices: {
+        F: "The gonad is green, from grey green to nearly black.",
+        M: "The gonad is cream, from white to beige.",
+        I: "There is no colour yet: too young to tell.",
+      },
+      after: [
+        "After spawning the colour fades. If you can’t tell, choose what you think and try the other: the age hardly changes.",
+      ],
+    },
+    lengths: {
+      heading: "Three lengths, in millimetres",
+      lines: [
+        "Measure with the jaws of the caliper parallel, to half a millimetre. A tape laid over the shell reads too much.",
+      ],
+    },
+    weights: {
+      heading: "Four weights, in grams",
+      lines: ["Weigh in this order, and set the scale to zero before each."],
+      after: ["Meat, gut and shell together weigh less than the whole animal: blood and water are lost in between."],
+    },
+    numbers: {
+      heading: "Typing them in",
+      lines: [
+        "A comma or a point, as you are used to: 20,2 and 20.2 are the same.",
+        "The calculator asks when two measures don’t go together, such as a gut heavier than the whole animal. Most often it is a slip of the finger.",
+      ],
+    },
+    action: "To the calculator",
+  },
+  model: {
+    title: "About the model",
+    description: "What the Abalone Age Calculator knows, how good its estimates are, and where they are worse.",
+    heading: "About the model",
+    lead: "A statistical model that has seen thousands of abalone whose rings were counted. It has never seen yours.",
+    how: {
+      heading: "What it does",
+      lines: (yearsBeyondRings: number) => [
+        `From the eight measures it estimates the number of growth rings. The age in years is the rings plus ${yearsBeyondRings}, as the survey’s authors do.`,
+        "With each estimate comes a range. It is made so that 90 of 100 animals have their true age within it. **Look at the range, not only at the one number.**",
+      ],
+    },
+    quality: {
+      heading: "How good it is",
+      lines: ["These figures are measured on animals that the model didn’t learn from. They change with every model."],
+      loading: "Loading the figures…",
+      noScript: "The figures are loaded with JavaScript. Without it, read them as data: [model.json](/model.json).",
+    },
+    limits: {
+      heading: "Where it is worse",
+      lines: [
+        "**Old animals.** They hardly grow any more, so their measures tell little. Animals of 16 rings and more are told about 4 rings too few.",
+        "**Other species, other waters.** It learnt from blacklip abalone (Haliotis rubra) of Tasmania. How fast abalone grow depends on place and food.",
+        "**Measures that don’t go together.** The calculator asks about them, but answers all the same.",
+        "An estimate doesn’t replace the count where a rule asks for one.",
+      ],
+    },
+    farming: {
+      heading: "Farming age",
+      lines: (years: number, source: string, address: string) => [
+        `The calculator compares the age with ${years} years, the age at which farms in Tasmania harvest abalone at the latest: half a year in the nursery and up to three years of growth (${source}: [page](${address})). Animals in the wild grow more slowly than on farms.`,
+        "Reached “very likely” means that the whole range lies above it, “not yet” that it lies below, “perhaps” that it lies on both sides.",
+      ],
+    },
+    licence: {
+      heading: "Data and licence",
+      lines: [
+        "The survey is the [Abalone data set](https://archive.ics.uci.edu/dataset/1/abalone) by Warwick Nash, Tracy Sellers, Simon Talbot, Andrew Cawthorn and Wes Ford (1994), " +
+          "under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/). Lengths and weights are given in millimetres and grams here; animals that others survey may be added.",
+      ],
+    },
+  },
+  privacy: {
+    title: "Privacy",
+    description: "What the Abalone Age Calculator keeps, for how long, and what it doesn’t do.",
+    heading: "Privacy",
+    lead: "No cookies, no counting of visitors, nothing from third parties.",
+    parts: (days: number) => [
+      {
+        heading: "The measures you type",
+        lines: [
+          "They are sent to our model, which answers and knows nothing of you. Requests are sampled, measures and answers without addresses, so that we see when visitors ask about other animals than the model knows.",
+        ],
+      },
+      {
+        heading: "The list of your animals",
+        lines: [
+          "It is kept by your browser, on your device, until you clear it on the [calculator’s page](/#history). It is never sent to us.",
+        ],
+      },
+      {
+        heading: "Links that you share",
+        lines: [
+          "The measures stand behind the # of the link. Browsers don’t send that part to any server: who opens the link sees them, nobody else.",
+        ],
+      },
+      {
+        heading: "Messages to us",
+        lines: [
+          `Name, e-mail address and message are stored encrypted and mailed to us, so that we can answer. They are deleted after ${whole.format(days)} days. They are written into no log, and the programs that train models can’t read them.`,
+          "To have a message deleted earlier, write to us with its number.",
+        ],
+      },
+      {
+        heading: "The server’s records",
+        lines: [
+          "As every web server’s, ours note the address that a request comes from, the time and the page, to find faults and abuse. They are deleted by themselves and given to nobody.",
+        ],
+      },
+    ],
+  },
+  notFound: {
+    title: "Page not found",
+    heading: "There is no such page",
+    lines: ["The address may be mistyped, or the page has moved."],
+    action: "Go to the Age Calculator",
+  },
+  forbidden: {
+    title: "Not allowed",
+    heading: "This can’t be shown",
+    lines: ["The request was refused. If you came by one of our links, please [write to us](/#contact)."],
+    action: "Go to the Age Calculator",
+  },
+};
+
+/** The words of the pages, as every language has them. */
+export type PageMessages = typeof pages;
+
+const joined = (parts: readonly string[]): string => parts.filter((part) => part !== "").join(", ");
+
+/** What the script says. */
+export const script = {
+  number: (value: number) => decimal.format(value),
+  date: (value: Date) => date.format(value),
+  form: {
+    between: (minimum: string, maximum: string, unit: string) => `between ${minimum} and ${maximum} ${unit}`,
+    choose: (label: string) => `Choose the ${label.toLowerCase()}`,
+    enterMeasure: (label: string, unit: string) => `Enter the ${label.toLowerCase()} in ${unit}`,
+    notANumber: (label: string, expected: string, value: string) =>
+      `${label} must be a number ${expected}: “${value}” is not`,
+    outside: (label: string, expected: string, value: string) => `${label} must be ${expected}: ${value} is not`,
+    enter: (label: string) => `Enter your ${label.toLowerCase()}`,
+    email: "Enter an address like name@example.com",
+    refused: (label: string | undefined, expected: string) => `${label ?? "The request"} must be ${expected}`,
+    faults: (count: number) => (count === 1 ? "One thing to correct" : `${count} things to correct`),
+    failed: "That didn’t work",
+    unreadable: "The answer of the server can’t be read. Nothing you entered is lost: please try again later.",
+    doubts: "Is that right? No abalone has such measures. You can calculate all the same.",
+    above: (lesser: string, value: string, greater: string, limit: string) =>
+      `The ${lesser.toLowerCase()} (${value}) is above the ${greater.toLowerCase()} (${limit}).`,
+  },
+  failure: {
+    again: (seconds: number | undefined) => (seconds === undefined ? "in a moment" : `in ${seconds} seconds`),
+    tooLong: "That is too much text to send. Please shorten it.",
+    tooMany: (again: string) => `Too many requests are coming in at once. Please try again ${again}.`,
+    unavailable: (again: string) =>
+      `The service can’t answer right now. Nothing you entered is lost: please try again ${again}.`,
+    broken: (status: number) =>
+      `Something went wrong on our side (HTTP ${status}). Nothing you entered is lost: please try again later.`,
+    late: "No answer came in time. Nothing you entered is lost: please try again.",
+    offline: "There is no connection to the server. Check your signal and try again: nothing you entered is lost.",
+  },
+  answer: {
+    calculating: "Calculating…",
+    failed: "No age yet: see what the form says.",
+    corrected: "No age yet: calculate it.",
+    outdated: "The measures have changed since. Calculate again.",
+    unit: "years old",
+    range: (share: string, low: string, high: string) =>
+      `Of 100 animals with these measures, ${share} are between ${low} and ${high} years old.`,
+    rings: (count: string) => `About ${count} growth rings.`,
+    doubtful: "But no abalone has such measures: check those that the form names.",
+    farming: {
+      reached: (years: string) => `Farming age (${years} years): very likely reached.`,
+      perhaps: (years: string) => `Farming age (${years} years): perhaps reached.`,
+      notYet: (years: string) => `Farming age (${years} years): not reached yet.`,
+    },
+    farmingMark: "farming age",
+    scaleEnd: (years: number) => `${years} years`,
+    model: (name: string, trained: string | undefined) =>
+      `Estimated by the model ${name}${trained === undefined ? "" : `, trained on ${trained}`}.`,
+    share: "Copy a link to this answer",
+    shared: "The link is copied.",
+    notShared: "Copy this link:",
+  },
+  plot: {
+    title: "Length and age of the surveyed animals, and of yours",
+    description: (length: string, years: string, low: string, high: string) =>
+      `Each dot is a surveyed animal: longer ones are older, and the longer they are, the further their ages lie apart. Yours, at ${length} mm, stands at ${years} years, its range from ${low} to ${high}.`,
+    length: "Length in mm",
+    age: "Age in years",
+    yours: "yours",
+    farming: "farming age",
+    legend: ["a surveyed animal", "nine in ten of them", "yours, with its range"],
+    neighbours: (from: string, to: string, rows: string, low: string, high: string, median: string) =>
+      `Of the ${rows} surveyed animals of ${from} to ${to} mm, nine in ten are between ${low} and ${high} years old, half of them older than ${median}.`,
+    missing: "The picture of the surveyed animals can’t be loaded right now. The answer doesn’t need it.",
+  },
+  history: {
+    entry: (sex: string, length: string, weight: string) => joined([sex, length, weight]),
+    age: (years: string, low: string, high: string) => `${years} years (${low} to ${high})`,
+    restore: (entry: string) => `Fill in again: ${entry}`,
+    restored: "Filled in again.",
+    cleared: "Your list is cleared.",
+  },
+  link: {
+    read: "These measures came with the link.",
+    refused: (labels: string) => `Some of what the link holds can’t be used: ${labels}. Please fill it in.`,
+  },
+  contact: {
+    sending: "Sending…",
+    sent: (id: string) => `Thank you, your message has arrived. Its number is ${id}.`,
+  },
+  figures: {
+    missing: "The figures can’t be had right now. Please try again later.",
+    from: (from: string, to: string, confidence: string) => `${from} to ${to} with ${confidence} % confidence`,
+    meanAbsoluteError: "On average an estimate is off by",
+    rmse: "Root mean squared error",
+    years: (value: string) => `${value} years`,
+    coverage: (confidence: string) => `True age within the range (made for ${confidence} %)`,
+    percent: (value: string) => `${value} %`,
+    learnt: "Learnt from",
+    tested: "Tested on",
+    animals: (rows: number) => `${whole.format(rows)} animals`,
+    trained: "Trained on",
+    name: "Name",
+    bySex: "The range, by sex",
+    byThird: "The range, by estimated age",
+    group: "Animals",
+    rows: "Tested",
+    share: "True age within the range",
+    third: (from: string, to: string) => `${from} to ${to} years`,
+    limits: "What else was found",
+  },
+};
+
+/** The words of the script, as every language has them. */
+export type ScriptMessages = typeof script;

@@ -1,0 +1,153 @@
+/** The pages to read: how to measure, about the model, privacy, and the two that say that there is nothing. */
+import { camelCase, features, yearsBeyondRings } from "../../survey/contract";
+import { farmingAge } from "../../survey/farming-age";
+import { measuringDrawing, ornament, sexDrawing } from "../drawings";
+import { type Html, html, inline, paragraphs } from "../html";
+import type { Page, Site } from "../layout";
+
+function opening(heading: string, lead: string, rings: number): Html {
+  return html`<header class="opening">
+    <div>
+      <h1>${heading}</h1>
+      <p class="lead">${lead}</p>
+    </div>
+    ${ornament(rings, "opening-shell")}
+  </header>`;
+}
+
+function chapter(id: string, heading: string, content: Html): Html {
+  return html`<section class="chapter" aria-labelledby="${id}">
+    <h2 id="${id}">${heading}</h2>
+    <div class="prose">${content}</div>
+  </section> `;
+}
+
+/** What to measure in one unit, as the contract describes it. */
+function measuresIn(unit: "mm" | "g"): Html {
+  const found = features.filter((feature) => feature.type === "number" && feature.unit === unit);
+  return html`<dl class="measures">
+    ${found.map(
+      ({ label, description }) =>
+        html`<div>
+          <dt>${label}</dt>
+          <dd>${description}.</dd>
+        </div>`,
+    )}
+  </dl>`;
+}
+
+/** How to measure. */
+export function measuringPage({ messages }: Site): Page {
+  const words = messages.measuring;
+  const sexes = features.find(({ name }) => name === "sex");
+  const categories = sexes?.type === "category" ? Object.entries(sexes.categories) : [];
+  const choices: Readonly<Record<string, string>> = words.sex.choices;
+  return {
+    file: "how-to-measure.html",
+    title: words.title,
+    description: words.description,
+    kind: "text",
+    main: html`<article>
+      ${opening(words.heading, words.lead, 9)}
+      ${chapter("before", words.before.heading, paragraphs(words.before.lines))}
+      ${chapter(
+        camelCase("sex"),
+        words.sex.heading,
+        html`${paragraphs(words.sex.lines)}
+          <ul class="sexes">
+            ${categories.map(
+              ([value, label]) =>
+                html`<li>
+                  ${sexDrawing(value)}
+                  <h3>${label}</h3>
+                  <p>${choices[value]}</p>
+                </li>`,
+            )}
+          </ul>
+          ${paragraphs(words.sex.after)}`,
+      )}
+      ${chapter(
+        "lengths",
+        words.lengths.heading,
+        html`${paragraphs(words.lengths.lines)}
+          <figure>${measuringDrawing(messages, "drawing-title")}</figure>
+          ${measuresIn("mm")}`,
+      )}
+      ${chapter(
+        "weights",
+        words.weights.heading,
+        html`${paragraphs(words.weights.lines)} ${measuresIn("g")} ${paragraphs(words.weights.after)}`,
+      )}
+      ${chapter("numbers", words.numbers.heading, paragraphs(words.numbers.lines))}
+      <p class="onward"><a class="primary" href="/#calculator">${words.action}</a></p>
+    </article>`,
+  };
+}
+
+/** What the model is, how good, and where it is worse. */
+export function modelPage({ messages, scripts }: Site): Page {
+  const words = messages.model;
+  const { years, source, address } = farmingAge;
+  const sexes = features.find(({ name }) => name === "sex");
+  const categories = new URLSearchParams(sexes?.type === "category" ? sexes.categories : {}).toString();
+  return {
+    file: "about-the-model.html",
+    title: words.title,
+    description: words.description,
+    script: scripts.figures,
+    kind: "text",
+    main: html`<article>
+      ${opening(words.heading, words.lead, 11)}
+      ${chapter("how", words.how.heading, paragraphs(words.how.lines(yearsBeyondRings)))}
+      ${chapter(
+        "quality",
+        words.quality.heading,
+        html`${paragraphs(words.quality.lines)}
+          <noscript><p class="notice">${inline(words.quality.noScript)}</p></noscript>
+          <div
+            id="figures"
+            role="status"
+            aria-live="polite"
+            data-sexes="${categories}"
+            data-loading="${words.quality.loading}"
+          ></div>`,
+      )}
+      ${chapter("limits", words.limits.heading, paragraphs(words.limits.lines))}
+      ${chapter("farming", words.farming.heading, paragraphs(words.farming.lines(years, source, address)))}
+      ${chapter("licence", words.licence.heading, paragraphs(words.licence.lines))}
+    </article>`,
+  };
+}
+
+/** What is kept of visitors, and for how long. */
+export function privacyPage({ messages, contactRetentionDays }: Site): Page {
+  const words = messages.privacy;
+  return {
+    file: "privacy.html",
+    title: words.title,
+    description: words.description,
+    kind: "text",
+    main: html`<article>
+      ${opening(words.heading, words.lead, 5)}
+      ${words.parts(contactRetentionDays).map(({ heading, lines }, index) => chapter(`part-${index + 1}`, heading, paragraphs(lines)))}
+    </article>`,
+  };
+}
+
+function lost(file: string, words: Site["messages"]["notFound"]): Page {
+  return {
+    file,
+    title: words.title,
+    kind: "lost",
+    main: html`${ornament(3, "opening-shell")}
+      <h1>${words.heading}</h1>
+      ${paragraphs(words.lines)}
+      <p class="onward"><a class="primary" href="/">${words.action}</a></p>`,
+  };
+}
+
+/** What stands under an address that the site doesn't have. */
+export const notFoundPage = ({ messages }: Site): Page => lost("404.html", messages.notFound);
+
+/** What stands where a request is refused. */
+export const forbiddenPage = ({ messages }: Site): Page => lost("403.html", messages.forbidden);

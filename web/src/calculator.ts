@@ -1,0 +1,171 @@
+/** The start page's behaviour: the age form and the contact form, both sent to the API that stands beside the page. */
+import type { ScriptMessages } from "../messages/en";
+import { AnimalList, fieldsOf, fillIn } from "./animals";
+import { type AgeAnswer, AnswerPanel, readAnswer } from "./answer";
+import { Chart } from "./chart";
+import { watchDoubts } from "./doubts";
+import { facts } from "./facts";
+import { attach, element, find, type FormContent } from "./form";
+import { isRecord } from "./http";
+import { holdsValues, readValues, writeValues } from "./share";
+
+/** The address of an answer: its measures stand behind the `#`, which browsers send to no server. */
+function linkTo(content: FormContent): string {
+  return `${location.origin}${location.pathname}#${writeValues(content)}`;
+}
+
+function attachShare(place: HTMLElement, words: ScriptMessages): { show(content: FormContent): void; hide(): void } {
+  const said = find<HTMLElement>(place, ".shared");
+  let link = "";
+  find<HTMLButtonElement>(place, "#share").addEventListener("click", () => {
+    const tell = (): void => {
+      const anchor = element("a", link) as HTMLAnchorElement;
+      anchor.href = link;
+      said.replaceChildren(`${words.answer.notShared} `, anchor);
+    };
+    // Browsers without a clipboard, or that forbid it, get the link to copy it themselves.
+    if ("clipboard" in navigator) {
+      navigator.clipboard.writeText(link).then(() => (said.textContent = words.answer.shared), tell);
+    } else {
+      tell();
+    }
+  });
+  return {
+    show(content) {
+      link = linkTo(content);
+      said.replaceChildren();
+      place.hidden = false;
+    },
+    hide() {
+      place.hidden = true;
+    },
+  };
+}
+
+/** A link's measures are filled in, and calculated when they are complete; what can't be used is named. */
+function attachLinks(form: HTMLFormElement, words: ScriptMessages): void {
+  const said = find<HTMLElement>(form, ".from-link");
+  const fields = fieldsOf(form);
+  const read = (): void => {
+    if (!holdsValues(location.hash)) return;
+    const { values, refused } = readValues(location.hash, fields);
+    fillIn(form, values);
+    const text = refused.length > 0 ? words.link.refused(refused.join(", ")) : words.link.read;
+    said.replaceChildren(element("p", text, "notice"));
+    if (fields.every(({ name }) => name in values)) form.requestSubmit();
+  };
+  form.addEventListener("input", ({ isTrusted }) => {
+    if (isTrusted) said.replaceChildren();
+  });
+  window.addEventListener("hashchange", read);
+  read();
+}
+
+function attachAge(words: ScriptMessages): void {
+  const form = find<HTMLFormElement>(document, "#age-form");
+  const section = find<HTMLElement>(document, ".answer");
+  const panel = new AnswerPanel(section, words);
+  const chart = new Chart(find<HTMLElement>(section, "#plot"), panel.farmingAge, words);
+  const share = attachShare(find<HTMLElement>(section, ".share"), words);
+  const doubtful = watchDoubts(form, find<HTMLElement>(form, ".doubts"), words.form);
+  const animals = new AnimalList(find<HTMLElement>(document, "#history"), form, words, (values) => {
+    fillIn(form, values);
+    form.requestSubmit();
+  });
+  /** Which answer is shown: a picture that comes late belongs to none of the later ones. */
+  let turn = 0;
+
+  const empty = (text: string): void => {
+    turn += 1;
+    panel.empty(text);
+    chart.hide();
+    share.hide();
+  };
+
+  const complete = async ({ age, model }: AgeAnswer, { length }: FormContent): Promise<void> => {
+    turn += 1;
+    const mine = turn;
+    const found = await facts();
+    if (mine !== turn) return;
+    chart.show(found?.survey, { length: Number(length), years: age.years, low: age.low, high: age.high });
+    // During a release another model than the site tells of may have answered.
+    if (found && (found.model.name === model || model.includes(found.model.run)))
+      panel.trained(model, found.model.trainedAt);
+  };
+
+  attach(
+    form,
+    {
+      busyText: words.answer.calculating,
+      onStart() {
+        empty("");
+      },
+      onSend() {
+        panel.calculating();
+      },
+      onFailure() {
+        empty(words.answer.failed);
+      },
+      onCorrected() {
+        empty(words.answer.corrected);
+      },
+      onAnswer(body, sent) {
+        const answer = readAnswer(body);
+        if (!answer) return false;
+        panel.show(answer, doubtful());
+        share.show(sent);
+        animals.add(sent, answer.age);
+        panel.reveal();
+        void complete(answer, sent);
+        return true;
+      },
+    },
+    words,
+  );
+  form.addEventListener("input", () => {
+    panel.outdated();
+  });
+  // Who begins to fill in will want the picture: it comes while the measures are typed.
+  form.addEventListener("focusin", () => void facts(), { once: true });
+
+  const fields = fieldsOf(form);
+  for (const button of form.querySelectorAll<HTMLButtonElement>("[data-values]")) {
+    button.addEventListener("click", () => {
+      fillIn(form, readValues(button.dataset.values ?? "", fields).values);
+    });
+  }
+  attachLinks(form, words);
+}
+
+function attachContact(words: ScriptMessages): void {
+  const form = find<HTMLFormElement>(document, "#contact-form");
+  const answer = find<HTMLElement>(form, "#contact-answer");
+  const clear = (): void => {
+    answer.replaceChildren();
+  };
+  attach(
+    form,
+    {
+      busyText: words.contact.sending,
+      onStart: clear,
+      onSend() {
+        answer.replaceChildren(element("p", words.contact.sending, "muted"));
+      },
+      onFailure: clear,
+      onCorrected: clear,
+      onAnswer(body) {
+        if (!isRecord(body) || typeof body.id !== "string") return false;
+        form.reset();
+        answer.replaceChildren(element("p", words.contact.sent(body.id), "notice good"));
+        return true;
+      },
+    },
+    words,
+  );
+}
+
+/** Brings the page to life. */
+export function start(words: ScriptMessages): void {
+  attachAge(words);
+  attachContact(words);
+}

@@ -1,0 +1,134 @@
+/** `/model.json`: what the site tells of the model in use and of the surveyed animals. The page works without it. */
+import { isRecord } from "./http";
+
+/** A measured value with its range, in years. */
+export interface Measured {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  readonly confidence: number;
+}
+
+/** How many of a group's animals have their true age within the range. */
+export interface GroupCoverage {
+  readonly rows: number;
+  /** From 0 to 1. */
+  readonly coverage: number;
+}
+
+/** Ages of the surveyed animals of a span of lengths (mm): nine in ten between `low` and `high`, in years. */
+export interface Band {
+  readonly from: number;
+  readonly to: number;
+  readonly rows: number;
+  readonly low: number;
+  readonly median: number;
+  readonly high: number;
+}
+
+/** The surveyed animals. */
+export interface Survey {
+  /** Length in mm and age in years. */
+  readonly points: readonly (readonly [number, number])[];
+  readonly bands: readonly Band[];
+}
+
+/** The model in use. */
+export interface Facts {
+  readonly model: { readonly name: string; readonly run: string; readonly trainedAt: Date };
+  readonly rows: { readonly training: number; readonly heldOut: number };
+  readonly rmse: Measured;
+  readonly meanAbsoluteError: Measured;
+  readonly coverage: {
+    readonly confidence: number;
+    readonly overall: number;
+    readonly bySex: Readonly<Record<string, GroupCoverage>>;
+    readonly byThird: readonly (GroupCoverage & { readonly from: number; readonly to: number })[];
+  };
+  readonly limits: readonly string[];
+  readonly survey: Survey;
+}
+
+const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+
+/** Whether an object has all of these names, each with a finite number. */
+function hasNumbers<Name extends string>(value: unknown, ...names: Name[]): value is Record<Name, number> {
+  return isRecord(value) && names.every((name) => isNumber(value[name]));
+}
+
+const isMeasured = (value: unknown): value is Measured => hasNumbers(value, "value", "low", "high", "confidence");
+
+function readSurvey(survey: unknown): Survey | undefined {
+  if (!isRecord(survey) || !Array.isArray(survey.points) || !Array.isArray(survey.bands)) return undefined;
+  const points = survey.points.filter(
+    (point): point is [number, number] => Array.isArray(point) && isNumber(point[0]) && isNumber(point[1]),
+  );
+  const bands = survey.bands.filter((band): band is Band =>
+    hasNumbers(band, "from", "to", "rows", "low", "median", "high"),
+  );
+  return points.length > 0 ? { points, bands } : undefined;
+}
+
+/** Reads the document; undefined when it is another one than this page knows. */
+export function readFacts(body: unknown): Facts | undefined {
+  if (!isRecord(body) || body.version !== 1) return undefined;
+  const { model, data, quality, limits } = body;
+  const survey = readSurvey(body.survey);
+  if (!survey || !isRecord(model) || !isRecord(quality) || !isRecord(quality.coverage)) return undefined;
+  const { name, run } = model;
+  const trainedAt = new Date(String(model.trainedAt));
+  const { rmse, meanAbsoluteError, coverage } = quality;
+  if (typeof name !== "string" || typeof run !== "string" || Number.isNaN(trainedAt.getTime())) return undefined;
+  if (!hasNumbers(data, "trainingRows", "heldOutRows") || !isMeasured(rmse) || !isMeasured(meanAbsoluteError)) {
+    return undefined;
+  }
+  if (!hasNumbers(coverage, "confidence", "overall")) return undefined;
+  const { bySex, byThird } = coverage as Record<string, unknown>;
+  const sexes = isRecord(bySex)
+    ? Object.entries(bySex).filter((entry): entry is [string, GroupCoverage] =>
+        hasNumbers(entry[1], "rows", "coverage"),
+      )
+    : [];
+  const thirds = Array.isArray(byThird)
+    ? byThird.filter((third): third is Facts["coverage"]["byThird"][number] =>
+        hasNumbers(third, "from", "to", "rows", "coverage"),
+      )
+    : [];
+  return {
+    model: { name, run, trainedAt },
+    rows: { training: data.trainingRows, heldOut: data.heldOutRows },
+    rmse,
+    meanAbsoluteError,
+    coverage: {
+      confidence: coverage.confidence,
+      overall: coverage.overall,
+      bySex: Object.fromEntries(sexes),
+      byThird: thirds,
+    },
+    limits: Array.isArray(limits) ? limits.filter((limit): limit is string => typeof limit === "string") : [],
+    survey,
+  };
+}
+
+/** Longer than this, in milliseconds, nobody waits for a picture. */
+const patienceMilliseconds = 15_000;
+
+let loading: Promise<Facts | undefined> | undefined;
+
+async function load(): Promise<Facts | undefined> {
+  try {
+    const response = await fetch("/model.json", { signal: AbortSignal.timeout(patienceMilliseconds) });
+    return response.ok ? readFacts(await response.json()) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The model's facts, loaded once; what can't be had now is asked for again the next time. */
+export function facts(): Promise<Facts | undefined> {
+  loading ??= load().then((found) => {
+    if (!found) loading = undefined;
+    return found;
+  });
+  return loading;
+}

@@ -1,0 +1,85 @@
+/** Where everything stands in the picture of the survey: length against age. Pure geometry: nothing here touches a document. */
+import type { Band, Survey } from "./facts";
+
+/** The animal that was asked about. */
+export interface Animal {
+  /** In mm. */
+  readonly length: number;
+  /** In years, as the ends of its range are. */
+  readonly years: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** A line of the grid with its number. */
+export interface Tick {
+  readonly at: number;
+  readonly value: number;
+}
+
+/** The picture, in pixels from its upper left. */
+export interface Plot {
+  readonly width: number;
+  readonly height: number;
+  /** The field within the axes. */
+  readonly field: { readonly left: number; readonly top: number; readonly right: number; readonly bottom: number };
+  /** All surveyed animals as one path of points. */
+  readonly dots: string;
+  /** The area in which nine in ten of them lie, and the line at which half of them are older. */
+  readonly area: string;
+  readonly median: string;
+  readonly lengths: readonly Tick[];
+  readonly ages: readonly Tick[];
+  /** Height of the farming age. */
+  readonly farmingAge: number;
+  readonly animal: { readonly x: number; readonly years: number; readonly low: number; readonly high: number };
+}
+
+const rounded = (value: number): number => Math.round(value * 10) / 10;
+
+/** The next multiple of `step` at or above `value`. */
+const upTo = (value: number, step: number): number => Math.ceil(value / step) * step;
+
+function ticks(end: number, step: number, place: (value: number) => number): Tick[] {
+  return Array.from({ length: Math.floor(end / step) + 1 }, (_, index) => ({
+    at: place(index * step),
+    value: index * step,
+  }));
+}
+
+/** The band of lengths that an animal belongs to. */
+export function bandOf(bands: readonly Band[], length: number): Band | undefined {
+  return bands.find(({ from, to }) => length >= from && length < to);
+}
+
+/**
+ * Lays the picture out.
+ * @param farmingAge in years
+ * @param width of the picture in pixels
+ */
+export function layOut({ points, bands }: Survey, animal: Animal, farmingAge: number, width: number): Plot {
+  const height = Math.round(Math.min(420, Math.max(240, width * 0.74)));
+  const field = { left: 34, top: 12, right: width - 10, bottom: height - 44 };
+  const oldest = points.reduce((most, [, years]) => Math.max(most, years), Math.max(animal.high, farmingAge));
+  const longest = points.reduce((most, [length]) => Math.max(most, length), animal.length);
+  const lastYear = upTo(oldest, 5);
+  const lastLength = upTo(longest, 20);
+  const x = (length: number): number => rounded(field.left + (length / lastLength) * (field.right - field.left));
+  const y = (years: number): number => rounded(field.bottom - (years / lastYear) * (field.bottom - field.top));
+  const ordered = [...bands].sort((one, other) => one.from - other.from);
+  const along = (edge: "low" | "median" | "high"): string[] =>
+    ordered.map((band) => `${x((band.from + band.to) / 2)} ${y(band[edge])}`);
+  const drawn = ordered.length > 1;
+  return {
+    width,
+    height,
+    field,
+    dots: points.map(([length, years]) => `M${x(length)} ${y(years)}h0`).join(""),
+    area: drawn ? `M${[...along("low"), ...along("high").reverse()].join("L")}Z` : "",
+    median: drawn ? `M${along("median").join("L")}` : "",
+    lengths: ticks(lastLength, width < 420 ? 50 : 20, x),
+    ages: ticks(lastYear, lastYear > 60 ? 20 : 5, y),
+    farmingAge: y(farmingAge),
+    animal: { x: x(animal.length), years: y(animal.years), low: y(animal.low), high: y(animal.high) },
+  };
+}
