@@ -4,16 +4,17 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { extname } from "node:path";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type { LambdaHandler } from "../../handlers/shared/observability";
+import { cacheControlOf, contentTypeOf, securityHeaders } from "../../modules/site-delivery";
 import { websiteFiles } from "../../web/build";
+import { modelData } from "./model-data";
 
 /** A complete answer. */
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
 }
 
 /** A request that has arrived, with its body. */
@@ -26,24 +27,11 @@ export interface ReceivedRequest {
 /** Answers a request in place of the website, or leaves it to the website by giving undefined. */
 export type Interception = (request: ReceivedRequest) => Reply | undefined | Promise<Reply | undefined>;
 
-const contentTypes: Readonly<Record<string, string>> = {
-  ".html": "text/html; charset=utf-8",
-  ".css": "text/css; charset=utf-8",
-  ".js": "text/javascript; charset=utf-8",
-  ".svg": "image/svg+xml",
-  ".txt": "text/plain; charset=utf-8",
-};
-
 /** What stands before the path of a request that reaches the API without the website. */
 const directly = "/directly";
 
-const securityHeaders = {
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "strict-origin-when-cross-origin",
-  "x-frame-options": "DENY",
-};
+/** The model that answers. */
+const modelName = "acme-test-model";
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
@@ -81,7 +69,7 @@ function predict(body: string): string {
     const rings = -Math.log(1 - Math.min(length, 145) / 150) / 0.1;
     return { rings, low: rings * 0.75, high: rings * 1.4 };
   });
-  return JSON.stringify({ predictions, confidence: 0.9, model: "acme-test-model" });
+  return JSON.stringify({ predictions, confidence: 0.9, model: modelName });
 }
 
 type Route = LambdaHandler<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2>;
@@ -135,7 +123,7 @@ export class WebsiteServer {
   /** When true, the model's endpoint fails. */
   modelFails = false;
 
-  readonly #files = websiteFiles();
+  readonly #files = new Map([...websiteFiles(), ["model.json", modelData(modelName)] as const]);
   readonly #servers: Server[] = [];
   #handlers: Readonly<Record<"predict" | "contact", Route>> | undefined;
 
@@ -217,13 +205,13 @@ export class WebsiteServer {
   }
 
   #page(path: string): Reply {
-    const name = path === "/" ? "index.html" : path.slice(1);
-    const body = this.#files.get(name);
-    const type = contentTypes[body === undefined ? ".html" : extname(name)] ?? "application/octet-stream";
+    const found = path === "/" ? "index.html" : path.slice(1);
+    const status = this.#files.has(found) ? 200 : 404;
+    const name = status === 200 ? found : "404.html";
     return {
-      status: body === undefined ? 404 : 200,
-      headers: { ...securityHeaders, "content-type": type },
-      body: body ?? this.#files.get("404.html") ?? "",
+      status,
+      headers: { ...securityHeaders, "content-type": contentTypeOf(name), "cache-control": cacheControlOf(name) },
+      body: this.#files.get(name) ?? "",
     };
   }
 }

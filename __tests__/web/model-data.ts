@@ -1,0 +1,81 @@
+/** What the website tells of a model and of the survey, `/model.json`, as the model image makes it: of simulated animals, and with figures made up for tests. */
+import { yearsBeyondRings } from "../../survey/contract";
+import { simulate } from "../../survey/simulator";
+
+interface Surveyed {
+  /** In mm. */
+  readonly length: number;
+  /** In years. */
+  readonly age: number;
+}
+
+const bandWidth = 10;
+
+const toTenth = (value: number): number => Math.round(value * 10) / 10;
+
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}
+
+function bandsOf(animals: readonly Surveyed[]): object[] {
+  const bands = new Map<number, number[]>();
+  for (const { length, age } of animals) {
+    const from = bandWidth * Math.floor(length / bandWidth);
+    bands.set(from, [...(bands.get(from) ?? []), age]);
+  }
+  return [...bands]
+    .filter(([, ages]) => ages.length >= 20)
+    .sort(([one], [other]) => one - other)
+    .map(([from, ages]) => {
+      const sorted = [...ages].sort((one, other) => one - other);
+      const [low, median, high] = [0.05, 0.5, 0.95].map((share) => toTenth(quantile(sorted, share)));
+      return { from, to: from + bandWidth, rows: ages.length, low, median, high };
+    });
+}
+
+/**
+ * The document that a website shows.
+ * @param model the name of the model that answers
+ */
+export function modelData(model: string): string {
+  const animals = [...simulate({ rows: 4000, seed: 3 })].map((record) => ({
+    length: Number(record.length),
+    age: Number(record.rings) + yearsBeyondRings,
+  }));
+  const measured = (value: number): object => ({ value, low: value - 0.11, high: value + 0.12, confidence: 0.95 });
+  return JSON.stringify({
+    version: 1,
+    model: { name: model, run: "794c4654", trainedAt: "2026-03-01T09:30:00Z" },
+    data: {
+      rows: animals.length,
+      trainingRows: 3196,
+      heldOutRows: 804,
+      licence: "CC BY 4.0",
+      source: "simulated animals",
+    },
+    quality: {
+      rmse: measured(2.11),
+      meanAbsoluteError: measured(1.48),
+      coverage: {
+        confidence: 0.9,
+        overall: 0.904,
+        bySex: {
+          F: { rows: 251, coverage: 0.896 },
+          M: { rows: 296, coverage: 0.892 },
+          I: { rows: 257, coverage: 0.926 },
+        },
+        byThird: [
+          { from: 4.1, to: 9.9, rows: 268, coverage: 0.94 },
+          { from: 9.9, to: 12.1, rows: 268, coverage: 0.907 },
+          { from: 12.1, to: 23.4, rows: 268, coverage: 0.866 },
+        ],
+      },
+    },
+    limits: ["Fewer than 50 animals of 20 rings and more were surveyed: their ages are told too low."],
+    survey: {
+      lengths: { unit: "mm" },
+      points: animals.slice(0, 600).map(({ length, age }) => [length, age]),
+      bands: bandsOf(animals),
+    },
+  });
+}
