@@ -6,15 +6,12 @@
  * lies on somebody's disk alone. Whoever is killed, and wherever, leaves nothing that the next one does not find; and of two at once, one waits for the
  * other's lock or is refused.
  */
-import { rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { keepsOwnState, stateBucketName } from "../stacks/platform";
 import { deployStack } from "./deploy";
 import { requireAccount } from "./identity";
 import { type Request, stackOf } from "./request";
 import { createStateBucket, stateBucketExists } from "./state";
-import { whatIsThere } from "./takeover";
-import { findTerraform, synthesize, Workspace } from "./terraform";
+import { findTerraform, synthesize } from "./terraform";
 
 /** Runs the command. */
 export async function bootstrap(request: Request, say: (text: string) => void): Promise<void> {
@@ -31,7 +28,7 @@ export async function bootstrap(request: Request, say: (text: string) => void): 
   }
 
   const terraform = await findTerraform();
-  await requireAccount(environment);
+  const identity = await requireAccount(environment);
   const bucket = stateBucketName(account, region);
   if (await stateBucketExists(environment)) say(`The state bucket ${bucket} is there.`);
   else {
@@ -45,31 +42,16 @@ export async function bootstrap(request: Request, say: (text: string) => void): 
 
   const manifest = await synthesize(name);
   const stack = stackOf(manifest, environment, "state");
-  const takeover = join(stack.folder, "takeover.tf.json");
-  rmSync(takeover, { force: true });
-  const workspace = new Workspace({
-    folder: stack.folder,
-    stack: stack.id,
-    environment,
+  await deployStack({
+    request,
+    identity,
+    manifest,
+    stack,
     terraform,
-    lockSeconds: request.lockSeconds,
+    say,
+    command: `make bootstrap ENVIRONMENT=${name}`,
+    harmlessIsApproved: true,
+    takesOver: true,
   });
-  await workspace.init();
-  const known = (await workspace.resources()).map(({ address }) => address);
-  const found = (await whatIsThere(environment, stack)).filter(({ to }) => !known.includes(to));
-  if (found.length > 0) writeFileSync(takeover, JSON.stringify({ import: found }, null, 2));
-  try {
-    await deployStack({
-      request,
-      manifest,
-      stack,
-      terraform,
-      say,
-      command: `make bootstrap ENVIRONMENT=${name}`,
-      harmlessIsApproved: true,
-    });
-  } finally {
-    rmSync(takeover, { force: true });
-  }
   say(`✔ The states of ${name} have their place: s3://${bucket}/${name}/\n→ make deploy ENVIRONMENT=${name}`);
 }

@@ -26,21 +26,25 @@ export interface CdktfOptions {
   readonly stack: SynthesizedStack;
   /** Path of terraform. */
   readonly terraform: string;
+  /** Absolute path of the plan that is applied, as `Workspace.plan` has saved it. */
+  readonly plan: string;
   readonly lockSeconds: number;
   /** Gets what it prints, as it comes. */
   readonly onOutput: (text: string) => void;
 }
 
 /**
- * `cdktf deploy` of one stack that is synthesized already. It asks nothing: who calls has asked.
+ * `cdktf deploy` of one stack that is synthesized already. It asks nothing: who calls has asked. What it applies is the plan that the caller has looked at,
+ * none that it makes itself: the program that it takes for terraform sees to that.
  *
  * - `CI` makes its terminal library print lines instead of drawing one screen over the other.
  * - It would refuse a stack without those on which it depends, and would deploy these too; that they are deployed has been checked.
  * - Provider checksums for other machines (`terraform providers lock`) are only needed where a remote runner plans, and mirrors can't be asked for them.
+ * @throws StaleError when the state is no longer that for which the plan was made; then nothing was done
  * @throws DeploymentError with what terraform said
  */
 export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
-  const { environment, manifest, stack, terraform, lockSeconds, onOutput } = options;
+  const { environment, manifest, stack, terraform, plan, lockSeconds, onOutput } = options;
   const timeout = `-lock-timeout=${String(lockSeconds)}s`;
   // A source archive may have lost the files' modes.
   if ((statSync(steadfastTerraform).mode & 0o111) === 0) chmodSync(steadfastTerraform, 0o755);
@@ -66,6 +70,7 @@ export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
         CI: "true",
         TERRAFORM_BINARY_NAME: steadfastTerraform,
         TERRAFORM: terraform,
+        TERRAFORM_PLAN: plan,
         TERRAFORM_RECORDS: records,
         TF_CLI_ARGS_init: timeout,
         TF_CLI_ARGS_apply: timeout,

@@ -1,15 +1,21 @@
 /**
  * `make deploy ENVIRONMENT= [STACK=]`: checks what can be known beforehand, shows the plan, asks, and has cdktf deploy it.
  *
+ * What is deployed is that very plan: when somebody else has changed the state meanwhile, Terraform refuses it, and all begins anew with another plan.
+ *
  * All stacks go in the order of the contract, and the first that fails is the last that is begun: what comes after it would read what is not there.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { StackId } from "../stacks/contract";
+import { keepsOwnState } from "../stacks/platform";
 import { cdktfDeploy } from "./cdktf";
 import { requireDependencies } from "./dependencies";
 import { enforceGuard, type PlanSummary, readAllowed, refusalsOf, renderText, summarizeStack } from "./diff";
-import { requireAccount } from "./identity";
+import { type Identity, requireAccount } from "./identity";
 import { confirm, type Request, stackOf } from "./request";
-import { stateBucketExists } from "./state";
+import { requireOwnStateBucket, stateBucketExists } from "./state";
 import { findStrays, forgetStrays } from "./strays";
 import {
   DeploymentError,
@@ -17,6 +23,7 @@ import {
   findTerraform,
   type Manifest,
   ProtectedError,
+  StaleError,
   type SynthesizedStack,
   synthesize,
   type TerraformPlan,
@@ -26,6 +33,7 @@ import {
 /** How a stack is deployed. */
 export interface StackDeployment {
   readonly request: Request;
+  readonly identity: Identity;
   readonly manifest: Manifest;
   readonly stack: SynthesizedStack;
   readonly terraform: string;
@@ -34,6 +42,8 @@ export interface StackDeployment {
   readonly command?: string;
   /** Whether what only creates and completes goes without a question. @default false */
   readonly harmlessIsApproved?: boolean;
+  /** Whether what is there already is looked for at once. @default false: as soon as AWS says that something is */
+  readonly takesOver?: boolean;
 }
 
 /** Runs the command. */
@@ -41,10 +51,10 @@ export async function deploy(request: Request, say: (text: string) => void): Pro
   const { environment, stack } = request;
   readAllowed(process.env.ALLOW_REPLACE);
   const terraform = await findTerraform();
-  const { account, arn } = await requireAccount(environment);
+  const identity = await requireAccount(environment);
   await requireStateBucket(request);
   say(
-    `Deploying ${stack ?? "all stacks"} of ${environment.name} into account ${account}, ${environment.region}, as ${arn}.`,
+    `Deploying ${stack ?? "all stacks"} of ${environment.name} into account ${identity.account}, ${environment.region}, as ${identity.arn}.`,
   );
   const manifest = await synthesize(environment.name);
   const stacks = stack === undefined ? manifest.stacks : [stackOf(manifest, environment, stack)];
@@ -52,7 +62,7 @@ export async function deploy(request: Request, say: (text: string) => void): Pro
   const done: StackId[] = [];
   for (const each of stacks) {
     try {
-      await deployStack({ request, manifest, stack: each, terraform, say });
+      await deployStack({ request, identity, manifest, stack: each, terraform, say });
       done.push(each.id);
     } catch (error) {
       if (stack !== undefined) throw error;
@@ -75,7 +85,9 @@ function stopped(
     `stopped at ${failed}`,
     ...(rest.length === 0 ? [] : [`not begun: ${rest.map(({ id }) => id).join(", ")}`]),
   ];
-  return new DeploymentError(
+  // Of its own kind: a refusal ends with another status than a failure.
+  const Kind = error.constructor as typeof DeploymentError;
+  return new Kind(
     `${error.problem}\n  ${stand.join("; ")}.`,
     `${error.next} It goes on where it stopped: what stands is left as it is.`,
     error.details,
@@ -91,23 +103,79 @@ async function requireStateBucket({ environment }: Request): Promise<void> {
   );
 }
 
+/** Plans of one deploy of which each was overtaken by somebody else's deploy, before it gives up. */
+const mostPlans = 5;
+
 /**
  * Deploys one stack.
+ * @throws RefusedError when data would be lost
  * @throws DeploymentError with what is missing, or with what Terraform said
  */
 export async function deployStack(deployment: StackDeployment): Promise<void> {
-  const { request, manifest, stack, terraform, say, harmlessIsApproved = false } = deployment;
+  const { request, identity, manifest, stack, terraform, say } = deployment;
   const { environment, lockSeconds } = request;
   const { command = `make deploy ENVIRONMENT=${environment.name} STACK=${stack.id}` } = deployment;
+  if (stack.id === "state" && keepsOwnState(environment)) await requireOwnStateBucket(environment);
   await requireDependencies(environment, manifest, stack);
   const workspace = new Workspace({ folder: stack.folder, stack: stack.id, environment, terraform, lockSeconds });
   forgetStrays(stack);
   await workspace.init();
-  const plan = await planKeeping(workspace, say);
-  if (!plan) {
-    say(`✔ ${stack.id}: nothing to change.`);
-    return;
+  // Not beside the stack: another deploy from the same checkout could put its own plan there.
+  const plans = mkdtempSync(join(tmpdir(), "acme-plans-"));
+  const file = join(plans, "deploy.plan");
+  try {
+    let { harmlessIsApproved = false, takesOver = false } = deployment;
+    let exists: ExistsError | undefined;
+    for (let made = 1; ; made += 1) {
+      const plan = await planKeeping(workspace, file, say);
+      if (!plan) {
+        say(`✔ ${stack.id}: nothing to change.`);
+        return;
+      }
+      if (takesOver) {
+        takesOver = false;
+        const place = { ...identity, region: environment.region };
+        const strays = await findStrays({ workspace, stack, place, plan, file: join(plans, "strays.plan") });
+        if (strays.length > 0) {
+          say([`${stack.id}: taking over what is there:`, ...strays.map((address) => `  ${address}`)].join("\n"));
+          harmlessIsApproved ||= exists !== undefined;
+          continue;
+        }
+        if (exists) throw exists;
+      }
+      await approve(deployment, command, plan, harmlessIsApproved);
+      try {
+        const onOutput = (text: string): void => void process.stdout.write(text);
+        await cdktfDeploy({ environment, manifest, stack, terraform, plan: file, lockSeconds, onOutput });
+        say(`✔ ${stack.id}: deployed.`);
+        return;
+      } catch (error) {
+        if (error instanceof StaleError && made < mostPlans) say(`${error.problem} Planning anew.`);
+        else if (error instanceof ExistsError && exists === undefined) {
+          exists = error;
+          takesOver = true;
+          say(`${error.problem} Looking for what it has made.`);
+        } else throw error;
+      }
+    }
+  } finally {
+    forgetStrays(stack);
+    rmSync(plans, { recursive: true, force: true });
   }
+}
+
+/**
+ * Shows a plan, and asks for it.
+ * @throws RefusedError when data would be lost
+ * @throws DeploymentError when the answer is no
+ */
+async function approve(
+  { request, stack, say }: StackDeployment,
+  command: string,
+  plan: TerraformPlan,
+  harmlessIsApproved: boolean,
+): Promise<void> {
+  const { environment } = request;
   const allowed = readAllowed(process.env.ALLOW_REPLACE);
   const stackSummary = summarizeStack(stack.id, plan);
   const summary: PlanSummary = {
@@ -126,34 +194,7 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
     `Deploy ${stack.id} into ${environment.name} (account ${environment.account})?`,
     command,
   );
-  const apply = (): Promise<void> =>
-    cdktfDeploy({
-      environment,
-      manifest,
-      stack,
-      terraform,
-      lockSeconds,
-      onOutput: (text) => process.stdout.write(text),
-    });
-  try {
-    await apply();
-  } catch (error) {
-    if (!(error instanceof ExistsError)) throw error;
-    say(`${error.problem} Looking for what it has made.`);
-    try {
-      const strays = await findStrays(workspace, stack, environment);
-      if (strays.length === 0) throw error;
-      say([`${stack.id}: taking over what is there:`, ...strays.map((address) => `  ${address}`)].join("\n"));
-      await apply();
-    } finally {
-      forgetStrays(stack);
-    }
-  }
-  say(`✔ ${stack.id}: deployed.`);
 }
-
-/** Beside the stack's `cdk.tf.json`; cdktf makes its own, of the same. */
-const planFile = "deploy.plan";
 
 /**
  * What one call makes whole. When an interrupt comes after it, Terraform takes the resource for half made and wants to replace it; but what is missing are
@@ -163,12 +204,17 @@ const madeByOneCall: readonly string[] = ["aws_dynamodb_table", "aws_ecr_reposit
 
 /**
  * Plans, and keeps what holds data and was being made when a deploy was interrupted: its replacement would be refused for ever.
+ * @param file gets the plan
  * @returns the plan; undefined when there is nothing to change
  */
-async function planKeeping(workspace: Workspace, say: (text: string) => void): Promise<TerraformPlan | undefined> {
+async function planKeeping(
+  workspace: Workspace,
+  file: string,
+  say: (text: string) => void,
+): Promise<TerraformPlan | undefined> {
   const plan = async (): Promise<TerraformPlan | undefined> => {
-    const { changes } = await workspace.plan({ file: planFile });
-    return changes ? workspace.show(planFile) : undefined;
+    const { changes } = await workspace.plan({ file });
+    return changes ? workspace.show(file) : undefined;
   };
   let failure: ProtectedError | undefined;
   let first: TerraformPlan | undefined;

@@ -7,6 +7,8 @@ import { DeploymentError } from "./terraform";
 export interface Identity {
   readonly account: string;
   readonly arn: string;
+  /** Of AWS: `aws`, or another one's in China and for governments. */
+  readonly partition: string;
 }
 
 const signIn = "Sign in (aws sso login), or set AWS_PROFILE to a profile of the account, and type it again.";
@@ -28,7 +30,8 @@ export async function requireAccount(
   let identity: Identity;
   try {
     const caller = await client.send(new GetCallerIdentityCommand({}));
-    identity = { account: caller.Account ?? "", arn: caller.Arn ?? "" };
+    const { Account: owner = "", Arn: arn = "" } = caller;
+    identity = { account: owner, arn, partition: arn.split(":")[1] ?? "" };
   } catch (error) {
     throw withoutIdentity(name, error, variables);
   } finally {

@@ -3,6 +3,7 @@ import {
   BucketAlreadyOwnedByYou,
   type BucketLocationConstraint,
   CreateBucketCommand,
+  GetBucketTaggingCommand,
   GetObjectCommand,
   HeadBucketCommand,
   NoSuchKey,
@@ -41,6 +42,34 @@ export async function stateBucketExists(environment: Environment): Promise<boole
   } catch (error) {
     if (error instanceof NotFound) return false;
     throw bucketRefused(environment, error);
+  } finally {
+    s3.destroy();
+  }
+}
+
+/**
+ * Checks that the state bucket, where it is there, is this environment's own: the stack `state` of another one would take it away, with key and policy.
+ * A bucket without tags is nobody's yet.
+ * @throws DeploymentError when it bears the name of another environment
+ */
+export async function requireOwnStateBucket(environment: Environment): Promise<void> {
+  const { name, account, region } = environment;
+  const s3 = client(environment);
+  const bucket = bucketOf(environment);
+  try {
+    const { TagSet = [] } = await s3.send(
+      new GetBucketTaggingCommand({ Bucket: bucket, ExpectedBucketOwner: account }),
+    );
+    const owner = TagSet.find(({ Key }) => Key === "Environment")?.Value ?? name;
+    if (owner !== name) {
+      throw new DeploymentError(
+        `The state bucket ${bucket} is of the environment ${owner}: two environments in account ${account}, ${region}, would both own it.`,
+        `Give ${name} an account or a region of its own (environments/${name}.ts), and type it again.`,
+      );
+    }
+  } catch (error) {
+    if (error instanceof S3ServiceException && ["NoSuchBucket", "NoSuchTagSet"].includes(error.name)) return;
+    throw error instanceof DeploymentError ? error : bucketRefused(environment, error);
   } finally {
     s3.destroy();
   }

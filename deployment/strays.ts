@@ -1,5 +1,6 @@
 /**
- * What a deploy has made and its state doesn't know, because the machine died under it.
+ * What is there and the state doesn't know: what a deploy has made whose machine died under it, and the bucket that `make bootstrap` makes before there is
+ * a state.
  *
  * Terraform saves a state in S3 every twenty seconds while it works, and when it ends in whatever way it may; only when it is killed together with all that
  * it could tell, what it made since the last save is known to nobody. Most of that has names that can't be given twice, so the next deploy meets it, and
@@ -10,8 +11,7 @@
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Environment } from "../environments";
-import type { Import } from "./takeover";
+import { KMSClient, paginateListAliases } from "@aws-sdk/client-kms";
 import {
   DeploymentError,
   type ResourceChange,
@@ -19,6 +19,19 @@ import {
   type TerraformPlan,
   Workspace,
 } from "./terraform";
+
+/** An import block of Terraform: the resource with this id is the one at this address. */
+export interface Import {
+  readonly to: string;
+  readonly id: string;
+}
+
+/** Where a stack is deployed, as ARNs name it. */
+export interface Place {
+  readonly partition: string;
+  readonly account: string;
+  readonly region: string;
+}
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -31,7 +44,7 @@ const named =
  * The id by which Terraform imports a resource ("Import" in the provider's documentation of each), of types whose second creation AWS refuses. What AWS
  * lets be made twice under one name, being the same then, is left out: it does no harm.
  */
-const importIds: Readonly<Record<string, (values: Values, environment: Environment) => unknown>> = {
+const importIds: Readonly<Record<string, (values: Values, place: Place) => unknown>> = {
   aws_athena_workgroup: named("name"),
   aws_budgets_budget: ({ name }, { account }) => `${account}:${String(name)}`,
   aws_cloudwatch_log_group: named("name"),
@@ -50,21 +63,57 @@ const importIds: Readonly<Record<string, (values: Values, environment: Environme
   aws_sagemaker_feature_group: named("feature_group_name"),
   aws_sagemaker_model: named("name"),
   aws_sagemaker_model_package_group: named("model_package_group_name"),
-  aws_sfn_state_machine: ({ name }, { account, region }) =>
-    `arn:aws:states:${region}:${account}:stateMachine:${String(name)}`,
+  aws_sfn_state_machine: ({ name }, { partition, account, region }) =>
+    `arn:${partition}:states:${region}:${account}:stateMachine:${String(name)}`,
   aws_ssm_parameter: named("name"),
 };
 
 /** Import blocks for all that a plan would create and that could be there already under its name. */
-export function candidates(
-  { resource_changes: changes = [] }: TerraformPlan,
-  environment: Environment,
-): readonly Import[] {
+export function candidates({ resource_changes: changes = [] }: TerraformPlan, place: Place): readonly Import[] {
   return changes.flatMap(({ address, type, change }) => {
     if (change.actions.join() !== "create") return [];
-    const id = importIds[type]?.((change.after ?? {}) as Values, environment);
+    const id = importIds[type]?.((change.after ?? {}) as Values, place);
     return typeof id === "string" && !/\bundefined\b/.test(id) ? [{ to: address, id }] : [];
   });
+}
+
+/** The part of the plan's configuration that tells to which key an alias leads. */
+interface Configuration {
+  readonly root_module?: {
+    readonly resources?: readonly {
+      readonly address: string;
+      readonly expressions?: { readonly target_key_id?: { readonly references?: readonly string[] } };
+    }[];
+  };
+}
+
+/** The alias by which each key could be found that a plan would create: a key has no name of its own. */
+export function aliasesOfKeys({ resource_changes: changes = [], configuration }: TerraformPlan): readonly Import[] {
+  const created = new Map(
+    changes.filter(({ change }) => change.actions.join() === "create").map((each) => [each.address, each.change]),
+  );
+  const { resources = [] } = (configuration as Configuration | undefined)?.root_module ?? {};
+  return resources.flatMap(({ address, expressions }) => {
+    const { name } = (created.get(address)?.after ?? {}) as Values;
+    const key = expressions?.target_key_id?.references?.find((reference) => created.has(reference));
+    return typeof name === "string" && key !== undefined ? [{ to: key, id: name }] : [];
+  });
+}
+
+/** The ids of the keys to which aliases lead, by the alias. It lists them, as the provider does: to describe a key takes a right on that key. */
+async function keysBehind({ region }: Place): Promise<ReadonlyMap<string, string>> {
+  const kms = new KMSClient({ region });
+  try {
+    const keys = new Map<string, string>();
+    for await (const { Aliases = [] } of paginateListAliases({ client: kms }, {})) {
+      for (const { AliasName = "", TargetKeyId } of Aliases) {
+        if (TargetKeyId !== undefined) keys.set(AliasName, TargetKeyId);
+      }
+    }
+    return keys;
+  } finally {
+    kms.destroy();
+  }
 }
 
 /** Those of the import blocks at which a plan has failed, for nothing has their id. */
@@ -83,19 +132,33 @@ export function forgetStrays({ folder }: SynthesizedStack): void {
   rmSync(join(folder, file), { force: true });
 }
 
+/** Where and how strays are looked for. */
+export interface Search {
+  readonly workspace: Workspace;
+  readonly stack: SynthesizedStack;
+  readonly place: Place;
+  /** What the stack's plan is without them. */
+  readonly plan: TerraformPlan;
+  /** Path of a file for the plans that are made on the way. */
+  readonly file: string;
+  /** The ids of the keys behind aliases. @default KMS is asked */
+  readonly keysBehind?: typeof keysBehind;
+}
+
 /**
- * Finds what an earlier deploy has made, and writes import blocks for it beside the stack; `forgetStrays` removes them.
+ * Finds what is there, and writes import blocks for it beside the stack; `forgetStrays` removes them.
  * @returns the addresses of what is taken over
  * @throws DeploymentError when something of that name is there that another stack, or somebody else, has made
  */
-export async function findStrays(
-  workspace: Workspace,
-  stack: SynthesizedStack,
-  environment: Environment,
-): Promise<readonly string[]> {
-  const planFile = "strays.plan";
-  await workspace.plan({ file: planFile });
-  let imports = candidates(await workspace.show(planFile), environment);
+export async function findStrays(search: Search): Promise<readonly string[]> {
+  const { workspace, stack, place, plan, file: planFile, keysBehind: ask = keysBehind } = search;
+  let imports = [...candidates(plan, place)];
+  const aliases = aliasesOfKeys(plan);
+  const keys = aliases.length === 0 ? new Map<string, string>() : await ask(place);
+  for (const { to, id: alias } of aliases) {
+    const id = keys.get(alias);
+    if (id !== undefined) imports.push({ to, id });
+  }
   while (imports.length > 0) {
     writeFileSync(join(stack.folder, file), JSON.stringify({ import: imports }, null, 2));
     try {

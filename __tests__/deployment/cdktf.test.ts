@@ -3,16 +3,7 @@
  * is interrupted or killed. Without terraform on the PATH there is nothing to test here, and Jest says that these tests were skipped.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -23,8 +14,10 @@ import { loadEnvironment } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
 import { stateBucketName } from "../../stacks/platform";
 import { Emulator } from "../workflow/support/emulator";
+import { writeStack } from "./written-stack";
 
-jest.setTimeout(120_000);
+// Time for a machine that does thirty other things.
+jest.setTimeout(600_000);
 
 const isThere = spawnSync("terraform", ["version"]).status === 0;
 const environment = loadEnvironment("local");
@@ -68,43 +61,19 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
 
   beforeEach(() => {
     rmSync(folder, { recursive: true, force: true });
-    mkdirSync(join(root, "providers"), { recursive: true });
-    mkdirSync(folder, { recursive: true });
   });
 
-  /** A stack of two resources, of which the second takes its time. */
-  function write(key: string, seconds: number): void {
-    const backend = {
-      bucket,
-      key: `local/${key}.tfstate`,
-      region: environment.region,
-      use_lockfile: true,
-      use_path_style: true,
-      skip_credentials_validation: true,
-    };
+  /** Ends when the tests do. */
+  const untilRemoved = `while [ -e ${root} ]; do sleep 0.1; done`;
+
+  /** A stack of two resources, of which the second is made when this shell command ends. */
+  function write(key: string, command: string): void {
     const slow = {
       input: "b",
       depends_on: ["terraform_data.quick"],
-      provisioner: [{ "local-exec": { command: `sleep ${String(seconds)}` } }],
+      provisioner: [{ "local-exec": { command } }],
     };
-    const stack = { name: "data", constructPath: "data", annotations: [], dependencies: [] };
-    const paths = {
-      workingDirectory: "stacks/data",
-      synthesizedStackPath: "stacks/data/cdk.tf.json",
-      stackMetadataPath: "",
-    };
-    writeFileSync(
-      join(root, "manifest.json"),
-      JSON.stringify({ version: "0.21.0", stacks: { data: { ...stack, ...paths } } }),
-    );
-    writeFileSync(
-      join(folder, "cdk.tf.json"),
-      JSON.stringify({
-        "//": { metadata: { version: "0.21.0", stackName: "data", backend: "s3" } },
-        terraform: { backend: { s3: backend } },
-        resource: { terraform_data: { quick: { input: "a" }, slow } },
-      }),
-    );
+    writeStack({ outdir: root, key, resources: { quick: { input: "a" }, slow } });
   }
 
   /** Starts the deploy, and waits until the slow resource is being made. */
@@ -124,7 +93,10 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
       });
     }
     const ended = new Promise<number | null>((settle) => child.once("exit", settle));
-    while (untilSlow && !text.includes("Provisioning with") && child.exitCode === null) await sleep(20);
+    while (untilSlow && !text.includes("Provisioning with")) {
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`It ended before:\n${text}`);
+      await sleep(20);
+    }
     return { child, ended, said: () => text };
   }
 
@@ -142,7 +114,7 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
   }
 
   test("prints lines, not screens drawn over one another", async () => {
-    write("data", 0);
+    write("data", "true");
     const { ended, said } = await start(false);
     expect(await ended).toBe(0);
     expect(said()).toContain("Apply complete! Resources: 2 added, 0 changed, 0 destroyed.");
@@ -151,7 +123,7 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
   });
 
   test("that is interrupted, even by a ^C that arrives several times, saves its state and keeps no lock", async () => {
-    write("model-image", 60);
+    write("model-image", untilRemoved);
     const { child, ended, said } = await start();
     child.kill("SIGINT");
     child.kill("SIGINT");
@@ -162,13 +134,13 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
     );
     expect(await state("model-image")).toEqual({ quick: "whole", slow: "half" });
     expect(await readLock(environment, "model-image")).toBeUndefined();
-    write("model-image", 0);
+    write("model-image", "true");
     expect(await (await start(false)).ended).toBe(0);
     expect(await state("model-image")).toEqual({ quick: "whole", slow: "whole" });
   });
 
   test("whose terraform is killed has failed, whatever cdktf makes of it", async () => {
-    write("website-test", 60);
+    write("website-test", untilRemoved);
     const { ended, said } = await start();
     for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
       try {
@@ -184,7 +156,8 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
   });
 
   test("whose command is killed is finished by terraform alone; another one meanwhile is refused", async () => {
-    write("ml-workflow", 12);
+    const signal = join(root, "go-on");
+    write("ml-workflow", `until [ -e ${signal} ] || [ ! -e ${root} ]; do sleep 0.1; done`);
     const { child, ended } = await start();
     child.kill("SIGKILL");
     await ended;
@@ -193,6 +166,7 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
     const second = await start(false);
     expect(await second.ended).toBe(1);
     expect(second.said()).toContain(`make unlock ENVIRONMENT=local STACK=data LOCK=${lock?.id ?? ""}`);
+    writeFileSync(signal, "");
     while (await readLock(environment, "ml-workflow")) await sleep(200);
     expect(await state("ml-workflow")).toEqual({ quick: "whole", slow: "whole" });
     expect(existsSync(join(folder, "errored.tfstate"))).toBe(false);

@@ -27,6 +27,22 @@ export class Shell {
     return file;
   }
 
+  /** A terraform that makes always this plan, and would do nothing else. */
+  terraformThatPlans(plan: object): string {
+    const file = join(this.folder, "terraform-that-plans");
+    writeFileSync(`${file}.json`, JSON.stringify(plan));
+    const answers = [
+      `version) echo '{"terraform_version": "1.11.4"}' ;;`,
+      "init) ;;",
+      "plan) exit 2 ;;",
+      `show) cat "$0.json" ;;`,
+      `*) echo "It was asked to $1." >&2; exit 1 ;;`,
+    ];
+    writeFileSync(file, `#!/bin/sh\ncase $1 in\n${answers.join("\n")}\nesac\n`);
+    chmodSync(file, 0o755);
+    return file;
+  }
+
   /** Types `make <command>`, without make: the variables as they would stand on its command line. */
   type(command: string, variables: Readonly<Record<string, string>> = {}): Promise<Typed> {
     const child = spawn(process.execPath, ["--import", "tsx", join(projectRoot, "deployment/cli.ts"), command], {

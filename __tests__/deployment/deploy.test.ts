@@ -9,7 +9,8 @@ import { loadEnvironment } from "../../environments";
 import { Emulator } from "../workflow/support/emulator";
 import { Shell } from "./command";
 
-jest.setTimeout(120_000);
+// Each command takes a second; on a machine that does thirty other things, a minute.
+jest.setTimeout(600_000);
 
 const isThere = spawnSync("terraform", ["version"]).status === 0;
 
@@ -99,6 +100,37 @@ test("where nobody can be asked, nothing is taken for a yes", async () => {
     expect(errors).toContain(
       "The environment local has no stack pipeline; it has data, model-image, ml-workflow, website-test, website-production",
     );
+  });
+
+  test("a refusal for the sake of data ends with its own status, whether one stack was asked for or all", async () => {
+    await shell.type("bootstrap", variables);
+    const TERRAFORM_BINARY_NAME = shell.terraformThatPlans({
+      format_version: "1.2",
+      terraform_version: "1.11.4",
+      resource_changes: [
+        {
+          address: "aws_s3_bucket.precious",
+          mode: "managed",
+          type: "aws_s3_bucket",
+          name: "precious",
+          provider_name: "registry.terraform.io/hashicorp/aws",
+          change: { actions: ["delete"], before: {}, after: null },
+        },
+      ],
+    });
+    for (const STACK of ["data", ""]) {
+      const { status, errors } = await shell.type("deploy", {
+        ...{ ...variables, TERRAFORM_BINARY_NAME, STACK, APPROVE: "yes" },
+      });
+      expect([STACK, status, errors]).toEqual([
+        STACK,
+        2,
+        expect.stringContaining(
+          "data/aws_s3_bucket.precious would be deleted, and holds objects, old versions included",
+        ),
+      ]);
+      expect(errors.includes("No stack before it was deployed; stopped at data")).toBe(STACK === "");
+    }
   });
 
   test("all stacks stop at the first that fails: what stands, what failed, what was not begun", async () => {

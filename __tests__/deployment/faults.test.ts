@@ -3,7 +3,8 @@ import { loadEnvironment } from "../../environments";
 import { keys, Shell, type Typed } from "./command";
 import { type Answer, type Asked, callerOf, Recorder, refusal } from "./recorder";
 
-jest.setTimeout(60_000);
+// Each command takes a second; on a machine that does thirty other things, a minute.
+jest.setTimeout(600_000);
 
 const { account } = loadEnvironment("development");
 const notThere: Answer = { status: 404, body: "" };
@@ -140,6 +141,26 @@ test("make deploy says how the state bucket comes to be, and writes nothing", as
     "s3 HEAD",
   ]);
 });
+
+test.each(["deploy", "bootstrap"])(
+  "make %s leaves the state bucket to the environment that has it, and begins nothing",
+  async (command) => {
+    const tags = "<Tagging><TagSet><Tag><Key>Environment</Key><Value>staging</Value></Tag></TagSet></Tagging>";
+    const terraform = shell.terraformThatOnlyTellsItsVersion();
+    const { status, errors, asked } = await typeWith(
+      ({ service }) => (service === "sts" ? callerOf(account) : { status: 200, body: tags }),
+      command,
+      { ENVIRONMENT: "development", STACK: "state", TERRAFORM_BINARY_NAME: terraform },
+    );
+    expect(status).toBe(1);
+    expect(errors).toContain(
+      `The state bucket acme-state-${account}-eu-west-1 is of the environment staging: two environments in account ${account}, eu-west-1, would both own it.\n` +
+        "→ Give development an account or a region of its own (environments/development.ts), and type it again.",
+    );
+    expect(asked.filter(({ action }) => !/^(GetCallerIdentity|HEAD|GET) ?/.test(action))).toEqual([]);
+    expect(existsSync(`${terraform}.asked`)).toBe(false);
+  },
+);
 
 test("make deploy says that the bucket's name is another account's", async () => {
   const { errors } = await typeWith(

@@ -1,8 +1,15 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { candidates, findStrays, forgetStrays, missingIn } from "../../deployment/strays";
-import type { Import } from "../../deployment/takeover";
+import {
+  aliasesOfKeys,
+  candidates,
+  findStrays,
+  forgetStrays,
+  type Import,
+  missingIn,
+  type Search,
+} from "../../deployment/strays";
 import {
   DeploymentError,
   type ResourceChange,
@@ -11,7 +18,8 @@ import {
 } from "../../deployment/terraform";
 import { loadEnvironment } from "../../environments";
 
-const environment = loadEnvironment("development");
+const { account, region } = loadEnvironment("development");
+const place = { partition: "aws", account, region };
 const folder = mkdtempSync(join(tmpdir(), "strays-"));
 const stack: SynthesizedStack = { id: "ml-workflow", folder, dependencies: [] };
 const file = join(folder, "strays.tf.json");
@@ -42,7 +50,11 @@ const creations = [
 ];
 
 /** Terraform, as far as it is asked: where what is there has these ids. */
-function terraform(there: Readonly<Record<string, object | null>>, actions: readonly string[] = ["update"]) {
+function terraform(
+  there: Readonly<Record<string, object | null>>,
+  actions: readonly string[] = ["update"],
+  first: TerraformPlan = planOf(...creations),
+) {
   const plans: (readonly Import[])[] = [];
   const workspace = {
     plan: () => {
@@ -61,7 +73,7 @@ function terraform(there: Readonly<Record<string, object | null>>, actions: read
     },
     show: () => {
       const imports = plans.at(-1) ?? [];
-      const changes = creations.map((each) => {
+      const changes = (first.resource_changes ?? []).map((each) => {
         const found = imports.find(({ to }) => to === each.address);
         if (!found) return each;
         const change = { ...each.change, actions, importing: found, before: { tags_all: there[found.id] } };
@@ -70,7 +82,8 @@ function terraform(there: Readonly<Record<string, object | null>>, actions: read
       return Promise.resolve(planOf(...changes));
     },
   };
-  return { workspace: workspace as never, plans };
+  const search: Search = { workspace: workspace as never, stack, place, plan: first, file: "strays.plan" };
+  return { search, plans };
 }
 
 test("what is created under a name of its own could be there already; what has none, or isn't created, could not", () => {
@@ -83,7 +96,7 @@ test("what is created under a name of its own could be there already; what has n
     creation("aws_ssm_parameter.later", {}),
     { ...kept, change: { ...kept.change, actions: ["update"] } },
   );
-  expect(candidates(plan, environment)).toEqual([
+  expect(candidates(plan, place)).toEqual([
     { to: "aws_iam_role.judge", id: "acme-development-judge" },
     { to: "aws_s3_bucket.data", id: "acme-development-data" },
     {
@@ -95,24 +108,24 @@ test("what is created under a name of its own could be there already; what has n
 });
 
 test("what a plan says of other faults leaves all import blocks in their places", () => {
-  const imports = candidates(planOf(...creations), environment);
+  const imports = candidates(planOf(...creations), place);
   expect(missingIn("Error: no credentials for acme-development-judge", imports)).toEqual([]);
 });
 
 test("what is there is taken over, what isn't is created", async () => {
-  const { workspace, plans } = terraform({ "acme-development-judge": tags });
-  await expect(findStrays(workspace, stack, environment)).resolves.toEqual(["aws_iam_role.judge"]);
+  const { search, plans } = terraform({ "acme-development-judge": tags });
+  await expect(findStrays(search)).resolves.toEqual(["aws_iam_role.judge"]);
   expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
     import: [{ to: "aws_iam_role.judge", id: "acme-development-judge" }],
   });
-  expect(plans.map((imports) => imports.length)).toEqual([0, 3, 1]);
+  expect(plans.map((imports) => imports.length)).toEqual([3, 1]);
   forgetStrays(stack);
   expect(existsSync(file)).toBe(false);
 });
 
 test("where nothing is there, no import block stays behind", async () => {
-  const { workspace } = terraform({});
-  await expect(findStrays(workspace, stack, environment)).resolves.toEqual([]);
+  const { search } = terraform({});
+  await expect(findStrays(search)).resolves.toEqual([]);
   expect(existsSync(file)).toBe(false);
 });
 
@@ -121,25 +134,68 @@ test.each([
   ["that nobody has tagged", {}, ["update"], /bears other tags/],
   ["that would have to be replaced", tags, ["delete", "create"], /without replacing it/],
 ])("something %s is left alone, and said", async (_, found, actions, problem) => {
-  const { workspace } = terraform({ "acme-development-judge": found }, actions);
-  await expect(findStrays(workspace, stack, environment)).rejects.toMatchObject({
+  const { search } = terraform({ "acme-development-judge": found }, actions);
+  await expect(findStrays(search)).rejects.toMatchObject({
     problem: expect.stringMatching(problem) as string,
   });
   expect(existsSync(file)).toBe(false);
 });
 
 test("a bucket that was killed before it got its tags is the stack's own", async () => {
-  const { workspace } = terraform({ "acme-development-data": {} });
-  await expect(findStrays(workspace, stack, environment)).resolves.toEqual(["aws_s3_bucket.data"]);
+  const { search } = terraform({ "acme-development-data": {} });
+  await expect(findStrays(search)).resolves.toEqual(["aws_s3_bucket.data"]);
   forgetStrays(stack);
 });
 
-test("a plan that fails for another reason fails, and leaves no import block behind", async () => {
-  const { workspace } = terraform({});
-  const refuse = {
-    ...(workspace as object),
-    plan: () => (existsSync(file) ? Promise.reject(new Error("no way")) : {}),
+test("an id is of the partition in which the account is", () => {
+  const [, , machine] = candidates(planOf(...creations), { ...place, partition: "aws-cn" });
+  expect(machine?.id).toMatch(/^arn:aws-cn:states:/);
+});
+
+describe("a key, which has no name of its own,", () => {
+  const alias = "alias/acme-development-state";
+  const configuration = {
+    root_module: {
+      resources: [
+        { address: "aws_kms_key.data", expressions: { description: {} } },
+        {
+          address: "aws_kms_alias.data",
+          expressions: { target_key_id: { references: ["aws_kms_key.data.key_id", "aws_kms_key.data"] } },
+        },
+      ],
+    },
   };
-  await expect(findStrays(refuse as never, stack, environment)).rejects.toThrow("no way");
+  const key = creation("aws_kms_key.data", { description: "encrypts" });
+  const plan = { ...planOf(key, creation("aws_kms_alias.data", { name: alias })), configuration };
+
+  test("is found by its alias, which is taken over with it", async () => {
+    const { search } = terraform({ [alias]: tags, "1234-abcd": tags }, ["update"], plan);
+    const keysBehind = () => Promise.resolve(new Map([[alias, "1234-abcd"]]));
+    await expect(findStrays({ ...search, keysBehind })).resolves.toEqual(["aws_kms_key.data", "aws_kms_alias.data"]);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
+      import: [
+        { to: "aws_kms_alias.data", id: alias },
+        { to: "aws_kms_key.data", id: "1234-abcd" },
+      ],
+    });
+    forgetStrays(stack);
+  });
+
+  test("is made where there is no such alias", async () => {
+    const { search } = terraform({}, ["update"], plan);
+    await expect(findStrays({ ...search, keysBehind: () => Promise.resolve(new Map()) })).resolves.toEqual([]);
+  });
+
+  test("is not looked for when it is there, or when its alias is", () => {
+    const kept = { ...key, change: { ...key.change, actions: ["no-op"] as const } };
+    expect(aliasesOfKeys({ ...planOf(kept), configuration })).toEqual([]);
+    expect(aliasesOfKeys({ ...planOf(key), configuration })).toEqual([]);
+  });
+});
+
+test("a plan that fails for another reason fails, and leaves no import block behind", async () => {
+  const { search } = terraform({});
+  const workspace = { plan: () => Promise.reject(new Error("no way")) };
+  await expect(findStrays({ ...search, workspace: workspace as never })).rejects.toThrow("no way");
   expect(existsSync(file)).toBe(false);
 });

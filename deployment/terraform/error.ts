@@ -20,3 +20,6 @@ export class ProtectedError extends DeploymentError {}
 
 /** AWS refuses to make what is there already. */
 export class ExistsError extends DeploymentError {}
+
+/** The state has changed since the plan was made: Terraform refuses to apply it. */
+export class StaleError extends DeploymentError {}

@@ -1,7 +1,7 @@
 /** Says in our words what terraform says in its own, with the next step. */
 import type { StackId } from "../../stacks/contract";
 import type { Ended } from "./child";
-import { DeploymentError, ExistsError, ProtectedError } from "./error";
+import { DeploymentError, ExistsError, ProtectedError, StaleError } from "./error";
 
 /** A lock on a state, as terraform writes it into the lock file and into its errors. */
 export interface Lock {
@@ -136,6 +136,13 @@ const faults: readonly Fault[] = [
     pattern: /Required token could not be found|No credentials found for|invalid or unauthorized token/i,
     problem: () => "There is no token for Terraform Cloud.",
     next: () => "terraform login (or set TF_TOKEN_app_terraform_io), and type it again.",
+  },
+  {
+    kind: StaleError,
+    pattern: /Saved plan is stale|Saved plan does not match the given state/,
+    problem: (_, { stack, environmentName }) =>
+      `Somebody else has changed ${stack} in ${environmentName} since this plan was made, so it was not applied.`,
+    next: again,
   },
   {
     pattern:

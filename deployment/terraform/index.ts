@@ -9,7 +9,7 @@
  *     const plan = await workspace.show("plan");               // terraform show -json
  */
 export { type Ended, runChild } from "./child";
-export { DeploymentError, ExistsError, ProtectedError } from "./error";
+export { DeploymentError, ExistsError, ProtectedError, StaleError } from "./error";
 export { explain, type Lock } from "./explain";
 export { findTerraform } from "./find";
 export type { PlanAction, ResourceChange, TerraformPlan } from "./plan";

@@ -54,6 +54,17 @@ test.each([
     "Take it into the state (terraform -chdir=cdktf.out/development/stacks/website-test import ADDRESS ID), or remove it from AWS; then make deploy ENVIRONMENT=development STACK=website-test",
   ],
   [
+    "a plan that somebody has overtaken",
+    `╷
+│ Error: Saved plan is stale
+│ 
+│ The given plan file can no longer be applied because the state was changed by
+│ another operation after the plan was created.
+╵`,
+    "Somebody else has changed website-test in development since this plan was made, so it was not applied.",
+    "make deploy ENVIRONMENT=development STACK=website-test",
+  ],
+  [
     "no token for Terraform Cloud",
     `╷
 │ Error: Required token could not be found
