@@ -12,9 +12,26 @@ const environments: Readonly<Record<Environment["name"], Environment>> = { local
 export const environmentNames = Object.keys(environments) as readonly Environment["name"][];
 
 /**
+ * Checks that no two environments own one state bucket, which bears the account's and the region's name: each would take it from the other.
+ * @throws Error that names both
+ */
+export function requireOwnStates(all: readonly Environment[]): void {
+  const keepers = all.filter(({ backend, emulated }) => backend.type === "s3" && !emulated);
+  for (const { name, account, region } of keepers) {
+    const other = keepers.find((one) => one.name !== name && one.account === account && one.region === region);
+    if (other) {
+      throw new Error(
+        `The environments ${name} and ${other.name} are both in account ${account}, ${region}, where one bucket keeps the states; expected a place of its own for each. ` +
+          `Correct account or region in environments/${name}.ts or environments/${other.name}.ts.`,
+      );
+    }
+  }
+}
+
+/**
  * The checked settings of an environment.
  * @param name as in `ENVIRONMENT=production make synth`; nothing or an empty text means `local`
- * @throws Error when there is no such environment, or when one of its settings is out of range
+ * @throws Error when there is no such environment, when one of its settings is out of range, or when two environments are in one place
  */
 export function loadEnvironment(name?: string): Environment {
   const chosen = name === undefined || name === "" ? "local" : name;
@@ -24,5 +41,7 @@ export function loadEnvironment(name?: string): Environment {
         "Set ENVIRONMENT to one of them, or add the new environment to environments/index.ts.",
     );
   }
-  return parseEnvironment(environments[chosen as Environment["name"]], `environments/${chosen}.ts`);
+  const environment = parseEnvironment(environments[chosen as Environment["name"]], `environments/${chosen}.ts`);
+  requireOwnStates(Object.values(environments));
+  return environment;
 }

@@ -1,4 +1,4 @@
-import { environmentNames, loadEnvironment } from "../../environments";
+import { environmentNames, loadEnvironment, requireOwnStates } from "../../environments";
 import { parseEnvironment } from "../../environments/settings";
 
 const local = loadEnvironment("local");
@@ -67,6 +67,31 @@ describe("scaling", () => {
 
 test("no two environments share an account", () => {
   expect(new Set(environmentNames.map((name) => loadEnvironment(name).account)).size).toBe(environmentNames.length);
+});
+
+describe("two environments in one account and region", () => {
+  const [development, production] = [loadEnvironment("development"), loadEnvironment("production")];
+  const { account, region } = development;
+
+  test("are refused with both names, for they would own one state bucket", () => {
+    expect(() => {
+      requireOwnStates([local, development, { ...production, account, region }]);
+    }).toThrow(
+      `The environments development and production are both in account ${account}, ${region}, where one bucket keeps the states; expected a place of its own for each. ` +
+        "Correct account or region in environments/development.ts or environments/production.ts.",
+    );
+  });
+
+  test.each([
+    ["in another region", { account, region: "eu-north-1" }],
+    ["in another account", { region }],
+    ["whose states Terraform Cloud keeps", { account, region, backend: { type: "cloud", organization: "acme" } }],
+    ["of which one is emulated", { account, region, emulated: true }],
+  ] as const)("one %s stands beside the other", (_, changes) => {
+    expect(() => {
+      requireOwnStates([development, { ...production, ...changes }]);
+    }).not.toThrow();
+  });
 });
 
 test.each([
