@@ -23,7 +23,7 @@ import { VpcSecurityGroupEgressRule } from "@cdktf/provider-aws/lib/vpc-security
 import { VpcSecurityGroupIngressRule } from "@cdktf/provider-aws/lib/vpc-security-group-ingress-rule";
 import { Lazy, TerraformResource } from "cdktf";
 import { Construct } from "constructs";
-import { Alarm } from "./alarm";
+import { Alarm, withRunbook } from "./alarm";
 import { GeneratedAsset } from "./generated-asset";
 import { policyDocument, type Statement } from "./policy";
 import { type LogTarget, SecureBucket } from "./secure-bucket";
@@ -268,7 +268,10 @@ export class AirflowEnvironment extends Construct {
     const where = `the environment ${name} in MWAA's console and its logs airflow-${name}-Scheduler and -Worker in CloudWatch`;
     new CloudwatchMetricAlarm(this, "scheduler-silent", {
       alarmName: `${name}-scheduler-silent`,
-      alarmDescription: `Airflow's scheduler has given no sign of life for ten minutes: no survey is brought in. Look at ${where}.`,
+      alarmDescription: withRunbook(
+        `${name}-scheduler-silent`,
+        `Airflow's scheduler has given no sign of life for ten minutes: no survey is brought in. Look at ${where}.`,
+      ),
       namespace: "AmazonMWAA",
       metricName: "SchedulerHeartbeat",
       dimensions: { Environment: name, Function: "Scheduler" },

@@ -4,6 +4,8 @@
  *     const topic = new AlarmTopic(this, "alarms", { name, account, encryptionKeyArn, email });
  *     new Alarm(this, "errors", { name, description, namespace: "AWS/Lambda", metric: "Errors", dimensions, statistic: "Sum", threshold: 0, topicArn: topic.arn });
  *     functionErrors(this, "errors", { name, description, functionName, topicArn: topic.arn }); // the same for a function
+ *
+ * Each names its runbook in what people get to read: see `withRunbook`.
  */
 import { CloudwatchMetricAlarm } from "@cdktf/provider-aws/lib/cloudwatch-metric-alarm";
 import { SnsTopic } from "@cdktf/provider-aws/lib/sns-topic";
@@ -85,9 +87,18 @@ export class AlarmTopic extends Construct {
   }
 }
 
+/**
+ * The text of an alarm's e-mail: what has happened, and where docs/runbooks.md says what to do. The runbook bears the alarm's name without what differs
+ * between environments and stages: that of `acme-development-test-endpoint-errors` is `endpoint-errors`.
+ */
+export function withRunbook(name: string, description: string): string {
+  const runbook = name.replace(/^acme-[a-z]+-(?:(?:test|production)-)?/, "");
+  return `${description} What to do: docs/runbooks.md#${runbook}`;
+}
+
 export interface AlarmProps {
   readonly name: string;
-  /** What has happened when it goes off and where to look: it is the text of the e-mail. */
+  /** What has happened when it goes off and where to look: it is the text of the e-mail, to which the runbook's place is added. */
   readonly description: string;
   /** Such as `AWS/Lambda`. */
   readonly namespace: string;
@@ -120,7 +131,7 @@ export class Alarm extends Construct {
     const { evaluationPeriods = 1 } = props;
     const alarm = new CloudwatchMetricAlarm(this, "alarm", {
       alarmName: props.name,
-      alarmDescription: props.description,
+      alarmDescription: withRunbook(props.name, props.description),
       namespace: props.namespace,
       metricName: props.metric,
       dimensions: props.dimensions,

@@ -7,21 +7,31 @@ import { synthesizePlatform } from "../support/synthesize";
 const page = readFileSync(join(projectRoot, "docs/runbooks.md"), "utf8");
 const [alarmsOfPage = "", others = ""] = page.split("## When something is stuck");
 
-/** The alarms' names as the page has them: without environment and stage. */
-const alarms = new Set(
-  environmentNames.flatMap((environment) =>
-    Object.values(synthesizePlatform(environment)).flatMap((template) =>
-      Object.values(template.resources("aws_cloudwatch_metric_alarm")).map(({ alarm_name: name }) =>
-        (name as string).replace(`acme-${environment}-`, "").replace(/^(test|production)-/, ""),
-      ),
+/** Each alarm's e-mail, by the alarm's name as the page has it: without environment and stage. */
+const alarms = environmentNames.flatMap((environment) =>
+  Object.values(synthesizePlatform(environment)).flatMap((template) =>
+    Object.values(template.resources("aws_cloudwatch_metric_alarm")).map(
+      ({ alarm_name: name, alarm_description: text }) =>
+        [
+          (name as string).replace(`acme-${environment}-`, "").replace(/^(test|production)-/, ""),
+          text as string,
+        ] as const,
     ),
   ),
 );
+const names = new Set(alarms.map(([name]) => name));
 
 test("every alarm has a runbook, and every runbook an alarm", () => {
-  expect(alarms.size).toBeGreaterThan(15);
+  expect(names.size).toBeGreaterThan(15);
   const headings = [...alarmsOfPage.matchAll(/^### (.+)$/gm)].map(([, heading]) => heading);
-  expect(headings.sort()).toEqual([...alarms].sort());
+  expect(headings.sort()).toEqual([...names].sort());
+});
+
+test("each alarm's e-mail names its runbook, within what CloudWatch lets a description have", () => {
+  for (const [name, text] of alarms) {
+    expect(text).toMatch(new RegExp(`\\. What to do: docs/runbooks\\.md#${name}$`));
+    expect(text.length).toBeLessThanOrEqual(1_024);
+  }
 });
 
 test("each says what the alarm means, where to look, and what to do", () => {
