@@ -42,6 +42,8 @@ export interface AuditTrailProps {
   readonly dataEvents: readonly DataEvents[];
   /** One of CloudWatch's retention times. */
   readonly logRetentionDays: number;
+  /** Whether Terraform refuses to destroy it: nobody records what is done in between. @default false */
+  readonly protect?: boolean;
 }
 
 /**
@@ -156,6 +158,7 @@ export class AuditTrail extends Construct {
           }),
         ),
       ],
+      ...(props.protect ? { lifecycle: { preventDestroy: true } } : {}),
       // CloudTrail tries to write as soon as the trail is made.
       dependsOn: [bucket.policy, role.policy],
     });

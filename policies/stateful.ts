@@ -4,10 +4,15 @@
  *
  *     statefulTypes.includes("aws_s3_bucket"); // true
  *     stateful.aws_s3_bucket;                  // "objects, old versions included": what would be lost
+ *
+ * Left out, though something goes with them: log groups, whose entries end by themselves after `logRetentionDays`, and which go with the function or the
+ * job that wrote them (what the trail records lies in its bucket besides); parameters, for models and stacks tell their values anew; topics, whose
+ * subscribers confirm once more; queues, which keep for a while what a table or a bucket has; distributions and APIs, which have an address and no data.
  */
 
 /** Terraform's type, and what is lost with a resource of it. */
 export const stateful = {
+  aws_cloudtrail: "the record of what is done until there is a trail again",
   aws_codecommit_repository: "the source and its history",
   aws_dynamodb_table: "items",
   aws_ecr_repository: "images, which model packages name by digest",

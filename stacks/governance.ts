@@ -92,6 +92,7 @@ export class GovernanceStack extends PlatformStack {
       encryptionKey: key,
       dataEvents: this.dataEvents(),
       logRetentionDays,
+      protect,
     });
 
     for (const [id, { pattern, description }] of Object.entries(incidents)) {
@@ -138,8 +139,9 @@ export class GovernanceStack extends PlatformStack {
         arnPrefixes: [this.arn("sagemaker", `feature-group/${this.named("")}`)],
       },
       {
-        // Whoever asks often enough can copy a model by its answers.
-        name: "Questions to the platform's models",
+        // Whoever asks often enough can copy a model by its answers. Of that CloudTrail records what is asked for as a stream alone, none of the calls of
+        // InvokeEndpoint (CloudTrail User Guide, "Logging data events"): what the websites ask, data capture keeps.
+        name: "Questions to the platform's models, where they are answered as a stream",
         resourceType: "AWS::SageMaker::Endpoint",
         arnPrefixes: [this.arn("sagemaker", `endpoint/${this.named("")}`)],
       },

@@ -150,6 +150,7 @@ describe.each(names)("the pipeline of %s", (name) => {
 
   test("no role may delete what can't be made again", () => {
     const deletions: Readonly<Record<keyof typeof stateful, string>> = {
+      aws_cloudtrail: "cloudtrail:DeleteTrail",
       aws_codecommit_repository: "codecommit:DeleteRepository",
       aws_dynamodb_table: "dynamodb:DeleteTable",
       aws_ecr_repository: "ecr:DeleteRepository",
