@@ -25,6 +25,8 @@ export interface Page {
   readonly script?: string;
   /** A class of the page's body. */
   readonly kind: "tool" | "text" | "lost";
+  /** Growth lines of the shell behind its beginning. */
+  readonly rings: number;
   readonly main: Html;
 }
 
@@ -84,6 +86,7 @@ export function documentOf(page: Page, site: Site): string {
       <body class="${page.kind}">
         <a class="skip" href="#content">${messages.skip}</a>
         ${nacre}
+        <div class="backdrop">${ornament(page.rings, "backdrop-shell")}</div>
         <header class="masthead">
           <a class="brand" href="/">${ornament(4, "brand-mark")} <span>${messages.site}</span></a>
           <nav aria-label="${messages.navigation.label}">

@@ -24,6 +24,7 @@ export function indexPage({ messages, scripts, contactRetentionDays }: Site): Pa
     description: words.description,
     script: scripts.calculator,
     kind: "tool",
+    rings: 14,
     main: html`<section class="opening" aria-labelledby="title">
         <div>
           <h1 id="title">${words.heading}</h1>

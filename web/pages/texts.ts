@@ -1,11 +1,11 @@
 /** The pages to read: how to measure, about the model, privacy, and the two that say that there is nothing. */
 import { camelCase, features, yearsBeyondRings } from "../../survey/contract";
 import { farmingAge } from "../../survey/farming-age";
-import { measuringDrawing, ornament, sexDrawing } from "../drawings";
+import { measuringDrawing, sexDrawing } from "../drawings";
 import { type Html, html, inline, paragraphs } from "../html";
 import type { Page, Site } from "../layout";
 
-function opening(heading: string, lead: string, rings: number): Html {
+function opening(heading: string, lead: string): Html {
   return html`<header class="opening">
     <div>
       <h1>${heading}</h1>
@@ -47,9 +47,9 @@ export function measuringPage({ messages }: Site): Page {
     title: words.title,
     description: words.description,
     kind: "text",
+    rings: 9,
     main: html`<article>
-      ${opening(words.heading, words.lead, 9)}
-      ${chapter("before", words.before.heading, paragraphs(words.before.lines))}
+      ${opening(words.heading, words.lead)} ${chapter("before", words.before.heading, paragraphs(words.before.lines))}
       ${chapter(
         camelCase("sex"),
         words.sex.heading,
@@ -96,8 +96,9 @@ export function modelPage({ messages, scripts }: Site): Page {
     description: words.description,
     script: scripts.figures,
     kind: "text",
+    rings: 11,
     main: html`<article>
-      ${opening(words.heading, words.lead, 11)}
+      ${opening(words.heading, words.lead)}
       ${chapter("how", words.how.heading, paragraphs(words.how.lines(yearsBeyondRings)))}
       ${chapter(
         "quality",
@@ -127,8 +128,9 @@ export function privacyPage({ messages, contactRetentionDays }: Site): Page {
     title: words.title,
     description: words.description,
     kind: "text",
+    rings: 5,
     main: html`<article>
-      ${opening(words.heading, words.lead, 5)}
+      ${opening(words.heading, words.lead)}
       ${words.parts(contactRetentionDays).map(({ heading, lines }, index) => chapter(`part-${index + 1}`, heading, paragraphs(lines)))}
     </article>`,
   };
@@ -139,6 +141,7 @@ function lost(file: string, words: Site["messages"]["notFound"]): Page {
     file,
     title: words.title,
     kind: "lost",
+    rings: 3,
     main: html`${ornament(3, "opening-shell")}
       <h1>${words.heading}</h1>
       ${paragraphs(words.lines)}

@@ -37,14 +37,14 @@ export interface Plot {
 
 const rounded = (value: number): number => Math.round(value * 10) / 10;
 
-/** The next multiple of `step` at or above `value`. */
-const upTo = (value: number, step: number): number => Math.ceil(value / step) * step;
+/** The next multiples of `step` around `value`, which lies below the upper one: no two ends of an axis are the same. */
+const downTo = (value: number, step: number): number => Math.floor(value / step) * step;
+const upTo = (value: number, step: number): number => downTo(value, step) + step;
 
-function ticks(end: number, step: number, place: (value: number) => number): Tick[] {
-  return Array.from({ length: Math.floor(end / step) + 1 }, (_, index) => ({
-    at: place(index * step),
-    value: index * step,
-  }));
+function ticks(start: number, end: number, step: number, place: (value: number) => number): Tick[] {
+  const values: number[] = [];
+  for (let value = Math.ceil(start / step) * step; value <= end; value += step) values.push(value);
+  return values.map((value) => ({ at: place(value), value }));
 }
 
 /** The band of lengths that an animal belongs to. */
@@ -58,13 +58,18 @@ export function bandOf(bands: readonly Band[], length: number): Band | undefined
  * @param width of the picture in pixels
  */
 export function layOut({ points, bands }: Survey, animal: Animal, farmingAge: number, width: number): Plot {
-  const height = Math.round(Math.min(420, Math.max(240, width * 0.74)));
-  const field = { left: 34, top: 12, right: width - 10, bottom: height - 44 };
+  const height = Math.round(Math.min(460, Math.max(240, width * 0.85)));
+  const field = { left: 34, top: 12, right: width - 16, bottom: height - 44 };
   const oldest = points.reduce((most, [, years]) => Math.max(most, years), Math.max(animal.high, farmingAge));
   const longest = points.reduce((most, [length]) => Math.max(most, length), animal.length);
+  const firstLength = downTo(
+    points.reduce((least, [length]) => Math.min(least, length), animal.length),
+    20,
+  );
   const lastYear = upTo(oldest, 5);
   const lastLength = upTo(longest, 20);
-  const x = (length: number): number => rounded(field.left + (length / lastLength) * (field.right - field.left));
+  const x = (length: number): number =>
+    rounded(field.left + ((length - firstLength) / (lastLength - firstLength)) * (field.right - field.left));
   const y = (years: number): number => rounded(field.bottom - (years / lastYear) * (field.bottom - field.top));
   const ordered = [...bands].sort((one, other) => one.from - other.from);
   const along = (edge: "low" | "median" | "high"): string[] =>
@@ -77,8 +82,8 @@ export function layOut({ points, bands }: Survey, animal: Animal, farmingAge: nu
     dots: points.map(([length, years]) => `M${x(length)} ${y(years)}h0`).join(""),
     area: drawn ? `M${[...along("low"), ...along("high").reverse()].join("L")}Z` : "",
     median: drawn ? `M${along("median").join("L")}` : "",
-    lengths: ticks(lastLength, width < 420 ? 50 : 20, x),
-    ages: ticks(lastYear, lastYear > 60 ? 20 : 5, y),
+    lengths: ticks(firstLength, lastLength, width < 420 ? 40 : 20, x),
+    ages: ticks(0, lastYear, lastYear > 60 ? 20 : 5, y),
     farmingAge: y(farmingAge),
     animal: { x: x(animal.length), years: y(animal.years), low: y(animal.low), high: y(animal.high) },
   };
