@@ -30,7 +30,6 @@ export function indexPage({ messages, scripts, contactRetentionDays }: Site): Pa
           <h1 id="title">${words.heading}</h1>
           <p class="lead">${words.lead}</p>
         </div>
-        ${ornament(14, "opening-shell")}
       </section>
 
       <div class="workbench" id="calculator" tabindex="-1">

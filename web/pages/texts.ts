@@ -11,7 +11,6 @@ function opening(heading: string, lead: string): Html {
       <h1>${heading}</h1>
       <p class="lead">${lead}</p>
     </div>
-    ${ornament(rings, "opening-shell")}
   </header>`;
 }
 
@@ -142,8 +141,7 @@ function lost(file: string, words: Site["messages"]["notFound"]): Page {
     title: words.title,
     kind: "lost",
     rings: 3,
-    main: html`${ornament(3, "opening-shell")}
-      <h1>${words.heading}</h1>
+    main: html`<h1>${words.heading}</h1>
       ${paragraphs(words.lines)}
       <p class="onward"><a class="primary" href="/">${words.action}</a></p>`,
   };
