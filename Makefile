@@ -85,21 +85,21 @@ hcl: install ## Write every stack as HCL that people read, into hcl/<environment
 install-terraform: ## Install the Terraform of the pipeline into this folder, unless it is there [Linux]
 	@pipeline/install-terraform
 
-system-test: install ## Test a deployed stage of the website [ENVIRONMENT=production STAGE=test|production]
-	@ENVIRONMENT="$(ENVIRONMENT)" STAGE="$(STAGE)" tsx pipeline/system-test.ts
+system-test: install ## Test a stage of the website, or the website at any address [ENVIRONMENT=production STAGE=test|production, or URL=https://...]
+	@ENVIRONMENT="$(ENVIRONMENT)" STAGE="$(STAGE)" URL="$(URL)" tsx pipeline/system-test.ts
 
 review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRONMENT=production PLAN=plan.md RELEASE=id]
 	@ENVIRONMENT="$(ENVIRONMENT)" PLAN="$(PLAN)" RELEASE="$(RELEASE)" tsx pipeline/review.ts
 
 ##@ Quality
-.PHONY: test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image bench bench-original
+.PHONY: test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image fuzz bench bench-original
 test: install-test lint checkov test-python test-unit test-browser test-end-to-end test-image ## Everything that CI runs
 	@$(MAKE) --no-print-directory test-provider # last, for its last line says whether it ran
 
 lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Dockerfile
 	@npm run --silent check:types
 	@npm run --silent lint
-	@.venv/emulator/bin/ruff check --quiet local/emulator checkov && .venv/emulator/bin/ruff format --check --quiet local/emulator checkov
+	@.venv/emulator/bin/ruff check --quiet local/emulator checkov fuzz && .venv/emulator/bin/ruff format --check --quiet local/emulator checkov fuzz
 	@.venv/model/bin/hadolint model-image/Dockerfile
 	@.venv/model/bin/ruff check --quiet model-image && .venv/model/bin/ruff format --check --quiet model-image
 	@.venv/model/bin/ruff check --quiet --config model-image/pyproject.toml benchmarks && .venv/model/bin/ruff format --check --quiet --config model-image/pyproject.toml benchmarks
@@ -114,7 +114,7 @@ format: install-test ## Bring every file into the house's form, and draw the doc
 	@tsx docs/diagrams.ts
 	@tsx deployment/costs/document.ts
 	@prettier --write --log-level warn .
-	@.venv/emulator/bin/ruff format --quiet local/emulator checkov
+	@.venv/emulator/bin/ruff format --quiet local/emulator checkov fuzz
 	@.venv/model/bin/ruff format --quiet model-image
 	@.venv/model/bin/ruff format --quiet --config model-image/pyproject.toml benchmarks
 	@.venv/airflow/bin/ruff format --quiet airflow-dags
@@ -135,6 +135,9 @@ test-python: install-test ## pytest: model image, emulator, and the DAG on Airfl
 test-end-to-end: install-test ## The whole loop on an instance of its own, with faults
 	@npm run --silent test:end-to-end
 
+fuzz: install .venv/fuzz/.installed ## Ask a website's API thousands of times what its OpenAPI document allows and forbids [URL=https://... EXAMPLES=10000 SEED=1]
+	@URL="$(URL)" EXAMPLES="$(EXAMPLES)" SEED="$(SEED)" node --import tsx fuzz/run.ts
+
 test-provider: install-test ## Terraform's real providers: every stack planned, the local environment deployed into an emulator; says whether they were there
 	@node --import tsx __tests__/provider/run.ts
 
@@ -154,7 +157,7 @@ install: node_modules/.installed .venv/emulator/.installed .venv/model/.installe
 
 install-exit-door: exit-door/node_modules/.installed ## Install what the exit door to cdktn needs (480 MB)
 
-install-test: install install-exit-door .venv/emulator/.installed-test .venv/model/.installed-test .venv/airflow/.installed-test .venv/airflow-2/.installed-test .venv/checkov/.installed .venv/.installed-system ## Install what the tests need besides
+install-test: install .venv/fuzz/.installed install-exit-door .venv/emulator/.installed-test .venv/model/.installed-test .venv/airflow/.installed-test .venv/airflow-2/.installed-test .venv/checkov/.installed .venv/.installed-system ## Install what the tests need besides
 
 node_modules/.installed: package-lock.json
 	@echo "Installing the Node packages (once)" >&2
@@ -209,6 +212,9 @@ endef
 .venv/checkov/.installed: checkov/requirements.txt $(UV)
 	$(call environment,checkov,$<)
 
+.venv/fuzz/.installed: fuzz/requirements.txt $(UV)
+	$(call environment,fuzz,$<)
+
 .venv/benchmark/.installed: benchmarks/original/requirements.txt $(UV)
 	$(call environment,benchmark,$<)
 
@@ -220,7 +226,7 @@ compile := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
   --no-annotate
 
 lock: $(UV) ## Compile the Python requirement files anew
-	@for folder in . benchmarks/original checkov local/emulator model-image; do for file in $$folder/requirements*.in; do \
+	@for folder in . benchmarks/original checkov fuzz local/emulator model-image; do for file in $$folder/requirements*.in; do \
 	  $(compile) $$file --output-file $${file%.in}.txt; done; done
 	@# Airflow's dependencies have no upper limits: what was there on the day after its release is what it was tested with.
 	@cd airflow-dags && for pair in requirements-dev@2025-08-30 requirements-airflow-2@2025-05-21; do \

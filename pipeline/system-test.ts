@@ -1,6 +1,6 @@
 /**
  * `make system-test ENVIRONMENT=production STAGE=test`: asks a deployed stage of the website what the system tests ask. Where it stands, the stage itself has
- * published; that of a platform on this machine, `make up` has written down.
+ * published; that of a platform on this machine, `make up` has written down. `make system-test URL=https://…` asks the website at any address, and its API through it.
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -18,6 +18,21 @@ interface Addresses {
 }
 
 /**
+ * The address of a website, without a slash at its end.
+ * @param name of the setting, for the message
+ * @throws Error when it is no address of one
+ */
+export function readAddress(name: string, value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (!url || !["http:", "https:"].includes(url.protocol) || url.pathname !== "/" || url.search || url.hash) {
+    throw new Error(
+      `${name} is ${JSON.stringify(value)}; expected the address of a website, such as https://abalone.example.com or http://127.0.0.1:8080`,
+    );
+  }
+  return url.origin;
+}
+
+/**
  * The stage that somebody wants to test.
  * @throws Error when it is none
  */
@@ -28,8 +43,11 @@ export function readStage(value: string | undefined): WebsiteStage {
   );
 }
 
-/** Where `make up` has put the stages of the platform in `PLATFORM_DIRECTORY`. */
-function localAddresses(stage: WebsiteStage, variables: NodeJS.ProcessEnv): Addresses {
+/**
+ * Where `make up` has put the stages of the platform in `PLATFORM_DIRECTORY`.
+ * @throws Error when there is no platform, with what makes one
+ */
+export function localAddresses(stage: WebsiteStage, variables: NodeJS.ProcessEnv): Addresses {
   const folder = variables.PLATFORM_DIRECTORY;
   const file = join(resolve(projectRoot, folder === undefined || folder === "" ? ".local" : folder), "platform.json");
   let platform: Readonly<Record<string, unknown>>;
@@ -59,10 +77,18 @@ export async function addressesOf(
   return { WEBSITE: values[website], API: values[api] };
 }
 
+/** What is to be tested: the website at `URL`, or the stage `STAGE` of `ENVIRONMENT`. */
+export async function addressesFrom(variables: NodeJS.ProcessEnv): Promise<Addresses> {
+  const { URL: url = "", STAGE: stage = "", ENVIRONMENT: environment } = variables;
+  if (url === "") return addressesOf(loadEnvironment(environment), readStage(stage), variables);
+  if (stage !== "") throw new Error(`URL is ${url}, and STAGE is ${stage}: expected one of the two.`);
+  const website = readAddress("URL", url);
+  return { WEBSITE: website, API: `${website}/api` };
+}
+
 if (require.main === module) {
   runCommand(async (variables) => {
-    const stage = readStage(variables.STAGE);
-    const addresses = await addressesOf(loadEnvironment(variables.ENVIRONMENT), stage, variables);
+    const addresses = await addressesFrom(variables);
     const child = spawn(join(projectRoot, "node_modules/.bin/jest"), ["--config", "jest.system.config.js"], {
       cwd: projectRoot,
       env: { ...variables, ...addresses },
