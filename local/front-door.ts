@@ -25,6 +25,9 @@ const filePollMilliseconds = 250;
 /** Seconds in which a whole request has to come: as many as an HTTP API of API Gateway gives to one. */
 const patienceSeconds = 30;
 
+/** Where the front door itself answers, whatever stands behind it; no page of a website has such a path. */
+export const healthPath = "/.well-known/front-door";
+
 /** Headers that belong to one connection (RFC 9110, section 7.6.1), and those that are set anew. */
 const connectionHeaders = new Set([
   "connection",
@@ -39,9 +42,6 @@ const connectionHeaders = new Set([
   "upgrade",
   "x-forwarded-proto",
 ]);
-
-/** The pages of this machine are copies: no search engine that gets hold of them may keep them. */
-const robots = "User-agent: *\nDisallow: /\n";
 
 /**
  * Reads which website is shown on which port.
@@ -162,8 +162,8 @@ export class FrontDoor {
       answer(response, 400, `This is no proxy: ask for a path, such as http://127.0.0.1:${port}/.\n`);
       return;
     }
-    if (path === "/robots.txt") {
-      answer(response, 200, robots);
+    if (path === healthPath) {
+      answer(response, 200, "open\n");
       return;
     }
     const domain = this.sites.get(port) ?? "";

@@ -13,7 +13,7 @@ import { type AddressInfo, connect, createServer as createSocketServer } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { FrontDoor, parseEmulatorUrl, parseSites } from "../../local/front-door";
+import { FrontDoor, healthPath, parseEmulatorUrl, parseSites } from "../../local/front-door";
 
 const domain = "d111111abcdef8.cloudfront.net";
 
@@ -188,12 +188,17 @@ describe("the front door", () => {
     },
   );
 
-  test("keeps search engines out, and says when a website is not deployed yet", async () => {
-    expect((await ask(port, "/robots.txt")).body.toString()).toBe("User-agent: *\nDisallow: /\n");
+  test("says by itself that it is open, and when a website is not deployed yet", async () => {
+    expect((await ask(port, healthPath)).body.toString()).toBe("open\n");
     await frontDoor.show(new Map([[port, ""]]));
     const early = await ask(port, "/");
     expect([early.status, early.body.toString()]).toEqual([503, expect.stringContaining("not deployed yet")]);
-    expect((await ask(port, "/robots.txt")).status).toBe(200);
+    expect((await ask(port, healthPath)).status).toBe(200);
+  });
+
+  test("puts nothing of its own into the place of a file: robots.txt is the website's", async () => {
+    const { status, body } = await ask(port, "/robots.txt");
+    expect([status, JSON.parse(body.toString()).url]).toEqual([201, "/robots.txt"]);
   });
 
   test("listens on the loopback address alone, and names a port that is taken", async () => {

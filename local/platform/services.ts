@@ -11,6 +11,7 @@ import {
   root,
   writeJson,
 } from "./instance";
+import { healthPath } from "../front-door";
 import { childrenFolder, stopOrphans } from "../sagemaker/containers/processes";
 import { choosePort, knownPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
@@ -82,7 +83,7 @@ export async function isHealthy(instance: Instance, name: ServiceName): Promise<
     case "pipeline":
       return answers(`http://127.0.0.1:${ports.pipeline}/health`);
     case "front-door":
-      return answers(`http://127.0.0.1:${ports.website}/robots.txt`);
+      return answers(`http://127.0.0.1:${ports.website}${healthPath}`);
   }
 }
 

@@ -5,6 +5,7 @@ What is changed, and why:
 - An origin named `<api>.execute-api.<region>.amazonaws.com` was refused, so that no request reaches the real AWS. It is
   served inside the emulator, as ministack itself does for S3 origins, load balancers and function URLs.
 - A bucket's policy that refuses plain HTTP (`aws:SecureTransport`) refused CloudFront too, which comes by HTTPS on AWS.
+- A bucket that lets CloudFront list it says 404 of an object that isn't there; every such answer was a 403.
 - A viewer's Host is `<id>.cloudfront.net`, or `<id>.cloudfront.localhost`, which browsers resolve by themselves.
 """
 
@@ -104,6 +105,51 @@ def install() -> None:
         return status, http.client.responses.get(status, ""), gather(pairs), data
 
     cloudfront._fetch_from_origin = fetch_from_origin
+    _install_missing_objects()
+
+
+def _install_missing_objects() -> None:
+    from ministack.core import iam_evaluator
+    from ministack.services import s3
+
+    serve = require(
+        s3,
+        "serve_cloudfront_origin_fetch",
+        ("bucket_name", "key", "method", "headers", "source_arn", "oai_id"),
+    )
+    find_bucket = require(s3, "_ensure_bucket", ("name",))
+    owner_of = require(s3, "_bucket_owner_account", ("name",))
+    policies = require(s3, "_bucket_policies")
+    error = require(s3, "_error")
+    region = require(s3, "get_region", ())
+    context = require(iam_evaluator, "EvalContext")
+    evaluate = require(iam_evaluator, "evaluate_resource_policy")
+
+    def may_list(bucket: str, source_arn: str) -> bool:
+        policy = policies.get_scoped(owner_of(bucket), None, bucket)
+        if not policy or not source_arn:
+            return False
+        asked = context(
+            principal_arn="*",
+            principal_type="Service",
+            principal_account="",
+            action="s3:ListBucket",
+            resource_arn=f"arn:aws:s3:::{bucket}",
+            region=region(),
+            service_context={"aws:sourcearn": source_arn},
+        )
+        return evaluate(policy, asked, service="cloudfront.amazonaws.com").decision == "Allow"
+
+    def serve_origin(
+        bucket_name: str, key: str, method: str, headers: dict[str, Any], source_arn: str = "", oai_id: str = ""
+    ) -> tuple:
+        answer = serve(bucket_name, key, method, headers, source_arn=source_arn, oai_id=oai_id)
+        bucket = find_bucket(bucket_name)
+        if answer[0] != 403 or bucket is None or key in bucket["objects"] or not may_list(bucket_name, source_arn):
+            return answer
+        return error("NoSuchKey", "The specified key does not exist.", 404, f"/{bucket_name}/{key}")
+
+    s3.serve_cloudfront_origin_fetch = serve_origin
 
 
 def serve_viewers(application: Application) -> Application:

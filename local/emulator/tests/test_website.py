@@ -220,6 +220,22 @@ def test_a_page_that_is_not_there_is_the_error_page_with_404(website):
     assert (status, body, headers["x-content-type-options"]) == (404, b"lost", "nosniff")
 
 
+def test_a_bucket_that_cloudfront_may_list_says_404_of_what_is_missing(website):
+    s3 = website.emulator.client("s3")
+    before = s3.get_bucket_policy(Bucket="acme-local-site")["Policy"]
+    policy = json.loads(before)
+    *_, reads = policy["Statement"]
+    lists = {**reads, "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::acme-local-site"}
+    foreign = {"StringEquals": {"AWS:SourceArn": f"arn:aws:cloudfront::{ACCOUNT}:distribution/EOTHER"}}
+    for statement, expected in (({**lists, "Condition": foreign}, b"lost"), (lists, b"NoSuchKey")):
+        policy["Statement"] = [*policy["Statement"][:3], statement]
+        s3.put_bucket_policy(Bucket="acme-local-site", Policy=json.dumps(policy))
+        status, _, body = website.get("/nothing.html")
+        assert (status, expected in body) == (404, True)
+        assert website.get("/")[2] == b"home"
+    s3.put_bucket_policy(Bucket="acme-local-site", Policy=before)
+
+
 def test_the_api_behind_the_website_sees_the_request_as_on_aws(website):
     sent = json.dumps({"length": 91, "name": "é"}).encode()
     status, headers, body = website.get(
