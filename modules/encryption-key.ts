@@ -11,6 +11,8 @@ export interface EncryptionKeyProps {
   readonly description: string;
   readonly account: string;
   readonly region: string;
+  /** Whether `region` is another than the stack's. @default false */
+  readonly elsewhere?: boolean;
   /** AWS partition. @default "aws" */
   readonly partition?: string;
   /** CloudWatch Logs may encrypt the log groups whose names contain this, such as `acme-local-`. @default it encrypts neither logs nor alarms */
@@ -63,14 +65,16 @@ export class EncryptionKey extends Construct {
         },
       );
     }
+    const place = props.elsewhere === true ? { region } : {};
     const key = new KmsKey(this, "key", {
+      ...place,
       description: props.description,
       enableKeyRotation: true,
       deletionWindowInDays: 30,
       policy: Lazy.stringValue({ produce: () => policyDocument(this.statements) }),
       ...((props.protect ?? true) ? { lifecycle: { preventDestroy: true } } : {}),
     });
-    new KmsAlias(this, "alias", { name: `alias/${props.name}`, targetKeyId: key.keyId });
+    new KmsAlias(this, "alias", { ...place, name: `alias/${props.name}`, targetKeyId: key.keyId });
     this.arn = key.arn;
   }
 

@@ -1,21 +1,24 @@
 import { createHash } from "node:crypto";
-import { extname } from "node:path";
 import { CloudfrontDistribution } from "@cdktf/provider-aws/lib/cloudfront-distribution";
 import { CloudfrontOriginAccessControl } from "@cdktf/provider-aws/lib/cloudfront-origin-access-control";
 import { CloudfrontResponseHeadersPolicy } from "@cdktf/provider-aws/lib/cloudfront-response-headers-policy";
 import { CloudwatchLogDelivery } from "@cdktf/provider-aws/lib/cloudwatch-log-delivery";
 import { CloudwatchLogDeliveryDestination } from "@cdktf/provider-aws/lib/cloudwatch-log-delivery-destination";
 import { CloudwatchLogDeliverySource } from "@cdktf/provider-aws/lib/cloudwatch-log-delivery-source";
+import { Route53Record } from "@cdktf/provider-aws/lib/route53-record";
 import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
 import { Construct } from "constructs";
 import { GeneratedAsset } from "./generated-asset";
 import { type LogTarget, SecureBucket } from "./secure-bucket";
+import { cacheControlOf, contentTypeOf, delivery } from "./site-delivery";
 
 /** A name of one's own, in the place of CloudFront's. */
 export interface SiteDomain {
   readonly name: string;
   /** ARN of its certificate, in us-east-1: CloudFront takes no other. */
   readonly certificateArn: string;
+  /** The Route 53 zone that holds the name. @default none: whoever keeps the name points it at the distribution */
+  readonly hostedZoneId?: string;
 }
 
 export interface StaticSiteProps {
@@ -23,7 +26,7 @@ export interface StaticSiteProps {
   readonly name: string;
   /** Globally unique: 3 to 63 lower-case letters, digits and hyphens. */
   readonly bucketName: string;
-  /** The pages and what they need, by path; `index.html` and `404.html` among them. */
+  /** The pages and what they need, by path; `index.html`, `403.html` and `404.html` among them. */
   readonly files: ReadonlyMap<string, string | Uint8Array>;
   /** Host name of the API, which answers below `/api/`. */
   readonly apiDomainName: string;
@@ -31,6 +34,8 @@ export interface StaticSiteProps {
   readonly accessLogBucket: LogTarget & { readonly arn: string };
   /** @default CloudFront's own name */
   readonly domain?: SiteDomain;
+  /** ARN of a WAFv2 web ACL of the scope CLOUDFRONT. @default none */
+  readonly firewallArn?: string;
 }
 
 /** The managed policies that we use; their ids are the same in every account (CloudFront developer guide, "Use managed policies"). */
@@ -39,42 +44,6 @@ const managedPolicies = {
   cachingDisabled: "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
   allViewerExceptHost: "b689b0a8-53d0-40ab-baf2-68738e2966ac",
 } as const;
-
-const contentTypes: Readonly<Record<string, string>> = {
-  ".css": "text/css; charset=utf-8",
-  ".html": "text/html; charset=utf-8",
-  ".ico": "image/x-icon",
-  ".jpg": "image/jpeg",
-  ".js": "text/javascript; charset=utf-8",
-  ".json": "application/json",
-  ".png": "image/png",
-  ".svg": "image/svg+xml",
-  ".txt": "text/plain; charset=utf-8",
-  ".webmanifest": "application/manifest+json",
-  ".webp": "image/webp",
-  ".woff2": "font/woff2",
-};
-
-/** What a browser may load, and from where: everything of the site itself, nothing else, nothing inline. */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "manifest-src 'self'",
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
-
-/** Two years, as hstspreload.org asks for. */
-const strictTransportSeconds = 63_072_000;
-
-/** A file with a hash of its content in its name never changes; a page is asked for anew each time. */
-const cacheControl = (path: string): string =>
-  /\.[0-9a-f]{8,}\.[a-z0-9]+$/.test(path) ? "public, max-age=31536000, immutable" : "no-cache";
 
 /**
  * Pages in a private bucket and an API, behind one CloudFront address: the browser talks to one origin, so there is no CORS to allow, and the bucket
@@ -87,7 +56,7 @@ export class StaticSite extends Construct {
 
   constructor(scope: Construct, id: string, props: StaticSiteProps) {
     super(scope, id);
-    for (const page of ["index.html", "404.html"]) {
+    for (const page of ["index.html", "403.html", "404.html"]) {
       if (!props.files.has(page)) {
         throw new Error(`The site ${props.name} has no ${page}: add it to the website's files.`);
       }
@@ -111,21 +80,18 @@ export class StaticSite extends Construct {
       name: props.name,
       comment: `Security headers of ${props.name}`,
       securityHeadersConfig: {
-        contentSecurityPolicy: { contentSecurityPolicy, override: true },
+        contentSecurityPolicy: { contentSecurityPolicy: delivery.contentSecurityPolicy, override: true },
         strictTransportSecurity: {
-          accessControlMaxAgeSec: strictTransportSeconds,
+          accessControlMaxAgeSec: delivery.strictTransportSeconds,
           includeSubdomains: true,
           override: true,
         },
         contentTypeOptions: { override: true },
-        frameOptions: { frameOption: "DENY", override: true },
-        referrerPolicy: { referrerPolicy: "strict-origin-when-cross-origin", override: true },
+        frameOptions: { frameOption: delivery.frameOption, override: true },
+        referrerPolicy: { referrerPolicy: delivery.referrerPolicy, override: true },
       },
       customHeadersConfig: {
-        items: [
-          { header: "Cross-Origin-Opener-Policy", value: "same-origin", override: true },
-          { header: "Permissions-Policy", value: "camera=(), geolocation=(), microphone=()", override: true },
-        ],
+        items: Object.entries(delivery.customHeaders).map(([header, value]) => ({ header, value, override: true })),
       },
     });
 
@@ -137,6 +103,7 @@ export class StaticSite extends Construct {
       priceClass: "PriceClass_100",
       defaultRootObject: "index.html",
       ...(props.domain ? { aliases: [props.domain.name] } : {}),
+      ...(props.firewallArn === undefined ? {} : { webAclId: props.firewallArn }),
       origin: [
         { originId: "site", domainName: bucket.regionalDomainName, originAccessControlId: access.id },
         {
@@ -174,9 +141,10 @@ export class StaticSite extends Construct {
           responseHeadersPolicyId: headers.id,
         },
       ],
-      // CloudFront may read objects but not list them, so S3 answers 403 to a path that it doesn't have. It covers the API too, which never answers 403.
+      // They cover the API too: its 404 becomes the page. It never answers 403; the firewall does, and CloudFront to methods that pages don't take.
       customErrorResponse: [
-        { errorCode: 403, responseCode: 404, responsePagePath: "/404.html", errorCachingMinTtl: 60 },
+        { errorCode: 403, responseCode: 403, responsePagePath: "/403.html", errorCachingMinTtl: 10 },
+        { errorCode: 404, responseCode: 404, responsePagePath: "/404.html", errorCachingMinTtl: 60 },
       ],
       restrictions: { geoRestriction: { restrictionType: "none" } },
       viewerCertificate: props.domain
@@ -188,16 +156,37 @@ export class StaticSite extends Construct {
         : // For its own name CloudFront fixes the oldest TLS itself: to ask for another would leave a difference in every plan.
           { cloudfrontDefaultCertificate: true },
     });
-    bucket.allow({
-      sid: "CloudFrontReads",
+    const cloudFront = {
       principals: { Service: "cloudfront.amazonaws.com" },
-      actions: ["s3:GetObject"],
-      resources: [`${bucket.arn}/*`],
       conditions: { StringEquals: { "aws:SourceArn": distribution.arn } },
-    });
+    };
+    bucket.allow(
+      { ...cloudFront, sid: "CloudFrontReads", actions: ["s3:GetObject"], resources: [`${bucket.arn}/*`] },
+      // Without it S3 answers 403 to what isn't there (API reference, GetObject). No list is ever sent: `/` is index.html, and queries stay at the edge.
+      { ...cloudFront, sid: "CloudFrontLearnsWhatIsMissing", actions: ["s3:ListBucket"], resources: [bucket.arn] },
+    );
     this.deliverAccessLogs(distribution, props);
+    if (props.domain) this.pointName(distribution, props.domain);
     this.url = `https://${props.domain ? props.domain.name : distribution.domainName}`;
     this.distributionId = distribution.id;
+  }
+
+  /** Answers for the name with the distribution's addresses, of both kinds, where the zone is ours. */
+  private pointName(distribution: CloudfrontDistribution, { name, hostedZoneId }: SiteDomain): void {
+    if (hostedZoneId === undefined) return;
+    for (const type of ["A", "AAAA"]) {
+      new Route53Record(this, `name-${type.toLowerCase()}`, {
+        zoneId: hostedZoneId,
+        name,
+        type,
+        alias: {
+          name: distribution.domainName,
+          zoneId: distribution.hostedZoneId,
+          // CloudFront has no health that Route 53 could evaluate (Route 53 developer guide, "Values specific for alias records").
+          evaluateTargetHealth: false,
+        },
+      });
+    }
   }
 
   /**
@@ -238,12 +227,6 @@ export class StaticSite extends Construct {
     for (const [path, content] of [...contents].sort(
       ([a], [b]) => Number(isPage(a)) - Number(isPage(b)) || (a < b ? -1 : 1),
     )) {
-      const contentType = contentTypes[extname(path)];
-      if (!contentType) {
-        throw new Error(
-          `The site's file ${path} is of a kind without a content type: add ${extname(path) || "it"} to modules/static-site.ts.`,
-        );
-      }
       const id = path.replace(/[^A-Za-z0-9]+/g, "-");
       // An asset for each file: the address of a page doesn't change with another's content.
       const asset = new GeneratedAsset(this, `file-${id}`, { files: new Map([[path, content]]) });
@@ -252,8 +235,8 @@ export class StaticSite extends Construct {
         key: path,
         source: asset.path(path),
         sourceHash: createHash("sha256").update(content).digest("hex"),
-        contentType,
-        cacheControl: cacheControl(path),
+        contentType: contentTypeOf(path),
+        cacheControl: cacheControlOf(path),
         ...(isPage(path) ? { dependsOn: [...uploaded] } : {}),
       });
       if (!isPage(path)) uploaded.push(object);
