@@ -244,7 +244,10 @@ export const script = {
       `The ${lesser.toLowerCase()} (${value}) is above the ${greater.toLowerCase()} (${limit}).`,
   },
   failure: {
-    again: (seconds: number | undefined) => (seconds === undefined ? "in a moment" : `in ${seconds} seconds`),
+    again: (seconds: number | undefined) => {
+      if (seconds === undefined) return "in a moment";
+      return seconds < 120 ? `in ${seconds} seconds` : `in ${whole.format(Math.ceil(seconds / 60))} minutes`;
+    },
     tooLong: "That is too much text to send. Please shorten it.",
     tooMany: (again: string) => `Too many requests are coming in at once. Please try again ${again}.`,
     unavailable: (again: string) =>
