@@ -28,7 +28,7 @@ import { bucket, eventually, image, Platform, role } from "./support/service";
 
 /** What the container leaves behind when it has not been told otherwise: its own surroundings. */
 const looking = `
-import json, os, pathlib
+import json, os, pathlib, time
 base = pathlib.Path(os.environ["SAGEMAKER_BASE_DIR"])
 place = lambda name: base / os.environ[name].removeprefix("/opt/ml/")
 output = place("output_path")
@@ -39,6 +39,8 @@ report = {
     "constraints": place("baseline_constraints").read_text(),
 }
 (output / "report.json").write_text(json.dumps(report))
+if os.environ["sagemaker_monitoring_schedule_name"] == "slow":
+    time.sleep(5)
 if "unusual" in json.dumps(report["traffic"]):
     (base / "output/message").write_text("CompletedWithViolations: Job completed successfully with 1 violations.")
 `;
@@ -241,6 +243,26 @@ test("a schedule compares again and again, under Model Monitor's container contr
   expect(end).toBe(ScheduledTime?.getTime());
   expect(Object.keys(report.traffic)[0]).toMatch(/^watched\/champion\/\d{4}\/\d\d\/\d\d\/\d\d\/.*\.jsonl$/);
   expect([report.statistics, report.constraints]).toEqual(['{"file":"statistics"}', '{"file":"constraints"}']);
+});
+
+test("a comparison that takes longer than its period leaves none out: the next one begins where it ended", async () => {
+  await define("long");
+  await schedule("slow", "long");
+  await invoke("watched", "6");
+  const jobs = await eventually("two slow comparisons", async () => {
+    const ended = (await executions("slow")).filter(({ MonitoringExecutionStatus: status }) => status === "Completed");
+    return ended.length >= 2 && ended.map(({ ProcessingJobArn = "" }) => ProcessingJobArn.split("/").at(-1));
+  });
+  const [first, second] = await Promise.all(
+    jobs.map(async (ProcessingJobName) => {
+      const { Environment = {} } = await platform.sagemaker.send(new DescribeProcessingJobCommand({ ProcessingJobName }));
+      return { start: Date.parse(Environment.start_time ?? ""), end: Date.parse(Environment.end_time ?? "") };
+    }),
+  );
+  expect(first!.end - first!.start).toBe(4_000);
+  expect(second!.start).toBe(first!.end);
+  expect(second!.end - second!.start).toBeGreaterThan(4_000);
+  await platform.sagemaker.send(new StopMonitoringScheduleCommand({ MonitoringScheduleName: "slow" }));
 });
 
 test("a schedule for now runs once, and violations show in its status", async () => {
