@@ -45,7 +45,7 @@ export function inline(line: string): Html {
   const marked = escape(line)
     .replace(/\*\*(.+?)\*\*/g, "<strong>$1</strong>")
     .replace(/\[([^\]]+)\]\(([^)\s]+)\)/g, (_, text: string, address: string) => {
-      if (!/^(\/|#|https:\/\/)/.test(address)) {
+      if (!/^(\/(?!\/)|#|https:\/\/)/.test(address)) {
         throw new Error(`A message links to ${address}: expected an address that begins with /, # or https://.`);
       }
       return `<a href="${address}"${address.startsWith("https:") ? ' rel="noreferrer"' : ""}>${text}</a>`;

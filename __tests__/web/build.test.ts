@@ -1,9 +1,15 @@
+import { gzipSync } from "node:zlib";
 import { camelCase, features, measures, yearsBeyondRings } from "../../survey/contract";
+import { farmingAge } from "../../survey/farming-age";
 import { websiteFiles } from "../../web/build";
+import { contactLimits } from "../../web/contact-limits";
+import { examples } from "../../web/examples";
 
 const files = websiteFiles();
-const pages = [...files].filter(([name]) => name.endsWith(".html"));
-const index = files.get("index.html")!;
+const texts = [...files].filter((file): file is [string, string] => typeof file[1] === "string");
+const pages = texts.filter(([name]) => name.endsWith(".html"));
+const pageOf = (name: string, from = files): string => String(from.get(name));
+const index = pageOf("index.html");
 
 /** The attributes of the first element that has this id. */
 function attributesOf(id: string): Record<string, string> {
@@ -43,15 +49,116 @@ describe("the form", () => {
     expect(order).not.toContain(-1);
   });
 
-  test("says how rings become years", () => {
-    expect(index.replace(/\s+/g, " ")).toContain(`the age in years is the rings plus ${yearsBeyondRings}`);
+  test("fills in examples that the form itself would send", () => {
+    const offered = [...index.matchAll(/data-values="([^"]+)"/g)].map(([, values = ""]) =>
+      Object.fromEntries(new URLSearchParams(values.replaceAll("&amp;", "&"))),
+    );
+    expect(offered).toHaveLength(Object.keys(examples).length);
+    for (const values of offered) {
+      expect(Object.keys(values)).toEqual(features.map(({ name }) => camelCase(name)));
+      for (const { name, minimum, maximum } of measures) {
+        expect(Number(values[camelCase(name)])).toBeGreaterThanOrEqual(minimum);
+        expect(Number(values[camelCase(name)])).toBeLessThanOrEqual(maximum);
+      }
+    }
+  });
+
+  test("compares with the one farming age, whose source the model's page names", () => {
+    expect(index).toContain(`data-farming-age="${farmingAge.years}"`);
+    const model = pageOf("about-the-model.html");
+    expect(model).toContain(`${farmingAge.years} years`);
+    expect(model).toContain(`href="${farmingAge.address}"`);
+  });
+
+  test("has a field that only programs fill in", () => {
+    expect(attributesOf("website")).toMatchObject({ name: "website", tabindex: "-1", autocomplete: "off" });
+    expect(index).toMatch(/class="trap" aria-hidden="true"/);
+    for (const [name, most] of Object.entries(contactLimits)) {
+      expect(attributesOf(name)).toMatchObject({ maxlength: String(most) });
+    }
+  });
+});
+
+describe("the pages", () => {
+  test("are these", () => {
+    const names = ["index", "how-to-measure", "about-the-model", "privacy", "404", "403"];
+    expect(pages.map(([name]) => name)).toEqual(names.map((name) => `${name}.html`));
+  });
+
+  test("each have a title and a description of their own, but for those that say that there is nothing", () => {
+    const inner = (page: string, pattern: RegExp): string | undefined => pattern.exec(page)?.[1];
+    const titles = pages.map(([, page]) => inner(page, /<title>([^<]+)<\/title>/));
+    expect(new Set(titles).size).toBe(pages.length);
+    expect(titles).not.toContain(undefined);
+    const described = pages.filter(([name]) => !name.startsWith("40"));
+    const descriptions = described.map(([, page]) => inner(page, /<meta name="description" content="([^"]+)"/));
+    expect(new Set(descriptions).size).toBe(described.length);
+    expect(descriptions).not.toContain(undefined);
+    for (const [name, page] of pages) {
+      expect([name, page.includes('content="noindex"')]).toEqual([name, name.startsWith("40")]);
+      expect([name, page.match(/<h1/g)?.length]).toEqual([name, 1]);
+    }
+  });
+
+  test("say how rings become years, and what the measures are", () => {
+    expect(pageOf("about-the-model.html")).toContain(`The age in years is the rings plus ${yearsBeyondRings}`);
+    const measuring = pageOf("how-to-measure.html");
+    for (const { label, description } of measures) {
+      expect(measuring).toContain(`<dt>${label}</dt>`);
+      expect(measuring).toContain(`<dd>${description}.</dd>`);
+    }
+  });
+
+  test("promise the days that the setting gives", () => {
+    const changed = websiteFiles(undefined, { contactRetentionDays: 1234 });
+    expect(pageOf("privacy.html", changed)).toContain("deleted after 1,234 days");
+    expect(pageOf("index.html", changed)).toContain("keep your message for 1,234 days");
+    expect(pageOf("privacy.html")).toContain("deleted after 365 days");
+  });
+
+  test("name themselves where the site's address is known, and are listed in a sitemap there", () => {
+    const address = "https://abalone.example.com";
+    const named = websiteFiles(undefined, { address });
+    expect(pageOf("privacy.html", named)).toContain(`<link rel="canonical" href="${address}/privacy.html"`);
+    expect(pageOf("index.html", named)).toContain(`<link rel="canonical" href="${address}/"`);
+    expect(pageOf("index.html", named)).toContain(`content="${address}/open-graph.png"`);
+    const listed = [...pageOf("sitemap.xml", named).matchAll(/<loc>([^<]+)<\/loc>/g)].map(([, loc]) => loc);
+    expect(listed).toEqual(
+      ["/", "/how-to-measure.html", "/about-the-model.html", "/privacy.html"].map((path) => address + path),
+    );
+    expect(pageOf("robots.txt", named)).toContain(`Sitemap: ${address}/sitemap.xml`);
+    expect(pageOf("robots.txt")).not.toContain("Sitemap");
+    expect(files.has("sitemap.xml")).toBe(false);
   });
 });
 
 describe("the files", () => {
-  test("weigh less than 40 KB together, so that they load over a weak signal", () => {
-    const bytes = [...files.values()].reduce((sum, content) => sum + Buffer.byteLength(content), 0);
+  test("that a first visit loads weigh less than 40 KB when compressed", () => {
+    const loaded = texts.filter(([name]) => /^(index\.html|styles\..*|calculator\..*|favicon\.svg)$/.test(name));
+    expect(loaded).toHaveLength(4);
+    const bytes = loaded.reduce((sum, [, content]) => sum + gzipSync(content).length, 0);
     expect(bytes).toBeLessThan(40_000);
+  });
+
+  test.each([
+    ["icon-180.png", 180, 180],
+    ["icon-192.png", 192, 192],
+    ["icon-512.png", 512, 512],
+    ["icon-maskable-512.png", 512, 512],
+    ["open-graph.png", 1200, 630],
+  ])("%s is a picture of %d × %d points", (name, width, height) => {
+    const picture = Buffer.from(files.get(name) as Uint8Array);
+    expect(picture.subarray(1, 4).toString()).toBe("PNG");
+    expect([picture.readUInt32BE(16), picture.readUInt32BE(20)]).toEqual([width, height]);
+  });
+
+  test("are named by the manifest with their sizes", () => {
+    const { icons } = JSON.parse(pageOf("site.webmanifest")) as { icons: { src: string; sizes: string }[] };
+    expect(icons.length).toBeGreaterThan(0);
+    for (const { src, sizes } of icons) {
+      const picture = Buffer.from(files.get(src.slice(1)) as Uint8Array);
+      expect(`${picture.readUInt32BE(16)}x${picture.readUInt32BE(20)}`).toBe(sizes);
+    }
   });
 
   test("need no exception in a strict content security policy", () => {
@@ -66,7 +173,7 @@ describe("the files", () => {
 
   test("load nothing from another host", () => {
     const outside = /https?:\/\/(?!www\.w3\.org\/2000\/svg)/g;
-    for (const [name, content] of files) {
+    for (const [name, content] of texts) {
       const withoutLinks = content.replace(/<a [^>]*>/g, "");
       expect({ name, outside: withoutLinks.match(outside) }).toEqual({ name, outside: null });
     }
@@ -74,26 +181,39 @@ describe("the files", () => {
 
   test("leave no placeholder unfilled and use each identifier once", () => {
     for (const [, page] of pages) {
-      expect(page).not.toMatch(/\{\{|\}\}|undefined|NaN|\[object/);
+      expect(page).not.toMatch(/\{\{|\}\}|\$\{|undefined|NaN|\[object|\*\*|\]\(/);
       const ids = [...page.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
       expect(new Set(ids).size).toBe(ids.length);
     }
   });
 
   test("refer only to one another, and to identifiers that exist", () => {
-    for (const [, page] of pages) {
+    for (const [name, page] of pages) {
       for (const [, link = ""] of page.matchAll(/<(?:link|script|a)\b[^>]*?(?:href|src)="([^":]+)"/g)) {
-        if (link.startsWith("#")) expect(page).toContain(`id="${link.slice(1)}"`);
-        else if (link !== "/" && link !== "./") expect([...files.keys()]).toContain(link.replace(/^\//, ""));
+        const [path = "", id] = link.split("#");
+        const file = path === "" ? name : path === "/" ? "index.html" : path.slice(1);
+        // The deployment puts it beside the pages.
+        if (file === "model.json") continue;
+        expect([...files.keys()]).toContain(file);
+        if (id !== undefined)
+          expect({ link, found: pageOf(file).includes(`id="${id}"`) }).toEqual({ link, found: true });
       }
       for (const [, list = ""] of page.matchAll(/aria-(?:describedby|labelledby)="([^"]+)"/g)) {
-        for (const id of list.split(" ")) expect(page).toContain(`id="${id}"`);
+        for (const id of list.split(" "))
+          expect({ id, found: page.includes(`id="${id}"`) }).toEqual({ id, found: true });
       }
     }
   });
 
-  test("name script and stylesheet by their content, and are the same at every build", () => {
-    expect([...files.keys()].filter((name) => /\.[0-9a-f]{12}\.(js|css)$/.test(name))).toHaveLength(2);
+  test("carry in the script what it says and in the pages what they say, not both", () => {
+    const [, script = ""] = texts.find(([name]) => name.startsWith("calculator")) ?? [];
+    expect(script).toContain("No age yet");
+    expect(script).not.toContain("How old is this abalone");
+    expect(index).not.toContain("No age yet");
+  });
+
+  test("name scripts and stylesheet by their content, and are the same at every build", () => {
+    expect([...files.keys()].filter((name) => /\.[0-9a-f]{12}\.(js|css)$/.test(name))).toHaveLength(3);
     expect([...websiteFiles()]).toEqual([...files]);
   });
 });

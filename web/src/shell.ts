@@ -66,8 +66,8 @@ export function breathingHoles(): Hole[] {
     return {
       x: rounded(116 + Math.cos(angle) * 88),
       y: rounded(97 + Math.sin(angle) * 62),
-      rx: 6.4 - index * 0.8,
-      ry: 4.6 - index * 0.55,
+      rx: rounded(6.4 - index * 0.8),
+      ry: rounded(4.6 - index * 0.55),
       degrees: Math.round((angle * 180) / Math.PI) + 90,
     };
   });
