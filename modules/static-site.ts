@@ -53,6 +53,8 @@ export class StaticSite extends Construct {
   /** `https://…`, without a slash at its end. */
   readonly url: string;
   readonly distributionId: string;
+  /** Name of the bucket of the pages. */
+  readonly bucketName: string;
 
   constructor(scope: Construct, id: string, props: StaticSiteProps) {
     super(scope, id);
@@ -67,6 +69,7 @@ export class StaticSite extends Construct {
       protect: false,
       accessLogBucket: props.accessLogBucket,
     });
+    this.bucketName = bucket.name;
     this.addObjects(bucket, props.files);
 
     const access = new CloudfrontOriginAccessControl(this, "access", {

@@ -123,6 +123,13 @@ export const contract = {
     readers: websites,
     changesAtRunTime: true,
   },
+  FiguresKey: {
+    description:
+      "Key, in the data bucket, of the champion's public figures; an empty document until the workflow has registered a model",
+    publisher: "ml-workflow",
+    readers: websites,
+    changesAtRunTime: true,
+  },
   TestWebsite: { description: "Address of the test website", publisher: "website-test", readers: [] },
   TestApi: { description: "Address of the test website's API", publisher: "website-test", readers: [] },
   TestEndpoint: { description: "Name of the test website's endpoint", publisher: "website-test", readers: [] },
@@ -160,6 +167,9 @@ export type ParameterName = keyof typeof contract;
 
 /** The DAG that brings in surveys, as `airflow-dags/acme_data_workflow.py` calls itself. */
 export const dataWorkflowDag = "acme-data-workflow";
+
+/** Where in the data bucket models' public figures lie, and the document that stands for those of a model that has none: the stack `data` puts it there. */
+export const publicFigures = { prefix: "figures/", none: "figures/none.json" } as const;
 
 /** What stands in a parameter that changes at run time until it first does. */
 export const placeholder = "PLACEHOLDER";

@@ -1,7 +1,9 @@
 import { AthenaWorkgroup } from "@cdktf/provider-aws/lib/athena-workgroup";
+import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
 import { EncryptionKey } from "../modules/encryption-key";
 import { FeatureGroup } from "../modules/feature-group";
 import { SecureBucket } from "../modules/secure-bucket";
+import { publicFigures } from "./contract";
 import { type Platform, PlatformStack } from "./platform";
 
 /** Bytes in a gibibyte. */
@@ -16,6 +18,7 @@ const gibibyte = 2 ** 30;
  * | `feature-store/` | the offline store |
  * | `athena/` | query results, which expire |
  * | `runs/<run>/` | dataset, baseline, model and evaluation of each run |
+ * | `figures/<run>.json` | what the website tells of each registered model |
  * | `data-capture/<endpoint>/` | what visitors asked an endpoint, and what it answered; expires |
  * | `monitoring/<endpoint>/` | what was found in that; expires |
  */
@@ -55,6 +58,14 @@ export class DataStack extends PlatformStack {
       ],
       accessLogBucket: logs,
       protect,
+    });
+
+    // A website that serves a model without figures reads this instead, so that it can be deployed all the same.
+    new S3Object(this, "no-figures", {
+      bucket: bucket.name,
+      key: publicFigures.none,
+      content: "{}",
+      contentType: "application/json",
     });
 
     const features = new FeatureGroup(this, "features", {

@@ -5,7 +5,7 @@ import { Alarm, AlarmTopic, functionErrors } from "../modules/alarm";
 import { readObjects, type Statement, useKey, writeObjects } from "../modules/policy";
 import { belowThresholdError, TrainingWorkflow } from "../modules/training-workflow";
 import { TypeScriptFunction } from "../modules/typescript-function";
-import { placeholder } from "./contract";
+import { placeholder, publicFigures } from "./contract";
 import { type Platform, PlatformStack } from "./platform";
 
 /** A function of this stack: what differs from one to the next. */
@@ -97,6 +97,8 @@ export class MlWorkflowStack extends PlatformStack {
         MODEL_PACKAGE_PARAMETER: this.parameterName("ModelPackageName"),
         BASELINE_DATA_PARAMETER: this.parameterName("BaselineDataUri"),
         MONITORING_BASELINE_PARAMETER: this.parameterName("MonitoringBaselineUri"),
+        FIGURES_PARAMETER: this.parameterName("FiguresKey"),
+        FIGURES_PREFIX: publicFigures.prefix,
         INFERENCE_INSTANCE_TYPES: [
           ...new Set([websites.test.endpoint.instanceType, websites.production.endpoint.instanceType]),
         ].join(","),
@@ -121,13 +123,14 @@ export class MlWorkflowStack extends PlatformStack {
         {
           sid: "NameChampion",
           actions: ["ssm:PutParameter"],
-          resources: (["ModelPackageName", "BaselineDataUri", "MonitoringBaselineUri"] as const).map((name) =>
-            this.parameterArn(name),
+          resources: (["ModelPackageName", "BaselineDataUri", "MonitoringBaselineUri", "FiguresKey"] as const).map(
+            (name) => this.parameterArn(name),
           ),
         },
         // SageMaker checks on behalf of the caller that what the package names is there: the model and its evaluation.
         ...readObjects({ bucketArn: this.bucketArn, prefixes: ["runs/"] }),
-        useKey({ keyArn: this.key, services: ["s3"], region, access: "read" }),
+        ...writeObjects({ bucketArn: this.bucketArn, prefixes: [publicFigures.prefix], name: "Figures" }),
+        useKey({ keyArn: this.key, services: ["s3"], region, access: "write" }),
       ],
       timeoutSeconds: 60,
     });
@@ -183,6 +186,7 @@ export class MlWorkflowStack extends PlatformStack {
     this.publish("ModelPackageName", placeholder);
     this.publish("BaselineDataUri", placeholder);
     this.publish("MonitoringBaselineUri", placeholder);
+    this.publish("FiguresKey", publicFigures.none);
   }
 
   /** With which the names of a run and of its jobs begin. */

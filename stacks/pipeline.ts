@@ -10,7 +10,7 @@ import { buildAction, DeliveryPipeline, type PipelineAction, readSource } from "
 import { type DeployScope, deployStatements, planStatements } from "../modules/pipeline/deploy-permissions";
 import { type Statement, useKey } from "../modules/policy";
 import { SecureBucket } from "../modules/secure-bucket";
-import { type Contract, contract, type ParameterName, type StackId } from "./contract";
+import { type Contract, contract, type ParameterName, publicFigures, type StackId } from "./contract";
 import { keepsOwnState, type Platform, PlatformStack } from "./platform";
 import { commandsOf, releaseSteps, type ReleaseStep, testCommands } from "./release";
 
@@ -319,9 +319,17 @@ export class PipelineStack extends PlatformStack {
       read: (Object.keys(table) as ParameterName[])
         .filter((name) => table[name]?.readers.includes(stack.id))
         .map((name) => this.parameterName(name)),
+      ...(typesOf(stack).includes("data.aws_s3_object") ? { lookedUp: this.figures() } : {}),
       roleServices: roleServicesOf(stack),
       keyStack: keyStackOf(stack),
     };
+  }
+
+  /** What the websites look up: the public figures, by the name of the data bucket. */
+  private figures(): NonNullable<DeployScope["lookedUp"]> {
+    const { account, region } = this.environment;
+    const bucketArn = this.arn("s3", this.named(`data-${account}-${region}`), { region: "", account: "" });
+    return { objects: [`${bucketArn}/${publicFigures.prefix}*`], keyStack: contract.DataBucket.publisher };
   }
 
   private mayDeploy(stack: PlatformStack): readonly Statement[] {

@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import { DataAwsS3Object } from "@cdktf/provider-aws/lib/data-aws-s3-object";
 import { DynamodbTable } from "@cdktf/provider-aws/lib/dynamodb-table";
 import { LambdaPermission } from "@cdktf/provider-aws/lib/lambda-permission";
+import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
 import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscription";
 import { Op } from "cdktf";
 import type { WebsiteStage } from "../environments";
@@ -15,7 +17,7 @@ import { StaticSite } from "../modules/static-site";
 import { TypeScriptFunction } from "../modules/typescript-function";
 // It finds its sources beside itself; `npm run synth` keeps its __dirname right within the bundle.
 import { websiteFiles } from "../web/build";
-import { dataWorkflowDag, placeholder } from "./contract";
+import { dataWorkflowDag, placeholder, publicFigures } from "./contract";
 import { type Platform, PlatformStack } from "./platform";
 
 /** How the stage's names begin in the contract. */
@@ -176,6 +178,8 @@ export class WebsiteStack extends PlatformStack {
       ...(domain ? { domain } : {}),
     });
 
+    this.showFigures(site, dataBucket, endpoint);
+
     new Alarm(this, "api-errors", {
       name: `${name}-api-errors`,
       description: `The API of the stage ${stage} answered 5xx: read /aws/vendedlogs/apis/${name}.`,
@@ -201,6 +205,33 @@ export class WebsiteStack extends PlatformStack {
     // The API's own address: the site passes `/api/*` on to the same one, and the system tests compare the two.
     this.publish(`${prefixes[stage]}Api`, `https://${api.domainName}/api`);
     this.publish(`${prefixes[stage]}Endpoint`, endpoint.name);
+  }
+
+  /**
+   * Puts the champion's public figures beside the pages, as `/model.json`. By their content and not as a copy of the object, which Terraform would delete
+   * before it copies the next one. They come after the endpoint: a release that is rolled back changes none.
+   */
+  private showFigures({ bucketName }: StaticSite, dataBucket: string, { endpoint }: ModelEndpoint): void {
+    const figures = new DataAwsS3Object(this, "figures", { bucket: dataBucket, key: this.read("FiguresKey") });
+    new S3Object(this, "model-json", {
+      bucket: bucketName,
+      key: "model.json",
+      content: figures.body,
+      contentType: "application/json",
+      cacheControl: "no-cache",
+      dependsOn: [endpoint],
+      lifecycle: {
+        precondition: [
+          {
+            // Terraform reads the content of no other type, and would put an empty file there.
+            condition: Op.eq(figures.contentType, "application/json"),
+            errorMessage:
+              `The public figures that ${this.parameterName("FiguresKey")} names in the data bucket are not of the type application/json. ` +
+              `Run the workflow of the stack ml-workflow until it registers a model, or put ${publicFigures.none} into the parameter: the website then shows none.`,
+          },
+        ],
+      },
+    });
   }
 
   /** What SageMaker keeps of the endpoint's traffic, and what the endpoint's role needs for that: nothing where nobody watches it. */

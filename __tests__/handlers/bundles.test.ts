@@ -34,6 +34,8 @@ const environments: Record<string, Record<string, string>> = {
     MODEL_PACKAGE_PARAMETER: "/p",
     BASELINE_DATA_PARAMETER: "/b",
     MONITORING_BASELINE_PARAMETER: "/m",
+    FIGURES_PARAMETER: "/f",
+    FIGURES_PREFIX: "figures/",
     INFERENCE_INSTANCE_TYPES: "ml.t2.medium",
   },
   "ingest-survey": { DATA_BUCKET: "b", FEATURE_GROUP: "g" },

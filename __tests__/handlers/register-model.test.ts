@@ -9,6 +9,8 @@ const variables = {
   MODEL_PACKAGE_PARAMETER: "/acme/test/ModelPackageName",
   BASELINE_DATA_PARAMETER: "/acme/test/BaselineDataUri",
   MONITORING_BASELINE_PARAMETER: "/acme/test/MonitoringBaselineUri",
+  FIGURES_PARAMETER: "/acme/test/FiguresKey",
+  FIGURES_PREFIX: "figures/",
   INFERENCE_INSTANCE_TYPES: "ml.t2.medium, ml.c5.large",
 };
 const arnOf = (version: number): string => `arn:aws:sagemaker:eu-west-1:123456789012:model-package/${group}/${version}`;
@@ -43,6 +45,30 @@ const card = {
   additional_information: { custom_details: { features: "sex, length" } },
 };
 
+const measured = { value: 2.1, low: 2, high: 2.2, confidence: 0.9 };
+const covered = { rows: 100, coverage: 0.9 };
+/** The public figures that the evaluation job writes. */
+const figures = {
+  version: 1,
+  model: {
+    name: "acme-test-run-0123abcd-train-1",
+    run: "acme-test-run-0123abcd-train-1",
+    trainedAt: "2026-11-22T22:05:07Z",
+  },
+  data: { rows: 700, trainingRows: 400, heldOutRows: 100, licence: "CC BY 4.0", source: "Abalone" },
+  quality: {
+    rmse: measured,
+    meanAbsoluteError: measured,
+    coverage: { confidence: 0.9, overall: 0.9, bySex: { F: covered }, byThird: [{ from: 4, to: 9, ...covered }] },
+  },
+  limits: ["Old animals look younger."],
+  survey: {
+    lengths: { unit: "mm" },
+    points: [[91.5, 10.5]],
+    bands: [{ from: 90, to: 100, rows: 30, low: 8.5, median: 10.5, high: 14.5 }],
+  },
+};
+
 const output = collectOutput();
 let aws: AwsServer;
 let register: Call;
@@ -50,6 +76,10 @@ let packages: Json[];
 let parameters: Map<string, string>;
 /** The model card in S3, or the error in its place. */
 let stored: AwsAnswer;
+/** The public figures in S3, or the error in their place. */
+let storedFigures: AwsAnswer;
+/** What the handler put into S3, by path. */
+let put: Map<string, { readonly type: unknown; readonly text: string }>;
 /** Operations that fail. */
 let failures: Record<string, AwsAnswer>;
 
@@ -62,19 +92,27 @@ beforeEach(() => {
   packages = [];
   failures = {};
   stored = { body: JSON.stringify(card) };
+  storedFigures = { body: JSON.stringify(figures) };
+  put = new Map();
   parameters = new Map([
     ["/acme/test/ModelPackageName", "PLACEHOLDER"],
     ["/acme/test/BaselineDataUri", "PLACEHOLDER"],
     ["/acme/test/MonitoringBaselineUri", "PLACEHOLDER"],
+    ["/acme/test/FiguresKey", "figures/none.json"],
   ]);
   aws.requests.length = 0;
-  aws.respond = ({ operation, json, method, path }) => {
+  aws.respond = ({ operation, json, method, path, headers, body }) => {
     if (method === "GET") {
+      if (path === "/acme-test-data/runs/run/evaluation/public-figures.json") return storedFigures;
       expect(path).toBe("/acme-test-data/runs/run/evaluation/model-card.json");
       return stored;
     }
-    const failure = failures[operation];
+    const failure = failures[operation || method];
     if (failure) return failure;
+    if (method === "PUT") {
+      put.set(path, { type: headers["content-type"], text: body });
+      return { body: "" };
+    }
     switch (operation) {
       case "CreateModelPackage":
         packages.push(json);
@@ -138,6 +176,7 @@ test("a challenger becomes an approved package with its metrics, and the champio
     "/acme/test/ModelPackageName": arnOf(1),
     "/acme/test/BaselineDataUri": `${event.evaluationUri}/baseline.csv`,
     "/acme/test/MonitoringBaselineUri": event.baselineUri,
+    "/acme/test/FiguresKey": "figures/acme-test-run-0123abcd.json",
   });
 });
 
@@ -229,17 +268,80 @@ test.each<[string, () => AwsAnswer, RegExp]>([
   expect(parameters.get("/acme/test/ModelPackageName")).toBe("PLACEHOLDER");
 });
 
+test("the website gets the job's figures, with the version that was registered and the run that made it", async () => {
+  packages = [{ ModelPackageDescription: "Registered by run of before" }];
+  await register(event);
+  const laid = put.get("/acme-test-data/figures/acme-test-run-0123abcd.json");
+  // Terraform reads what says that it is text.
+  expect(laid?.type).toBe("application/json");
+  expect(JSON.parse(laid!.text)).toEqual({
+    ...figures,
+    model: { name: "version 2", run: event.runName, trainedAt: figures.model.trainedAt },
+  });
+  expect(put.size).toBe(1);
+});
+
+const changed = (change: (copy: Json) => void): AwsAnswer => {
+  const copy: Json = structuredClone(figures);
+  change(copy);
+  return { body: JSON.stringify(copy) };
+};
+
+test.each<[string, () => AwsAnswer, RegExp]>([
+  ["missing", () => s3Error(404, "NoSuchKey"), /public-figures\.json is missing: look at the evaluation job's log/],
+  ["half", () => ({ body: '{"version": 1' }), /public-figures\.json is not JSON/],
+  ["none", () => ({ body: "[]" }), /public-figures\.json holds no public figures: the document/],
+  ["of another version", () => changed((copy) => (copy.version = 2)), /version: /],
+  ["without a number", () => changed((copy) => (copy.quality.rmse.value = null)), /quality\.rmse\.value: /],
+  [
+    "the wrong way round",
+    () => changed((copy) => (copy.quality.rmse.low = 3)),
+    /quality\.rmse: the interval is the wrong/,
+  ],
+  ["with a share above one", () => changed((copy) => (copy.quality.coverage.overall = 90)), /coverage\.overall: /],
+  ["with more than agreed", () => changed((copy) => (copy.survey.recordIds = ["uci-1"])), /survey: .*recordIds/],
+  [
+    "with too many animals",
+    () => changed((copy) => (copy.survey.points = Array(601).fill([90, 9.5]))),
+    /survey\.points: /,
+  ],
+  [
+    "too long",
+    () => changed((copy) => (copy.limits = Array(40).fill("x".repeat(1_500)))),
+    /has 6\d{4} bytes; the website takes 40960/,
+  ],
+])("public figures that are %s are a fault, and nothing is registered", async (_case, answer, message) => {
+  storedFigures = answer();
+  await expect(register(event)).rejects.toMatchObject({
+    name: "InvalidPublicFigures",
+    message: expect.stringMatching(message),
+  });
+  expect(packages).toEqual([]);
+  expect(put.size).toBe(0);
+  expect(parameters.get("/acme/test/FiguresKey")).toBe("figures/none.json");
+});
+
+test("figures that could not be laid down leave the champion as it was, and the repetition lays them", async () => {
+  failures = { PUT: s3Error(403, "AccessDenied") };
+  await expect(register(event)).rejects.toMatchObject({ name: "AccessDenied" });
+  expect(parameters.get("/acme/test/ModelPackageName")).toBe("PLACEHOLDER");
+  failures = {};
+  expect(await register(event)).toEqual({ modelPackageArn: arnOf(1), version: 1 });
+  expect(put.size).toBe(1);
+});
+
 test("a card that cannot be read at present is no missing one", async () => {
   stored = s3Error(403, "AccessDenied");
   await expect(register(event)).rejects.toMatchObject({ name: "AccessDenied" });
 });
 
-test("the champion is named last, when its baseline is known", async () => {
+test("the champion is named last, when its baseline and its figures are known", async () => {
   await register(event);
-  const put = aws.requests.filter(({ operation }) => operation === "PutParameter").map(({ json }) => json.Name);
-  expect(put).toEqual([
+  const named = aws.requests.filter(({ operation }) => operation === "PutParameter").map(({ json }) => json.Name);
+  expect(named).toEqual([
     "/acme/test/BaselineDataUri",
     "/acme/test/MonitoringBaselineUri",
+    "/acme/test/FiguresKey",
     "/acme/test/ModelPackageName",
   ]);
 });
@@ -264,6 +366,7 @@ test("a repeated call does not bring an old model back", async () => {
   for (const run of ["a", "b"]) await register({ ...event, runName: run });
   await register({ ...event, runName: "a" });
   expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(2));
+  expect(parameters.get("/acme/test/FiguresKey")).toBe("figures/b.json");
   expect(output.lines()).toContainEqual(
     expect.objectContaining({ level: "WARN", message: "A later model is champion already, so it stays" }),
   );

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { completeModelCard } from "../../handlers/register-model/model-card";
+import { readPublicFigures } from "../../handlers/register-model/public-figures";
 import { modelCardContent } from "../../local/sagemaker/registry/model-card";
 import { projectRoot } from "../../modules/project-root";
 
@@ -39,11 +40,14 @@ result = command("evaluate", base)
 assert result.returncode == 0, result.stdout
 `;
 
-test("what the evaluation job writes becomes a card that keeps to SageMaker's schema", () => {
+beforeAll(() => {
   execFileSync(join(projectRoot, ".venv/model/bin/python"), ["-c", script, join(projectRoot, "model-image"), folder], {
     env: { PATH: process.env.PATH, HOME: folder, PYTHONDONTWRITEBYTECODE: "1" },
     timeout: 120_000,
   });
+}, 180_000);
+
+test("what the evaluation job writes becomes a card that keeps to SageMaker's schema", () => {
   const written = readFileSync(join(folder, "processing/output/evaluation/model-card.json"), "utf8");
 
   const card: unknown = JSON.parse(
@@ -78,4 +82,14 @@ test("what the evaluation job writes becomes a card that keeps to SageMaker's sc
   ]) {
     expect(text).toContain(told);
   }
-}, 180_000);
+});
+
+test("what the evaluation job tells the website keeps to what is agreed, and shows every animal of a small survey", () => {
+  const written = readFileSync(join(folder, "processing/output/evaluation/public-figures.json"), "utf8");
+  const figures = readPublicFigures(written, "s3://bucket/runs/run/evaluation");
+  expect(figures.survey.points).toHaveLength(600);
+  expect(figures.data.rows).toBe(600);
+  expect(Math.abs(Date.parse(figures.model.trainedAt) - Date.now())).toBeLessThan(3_600_000);
+  // Nobody finds an animal by it.
+  expect(written).not.toMatch(/"(uci|sim|bay)-\d/);
+});

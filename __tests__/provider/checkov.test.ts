@@ -22,6 +22,7 @@ let plans: readonly string[];
 beforeAll(async () => {
   accounts = await EmulatedAccounts.start();
   await accounts.makeStateBucket(environment);
+  await accounts.putFigures(environment);
   for (const parameter of new Set(stacks.flatMap(parametersReadBy))) {
     await accounts.publish(environment, { [parameter]: plausibleValue(environment, parameter) });
   }

@@ -54,6 +54,7 @@ beforeAll(async () => {
   accounts = await EmulatedAccounts.start();
   const variables = accounts.variables(environment);
   await accounts.makeStateBucket(environment);
+  await accounts.putFigures(environment);
   for (const parameter of new Set(stacks.flatMap(parametersReadBy))) {
     await accounts.publish(environment, { [parameter]: plausibleValue(environment, parameter) });
   }

@@ -42,7 +42,12 @@ describe("the platform's contract", () => {
 
   test("only what the workflow writes changes at run time", () => {
     const changing = Object.entries(contract).filter(([, declaration]) => "changesAtRunTime" in declaration);
-    expect(changing.map(([name]) => name)).toEqual(["ModelPackageName", "BaselineDataUri", "MonitoringBaselineUri"]);
+    expect(changing.map(([name]) => name)).toEqual([
+      "ModelPackageName",
+      "BaselineDataUri",
+      "MonitoringBaselineUri",
+      "FiguresKey",
+    ]);
   });
 });
 

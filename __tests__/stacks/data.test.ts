@@ -72,6 +72,19 @@ test("query results, captured traffic and what was found in it expire, surveys a
   ]);
 });
 
+test("there is a document without figures for the websites of a model that has none", () => {
+  const { insecure_value: key } = synthesizePlatform("local")["ml-workflow"]!.resource(
+    "aws_ssm_parameter",
+    "FiguresKey",
+  );
+  expect(local.resource("aws_s3_object")).toMatchObject({
+    bucket: "${aws_s3_bucket.data_bucket.bucket}",
+    key,
+    content: "{}",
+    content_type: "application/json",
+  });
+});
+
 test("the data bucket's accesses are logged into a bucket that only S3's log delivery of this account may write", () => {
   expect(local.resource("aws_s3_bucket_logging").target_bucket).toBe("${aws_s3_bucket.logs_bucket.bucket}");
   const policy = new Policy(local.resource("aws_s3_bucket_policy", "logs_policy").policy);

@@ -44,6 +44,7 @@ test("publishes what the contract asks of it", () => {
     "/acme/local/ModelPackageName": "PLACEHOLDER",
     "/acme/local/BaselineDataUri": "PLACEHOLDER",
     "/acme/local/MonitoringBaselineUri": "PLACEHOLDER",
+    "/acme/local/FiguresKey": "figures/none.json",
   });
 });
 
@@ -53,6 +54,7 @@ test("Terraform leaves alone what the workflow changes at run time, and nothing 
   );
   expect(ignoring.map(({ name }) => name).sort()).toEqual([
     "/acme/local/BaselineDataUri",
+    "/acme/local/FiguresKey",
     "/acme/local/ModelPackageName",
     "/acme/local/MonitoringBaselineUri",
   ]);
@@ -72,6 +74,8 @@ test("each handler gets the variables that it reads", () => {
     "evaluate-results": ["GATE_CONFIDENCE", "GATE_MARGIN", "GATE_METRIC", "GATE_NEWER_TOLERANCE", "QUALITY_THRESHOLD"],
     "register-model": [
       "BASELINE_DATA_PARAMETER",
+      "FIGURES_PARAMETER",
+      "FIGURES_PREFIX",
       "INFERENCE_INSTANCE_TYPES",
       "MODEL_IMAGE_URI",
       "MODEL_PACKAGE_GROUP",
@@ -139,11 +143,14 @@ describe("each function may do its own work and no more", () => {
     ]);
   });
 
-  test("register-model changes the three parameters of the champion and no other", () => {
+  test("register-model changes the parameters of the champion and no other, and writes public figures alone", () => {
     expect(actionsOf("register-model")).toEqual([
       "kms:Decrypt",
+      "kms:GenerateDataKey",
+      "s3:AbortMultipartUpload",
       "s3:GetObject",
       "s3:ListBucket",
+      "s3:PutObject",
       "sagemaker:CreateModelPackage",
       "sagemaker:ListModelPackages",
       "ssm:GetParameter",
@@ -153,6 +160,10 @@ describe("each function may do its own work and no more", () => {
       "arn:aws:ssm:eu-west-1:123456789012:parameter/acme/local/ModelPackageName",
       "arn:aws:ssm:eu-west-1:123456789012:parameter/acme/local/BaselineDataUri",
       "arn:aws:ssm:eu-west-1:123456789012:parameter/acme/local/MonitoringBaselineUri",
+      "arn:aws:ssm:eu-west-1:123456789012:parameter/acme/local/FiguresKey",
+    ]);
+    expect(statementsOf("register-model").find(({ Action }) => Action.includes("s3:PutObject"))?.Resource).toEqual([
+      expect.stringMatching(/^arn:aws:s3:::.+\/figures\/\*$/),
     ]);
   });
 

@@ -351,6 +351,25 @@ describe("a role", () => {
     }
   });
 
+  test("of a website reads the public figures in the data bucket, with their key, and no surveys or runs", () => {
+    const bucket = "arn:aws:s3:::acme-production-data-444455556666-eu-west-1";
+    const throughS3 = { "kms:ViaService": "s3.eu-west-1.amazonaws.com" };
+    for (const role of [test_, productionRole, review]) {
+      for (const action of ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging"]) {
+        expect(role.allows(action, `${bucket}/figures/run.json`)).toBe(true);
+        expect(role.allows(action, `${bucket}/runs/run/dataset/train/data.csv`)).toBe(false);
+        expect(role.allows(action, `${bucket}/surveys/new.csv`)).toBe(false);
+      }
+      expect(role.allows("s3:PutObject", `${bucket}/figures/run.json`)).toBe(false);
+      const key = regional("kms", "key/1");
+      expect(role.allows("kms:Decrypt", key, { ...throughS3, "aws:ResourceTag/Stack": "data" })).toBe(true);
+      expect(role.allows("kms:Decrypt", key, { "aws:ResourceTag/Stack": "data" })).toBe(false);
+      expect(role.allows("kms:Encrypt", key, { ...throughS3, "aws:ResourceTag/Stack": "data" })).toBe(false);
+    }
+    const workflow = policyOf(template, "deploy-ml-workflow");
+    expect(workflow.allows("s3:GetObject", `${bucket}/figures/run.json`)).toBe(false);
+  });
+
   test("of the tests reaches nothing of the account but its source and its log", () => {
     const services = policyOf(template, "test").statements.flatMap(({ Action }) =>
       [Action].flat().map((action) => action.split(":")[0]),

@@ -26,6 +26,33 @@ describe.each(stages)("the stage %s", (stage, template) => {
     ]);
   });
 
+  test("shows the champion's public figures, once its model serves", () => {
+    expect(template.document.data.aws_s3_object).toEqual({
+      figures: expect.objectContaining({
+        bucket: "${data.aws_ssm_parameter.DataBucket.insecure_value}",
+        key: "${data.aws_ssm_parameter.FiguresKey.insecure_value}",
+      }),
+    });
+    expect(template.resource("aws_s3_object", "model-json")).toMatchObject({
+      bucket: "${aws_s3_bucket.website_site_bucket.bucket}",
+      key: "model.json",
+      content: "${data.aws_s3_object.figures.body}",
+      content_type: "application/json",
+      cache_control: "no-cache",
+      depends_on: ["aws_sagemaker_endpoint.model_endpoint"],
+      lifecycle: {
+        precondition: [
+          {
+            condition: '${(data.aws_s3_object.figures.content_type == "application/json")}',
+            error_message: expect.stringMatching(
+              /FiguresKey .*Run the workflow .* figures\/none\.json into the parameter/,
+            ),
+          },
+        ],
+      },
+    });
+  });
+
   test("moves a stable endpoint over to a new configuration before the old one goes", () => {
     const configuration = template.resource("aws_sagemaker_endpoint_configuration");
     expect(configuration.name).toBeUndefined();

@@ -6,7 +6,7 @@ import {
   paginateListModelPackages,
   SageMakerClient,
 } from "@aws-sdk/client-sagemaker";
-import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import * as z from "zod";
 import { clientOptions } from "../shared/clients";
@@ -17,6 +17,13 @@ import { logger, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
 import { parseS3Uri, under } from "../shared/s3-uri";
 import { cardFile, completeModelCard, InvalidModelCard } from "./model-card";
+import {
+  figuresFile,
+  InvalidPublicFigures,
+  namePublicFigures,
+  type PublicFigures,
+  readPublicFigures,
+} from "./public-figures";
 
 const environment = readEnvironment({
   MODEL_PACKAGE_GROUP: name,
@@ -24,6 +31,8 @@ const environment = readEnvironment({
   MODEL_PACKAGE_PARAMETER: name,
   BASELINE_DATA_PARAMETER: name,
   MONITORING_BASELINE_PARAMETER: name,
+  FIGURES_PARAMETER: name,
+  FIGURES_PREFIX: name,
   INFERENCE_INSTANCE_TYPES: list,
 });
 const sageMaker = tracer.captureAWSv3Client(new SageMakerClient(clientOptions));
@@ -83,19 +92,39 @@ async function findPackage(runName: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** The model card that the evaluation job wrote, with what only this function knows. */
-async function modelCard(event: RegisterEvent): Promise<string> {
-  const uri = under(event.evaluationUri, cardFile);
+/**
+ * A file that the evaluation job wrote.
+ * @param Invalid thrown when there is no such file
+ */
+async function readEvaluationFile(
+  { evaluationUri }: RegisterEvent,
+  file: string,
+  Invalid: new (message: string, options: ErrorOptions) => Error,
+): Promise<string> {
+  const uri = under(evaluationUri, file);
   const { bucket, key } = parseS3Uri(uri);
-  let text: string;
   try {
     const { Body } = await objects.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-    text = (await Body?.transformToString()) ?? "";
+    return (await Body?.transformToString()) ?? "";
   } catch (error) {
     if ((error as Error).name !== "NoSuchKey") throw error;
-    throw new InvalidModelCard(`${uri} is missing: look at the evaluation job's log`, { cause: error });
+    throw new Invalid(`${uri} is missing: look at the evaluation job's log`, { cause: error });
   }
+}
+
+/** The model card that the evaluation job wrote, with what only this function knows. */
+async function modelCard(event: RegisterEvent): Promise<string> {
+  const text = await readEvaluationFile(event, cardFile, InvalidModelCard);
   return completeModelCard(text, { ...event, imageUri: environment.MODEL_IMAGE_URI });
+}
+
+/** Lays the named figures where a deployment of the website finds them, and returns their key. */
+async function layFigures(content: string, { runName, evaluationUri }: RegisterEvent): Promise<string> {
+  const Key = `${environment.FIGURES_PREFIX}${runName}.json`;
+  const { bucket: Bucket } = parseS3Uri(evaluationUri);
+  // Terraform reads the content of no object whose type doesn't say that it is text (its data source aws_s3_object).
+  await objects.send(new PutObjectCommand({ Bucket, Key, Body: content, ContentType: "application/json" }));
+  return Key;
 }
 
 function describePackage(
@@ -154,7 +183,8 @@ async function readParameter(Name: string): Promise<string> {
 }
 
 /** Names the package champion, unless another run has registered a later one meanwhile: a repeated step must not bring an old model back. */
-async function nameChampion(modelPackageArn: string, { evaluationUri, baselineUri }: RegisterEvent): Promise<void> {
+async function nameChampion(modelPackageArn: string, event: RegisterEvent, figures: PublicFigures): Promise<void> {
+  const { runName, evaluationUri, baselineUri } = event;
   const current = await readParameter(environment.MODEL_PACKAGE_PARAMETER);
   const group = modelPackageArn.replace(/\/\d+$/, "/");
   if (current.startsWith(group) && versionOf(current) > versionOf(modelPackageArn)) {
@@ -163,9 +193,11 @@ async function nameChampion(modelPackageArn: string, { evaluationUri, baselineUr
   }
   const put = (Name: string, Value: string): Promise<unknown> =>
     parameters.send(new PutParameterCommand({ Name, Value, Type: "String", Overwrite: true }));
-  // The champion comes last: who reads it finds its baseline already there.
+  // The champion comes last: who reads it finds its baseline and its figures already there.
   await put(environment.BASELINE_DATA_PARAMETER, under(evaluationUri, baselineFile));
   await put(environment.MONITORING_BASELINE_PARAMETER, baselineUri);
+  const named = namePublicFigures(figures, versionOf(modelPackageArn), runName);
+  await put(environment.FIGURES_PARAMETER, await layFigures(named, event));
   await put(environment.MODEL_PACKAGE_PARAMETER, modelPackageArn);
 }
 
@@ -174,10 +206,14 @@ export const handler = observed(
   traced(async (event: unknown): Promise<Registration> => {
     const input = parseEvent(eventSchema, event);
     logger.appendKeys({ runName: input.runName });
+    const figures = readPublicFigures(
+      await readEvaluationFile(input, figuresFile, InvalidPublicFigures),
+      input.evaluationUri,
+    );
     const found = await findPackage(input.runName);
     const modelPackageArn = found ?? (await createPackage(input));
     if (modelPackageArn === undefined) throw new Error("SageMaker created a model package without an ARN");
-    await nameChampion(modelPackageArn, input);
+    await nameChampion(modelPackageArn, input, figures);
     logger.info("The challenger is registered", { modelPackageArn, repeated: found !== undefined });
     return { modelPackageArn, version: versionOf(modelPackageArn) };
   }),

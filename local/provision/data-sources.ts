@@ -3,8 +3,9 @@ import {
   ListOriginRequestPoliciesCommand,
   ListResponseHeadersPoliciesCommand,
 } from "@aws-sdk/client-cloudfront";
+import { GetObjectCommand } from "@aws-sdk/client-s3";
 import type { Arguments } from "./arguments";
-import type { DataSourceKind, Place } from "./resource-kind";
+import { type DataSourceKind, type Place, unlessMissing } from "./resource-kind";
 import { readParameter } from "./resources/ssm";
 
 const ssmParameter: DataSourceKind = {
@@ -23,6 +24,34 @@ const ssmParameter: DataSourceKind = {
       // Terraform, too, shows only what is no secret.
       insecure_value: found.Type === "SecureString" ? null : (found.Value ?? ""),
       version: found.Version ?? 1,
+    };
+  },
+};
+
+/** What Terraform takes for text: the content of nothing else is shown (provider's source, `isContentTypeAllowed`). */
+const textTypes =
+  /^(text\/.+|application\/(atom\+xml|json|ld\+json|x-csh|x-httpd-php|x-sh|xhtml\+xml|xml|x-sql|yaml))$/;
+
+const s3Object: DataSourceKind = {
+  type: "aws_s3_object",
+  async read({ arguments: list, clients, partition }) {
+    const Bucket = list.requireText("bucket");
+    const Key = list.requireText("key").replace(/^\/+/, "");
+    const found = await unlessMissing(clients.s3.send(new GetObjectCommand({ Bucket, Key })));
+    if (!found) {
+      throw new Error(`there is no object ${Key} in the bucket ${Bucket}: look at what names it`);
+    }
+    const type = found.ContentType ?? "";
+    const content = (await found.Body?.transformToString()) ?? "";
+    return {
+      id: `${Bucket}/${Key}`,
+      arn: `arn:${partition}:s3:::${Bucket}/${Key}`,
+      body: textTypes.test(type) ? content : null,
+      content_type: type,
+      content_length: found.ContentLength ?? Buffer.byteLength(content),
+      cache_control: found.CacheControl ?? "",
+      etag: (found.ETag ?? "").replaceAll('"', ""),
+      version_id: found.VersionId ?? "",
     };
   },
 };
@@ -116,6 +145,7 @@ const responseHeadersPolicy = policy("aws_cloudfront_response_headers_policy", a
 /** Everything that a stack can look up. */
 export const allDataSources: readonly DataSourceKind[] = [
   ssmParameter,
+  s3Object,
   callerIdentity,
   region,
   partition,

@@ -39,6 +39,8 @@ class Contract:
     measures: tuple[Measure, ...]
     feature_names: tuple[str, ...]
     label: Label
+    # An age in years is so much more than the number of rings.
+    years_beyond_rings: float
 
     @property
     def measure_names(self) -> tuple[str, ...]:
@@ -76,4 +78,5 @@ def load_contract(file: Path = CONTRACT_FILE) -> Contract:
         ),
         feature_names=tuple(feature["name"] for feature in document["features"]),
         label=Label(label["name"], float(label["minimum"]), float(label["maximum"])),
+        years_beyond_rings=float(document["yearsBeyondRings"]),
     )

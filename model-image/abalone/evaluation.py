@@ -20,6 +20,7 @@ from abalone.aws import client
 from abalone.card import model_card
 from abalone.contract import Contract, load_contract
 from abalone.errors import JobError
+from abalone.figures import public_figures
 from abalone.folders import Folders
 from abalone.groups import scores_by_group
 from abalone.metrics import METRICS, Vector, bootstrap, coverage, share_interval
@@ -239,13 +240,13 @@ def _read_summary(file: Path) -> dict[str, Any] | None:
         return None
     try:
         summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return {name: summary[name] for name in ("rows", "surveyed", "origins", "rejected")}
+        return {name: summary[name] for name in ("rows", "surveyed", "origins", "rejected", "survey")}
     except (ValueError, KeyError, TypeError) as error:
         raise JobError(f"{file.name} was not written by this image's `process`: {error!r}.") from error
 
 
 def evaluate(folders: Folders) -> None:
-    """Writes `evaluation.json`, `baseline.csv` and the model card, as JSON and as a page.
+    """Writes `evaluation.json`, `baseline.csv`, the model card, as JSON and as a page, and the public figures.
 
     A champion that is gone or damaged is recorded and stops nothing.
     """
@@ -271,5 +272,9 @@ def evaluate(folders: Folders) -> None:
     _write_json(folder / "model-card.json", card)
     text = page(card, evaluation, summary, rows, challenger.predictions)
     (folder / "model-card.html").write_text(text, encoding="utf-8")
+    if summary is not None:
+        figures = public_figures(contract, evaluation, summary, challenger.predictor.trained_at, round(HIGH - LOW, 4))
+        content = json.dumps(figures, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        (folder / "public-figures.json").write_text(content + "\n", encoding="utf-8")
     logger.info("Rows: %d; challenger %s", len(rows), json.dumps(evaluation["regression_metrics"]["rmse"]))
     logger.info("Champion: %s", json.dumps(evaluation["champion"]))

@@ -64,6 +64,8 @@ def _scores(name: str, mask: Mask, rows: DataSet, predictions: Predictions) -> d
     return {
         "name": name,
         "rows": len(labels),
+        "lowest_estimate": float(estimates.min()),
+        "highest_estimate": float(estimates.max()),
         "coverage": share,
         "coverage_low": ends[0],
         "coverage_high": ends[1],

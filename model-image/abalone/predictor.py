@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ class Predictor:
         options.inter_op_num_threads = 1
         try:
             content = artefact.read_bytes()
+            # Training wrote it then: the archive in which SageMaker keeps it holds the time.
+            self.trained_at = datetime.fromtimestamp(artefact.stat().st_mtime, UTC)
         except OSError as error:
             raise JobError(f"{artefact} cannot be read ({error.strerror}): train a model first.") from error
         try:

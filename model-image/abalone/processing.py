@@ -19,6 +19,7 @@ from abalone.folders import Folders
 from abalone.origins import ORIGINS, origin_of
 from abalone.rows import event_time_of, feature_values, label_of
 from abalone.statistics import RowStatistics, write_baseline
+from abalone.surveyed import SurveyedAnimals
 
 logger = logging.getLogger("abalone")
 
@@ -56,6 +57,7 @@ def write_data_sets(
     origins = dict.fromkeys(ORIGINS, 0)
     oldest, newest = "", ""
     rejected = 0
+    surveyed = SurveyedAnimals(contract)
     problems: list[dict[str, str | None]] = []
     with ExitStack() as stack:
         writers = {}
@@ -83,6 +85,7 @@ def write_data_sets(
             writers[split].writerow([record_id, *features, f"{rings:g}", event])
             rows[split] += 1
             origins[origin_of(record_id)] += 1
+            surveyed.add(record_id, measures, rings)
             oldest, newest = min(oldest or event, event), max(newest, event)
             if split == "train" and training_statistics is not None:
                 training_statistics.add(category, measures)
@@ -105,6 +108,7 @@ def write_data_sets(
         "origins": {name: count for name, count in origins.items() if count},
         "rejected": rejected,
         "problems": problems,
+        "survey": surveyed.content,
     }
 
 

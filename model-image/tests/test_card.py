@@ -25,6 +25,7 @@ SUMMARY: dict[str, Any] = {
     "surveyed": {"oldest": "1995-12-01T00:00:00.000Z", "newest": "2026-03-01T09:30:00.000Z"},
     "origins": {"uci": 1500, "simulated": 300, "own": 100},
     "rejected": 2,
+    "survey": {"points": [[91.5, 10.5]], "bands": []},
 }
 SETTINGS = {"seed": 20250131, "learning_rate": 0.002}
 

@@ -23,6 +23,13 @@ export interface DeployScope {
   readonly published: readonly string[];
   /** The SSM parameters that it reads. */
   readonly read: readonly string[];
+  /** Objects of another stack's bucket that the stack looks up. @default none */
+  readonly lookedUp?: {
+    /** Their ARNs, or patterns of such. */
+    readonly objects: readonly string[];
+    /** The tag `Stack` of the key that encrypts them. */
+    readonly keyStack: string;
+  };
   /** The services to which the stack's resources hand roles, such as `lambda.amazonaws.com`. */
   readonly roleServices: readonly string[];
   /** The tag `Stack` of the key that encrypts what the stack makes: its own, or where it has none, that of the stack whose key it reads. */
@@ -298,6 +305,25 @@ const table: readonly Permissions[] = [
     ],
     on: ({ partition, names }) => names.map((name) => `arn:${partition}:s3:::${name}`),
     more: (scope) => [useKey(scope, "EncryptObjects", "s3")],
+  },
+  {
+    sid: "LookUpObjects",
+    types: ["data.aws_s3_object"],
+    // The content is asked for by the version that the object had when it was looked at.
+    reads: ["s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectVersion"],
+    on: ({ lookedUp }) => lookedUp?.objects ?? [],
+  },
+  {
+    sid: "DecryptLookedUpObjects",
+    types: ["data.aws_s3_object"],
+    reads: ["kms:Decrypt"],
+    on: ({ arn, lookedUp }) => (lookedUp ? [arn("kms", "key/*")] : []),
+    conditions: ({ lookedUp, region }) => ({
+      StringEquals: {
+        "aws:ResourceTag/Stack": lookedUp?.keyStack ?? "",
+        "kms:ViaService": `s3.${region}.amazonaws.com`,
+      },
+    }),
   },
   {
     sid: "LogGroups",

@@ -104,6 +104,12 @@ test("with a registered model both websites answer, page and API, each at its ow
     const page = await workspace.ask("/", viewer);
     expect(page).toMatchObject({ status: 200, headers: { "x-frame-options": "DENY" } });
     expect(page.text).toContain("<form");
+    // This model was registered by hand: it has no public figures, which keeps no website from being deployed.
+    expect(await workspace.ask("/model.json", viewer)).toMatchObject({
+      status: 200,
+      headers: { "content-type": "application/json", "cache-control": "no-cache" },
+      text: "{}",
+    });
     const api = await workspace.ask("/api/predict", viewer);
     expect(api).toMatchObject({ status: 405, headers: { "content-type": expect.stringContaining("problem+json") } });
   }

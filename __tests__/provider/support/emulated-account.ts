@@ -6,6 +6,7 @@ import {
   BucketAlreadyOwnedByYou,
   CreateBucketCommand,
   type BucketLocationConstraint,
+  PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
 import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
@@ -13,7 +14,9 @@ import type { Environment } from "../../../environments";
 import { type Clients, makeClients } from "../../../local/platform/clients";
 import { awsEnvironment, cleanEnvironment, type Instance, openInstance } from "../../../local/platform/instance";
 import { addressOf, startServices, stopServices } from "../../../local/platform/services";
+import { publicFigures } from "../../../stacks/contract";
 import { stateBucketName } from "../../../stacks/platform";
+import { plausibleValue } from "./stacks";
 
 /** The services of one test file. */
 export class EmulatedAccounts {
@@ -59,11 +62,28 @@ export class EmulatedAccounts {
 
   /** Makes the bucket that holds an environment's states. */
   async makeStateBucket(environment: Environment): Promise<void> {
+    await this.makeBucket(environment, stateBucketName(environment.account, environment.region));
+  }
+
+  /** Puts a document without public figures where the plan of a website looks for it, and makes the bucket if need be. */
+  async putFigures(environment: Environment): Promise<void> {
+    const bucket = plausibleValue(environment, "DataBucket");
+    await this.makeBucket(environment, bucket);
+    const s3 = new S3Client(this.clientSettings(environment));
+    try {
+      const document = { Bucket: bucket, Key: publicFigures.none, Body: "{}", ContentType: "application/json" };
+      await s3.send(new PutObjectCommand(document));
+    } finally {
+      s3.destroy();
+    }
+  }
+
+  private async makeBucket(environment: Environment, bucket: string): Promise<void> {
     const s3 = new S3Client(this.clientSettings(environment));
     try {
       await s3.send(
         new CreateBucketCommand({
-          Bucket: stateBucketName(environment.account, environment.region),
+          Bucket: bucket,
           CreateBucketConfiguration: { LocationConstraint: environment.region as BucketLocationConstraint },
         }),
       );

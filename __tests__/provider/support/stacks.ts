@@ -5,7 +5,7 @@ import { App } from "cdktf";
 import { readManifest, type SynthesizedStack } from "../../../deployment/terraform";
 import { type Environment, loadEnvironment } from "../../../environments";
 import { definePlatform } from "../../../main";
-import type { ParameterName } from "../../../stacks/contract";
+import { type ParameterName, publicFigures } from "../../../stacks/contract";
 
 export type { SynthesizedStack };
 
@@ -61,6 +61,7 @@ export function plausibleValue({ account, name, region }: Environment, parameter
     ModelImageUri: `${account}.dkr.ecr.${region}.amazonaws.com/acme-${name}-abalone@sha256:${"0a".repeat(32)}`,
     MonitoringBaselineUri: `s3://acme-${name}-data-${account}-${region}/runs/first/evaluation/baseline`,
     ModelPackageName: `arn:aws:sagemaker:${region}:${account}:model-package/acme-${name}-abalone/1`,
+    FiguresKey: publicFigures.none,
   };
   const known = parameter.split("/").pop() as ParameterName;
   return values[known] ?? `acme-${name}-${known.toLowerCase()}`;

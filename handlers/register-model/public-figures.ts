@@ -1,0 +1,92 @@
+/** The public figures of a model, which the website shows: what the evaluation job wrote, with the model's name. */
+import * as z from "zod";
+import { under } from "../shared/s3-uri";
+
+/** The file that the evaluation job writes below its output. */
+export const figuresFile = "public-figures.json";
+
+/** Bytes that the website lets a visitor load for a picture and a table. */
+const largestDocument = 40 * 1024;
+/** As many points as a plot on a small screen shows apart. */
+const mostPoints = 600;
+
+const count = z.int().nonnegative();
+const share = z.number().min(0).max(1);
+const words = z.string().min(1).max(2_000);
+
+/** An error in years with its interval. */
+const measuredSchema = z
+  .strictObject({ value: z.number(), low: z.number(), high: z.number(), confidence: share })
+  .refine(({ low, high }) => low <= high, "the interval is the wrong way round");
+
+const coveredSchema = z.strictObject({ rows: count, coverage: share });
+
+/** A span of estimates (years) or of lengths (mm). */
+const span = { from: z.number(), to: z.number() };
+
+/** `/model.json` of the website; a number is finite by zod's definition. */
+export const publicFiguresSchema = z.strictObject({
+  version: z.literal(1),
+  model: z.strictObject({ name: words, run: words, trainedAt: z.iso.datetime() }),
+  data: z.strictObject({ rows: count, trainingRows: count, heldOutRows: count, licence: words, source: words }),
+  quality: z.strictObject({
+    rmse: measuredSchema,
+    meanAbsoluteError: measuredSchema,
+    coverage: z.strictObject({
+      confidence: share,
+      overall: share,
+      bySex: z.record(z.string(), coveredSchema),
+      byThird: z.array(z.strictObject({ ...span, ...coveredSchema.shape })),
+    }),
+  }),
+  limits: z.array(words),
+  survey: z.strictObject({
+    lengths: z.strictObject({ unit: z.literal("mm") }),
+    /** Length in mm and age in years. */
+    points: z.array(z.tuple([z.number().positive(), z.number().positive()])).max(mostPoints),
+    bands: z.array(
+      z
+        .strictObject({ ...span, rows: count, low: z.number(), median: z.number(), high: z.number() })
+        .refine(({ low, median, high }) => low <= median && median <= high, "the ages are the wrong way round"),
+    ),
+  }),
+});
+
+/** The evaluation job left no public figures. */
+export class InvalidPublicFigures extends Error {
+  override readonly name = "InvalidPublicFigures";
+}
+
+/** The public figures of a model. */
+export type PublicFigures = Readonly<z.infer<typeof publicFiguresSchema>>;
+
+/**
+ * Checks the figures.
+ * @param text of the job's file
+ * @throws InvalidPublicFigures when it holds none, or more than the website takes
+ */
+export function readPublicFigures(text: string, evaluationUri: string): PublicFigures {
+  const file = under(evaluationUri, figuresFile);
+  const bytes = Buffer.byteLength(text);
+  if (bytes > largestDocument) {
+    throw new InvalidPublicFigures(`${file} has ${bytes} bytes; the website takes ${largestDocument}`);
+  }
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    throw new InvalidPublicFigures(`${file} is not JSON: ${String(error)}`);
+  }
+  const result = publicFiguresSchema.safeParse(document);
+  if (!result.success) {
+    const faults = result.error.issues.map(({ path, message }) => `${path.join(".") || "the document"}: ${message}`);
+    throw new InvalidPublicFigures(`${file} holds no public figures: ${faults.slice(0, 10).join("; ")}`);
+  }
+  return result.data;
+}
+
+/** The website's document: the figures with what the model is called there, and with the run that made it. */
+export function namePublicFigures(figures: PublicFigures, version: number, runName: string): string {
+  const model = { ...figures.model, name: `version ${version}`, run: runName };
+  return `${JSON.stringify({ ...figures, model })}\n`;
+}
