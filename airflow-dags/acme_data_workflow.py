@@ -8,8 +8,8 @@ without files is skipped.
 A file is moved last, so that what lies below `surveys/` is what there is left to do: a run that was killed anywhere is
 followed by one that begins with the same files. A file's content is known by its ETag throughout: what is replaced
 meanwhile is left for the next day. Every step can be repeated, or killed and repeated, without another effect than the
-first time: records with the same identifier and time are the same record, CodePipeline takes the same files for the
-same release, and what was moved is not moved again.
+first time: records with the same identifier and time are the same record, CodePipeline takes the same files, as they
+came at one time, for the same release, and what was moved is not moved again.
 
 | Airflow Variable               | what it is                                    |
 | ------------------------------ | --------------------------------------------- |
@@ -134,7 +134,8 @@ def start_pipeline(surveys: list[dict[str, Any]]) -> dict[str, Any]:
     """Release surveys; the same surveys are the same release."""
     if not surveys:
         raise AirflowSkipException("No survey brought in a row: there is nothing to release")
-    event = {"surveys": [{"key": survey["key"], "etag": survey["etag"]} for survey in surveys]}
+    # With the time: content may come again behind another of the same name, and change the rows once more.
+    event = {"surveys": [{name: survey[name] for name in ("key", "etag", "arrived")} for survey in surveys]}
     result = invoke(Variable.get("acme_release_change_function"), event)
     log.info("Released: %s", json.dumps(result))
     return result
@@ -148,7 +149,7 @@ def ranges_of(size: int) -> list[tuple[int, int]]:
 
 @task
 def list_surveys() -> list[dict[str, Any]]:
-    """List the surveys that have come in, the oldest first, each with its size and the ETag of its content."""
+    """List the surveys that have come in, the oldest first, each with its size, its content's ETag and when it came."""
     bucket = Variable.get("acme_data_bucket")
     pages = (
         S3Hook(aws_conn_id=None).get_conn().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=INCOMING)
@@ -159,7 +160,15 @@ def list_surveys() -> list[dict[str, Any]]:
     count = bisect_right(ranges, MAXIMUM_RANGES)
     if count < len(objects):
         log.warning("%s surveys have come in; %s of them wait for the next run", len(objects), len(objects) - count)
-    return [{"key": entry["Key"], "etag": entry["ETag"], "size": entry["Size"]} for entry in objects[:count]]
+    return [
+        {
+            "key": entry["Key"],
+            "etag": entry["ETag"],
+            "size": entry["Size"],
+            "arrived": entry["LastModified"].isoformat(),
+        }
+        for entry in objects[:count]
+    ]
 
 
 @task

@@ -70,6 +70,15 @@ test("another content, another survey, or one survey less is another release", a
   expect(executions.size).toBe(6);
 });
 
+test("a survey that comes again is another release, however its time is written the same one", async () => {
+  const at = (arrived: string): Promise<unknown> => release({ surveys: [{ ...surveys[0], arrived }] });
+  const first = await at("2026-03-01T09:30:00Z");
+  expect(await at("2026-03-01T10:30:00.000+01:00")).toEqual(first);
+  expect(await at("2026-03-02T09:30:00Z")).not.toEqual(first);
+  expect(await release({ surveys: [surveys[0]] })).not.toEqual(first);
+  expect(executions.size).toBe(3);
+});
+
 test("no two sets of surveys share a token, whatever their names look like", async () => {
   const survey = fc.record({ key: fc.string({ minLength: 1 }), etag: fc.stringMatching(/^[0-9a-f-]{1,8}$/) });
   const sets = fc.uniqueArray(survey, { minLength: 1, maxLength: 3, selector: ({ key }) => key });
@@ -90,6 +99,7 @@ test.each([
   ["no surveys", {}, /surveys: /],
   ["an empty list", { surveys: [] }, /surveys: expected at least one survey/],
   ["a survey without an ETag", { surveys: [{ key: "surveys/a.csv" }] }, /surveys\.0\.etag: /],
+  ["no time", { surveys: [{ key: "surveys/a.csv", etag: "x", arrived: "yesterday" }] }, /surveys\.0\.arrived: /],
   ["an empty key", { surveys: [{ key: "", etag: "x" }] }, /surveys\.0\.key: /],
   ["half a surrogate pair", { surveys: [{ key: "\ud800", etag: "x" }] }, /surveys\.0\.key: is not well-formed/],
   ["a survey twice", { surveys: [surveys[0], surveys[0]] }, /surveys: names a survey twice/],

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,16 @@ def database() -> Iterator[None]:
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, stdout=subprocess.PIPE)
     yield
     shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_api() -> None:
+    """The API that tasks of Airflow 3 speak with, once for all: Airflow would build it anew for each task."""
+    try:
+        from airflow.sdk.execution_time import supervisor
+    except ImportError:  # Airflow 2 has none.
+        return
+    supervisor.in_process_api_server = cache(supervisor.in_process_api_server)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Runs of the whole DAG, and its steps one by one, against the platform's own functions."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -110,11 +111,25 @@ def test_what_is_no_survey_fails_the_run_and_holds_up_nothing(platform: Platform
 
 
 def test_a_run_whose_release_was_killed_starts_the_pipeline_only_once(platform: Platform, variables: None) -> None:
-    surveys = [{"key": "surveys/a.csv", "etag": '"1"'}, {"key": "surveys/b.csv", "etag": '"2"'}]
+    arrived = "2026-03-01T09:30:00+00:00"
+    surveys = [
+        {"key": "surveys/a.csv", "etag": '"1"', "arrived": arrived, "size": 5},
+        {"key": "surveys/b.csv", "etag": '"2"', "arrived": arrived, "size": 5},
+    ]
     first = workflow.start_pipeline(surveys)
     assert workflow.start_pipeline(list(reversed(surveys))) == first
     assert platform.pipeline.requests == 2
     assert list(platform.pipeline.executions) == [first["token"]]
+
+
+def test_a_correction_that_is_taken_back_is_released_too(platform: Platform) -> None:
+    first = platform.survey(3, 112)
+    corrected = first.replace(b"sim-112-2,", b"sim-112-9,")
+    for releases, content in enumerate([first, corrected, first], start=1):
+        platform.put("surveys/a.csv", content)
+        assert Run().state == "success"
+        assert len(platform.pipeline.executions) == releases
+        time.sleep(1)  # S3 tells when an object came to the second.
 
 
 def test_surveys_without_a_good_row_are_moved_and_release_nothing(platform: Platform) -> None:

@@ -1,7 +1,8 @@
 /**
  * Releases what new surveys change: starts the pipeline, which trains on them and deploys the websites if the model is better.
  *
- * Safe to repeat: the same surveys make the same token, and CodePipeline takes a repeated request with the same token for the same execution.
+ * Safe to repeat: the same surveys make the same token, and CodePipeline takes a repeated request with the same token for the same execution. A survey
+ * that comes again is another one, also with the content of an earlier: another one of the same name may have come between.
  */
 import { createHash } from "node:crypto";
 import {
@@ -28,6 +29,8 @@ const eventSchema = z.object({
         key: text.min(1),
         /** Of the content that was ingested. */
         etag: text.min(1),
+        /** When it came: S3's time of its last modification. @default the same survey whenever it came */
+        arrived: z.iso.datetime({ offset: true }).optional(),
       }),
     )
     .min(1, "expected at least one survey: a run without one has nothing to release")
@@ -49,10 +52,16 @@ export class PipelineNotFound extends Error {
   override readonly name = "PipelineNotFound";
 }
 
-/** Of the surveys and their contents, in whatever order they come: 64 hexadecimal digits, of the 128 characters that CodePipeline takes. */
+/** Of the surveys, their contents and when they came, in whatever order they come: 64 hexadecimal digits, of the 128 characters that CodePipeline takes. */
 function tokenOf(surveys: readonly Survey[]): string {
-  const pairs = surveys.map(({ key, etag }) => JSON.stringify([key, etag.replaceAll('"', "")])).sort();
-  return createHash("sha256").update(pairs.join("\n")).digest("hex");
+  const lines = surveys.map(({ key, etag, arrived }) =>
+    JSON.stringify([
+      key,
+      etag.replaceAll('"', ""),
+      ...(arrived === undefined ? [] : [new Date(arrived).toISOString()]),
+    ]),
+  );
+  return createHash("sha256").update(lines.sort().join("\n")).digest("hex");
 }
 
 /** Starts the pipeline for the surveys of one run. */
