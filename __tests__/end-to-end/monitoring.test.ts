@@ -12,7 +12,7 @@ describe("what visitors ask", () => {
   const alarmName = "acme-local-production-drift";
 
   beforeAll(async () => {
-    await platform.succeed("up", { MONITORING_SECONDS: "30" });
+    await platform.succeed("up", { MONITORING_SECONDS: "10" });
   });
   afterAll(() => platform.remove());
 

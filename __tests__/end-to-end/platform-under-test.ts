@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -42,6 +42,9 @@ export const settingsOfAnotherAccount = {
   HTTP_PROXY: "http://192.0.2.1:9",
 };
 
+/** Of each instance of this worker, the first of its ports: two that start at the same time would find the same ones free. */
+let nextPorts = 21_000 + 100 * Number(process.env.JEST_WORKER_ID ?? 0);
+
 /** An instance of the platform in a temporary folder, with ports of its own. */
 export class PlatformUnderTest {
   readonly instance: Instance;
@@ -49,6 +52,10 @@ export class PlatformUnderTest {
 
   constructor() {
     this.instance = openInstance(mkdtempSync(join(tmpdir(), "platform-")));
+    const servers = ["emulator", "sagemaker", "pipeline", "website", "website-test"];
+    const ports = Object.fromEntries(servers.map((name, index) => [name, nextPorts + index]));
+    writeFileSync(this.instance.path("ports.json"), JSON.stringify(ports));
+    nextPorts += servers.length;
   }
 
   /** Starts `make TARGET` as a person would, in a shell full of settings for another account. */
