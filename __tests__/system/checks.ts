@@ -89,10 +89,69 @@ function expectNoMarkup(answer: Answer): void {
 
 /** The headers that protect a visitor; each with what it has to say. */
 const securityHeaders: Readonly<Record<string, RegExp>> = {
-  "content-security-policy": /default-src '(self|none)'/,
+  "content-security-policy": /^(?=.*default-src 'none')(?=.*frame-ancestors 'none')(?!.*unsafe-).*$/,
   "x-content-type-options": /^nosniff$/i,
+  "x-frame-options": /^deny$/i,
   "referrer-policy": /^(no-referrer|same-origin|strict-origin|strict-origin-when-cross-origin)$/i,
+  "permissions-policy":
+    /^(?=.*camera=\(\))(?=.*microphone=\(\))(?=.*geolocation=\(\))(?=.*payment=\(\))(?=.*usb=\(\)).*$/,
+  "cross-origin-opener-policy": /^same-origin$/i,
 };
+
+/** Over TLS browsers are told to stay with it, for a year at least. */
+const overTls = { "strict-transport-security": /max-age=(?!0*[0-9]{1,7}(?![0-9]))[0-9]/ };
+
+function expectHeaders(answer: Answer, wanted: Readonly<Record<string, RegExp>>): void {
+  for (const [name, pattern] of Object.entries(wanted)) {
+    const value = answer.headers.get(name);
+    if (value !== null && pattern.test(value)) continue;
+    throw new Error(
+      `${answer.request}: the header ${name} is ${value === null ? "missing" : `'${value}'`}, expected one that matches ${String(pattern)}. ` +
+        "Look at modules/site-delivery.ts and the distribution's response headers policy.",
+    );
+  }
+}
+
+/** Everything that a page names and a browser goes to by itself or at a click: the values of its attributes. */
+function addressesIn(html: string, attributes: string, tags = "[a-z]+"): readonly string[] {
+  const pattern = new RegExp(`<${tags}\\b[^>]*?\\s(?:${attributes})="([^"]*)"`, "gi");
+  return [...html.matchAll(pattern)].flatMap(([, address]) => (address ? [address] : []));
+}
+
+/** The pages of the site, by address: the start page, and whatever its pages lead to within the site. */
+async function pagesOf(website: string): Promise<ReadonlyMap<string, Answer>> {
+  const pages = new Map<string, Answer>();
+  const waiting = [`${website}/`];
+  for (let address = waiting.shift(); address !== undefined; address = waiting.shift()) {
+    if (pages.has(address)) continue;
+    // No site of ours has so many: a page that leads to ever new ones is a fault.
+    if (pages.size === 50) throw new Error(`${website}/ leads to more than 50 pages: ${[...pages.keys()].join(", ")}`);
+    const answer = await send(address);
+    pages.set(address, answer);
+    for (const link of addressesIn(answer.text, "href", "a")) {
+      const { origin, pathname, protocol } = new URL(link, address);
+      const isPage = /\/$|\.html$|\/[^./]*$/.test(pathname);
+      if (isPage && protocol.startsWith("http") && origin === new URL(website).origin) {
+        waiting.push(`${origin}${pathname}`);
+      }
+    }
+  }
+  return pages;
+}
+
+/** What a page loads: its scripts, styles, pictures and manifest, but not where a click leads. */
+const loadedBy = (html: string): readonly string[] => [
+  ...addressesIn(html, "href", "link"),
+  ...addressesIn(html, "src|srcset|poster|data"),
+];
+
+/** Seconds that a browser may keep an answer without asking. */
+function keptSeconds(answer: Answer): number {
+  const rule = answer.headers.get("cache-control") ?? "";
+  if (/no-cache|no-store/.test(rule)) return 0;
+  const [, seconds] = /(?:^|[\s,])max-age=(\d+)/.exec(rule) ?? [];
+  return seconds === undefined ? Infinity : Number(seconds);
+}
 
 const websiteChecks: readonly Check[] = [
   {
@@ -107,41 +166,42 @@ const websiteChecks: readonly Check[] = [
     },
   },
   {
-    name: "the page comes with the headers that protect its visitors",
+    name: "every page that the site leads to is there, as HTML",
     async run({ website }) {
-      const answer = await send(`${website}/`);
-      const wanted = website.startsWith("https:")
-        ? { ...securityHeaders, "strict-transport-security": /max-age=[1-9]/ }
-        : securityHeaders;
-      for (const [name, pattern] of Object.entries(wanted)) {
-        const value = answer.headers.get(name);
-        if (value !== null && pattern.test(value)) continue;
-        throw new Error(
-          `${answer.request}: the header ${name} is ${value === null ? "missing" : `'${value}'`}, expected one that matches ${String(pattern)}. ` +
-            "Look at the distribution's response headers policy.",
-        );
+      const pages = await pagesOf(website);
+      for (const answer of pages.values()) {
+        expectStatus(answer, 200);
+        expectType(answer, "text/html");
+        expectThat(/<title>[^<]+<\/title>/.test(answer.text), answer, "a page with a title");
       }
-      const policy = answer.headers.get("content-security-policy") ?? "";
-      const framing = answer.headers.get("x-frame-options") ?? "";
-      expectThat(!policy.includes("unsafe-"), answer, "a content security policy without exceptions");
-      expectThat(
-        /^(deny|sameorigin)$/i.test(framing) || policy.includes("frame-ancestors"),
-        answer,
-        "a header against being framed (X-Frame-Options, or frame-ancestors in the content security policy)",
-      );
+      const first = pages.get(`${website}/`);
+      if (first) expectThat(pages.size > 1, first, "a page that leads to others of the site");
+    },
+  },
+  {
+    name: "every answer comes with the headers that protect a visitor: pages, the 404 page, and the API's",
+    async run({ website }) {
+      const wanted = website.startsWith("https:") ? { ...securityHeaders, ...overTls } : securityHeaders;
+      const answers = [
+        ...(await pagesOf(website)).values(),
+        await send(`${website}/no-such-page`),
+        await postJson(`${website}/api/predict`, animal("M")),
+      ];
+      for (const answer of answers) expectHeaders(answer, wanted);
     },
   },
   {
     name: "everything that the page loads is there, with its type",
     async run({ website }) {
       const page = await send(`${website}/`);
-      const links = [...page.text.matchAll(/<(?:link|script)\b[^>]*?\b(?:href|src)="([^"]+)"/g)].flatMap(
-        ([, link]) => link ?? [],
-      );
+      const links = loadedBy(page.text).filter((link) => !link.startsWith("data:"));
       expectThat(links.length >= 2, page, "a page with a script and a stylesheet");
-      const types = { css: "text/css", js: "text/javascript", svg: "image/svg+xml" };
+      const types = { css: "text/css", js: "text/javascript", svg: "image/svg+xml", png: "image/png" };
       for (const link of links) {
-        const answer = await send(new URL(link, `${website}/`).href);
+        const address = new URL(link, `${website}/`);
+        // The page's own address, which it tells search engines.
+        if (address.pathname === "/" || address.pathname.endsWith(".html")) continue;
+        const answer = await send(address.href);
         expectStatus(answer, 200);
         const [, type] = Object.entries(types).find(([extension]) => link.endsWith(`.${extension}`)) ?? [];
         const given = answer.headers.get("content-type")?.replace("application/javascript", "text/javascript");
@@ -150,13 +210,105 @@ const websiteChecks: readonly Check[] = [
     },
   },
   {
+    name: "no page loads anything in the clear or from elsewhere, or holds a script or a style itself",
+    async run({ website }) {
+      for (const [address, answer] of await pagesOf(website)) {
+        for (const link of loadedBy(answer.text)) {
+          const { origin, protocol } = new URL(link, address);
+          expectThat(
+            origin === new URL(website).origin || protocol === "data:",
+            answer,
+            `nothing loaded from elsewhere, but it names ${link.slice(0, 200)}`,
+          );
+        }
+        for (const target of addressesIn(answer.text, "action")) {
+          expectThat(
+            new URL(target, address).origin === new URL(website).origin,
+            answer,
+            `forms sent to the site alone, but one goes to ${target.slice(0, 200)}`,
+          );
+        }
+        const [inline] =
+          /<script\b(?![^>]*\ssrc=)(?![^>]*type="application\/ld\+json")[^>]*>|<style\b|<[a-z][^>]*\s(?:style|on[a-z]+)="/i.exec(
+            answer.text,
+          ) ?? [];
+        expectThat(inline === undefined, answer, `no script or style within the page, but it has ${String(inline)}`);
+      }
+    },
+  },
+  {
+    name: "what is named after its content is kept for ever, a page is not kept unasked, an answer of the API not at all",
+    async run({ website }) {
+      const page = await send(`${website}/`);
+      expectThat(keptSeconds(page) <= 300, page, "a page that browsers keep for five minutes at most (Cache-Control)");
+      const named = loadedBy(page.text).filter((link) => /\.[0-9a-f]{8,}\.[a-z0-9]+$/.test(link));
+      expectThat(named.length >= 2, page, "a script and a stylesheet with a hash of their content in their names");
+      for (const link of named) {
+        const answer = await send(new URL(link, `${website}/`).href);
+        const rule = answer.headers.get("cache-control") ?? "";
+        expectThat(
+          keptSeconds(answer) >= 31_536_000 && rule.includes("immutable"),
+          answer,
+          `Cache-Control for a year and immutable, not '${rule}'`,
+        );
+      }
+      const answer = await postJson(`${website}/api/predict`, animal("M"));
+      expectThat((answer.headers.get("cache-control") ?? "").includes('no-store'), answer, "Cache-Control: no-store");
+    },
+  },
+  {
     name: "an unknown page is the website's own 404 page",
     async run({ website }) {
-      const answer = await send(`${website}/there/is/no-such-page?text=${encodeURIComponent(markup)}`);
+      const answer = await send(`${website}/there/is/no-such-page`);
       expectStatus(answer, 404);
       expectType(answer, "text/html");
-      expectThat(answer.text.includes("There is no such page"), answer, "the website's 404 page");
+      expectThat(/<title>[^<]*\bnot found\b/i.test(answer.text), answer, "the website's 404 page");
+      // A firewall may refuse this one.
+      const suspicious = await send(`${website}/no-such-page?text=${encodeURIComponent(markup)}`);
+      expectStatus(suspicious, 404, 403);
+      expectNoMarkup(suspicious);
+    },
+  },
+  {
+    name: "a method that pages don't take is refused with 403",
+    async run({ website }) {
+      const answer = await send(`${website}/index.html`, { method: "POST", body: markup });
+      expectStatus(answer, 403);
       expectNoMarkup(answer);
+    },
+  },
+  {
+    name: "the website publishes the description of its API",
+    async run({ website }) {
+      const answer = await send(`${website}/openapi.json`);
+      expectStatus(answer, 200);
+      expectType(answer, "application/json");
+      const { openapi, paths } = jsonOf(answer);
+      expectThat(typeof openapi === "string" && openapi.startsWith("3.1"), answer, "a document of OpenAPI 3.1");
+      for (const path of ["/api/predict", "/api/contact"]) {
+        expectThat(Object.hasOwn((paths ?? {}), path), answer, `a description of ${path}`);
+      }
+    },
+  },
+  {
+    name: "the model's figures are published for the pages to draw, or are not there at all",
+    async run({ website }) {
+      const answer = await send(`${website}/model.json`);
+      expectStatus(answer, 200, 404);
+      // The pages do without, and say so: a model that was registered by hand has none.
+      if (answer.status === 404) return;
+      expectType(answer, "application/json");
+      expectThat(Buffer.byteLength(answer.text) <= 40 * 1024, answer, "40 KB at most");
+      const { version, survey } = jsonOf(answer);
+      const { points } = (survey ?? {}) as { readonly points?: unknown };
+      expectThat(version === 1, answer, "version 1");
+      expectThat(
+        Array.isArray(points) &&
+          points.length > 0 &&
+          points.every((point: unknown) => Array.isArray(point) && point.length === 2 && point.every(Number.isFinite)),
+        answer,
+        "points of a length and an age",
+      );
     },
   },
   {
@@ -284,27 +436,40 @@ const refusalChecks: readonly Check[] = [
     },
   },
   {
-    name: "an unknown address of the API is a 404 problem, not a page",
+    name: "an unknown address of the API is a 404: a problem at the API's own address, the 404 page at the website's",
     async run({ website, api }) {
-      for (const base of [api, `${website}/api`]) {
-        problemOf(await postJson(`${base}/no-such-address`, animal("M")), 404);
-      }
+      const through = await postJson(`${website}/api/no-such-address`, { ...animal("M"), sex: markup });
+      expectStatus(through, 404);
+      expectNoMarkup(through);
+      if (api !== `${website}/api`) problemOf(await postJson(`${api}/no-such-address`, animal("M")), 404);
     },
   },
 ];
 
 const contactChecks: readonly Check[] = [
   {
-    name: "a contact message is accepted with 202 and gets an identifier",
+    // 202 is sent only when the message is stored; that it is the same one the second time, the identifier tells.
+    name: "a contact message is accepted with 202, and sent twice it is still one",
     async run({ website }) {
-      const answer = await postJson(`${website}/api/contact`, {
+      const message = {
         name: "System test",
         email: "system-test@example.com",
-        message: "Sent by the system tests: no answer needed.",
+        message: `Sent by the system tests to ${website}: no answer needed.`,
+      };
+      const first = await postJson(`${website}/api/contact`, message);
+      expectStatus(first, 202);
+      const { id } = jsonOf(first);
+      expectThat(typeof id === "string" && id !== "", first, "an identifier");
+      const second = await postJson(`${website}/api/contact`, message);
+      expectStatus(second, 202);
+      expectThat(jsonOf(second).id === id, second, `the identifier of the first time, ${String(id)}`);
+      const other = await postJson(`${website}/api/contact`, {
+        ...message,
+        message: `${message.message} Again.`,
+        website: "x",
       });
-      expectStatus(answer, 202);
-      const { id } = jsonOf(answer);
-      expectThat(typeof id === "string" && id !== "", answer, "an identifier");
+      expectStatus(other, 202);
+      expectThat(jsonOf(other).id !== id, other, "another identifier for another message");
     },
   },
   {

@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { securityHeaders } from "../../modules/site-delivery";
+import { websiteFiles } from "../../web/build";
 import { checks } from "../system/checks";
 import { awaitWarmUp, deploymentFrom } from "../system/deployment";
 import { type Interception, type ReceivedRequest, type Reply, WebsiteServer } from "./website-server";
@@ -47,39 +49,128 @@ const on =
     return typeof reply === "function" ? reply(request) : reply;
   };
 
-const policy = "content-security-policy";
 let count = 0;
+
+/** The headers of a good answer, but for some; over the website's own page. */
+const without = (...names: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(securityHeaders).filter(([name]) => !names.includes(name)));
+const start = websiteFiles().get("index.html") as string;
+const headersPromise = "every answer comes with the headers that protect a visitor: pages, the 404 page, and the API's";
+const unknownAddress =
+  "an unknown address of the API is a 404: a problem at the API's own address, the 404 page at the website's";
+const contactPromise = "a contact message is accepted with 202, and sent twice it is still one";
+const figures = "the model's figures are published for the pages to draw, or are not there at all";
+const nothingElse = "no page loads anything in the clear or from elsewhere, or holds a script or a style itself";
+const keeping =
+  "what is named after its content is kept for ever, a page is not kept unasked, an answer of the API not at all";
+/** The start page, changed: a fault in what it holds. */
+const changedPage = (change: (page: string) => string): Interception =>
+  on(/GET \/$/, html(200, change(start), without()));
 
 /** What may be wrong with a stage: the promise that it breaks, and the fault. */
 const faults: readonly (readonly [promise: string, fault: string, interception: Interception])[] = [
   ["the website answers with its page, as HTML", "an error page", on(/GET \/$/, html(403, "<Error/>"))],
   ["the website answers with its page, as HTML", "another page", on(/GET \/$/, html(200, "It works!"))],
   ["the website answers with its page, as HTML", "a download", on(/GET \/$/, { status: 200, body: "Length" })],
-  ["the page comes with the headers that protect its visitors", "no headers", on(/GET \/$/, html(200, ""))],
   [
-    "the page comes with the headers that protect its visitors",
+    "every page that the site leads to is there, as HTML",
+    "a link into nothing",
+    changedPage((page) => page.replace("<body", '<body><a href="gone.html">Gone</a><i')),
+  ],
+  [
+    "every page that the site leads to is there, as HTML",
+    "a page that is a download",
+    on(/GET \/privacy\.html$/, { status: 200, headers: { "content-type": "binary/octet-stream" }, body: "" }),
+  ],
+  ["every page that the site leads to is there, as HTML", "a page alone", on(/GET \/$/, html(200, "<title>A</title>"))],
+  [headersPromise, "no headers on a page", on(/GET \/$/, html(200, start))],
+  [headersPromise, "no headers on the 404 page", on(/no-such-page/, html(404, "<title>Not found</title>"))],
+  [headersPromise, "no headers on the API's answers", on(/ \/api\/predict/, age(10))],
+  [
+    headersPromise,
     "a policy with an exception",
     on(
       /GET \/$/,
-      html(200, "", {
-        [policy]: "default-src 'self'; script-src 'unsafe-inline'",
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
-        "x-frame-options": "DENY",
+      html(200, start, {
+        ...without(),
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'; script-src 'unsafe-inline'",
       }),
     ),
   ],
+  ...Object.keys(securityHeaders)
+    .filter((name) => name !== "strict-transport-security")
+    .map((name) => [headersPromise, `no ${name}`, on(/GET \/$/, html(200, start, without(name)))] as const),
   [
-    "the page comes with the headers that protect its visitors",
-    "a page that others may frame",
+    headersPromise,
+    "a page that may see through the camera",
+    on(/GET \/$/, html(200, start, { ...without(), "permissions-policy": "microphone=(), geolocation=()" })),
+  ],
+  [
+    nothingElse,
+    "a script of somebody else's",
+    changedPage((page) => page.replace("</head>", '<script src="https://cdn.example.com/a.js"></script></head>')),
+  ],
+  [
+    nothingElse,
+    "a picture in the clear",
+    changedPage((page) => page.replace("</main>", '<img alt="" src="http://example.com/a.png"></main>')),
+  ],
+  [
+    nothingElse,
+    "a style in the page",
+    changedPage((page) => page.replace("</main>", '<p style="color: red">!</p></main>')),
+  ],
+  [nothingElse, "a script in the page", changedPage((page) => page.replace("</main>", "<script>1</script></main>"))],
+  [
+    nothingElse,
+    "a handler in the page",
+    changedPage((page) => page.replace("</main>", '<p onclick="a()">!</p></main>')),
+  ],
+  [
+    nothingElse,
+    "a form that is sent elsewhere",
+    changedPage((page) => page.replace("</main>", '<form action="https://example.com/"></form></main>')),
+  ],
+  [keeping, "a page that is kept for a day", on(/GET \/$/, html(200, start, { "cache-control": "max-age=86400" }))],
+  [keeping, "a page that browsers keep as long as they like", on(/GET \/$/, html(200, start))],
+  [
+    keeping,
+    "a script that is asked for each time",
+    on(/\.js$/, { status: 200, headers: { "cache-control": "no-cache" }, body: "" }),
+  ],
+  [
+    keeping,
+    "a stylesheet without a hash",
     on(
       /GET \/$/,
-      html(200, "", {
-        [policy]: "default-src 'self'",
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
+      html(200, start.replace(/styles\.[0-9a-f]+\.css/g, "styles.css").replace(/\.[0-9a-f]{12}\.js/g, ".js"), {
+        "cache-control": "no-cache",
       }),
     ),
+  ],
+  [keeping, "an age that is kept", on(/ \/api\/predict/, { ...age(10), headers: { "cache-control": "max-age=60" } })],
+  ["a method that pages don't take is refused with 403", "it is taken", on(/POST \/index\.html/, html(200, ""))],
+  [
+    "a method that pages don't take is refused with 403",
+    "the input as HTML",
+    on(/POST \/index\.html/, ({ body }) => html(403, body)),
+  ],
+  [figures, "a page in their place", on(/model\.json/, html(200, "There is no such page"))],
+  [figures, "another version", on(/model\.json/, json(200, { version: 2, survey: { points: [[91, 10]] } }))],
+  [figures, "no points", on(/model\.json/, json(200, { version: 1, survey: { points: [] } }))],
+  [figures, "points that are none", on(/model\.json/, json(200, { version: 1, survey: { points: [[91, null]] } }))],
+  [figures, "figures without end", on(/model\.json/, json(200, { version: 1, more: "x".repeat(41_000) }))],
+  [figures, "a failure", on(/model\.json/, html(500, ""))],
+  ["the website publishes the description of its API", "it is not there", on(/openapi/, html(404, "gone"))],
+  [
+    "the website publishes the description of its API",
+    "a document of nothing",
+    on(/openapi/, json(200, { openapi: "3.1.0" })),
+  ],
+  [
+    "the website publishes the description of its API",
+    "an older one",
+    on(/openapi/, json(200, { openapi: "3.0.0", paths: {} })),
   ],
   ["everything that the page loads is there, with its type", "no script", on(/\.js$/, html(404, "gone"))],
   [
@@ -88,11 +179,15 @@ const faults: readonly (readonly [promise: string, fault: string, interception: 
     on(/\.css$/, { status: 200, headers: { "content-type": "binary/octet-stream" }, body: "a{}" }),
   ],
   ["an unknown page is the website's own 404 page", "S3's own error", on(/no-such-page/, html(403, "<Error/>"))],
-  ["an unknown page is the website's own 404 page", "a 200", on(/no-such-page/, html(200, "There is no such page"))],
+  [
+    "an unknown page is the website's own 404 page",
+    "a 200",
+    on(/no-such-page/, html(200, "<title>Page not found</title>")),
+  ],
   [
     "an unknown page is the website's own 404 page",
     "the address as HTML",
-    on(/no-such-page/, html(404, "There is no such page: <script>alert(1)</script>")),
+    on(/no-such-page/, html(404, "<title>Page not found</title><script>alert(1)</script>")),
   ],
   [
     "an animal of either sex and an infant get a plausible age within its range",
@@ -178,19 +273,14 @@ const faults: readonly (readonly [promise: string, fault: string, interception: 
   ],
   ["a huge body is refused with 413", "it is taken", on(/predict/, age(10))],
   ["a huge body is refused with 413", "a bare 413", on(/predict/, json(413, { message: "Too large" }))],
-  ["an unknown address of the API is a 404 problem, not a page", "a page", on(/no-such-address/, html(404, "gone"))],
-  [
-    "an unknown address of the API is a 404 problem, not a page",
-    "the website's page in place of the problem",
-    on(/ \/api\/no-such-address/, html(404, "There is no such page")),
-  ],
-  [
-    "an unknown address of the API is a 404 problem, not a page",
-    "API Gateway's own answer",
-    on(/no-such-address/, json(404, { message: "Not Found" })),
-  ],
-  ["a contact message is accepted with 202 and gets an identifier", "no identifier", on(/contact/, json(202, {}))],
-  ["a contact message is accepted with 202 and gets an identifier", "it isn't stored", on(/contact/, problem(503))],
+  [unknownAddress, "a page at the API's own address", on(/directly.*no-such-address/, html(404, "gone"))],
+  [unknownAddress, "an answer of 200", on(/ \/api\/no-such-address/, age(10))],
+  [unknownAddress, "the input as HTML", on(/ \/api\/no-such-address/, ({ body }) => html(404, body))],
+  [unknownAddress, "API Gateway's own answer", on(/directly.*no-such-address/, json(404, { message: "Not Found" }))],
+  [contactPromise, "no identifier", on(/contact/, json(202, {}))],
+  [contactPromise, "it isn't stored", on(/contact/, problem(503))],
+  [contactPromise, "two messages of one", on(/contact/, () => json(202, { id: String(count++) }))],
+  [contactPromise, "one identifier for all", on(/contact/, json(202, { id: "1" }))],
   [
     "a contact message without a usable address is refused, and nothing of it comes back as HTML",
     "it is taken",
@@ -210,7 +300,7 @@ describe("the checks of a deployed stage", () => {
     const check = checks.find(({ name }) => name === promise)!;
     website.intercept = interception;
     await expect(check.run({ website: website.address, api: website.api })).rejects.toThrow(
-      /^(GET|POST) http:\/\/127\.0\.0\.1:\d+\S* answered \d{3} .*Expected |: the header .* is missing, expected |have to be numbers/s,
+      /^(GET|POST) http:\/\/127\.0\.0\.1:\d+\S* answered \d{3} .*Expected |: the header .* is (missing|'.*'), expected |have to be numbers/s,
     );
   });
 
@@ -236,17 +326,13 @@ describe("the checks of a deployed stage", () => {
       await expect(run(deployment)).rejects.toThrow("Expected 301 or 302 or 307 or 308");
     });
 
-    test("the browser has to be told to stay with HTTPS", async () => {
-      const { run } = check("the page comes with the headers that protect its visitors");
-      const headers = {
-        [policy]: "default-src 'self'",
-        "x-content-type-options": "nosniff",
-        "referrer-policy": "no-referrer",
-        "x-frame-options": "DENY",
-      };
-      answerAll(200, headers);
+    test("the browser has to be told to stay with HTTPS, for a year at least", async () => {
+      const { run } = check(headersPromise);
+      answerAll(200, without("strict-transport-security"));
       await expect(run(deployment)).rejects.toThrow("the header strict-transport-security is missing");
-      answerAll(200, { ...headers, "strict-transport-security": "max-age=31536000" });
+      answerAll(200, { ...without(), "strict-transport-security": "max-age=86400" });
+      await expect(run(deployment)).rejects.toThrow("the header strict-transport-security is 'max-age=86400'");
+      answerAll(200, { ...without(), "strict-transport-security": "max-age=31536000" });
       await expect(run(deployment)).resolves.toBeUndefined();
     });
   });

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type { LambdaHandler } from "../../handlers/shared/observability";
+import { openApiFile, openApiJson } from "../../handlers/shared/openapi";
 import { cacheControlOf, contentTypeOf, securityHeaders } from "../../modules/site-delivery";
 import { websiteFiles } from "../../web/build";
 import { modelData } from "./model-data";
@@ -32,6 +33,26 @@ const directly = "/directly";
 
 /** The model that answers. */
 const modelName = "acme-test-model";
+
+type Item = Record<string, { readonly S?: string }>;
+
+/** One write of a transaction of DynamoDB's. */
+interface Transaction {
+  readonly Put?: { readonly Item: Item };
+}
+
+const amazonJson = { "content-type": "application/x-amz-json-1.0" };
+
+/** What DynamoDB answers when the first write of a transaction finds that its item is there already. */
+const cancelled: Reply = {
+  status: 400,
+  headers: amazonJson,
+  body: JSON.stringify({
+    __type: "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+    Message: "Transaction cancelled",
+    CancellationReasons: [{ Code: "ConditionalCheckFailed" }, { Code: "None" }],
+  }),
+};
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
@@ -87,6 +108,8 @@ async function loadHandlers(aws: string): Promise<Readonly<Record<"predict" | "c
     ENDPOINT_NAME: "abalone",
     CONTACT_TABLE: "contact",
     CONTACT_RETENTION_DAYS: "30",
+    CONTACT_VISITORS_TABLE: "visitors",
+    CONTACT_MESSAGES_PER_HOUR: "1000",
   });
   const [predictModule, contactModule] = await Promise.all([
     import("../../handlers/predict"),
@@ -117,13 +140,17 @@ export class WebsiteServer {
   /** Every request that has reached the website, in order. */
   readonly requests: ReceivedRequest[] = [];
   /** Contact messages that were stored, as DynamoDB items. */
-  readonly messages: Record<string, { readonly S?: string }>[] = [];
+  readonly messages: Item[] = [];
   /** Stands before the website when set. */
   intercept: Interception | undefined;
   /** When true, the model's endpoint fails. */
   modelFails = false;
 
-  readonly #files = new Map([...websiteFiles(), ["model.json", modelData(modelName)] as const]);
+  readonly #files = new Map([
+    ...websiteFiles(),
+    ["model.json", modelData(modelName)] as const,
+    [openApiFile, openApiJson()] as const,
+  ]);
   readonly #servers: Server[] = [];
   #handlers: Readonly<Record<"predict" | "contact", Route>> | undefined;
 
@@ -171,10 +198,14 @@ export class WebsiteServer {
     const target = request.headers["x-amz-target"];
     if (request.url === "/endpoints/abalone/invocations" && !this.modelFails) {
       answerWith(response, { status: 200, headers: { "content-type": "application/json" }, body: predict(body) });
-    } else if (target === "DynamoDB_20120810.PutItem") {
-      const { Item } = JSON.parse(body) as { readonly Item: Record<string, { readonly S?: string }> };
-      this.messages.push(Item);
-      answerWith(response, { status: 200, headers: { "content-type": "application/x-amz-json-1.0" }, body: "{}" });
+    } else if (target === "DynamoDB_20120810.TransactWriteItems") {
+      const [stored] = (JSON.parse(body) as { readonly TransactItems: readonly Transaction[] }).TransactItems;
+      const item = stored?.Put?.Item ?? {};
+      const isKnown = this.messages.some(({ id }) => id?.S === item.id?.S);
+      if (!isKnown) this.messages.push(item);
+      answerWith(response, isKnown ? cancelled : { status: 200, headers: amazonJson, body: "{}" });
+    } else if (target === "DynamoDB_20120810.UpdateItem") {
+      answerWith(response, { status: 200, headers: amazonJson, body: "{}" });
     } else {
       const type = { "content-type": "application/json", "x-amzn-errortype": "ModelError" };
       answerWith(response, { status: 424, headers: type, body: '{"Message":"The model is gone"}' });
@@ -187,8 +218,10 @@ export class WebsiteServer {
     this.requests.push(received);
     const intercepted = await this.intercept?.(received);
     if (intercepted) answerWith(response, intercepted);
-    else if (path.replace(directly, "").startsWith("/api/")) answerWith(response, await this.#api(request, received));
-    else answerWith(response, this.#page(path));
+    else if (path.startsWith(`${directly}/api/`)) answerWith(response, await this.#api(request, received));
+    else if (path.startsWith("/api/")) answerWith(response, this.#shown(await this.#api(request, received)));
+    else if (["GET", "HEAD"].includes(received.method)) answerWith(response, this.#page(path));
+    else answerWith(response, { ...this.#page("/403.html"), status: 403 });
   }
 
   async #api(request: IncomingMessage, received: ReceivedRequest): Promise<Reply> {
@@ -202,6 +235,12 @@ export class WebsiteServer {
       headers: result.headers as Record<string, string>,
       body: result.body ?? "",
     };
+  }
+
+  /** What CloudFront makes of an answer of the API: it adds the headers, and shows its page in the place of a 404. */
+  #shown(answer: Reply): Reply {
+    if (answer.status === 404) return this.#page("/nothing");
+    return { ...answer, headers: { ...securityHeaders, ...answer.headers } };
   }
 
   #page(path: string): Reply {
