@@ -70,6 +70,7 @@ export function indexPage({ messages, scripts, contactRetentionDays }: Site): Pa
             <div class="chart"></div>
             <figcaption></figcaption>
           </figure>
+          <p class="model"></p>
           <div class="share" hidden>
             <button type="button" class="quiet" id="share">${words.share}</button>
             <p class="shared" role="status" aria-live="polite"></p>

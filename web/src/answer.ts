@@ -76,6 +76,7 @@ export class AnswerPanel {
   empty(text: string): void {
     this.#state("empty");
     this.#shell.replaceChildren();
+    find<HTMLElement>(this.#panel, ".model").textContent = "";
     this.#place.replaceChildren(element("p", text, "muted"));
   }
 
@@ -108,15 +109,15 @@ export class AnswerPanel {
       element("p", words.farming[verdict](number(this.farmingAge)), `verdict ${verdict}`),
       element("p", words.rings(number(rings)), "rings"),
       ...(doubtful ? [element("p", words.doubtful, "doubt")] : []),
-      this.#origin(model, undefined),
     );
+    this.#origin(model, undefined);
     drawShell(this.#shell, rings);
     this.#state("answered");
   }
 
   /** Says when the model that answered was trained. */
   trained(model: string, at: Date): void {
-    this.#place.querySelector(".model")?.replaceWith(this.#origin(model, this.#words.date(at)));
+    this.#origin(model, this.#words.date(at));
   }
 
   /** Brings the panel into sight, where the form fills the screen. */
@@ -125,11 +126,12 @@ export class AnswerPanel {
     this.#panel.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
   }
 
-  #origin(model: string, trained: string | undefined): HTMLElement {
-    const origin = element("p", this.#words.answer.model(shortName(model), trained), "model");
+  /** Stands outside of the live region: a date that comes late is no reason to read the answer again. */
+  #origin(model: string, trained: string | undefined): void {
+    const origin = find<HTMLElement>(this.#panel, ".model");
+    origin.textContent = this.#words.answer.model(shortName(model), trained);
     // The whole name, for who has to find the training job.
     origin.title = model;
-    return origin;
   }
 
   #scale(low: number, years: number, high: number): HTMLElement {
