@@ -8,7 +8,8 @@ let website: WebsiteServer;
 let browser: Browser;
 
 beforeAll(async () => {
-  [website, browser] = await Promise.all([WebsiteServer.start(), openBrowser()]);
+  website = await WebsiteServer.start();
+  browser = await openBrowser();
 });
 
 afterAll(async () => {
@@ -21,9 +22,10 @@ beforeEach(() => {
 
 test.each(states)(
   "$name: axe finds nothing and nothing is cut off, from the narrowest to a wide window, light and dark",
-  async ({ name, path = "/", scripts = true, complaint, reach }) => {
+  async ({ name, path = "/", scripts = true, complaint, prepare, reach }) => {
     const visit = await Visit.begin(browser, website.address);
     visit.expectedComplaint = complaint;
+    prepare?.(website);
     await (scripts ? visit.open(path) : visit.openWithoutScripts(path));
     await reach?.(visit, website);
     for (const colorScheme of schemes) {

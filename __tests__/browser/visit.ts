@@ -73,12 +73,18 @@ export class Visit {
     await this.page.goto(`${this.address}${path}`);
   }
 
-  /** Opens a page as a browser that runs no scripts shows it. Only the debugger's own scripts run in it, and those after it has loaded. */
+  /**
+   * Opens a page as a browser that runs no scripts shows it. Only the debugger's own scripts run in it, and those after it has loaded: what stands in
+   * `noscript`, which the browser would hide then, is taken out of it.
+   */
   async openWithoutScripts(path: string): Promise<void> {
     const debug = await this.context.newCDPSession(this.page);
     await debug.send("Emulation.setScriptExecutionDisabled", { value: true });
     await this.open(path);
     await debug.send("Emulation.setScriptExecutionDisabled", { value: false });
+    await this.page.evaluate(
+      'for (const one of document.querySelectorAll("noscript")) one.replaceWith(...one.childNodes)',
+    );
   }
 
   /**
@@ -104,14 +110,20 @@ export class Visit {
     );
   }
 
-  /** What reaches beyond the window's right edge, so that somebody has to scroll sideways. Empty when all fits. */
+  /**
+   * What reaches beyond the window's edges, so that somebody would have to scroll sideways or, where the page cuts it off, doesn't see it. Ornaments may;
+   * so may what only screen readers are to find.
+   */
   async overflows(): Promise<Overflow[]> {
     return this.page.evaluate<Overflow[]>(`(() => {
       const width = document.documentElement.clientWidth;
-      if (document.documentElement.scrollWidth <= width) return [];
-      return [...document.querySelectorAll("body *")]
-        .map((element) => ({ element: element.outerHTML.slice(0, 120), right: element.getBoundingClientRect().right }))
-        .filter(({ right }) => right > width + 0.5);
+      const found = [...document.querySelectorAll("body *:not(.unseen, .skip)")]
+        .filter((element) => !element.closest("[aria-hidden=true]"))
+        .map((element) => ({ element: element.outerHTML.slice(0, 120), box: element.getBoundingClientRect() }))
+        .filter(({ box }) => box.width > 0 && (box.right > width + 0.5 || box.left < -0.5))
+        .map(({ element, box }) => ({ element, right: Math.round(box.right) }));
+      const scrolled = document.documentElement.scrollWidth;
+      return scrolled > width ? [{ element: "the page", right: scrolled }, ...found] : found;
     })()`);
   }
 
