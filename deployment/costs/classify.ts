@@ -214,6 +214,7 @@ export const classifications: Readonly<Record<string, Classification>> = {
   aws_route: { free: inTheVpc },
   aws_route_table: { free: inTheVpc },
   aws_route_table_association: { free: inTheVpc },
+  aws_route53_record: { free: "aliases of AWS's own resources cost nothing, and neither do the questions after them" },
   aws_s3_bucket: {
     charges: ({ stack, name }, { dataGigabytes, otherBucketGigabytes }) => [
       use("bucketGigabyteMonth", stack === "data" && name.startsWith("data") ? dataGigabytes : otherBucketGigabytes),
@@ -290,6 +291,17 @@ export const classifications: Readonly<Record<string, Classification>> = {
   },
   aws_vpc_security_group_egress_rule: { free: inTheVpc },
   aws_vpc_security_group_ingress_rule: { free: inTheVpc },
+  aws_wafv2_web_acl: {
+    charges: (resource, usage) => {
+      const visits = daysOfMonth * (websiteOf(resource, usage)?.visits ?? 0);
+      return [
+        fixed("firewallMonth", 1),
+        fixed("firewallRuleMonth", listOf(resource.arguments.rule).length),
+        use("firewallRequest", visits * workload.requestsOfVisit + apiRequests(resource, usage)),
+      ];
+    },
+  },
+  aws_wafv2_web_acl_logging_configuration: { free: "AWS asks for the logs: they are counted at their log group" },
   docker_image: { free: "built where the deployment runs; the image is counted with its repository" },
   docker_registry_image: { free: "counted with its repository" },
 };
