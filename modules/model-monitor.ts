@@ -70,13 +70,15 @@ const namespace = "/aws/sagemaker/Endpoints/data-metrics";
 
 const processingFolder = "/opt/ml/processing";
 
-/** A monitoring schedule with its role and its two alarms. */
+/** A monitoring schedule with its role and its three alarms. */
 export class ModelMonitor extends Construct {
   readonly scheduleName: string;
   /** Goes off when visitors ask about other animals than the model was trained on. */
   readonly drift: Alarm;
   /** Goes off when the endpoint was asked what the feature contract forbids. */
   readonly violations: Alarm;
+  /** Goes off when a comparison failed, so that nobody knows what the endpoint is asked. */
+  readonly failures: Alarm;
 
   constructor(scope: Construct, id: string, props: ModelMonitorProps) {
     super(scope, id);
@@ -182,6 +184,12 @@ export class ModelMonitor extends Construct {
       name: `${props.name}-contract-violations`,
       description: `The endpoint ${props.endpointName} was asked what the feature contract forbids: read constraint_violations.json in ${report}.`,
       metric: "contract_violations",
+    });
+    this.failures = new Alarm(this, "failures", {
+      ...metrics,
+      name: `${props.name}-failed-comparisons`,
+      description: `A comparison of the traffic of the endpoint ${props.endpointName} failed: aws sagemaker list-monitoring-executions --monitoring-schedule-name ${this.scheduleName} tells why.`,
+      metric: "failed_comparisons",
     });
   }
 }

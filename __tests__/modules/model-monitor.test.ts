@@ -86,6 +86,7 @@ test("its alarms look at the metrics of this endpoint and schedule alone; drift 
   expect(actions).toEqual({
     drifted_features: [props.alarmTopicArn, "arn:aws:sns:eu-west-1:123456789012:drift"],
     contract_violations: [props.alarmTopicArn],
+    failed_comparisons: [props.alarmTopicArn],
   });
 });
 

@@ -150,7 +150,7 @@ describe.each(stages)("the stage %s", (stage, template) => {
   test("something tells of a failing endpoint, a slow one, a failing API and failing functions", () => {
     const alarms = Object.values(template.resources("aws_cloudwatch_metric_alarm")).filter(
       ({ alarm_name }) =>
-        !/-(drift|contract-violations|start-data-workflow-errors|release-errors|release-latency)$/.test(alarm_name),
+        !/-(drift|contract-violations|failed-comparisons|start-data-workflow-errors|release-errors|release-latency)$/.test(alarm_name),
     );
     expect(alarms.map(({ namespace, metric_name }) => `${namespace}/${metric_name}`).sort()).toEqual([
       "AWS/ApiGateway/5xx",

@@ -24,6 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from abalone.aws import client
 from abalone.contract import Contract, load_contract
 from abalone.errors import JobError, RowError
@@ -39,6 +41,7 @@ VIOLATIONS_FILE = "constraint_violations.json"
 # Metrics" and on "CloudWatch Metrics for Bring Your Own Containers"; an alarm on a name that nobody writes to never
 # goes off. So the container puts its metrics itself, and the alarm looks where they are.
 METRICS_NAMESPACE = "/aws/sagemaker/Endpoints/data-metrics"
+FAILURES_METRIC = "failed_comparisons"
 CHANCE = 1.8
 CONTAINER_BASE = "/opt/ml"
 DEFAULT_MINIMUM_ROWS = 100
@@ -332,6 +335,7 @@ def metrics_of(
     metrics: list[dict[str, Any]] = [
         {"MetricName": "rows", "Value": float(statistics.rows), "Unit": "Count"},
         {"MetricName": "contract_violations", "Value": float(len(violations)), "Unit": "Count"},
+        {"MetricName": FAILURES_METRIC, "Value": 0.0, "Unit": "Count"},
     ]
     for name, measure in statistics.measures.items():
         metrics.append({"MetricName": f"feature_non_null_{name}", "Value": float(measure.present), "Unit": "Count"})
@@ -382,8 +386,26 @@ def _write(folder: Path, name: str, document: Mapping[str, Any]) -> None:
 
 
 def monitor(folders: Folders) -> None:
-    """Compares the period's traffic with the baseline; writes what it found, and tells CloudWatch."""
+    """Compares the period's traffic with the baseline; writes what it found, tells CloudWatch, also of a failure."""
     request = read_request(os.environ, folders)
+    try:
+        _compare(request, folders)
+    except Exception:
+        if request.publishes_metrics:
+            _tell_failure(request)
+        raise
+
+
+def _tell_failure(request: Request) -> None:
+    """Without it a comparison that fails would look like an hour in which nothing happened."""
+    try:
+        publish(request, [{"MetricName": FAILURES_METRIC, "Value": 1.0, "Unit": "Count"}])
+    except (BotoCoreError, ClientError) as error:
+        # Why the comparison failed is the reason to tell.
+        logger.error("CloudWatch could not be told of the failure: %s", error)
+
+
+def _compare(request: Request, folders: Folders) -> None:
     contract = load_contract()
     baseline, constraints = _read_json(request.baseline_statistics), _read_json(request.baseline_constraints)
     by_name = {feature["name"]: feature for feature in constraints["features"]}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -257,6 +258,36 @@ def test_a_wrong_environment_fails_with_the_variable_s_name(tmp_path: Path, name
     prepare(tmp_path, asked(survey(5)), survey(500))
     assert run(tmp_path, **{name: value}).returncode == 1
     assert expected in message(tmp_path)
+
+
+def failures(cloudwatch: CloudWatch) -> list[str]:
+    """The values of the metric of failures, in the order in which they were put."""
+    text = cloudwatch.text.replace("%2F", "/")
+    return re.findall(r"failed_comparisons(?:(?!MetricName).)*?Value\W+([\d.]+)", text)
+
+
+def test_a_comparison_that_fails_is_counted_and_the_next_one_counts_it_out(tmp_path: Path, cloudwatch: CloudWatch):
+    prepare(tmp_path, asked(survey(5)), survey(500))
+    constraints = tmp_path / "processing/baseline/constraints.json"
+    good = constraints.read_text()
+    constraints.write_text('{"features"')
+    assert run(tmp_path, cloudwatch).returncode == 1
+    assert [float(value) for value in failures(cloudwatch)] == [1]
+    for dimension in ("Endpoint", "MonitoringSchedule", "abalone-data"):
+        assert dimension in cloudwatch.text
+
+    constraints.write_text(good)
+    assert run(tmp_path, cloudwatch).returncode == 0
+    assert [float(value) for value in failures(cloudwatch)] == [1, 0]
+
+
+def test_a_failure_that_nobody_can_be_told_of_keeps_its_reason(tmp_path: Path):
+    prepare(tmp_path, asked(survey(5)), survey(500))
+    (tmp_path / "processing/baseline/constraints.json").write_text('{"features"')
+    result = run(tmp_path, publish_cloudwatch_metrics="Enabled", AWS_MAX_ATTEMPTS="1")
+    assert result.returncode == 1
+    assert "CloudWatch could not be told of the failure" in result.stdout
+    assert "is no baseline of `process`" in message(tmp_path)
 
 
 def test_a_damaged_baseline_fails(tmp_path: Path):
