@@ -119,11 +119,11 @@ describe("the Age Calculator", () => {
     expect(text).toContain(`Of 100 animals with these measures, 90 are between ${age.low} and ${age.high} years old.`);
     expect(text).toContain(`About ${rings} growth rings.`);
     expect(text).toContain(model);
-    expect(await answer().locator("svg .line").count()).toBe(Math.round(rings));
+    expect(await answer().locator("#shell .line").count()).toBe(Math.round(rings));
   });
 
   test("draws the range and the age to scale", async () => {
-    await page.getByRole("button", { name: "Fill in an example" }).click();
+    await page.locator("#example").click();
     await calculate().click();
     const [bar, range, point] = await Promise.all(
       [".scale", ".range", ".point"].map(async (selector) => (await page.locator(selector).boundingBox())!),
@@ -272,7 +272,7 @@ describe("values that can't be right", () => {
   test("an example takes back all that was said of what stood there", async () => {
     await field("length").fill("9999");
     await calculate().click();
-    await page.getByRole("button", { name: "Fill in an example" }).click();
+    await page.locator("#example").click();
     expect(await summary().isVisible()).toBe(false);
     expect(await ageForm().locator("[aria-invalid]").count()).toBe(0);
     for (const { name } of features) expect(await page.locator(`#${camelCase(name)}-error`).innerText()).toBe("");
@@ -404,17 +404,16 @@ test("the drawing's bars are as long as what they measure", async () => {
   }
   const boxes = (selector: string): Promise<Box[]> =>
     page.evaluate(
-      `[...document.querySelectorAll("figure svg ${selector}")].map((shape) => {
+      `[...document.querySelectorAll(".measuring ${selector}")].map((shape) => {
         const { x, y, width, height } = shape.getBBox();
         return { x, y, width, height };
       })`,
     );
-  const [shell] = await boxes("ellipse.line");
-  const [side] = await boxes("path.drawing-shell");
-  const [length, diameter, height] = await boxes(".drawing-measure path");
+  const [shell, side] = [(await boxes(".drawn path.line"))[0], (await boxes(".drawn path.line")).at(-1)];
+  const [length, diameter, height] = await boxes(".bar path");
   // Each bar's ends stand across it, so its box is as long as the bar.
-  expect([length!.x, length!.width]).toEqual([shell!.x, shell!.width]);
-  expect([diameter!.y, diameter!.height]).toEqual([shell!.y, shell!.height]);
+  expect([length!.x, length!.width].map(Math.round)).toEqual([shell!.x, shell!.width].map(Math.round));
+  expect([diameter!.y, diameter!.height].map(Math.round)).toEqual([shell!.y, shell!.height].map(Math.round));
   expect([height!.y, height!.height].map(Math.round)).toEqual([side!.y, side!.height].map(Math.round));
 });
 
@@ -567,6 +566,31 @@ describe("the contact form", () => {
     expect(website.messages).toEqual([]);
   });
 
+  test("sends what a program has put into the field that people don't see, and nothing of it otherwise", async () => {
+    await fill("Ada", "ada@example.com", "Hello");
+    await send().dblclick();
+    await form().getByText("Thank you").waitFor();
+    expect(website.calls.map(({ body }) => Object.keys(JSON.parse(body) as object))).toEqual([
+      ["name", "email", "message"],
+    ]);
+    await fill("Ada", "ada@example.com", "Buy");
+    await page.evaluate('document.querySelector("#website").value = "http://spam.example"');
+    await send().click();
+    await form().getByText("Thank you").waitFor();
+    expect(JSON.parse(website.calls[1]!.body)).toMatchObject({ website: "http://spam.example" });
+    expect(website.messages).toHaveLength(1);
+  });
+
+  test("says that there is no connection, and keeps the message", async () => {
+    expectedComplaint = /ERR_INTERNET_DISCONNECTED/;
+    await fill("Ada", "ada@example.com", "Hello");
+    await context.setOffline(true);
+    await send().click();
+    await form().getByRole("alert").waitFor();
+    expect(await form().innerText()).toContain("There is no connection to the server.");
+    expect(await page.getByLabel("Message").inputValue()).toBe("Hello");
+  });
+
   test("never thanks for a message that was not stored", async () => {
     expectedComplaint = /status of 503/;
     website.intercept = ({ path }) => (path.startsWith("/api/") ? problem(503) : undefined);
@@ -575,6 +599,203 @@ describe("the contact form", () => {
     await form().getByRole("alert").waitFor();
     expect(await form().innerText()).not.toContain("Thank you");
     expect(await page.getByLabel("Message").inputValue()).toBe("Hello");
+  });
+});
+
+describe("the picture of the survey", () => {
+  test("shows the animal with its range among those surveyed, and says what it shows", async () => {
+    await open();
+    await page.locator("#example").click();
+    await calculate().click();
+    await page.locator("#plot svg").waitFor();
+    const { age } = await answerTo(website.calls[0]!.body);
+    const name = await page.locator("#plot svg desc").textContent();
+    expect(name).toContain(`Yours, at 91 mm, stands at ${age.years} years, its range from ${age.low} to ${age.high}.`);
+    expect(await page.locator("#plot figcaption").innerText()).toMatch(/surveyed animals of 90 to 100 mm, nine in ten/);
+    expect(await answer().innerText()).toContain("trained on 1 March 2026");
+    const [interval, field] = await Promise.all(
+      ["#plot .interval", "#plot .chart"].map(async (selector) => (await page.locator(selector).boundingBox())!),
+    );
+    expect(interval!.x > field!.x && interval!.x + interval!.width < field!.x + field!.width).toBe(true);
+    await page.setViewportSize({ width: 320, height: 700 });
+    await page.waitForFunction('document.querySelector("#plot svg").viewBox.baseVal.width < 320');
+  });
+
+  test.each([
+    [{ status: 404, body: "<h1>Gone</h1>" }, /status of 404/],
+    [{ status: 200, body: "{}" }, undefined],
+    [{ status: 200, body: '{"version":1,"survey":{"points":[[1,1]],"bands":[]}}' }, undefined],
+    [{ status: 200, body: "<h1>Hello</h1>" }, undefined],
+  ] as const)(
+    "is left out with a sentence where there is none (%j), and the answer stands",
+    async (reply, complaint) => {
+      expectedComplaint = complaint;
+      website.intercept = ({ path }) => (path === "/model.json" ? reply : undefined);
+      await open();
+      await page.locator("#example").click();
+      await calculate().click();
+      await page.locator("#plot").getByText("can’t be loaded right now").waitFor();
+      expect(await page.locator(".years").innerText()).toContain("years old");
+      expect(await page.locator("#plot svg").count()).toBe(0);
+      expect(await violations()).toEqual([]);
+    },
+  );
+
+  test("is not loaded before somebody begins to fill in", async () => {
+    await open();
+    expect(website.requests.map(({ path }) => path)).not.toContain("/model.json");
+    const loaded = page.waitForResponse(/model\.json/);
+    await field("length").focus();
+    await loaded;
+  });
+});
+
+describe("a shared link", () => {
+  const shared =
+    "sex=F&length=91&diameter=73&height=19&wholeWeight=102.8&shuckedWeight=44.9&visceraWeight=20.2&shellWeight=30";
+
+  test("is copied, and whoever opens it sees the same answer; the measures reach no server by it", async () => {
+    await open();
+    // The page may write into the clipboard and not read it: what it writes is kept beside.
+    await page.addInitScript(() => {
+      navigator.clipboard.writeText = (text) => {
+        Object.assign(window, { copied: text });
+        return Promise.resolve();
+      };
+    });
+    await page.goto(`${website.address}/#${shared}`);
+    await page.reload();
+    await page.locator(".years").waitFor();
+    const years = await page.locator(".years").innerText();
+    await page.locator("#share").click();
+    await page.getByText("The link is copied.").waitFor();
+    const link = await page.evaluate<string>("window.copied");
+    expect(link).toBe(`${website.address}/#${shared}`);
+    await page.locator("#clear-history").click();
+    await page.goto("about:blank");
+    await page.goto(link);
+    await page.locator(".years").waitFor();
+    expect(await page.locator(".years").innerText()).toBe(years);
+    expect(website.requests.filter(({ path }) => path.includes("91"))).toEqual([]);
+  });
+
+  test("is shown to be copied by hand where there is no clipboard", async () => {
+    await open();
+    await page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('denied'))");
+    await page.locator("#example").click();
+    await calculate().click();
+    await page.locator("#share").click();
+    await page.getByText("Copy this link:").waitFor();
+    expect(await page.locator(".shared a").getAttribute("href")).toContain("#sex=M&length=91");
+    expect(await violations()).toEqual([]);
+  });
+
+  test.each([
+    `sex=${encodeURIComponent(markup)}&length=${encodeURIComponent(markup)}`,
+    "length=9999&diameter=-1&height=1e1&sex=X",
+    `__proto__=1&constructor=2&${"x=1&".repeat(500)}`,
+    "=%E0%A4%A&&&=;length",
+  ])("that holds anything else (%s) is harmless", async (fragment) => {
+    await open();
+    await page.goto(`${website.address}/#${fragment}`);
+    await page.reload();
+    await page.locator(".from-link p").waitFor();
+    expect(website.calls).toEqual([]);
+    expect(await page.locator("main img, main b").count()).toBe(0);
+    for (const { name } of measures) expect(await field(camelCase(name)).inputValue()).toBe("");
+    expect(await violations()).toEqual([]);
+  });
+});
+
+describe("the animals of this device", () => {
+  test("are listed, filled in again by a press, kept over a reload, and forgotten on demand", async () => {
+    await open();
+    expect(await page.locator("#history").isVisible()).toBe(false);
+    for (const length of ["60", "91"]) {
+      await fillExample({ length });
+      await calculate().click();
+      await page.locator(`#history li:nth-child(1):has-text("${length} mm")`).waitFor();
+    }
+    await page.reload();
+    const entries = page.locator("#history li button");
+    expect(await entries.count()).toBe(2);
+    expect(await entries.first().innerText()).toMatch(/^Male, 91 mm, 102.8 g\s+[\d.]+ years \([\d.]+ to [\d.]+\)$/);
+    expect(await violations()).toEqual([]);
+    await entries.nth(1).click();
+    await page.locator(".years").waitFor();
+    expect(await field("length").inputValue()).toBe("60");
+    await page.locator("#clear-history").click();
+    expect(await page.locator("#history").isVisible()).toBe(false);
+    await page.reload();
+    expect(await page.locator("#history").isVisible()).toBe(false);
+  });
+
+  test("are none where the browser forbids to keep anything, and the answer comes all the same", async () => {
+    await open();
+    await page.addInitScript(() => {
+      Object.defineProperty(window, "localStorage", {
+        get() {
+          throw new DOMException("denied", "SecurityError");
+        },
+      });
+    });
+    await page.reload();
+    await page.locator("#example").click();
+    await calculate().click();
+    await page.locator(".years").waitFor();
+    expect(await page.locator("#history").isVisible()).toBe(false);
+  });
+
+  test("are none where something else lies in their place", async () => {
+    await open();
+    await page.evaluate(`localStorage.setItem("acme-abalone-animals", '[{"values":"<b>"},null,7]')`);
+    await page.reload();
+    expect(await page.locator("#history").isVisible()).toBe(false);
+    await page.locator("#example").click();
+    await calculate().click();
+    await page.locator("#history li").waitFor();
+  });
+});
+
+test("farming age is told by the whole range", async () => {
+  await open();
+  const texts = [
+    [{ years: 10, low: 8, high: 13 }, "very likely reached"],
+    [{ years: 4, low: 3, high: 5 }, "perhaps reached"],
+    [{ years: 2, low: 1.5, high: 3 }, "not reached yet"],
+  ] as const;
+  for (const [age, text] of texts) {
+    website.intercept = ({ path }) =>
+      path === "/api/predict"
+        ? { status: 200, body: JSON.stringify({ rings: 5, age: { ...age, confidence: 0.9 }, model: "m" }) }
+        : undefined;
+    await page.locator("#example").click();
+    await calculate().click();
+    await page.locator(".verdict", { hasText: text }).waitFor();
+  }
+});
+
+describe("the model's page", () => {
+  test("shows how good the model in use is", async () => {
+    await open();
+    await page.goto(`${website.address}/about-the-model.html`);
+    const figures = page.locator("#figures");
+    await figures.locator("table").first().waitFor();
+    const text = await figures.innerText();
+    expect(text).toMatch(/off by\s+1\.5 years/);
+    expect(text).toContain("90.4 %");
+    expect(text).toMatch(/Female\s+251\s+89\.6 %/);
+    expect(text).toContain("1 March 2026");
+    expect(await violations()).toEqual([]);
+  });
+
+  test("says so where the figures can't be had", async () => {
+    expectedComplaint = /status of 503/;
+    website.intercept = ({ path }) => (path === "/model.json" ? { status: 503, body: "" } : undefined);
+    await open();
+    await page.goto(`${website.address}/about-the-model.html`);
+    await page.getByText("The figures can’t be had right now.").waitFor();
+    expect(await violations()).toEqual([]);
   });
 });
 
@@ -592,8 +813,9 @@ describe("for everybody", () => {
           return active.id || active.textContent.trim();
         })()`);
     };
-    expect(await tab()).toBe("Skip to the calculator");
+    expect(await tab()).toBe("Skip to the content");
     await page.keyboard.press("Enter");
+    expect([await tab(), await tab(), await tab()]).toEqual(["young", "example", "old"]);
     expect(await tab()).toBe("sex");
     await page.keyboard.press("ArrowDown");
     for (const { name, example } of measures) {
@@ -615,7 +837,7 @@ describe("for everybody", () => {
       await calculate().click();
       await page.getByRole("button", { name: "Send the message" }).click();
       expect(await violations()).toEqual([]);
-      await page.getByRole("button", { name: "Fill in an example" }).click();
+      await page.locator("#example").click();
       await calculate().click();
       await page.locator(".years").waitFor();
       expect(await violations()).toEqual([]);
@@ -629,7 +851,7 @@ describe("for everybody", () => {
     async (width) => {
       await open({ viewport: { width, height: 700 } });
       await calculate().click();
-      await page.getByRole("button", { name: "Fill in an example" }).click();
+      await page.locator("#example").click();
       const overflow = (): Promise<number> =>
         page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
       expect(await overflow()).toBe(0);
@@ -644,7 +866,7 @@ describe("for everybody", () => {
 
   test("the answer comes into sight on a phone", async () => {
     await open({ viewport: { width: 390, height: 700 } });
-    await page.getByRole("button", { name: "Fill in an example" }).click();
+    await page.locator("#example").click();
     await calculate().click();
     await page.locator(".years").waitFor();
     const box = (await page.locator(".years").boundingBox())!;
@@ -654,7 +876,9 @@ describe("for everybody", () => {
 
   test("the form is there, and says why it can't calculate, without JavaScript", async () => {
     await open({ javaScriptEnabled: false });
-    expect(await page.locator("noscript").textContent()).toContain("which your browser has switched off");
+    for (const form of await page.locator("form").all()) {
+      expect(await form.locator("noscript").textContent()).toContain("which your browser has switched off");
+    }
     for (const { name } of measures) expect(await field(camelCase(name)).isVisible()).toBe(true);
   });
 
