@@ -1,8 +1,10 @@
+import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { DescribeEndpointCommand, DescribeModelPackageCommand } from "@aws-sdk/client-sagemaker";
@@ -207,6 +209,14 @@ describe("from nothing to a website that tells an age", () => {
     } finally {
       await browser.close();
     }
+  });
+
+  test("its API answers hundreds of generated requests as its own document says, none with 5xx or as HTML", async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", "fuzz/run.ts"], {
+      cwd: join(__dirname, "../.."),
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, URL: platform.file.websiteTest, EXAMPLES: "500" },
+    });
+    expect(stdout).toMatch(/^\d{3,} requests in \d+ s \(seed \d+\): no 5xx/m);
   });
 
   test("nothing of another account's settings reaches any process, and no socket leaves 127.0.0.1", () => {
