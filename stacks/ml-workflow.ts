@@ -151,7 +151,8 @@ export class MlWorkflowStack extends PlatformStack {
       // A large file takes several calls, each until shortly before this. Who waits for an answer hears nothing meanwhile: NAT gateways and endpoints
       // drop such a connection after 350 seconds (VPC User Guide, "NAT gateway basics"), and nobody would hear the answer.
       timeoutSeconds: 300,
-      memoryMebibytes: 512,
+      // Of the largest survey, the rows that it has to remember; and as much of a processor again as with half of it.
+      memoryMebibytes: 1_024,
     });
 
     const workflow = new TrainingWorkflow(this, "training", {

@@ -143,6 +143,24 @@ test.each<[string, string | Buffer, RegExp]>([
   expect(output.lines()).toContainEqual(expect.objectContaining({ SurveyRefused: 1 }));
 });
 
+test("a file of more rows than the function can remember is refused before one of them is put", async () => {
+  const content = survey(...animals(3).map(surveyLine));
+  const respond = aws.respond;
+  aws.respond = (request) =>
+    request.path.endsWith("large.csv") && request.method === "GET"
+      ? { headers: { etag: '"1"', "content-length": "536870913" }, body: content, breakAfterBody: true }
+      : respond(request);
+  const result = await ingest({ key: "surveys/large.csv" });
+  aws.respond = respond;
+  expect(result).toMatchObject({
+    complete: true,
+    rows: { read: 0 },
+    fileProblem:
+      "it has 536870913 bytes, and more than 536870912 can't be checked: split it into files of fewer rows, each with the header",
+  });
+  expect(records).toEqual([]);
+});
+
 describe("a survey that takes longer than one call", () => {
   /** A clock that leaves a call time for so many looks at it, and then says that the deadline is near. */
   const looks = (count: number): { getRemainingTimeInMillis: () => number } => {

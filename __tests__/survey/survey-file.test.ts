@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { resolve } from "node:path";
 import fc from "fast-check";
 import { accepts, features, label, surveyColumns } from "../../survey/contract";
 import {
@@ -13,6 +15,7 @@ import {
 // On a busy machine a minute is no sign of a fault.
 jest.setTimeout(60_000);
 
+const root = resolve(__dirname, "../..");
 const now = new Date("2026-06-01T12:00:00Z");
 const good: SurveyRecord = {
   record_id: "a-1",
@@ -200,6 +203,31 @@ describe("an animal appears once at a time", () => {
       "3: duplicate of line 2",
       "4: duplicate of line 2",
     ]);
+  });
+
+  test("among thousands of others, whose places in the memory have moved meanwhile", async () => {
+    const many = Array.from({ length: 5_000 }, (_, index) => line({ record_id: `a-${index}` }));
+    expect(await problemsOf(file(...many, ...many))).toEqual(
+      many.map((_, index) => `${5_002 + index}: duplicate of line ${index + 2}`),
+    );
+  });
+
+  test("in a file of half a million rows too, of which little more than their number is kept", () => {
+    const script = String.raw`
+      const { readSurvey, surveyHeader } = require("./survey/survey-file");
+      function* rows() {
+        yield surveyHeader + "\n";
+        for (let row = 0; row < 500000; row += 1) {
+          yield "an-animal-with-a-long-name-" + row + ",2026-03-01T09:30:00Z,M,91,73,19,102.8,44.9,20.2,30,15\n";
+        }
+      }
+      (async () => {
+        let count = 0;
+        for await (const row of readSurvey(rows(), { now: new Date() })) count += "record" in row ? 1 : 0;
+        console.log(count);
+      })();`;
+    const flags = ["--max-old-space-size=64", "--import", "tsx", "--input-type=commonjs", "--eval", script];
+    expect(execFileSync(process.execPath, flags, { cwd: root, encoding: "utf8" })).toBe("500000\n");
   });
 
   test("another event time is another version, and stays", async () => {

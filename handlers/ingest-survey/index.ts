@@ -26,6 +26,11 @@ const concurrency = 64;
 const reserve = 30_000;
 /** Rejected rows that one call lists: it stops there, as at its deadline, so that no file can fill the memory. */
 const maximumRejected = 50_000;
+/**
+ * The largest file, in bytes: even of the shortest rows there are no more in it than the function's memory remembers, and the last range of it is reached
+ * long before the function's time is over, though each call reads the file from its beginning.
+ */
+const largestSurvey = 512 * 1024 * 1024;
 /** Rejected rows that the answer itself names. */
 const maximumProblems = 20;
 
@@ -122,7 +127,10 @@ async function openSurvey(bucket: string, key: string, etag: string | undefined)
   }
 }
 
-/** Passes a stream on, and fails where it ends before its announced length: half a survey must not count as a whole one. */
+/**
+ * Passes a stream on, and fails where it ends before its announced length: half a survey must not count as a whole one.
+ * @throws SurveyFileError when there is more to come than can be checked
+ */
 async function* complete(
   content: AsyncIterable<Uint8Array>,
   length: number | undefined,
@@ -130,6 +138,11 @@ async function* complete(
 ): AsyncGenerator<Uint8Array> {
   let received = 0;
   for await (const chunk of content) {
+    if (length !== undefined && length > largestSurvey) {
+      throw new SurveyFileError(
+        `it has ${length} bytes, and more than ${largestSurvey} can't be checked: split it into files of fewer rows, each with the header`,
+      );
+    }
     received += chunk.length;
     yield chunk;
   }
