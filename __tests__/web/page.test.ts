@@ -658,10 +658,12 @@ describe("a shared link", () => {
     await open();
     // The page may write into the clipboard and not read it: what it writes is kept beside.
     await page.addInitScript(() => {
-      navigator.clipboard.writeText = (text) => {
-        Object.assign(window, { copied: text });
-        return Promise.resolve();
-      };
+      Object.assign((navigator.clipboard as Clipboard | undefined) ?? {}, {
+        writeText(text: string) {
+          Object.assign(window, { copied: text });
+          return Promise.resolve();
+        },
+      });
     });
     await page.goto(`${website.address}/#${shared}`);
     await page.reload();

@@ -191,7 +191,8 @@ export const pages = {
       {
         heading: "Messages to us",
         lines: [
-          `Name, e-mail address and message are stored encrypted and mailed to us, so that we can answer. They are deleted after ${whole.format(days)} days. They are written into no log, and the programs that train models can’t read them.`,
+          `Name, e-mail address and message are stored encrypted and mailed to us, so that we can answer. They are deleted after ${whole.format(days)} days, from the backups 35 days later at the latest. They are written into no log, and the programs that train models can’t read them.`,
+          "So that nobody floods us, messages are counted by the hour: by a code made from the sender’s network address with a key that is replaced every day. The counts are deleted after the hour.",
           "To have a message deleted earlier, write to us with its number.",
         ],
       },
