@@ -271,7 +271,7 @@ const settings = z
     airflow: airflow.optional(),
     /** @default no pipeline: people deploy */
     pipeline: pipeline.optional(),
-    /** @default no trail and no budget */
+    /** @default no trail, no budget and no boundaries of roles, without which policies/ lets no role pass on AWS */
     governance: governance.optional(),
   })
   .check((context) => {

@@ -25,6 +25,7 @@ import { Lazy, TerraformResource } from "cdktf";
 import { Construct } from "constructs";
 import { Alarm, withRunbook } from "./alarm";
 import { GeneratedAsset } from "./generated-asset";
+import { boundaryOf } from "./permissions-boundary";
 import { policyDocument, type Statement } from "./policy";
 import { type LogTarget, SecureBucket } from "./secure-bucket";
 
@@ -375,6 +376,7 @@ export class AirflowEnvironment extends Construct {
     const role = new IamRole(this, "role", {
       name,
       description: `What Airflow's environment ${name} and its DAGs may do`,
+      permissionsBoundary: boundaryOf(this),
       assumeRolePolicy: JSON.stringify({
         Version: "2012-10-17",
         Statement: [

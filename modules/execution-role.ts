@@ -10,6 +10,7 @@ import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
 import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
 import { Lazy } from "cdktf";
 import { Construct } from "constructs";
+import { boundaryOf } from "./permissions-boundary";
 import { type Conditions, passRole, policyDocument, type Statement } from "./policy";
 
 export interface ExecutionRoleProps {
@@ -29,7 +30,7 @@ export interface ExecutionRoleProps {
   readonly statements?: readonly Statement[];
 }
 
-/** An IAM role for one AWS service, with one policy inside. */
+/** An IAM role for one AWS service, with one policy inside, and with the boundary of whatever holds it (`boundRoles` in permissions-boundary.ts). */
 export class ExecutionRole extends Construct {
   readonly arn: string;
   readonly name: string;
@@ -51,6 +52,7 @@ export class ExecutionRole extends Construct {
     const role = new IamRole(this, "role", {
       name: props.name,
       description: props.description,
+      permissionsBoundary: boundaryOf(this),
       assumeRolePolicy: JSON.stringify({
         Version: "2012-10-17",
         Statement: [

@@ -68,6 +68,10 @@ export const actionsWithoutResources: Readonly<Record<string, Reason>> = {
     reason: "The list of aliases is that of the account and region",
     source: reference("AWS Key Management Service"),
   },
+  "lambda:CreateEventSourceMapping": {
+    reason: "A mapping has no ARN before it is there; the condition key lambda:FunctionArn holds the action instead",
+    source: reference("AWS Lambda"),
+  },
   "logs:CreateLogDelivery": logDelivery,
   "logs:DeleteLogDelivery": logDelivery,
   "logs:DescribeLogGroups": logDelivery,

@@ -9,6 +9,7 @@
 import { Documents, type StackDocument } from "./documents";
 import { type Exception, exceptions } from "./exceptions";
 import type { Finding, PolicySettings, Rule } from "./rule";
+import { boundedRoles } from "./rules/boundaries";
 import { privateBuckets, tlsOnlyBuckets } from "./rules/buckets";
 import { encryptedAtRest, ownKey } from "./rules/encryption";
 import { imagesByDigest } from "./rules/images";
@@ -36,6 +37,7 @@ export const rules: readonly Rule[] = [
   namedActions,
   namedResources,
   passedRoles,
+  boundedRoles,
   namedPrincipals,
   encryptedAtRest,
   ownKey,

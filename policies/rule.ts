@@ -6,6 +6,8 @@ export interface PolicySettings {
   readonly protectData: boolean;
   /** The tags that a provider must set on whatever it makes. */
   readonly requiredTags: readonly string[];
+  /** Whether every role must have a permissions boundary: not where an emulator holds nobody to any policy. */
+  readonly boundedRoles: boolean;
 }
 
 /** Where a rule is broken, and by what. */

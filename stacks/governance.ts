@@ -4,8 +4,10 @@ import { Alarm, AlarmTopic } from "../modules/alarm";
 import { AuditTrail, type DataEvents } from "../modules/audit-trail";
 import { CostBudget } from "../modules/cost-budget";
 import { EncryptionKey } from "../modules/encryption-key";
+import { boundRoles, PermissionsBoundary } from "../modules/permissions-boundary";
 import { SecureBucket } from "../modules/secure-bucket";
-import { type Platform, PlatformStack, stateBucketName } from "./platform";
+import { deployBoundary, executionBoundary } from "./boundaries";
+import { boundaryNames, type Platform, PlatformStack, stateBucketName } from "./platform";
 
 /** Records of the trail of which somebody is told at once (the first three of the CIS AWS Foundations Benchmark's section on monitoring that fit here). */
 const incidents = {
@@ -27,7 +29,8 @@ const incidents = {
 } as const;
 
 /**
- * What watches over the account: the trail of who did what, to objects, items and records too; alarms on what should never happen; and the budget.
+ * What watches over the account: the trail of who did what, to objects, items and records too; alarms on what should never happen; the budget; and the
+ * boundaries, which no role of the platform can leave. They stand here because an engineer deploys this stack, and the pipeline can't.
  *
  * The tags of the platform show in the bills once they are activated as cost allocation tags, in the account that pays (AWS Billing User Guide,
  * "Activating user-defined cost allocation tags"); from then on the budget of the platform counts. That of the account always does.
@@ -38,6 +41,7 @@ export class GovernanceStack extends PlatformStack {
     const { account, region, alarmEmail, logRetentionDays, oldVersionDays, protectData: protect } = this.environment;
     const { partition } = platform;
 
+    this.boundRoles(protect);
     const key = new EncryptionKey(this, "encryption", {
       name: this.named("governance"),
       description: "Encrypts the records of the trail, and the alarms on them and on costs",
@@ -56,6 +60,23 @@ export class GovernanceStack extends PlatformStack {
 
     this.recordEvents(key, topic, settings.trailRetentionDays, { logRetentionDays, oldVersionDays, protect });
     this.watchCosts(key, topic, settings.monthlyBudgetDollars);
+  }
+
+  /** The stack's own role is made after its boundary; those of other stacks name theirs, as that has long been there. */
+  private boundRoles(protect: boolean): void {
+    const execution = new PermissionsBoundary(this, "boundary", {
+      name: this.named(boundaryNames.execution),
+      description: `What runs on ${this.named("").slice(0, -1)} can do at most`,
+      statements: executionBoundary(this),
+      protect,
+    });
+    new PermissionsBoundary(this, "deploy-boundary", {
+      name: this.named(boundaryNames.deploy),
+      description: `What the pipeline of ${this.named("").slice(0, -1)} can do at most`,
+      statements: deployBoundary(this),
+      protect,
+    });
+    boundRoles(this, execution.arn);
   }
 
   private recordEvents(

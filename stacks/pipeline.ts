@@ -8,6 +8,7 @@ import type { BuildCommands } from "../modules/pipeline/build-spec";
 import { BuildProject, type BuildProjectProps } from "../modules/pipeline/build-project";
 import { buildAction, DeliveryPipeline, type PipelineAction, readSource } from "../modules/pipeline/delivery-pipeline";
 import { type DeployScope, deployStatements, planStatements } from "../modules/pipeline/deploy-permissions";
+import { boundaryOf } from "../modules/permissions-boundary";
 import { type Statement, useKey } from "../modules/policy";
 import { SecureBucket } from "../modules/secure-bucket";
 import { type Contract, contract, type ParameterName, publicFigures, type StackId } from "./contract";
@@ -313,6 +314,8 @@ export class PipelineStack extends PlatformStack {
       names: (resourceNames[stack.id] ?? [`${stack.id}*`]).map((name) =>
         this.named(name.replace("<account>", account)),
       ),
+      prefix: this.named(""),
+      boundary: boundaryOf(stack),
       published: stack.node
         .findAll()
         .flatMap((construct) => (construct instanceof SsmParameter ? [construct.nameInput ?? ""] : [])),

@@ -27,6 +27,7 @@ import {
 import type { Node } from "constructs";
 import type { Environment } from "../environments";
 import { platformTags } from "../environments/settings";
+import { boundRoles } from "../modules/permissions-boundary";
 import type { JobNetwork } from "../modules/training-workflow";
 import { enforce } from "../policies";
 import { type ParameterName, ParameterStore, type StackId } from "./contract";
@@ -57,7 +58,11 @@ export class Platform {
     for (const stack of stacks) stack.prepareStack();
     enforce(
       stacks.map((stack) => ({ id: stack.id, document: stack.freeze() })),
-      { protectData: this.environment.protectData, requiredTags: platformTags },
+      {
+        protectData: this.environment.protectData,
+        requiredTags: platformTags,
+        boundedRoles: !this.environment.emulated,
+      },
     );
     this.app.synth();
   }
@@ -93,6 +98,14 @@ export function keepsOwnState({ backend, emulated }: Environment): boolean {
   return backend.type === "s3" && !emulated;
 }
 
+/** The boundaries of roles, which the stack `governance` makes, by their names behind `acme-<environment>-`. No stack's own names begin like them. */
+export const boundaryNames = {
+  /** Of whatever runs on the platform. */
+  execution: "boundary",
+  /** Of the pipeline, whose roles make the others. */
+  deploy: "deploy-boundary",
+} as const;
+
 /** A stack of the platform: one lifecycle, one state file. */
 export abstract class PlatformStack extends TerraformStack {
   readonly environment: Environment;
@@ -127,6 +140,13 @@ export abstract class PlatformStack extends TerraformStack {
         : {}),
     });
     this.keepState(environment);
+    // By name, and not by the contract: a boundary is no value that a stack may read, and change.
+    if (environment.governance) boundRoles(this, this.boundaryArn(id === "pipeline" ? "deploy" : "execution"));
+  }
+
+  /** The ARN of one of the boundaries of roles. */
+  boundaryArn(boundary: keyof typeof boundaryNames): string {
+    return this.arn("iam", `policy/${this.named(boundaryNames[boundary])}`, { region: "" });
   }
 
   /** Where Terraform keeps the stack's state: a bucket of the account, or a workspace of Terraform Cloud. */

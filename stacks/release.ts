@@ -12,7 +12,8 @@ import { type Contract, contract, deploymentOrder, type StackId } from "./contra
 /** The stacks that no release deploys, each with the reason. */
 export const deployedByHand = {
   state: "An engineer's bootstrap: whoever deploys needs it, and a mistake in it would take every stack's state along.",
-  governance: "What watches over the account must be out of reach of what it watches: no push can stop the trail.",
+  governance:
+    "What watches over the account must be out of reach of what it watches: no push can stop the trail, or change what roles can do at most.",
 } as const satisfies Partial<Record<StackId, string>>;
 
 /** One step of a release. */

@@ -1,4 +1,6 @@
+import { Construct } from "constructs";
 import { ExecutionRole, type ExecutionRoleProps } from "../../modules/execution-role";
+import { boundRoles } from "../../modules/permissions-boundary";
 import { Policy } from "../support/policy";
 import { synthesize, type Template } from "../support/synthesize";
 
@@ -74,6 +76,23 @@ test.each([["a".repeat(65)], [""], ["name with spaces"], ["ümlaut"]])("the name
 
 test("the longest name is taken", () => {
   expect(make({ name: "a".repeat(64) }).resource("aws_iam_role").name).toHaveLength(64);
+});
+
+test("it has the boundary of whatever holds it, the nearest of several, and none where there is none", () => {
+  const boundary = (...arns: readonly string[]): unknown =>
+    synthesize((stack) => {
+      const inner = new Construct(stack, "inner");
+      for (const [index, arn] of arns.entries()) boundRoles(index === 0 ? stack : inner, arn);
+      new ExecutionRole(inner, "reader", {
+        name: "acme-reader",
+        description: "Reads",
+        service: "sagemaker.amazonaws.com",
+        statements: [{ sid: "Read", actions: ["s3:GetObject"], resources: ["arn:aws:s3:::acme/*"] }],
+      });
+    }).resource("aws_iam_role").permissions_boundary;
+  expect(boundary("arn:one")).toBe("arn:one");
+  expect(boundary("arn:one", "arn:two")).toBe("arn:two");
+  expect(boundary()).toBeUndefined();
 });
 
 test("its policy renders as IAM would keep it, so that a second plan finds no difference", () => {

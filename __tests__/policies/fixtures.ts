@@ -161,6 +161,16 @@ const delivered = (logType: string, source: string): Blocks => ({
   },
 });
 
+/** A policy, and its ARN. */
+const boundary: Blocks = {
+  "aws_iam_policy.boundary": {
+    name: "acme-boundary",
+    policy: policy({ Action: "s3:*", Resource: "arn:aws:s3:::acme-*" }),
+  },
+};
+const boundaryArn = "arn:aws:iam::123456789012:policy/acme-boundary";
+const boundedRole: Blocks = { "aws_iam_role.a": { permissions_boundary: boundaryArn } };
+
 /** What a fixture is, and its stacks, or the resources of its only one. */
 export type Fixture = readonly [name: string, stacks: Blocks | readonly StackDocument[]];
 /** What the finding must say is a part of its text. */
@@ -257,6 +267,24 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
       ],
       ["an endpoint to all of AWS", endpoint(forAccount, "*"), "allows *"],
       ["everything", role({ Action: "*", Resource: "a" }), "allows *"],
+      ["a whole service in a policy that bounds nobody", boundary, "allows s3:*"],
+      [
+        "a whole service in a boundary that grants, too",
+        {
+          ...boundary,
+          ...boundedRole,
+          "aws_iam_role_policy_attachment.a": { role: "b", policy_arn: boundaryArn },
+        },
+        "allows s3:*",
+      ],
+      [
+        "everything in a boundary",
+        {
+          ...boundedRole,
+          "aws_iam_policy.a": { name: "acme-boundary", policy: policy({ Action: "*", Resource: "a" }) },
+        },
+        "allows *",
+      ],
       ["a whole service", role({ Action: ["s3:GetObject", "s3:*"], Resource: "a" }), "allows s3:*"],
       ["part of a service", role({ Action: "s3:Get*", Resource: "a" }), "allows s3:Get*"],
       ["all but some", role({ NotAction: "iam:*", Resource: "a" }), "NotAction"],
@@ -285,6 +313,7 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
     ],
     passing: [
       ["an endpoint for one account", endpoint(forAccount)],
+      ["a whole service in a boundary, which grants nothing", { ...boundary, ...boundedRole }],
       ["listed actions", role({ Action: ["s3:GetObject", "s3:PutObject"], Resource: "a" })],
       ["a refusal of everything", role({ Effect: "Deny", Action: "*", Resource: "*" })],
       [
@@ -333,6 +362,23 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
         "on arn:aws:s3:::*",
       ],
       [
+        "a whole service in a boundary",
+        {
+          ...boundedRole,
+          "aws_iam_policy.a": { name: "acme-boundary", policy: policy({ Action: "s3:*", Resource: "*" }) },
+        },
+        "s3:* on *",
+      ],
+      [
+        "actions of a boundary of which one knows resources",
+        {
+          ...boundedRole,
+          ...role({ Action: "logs:PutLogEvents", Resource: "a" }),
+          "aws_iam_policy.a": { name: "acme-boundary", policy: policy({ Action: "logs:Put*", Resource: "*" }) },
+        },
+        "logs:Put* on *",
+      ],
+      [
         "one action too many beside those that know no resource",
         role({ Action: ["xray:PutTraceSegments", "s3:GetObject"], Resource: "*" }),
         "s3:GetObject on *",
@@ -341,6 +387,17 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
     passing: [
       ["an endpoint for one account", endpoint(forAccount)],
       ["objects below a prefix", role({ Action: "s3:GetObject", Resource: "arn:aws:s3:::acme/runs/*" })],
+      [
+        "actions that know no resources, and lists, in a boundary",
+        {
+          ...boundedRole,
+          ...role({ Action: "logs:PutLogEvents", Resource: "a" }),
+          "aws_iam_policy.a": {
+            name: "acme-boundary",
+            policy: policy({ Action: ["logs:*LogDelivery", "ec2:Describe*"], Resource: "*" }),
+          },
+        },
+      ],
       ["an action that knows no resource", role({ Action: "ecr:GetAuthorizationToken", Resource: "*" })],
       [
         "the policy of a key, where * is the key",
@@ -375,12 +432,61 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
     ],
     passing: [
       [
+        "a boundary, which grants nothing",
+        {
+          ...boundedRole,
+          "aws_iam_policy.a": { name: "acme-boundary", policy: policy({ Action: "iam:PassRole", Resource: "r" }) },
+        },
+      ],
+      [
         "one service",
         role({
           Action: "iam:PassRole",
           Resource: "r",
           Condition: { StringEquals: { "iam:PassedToService": "sagemaker.amazonaws.com" } },
         }),
+      ],
+    ],
+  },
+  "bounded-roles": {
+    breaking: [
+      ["a role without one", { "aws_iam_role.a": { name: "a" } }, "has no permissions_boundary"],
+      ["a user without one", { "aws_iam_user.a": { name: "a" } }, "has no permissions_boundary"],
+      [
+        "one that AWS makes",
+        { "aws_iam_role.a": { permissions_boundary: "arn:aws:iam::aws:policy/ReadOnlyAccess" } },
+        "which no stack makes",
+      ],
+      [
+        "a reference to another stack's",
+        [
+          stack(boundary, "governance"),
+          stack({ "aws_iam_role.a": { permissions_boundary: "${aws_iam_policy.boundary.arn}" } }, "data"),
+        ],
+        "which no stack makes",
+      ],
+      [
+        "one that grants, too",
+        {
+          ...boundary,
+          "aws_iam_role.a": { permissions_boundary: boundaryArn },
+          "aws_iam_role_policy_attachment.a": { role: "a", policy_arn: "${aws_iam_policy.boundary.arn}" },
+        },
+        "example/aws_iam_role_policy_attachment.a attaches",
+      ],
+    ],
+    passing: [
+      [
+        "one of the same stack",
+        { ...boundary, "aws_iam_role.a": { permissions_boundary: "${aws_iam_policy.boundary.arn}" } },
+      ],
+      [
+        "one of another stack, by its name",
+        [stack(boundary, "governance"), stack({ "aws_iam_role.a": { permissions_boundary: boundaryArn } }, "data")],
+      ],
+      [
+        "a service-linked role, of which AWS takes none",
+        { "aws_iam_service_linked_role.a": { aws_service_name: "airflow.amazonaws.com" } },
       ],
     ],
   },

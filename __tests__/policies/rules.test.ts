@@ -18,7 +18,7 @@ import { projectRoot } from "../../modules/project-root";
 import { type Arguments, synthesizePlatform } from "../support/synthesize";
 import { type Blocks, type Fixture, fixtures, stack } from "./fixtures";
 
-const settings: PolicySettings = { protectData: true, requiredTags: ["Project"] };
+const settings: PolicySettings = { protectData: true, requiredTags: ["Project"], boundedRoles: true };
 
 const asStacks = (given: Fixture[1]): readonly StackDocument[] =>
   Array.isArray(given) ? (given as readonly StackDocument[]) : [stack(given as Blocks)];
@@ -117,7 +117,8 @@ test.each([
 describe("the platform's own stacks", () => {
   const platforms = environmentNames.map((name) => {
     const stacks = Object.entries(synthesizePlatform(name)).map(([id, { document }]) => ({ id, document }));
-    return [name, stacks, { protectData: loadEnvironment(name).protectData, requiredTags: platformTags }] as const;
+    const { protectData, emulated } = loadEnvironment(name);
+    return [name, stacks, { protectData, requiredTags: platformTags, boundedRoles: !emulated }] as const;
   });
   const everything = platforms.flatMap(([, stacks]) => stacks);
 

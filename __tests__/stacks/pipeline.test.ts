@@ -4,7 +4,7 @@ import { type Environment, environmentNames, loadEnvironment } from "../../envir
 import type { stateful } from "../../policies/stateful";
 import { type Contract, contract, deploymentOrder, stackIds } from "../../stacks/contract";
 import { commandsOf, deployedByHand, releaseSteps, testCommands } from "../../stacks/release";
-import { Policy } from "../support/policy";
+import { Policy, type RequestContext } from "../support/policy";
 import { type Arguments, synthesizePlatform, type Template } from "../support/synthesize";
 
 const names = environmentNames.filter((name) => loadEnvironment(name).pipeline);
@@ -54,7 +54,7 @@ function outline(template: Template): string {
     ...stagesOf(template).flatMap(({ name, action }) => ["", `Stage ${name}`, ...action.flatMap(actionLines)]),
     ...roles.flatMap((builder) => [
       "",
-      `Role of ${builder}`,
+      `Role of ${builder}, within ${template.resource("aws_iam_role", `${builder}_role_role`).permissions_boundary}`,
       ...policyOf(template, builder).statements.flatMap(({ Sid, Action, Resource, Condition }) => [
         `  ${Sid}${Condition ? ` if ${JSON.stringify(Condition)}` : ""}`,
         ...[Action].flat().map((action) => `    ${action}`),
@@ -140,7 +140,9 @@ describe.each(names)("the pipeline of %s", (name) => {
         const [action, argument, prefix] = restricted[type] ?? [];
         if (action === undefined || argument === undefined || prefix === undefined) continue;
         const arn = `${prefix}${resource[argument] as string}`;
-        const allowed = deployed.filter((each) => policyOf(template, `deploy-${each}`).allows(action, arn));
+        const { permissions_boundary: boundary } = resource;
+        const context: RequestContext = boundary === undefined ? {} : { "iam:PermissionsBoundary": String(boundary) };
+        const allowed = deployed.filter((each) => policyOf(template, `deploy-${each}`).allows(action, arn, context));
         expect([arn, allowed]).toEqual([arn, [stack]]);
         seen += 1;
       }
@@ -380,14 +382,12 @@ describe("a role", () => {
   test("attaches no policy that AWS manages to the pipeline's own roles", () => {
     const own = policyOf(template, "deploy-pipeline");
     const to = role("pipeline-test");
-    expect(
-      own.allows("iam:AttachRolePolicy", to, {
-        "iam:PolicyARN": `arn:aws:iam::${account}:policy/acme-production-pipeline-1`,
-      }),
-    ).toBe(true);
-    expect(
-      own.allows("iam:AttachRolePolicy", to, { "iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess" }),
-    ).toBe(false);
+    const bounded = { "iam:PermissionsBoundary": `arn:aws:iam::${account}:policy/acme-production-deploy-boundary` };
+    const policy = { "iam:PolicyARN": `arn:aws:iam::${account}:policy/acme-production-pipeline-1` };
+    const administrator = { "iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess" };
+    expect(own.allows("iam:AttachRolePolicy", to, { ...bounded, ...policy })).toBe(true);
+    expect(own.allows("iam:AttachRolePolicy", to, { ...bounded, ...administrator })).toBe(false);
+    expect(own.allows("iam:AttachRolePolicy", to, policy)).toBe(false);
   });
 
   test("of the pipeline runs its own projects and the workflow, and no others", () => {

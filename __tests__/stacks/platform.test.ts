@@ -22,9 +22,12 @@ const cases = environmentNames.flatMap((name) =>
 const list = (values: string | readonly string[]): readonly string[] =>
   typeof values === "string" ? [values] : values;
 
+/** What roles are given: the policies within them and those attached to them, but not boundaries, which give nothing. */
 function rolePolicies(template: Template): readonly (readonly [name: string, policy: Policy])[] {
   return ["aws_iam_role_policy", "aws_iam_policy"].flatMap((type) =>
-    Object.entries(template.resources(type)).map(([name, { policy }]) => [name, new Policy(policy)] as const),
+    Object.entries(template.resources(type))
+      .filter(([, { name }]) => !/^acme-\w+-(deploy-)?boundary$/.test(String(name)))
+      .map(([name, { policy }]) => [name, new Policy(policy)] as const),
   );
 }
 

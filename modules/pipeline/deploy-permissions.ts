@@ -7,6 +7,7 @@
  * The actions are the calls that Terraform's AWS provider makes for each type, as its source shows, and those that AWS checks besides. What can't be
  * made again nobody deletes with such a role: no bucket, key, table, repository, feature group, model package group or Airflow environment.
  */
+import { managedPolicyCharacters } from "../permissions-boundary";
 import { type Conditions, policyDocument, type Statement } from "../policy";
 
 /** Where a stack stands and what its resources are called. */
@@ -19,6 +20,13 @@ export interface DeployScope {
   readonly stack: string;
   /** Patterns of the names of the stack's resources, such as `acme-production-test*`. */
   readonly names: readonly string[];
+  /** How the names of all the platform's resources begin, such as `acme-production-`. */
+  readonly prefix: string;
+  /**
+   * ARN of the permissions boundary of the stack's roles: only with it are they made, and given policies.
+   * @default none: no role can be made, and none changed
+   */
+  readonly boundary?: string;
   /** The SSM parameters that the stack publishes, by name: `/acme/production/DataBucket`. */
   readonly published: readonly string[];
   /** The SSM parameters that it reads. */
@@ -69,6 +77,9 @@ const ownTag = ({ stack }: DeployScope): Conditions => ({ StringEquals: { "aws:R
 const ownTagOrNone = ({ stack }: DeployScope): Conditions => ({
   StringEqualsIfExists: { "aws:ResourceTag/Stack": stack },
 });
+
+/** IAM User Guide, "Delegating responsibility to others using permissions boundaries". */
+const withBoundary = (boundary: string): Conditions => ({ StringEquals: { "iam:PermissionsBoundary": boundary } });
 
 const inVpc =
   (...kinds: readonly string[]) =>
@@ -139,11 +150,10 @@ const table: readonly Permissions[] = [
       "iam:ListRolePolicies",
       "iam:ListRoleTags",
     ],
+    // Those of which IAM can't ask the boundary: they give a role no right (Service Authorization Reference, "Actions defined by AWS Identity and Access
+    // Management (IAM)", condition keys).
     writes: [
-      "iam:CreateRole",
       "iam:DeleteRole",
-      "iam:DeleteRolePolicy",
-      "iam:PutRolePolicy",
       "iam:TagRole",
       "iam:UntagRole",
       "iam:UpdateAssumeRolePolicy",
@@ -151,8 +161,24 @@ const table: readonly Permissions[] = [
       "iam:UpdateRoleDescription",
     ],
     on: ({ named }) => named("iam", "role/", { global: true }),
-    more: ({ named, roleServices }) =>
-      roleServices.length === 0
+    more: ({ boundary, named, roleServices }): readonly Statement[] => [
+      ...(boundary === undefined
+        ? []
+        : [
+            {
+              // Of a role without it only the boundary itself can be set: so one comes under it that was made before there was a boundary.
+              sid: "BoundedRoles",
+              actions: [
+                "iam:CreateRole",
+                "iam:DeleteRolePolicy",
+                "iam:PutRolePermissionsBoundary",
+                "iam:PutRolePolicy",
+              ],
+              resources: named("iam", "role/", { global: true }),
+              conditions: withBoundary(boundary),
+            },
+          ]),
+      ...(roleServices.length === 0
         ? []
         : [
             {
@@ -161,7 +187,8 @@ const table: readonly Permissions[] = [
               resources: named("iam", "role/", { global: true }),
               conditions: { StringEquals: { "iam:PassedToService": roleServices } },
             },
-          ],
+          ]),
+    ],
   },
   {
     sid: "Policies",
@@ -183,14 +210,20 @@ const table: readonly Permissions[] = [
     reads: ["iam:ListAttachedRolePolicies"],
     on: ({ named }) => named("iam", "role/", { global: true }),
     // The stack's own policies, and none that AWS manages.
-    more: ({ named }) => [
-      {
-        sid: "AttachOwnPolicies",
-        actions: ["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
-        resources: named("iam", "role/", { global: true }),
-        conditions: { ArnLike: { "iam:PolicyARN": named("iam", "policy/", { global: true }) } },
-      },
-    ],
+    more: ({ boundary, named }) =>
+      boundary === undefined
+        ? []
+        : [
+            {
+              sid: "AttachOwnPolicies",
+              actions: ["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
+              resources: named("iam", "role/", { global: true }),
+              conditions: {
+                ...withBoundary(boundary),
+                ArnLike: { "iam:PolicyARN": named("iam", "policy/", { global: true }) },
+              },
+            },
+          ],
   },
   {
     sid: "Keys",
@@ -502,11 +535,11 @@ const table: readonly Permissions[] = [
     writes: ["sagemaker:AddTags", "sagemaker:CreateModel", "sagemaker:DeleteModel", "sagemaker:DeleteTags"],
     // The provider names a model without a name by itself.
     on: ({ arn, named }) => [...named("sagemaker", "model/"), arn("sagemaker", "model/terraform-*")],
-    more: ({ arn }) => [
+    more: ({ arn, prefix }) => [
       {
         sid: "ServePackages",
         actions: ["sagemaker:DescribeModelPackage"],
-        resources: [arn("sagemaker", "model-package/acme-*")],
+        resources: [arn("sagemaker", `model-package/${prefix}*`)],
       },
     ],
   },
@@ -927,8 +960,8 @@ export function planStatements(types: readonly string[], scope: DeployScope): re
   return statementsFor(types, scope, false);
 }
 
-/** Characters of one managed policy, spaces not counted, and how many a role can hold (IAM User Guide, "IAM and AWS STS quotas"). */
-const policyLimits = { characters: 6_144, policies: 10 } as const;
+/** The length of a managed policy, and how many a role can hold (IAM User Guide, "IAM and AWS STS quotas"). */
+const policyLimits = { characters: managedPolicyCharacters, policies: 10 } as const;
 
 /**
  * Distributes statements over as few policies as IAM's limit on the length of one allows, in their order.

@@ -1,5 +1,6 @@
 /** Who may do what: no managed policy of everything, no wildcards, roles passed to named services only, nobody let in who is not named. */
 import { actionsWithoutResources } from "../actions-without-resources";
+import { boundaries } from "../boundaries";
 import { type Documents, isArguments, type Resource, texts, values, walk } from "../documents";
 import type { Finding, Rule } from "../rule";
 import { covers, isAnyone, type Statement, statements, unreadablePolicies } from "../statements";
@@ -64,6 +65,9 @@ function boundsAccounts({ resource, conditions: { StringEquals: equal } }: State
 /** All of one service, which is what an endpoint leads to; not all of AWS. */
 const serviceWide = /^[\w-]+:\*$/;
 
+/** All of one service, or part of it. */
+const withinService = /^[\w-]+:[\w*]+$/;
+
 const finding = ({ resource, name }: Statement, found: string): Finding => ({
   place: resource,
   found: `allows ${found} (statement ${name})`,
@@ -75,7 +79,7 @@ export const namedActions: Rule = {
   promise: "A policy names the actions that it allows.",
   source: 'IAM User Guide, "Security best practices in IAM": apply least-privilege permissions',
   remedy:
-    "List the actions. Only a resource's own policy may end an action with *, and only a VPC endpoint's allow all of a service, to named accounts (StringEquals aws:PrincipalAccount).",
+    "List the actions. Only a resource's own policy and a boundary, which grants nothing, may end an action with *, and only a boundary and a VPC endpoint's policy allow all of a service, the latter to named accounts (StringEquals aws:PrincipalAccount).",
   *check(documents) {
     for (const statement of statements(documents)) {
       if (!statement.allows || givesKeyToAccount(statement, documents)) continue;
@@ -85,6 +89,7 @@ export const namedActions: Rule = {
       const identity = statement.principal === undefined;
       for (const action of statement.actions) {
         if (boundsAccounts(statement) && serviceWide.test(action)) continue;
+        if (boundaries(documents).has(statement.resource) && withinService.test(action)) continue;
         if (identity ? /[*?]/.test(action) : /^(?:[^:]*:)?[*?]+$/.test(action)) yield finding(statement, action);
       }
     }
@@ -94,19 +99,33 @@ export const namedActions: Rule = {
 /** `*`, or an ARN whose last part is nothing but that and whose other parts name nobody. */
 const anything = /^(?:\*+|arn:[^:]*:[^:]*:[*]*:[*]*:\*+)$/;
 
+/** What a service lists and describes: much of it knows no resources, and all of it only looks. */
+const lists = /^[\w-]+:(?:Describe|List)\*$/;
+
+/** Whether a boundary's pattern means actions that know no resources, and, of those that the stacks name, no others. */
+function knowsNoResources(pattern: string, documents: Documents): boolean {
+  if (lists.test(pattern)) return true;
+  if (serviceWide.test(pattern)) return false;
+  const named = statements(documents).flatMap(({ actions }) => actions.filter((action) => !/[*?]/.test(action)));
+  const meant = [...Object.keys(actionsWithoutResources), ...named].filter((action) => covers(pattern, action));
+  return meant.length > 0 && meant.every((action) => Object.hasOwn(actionsWithoutResources, action));
+}
+
 /** Resources that nobody has named. */
 export const namedResources: Rule = {
   id: "named-resources",
   promise: "A policy names the resources on which it allows something.",
   source: 'IAM User Guide, "Security best practices in IAM": apply least-privilege permissions',
   remedy:
-    "Name the resource's ARN. Where AWS takes only *, add the action with AWS's reason to policies/actions-without-resources.ts. A VPC endpoint may lead to any resource for named accounts (StringEquals aws:PrincipalAccount).",
+    "Name the resource's ARN. Where AWS takes only *, add the action with AWS's reason to policies/actions-without-resources.ts. A boundary, which grants nothing, may say so of many with * (ec2:Describe*). A VPC endpoint may lead to any resource for named accounts (StringEquals aws:PrincipalAccount).",
   *check(documents) {
     for (const statement of statements(documents)) {
       if (!statement.allows || keyTypes.has(statement.resource.type) || boundsAccounts(statement)) continue;
       const resource = statement.resources.find((candidate) => anything.test(candidate));
       if (resource === undefined) continue;
+      const bounds = boundaries(documents).has(statement.resource);
       for (const action of statement.actions) {
+        if (bounds && knowsNoResources(action, documents)) continue;
         if (!Object.hasOwn(actionsWithoutResources, action)) yield finding(statement, `${action} on ${resource}`);
       }
     }
@@ -133,7 +152,7 @@ export const passedRoles: Rule = {
   remedy: "Add the condition StringEquals iam:PassedToService with the service (passRole in modules/policy.ts).",
   *check(documents) {
     for (const statement of statements(documents)) {
-      if (!statement.allows || namesServices(statement)) continue;
+      if (!statement.allows || namesServices(statement) || boundaries(documents).has(statement.resource)) continue;
       const action = statement.actions.find((pattern) => covers(pattern, "iam:PassRole"));
       if (action !== undefined) yield finding(statement, `${action} to whatever service`);
     }

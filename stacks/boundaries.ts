@@ -1,0 +1,435 @@
+/**
+ * What the roles of a platform can do at most: the statements of its two boundaries (IAM User Guide, "Delegating responsibility to others using permissions
+ * boundaries"). One is for whatever runs on the platform, the other for the pipeline, which makes those roles and has to give them theirs.
+ *
+ * They name services and beginnings of names, where a role's own policy names actions and resources: an engineer deploys them by hand, and a change of
+ * a role must not wait for that. What they refuse, they refuse whatever else allows it.
+ */
+import type { Conditions, Statement } from "../modules/policy";
+import { keepsOwnState, type PlatformStack, stateBucketName } from "./platform";
+
+/** The services whose resources bear names in their ARNs. */
+const namedServices = [
+  "airflow",
+  "athena",
+  "cloudwatch",
+  "codebuild",
+  "codepipeline",
+  "dynamodb",
+  "ecr",
+  "events",
+  "lambda",
+  "logs",
+  "sagemaker",
+  "ses",
+  "sns",
+  "sqs",
+  "states",
+  "wafv2",
+];
+
+/** The kinds of EC2's resources of which the network consists; no instance is among them. */
+const networkKinds = ["*gateway", "elastic-ip", "network-acl", "route-table", "security-group*", "subnet", "vpc*"];
+
+/** By which CloudWatch Logs lets other services deliver; AWS takes no resource for it. */
+const logDelivery = ["logs:*LogDeliver*", "logs:*ResourcePolic*", "logs:DescribeLogGroups"];
+
+/** What no role of the platform is for, and would be a way out of its account or of its boundary. */
+const foreignServices = ["account:*", "cloudtrail:*", "organizations:*", "sts:AssumeRole"];
+
+/** What can't be made again is deleted by people. */
+const losses = [
+  "airflow:DeleteEnvironment",
+  "dynamodb:DeleteTable",
+  "ecr:DeleteRepository",
+  "kms:DisableKey",
+  "kms:ScheduleKeyDeletion",
+  "s3:DeleteBucket",
+  "sagemaker:DeleteFeatureGroup",
+  "sagemaker:DeleteModelPackage*",
+];
+
+const tagged = (key: string, value: string | readonly string[]): Conditions => ({
+  StringEquals: { [`aws:ResourceTag/${key}`]: value },
+});
+
+/** ARNs of an environment, as both boundaries need them. */
+class Places {
+  constructor(private readonly stack: PlatformStack) {}
+
+  /** The resources of a service whose names begin as the environment's do, behind a prefix. */
+  own(service: string, prefix = ""): string {
+    return this.stack.arn(service, `${prefix}${this.stack.named("")}*`);
+  }
+
+  /** Resources in whichever region: what CloudFront needs belongs to us-east-1, and the shorter pattern leaves room for others. */
+  any(service: string, resource: string): string {
+    return this.stack.arn(service, resource, { region: "*" });
+  }
+
+  global(service: string, resource: string): string {
+    return this.stack.arn(service, resource, { region: "" });
+  }
+
+  bucket(name: string): string {
+    return this.stack.arn("s3", name, { region: "", account: "" });
+  }
+
+  get roles(): string {
+    return this.global("iam", `role/${this.stack.named("")}*`);
+  }
+
+  get keys(): string {
+    return this.stack.arn("kms", "key/*");
+  }
+
+  get states(): string {
+    const { account, region } = this.stack.environment;
+    return this.bucket(stateBucketName(account, region));
+  }
+
+  /** The buckets of the trail's records, and of who reads them (stacks/governance.ts). */
+  get records(): string {
+    return this.bucket(this.stack.named("trail-*"));
+  }
+
+  get featureStore(): readonly string[] {
+    return ["catalog", "database/sagemaker_featurestore", "table/sagemaker_featurestore/*"].map((resource) =>
+      this.stack.arn("glue", resource),
+    );
+  }
+}
+
+/**
+ * What functions, jobs, endpoints, workflows and Airflow can do at most: work with what belongs to their environment, and change none of it but data.
+ * @param stack the stack that makes the boundary
+ */
+export function executionBoundary(stack: PlatformStack): readonly Statement[] {
+  const places = new Places(stack);
+  const { name } = stack.environment;
+  return [
+    {
+      sid: "UseOwnResources",
+      actions: [
+        "airflow:InvokeRestApi",
+        "airflow:PublishMetrics",
+        "athena:*Query*",
+        "athena:GetWorkGroup",
+        "cloudwatch:DescribeAlarms",
+        "codepipeline:StartPipelineExecution",
+        "dynamodb:*Item",
+        "dynamodb:DescribeStream",
+        "dynamodb:Get*",
+        "dynamodb:List*",
+        "dynamodb:Query",
+        "dynamodb:Scan",
+        "ecr:Batch*",
+        "ecr:GetDownloadUrlForLayer",
+        "lambda:InvokeFunction",
+        "logs:CreateLog*",
+        "logs:DescribeLogStreams",
+        "logs:Get*",
+        "logs:PutLogEvents",
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:Get*",
+        "s3:List*",
+        "s3:PutObject*",
+        "sagemaker:AddTags",
+        "sagemaker:Create*",
+        "sagemaker:Describe*",
+        "sagemaker:InvokeEndpoint*",
+        "sagemaker:List*",
+        "sagemaker:PutRecord",
+        "sagemaker:Stop*",
+        "sns:Publish",
+        "sqs:*Message*",
+        "sqs:GetQueue*",
+        "states:StartExecution",
+      ],
+      resources: [
+        places.own("airflow", "environment/"),
+        places.own("airflow", "role/"),
+        places.own("athena", "workgroup/"),
+        places.own("cloudwatch", "alarm:"),
+        places.own("codepipeline"),
+        places.own("dynamodb", "table/"),
+        places.own("ecr", "repository/"),
+        places.own("lambda", "function:"),
+        // Behind a folder or a word of the service that writes; what SageMaker writes of jobs, all jobs of an account share.
+        places.own("logs", "log-group:*"),
+        stack.arn("logs", "log-group:/aws/sagemaker/*"),
+        places.bucket(`${stack.named("")}*`),
+        ...["endpoint/", "experiment*/", "feature-group/", "model-package*/", "processing-job/", "training-job/"].map(
+          (kind) => places.own("sagemaker", kind),
+        ),
+        places.own("sns"),
+        places.own("sqs"),
+        // Airflow's own queues lie in an account of AWS's (MWAA User Guide, "Amazon MWAA execution role").
+        stack.arn("sqs", "airflow-celery-*", { account: "*" }),
+        places.own("states", "stateMachine:"),
+      ],
+    },
+    {
+      sid: "UseParameters",
+      actions: ["ssm:GetParameter*", "ssm:PutParameter"],
+      resources: [stack.arn("ssm", `parameter/acme/${name}/*`)],
+    },
+    {
+      sid: "ReadFeatureTables",
+      actions: ["glue:BatchGetPartition", "glue:Get*"],
+      resources: places.featureStore,
+    },
+    {
+      sid: "UseOwnKeys",
+      actions: ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*"],
+      resources: [places.keys],
+      conditions: tagged("Environment", name),
+    },
+    {
+      sid: "PassOwnRoles",
+      actions: ["iam:PassRole"],
+      resources: [places.roles],
+      conditions: { StringEquals: { "iam:PassedToService": "sagemaker.amazonaws.com" } },
+    },
+    {
+      // Jobs in the network put their interfaces there themselves.
+      sid: "UseNetwork",
+      actions: ["ec2:CreateNetworkInterface*", "ec2:DeleteNetworkInterface*"],
+      resources: ["network-interface", "security-group", "subnet"].map((kind) => stack.arn("ec2", `${kind}/*`)),
+    },
+    {
+      // Step Functions hears of ended jobs by rules of its own (Step Functions Developer Guide, "IAM policies for integrated services").
+      sid: "HearOfEndedJobs",
+      actions: ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
+      resources: [stack.arn("events", "rule/StepFunctionsGetEventsFor*")],
+    },
+    {
+      sid: "SendMail",
+      actions: ["ses:SendEmail"],
+      resources: ["configuration-set/*", "identity/*"].map((resource) => stack.arn("ses", resource)),
+    },
+    {
+      // AWS takes no resource for these.
+      sid: "WithoutResource",
+      actions: [
+        "cloudwatch:PutMetricData",
+        "ec2:Describe*",
+        "ecr:GetAuthorizationToken",
+        ...logDelivery,
+        "s3:GetAccountPublicAccessBlock",
+        "sagemaker:ListModelPackages",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+      ],
+      resources: ["*"],
+    },
+    {
+      sid: "NoOtherRights",
+      effect: "Deny",
+      // All of IAM but iam:PassRole: a refusal knows no exceptions.
+      actions: ["A", "C", "D", "E", "G", "L", "R", "S", "T", "U"]
+        .map((letter) => `iam:${letter}*`)
+        .concat("iam:Pu*", foreignServices, losses),
+      resources: ["*"],
+    },
+    {
+      sid: "NoStatesNoRecords",
+      effect: "Deny",
+      actions: ["s3:*"],
+      resources: [`${places.states}*`, places.records],
+    },
+    {
+      sid: "NothingOfTheStates",
+      effect: "Deny",
+      actions: ["*"],
+      resources: ["*"],
+      conditions: tagged("Stack", "state"),
+    },
+    {
+      // The trail's role has the boundary too, and writes into a log group of that stack.
+      sid: "NoKeyOfTheRecords",
+      effect: "Deny",
+      actions: ["kms:*"],
+      resources: ["*"],
+      conditions: tagged("Stack", "governance"),
+    },
+  ];
+}
+
+/**
+ * What the pipeline's roles can do at most: deploy the environment's stacks but `state` and `governance`, and make roles that have a boundary. One policy
+ * has to hold it all, so what needs no condition is in one statement: an action of one service means nothing on another's resource.
+ * @param stack the stack that makes the boundary
+ */
+export function deployBoundary(stack: PlatformStack): readonly Statement[] {
+  const places = new Places(stack);
+  const { backend, name, pipeline, region } = stack.environment;
+  const boundaryArns = [stack.boundaryArn("execution"), stack.boundaryArn("deploy")];
+  const source = pipeline?.source;
+  return [
+    {
+      sid: "Deploy",
+      actions: [
+        ...[...namedServices, "apigateway", "application-autoscaling", "cloudfront", "ec2", "s3"].map(
+          (service) => `${service}:*`,
+        ),
+        ...(source?.type === "codecommit"
+          ? ["codecommit:*UploadArchive*", "codecommit:Get*", "codecommit:GitPull"]
+          : ["codeconnections:UseConnection", "codestar-connections:UseConnection"]),
+        "glue:Create*",
+        "glue:Get*",
+        "kms:*Alias",
+        "route53:AssociateVPCWithHostedZone",
+        "route53:ChangeResourceRecordSets",
+        "route53:Get*",
+        "route53:List*",
+        "secretsmanager:GetSecretValue",
+        "ssm:*",
+      ],
+      resources: [
+        ...namedServices.map((service) => places.any(service, `*${stack.named("")}*`)),
+        places.bucket(`${stack.named("")}*`),
+        places.any("kms", `alias/${stack.named("")}*`),
+        places.any("ssm", "parameter/acme/*"),
+        // What follows has numbers, or names that others give: the provider names models by itself, and SageMaker the tables of features.
+        ...networkKinds.map((kind) => places.any("ec2", `${kind}/*`)),
+        ...["/apis*", "/tags/*"].map((path) => stack.arn("apigateway", path, { region: "*", account: "" })),
+        places.any("application-autoscaling", "scalable-target/*"),
+        places.global("cloudfront", "*"),
+        ...["catalog", "*/sagemaker_featurestore*"].map((resource) => places.any("glue", resource)),
+        places.any("logs", "delivery:*"),
+        places.any("lambda", "event-source-mapping:*"),
+        ...["change", "hostedzone"].map((kind) => stack.arn("route53", `${kind}/*`, { region: "", account: "" })),
+        places.any("sagemaker", "*/terraform-*"),
+        places.any("ses", "identity/*"),
+        places.any("wafv2", "global/managedruleset/*"),
+        ...(source === undefined
+          ? []
+          : [source.type === "codecommit" ? places.any("codecommit", source.repository) : source.connectionArn]),
+        ...(backend.type === "cloud"
+          ? [places.any("secretsmanager", `secret:${stack.named("terraform-cloud-token")}-*`)]
+          : []),
+      ],
+    },
+    {
+      sid: "DeployOwnKeys",
+      actions: ["kms:*"],
+      resources: [places.any("kms", "key/*")],
+      conditions: tagged("Environment", name),
+    },
+    {
+      sid: "TagNewKeys",
+      actions: ["kms:TagResource"],
+      resources: [places.any("kms", "key/*")],
+      conditions: { Null: { "aws:ResourceTag/Stack": "true" } },
+    },
+    {
+      sid: "RegistryKey",
+      actions: ["kms:*Grant", "kms:DescribeKey"],
+      resources: [places.any("kms", "key/*")],
+      conditions: { StringEquals: { "kms:ViaService": `ecr.${region}.amazonaws.com` } },
+    },
+    {
+      sid: "WithoutResource",
+      actions: [
+        "application-autoscaling:Describe*",
+        "ec2:Describe*",
+        "ecr:GetAuthorizationToken",
+        "kms:CreateKey",
+        "kms:ListAliases",
+        "lambda:CreateEventSourceMapping",
+        ...logDelivery,
+        "ssm:DescribeParameters",
+        "states:ValidateStateMachineDefinition",
+      ],
+      resources: ["*"],
+    },
+    {
+      // Of none of these IAM can ask the boundary (Service Authorization Reference, "Actions defined by AWS Identity and Access Management (IAM)"). The roles
+      // that are passed have one, whichever service takes them.
+      sid: "KeepRoles",
+      actions: [
+        "iam:*agPolicy",
+        "iam:*agRole",
+        "iam:CreatePolicy*",
+        "iam:CreateServiceLinkedRole",
+        "iam:DeletePolicy*",
+        "iam:DeleteRole",
+        "iam:Get*",
+        "iam:List*",
+        "iam:PassRole",
+        "iam:Update*Role*",
+      ],
+      resources: [
+        places.roles,
+        places.global("iam", `policy/${stack.named("")}*`),
+        // Whoever asks for a service-linked role gets the one that AWS has written.
+        places.global("iam", "role/aws-service-role/*"),
+      ],
+    },
+    {
+      sid: "BoundRoles",
+      actions: ["iam:*tachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRole*"],
+      resources: [places.roles],
+      conditions: { StringEquals: { "iam:PermissionsBoundary": boundaryArns } },
+    },
+    {
+      sid: "KeepBoundaries",
+      effect: "Deny",
+      actions: ["iam:*Policy*"],
+      resources: boundaryArns,
+    },
+    {
+      sid: "NoOtherRights",
+      effect: "Deny",
+      actions: ["iam:DeleteRolePermissionsBoundary", ...foreignServices, ...losses],
+      resources: ["*"],
+    },
+    {
+      sid: "KeepRecords",
+      effect: "Deny",
+      actions: ["s3:*"],
+      resources: [places.records],
+    },
+    {
+      // The trail, its key and alarms, the budgets and the boundaries.
+      sid: "KeepGovernance",
+      effect: "Deny",
+      actions: ["*"],
+      resources: ["*"],
+      conditions: tagged("Stack", "governance"),
+    },
+    ...(keepsOwnState(stack.environment) ? useOfStates(places, name) : []),
+  ];
+}
+
+/** The states of what the pipeline deploys, and no others; the key that encrypts them encrypts and decrypts, and nothing changes it. */
+function useOfStates({ states }: Places, environment: string): readonly Statement[] {
+  return [
+    {
+      sid: "UseStates",
+      actions: ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"],
+      resources: [states, `${states}/${environment}/*`],
+    },
+    {
+      sid: "KeepStates",
+      effect: "Deny",
+      actions: ["s3:*"],
+      resources: ["governance", "state"].map((stack) => `${states}/${environment}/${stack}.tfstate*`),
+    },
+    {
+      sid: "KeepStateStack",
+      effect: "Deny",
+      actions: [
+        // All that changes a key, by first letters.
+        ...["C*", "Del*", "Dis*", "Ena*", "I*", "P*", "R*", "S*", "T*", "U*"].map((action) => `kms:${action}`),
+        ...["AddTags*", "Delete*", "Put*", "RemoveTags*"].map((action) => `ssm:${action}`),
+      ],
+      resources: ["*"],
+      conditions: tagged("Stack", "state"),
+    },
+  ];
+}
