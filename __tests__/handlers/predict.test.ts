@@ -156,6 +156,13 @@ describe("wrong input is the visitor's to correct: each field with what it takes
     );
   });
 
+  test("of a field that is there twice the last one counts", async () => {
+    const twice = JSON.stringify(animal).replace('"length":91', '"length":91,"length":-1');
+    expect(expectProblem(await post(twice), 400).errors).toEqual([
+      { field: "length", value: -1, expected: "a number between 10 and 250 mm" },
+    ]);
+  });
+
   test("every wrong field at once", async () => {
     const problem = expectProblem(await post({}), 400);
     expect(problem.errors.map(({ field }: { field: string }) => field)).toEqual(
@@ -332,6 +339,39 @@ describe("when the model cannot answer, the visitor may try again", () => {
         reason: expect.stringMatching(/./),
       }),
     );
+  });
+
+  test.each<[string, AwsAnswer]>([
+    [
+      "fails with it",
+      {
+        status: 424,
+        headers: { "content-type": "application/json", "x-amzn-errortype": "ModelError" },
+        body: { Message: "length is 91.125", OriginalMessage: "length is 91.125", OriginalStatusCode: 400 },
+      },
+    ],
+    ["answers with it instead of JSON", { body: "<p>length is 91.125</p>" }],
+    ["answers with it in the place of a number", changed({ rings: "length is 91.125" })],
+    ["answers with it beside what is asked", instead({ "length is 91.125": 91.125 })],
+  ])("a model that %s brings nothing of what was sent into answer or log", async (_name, answer) => {
+    aws.respond = () => answer;
+    const response = await post({ ...animal, length: 91.125 });
+    expectProblem(response, 503);
+    expect(`${String(response.body)}${output.text()}`).not.toContain("91.125");
+    expect(output.lines()).toContainEqual(
+      expect.objectContaining({ message: "The model did not answer", reason: expect.stringMatching(/^the model/) }),
+    );
+  });
+
+  test("an endpoint that is down is told as one that fails", async () => {
+    const gone = await startAws();
+    await gone.close();
+    const alone = loadHandler("predict", { ENDPOINT_NAME: "acme-test" }, gone);
+    const response = await alone(httpEvent("POST", "/api/predict", animal));
+    expectProblem(response, 503);
+    expect(response.headers["retry-after"]).toBe("5");
+    expect(output.lines()).toContainEqual(expect.objectContaining({ reason: expect.stringContaining("ECONNREFUSED") }));
+    predict = loadHandler("predict", { ENDPOINT_NAME: "acme-test" }, aws);
   });
 
   test("a model that hangs is not waited for", async () => {

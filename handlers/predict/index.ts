@@ -86,6 +86,23 @@ async function ask(body: string, abortSignal: AbortSignal): Promise<z.infer<type
   }
 }
 
+/**
+ * Why the model did not answer, for the log. What the model itself says may repeat what the visitor sent, so that only its place is told: SageMaker
+ * keeps the model's own log.
+ */
+function reasonOf(error: unknown): string {
+  if (error instanceof ModelError) {
+    const { OriginalStatusCode: status = "nothing", LogStreamArn: log = "the endpoint's log group" } = error;
+    return `the model answered ${status}: read ${log}`;
+  }
+  if (error instanceof SyntaxError) return "the model's answer is no JSON";
+  if (error instanceof z.ZodError) {
+    const places = error.issues.map(({ path }) => path.join(".") || "the whole");
+    return `the model's answer is wrong: ${places.join(", ")}`;
+  }
+  return errorMessage(error);
+}
+
 async function invoke(animal: Readonly<Record<string, unknown>>): Promise<z.infer<typeof answerSchema>> {
   const instance = Object.fromEntries(features.map((feature) => [feature.name, animal[camelCase(feature.name)]]));
   try {
@@ -94,7 +111,7 @@ async function invoke(animal: Readonly<Record<string, unknown>>): Promise<z.infe
     logger.error("The model did not answer", {
       endpoint: environment.ENDPOINT_NAME,
       errorName: errorName(error),
-      reason: errorMessage(error).slice(0, 500),
+      reason: reasonOf(error).slice(0, 500),
     });
     metrics.addMetric("ModelUnavailable", MetricUnit.Count, 1);
     throw new HttpProblem(503, "The model cannot answer at the moment. Please try again in a few seconds", {
