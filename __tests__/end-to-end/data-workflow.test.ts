@@ -310,7 +310,7 @@ describe("plain reasons", () => {
     ["ROWS", "many", "ROWS: 'many' is not a number of animals such as 500"],
     ["SEED", "-1", "SEED: '-1' is not a whole number such as 7"],
     ["SHIFT", "big", "SHIFT: 'big' is not a share such as 0.2"],
-    ["SHIFT", "7", "shift: 7 is not a number between -0.5 and 0.5"],
+    ["SHIFT", "7", "SHIFT: 7 is not a number between -0.5 and 0.5"],
   ])("make survey %s=%s", async (name, value, reason) => {
     const { status, output } = await platform.make("survey", { [name]: value });
     expect(status).not.toBe(0);

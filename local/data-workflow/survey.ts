@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 
+import { simulate } from "../../survey/simulator";
 import { makeClients, requireContract } from "../platform/clients";
 import { run } from "../platform/commands";
 import { cleanEnvironment, type Instance, readJson, root, writeJson } from "../platform/instance";
@@ -59,6 +60,15 @@ function parseNumber(
   return Number(text);
 }
 
+/** @throws Error in the words of the command line, when the simulator itself would refuse. */
+function requireSimulation(options: Parameters<typeof simulate>[0]): void {
+  try {
+    simulate(options).next();
+  } catch (error) {
+    throw error instanceof RangeError ? new Error(error.message.replace(/^\w+/, (name) => name.toUpperCase())) : error;
+  }
+}
+
 /**
  * Simulates a survey of animals that nobody has measured before, and puts it where surveys come in. The same wishes make the
  * same file.
@@ -71,6 +81,7 @@ export async function writeSurvey(instance: Instance, wishes: SurveyWishes): Pro
   const seed = parseNumber("SEED", wishes.SEED, "a whole number such as 7", /^\d{1,15}$/) ?? lastSeed + 1;
   const shift =
     parseNumber("SHIFT", wishes.SHIFT, "a share such as 0.2: animals a fifth bigger", /^[+-]?\d*\.?\d+$/) ?? 0;
+  requireSimulation({ rows, seed, shift });
   await requirePlatform(instance);
   const clients = makeClients(addressOf(instance, "emulator"));
   const bucket = await requireContract(clients, "DataBucket");
