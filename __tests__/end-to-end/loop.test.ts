@@ -160,21 +160,6 @@ describe("from nothing to a website that tells an age", () => {
     expect(await platform.succeed("model-card")).toContain("model-cards/acme-local-abalone-1.html");
   });
 
-  test("the package bears a model card with the metrics, and its page lies beside the evaluation", async () => {
-    const { evaluation, modelPackageArn } = platform.file;
-    const { ModelCard: card } = await platform.clients.sagemaker.send(
-      new DescribeModelPackageCommand({ ModelPackageName: modelPackageArn }),
-    );
-    expect(card!.ModelCardStatus).toBe("PendingReview");
-    const { additional_information: more, evaluation_details: details } = JSON.parse(card!.ModelCardContent!);
-    expect(details[0].metadata).toMatchObject({ gate: "no champion yet", rmse: String(evaluation.rmse) });
-    expect(more.custom_details["data: simulated"]).toContain("1500 rows");
-    const page = await readObject(platform.clients, more.custom_details.page);
-    expect(page).toContain("<svg");
-    expect(page).toContain(evaluation.rmse.toFixed(3));
-    expect(await platform.succeed("model-card")).toContain("model-cards/acme-local-abalone-1.html");
-  });
-
   test("the held-out error is what the held-out predictions give", async () => {
     const baseline = await readObject(platform.clients, await requireContract(platform.clients, "BaselineDataUri"));
     const rows = baseline
