@@ -85,6 +85,12 @@ export const exceptions: readonly CheckovException[] = [
   },
   // Websites
   {
+    check: "CKV_AWS_28",
+    resources: ["website-*/aws_dynamodb_table.visitors"],
+    reason:
+      "It holds counts of an hour, and the day's key of the codes by which visitors are counted: a backup would keep what is meant to be forgotten.",
+  },
+  {
     check: "CKV_AWS_309",
     resources: ["website-*/aws_apigatewayv2_route.api_*"],
     reason: "The site is for everybody: its API checks, limits and throttles each request, and asks nobody to sign in.",

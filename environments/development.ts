@@ -33,7 +33,7 @@ export const development: Environment = {
       latencyAlarmMilliseconds: 1_000,
     },
   },
-  api: { requestsPerSecond: 20, burst: 40 },
+  api: { requestsPerSecond: 20, burst: 40, contactMessagesPerHour: 100 },
   contactRetentionDays: 30,
   airflow: { version: "3.0.6", environmentClass: "mw1.small", maximumWorkers: 2, webServer: "public" },
   pipeline: {

@@ -24,6 +24,8 @@ export const local: Environment = {
     test: {
       endpoint: { instanceType: "ml.t2.medium", instanceCount: 1, bakeSeconds: 2 },
       latencyAlarmMilliseconds: 1_000,
+      // Nothing leaves the machine: the emulator writes each mail into a file (`make status` says where).
+      contact: { to: "office@acme.example", from: "website@test.acme.example", identity: "domain" },
     },
     production: {
       // One server stands for both instances; two let a release begin with a canary.
@@ -31,8 +33,9 @@ export const local: Environment = {
       // On AWS, at every full hour; the local SageMaker service compares once a minute.
       monitor: { samplingPercent: 100, schedule: "hourly", minimumRows: 100 },
       latencyAlarmMilliseconds: 1_000,
+      contact: { to: "office@acme.example", from: "website@acme.example", identity: "domain" },
     },
   },
-  api: { requestsPerSecond: 100, burst: 200 },
+  api: { requestsPerSecond: 100, burst: 200, contactMessagesPerHour: 1_000 },
   contactRetentionDays: 7,
 };

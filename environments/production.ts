@@ -42,9 +42,11 @@ export const production: Environment = {
       },
       monitor: { samplingPercent: 100, schedule: "hourly", minimumRows: 200 },
       latencyAlarmMilliseconds: 500,
+      // Put your own addresses here.
+      contact: { to: "office@acme.example", from: "website@acme.example", identity: "domain" },
     },
   },
-  api: { requestsPerSecond: 100, burst: 200 },
+  api: { requestsPerSecond: 100, burst: 200, contactMessagesPerHour: 10 },
   contactRetentionDays: 365,
   airflow: { version: "3.0.6", environmentClass: "mw1.small", maximumWorkers: 5, webServer: "private" },
   pipeline: {

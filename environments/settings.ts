@@ -103,6 +103,22 @@ const monitor = z.strictObject({
   minimumRows: wholeNumber(10, 1_000_000, "the rows from which on drift is judged"),
 });
 
+const mailAddress = (what: string): z.ZodEmail =>
+  z.email({ error: `${what}: an e-mail address such as "website@example.com"` });
+
+/** To whom messages from the contact form are mailed. */
+const contact = z.strictObject({
+  /** Who gets them. As long as SES keeps the account in its sandbox, this address has to be verified too (docs/contact.md). */
+  to: mailAddress("who gets the messages of the contact form"),
+  /** Our own address, from which they come: visitors' addresses are only answered to. */
+  from: mailAddress("from which address messages of the contact form are mailed"),
+  /**
+   * What SES has to verify, and the stack therefore makes: the domain of `from`, whose owner publishes three DNS records, or the address, whose owner
+   * confirms a mail. An account has each identity once per region, so that only one stage can make it: for the other it exists.
+   */
+  identity: oneOf(["domain", "address", "existing"], "what SES verifies of the sender"),
+});
+
 const website = z.strictObject({
   endpoint,
   /** @default nothing is captured, and nobody compares: Model Monitor takes no accounts that are new to it (docs/monitoring.md) */
@@ -111,6 +127,8 @@ const website = z.strictObject({
   latencyAlarmMilliseconds: wholeNumber(10, 30_000, "the model latency in ms above which an alarm goes off"),
   /** @default the name that CloudFront gives, with TLS as old as CloudFront allows there; a domain of one's own takes TLS 1.2 and above */
   domain: domain.optional(),
+  /** @default messages from the contact form are kept, and mailed to nobody */
+  contact: contact.optional(),
 });
 
 const octet = "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
@@ -264,6 +282,8 @@ const settings = z
     api: z.strictObject({
       requestsPerSecond: wholeNumber(1, 10_000, "the steady rate of requests per second that the API lets through"),
       burst: wholeNumber(1, 5_000, "the requests that the API lets through at once"),
+      /** Behind one address of a mobile network are many visitors; the system tests send a few, too. */
+      contactMessagesPerHour: wholeNumber(1, 100_000, "the messages that one visitor may send within an hour"),
     }),
     /** Days after which a message from the contact form is deleted. */
     contactRetentionDays: wholeNumber(1, 3_650, "the days that a message from the contact form is kept"),
@@ -303,6 +323,20 @@ const settings = z
           size.instanceType,
         );
       }
+    }
+    const identities = Object.entries(websites).map(([stage, { contact }]) => {
+      if (contact === undefined || contact.identity === "existing") return { stage };
+      const { from, identity } = contact;
+      return { stage, made: identity === "domain" ? from.slice(from.indexOf("@") + 1) : from };
+    });
+    const [first, second] = identities;
+    if (first?.made !== undefined && first.made === second?.made) {
+      context.issues.push({
+        code: "custom",
+        path: ["websites", second.stage, "contact", "identity"],
+        message: `"existing" where the stage ${first.stage} makes the same identity, ${first.made}: an account has it once`,
+        input: second.made,
+      });
     }
     if (emulated && modelImage.build === "docker") {
       context.issues.push({

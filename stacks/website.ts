@@ -7,6 +7,7 @@ import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscrip
 import { Op } from "cdktf";
 import type { WebsiteStage } from "../environments";
 import { Alarm, AlarmTopic, functionErrors } from "../modules/alarm";
+import { ContactMail } from "../modules/contact-mail";
 import { EncryptionKey } from "../modules/encryption-key";
 import { HttpApi } from "../modules/http-api";
 import { type DataCapture, ModelEndpoint } from "../modules/model-endpoint";
@@ -51,7 +52,7 @@ export class WebsiteStack extends PlatformStack {
   ) {
     super(platform, `website-${stage}`);
     const { account, region, logRetentionDays, protectData: protect, alarmEmail } = this.environment;
-    const { endpoint: size, latencyAlarmMilliseconds, domain } = this.environment.websites[stage];
+    const { endpoint: size, latencyAlarmMilliseconds, domain, contact: mail } = this.environment.websites[stage];
     const name = this.named(stage);
 
     const key = new EncryptionKey(this, "encryption", {
@@ -123,8 +124,19 @@ export class WebsiteStack extends PlatformStack {
       ttl: { attributeName: "expiresAt", enabled: true },
       serverSideEncryption: { enabled: true, kmsKeyArn: key.arn },
       pointInTimeRecovery: { enabled: true },
+      // Keys alone: whoever mails a message reads it where it lies, and nothing else holds it.
+      ...(mail ? { streamEnabled: true, streamViewType: "KEYS_ONLY" } : {}),
       deletionProtectionEnabled: protect,
       ...(protect ? { lifecycle: { preventDestroy: true } } : {}),
+    });
+    // Counts of an hour, by codes whose key lies beside them and is replaced every day: no backup may keep it.
+    const visitors = new DynamodbTable(this, "visitors", {
+      name: `${name}-contact-visitors`,
+      billingMode: "PAY_PER_REQUEST",
+      hashKey: "id",
+      attribute: [{ name: "id", type: "S" }],
+      ttl: { attributeName: "expiresAt", enabled: true },
+      serverSideEncryption: { enabled: true, kmsKeyArn: key.arn },
     });
 
     const predict = new TypeScriptFunction(this, "predict", {
@@ -149,12 +161,29 @@ export class WebsiteStack extends PlatformStack {
       environment: {
         CONTACT_TABLE: messages.name,
         CONTACT_RETENTION_DAYS: String(this.environment.contactRetentionDays),
+        CONTACT_VISITORS_TABLE: visitors.name,
+        CONTACT_MESSAGES_PER_HOUR: String(this.environment.api.contactMessagesPerHour),
       },
       statements: [
         { sid: "KeepMessage", actions: ["dynamodb:PutItem"], resources: [messages.arn] },
+        { sid: "CountMessage", actions: ["dynamodb:UpdateItem"], resources: [visitors.arn] },
         key.useStatement(["dynamodb"], "write"),
       ],
     });
+    if (mail) {
+      new ContactMail(this, "mail", {
+        ...mail,
+        name,
+        table: { name: messages.name, arn: messages.arn, streamArn: messages.streamArn },
+        website: stage === "production" ? "abalone website" : `abalone website (${stage})`,
+        account,
+        region,
+        partition: platform.partition,
+        logRetentionDays,
+        encryptionKey: key,
+        alarmTopicArn: topicArn,
+      });
+    }
     const api = new HttpApi(this, "api", {
       ...common,
       name,

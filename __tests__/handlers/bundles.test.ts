@@ -42,7 +42,19 @@ const environments: Record<string, Record<string, string>> = {
   "release-change": { PIPELINE: "p" },
   "start-data-workflow": { STAGE: "production", STATE_MACHINE: "arn:aws:states:eu-west-1:123456789012:stateMachine:m" },
   predict: { ENDPOINT_NAME: "e" },
-  contact: { CONTACT_TABLE: "t", CONTACT_RETENTION_DAYS: "30" },
+  contact: {
+    CONTACT_TABLE: "t",
+    CONTACT_RETENTION_DAYS: "30",
+    CONTACT_VISITORS_TABLE: "v",
+    CONTACT_MESSAGES_PER_HOUR: "10",
+  },
+  "mail-contact": {
+    CONTACT_TABLE: "t",
+    MAIL_TO: "a@example.com",
+    MAIL_FROM: "b@example.com",
+    MAIL_CONFIGURATION_SET: "c",
+    MAIL_WEBSITE: "w",
+  },
 };
 let folder: string;
 let aws: AwsServer;
@@ -104,7 +116,7 @@ test("a bundle signs what it asks of AWS with the credentials that Lambda put in
     script,
     `require(${JSON.stringify(file)}).handler(${JSON.stringify(event)}, ${JSON.stringify(context)});`,
   );
-  const env = { ...functionEnvironment("predict", { ENDPOINT_NAME: "e" }, aws), AWS_SESSION_TOKEN: "of-the-role" };
+  const env = functionEnvironment("predict", { ENDPOINT_NAME: "e", AWS_SESSION_TOKEN: "of-the-role" }, aws);
   // Not the blocking way: this process plays AWS meanwhile.
   await promisify(execFile)(process.execPath, [script], { cwd: folder, env });
   expect(aws.requests).toMatchObject([

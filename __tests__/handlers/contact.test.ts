@@ -1,11 +1,16 @@
 import fc from "fast-check";
-import { type AwsAnswer, type AwsServer, awsError, type Json, startAws } from "./support/aws-server";
+import { type AwsAnswer, type AwsRequest, type AwsServer, awsError, type Json, startAws } from "./support/aws-server";
 import { bodyOf, type Call, collectOutput, httpEvent, loadHandler } from "./support/lambda";
 
 // On a busy machine a minute is no sign of a fault.
 jest.setTimeout(60_000);
 
-const variables = { CONTACT_TABLE: "acme-test-contact", CONTACT_RETENTION_DAYS: "30" };
+const variables = {
+  CONTACT_TABLE: "acme-test-contact",
+  CONTACT_RETENTION_DAYS: "30",
+  CONTACT_VISITORS_TABLE: "acme-test-contact-visitors",
+  CONTACT_MESSAGES_PER_HOUR: "3",
+};
 const message = {
   name: "Zoë Müller-O'Neill",
   email: "zoe@example.com",
@@ -14,8 +19,44 @@ const message = {
 const output = collectOutput();
 let aws: AwsServer;
 let contact: Call;
-/** What the table holds, by id. */
+/** What the table of messages holds, by id. */
 let items: Map<string, Json>;
+/** What the table of visitors holds, by id: the key, and how many messages a code has sent. */
+let visitors: Map<string, Json>;
+/** Transactions that another one comes in the way of. */
+let conflicts = 0;
+
+/** The two tables, as far as the handler asks: one transaction, and the key that is replaced once a day. */
+function tables({ operation, json }: AwsRequest): AwsAnswer {
+  if (operation === "UpdateItem") {
+    const { Key, ExpressionAttributeValues: values } = json;
+    const found = visitors.get(Key.id.S);
+    if (found && found.day.S >= values[":day"].S) {
+      return { ...(awsError(400, "ConditionalCheckFailedException") as object), body: { Item: found } };
+    }
+    visitors.set(Key.id.S, { id: Key.id, day: values[":day"], key: values[":key"] });
+    return { body: {} };
+  }
+  if (operation !== "TransactWriteItems") return awsError(400, "UnknownOperationException");
+  const reasons = json.TransactItems.map(({ Put, Update }: Json) => {
+    if (conflicts > 0) return "TransactionConflict";
+    if (Put) return items.has(Put.Item.id.S) ? "ConditionalCheckFailed" : "None";
+    const sent = visitors.get(Update.Key.id.S) ?? 0;
+    return sent < Number(Update.ExpressionAttributeValues[":limit"].N) ? "None" : "ConditionalCheckFailed";
+  });
+  if (reasons.some((reason: string) => reason !== "None")) {
+    conflicts = Math.max(0, conflicts - 1);
+    return {
+      ...(awsError(400, "TransactionCanceledException") as object),
+      body: { CancellationReasons: reasons.map((Code: string) => ({ Code })) },
+    };
+  }
+  for (const { Put, Update } of json.TransactItems) {
+    if (Put) items.set(Put.Item.id.S, Put);
+    else visitors.set(Update.Key.id.S, Number(visitors.get(Update.Key.id.S) ?? 0) + 1);
+  }
+  return { body: {} };
+}
 
 beforeAll(async () => {
   aws = await startAws();
@@ -28,20 +69,34 @@ beforeEach(() => {
     doNotFake: ["nextTick", "setImmediate", "setTimeout", "clearTimeout"],
   });
   items = new Map();
+  visitors = new Map();
+  conflicts = 0;
   aws.requests.length = 0;
-  aws.respond = ({ operation, json }): AwsAnswer => {
-    if (operation !== "PutItem") return awsError(400, "UnknownOperationException");
-    if (items.has(json.Item.id.S)) return awsError(400, "ConditionalCheckFailedException");
-    items.set(json.Item.id.S, json);
-    return { body: {} };
-  };
+  aws.respond = tables;
   output.clear();
 });
 afterEach(() => {
   jest.useRealTimers();
 });
 
-const post = (body: unknown): Promise<Json> => contact(httpEvent("POST", "/api/contact", JSON.stringify(body)));
+/** How many requests the test has made: each from a visitor of its own, unless it says from whom. */
+let asked = 0;
+
+/** A request as it comes through CloudFront, from a visitor. */
+function requestOf(body: unknown, visitor: string, connected = "203.0.113.200"): Json {
+  const event: Json = httpEvent("POST", "/api/contact", JSON.stringify(body), {
+    "content-type": "application/json",
+    "x-forwarded-for": `${visitor}, ${connected}`,
+  });
+  event.requestContext.http.sourceIp = connected;
+  return event;
+}
+
+const post = (body: unknown): Promise<Json> => {
+  asked++;
+  const place = `${(asked >> 8) % 256}.${asked % 256}`;
+  return contact(requestOf(body, `198.18.${place}`, `198.19.${place}`));
+};
 
 test("a message is stored whole, for the days that the environment allows, and answered with its identifier", async () => {
   const answer = await post(message);
@@ -73,7 +128,8 @@ test("a message of as many characters as are allowed is stored however JSON writ
   const send = (text: string): Promise<Json> => {
     const fields = { name: "é".repeat(100), email: `${"x".repeat(52)}@example.com`, message: text };
     const members = Object.entries(fields).map(([name, value]) => `"${name}": "${escaped(value)}"`);
-    return contact(httpEvent("POST", "/api/contact", `{${members.join(", ")}}`));
+    const event = requestOf({}, `192.0.2.${fields.message.length % 251}`);
+    return contact({ ...event, body: `{${members.join(", ")}}` });
   };
   for (const text of ["ж".repeat(4000), "🐚".repeat(2000)]) {
     expect((await send(text)).statusCode).toBe(202);
@@ -83,6 +139,119 @@ test("a message of as many characters as are allowed is stored however JSON writ
   expect(refused.statusCode).toBe(400);
   expect(bodyOf(refused).errors).toEqual([{ field: "message", expected: "1 to 4000 characters" }]);
   expect((await send("ж".repeat(6000))).statusCode).toBe(413);
+});
+
+describe("a program that fills the field which people don't see", () => {
+  test.each(["https://spam.example", " ", 1, ["x"], { a: 1 }])(
+    "%j: is answered like a person, and stores nothing",
+    async (website) => {
+      const answer = await post({ ...message, website });
+      const toPerson = await post(message);
+      expect(answer).toMatchObject({ statusCode: 202 });
+      expect(bodyOf(answer).id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8/);
+      expect(answer.headers).toEqual(toPerson.headers);
+      expect(items.size).toBe(1);
+      expect(output.lines()).toContainEqual(expect.objectContaining({ ContactDiscarded: 1 }));
+      expect(output.text()).not.toContain("spam");
+    },
+  );
+
+  test.each([undefined, null, ""])("what a browser sends for an empty one (%j) is no program", async (website) => {
+    await post({ ...message, website });
+    expect(items.size).toBe(1);
+  });
+});
+
+describe("a visitor who sends too much", () => {
+  const numbered = (number: number): object => ({ ...message, message: `Number ${number}` });
+  const send = (number: number, visitor: string, connected?: string): Promise<Json> =>
+    contact(requestOf(numbered(number), visitor, connected));
+
+  test("is told so, and when to come back; the message is not stored, and others go on", async () => {
+    for (const number of [1, 2, 3]) expect((await send(number, "192.0.2.1")).statusCode).toBe(202);
+    const refused = await send(4, "192.0.2.1");
+    expect(refused).toMatchObject({
+      statusCode: 429,
+      headers: { "content-type": "application/problem+json", "retry-after": "1800" },
+    });
+    expect(bodyOf(refused).detail).toMatch(/not stored.* in 30 minutes$/);
+    expect(items.size).toBe(3);
+    expect((await send(5, "192.0.2.2")).statusCode).toBe(202);
+    expect(output.lines()).toContainEqual(expect.objectContaining({ ContactLimited: 1 }));
+  });
+
+  test("may go on in the next hour, and on the next day", async () => {
+    for (const number of [1, 2, 3]) await send(number, "192.0.2.1");
+    expect((await send(4, "192.0.2.1")).statusCode).toBe(429);
+    jest.setSystemTime(new Date("2026-03-01T10:00:00Z"));
+    expect((await send(4, "192.0.2.1")).statusCode).toBe(202);
+    jest.setSystemTime(new Date("2026-03-02T00:30:00Z"));
+    for (const number of [1, 2, 3]) expect((await send(number, "192.0.2.1")).statusCode).toBe(202);
+  });
+
+  test("counts once for a message that is sent again, and is told of one that is there even at the limit", async () => {
+    for (const number of [1, 1, 1, 2, 3, 3, 1]) expect((await send(number, "192.0.2.1")).statusCode).toBe(202);
+    expect(items.size).toBe(3);
+  });
+
+  test("does not get further by other addresses of the same IPv6 network", async () => {
+    for (const number of [1, 2, 3]) await send(number, `2001:db8:0:7::${number}`);
+    expect((await send(4, "2001:db8:0:7:ffff:1:2:3")).statusCode).toBe(429);
+    expect((await send(5, "2001:db8:0:8::1")).statusCode).toBe(202);
+  });
+
+  test("does not get far by calling the API itself under invented addresses", async () => {
+    const answers = [];
+    for (let number = 0; number < 61; number++)
+      answers.push((await send(number, `192.0.2.${number}`, "198.51.100.1")).statusCode);
+    expect(answers.filter((status) => status === 202).length).toBe(60);
+    expect(answers.at(-1)).toBe(429);
+  });
+
+  test.each([
+    ["calls the API itself", "", "198.51.100.1"],
+    ["sends something else than addresses", "<script>, not-an-address", "198.51.100.1"],
+    ["comes from nowhere", "", ""],
+  ])("who %s is counted by the connection", async (_name, forwarded, connected) => {
+    for (const number of [1, 2, 3]) expect((await send(number, forwarded, connected)).statusCode).toBe(202);
+    expect((await send(4, forwarded, connected)).statusCode).toBe(429);
+  });
+
+  test("is known by no address: only codes are kept, another each hour, under a key that every day replaces", async () => {
+    const fresh = loadHandler("contact", variables, aws);
+    const ask = (number: number): Promise<Json> => fresh(requestOf(numbered(number), "192.0.2.1"));
+    await ask(1);
+    const first = [...visitors.keys()];
+    const key = visitors.get("key");
+    jest.setSystemTime(new Date("2026-03-01T10:30:00Z"));
+    await ask(2);
+    expect([...visitors.keys()].length).toBe(5);
+    for (const code of first.slice(1)) expect(code).toMatch(/^2026-03-01T09#[\w-]{22}$/);
+    expect(visitors.get("key")).toEqual(key);
+    jest.setSystemTime(new Date("2026-03-02T10:30:00Z"));
+    await ask(3);
+    expect(visitors.get("key").key).not.toEqual(key.key);
+    expect(JSON.stringify([...visitors, ...aws.requests.map(({ body }) => body)])).not.toContain("192.0.2.1");
+    expect(output.text()).not.toContain("192.0.2.1");
+  });
+
+  test("is known to every process by the same code", async () => {
+    const processes = [1, 2].map(() => loadHandler("contact", variables, aws));
+    for (const number of [1, 2, 3]) await processes[number % 2]!(requestOf(numbered(number), "192.0.2.1"));
+    expect((await processes[0]!(requestOf(numbered(4), "192.0.2.1"))).statusCode).toBe(429);
+  });
+});
+
+test("the two halves of a double click come in each other's way, and one message is stored", async () => {
+  conflicts = 2;
+  expect((await post(message)).statusCode).toBe(202);
+  expect(items.size).toBe(1);
+});
+
+test("who comes in the way for ever is told to try again", async () => {
+  conflicts = 1_000;
+  expect((await post(message)).statusCode).toBe(503);
+  expect(items.size).toBe(0);
 });
 
 test("the same message twice is stored once, with one identifier", async () => {

@@ -1,4 +1,5 @@
-import { loadEnvironment } from "../../environments";
+import { environmentNames, loadEnvironment } from "../../environments";
+import { Policy } from "../support/policy";
 import { synthesizePlatform } from "../support/synthesize";
 
 const local = synthesizePlatform("local");
@@ -78,6 +79,9 @@ describe.each(stages)("the stage %s", (stage, template) => {
     for (const action of ["GetItem", "Query", "Scan", "DeleteItem", "UpdateItem"]) {
       expect(policy.allows(`dynamodb:${action}`, table)).toBe(false);
     }
+    expect(policy.allows("dynamodb:UpdateItem", "${aws_dynamodb_table.visitors.arn}")).toBe(true);
+    expect(policy.allows("dynamodb:GetItem", "${aws_dynamodb_table.visitors.arn}")).toBe(false);
+    expect(policy.allows("ses:SendEmail", "arn:aws:ses:eu-west-1:123456789012:identity/acme.example")).toBe(false);
     expect(policy.allows("sagemaker:InvokeEndpoint", endpointArn)).toBe(false);
   });
 
@@ -93,7 +97,7 @@ describe.each(stages)("the stage %s", (stage, template) => {
   });
 
   test("messages are encrypted, can be restored, and go after their time", () => {
-    expect(template.resource("aws_dynamodb_table")).toMatchObject({
+    expect(template.resource("aws_dynamodb_table", "messages")).toMatchObject({
       hash_key: "id",
       server_side_encryption: { enabled: true, kms_key_arn: "${aws_kms_key.encryption_key.arn}" },
       point_in_time_recovery: { enabled: true },
@@ -103,6 +107,19 @@ describe.each(stages)("the stage %s", (stage, template) => {
     expect(variables).toMatchObject({
       CONTACT_TABLE: "${aws_dynamodb_table.messages.name}",
       CONTACT_RETENTION_DAYS: "7",
+    });
+  });
+
+  test("visitors are counted in a table of its own, encrypted, which no backup remembers", () => {
+    const table = template.resource("aws_dynamodb_table", "visitors");
+    expect(table).toMatchObject({
+      server_side_encryption: { enabled: true, kms_key_arn: "${aws_kms_key.encryption_key.arn}" },
+      ttl: { enabled: true, attribute_name: "expiresAt" },
+    });
+    expect(table).not.toHaveProperty("point_in_time_recovery");
+    expect(template.resource("aws_lambda_function", "contact_function").environment.variables).toMatchObject({
+      CONTACT_VISITORS_TABLE: "${aws_dynamodb_table.visitors.name}",
+      CONTACT_MESSAGES_PER_HOUR: String(loadEnvironment("local").api.contactMessagesPerHour),
     });
   });
 
@@ -123,7 +140,7 @@ describe.each(stages)("the stage %s", (stage, template) => {
 
   test("the API may call each function for that function's routes only", () => {
     const toApi = Object.values(template.resources("aws_lambda_permission")).filter(
-      ({ principal }) => principal !== "sns.amazonaws.com",
+      ({ principal }) => principal === "apigateway.amazonaws.com",
     );
     const permissions = toApi.map((permission) => [
       permission.function_name.replace(/.*\.(\w+)_function\..*/, "$1"),
@@ -150,7 +167,9 @@ describe.each(stages)("the stage %s", (stage, template) => {
   test("something tells of a failing endpoint, a slow one, a failing API and failing functions", () => {
     const alarms = Object.values(template.resources("aws_cloudwatch_metric_alarm")).filter(
       ({ alarm_name }) =>
-        !/-(drift|contract-violations|failed-comparisons|start-data-workflow-errors|release-errors|release-latency)$/.test(alarm_name),
+        !/-(drift|contract-violations|failed-comparisons|start-data-workflow-errors|release-errors|release-latency|mail-\w+(-\w+)?)$/.test(
+          alarm_name,
+        ),
     );
     expect(alarms.map(({ namespace, metric_name }) => `${namespace}/${metric_name}`).sort()).toEqual([
       "AWS/ApiGateway/5xx",
@@ -205,7 +224,7 @@ test("production runs the sizes of its settings, stage by stage", () => {
 
 test("production protects messages from deletion, and mails its alarms where somebody is named", () => {
   const template = production["website-production"]!;
-  expect(template.resource("aws_dynamodb_table")).toMatchObject({
+  expect(template.resource("aws_dynamodb_table", "messages")).toMatchObject({
     deletion_protection_enabled: true,
     lifecycle: { prevent_destroy: true },
   });
@@ -309,5 +328,79 @@ describe("what watches the endpoint's traffic", () => {
     expect(definition.lifecycle.precondition[0].error_message).toMatch(
       /^The champion has no baseline: .*Run the workflow .* then deploy this stack\.$/,
     );
+  });
+});
+
+describe("what visitors write to us", () => {
+  const everywhere = environmentNames.flatMap((environment) =>
+    Object.entries(synthesizePlatform(environment)).map(
+      ([stack, template]) => [`${environment} ${stack}`, template] as const,
+    ),
+  );
+  const policies = everywhere.flatMap(([stack, template]) =>
+    template
+      .all()
+      // A boundary of roles grants nothing.
+      .filter(([type, name]) => ["aws_iam_role_policy", "aws_iam_policy"].includes(type) && !name.includes("boundary"))
+      .map(([, name, { policy }]) => [stack, name, new Policy(policy as string)] as const),
+  );
+  const reads = ["GetItem", "BatchGetItem", "Query", "Scan", "PartiQLSelect", "ExportTableToPointInTime", "GetRecords"];
+  /** The table as the stack's own roles name it, and as anybody else could. */
+  const arnsOf = (stack: string): readonly string[] => {
+    const [environment = ""] = stack.split(" ");
+    const { account } = loadEnvironment(environment);
+    return [
+      "${aws_dynamodb_table.messages.arn}",
+      "${aws_dynamodb_table.messages.stream_arn}",
+      ...["test", "production"].flatMap((stage) => {
+        const table = `arn:aws:dynamodb:eu-west-1:${account}:table/acme-${environment}-${stage}-contact`;
+        return [table, `${table}/stream/2026-01-01T00:00:00.000`];
+      }),
+    ];
+  };
+
+  test("can be read by the function that mails it, and by no other role of any stack: no role of ML, none of the pipeline", () => {
+    const readers = policies.filter(([stack, , policy]) =>
+      reads.some((action) => arnsOf(stack).some((arn) => policy.allows(`dynamodb:${action}`, arn))),
+    );
+    expect([...new Set(readers.map(([, name]) => name))]).toEqual(["mail_mail-contact_role_policy"]);
+    expect(readers.map(([stack]) => stack).sort()).toEqual([
+      "local website-production",
+      "local website-test",
+      "production website-production",
+    ]);
+    expect(policies.length).toBeGreaterThan(30);
+  });
+
+  test("is written by the contact function alone, and changed by the one that mails it", () => {
+    const able = (action: string): readonly string[] => [
+      ...new Set(
+        policies
+          .filter(([stack, , policy]) => arnsOf(stack).some((arn) => policy.allows(`dynamodb:${action}`, arn)))
+          .map(([, name]) => name),
+      ),
+    ];
+    expect(able("PutItem")).toEqual(["contact_role_policy"]);
+    expect(able("UpdateItem")).toEqual(["mail_mail-contact_role_policy"]);
+    for (const action of ["DeleteItem", "BatchWriteItem", "PartiQLDelete"]) expect(able(action)).toEqual([]);
+  });
+
+  test("passes through the stream as keys alone", () => {
+    const table = production["website-production"]!.resource("aws_dynamodb_table", "messages");
+    expect(table).toMatchObject({ stream_enabled: true, stream_view_type: "KEYS_ONLY" });
+  });
+
+  test("is mailed to nobody, and streamed nowhere, where the settings name nobody", () => {
+    const { websites } = loadEnvironment("production");
+    const { contact: mailed, ...unmailed } = websites.production;
+    expect(mailed).toBeDefined();
+    const template = synthesizePlatform("production", { websites: { ...websites, production: unmailed } })[
+      "website-production"
+    ]!;
+    expect(template.resource("aws_dynamodb_table", "messages").stream_enabled).toBeUndefined();
+    for (const type of ["aws_sesv2_email_identity", "aws_sqs_queue", "aws_lambda_event_source_mapping"]) {
+      expect(template.resources(type)).toEqual({});
+    }
+    expect(template.resources("aws_lambda_function")).not.toHaveProperty("mail_mail-contact_function");
   });
 });

@@ -67,8 +67,9 @@ export class Policy {
       if (operator === "Null") {
         return Object.entries(keys).every(([key, expected]) => expected === String(context[key] === undefined));
       }
-      const optional = operator.endsWith("IfExists");
-      const holds = operators[operator.replace(/IfExists$/, "")];
+      // A request here brings one value of each key, so that all its values are the one; one that brings none passes.
+      const optional = operator.endsWith("IfExists") || operator.startsWith("ForAllValues:");
+      const holds = operators[operator.replace(/^ForAllValues:|IfExists$/g, "")];
       if (!holds)
         throw new Error(`The test's policy evaluation has no ${operator}: add it to __tests__/support/policy.ts.`);
       return Object.entries(keys).every(([key, expected]) => {

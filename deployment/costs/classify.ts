@@ -56,7 +56,10 @@ function functionCalls(resource: Resource, usage: Usage): number {
   if (website === undefined) return usage.workflowRuns;
   // Drift starts it once a day at most.
   if (resource.name.startsWith("start-data-workflow")) return 1;
-  return daysOfMonth * (resource.name.startsWith("contact") ? website.messages : website.predictions);
+  if (resource.name.startsWith("contact")) return daysOfMonth * website.messages;
+  // Once for a message, and once an hour.
+  if (resource.name.startsWith("mail_")) return daysOfMonth * website.messages + hoursOfMonth;
+  return daysOfMonth * website.predictions;
 }
 
 /** The machines of jobs in a definition: whatever names an instance type. */
@@ -159,10 +162,13 @@ export const classifications: Readonly<Record<string, Classification>> = {
     charges: (resource, usage) => {
       const messages = daysOfMonth * (websiteOf(resource, usage)?.messages ?? 0);
       return [
-        use("tableWrite", messages),
+        // Two units each in a transaction; that a message was mailed is written in two steps.
+        use("tableWrite", messages * 4),
         use("tableRead", messages),
         use("tableGigabyteMonth", workload.tableGigabytes),
-        use("tableRecoveryGigabyteMonth", workload.tableGigabytes),
+        ...(resource.arguments.point_in_time_recovery === undefined
+          ? []
+          : [use("tableRecoveryGigabyteMonth", workload.tableGigabytes)]),
       ];
     },
   },
@@ -188,6 +194,7 @@ export const classifications: Readonly<Record<string, Classification>> = {
       ];
     },
   },
+  aws_lambda_event_source_mapping: { free: "what Lambda reads of a stream costs nothing; its calls are counted there" },
   aws_lambda_permission: { free: identity },
   aws_mwaa_environment: {
     charges: ({ arguments: { environment_class, min_workers } }, { furtherWorkerHours }) => {
@@ -261,6 +268,13 @@ export const classifications: Readonly<Record<string, Classification>> = {
     ],
   },
   aws_security_group: { free: inTheVpc },
+  aws_sesv2_configuration_set: {
+    charges: (resource, usage) => [use("mail", daysOfMonth * (websiteOf(resource, usage)?.messages ?? 0))],
+  },
+  aws_sesv2_configuration_set_event_destination: {
+    notPriced: "a metric for each outcome of a mail that is no good one: none in a good month",
+  },
+  aws_sesv2_email_identity: { free: "AWS asks for the mails only, at the configuration set" },
   aws_sfn_state_machine: {
     charges: ({ arguments: { definition } }, { workflowRuns }) => [
       use("stateTransition", workflowRuns * workload.transitionsOfRun),
@@ -276,6 +290,8 @@ export const classifications: Readonly<Record<string, Classification>> = {
   aws_sns_topic: { free: "the first million requests and thousand e-mails of a month cost nothing, for ever" },
   aws_sns_topic_policy: { free: identity },
   aws_sns_topic_subscription: { free: "the first thousand e-mails of a month cost nothing, for ever" },
+  aws_sqs_queue: { free: "it holds what failed; the first million requests of a month cost nothing" },
+  aws_sqs_queue_policy: { free: partOfAnother },
   aws_ssm_parameter: { free: "a standard parameter costs nothing" },
   aws_subnet: { free: inTheVpc },
   aws_vpc: { free: inTheVpc },

@@ -1,7 +1,13 @@
 /** POST /api/contact: keeps a message from a visitor. Nothing that people write is logged, traced or sent back. */
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
-import { ConditionalCheckFailedException, DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import {
+  DynamoDBClient,
+  TransactionCanceledException,
+  TransactWriteItemsCommand,
+  type TransactWriteItem,
+} from "@aws-sdk/client-dynamodb";
 import * as z from "zod";
 import { contactLimits } from "../../web/contact-limits";
 import { clientOptions, errorName } from "../shared/clients";
@@ -9,10 +15,19 @@ import { name, number, readEnvironment } from "../shared/environment";
 import { fieldProblem, HttpProblem, postJson } from "../shared/http";
 import { text } from "../shared/input";
 import { logger, metrics } from "../shared/observability";
+import { addressesOf, VisitorCodes } from "./visitor";
 
-const environment = readEnvironment({ CONTACT_TABLE: name, CONTACT_RETENTION_DAYS: number(1, 3650) });
+const environment = readEnvironment({
+  CONTACT_TABLE: name,
+  CONTACT_RETENTION_DAYS: number(1, 3650),
+  /** Counts messages, by codes of their visitors. */
+  CONTACT_VISITORS_TABLE: name,
+  /** Messages that one visitor may send within an hour. */
+  CONTACT_MESSAGES_PER_HOUR: number(1, 100_000),
+});
 // Not traced: a trace would keep the messages of DynamoDB's errors, which may quote an item.
 const client = new DynamoDBClient(clientOptions);
+const codes = new VisitorCodes(client, environment.CONTACT_VISITORS_TABLE);
 
 /**
  * Every message within the limits fits into it, however it is written: JSON may write each character as six (`\u00e9`), and what is trimmed and what
@@ -40,13 +55,18 @@ const contactSchema = z.strictObject({
     .min(1)
     .max(contactLimits.message)
     .regex(/^(?:\P{Cc}|[\r\n\t])*$/u),
+  /** A field that people don't see: only programs fill it. */
+  website: z.unknown().optional(),
 });
 
-type ContactMessage = z.infer<typeof contactSchema>;
+type ContactMessage = Omit<z.infer<typeof contactSchema>, "website">;
 
-function readContact(body: unknown): ContactMessage {
+function readContact(body: unknown): { readonly message: ContactMessage; readonly byProgram: boolean } {
   const result = contactSchema.safeParse(body);
-  if (result.success) return result.data;
+  if (result.success) {
+    const { website, ...message } = result.data;
+    return { message, byProgram: ![undefined, null, ""].includes(website as string) };
+  }
   const fields = Object.keys(expected) as (keyof typeof expected)[];
   const places = new Set(result.error.issues.map(({ path }) => path[0]));
   const wrong = fields.filter((field) => places.has(field)).map((field) => ({ field, expected: expected[field] }));
@@ -67,26 +87,86 @@ function identify(message: ContactMessage, day: string): string {
   return hash.toString("hex", 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-async function store(id: string, message: ContactMessage, receivedAt: Date): Promise<void> {
-  const retention = environment.CONTACT_RETENTION_DAYS * 24 * 60 * 60;
+/**
+ * How many visitors may stand behind one connection. One machine of CloudFront speaks for many, so that the address that nobody can invent gets more
+ * than the one that CloudFront tells of.
+ */
+const visitorsOfConnection = 20;
+
+const hour = 60 * 60;
+
+const toSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
+
+/** Counts a message for an address, if it has not sent too many within the hour. */
+async function count(address: string, limit: number, now: Date): Promise<TransactWriteItem> {
+  return {
+    Update: {
+      TableName: environment.CONTACT_VISITORS_TABLE,
+      Key: { id: { S: await codes.code(address, now) } },
+      UpdateExpression: "ADD #messages :one SET #expiresAt = :expiresAt",
+      ConditionExpression: "attribute_not_exists(#messages) OR #messages < :limit",
+      ExpressionAttributeNames: { "#messages": "messages", "#expiresAt": "expiresAt" },
+      ExpressionAttributeValues: {
+        ":one": { N: "1" },
+        ":limit": { N: String(limit) },
+        ":expiresAt": { N: String(toSeconds(now) + hour) },
+      },
+    },
+  };
+}
+
+type Outcome = "stored" | "known" | "too many";
+
+/** Times that a write is tried again which another one came in the way of, such as the other half of a double click. */
+const conflicts = 6;
+
+/** Stores and counts, both or neither. */
+async function write(items: TransactWriteItem[]): Promise<Outcome> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await client.send(new TransactWriteItemsCommand({ TransactItems: items }));
+      return "stored";
+    } catch (error) {
+      if (!(error instanceof TransactionCanceledException)) throw error;
+      const reasons = (error.CancellationReasons ?? []).map(({ Code }) => Code);
+      // A message that is there already counts for nobody.
+      if (reasons[0] === "ConditionalCheckFailed") return "known";
+      if (reasons.includes("ConditionalCheckFailed")) return "too many";
+      if (attempt > conflicts || !reasons.includes("TransactionConflict")) throw error;
+      await sleep(Math.random() * 20 * 2 ** attempt);
+    }
+  }
+}
+
+async function store(
+  id: string,
+  message: ContactMessage,
+  receivedAt: Date,
+  { connected, forwarded }: ReturnType<typeof addressesOf>,
+): Promise<Outcome> {
+  const limit = environment.CONTACT_MESSAGES_PER_HOUR;
+  const put: TransactWriteItem = {
+    Put: {
+      TableName: environment.CONTACT_TABLE,
+      Item: {
+        id: { S: id },
+        name: { S: message.name },
+        email: { S: message.email },
+        message: { S: message.message },
+        receivedAt: { S: receivedAt.toISOString() },
+        // DynamoDB deletes the item after this second.
+        expiresAt: { N: String(toSeconds(receivedAt) + environment.CONTACT_RETENTION_DAYS * 24 * hour) },
+      },
+      ConditionExpression: "attribute_not_exists(id)",
+    },
+  };
   try {
-    await client.send(
-      new PutItemCommand({
-        TableName: environment.CONTACT_TABLE,
-        Item: {
-          id: { S: id },
-          name: { S: message.name },
-          email: { S: message.email },
-          message: { S: message.message },
-          receivedAt: { S: receivedAt.toISOString() },
-          // DynamoDB deletes the item after this second.
-          expiresAt: { N: String(Math.floor(receivedAt.getTime() / 1000) + retention) },
-        },
-        ConditionExpression: "attribute_not_exists(id)",
-      }),
-    );
+    return await write([
+      put,
+      ...(forwarded === undefined ? [] : [await count(forwarded, limit, receivedAt)]),
+      await count(connected, forwarded === undefined ? limit : limit * visitorsOfConnection, receivedAt),
+    ]);
   } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return;
     // DynamoDB's messages may quote the item, so only the error's name goes into the log.
     logger.error("A contact message could not be stored", { errorName: errorName(error) });
     metrics.addMetric("ContactNotStored", MetricUnit.Count, 1);
@@ -99,13 +179,29 @@ async function store(id: string, message: ContactMessage, receivedAt: Date): Pro
 /** Answers a request of the HTTP API. */
 export const handler = postJson(
   "/api/contact",
-  async (body) => {
-    const message = readContact(body);
+  async (body, event) => {
+    const { message, byProgram } = readContact(body);
     const receivedAt = new Date();
     const id = identify(message, receivedAt.toISOString().slice(0, 10));
-    await store(id, message, receivedAt);
-    logger.info("A contact message was stored", { id });
-    metrics.addMetric("ContactStored", MetricUnit.Count, 1);
+    if (byProgram) {
+      // It gets the answer that people get, so that it learns nothing.
+      metrics.addMetric("ContactDiscarded", MetricUnit.Count, 1);
+      return { status: 202, body: { id } };
+    }
+    const outcome = await store(id, message, receivedAt, addressesOf(event));
+    if (outcome === "too many") {
+      metrics.addMetric("ContactLimited", MetricUnit.Count, 1);
+      const seconds = hour - (toSeconds(receivedAt) % hour);
+      throw new HttpProblem(
+        429,
+        `Too many messages came from your network within this hour, so yours was not stored. Please try again in ${Math.ceil(seconds / 60)} minutes`,
+        { headers: { "retry-after": String(seconds) } },
+      );
+    }
+    if (outcome === "stored") {
+      logger.info("A contact message was stored", { id });
+      metrics.addMetric("ContactStored", MetricUnit.Count, 1);
+    }
     return { status: 202, body: { id } };
   },
   { maximumBodyBytes },

@@ -60,10 +60,12 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         cloudfront,
         descriptions,
         lambda_functions,
+        mail,
         persistence,
         proxy,
         sagemaker_forward,
         step_functions,
+        streams,
     )
 
     sagemaker = sagemaker_forward.ForwardedService(settings.sagemaker_url, "SageMaker service")
@@ -78,6 +80,8 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     cloudfront.install()
     descriptions.install()
     alarms.install()
+    mail.install(settings.mail_directory)
+    streams.install()
     saver = persistence.StateSaver(settings.state_directory)
     application = cloudfront.serve_viewers(require(emulator, "app", ("scope", "receive", "send")))
     application = persistence.save_state(application, saver)

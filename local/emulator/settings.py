@@ -23,6 +23,7 @@ class Settings:
     account: str
     state_directory: Path
     object_directory: Path
+    mail_directory: Path
     sagemaker_url: str
     pipeline_url: str | None
 
@@ -77,13 +78,15 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             raise SettingsError(f"{name} is {url!r}: expected a loopback address with a port.")
         return url.rstrip("/")
 
+    state_directory = text("STATE_DIR", r"/.+", "an absolute path")
     return Settings(
         host=host,
         port=port,
         region=text("MINISTACK_REGION", r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region such as eu-west-1"),
         account=text("MINISTACK_ACCOUNT_ID", r"\d{12}", "an account of twelve digits"),
-        state_directory=Path(text("STATE_DIR", r"/.+", "an absolute path")),
+        state_directory=Path(state_directory),
         object_directory=Path(text("S3_DATA_DIR", r"/.+", "an absolute path")),
+        mail_directory=Path(text("MAIL_DIR", r"/.+", "an absolute path", f"{state_directory}/mail")),
         sagemaker_url=service("SAGEMAKER_URL", "SageMaker service"),
         pipeline_url=service("PIPELINE_URL", "pipeline") if "PIPELINE_URL" in environment else None,
     )

@@ -129,6 +129,7 @@ export async function startServices(instance: Instance, calling?: BackgroundServ
         STATE_DIR: instance.path("emulator/state"),
         S3_PERSIST: "1",
         S3_DATA_DIR: instance.path("emulator/s3"),
+        MAIL_DIR: instance.path("mail"),
         LAMBDA_EXECUTOR: "local",
         LOG_LEVEL: "WARNING",
         IOT_MTLS_ENABLED: "0",

@@ -65,6 +65,7 @@ export async function status(instance: Instance): Promise<{ text: string; health
         ["API", platform.api ?? "-"],
         ["Champion", packageVersion(platform.modelPackageArn)],
         ["Last run", evaluation ? describeEvaluation(evaluation) : "-"],
+        ["Mails", existsSync(instance.path("mail")) ? shown(instance.path("mail")) : "none so far"],
         ["Logs", shown(instance.path("logs"))],
       ]),
     );

@@ -4,13 +4,16 @@ import { CloudFrontClient } from "@aws-sdk/client-cloudfront";
 import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
 import { GlueClient } from "@aws-sdk/client-glue";
 import { KMSClient } from "@aws-sdk/client-kms";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SageMakerClient } from "@aws-sdk/client-sagemaker";
+import { SESv2Client } from "@aws-sdk/client-sesv2";
 import { SFNClient } from "@aws-sdk/client-sfn";
 import { SNSClient } from "@aws-sdk/client-sns";
+import { SQSClient } from "@aws-sdk/client-sqs";
 import { SSMClient } from "@aws-sdk/client-ssm";
 
 /** The AWS clients of one region, all bound to the emulator. */
@@ -20,13 +23,16 @@ export interface Clients {
   readonly cloudFront: CloudFrontClient;
   readonly cloudWatch: CloudWatchClient;
   readonly dynamoDb: DynamoDBClient;
+  readonly events: EventBridgeClient;
   readonly glue: GlueClient;
   readonly kms: KMSClient;
   readonly lambda: LambdaClient;
   readonly logs: CloudWatchLogsClient;
   readonly s3: S3Client;
   readonly sageMaker: SageMakerClient;
+  readonly ses: SESv2Client;
   readonly sns: SNSClient;
+  readonly sqs: SQSClient;
   readonly ssm: SSMClient;
   readonly stepFunctions: SFNClient;
 }
@@ -55,13 +61,16 @@ export function makeClients(endpoint: string, region: string, account: string): 
     cloudFront: new CloudFrontClient(settings),
     cloudWatch: new CloudWatchClient(settings),
     dynamoDb: new DynamoDBClient(settings),
+    events: new EventBridgeClient(settings),
     glue: new GlueClient(settings),
     kms: new KMSClient(settings),
     lambda: new LambdaClient(settings),
     logs: new CloudWatchLogsClient(settings),
     s3: new S3Client({ ...settings, forcePathStyle: true }),
     sageMaker: new SageMakerClient(settings),
+    ses: new SESv2Client(settings),
     sns: new SNSClient(settings),
+    sqs: new SQSClient(settings),
     ssm: new SSMClient(settings),
     stepFunctions: new SFNClient(settings),
   };

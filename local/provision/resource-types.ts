@@ -6,6 +6,7 @@ import { athenaKinds } from "./resources/athena";
 import { cloudFrontKinds } from "./resources/cloudfront";
 import { cloudWatchKinds } from "./resources/cloudwatch";
 import { dynamoDbKinds } from "./resources/dynamodb";
+import { eventKinds } from "./resources/events";
 import { glueKinds } from "./resources/glue";
 import { kmsKinds } from "./resources/kms";
 import { lambdaKinds } from "./resources/lambda";
@@ -13,7 +14,9 @@ import { logsKinds } from "./resources/logs";
 import { s3Kinds } from "./resources/s3";
 import { sageMakerKinds } from "./resources/sagemaker";
 import { sageMakerMonitoringKinds } from "./resources/sagemaker-monitoring";
+import { sesKinds } from "./resources/ses";
 import { snsKinds } from "./resources/sns";
+import { sqsKinds } from "./resources/sqs";
 import { ssmKinds } from "./resources/ssm";
 import { stepFunctionsKinds } from "./resources/step-functions";
 
@@ -30,6 +33,7 @@ export const resourceKinds = byType<ResourceKind>([
   ...cloudFrontKinds,
   ...cloudWatchKinds,
   ...dynamoDbKinds,
+  ...eventKinds,
   ...glueKinds,
   ...kmsKinds,
   ...lambdaKinds,
@@ -37,7 +41,9 @@ export const resourceKinds = byType<ResourceKind>([
   ...s3Kinds,
   ...sageMakerKinds,
   ...sageMakerMonitoringKinds,
+  ...sesKinds,
   ...snsKinds,
+  ...sqsKinds,
   ...ssmKinds,
   ...stepFunctionsKinds,
 ]);

@@ -157,6 +157,7 @@ export const encryptedElsewhere: Readonly<Record<string, string>> = {
     "Its caches hold public pages and no answer of the API; field-level encryption hides single fields in transit.",
   aws_s3_bucket_server_side_encryption_configuration:
     "It is the encryption of a bucket, at which the bucket's row looks.",
+  aws_lambda_event_source_mapping: "AWS's own key encrypts the filter, which names a kind of event.",
   aws_lambda_function:
     "AWS's own key encrypts the environment, which holds names and numbers alone, and the code, which is ours.",
   aws_s3_object: "The bucket encrypts it.",

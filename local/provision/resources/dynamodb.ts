@@ -11,6 +11,7 @@ import {
   type ProjectionType,
   type ProvisionedThroughput,
   type SSESpecification,
+  type StreamSpecification,
   TagResourceCommand,
   type TableDescription,
   UpdateContinuousBackupsCommand,
@@ -54,12 +55,7 @@ const table: ResourceKind = {
               Projection: projection(block),
             })),
           }),
-          ...(stream && {
-            StreamSpecification: {
-              StreamEnabled: true,
-              StreamViewType: list.text("stream_view_type") as "NEW_IMAGE" | undefined,
-            },
-          }),
+          ...(stream && { StreamSpecification: streamOf(list) }),
           ...encryption(list),
           Tags: tagList(tags),
         }),
@@ -75,7 +71,8 @@ const table: ResourceKind = {
   },
   async read({ attributes, clients }) {
     const found = await unlessMissing(clients.dynamoDb.send(new DescribeTableCommand({ TableName: attributes.id })));
-    return found && attributes;
+    const { LatestStreamArn: stream_arn = null, LatestStreamLabel: stream_label = null } = found?.Table ?? {};
+    return found && { ...attributes, stream_arn, stream_label };
   },
   update: change,
   async delete({ attributes, clients }) {
@@ -97,7 +94,8 @@ async function change(creation: Creation): Promise<Attributes> {
   const TableName = list.requireText("name");
   const found = await waitUntilActive(clients.dynamoDb, TableName);
   list.accept("hash_key", "range_key", "attribute", "global_secondary_index", "local_secondary_index");
-  list.accept("table_class", "stream_enabled", "stream_view_type");
+  list.accept("table_class");
+  await changeStream(list, clients.dynamoDb, found);
   const sse = encryption(list);
   const { BillingMode, ProvisionedThroughput: throughput } = billing(list);
   const protection = list.boolean("deletion_protection_enabled") ?? false;
@@ -122,6 +120,26 @@ async function change(creation: Creation): Promise<Attributes> {
     await clients.dynamoDb.send(new TagResourceCommand({ ResourceArn: found.TableArn, Tags: tagList(tags) }));
   }
   return await finish(creation);
+}
+
+function streamOf(list: Arguments): StreamSpecification {
+  return {
+    StreamEnabled: true,
+    StreamViewType: list.text("stream_view_type") as StreamSpecification["StreamViewType"],
+  };
+}
+
+/** Switches the stream on or off. What a stream shows can't be changed: it is switched off, and another one on. */
+async function changeStream(list: Arguments, dynamoDb: DynamoDBClient, found: TableDescription): Promise<void> {
+  const wanted = list.boolean("stream_enabled") ? streamOf(list) : undefined;
+  list.accept("stream_view_type");
+  const current = found.StreamSpecification?.StreamEnabled === true ? found.StreamSpecification : undefined;
+  if (wanted?.StreamViewType === current?.StreamViewType) return;
+  for (const StreamSpecification of [current && { StreamEnabled: false }, wanted]) {
+    if (!StreamSpecification) continue;
+    await dynamoDb.send(new UpdateTableCommand({ TableName: found.TableName, StreamSpecification }));
+    await waitUntilActive(dynamoDb, found.TableName ?? "");
+  }
 }
 
 /** What can only be set on a table that is there. */

@@ -2,20 +2,27 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import {
   AddPermissionCommand,
+  CreateEventSourceMappingCommand,
   CreateFunctionCommand,
   type CreateFunctionRequest,
+  DeleteEventSourceMappingCommand,
   DeleteFunctionCommand,
   DeleteFunctionConcurrencyCommand,
   DeleteFunctionEventInvokeConfigCommand,
+  type EventSourcePosition,
   type FunctionConfiguration,
+  type FunctionResponseType,
+  GetEventSourceMappingCommand,
   GetFunctionConfigurationCommand,
   GetFunctionEventInvokeConfigCommand,
   GetPolicyCommand,
   type LambdaClient,
+  ListEventSourceMappingsCommand,
   PutFunctionConcurrencyCommand,
   PutFunctionEventInvokeConfigCommand,
   RemovePermissionCommand,
   TagResourceCommand,
+  UpdateEventSourceMappingCommand,
   UpdateFunctionCodeCommand,
   UpdateFunctionConfigurationCommand,
 } from "@aws-sdk/client-lambda";
@@ -292,5 +299,68 @@ const eventInvokeConfig: ResourceKind = settled({
   },
 });
 
-/** Lambda: functions, permissions, settings of asynchronous calls. */
-export const lambdaKinds: readonly ResourceKind[] = [functionKind, permission, eventInvokeConfig];
+/** How a mapping reads its source, as both its making and its changing take it. */
+function mappingSettings(list: Arguments) {
+  const failure = list.block("destination_config")?.block("on_failure");
+  return {
+    FunctionName: list.requireText("function_name"),
+    Enabled: list.boolean("enabled") ?? true,
+    BatchSize: list.number("batch_size"),
+    MaximumBatchingWindowInSeconds: list.number("maximum_batching_window_in_seconds"),
+    FilterCriteria: {
+      Filters: (list.block("filter_criteria")?.blocks("filter") ?? []).map((filter) => ({
+        Pattern: filter.requireText("pattern"),
+      })),
+    },
+    FunctionResponseTypes: list.texts("function_response_types") as FunctionResponseType[] | undefined,
+    MaximumRetryAttempts: list.number("maximum_retry_attempts"),
+    MaximumRecordAgeInSeconds: list.number("maximum_record_age_in_seconds"),
+    BisectBatchOnFunctionError: list.boolean("bisect_batch_on_function_error"),
+    ParallelizationFactor: list.number("parallelization_factor"),
+    ...(failure && { DestinationConfig: { OnFailure: { Destination: failure.requireText("destination_arn") } } }),
+  };
+}
+
+const eventSourceMapping: ResourceKind = {
+  type: "aws_lambda_event_source_mapping",
+  replacedBy: ["event_source_arn", "starting_position"],
+  async create(creation) {
+    const { arguments: list, clients, tags, isTaken } = creation;
+    const EventSourceArn = list.requireText("event_source_arn");
+    const FunctionName = list.requireText("function_name");
+    const { EventSourceMappings = [] } = await clients.lambda.send(
+      new ListEventSourceMappingsCommand({ FunctionName, EventSourceArn }),
+    );
+    // Its name is a number of Lambda's: one that a killed run has made is known by what it connects.
+    const known = EventSourceMappings.find(({ UUID = "" }) => UUID !== "" && !isTaken(UUID));
+    if (known?.UUID !== undefined) return await changeMapping(list, clients.lambda, known.UUID);
+    const { UUID: id = "" } = await clients.lambda.send(
+      new CreateEventSourceMappingCommand({
+        ...mappingSettings(list),
+        EventSourceArn,
+        StartingPosition: list.text("starting_position") as EventSourcePosition | undefined,
+        Tags: tags,
+      }),
+    );
+    return { id, uuid: id };
+  },
+  async read({ attributes, clients }) {
+    const found = await unlessMissing(clients.lambda.send(new GetEventSourceMappingCommand({ UUID: attributes.id })));
+    return found && attributes;
+  },
+  async update({ arguments: list, attributes, clients }) {
+    return await changeMapping(list, clients.lambda, attributes.id);
+  },
+  async delete({ attributes, clients }) {
+    await unlessMissing(clients.lambda.send(new DeleteEventSourceMappingCommand({ UUID: attributes.id })));
+  },
+};
+
+async function changeMapping(list: Arguments, lambda: LambdaClient, UUID: string): Promise<Attributes> {
+  list.accept("event_source_arn", "starting_position");
+  await lambda.send(new UpdateEventSourceMappingCommand({ ...mappingSettings(list), UUID }));
+  return { id: UUID, uuid: UUID };
+}
+
+/** Lambda: functions, permissions, settings of asynchronous calls, and what of other services calls them. */
+export const lambdaKinds: readonly ResourceKind[] = [functionKind, permission, eventInvokeConfig, eventSourceMapping];

@@ -1,0 +1,103 @@
+/**
+ * Who writes, without knowing who it is: the addresses of a request become short codes that count messages for an hour and tell nothing afterwards.
+ *
+ * A code is a keyed hash of address and hour. The key is random, lies in the table of the counters, and is replaced every day: from then on nobody, we
+ * included, can find the addresses by trying them all, as one can with a hash without a key.
+ */
+import { createHmac, randomBytes } from "node:crypto";
+import { isIP } from "node:net";
+import { ConditionalCheckFailedException, type DynamoDBClient, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
+import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { header } from "../shared/http";
+
+/** The addresses by which a visitor is counted. */
+export interface Addresses {
+  /** Whoever opened the connection to the API: CloudFront, or somebody who calls the API itself. Nobody can invent it. */
+  readonly connected: string;
+  /** The visitor whom CloudFront tells of; missing where there is none. Who calls the API itself can invent it. */
+  readonly forwarded?: string;
+}
+
+/** The key's place among the counters. */
+const keyId = "key";
+
+/**
+ * What one visitor has of the internet: an IPv4 address, or the 64 bits of an IPv6 address that name a network, of which each visitor has a whole one
+ * (RFC 6177).
+ * @returns nothing for what is no address
+ */
+export function networkOf(address: string): string | undefined {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+  if (isIP(mapped) === 4) return mapped;
+  if (isIP(mapped) !== 6 || mapped.includes("%")) return undefined;
+  const [head = "", tail = ""] = new URL(`http://[${mapped}]`).hostname.slice(1, -1).split("::");
+  const groups = (text: string): string[] => (text === "" ? [] : text.split(":"));
+  const written = groups(head);
+  const zeros = Array.from({ length: 8 - written.length - groups(tail).length }, () => "0");
+  return [...written, ...zeros, ...groups(tail)].slice(0, 4).join(":");
+}
+
+/**
+ * The addresses of a request. CloudFront and API Gateway each write the address from which they were called behind the others in `X-Forwarded-For`
+ * (CloudFront Developer Guide, "Request and response behavior for custom origins"), so the last one before CloudFront's own is the visitor's; whatever
+ * stands before that came with the request.
+ */
+export function addressesOf(event: APIGatewayProxyEventV2): Addresses {
+  const source = (event.requestContext.http as { readonly sourceIp?: string }).sourceIp ?? "";
+  const hops = header(event, "x-forwarded-for")
+    .split(",")
+    .map((hop) => hop.trim());
+  while (hops.length > 0 && hops.at(-1) === source) hops.pop();
+  const connected = networkOf(source) ?? "unknown";
+  const forwarded = networkOf(hops.at(-1) ?? "");
+  return { connected, ...(forwarded === undefined || forwarded === connected ? {} : { forwarded }) };
+}
+
+/** Makes the codes, with the day's key. */
+export class VisitorCodes {
+  private known: { readonly day: string; readonly key: Uint8Array } | undefined;
+
+  constructor(
+    private readonly client: DynamoDBClient,
+    private readonly table: string,
+  ) {}
+
+  /**
+   * The code of an address in the hour of `now`.
+   * @throws Error of DynamoDB's when the key can't be had
+   */
+  async code(address: string, now: Date): Promise<string> {
+    const hour = now.toISOString().slice(0, 13);
+    const key = await this.key(hour.slice(0, 10));
+    return `${hour}#${createHmac("sha256", key).update(`${hour} ${address}`).digest("base64url").slice(0, 22)}`;
+  }
+
+  /** The day's key: made by whoever asks first, in the place of the day before's. */
+  private async key(day: string): Promise<Uint8Array> {
+    if (this.known?.day !== day) this.known = { day, key: await this.replaceKey(day) };
+    return this.known.key;
+  }
+
+  private async replaceKey(day: string): Promise<Uint8Array> {
+    const made = randomBytes(32);
+    try {
+      await this.client.send(
+        new UpdateItemCommand({
+          TableName: this.table,
+          Key: { id: { S: keyId } },
+          UpdateExpression: "SET #day = :day, #key = :key",
+          // Never back: a clock that is late takes the newer key.
+          ConditionExpression: "attribute_not_exists(id) OR #day < :day",
+          ExpressionAttributeNames: { "#day": "day", "#key": "key" },
+          ExpressionAttributeValues: { ":day": { S: day }, ":key": { B: made } },
+          ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+        }),
+      );
+      return made;
+    } catch (error) {
+      const found = error instanceof ConditionalCheckFailedException ? error.Item?.key?.B : undefined;
+      if (found === undefined) throw error;
+      return found;
+    }
+  }
+}

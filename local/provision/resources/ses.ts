@@ -1,0 +1,164 @@
+import {
+  CreateConfigurationSetCommand,
+  CreateConfigurationSetEventDestinationCommand,
+  CreateEmailIdentityCommand,
+  DeleteConfigurationSetCommand,
+  DeleteConfigurationSetEventDestinationCommand,
+  DeleteEmailIdentityCommand,
+  type DimensionValueSource,
+  type EventDestinationDefinition,
+  type EventType,
+  GetConfigurationSetCommand,
+  GetConfigurationSetEventDestinationsCommand,
+  GetEmailIdentityCommand,
+  PutConfigurationSetDeliveryOptionsCommand,
+  PutConfigurationSetReputationOptionsCommand,
+  PutConfigurationSetSendingOptionsCommand,
+  PutConfigurationSetSuppressionOptionsCommand,
+  type SuppressionListReason,
+  type TlsPolicy,
+  UpdateConfigurationSetEventDestinationCommand,
+} from "@aws-sdk/client-sesv2";
+import type { Arguments } from "../arguments";
+import { isNamed, type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
+
+/** Runs the work; false when AWS says that the thing exists already. */
+async function made(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (isNamed(error, "AlreadyExistsException")) return false;
+    throw error;
+  }
+}
+
+const configurationSet: ResourceKind = settled({
+  type: "aws_sesv2_configuration_set",
+  replacedBy: ["configuration_set_name"],
+  async put({ arguments: list, clients, tags, account, region, partition }) {
+    const ConfigurationSetName = list.requireText("configuration_set_name");
+    await made(clients.ses.send(new CreateConfigurationSetCommand({ ConfigurationSetName, Tags: tagList(tags) })));
+    const delivery = list.block("delivery_options");
+    const reputation = list.block("reputation_options");
+    const sending = list.block("sending_options");
+    const suppression = list.block("suppression_options");
+    await clients.ses.send(
+      new PutConfigurationSetDeliveryOptionsCommand({
+        ConfigurationSetName,
+        TlsPolicy: delivery?.text("tls_policy") as TlsPolicy | undefined,
+        MaxDeliverySeconds: delivery?.number("max_delivery_seconds"),
+      }),
+    );
+    await clients.ses.send(
+      new PutConfigurationSetReputationOptionsCommand({
+        ConfigurationSetName,
+        ReputationMetricsEnabled: reputation?.boolean("reputation_metrics_enabled") ?? false,
+      }),
+    );
+    await clients.ses.send(
+      new PutConfigurationSetSendingOptionsCommand({
+        ConfigurationSetName,
+        SendingEnabled: sending?.boolean("sending_enabled") ?? true,
+      }),
+    );
+    await clients.ses.send(
+      new PutConfigurationSetSuppressionOptionsCommand({
+        ConfigurationSetName,
+        SuppressedReasons: suppression?.texts("suppressed_reasons") as SuppressionListReason[] | undefined,
+      }),
+    );
+    return {
+      id: ConfigurationSetName,
+      arn: `arn:${partition}:ses:${region}:${account}:configuration-set/${ConfigurationSetName}`,
+    };
+  },
+  async read({ attributes, clients }) {
+    const found = await unlessMissing(
+      clients.ses.send(new GetConfigurationSetCommand({ ConfigurationSetName: attributes.id })),
+    );
+    return found && attributes;
+  },
+  async delete({ attributes, clients }) {
+    await unlessMissing(clients.ses.send(new DeleteConfigurationSetCommand({ ConfigurationSetName: attributes.id })));
+  },
+});
+
+function destinationOf(block: Arguments): EventDestinationDefinition {
+  const cloudWatch = block.block("cloud_watch_destination");
+  const topic = block.block("sns_destination");
+  return {
+    Enabled: block.boolean("enabled") ?? false,
+    MatchingEventTypes: block.texts("matching_event_types") as EventType[] | undefined,
+    ...(cloudWatch && {
+      CloudWatchDestination: {
+        DimensionConfigurations: cloudWatch.blocks("dimension_configuration").map((dimension) => ({
+          DimensionName: dimension.requireText("dimension_name"),
+          DimensionValueSource: dimension.requireText("dimension_value_source") as DimensionValueSource,
+          DefaultDimensionValue: dimension.requireText("default_dimension_value"),
+        })),
+      },
+    }),
+    ...(topic && { SnsDestination: { TopicArn: topic.requireText("topic_arn") } }),
+  };
+}
+
+const eventDestination: ResourceKind = settled({
+  type: "aws_sesv2_configuration_set_event_destination",
+  replacedBy: ["configuration_set_name", "event_destination_name"],
+  async put({ arguments: list, clients }) {
+    const names = {
+      ConfigurationSetName: list.requireText("configuration_set_name"),
+      EventDestinationName: list.requireText("event_destination_name"),
+    };
+    const EventDestination = destinationOf(list.requireBlock("event_destination"));
+    const isNew = await made(
+      clients.ses.send(new CreateConfigurationSetEventDestinationCommand({ ...names, EventDestination })),
+    );
+    if (!isNew) {
+      await clients.ses.send(new UpdateConfigurationSetEventDestinationCommand({ ...names, EventDestination }));
+    }
+    return { id: `${names.ConfigurationSetName}|${names.EventDestinationName}` };
+  },
+  async read({ attributes, arguments: list, clients }) {
+    const found = await unlessMissing(
+      clients.ses.send(
+        new GetConfigurationSetEventDestinationsCommand({
+          ConfigurationSetName: list.requireText("configuration_set_name"),
+        }),
+      ),
+    );
+    const name = list.requireText("event_destination_name");
+    return found?.EventDestinations?.some(({ Name }) => Name === name) ? attributes : undefined;
+  },
+  async delete({ arguments: list, clients }) {
+    await unlessMissing(
+      clients.ses.send(
+        new DeleteConfigurationSetEventDestinationCommand({
+          ConfigurationSetName: list.requireText("configuration_set_name"),
+          EventDestinationName: list.requireText("event_destination_name"),
+        }),
+      ),
+    );
+  },
+});
+
+const identity: ResourceKind = settled({
+  type: "aws_sesv2_email_identity",
+  replacedBy: ["email_identity"],
+  async put({ arguments: list, clients, tags, account, region, partition }) {
+    const EmailIdentity = list.requireText("email_identity");
+    await made(clients.ses.send(new CreateEmailIdentityCommand({ EmailIdentity, Tags: tagList(tags) })));
+    return { id: EmailIdentity, arn: `arn:${partition}:ses:${region}:${account}:identity/${EmailIdentity}` };
+  },
+  async read({ attributes, clients }) {
+    const found = await unlessMissing(clients.ses.send(new GetEmailIdentityCommand({ EmailIdentity: attributes.id })));
+    return found && attributes;
+  },
+  async delete({ attributes, clients }) {
+    await unlessMissing(clients.ses.send(new DeleteEmailIdentityCommand({ EmailIdentity: attributes.id })));
+  },
+});
+
+/** SES: identities, configuration sets, and what they count. */
+export const sesKinds: readonly ResourceKind[] = [identity, configurationSet, eventDestination];

@@ -1,0 +1,92 @@
+import {
+  CreateQueueCommand,
+  DeleteQueueCommand,
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  type QueueAttributeName,
+  SetQueueAttributesCommand,
+  TagQueueCommand,
+} from "@aws-sdk/client-sqs";
+import type { Arguments } from "../arguments";
+import { type ResourceKind, settled, textOf, unlessMissing } from "../resource-kind";
+
+/** Arguments that are attributes of the queue, with SQS's names for them. */
+const queueAttributes: Readonly<Record<string, QueueAttributeName>> = {
+  delay_seconds: "DelaySeconds",
+  kms_data_key_reuse_period_seconds: "KmsDataKeyReusePeriodSeconds",
+  kms_master_key_id: "KmsMasterKeyId",
+  max_message_size: "MaximumMessageSize",
+  message_retention_seconds: "MessageRetentionPeriod",
+  policy: "Policy",
+  receive_wait_time_seconds: "ReceiveMessageWaitTimeSeconds",
+  redrive_policy: "RedrivePolicy",
+  sqs_managed_sse_enabled: "SqsManagedSseEnabled",
+  visibility_timeout_seconds: "VisibilityTimeout",
+};
+
+function attributesOf(list: Arguments): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(queueAttributes).flatMap(([argument, attribute]) => {
+      const value = list.text(argument);
+      return value === undefined ? [] : [[attribute, value] as const];
+    }),
+  );
+}
+
+const queue: ResourceKind = settled({
+  type: "aws_sqs_queue",
+  naming: { argument: "name", prefix: "terraform-", maximumLength: 80 },
+  replacedBy: ["name", "fifo_queue"],
+  async put({ arguments: list, clients, tags, account, region, partition }) {
+    const QueueName = list.requireText("name");
+    const found = await unlessMissing(clients.sqs.send(new GetQueueUrlCommand({ QueueName })));
+    const made =
+      found ??
+      (await clients.sqs.send(
+        new CreateQueueCommand({ QueueName, ...(list.boolean("fifo_queue") && { Attributes: { FifoQueue: "true" } }) }),
+      ));
+    const QueueUrl = made.QueueUrl ?? "";
+    const Attributes = attributesOf(list);
+    if (Object.keys(Attributes).length > 0) {
+      await clients.sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes }));
+    }
+    if (Object.keys(tags).length > 0) await clients.sqs.send(new TagQueueCommand({ QueueUrl, Tags: tags }));
+    return { id: QueueUrl, url: QueueUrl, arn: `arn:${partition}:sqs:${region}:${account}:${QueueName}` };
+  },
+  async read({ attributes, clients }) {
+    const found = await unlessMissing(
+      clients.sqs.send(new GetQueueAttributesCommand({ QueueUrl: textOf(attributes, "url") })),
+    );
+    return found && attributes;
+  },
+  async delete({ attributes, clients }) {
+    await unlessMissing(clients.sqs.send(new DeleteQueueCommand({ QueueUrl: textOf(attributes, "url") })));
+  },
+});
+
+const queuePolicy: ResourceKind = settled({
+  type: "aws_sqs_queue_policy",
+  replacedBy: ["queue_url"],
+  async put({ arguments: list, clients }) {
+    const QueueUrl = list.requireText("queue_url");
+    await clients.sqs.send(
+      new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy: list.requireText("policy") } }),
+    );
+    return { id: QueueUrl };
+  },
+  async read({ attributes, clients }) {
+    const found = await unlessMissing(
+      clients.sqs.send(new GetQueueAttributesCommand({ QueueUrl: attributes.id, AttributeNames: ["Policy"] })),
+    );
+    // A queue that was made anew has none.
+    return (found?.Attributes?.Policy ?? "") === "" ? undefined : attributes;
+  },
+  async delete({ attributes, clients }) {
+    await unlessMissing(
+      clients.sqs.send(new SetQueueAttributesCommand({ QueueUrl: attributes.id, Attributes: { Policy: "" } })),
+    );
+  },
+});
+
+/** SQS: queues and who may use them. */
+export const sqsKinds: readonly ResourceKind[] = [queue, queuePolicy];

@@ -1,0 +1,233 @@
+/**
+ * Mails what lies in a table of messages: a function behind the table's stream, and behind a clock for what could not be mailed at once.
+ *
+ *     new ContactMail(this, "mail", { name, table: { name, arn, streamArn }, to, from, identity: "domain", website: "abalone website", … });
+ */
+import { CloudwatchEventRule } from "@cdktf/provider-aws/lib/cloudwatch-event-rule";
+import { CloudwatchEventTarget } from "@cdktf/provider-aws/lib/cloudwatch-event-target";
+import { LambdaEventSourceMapping } from "@cdktf/provider-aws/lib/lambda-event-source-mapping";
+import { LambdaPermission } from "@cdktf/provider-aws/lib/lambda-permission";
+import { Sesv2ConfigurationSet } from "@cdktf/provider-aws/lib/sesv2-configuration-set";
+import { Sesv2ConfigurationSetEventDestination } from "@cdktf/provider-aws/lib/sesv2-configuration-set-event-destination";
+import { Sesv2EmailIdentity } from "@cdktf/provider-aws/lib/sesv2-email-identity";
+import { SqsQueue } from "@cdktf/provider-aws/lib/sqs-queue";
+import { SqsQueuePolicy } from "@cdktf/provider-aws/lib/sqs-queue-policy";
+import { Construct } from "constructs";
+import { Alarm, functionErrors } from "./alarm";
+import type { EncryptionKey } from "./encryption-key";
+import { policyDocument } from "./policy";
+import { TypeScriptFunction } from "./typescript-function";
+
+/** What SES has to know of us before it sends: the whole domain of the sender, the sender's address alone, or what somebody made before. */
+export type MailIdentity = "domain" | "address" | "existing";
+
+export interface ContactMailProps {
+  /** Names what belongs to it, 1 to 50 letters, digits and hyphens. */
+  readonly name: string;
+  /** The messages; its stream holds keys. */
+  readonly table: { readonly name: string; readonly arn: string; readonly streamArn: string };
+  /** Who gets the mails. */
+  readonly to: string;
+  /** Our own address, from which they come. */
+  readonly from: string;
+  readonly identity: MailIdentity;
+  /** How subjects call the website. */
+  readonly website: string;
+  readonly account: string;
+  readonly region: string;
+  /** AWS partition. @default "aws" */
+  readonly partition?: string;
+  readonly logRetentionDays: number;
+  /** Encrypts the table, its stream, logs and the queue. */
+  readonly encryptionKey: EncryptionKey;
+  readonly alarmTopicArn: string;
+}
+
+/** Tries of a batch of the stream, halves included, before it goes to the queue: some minutes. Then the clock takes over. */
+const maximumRetries = 5;
+
+/** Seconds after which a record is old: the clock has been by. */
+const maximumRecordAge = 3_600;
+
+/** The longest that SQS keeps a message: 14 days. */
+const queueRetentionSeconds = 1_209_600;
+
+/** What SES counts of our mails, and what each alarm says. */
+const outcomes = {
+  BOUNCE: { metric: "Bounce", id: "mail-bounced", says: "SES could not deliver a mail from the contact form" },
+  COMPLAINT: { metric: "Complaint", id: "mail-complaint", says: "A mail from the contact form was marked as spam" },
+  REJECT: { metric: "Reject", id: "mail-rejected", says: "SES took a mail from the contact form for harmful" },
+} as const;
+
+/** A function that mails each message once, and what tells when it can't. */
+export class ContactMail extends Construct {
+  readonly function: TypeScriptFunction;
+
+  constructor(scope: Construct, id: string, props: ContactMailProps) {
+    super(scope, id);
+    const { name, table, from, to, account, region, partition = "aws", encryptionKey: key } = props;
+    const functionName = `${name}-mail-contact`;
+    const ses = (resource: string): string => `arn:${partition}:ses:${region}:${account}:${resource}`;
+
+    const settings = new Sesv2ConfigurationSet(this, "settings", {
+      configurationSetName: `${name}-contact`,
+      // A mail is only handed to a server that speaks TLS: it holds what people wrote to us.
+      deliveryOptions: { tlsPolicy: "REQUIRE" },
+      reputationOptions: { reputationMetricsEnabled: true },
+      sendingOptions: { sendingEnabled: true },
+      suppressionOptions: { suppressedReasons: ["BOUNCE", "COMPLAINT"] },
+    });
+    const identityName = props.identity === "domain" ? from.slice(from.indexOf("@") + 1) : from;
+    if (props.identity !== "existing") new Sesv2EmailIdentity(this, "identity", { emailIdentity: identityName });
+    // Numbers alone: SES's events by any other way quote the visitor's address.
+    new Sesv2ConfigurationSetEventDestination(this, "counts", {
+      configurationSetName: settings.configurationSetName,
+      eventDestinationName: "counts",
+      eventDestination: {
+        enabled: true,
+        matchingEventTypes: Object.keys(outcomes),
+        cloudWatchDestination: {
+          dimensionConfiguration: [
+            {
+              dimensionName: "ses:configuration-set",
+              dimensionValueSource: "MESSAGE_TAG",
+              defaultDimensionValue: settings.configurationSetName,
+            },
+          ],
+        },
+      },
+    });
+
+    const queue = new SqsQueue(this, "queue", {
+      name: `${functionName}-failed`,
+      kmsMasterKeyId: key.arn,
+      messageRetentionSeconds: queueRetentionSeconds,
+    });
+    new SqsQueuePolicy(this, "queue-policy", {
+      queueUrl: queue.url,
+      policy: policyDocument([
+        {
+          sid: "RefusePlainText",
+          effect: "Deny",
+          principals: "*",
+          actions: ["sqs:*"],
+          resources: [queue.arn],
+          conditions: { Bool: { "aws:SecureTransport": "false" } },
+        },
+      ]),
+    });
+
+    const mailer = new TypeScriptFunction(this, "mail-contact", {
+      name: functionName,
+      description: "Mails to us what visitors write",
+      entry: "handlers/mail-contact/index.ts",
+      environment: {
+        CONTACT_TABLE: table.name,
+        MAIL_TO: to,
+        MAIL_FROM: from,
+        MAIL_CONFIGURATION_SET: settings.configurationSetName,
+        MAIL_WEBSITE: props.website,
+      },
+      statements: [
+        {
+          // DynamoDB Developer Guide, "IAM policy to allow an AWS Lambda function to access DynamoDB stream records".
+          sid: "ReadStream",
+          actions: [
+            "dynamodb:DescribeStream",
+            "dynamodb:GetRecords",
+            "dynamodb:GetShardIterator",
+            "dynamodb:ListStreams",
+          ],
+          resources: [table.streamArn],
+        },
+        { sid: "ReadAndMarkMessages", actions: ["dynamodb:Scan", "dynamodb:UpdateItem"], resources: [table.arn] },
+        key.useStatement(["dynamodb", "sqs"], "write"),
+        {
+          // Of all that an identity may send, mails from our one address to our one mailbox.
+          sid: "MailToUs",
+          actions: ["ses:SendEmail"],
+          resources: [
+            ...new Set([ses(`identity/${from}`), ses(`identity/${from.slice(from.indexOf("@") + 1)}`)]),
+            ses(`configuration-set/${name}-contact`),
+          ],
+          conditions: {
+            StringEquals: { "ses:FromAddress": from },
+            "ForAllValues:StringEquals": { "ses:Recipients": to },
+          },
+        },
+        { sid: "TellOfFailures", actions: ["sqs:SendMessage"], resources: [queue.arn] },
+      ],
+      timeoutSeconds: 60,
+      logRetentionDays: props.logRetentionDays,
+      encryptionKeyArn: key.arn,
+    });
+    this.function = mailer;
+
+    new LambdaEventSourceMapping(this, "stream", {
+      eventSourceArn: table.streamArn,
+      functionName: mailer.name,
+      // From the oldest record on: what is written while this is made is not passed over.
+      startingPosition: "TRIM_HORIZON",
+      batchSize: 10,
+      filterCriteria: { filter: [{ pattern: JSON.stringify({ eventName: ["INSERT"] }) }] },
+      maximumRetryAttempts: maximumRetries,
+      maximumRecordAgeInSeconds: maximumRecordAge,
+      bisectBatchOnFunctionError: true,
+      destinationConfig: { onFailure: { destinationArn: queue.arn } },
+      // Lambda checks at once whether the role may read the stream and write to the queue.
+      dependsOn: [mailer.role.policy],
+    });
+
+    const clock = new CloudwatchEventRule(this, "clock", {
+      name: `${functionName}-unsent`,
+      description: "Every hour: mail the messages that could not be mailed until then",
+      scheduleExpression: "rate(1 hour)",
+    });
+    const permission = new LambdaPermission(this, "clock-permission", {
+      statementId: "Clock",
+      action: "lambda:InvokeFunction",
+      functionName: mailer.name,
+      principal: "events.amazonaws.com",
+      sourceArn: clock.arn,
+    });
+    new CloudwatchEventTarget(this, "clock-target", {
+      rule: clock.name,
+      targetId: "mail",
+      arn: mailer.arn,
+      input: JSON.stringify({ unsent: true }),
+      dependsOn: [permission],
+    });
+
+    const topicArn = props.alarmTopicArn;
+    functionErrors(this, "errors", {
+      name: `${functionName}-errors`,
+      description: `Messages of visitors could not be mailed, they are kept and tried again: read /aws/lambda/${functionName}.`,
+      functionName: mailer.name,
+      topicArn,
+    });
+    new Alarm(this, "failed", {
+      name: `${functionName}-failed`,
+      description: `The stream gave up mailing some messages, the clock goes on.`,
+      namespace: "AWS/SQS",
+      metric: "ApproximateNumberOfMessagesVisible",
+      dimensions: { QueueName: queue.name },
+      statistic: "Maximum",
+      threshold: 0,
+      periodSeconds: 300,
+      topicArn,
+    });
+    for (const { metric, id: outcome, says } of Object.values(outcomes)) {
+      new Alarm(this, outcome, {
+        name: `${name}-${outcome}`,
+        description: `${says}.`,
+        namespace: "AWS/SES",
+        metric,
+        dimensions: { "ses:configuration-set": settings.configurationSetName },
+        statistic: "Sum",
+        threshold: 0,
+        periodSeconds: 300,
+        topicArn,
+      });
+    }
+  }
+}
