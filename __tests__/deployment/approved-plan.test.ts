@@ -19,7 +19,8 @@ import { writeStack } from "./written-stack";
 // The resources that terraform has built in hold nothing: here they stand for those that do.
 jest.mock("../../policies/stateful", () => ({ stateful: { terraform_data: "what a test has put there" } }));
 
-jest.setTimeout(240_000);
+// Time for a machine that does thirty other things.
+jest.setTimeout(600_000);
 
 const isThere = spawnSync("terraform", ["version"]).status === 0;
 const environment = loadEnvironment("local");
@@ -103,10 +104,10 @@ const { account, region } = environment;
     const { Body } = await s3.send(
       new GetObjectCommand({ Bucket: stateBucketName(account, region), Key: `local/${key}.tfstate` }),
     );
-    s3.destroy();
     const { resources } = JSON.parse((await Body?.transformToString()) ?? "") as {
       readonly resources: readonly { readonly name: string }[];
     };
+    s3.destroy();
     return resources.map(({ name }) => name).sort();
   }
 
