@@ -33,6 +33,8 @@ SMALLEST_SPREAD = 0.02
 # The spread is smoother than the rings: a smaller network, held back more, is enough.
 SPREAD_LAYERS = (16,)
 SPREAD_REGULARISATION = 1.0
+# Rows that a network is asked about at a time: what its layers hold of millions at once would be gigabytes.
+ROWS_AT_A_TIME = 65_536
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,11 @@ class Network:
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """The network's output for rows of features."""
+        starts = range(0, len(features), ROWS_AT_A_TIME)
+        parts = [self._predict(features[start : start + ROWS_AT_A_TIME]) for start in starts]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def _predict(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         value: NDArray[np.float64] = features.astype(np.float64)
         for layer, (weights, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             value = value @ weights + bias

@@ -2,6 +2,8 @@ import hashlib
 import json
 import os
 import random
+import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from abalone.features import compute_features
 from abalone.groups import scores_by_group
-from abalone.learning import Settings, conformal_ends, export, learn
+from abalone.learning import ROWS_AT_A_TIME, Network, Settings, conformal_ends, export, learn
 from abalone.metrics import coverage, rmse
 from abalone.predictor import Predictions, Predictor
 from abalone.rows import DataSet, Features, features_of, read_data_set
@@ -114,6 +116,25 @@ def test_more_rows_than_one_run_takes_come_back_in_order(trained: Path):
 
     assert len(many.rings) == 40_000
     assert many.high.reshape(400, 100) == pytest.approx(np.tile(predictor.predict(rows).high, (400, 1)), rel=1e-5)
+
+
+def test_a_network_asked_about_many_rows_holds_few_of_them_at_a_time():
+    random_numbers = np.random.default_rng(1)
+    sizes = (8, 64, 64, 1)
+    weights = [random_numbers.normal(size=shape) for shape in pairwise(sizes)]
+    network = Network(weights, [np.zeros(size) for size in sizes[1:]])
+    features = random_numbers.normal(size=(5 * ROWS_AT_A_TIME + 7, 8)).astype(np.float32)
+
+    tracemalloc.start()
+    many = network.predict(features)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    ends = np.concatenate([network.predict(features[:3]), network.predict(features[-3:])])
+    assert many[[0, 1, 2, -3, -2, -1]] == pytest.approx(ends)
+    assert len(many) == len(features)
+    # Some layers of 64 numbers of eight bytes, of those rows alone; of all rows it would be five times as much.
+    assert peak < 4 * ROWS_AT_A_TIME * 64 * 8
 
 
 def test_the_artefact_is_small(trained: Path):
