@@ -76,7 +76,7 @@ test("a file of an unknown kind is refused: a browser would have to guess", () =
   expect(() => site(new Map([...pages, ["data.xyz", ""]]))).toThrow("data.xyz is of a kind without a content type");
 });
 
-test("the bucket answers this distribution alone, and only with objects and with what is missing", () => {
+test("the bucket answers this distribution alone, and only with objects", () => {
   const policy = new Policy(template.resource("aws_s3_bucket_policy").policy);
   const bucket = "${aws_s3_bucket.website_site_bucket.arn}";
   const cloudFront = "cloudfront.amazonaws.com";

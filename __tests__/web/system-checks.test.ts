@@ -59,7 +59,7 @@ const headersPromise = "every answer comes with the headers that protect a visit
 const unknownAddress =
   "an unknown address of the API is a 404: a problem at the API's own address, the 404 page at the website's";
 const contactPromise = "a contact message is accepted with 202, and sent twice it is still one";
-const figures = "the model's figures are published for the pages to draw, or are not there at all";
+const figures = "the model's figures are published for the pages to draw, or none at all";
 const nothingElse = "no page loads anything in the clear or from elsewhere, or holds a script or a style itself";
 const keeping =
   "what is named after its content is kept for ever, a page is not kept unasked, an answer of the API not at all";
@@ -161,6 +161,7 @@ const faults: readonly (readonly [promise: string, fault: string, interception: 
   [figures, "points that are none", on(/model\.json/, json(200, { version: 1, survey: { points: [[91, null]] } }))],
   [figures, "figures without end", on(/model\.json/, json(200, { version: 1, more: "x".repeat(41_000) }))],
   [figures, "a failure", on(/model\.json/, html(500, ""))],
+  [figures, "nothing there", on(/model\.json/, html(404, "There is no such page"))],
   ["the website publishes the description of its API", "it is not there", on(/openapi/, html(404, "gone"))],
   [
     "the website publishes the description of its API",
