@@ -375,7 +375,7 @@ describe("measures that don't go together", () => {
 
 test("a model is told by the part of its name that tells it from others, the whole name beside it", async () => {
   await open();
-  const model = "acme-local-up-31741e906490-mws7uca1-794c4654-train";
+  const model = "acme-local-up-31741e906490-mws7uca1-5d1e0f3a-train";
   const age = { years: 10.3, low: 8.1, high: 13.1, confidence: 0.9 };
   for (const name of [model, `${model}-2`, `${model}-r1-2`]) {
     website.intercept = ({ path }) =>
@@ -389,7 +389,7 @@ test("a model is told by the part of its name that tells it from others, the who
     await fillExample();
     await calculate().click();
     await page.locator(`.model[title="${name}"]`).waitFor();
-    expect(await answer().innerText()).toContain("Estimated by the model 794c4654");
+    expect(await answer().innerText()).toContain("Estimated by the model 5d1e0f3a");
     expect(await answer().innerText()).not.toContain("acme-local");
   }
 });

@@ -110,14 +110,14 @@ export class AnswerPanel {
       element("p", words.rings(number(rings)), "rings"),
       ...(doubtful ? [element("p", words.doubtful, "doubt")] : []),
     );
-    this.#origin(model, undefined);
+    this.#origin(model, shortName(model));
     drawShell(this.#shell, rings);
     this.#state("answered");
   }
 
-  /** Says when the model that answered was trained. */
-  trained(model: string, at: Date): void {
-    this.#origin(model, this.#words.date(at));
+  /** Says what the model that answered is called, and when it was trained. */
+  named(model: string, name: string, trainedAt: Date): void {
+    this.#origin(model, name, this.#words.date(trainedAt));
   }
 
   /** Brings the panel into sight, where the form fills the screen. */
@@ -127,9 +127,9 @@ export class AnswerPanel {
   }
 
   /** Stands outside of the live region: a date that comes late is no reason to read the answer again. */
-  #origin(model: string, trained: string | undefined): void {
+  #origin(model: string, name: string, trained?: string): void {
     const origin = find<HTMLElement>(this.#panel, ".model");
-    origin.textContent = this.#words.answer.model(shortName(model), trained);
+    origin.textContent = this.#words.answer.model(name, trained);
     // The whole name, for who has to find the training job.
     origin.title = model;
   }

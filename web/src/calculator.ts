@@ -89,8 +89,9 @@ function attachAge(words: ScriptMessages): void {
     if (mine !== turn) return;
     chart.show(found?.survey, { length: Number(length), years: age.years, low: age.low, high: age.high });
     // During a release another model than the site tells of may have answered.
-    if (found && (found.model.name === model || model.includes(found.model.run)))
-      panel.trained(model, found.model.trainedAt);
+    if (found && (found.model.name === model || model.includes(found.model.run))) {
+      panel.named(model, found.model.name, found.model.trainedAt);
+    }
   };
 
   attach(

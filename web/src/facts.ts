@@ -37,6 +37,8 @@ export interface Survey {
 export interface Facts {
   readonly model: { readonly name: string; readonly run: string; readonly trainedAt: Date };
   readonly rows: { readonly training: number; readonly heldOut: number };
+  /** Where the animals come from, and under which licence; empty where it isn't told. */
+  readonly origin: { readonly source: string; readonly licence: string };
   readonly rmse: Measured;
   readonly meanAbsoluteError: Measured;
   readonly coverage: {
@@ -54,6 +56,10 @@ const isNumber = (value: unknown): value is number => typeof value === "number" 
 /** Whether an object has all of these names, each with a finite number. */
 function hasNumbers<Name extends string>(value: unknown, ...names: Name[]): value is Record<Name, number> {
   return isRecord(value) && names.every((name) => isNumber(value[name]));
+}
+
+function textOf(value: unknown, name: string): string {
+  return isRecord(value) && typeof value[name] === "string" ? value[name] : "";
 }
 
 const isMeasured = (value: unknown): value is Measured => hasNumbers(value, "value", "low", "high", "confidence");
@@ -97,6 +103,7 @@ export function readFacts(body: unknown): Facts | undefined {
   return {
     model: { name, run, trainedAt },
     rows: { training: data.trainingRows, heldOut: data.heldOutRows },
+    origin: { source: textOf(data, "source"), licence: textOf(data, "licence") },
     rmse,
     meanAbsoluteError,
     coverage: {

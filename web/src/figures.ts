@@ -48,7 +48,7 @@ function sexes(place: HTMLElement): Readonly<Record<string, string>> {
 
 function show(
   place: HTMLElement,
-  { model, rows, rmse, meanAbsoluteError, coverage, limits }: Facts,
+  { model, rows, origin, rmse, meanAbsoluteError, coverage, limits }: Facts,
   words: ScriptMessages,
 ): void {
   const { figures, number, date } = words;
@@ -69,7 +69,7 @@ function show(
       measured(figures.meanAbsoluteError, meanAbsoluteError),
       measured(figures.rmse, rmse),
       [figures.coverage(percent(coverage.confidence)), figures.percent(percent(coverage.overall))],
-      [figures.learnt, figures.animals(rows.training)],
+      [figures.learnt, figures.animals(rows.training), [origin.source, origin.licence].filter(Boolean).join(" ")],
       [figures.tested, figures.animals(rows.heldOut)],
       [figures.trained, date(model.trainedAt), model.name],
     ]),
