@@ -160,6 +160,20 @@ describe("from nothing to a website that tells an age", () => {
     expect(await platform.succeed("model-card")).toContain("model-cards/acme-local-abalone-1.html");
   });
 
+  test("both websites show the public figures of the package that answers, and animals of this survey", async () => {
+    const { evaluation, modelPackageArn, website, websiteTest } = platform.file;
+    for (const address of [website, websiteTest]) {
+      const answer = await fetch(`${address}/model.json`);
+      expect(answer.headers.get("content-type")).toBe("application/json");
+      expect(answer.headers.get("cache-control")).toBe("no-cache");
+      const { model, data, quality, survey } = await answer.json();
+      expect(model.name).toBe(`version ${modelPackageArn.split("/").at(-1)}`);
+      expect(quality.rmse.value).toBeCloseTo(evaluation.rmse, 2);
+      expect(data).toMatchObject({ rows: 1500, heldOutRows: evaluation.rows });
+      expect(survey.points).toHaveLength(600);
+    }
+  });
+
   test("the held-out error is what the held-out predictions give", async () => {
     const baseline = await readObject(platform.clients, await requireContract(platform.clients, "BaselineDataUri"));
     const rows = baseline

@@ -397,6 +397,40 @@ test("a CloudFront distribution answers with the page and its headers; a change 
   expect((DistributionList?.Items ?? []).map(({ Id }) => Id)).not.toContain(outputs.id);
 });
 
+test("an object is looked up with its content, where its type says that this is text", async () => {
+  const objects = {
+    aws_s3_bucket: { b: { bucket: "looked-up" } },
+    aws_s3_object: {
+      json: {
+        bucket: "${aws_s3_bucket.b.bucket}",
+        key: "a.json",
+        content: '{"é":1}',
+        content_type: "application/json",
+      },
+      binary: { bucket: "${aws_s3_bucket.b.bucket}", key: "a.bin", content: "{}" },
+    },
+  };
+  await workspace.provision("objects", { resource: objects });
+  const reader = (key: string): Stack => ({
+    data: { aws_s3_object: { o: { bucket: "looked-up", key } } },
+    output: {
+      type: { value: "${data.aws_s3_object.o.content_type}" },
+      body: { value: "${data.aws_s3_object.o.body}" },
+    },
+  });
+  expect((await workspace.provision("reader", reader("a.json"))).outputs).toEqual({
+    type: "application/json",
+    body: '{"é":1}',
+  });
+  expect((await workspace.provision("reader", reader("a.bin"))).outputs.body).toBeNull();
+  expect(await failure(workspace.provision("reader", reader("gone.json")))).toContain(
+    "Stack reader, data.aws_s3_object.o: there is no object gone.json in the bucket looked-up: look at what names it",
+  );
+  expect(await failure(workspace.provision("reader", { data: { aws_s3_object: { o: { key: "a.json" } } } }))).toMatch(
+    /data\.aws_s3_object\.o.*bucket/,
+  );
+});
+
 test("a bucket has everything that is set on it", async () => {
   const policy = JSON.stringify({
     Version: "2012-10-17",
