@@ -372,6 +372,21 @@ test("a repeated call does not bring an old model back", async () => {
   );
 });
 
+test("of two runs that have beaten the same champion, the first to end takes its place, and the other one doesn't", async () => {
+  await register({ ...event, runName: "first" });
+  const judgement = { ...event.judgement, champion: { modelPackageArn: arnOf(1), rmse: 2.4 } };
+  await register({ ...event, runName: "a", judgement });
+  expect(await register({ ...event, runName: "b", judgement })).toEqual({ modelPackageArn: arnOf(3), version: 3 });
+  expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(2));
+  expect(parameters.get("/acme/test/FiguresKey")).toBe("figures/a.json");
+  expect(output.lines()).toContainEqual(
+    expect.objectContaining({ level: "WARN", message: expect.stringMatching(/^Another model than the beaten one/) }),
+  );
+  // A repetition of who has taken it changes nothing.
+  await register({ ...event, runName: "a", judgement });
+  expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(2));
+});
+
 test("a later version follows an earlier one even past nine", async () => {
   parameters.set("/acme/test/ModelPackageName", arnOf(9));
   packages = Array.from({ length: 9 }, (_, index) => ({ ModelPackageDescription: `Registered by run ${index}` }));

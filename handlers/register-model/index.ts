@@ -182,13 +182,25 @@ async function readParameter(Name: string): Promise<string> {
   }
 }
 
-/** Names the package champion, unless another run has registered a later one meanwhile: a repeated step must not bring an old model back. */
+/**
+ * Names the package champion, unless another run has registered a later one meanwhile: a repeated step must not bring an old model back. Nor does one
+ * that has beaten another champion than the present one: of two runs side by side, the second to end was never compared with the first.
+ */
 async function nameChampion(modelPackageArn: string, event: RegisterEvent, figures: PublicFigures): Promise<void> {
   const { runName, evaluationUri, baselineUri } = event;
   const current = await readParameter(environment.MODEL_PACKAGE_PARAMETER);
   const group = modelPackageArn.replace(/\/\d+$/, "/");
   if (current.startsWith(group) && versionOf(current) > versionOf(modelPackageArn)) {
     logger.warn("A later model is champion already, so it stays", { champion: current, modelPackageArn });
+    return;
+  }
+  const beaten = event.judgement.champion?.modelPackageArn;
+  if (beaten !== undefined && beaten !== current && modelPackageArn !== current) {
+    logger.warn("Another model than the beaten one is champion by now, so it stays: the next run compares with it", {
+      champion: current,
+      beaten,
+      modelPackageArn,
+    });
     return;
   }
   const put = (Name: string, Value: string): Promise<unknown> =>
