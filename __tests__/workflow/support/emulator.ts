@@ -33,6 +33,11 @@ export class Emulator {
     readonly endpoint: string,
   ) {}
 
+  /** Where mails go, one file each. */
+  get mailFolder(): string {
+    return join(this.folder, "state", "mail");
+  }
+
   /**
    * Starts one and waits until it answers.
    * @param sagemakerUrl the service to which it sends what is SageMaker's

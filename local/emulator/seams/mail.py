@@ -15,6 +15,8 @@ from typing import Any
 
 from seams.compatibility import require
 
+_LINE_BYTES = 998
+
 
 def install(directory: Path) -> None:
     """Patches ministack's SES v2.
@@ -68,7 +70,10 @@ def write_mail(request: dict[str, Any]) -> EmailMessage | None:
     if "ConfigurationSetName" in request:
         mail["X-SES-CONFIGURATION-SET"] = request["ConfigurationSetName"]
     body = simple.get("Body", {})
-    mail.set_content(body.get("Text", {}).get("Data", ""))
+    text = body.get("Text", {}).get("Data", "")
+    # As it is, to be read without a mail program, but for lines that are too long for mail (RFC 5322, 2.1.1).
+    plain = all(len(line.encode()) < _LINE_BYTES for line in text.splitlines())
+    mail.set_content(text, cte="8bit" if plain else "quoted-printable")
     if "Html" in body:
         mail.add_alternative(body["Html"].get("Data", ""), subtype="html")
     return mail

@@ -42,8 +42,18 @@ def test_a_mail_is_a_file_with_its_whole_header_that_only_its_owner_reads(emulat
     }
     assert mail.get_content_type() == "text/plain"
     assert mail.get_content().splitlines() == ["Länge: 91 mm", ".", "From me"]
+    assert "Länge: 91 mm" in file.read_text()
     assert file.stat().st_mode & 0o077 == 0
     assert file.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_line_of_any_length_arrives_whole(emulator):
+    line = "ж" * 4000
+    body = {"Text": {"Data": line, "Charset": "UTF-8"}}
+    message_id = send(emulator, Content={"Simple": {"Subject": {"Data": "long"}, "Body": body}})
+    (file,) = (emulator.directory / "state" / "mail").glob(f"*-{message_id[:8]}.eml")
+    assert max(len(each) for each in file.read_bytes().splitlines()) < 998
+    assert email.message_from_bytes(file.read_bytes(), policy=default).get_content().strip() == line
 
 
 @pytest.mark.parametrize(
