@@ -53,6 +53,7 @@ const importIds: Readonly<Record<string, (values: Values, place: Place) => unkno
   aws_codepipeline: named("name"),
   aws_dynamodb_table: named("name"),
   aws_ecr_repository: named("name"),
+  aws_iam_policy: ({ name }, { partition, account }) => `arn:${partition}:iam::${account}:policy/${String(name)}`,
   aws_iam_role: named("name"),
   aws_kms_alias: named("name"),
   aws_lambda_function: named("function_name"),

@@ -49,6 +49,13 @@ const creations = [
   creation("aws_sfn_state_machine.training", { name: "acme-development-training" }),
 ];
 
+test("a boundary that a killed deploy has made is looked for by its ARN, in its partition", () => {
+  const made = planOf(creation("aws_iam_policy.boundary_policy", { name: "acme-development-boundary" }));
+  expect(candidates(made, { ...place, partition: "aws-cn" })).toEqual([
+    { to: "aws_iam_policy.boundary_policy", id: `arn:aws-cn:iam::${account}:policy/acme-development-boundary` },
+  ]);
+});
+
 /** Terraform, as far as it is asked: where what is there has these ids. */
 function terraform(
   there: Readonly<Record<string, object | null>>,
