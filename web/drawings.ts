@@ -45,7 +45,8 @@ export function measuringDrawing({ drawing }: PageMessages, id: string): Html {
     <title id="${id}">${drawing.title}</title>
     <g class="drawn">
       ${shell(7)}
-      <path class="line" d="M${side.left} ${side.bottom - 8}c4-42 30-64 62-64s62 22 70 64c-14 10-118 10-132 0z" />
+      <path class="line side" d="M${side.left} ${side.bottom - 8}c4-42 30-64 62-64s62 22 70 64c-14 10-118 10-132 0z" />
+      <path class="inner" d="M319 148c3-31 21-49 44-49s43 18 51 49M339 149c2-20 11-33 25-33s25 13 30 33" />
       <path class="foot" d="M${side.left + 10} ${side.bottom - 4}c20 9 92 9 112 0-6 9-106 9-112 0z" />
     </g>
     ${bar("length", `M${left} 194H${right}M${left} 187v14M${right} 187v14`, drawing.length, (left + right) / 2, 218, "middle")}

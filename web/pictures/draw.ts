@@ -51,26 +51,29 @@ function openGraph(): string {
         bottom: 64px;
         left: 80px;
         margin: 0;
-        width: 620px;
+        width: 560px;
         font-weight: 400;
-        font-size: 108px;
+        font-size: 98px;
         line-height: 1;
         letter-spacing: -0.025em;
       }
       svg {
         position: absolute;
-        left: 500px;
-        top: -90px;
-        width: 980px;
+        left: 640px;
+        top: -70px;
+        width: 920px;
       }
       path,
       ellipse {
         fill: none;
         stroke: url(#n);
-        stroke-width: 1.3;
+        stroke-width: 0.85;
+      }
+      ellipse {
+        fill: ${ground};
       }
       path:first-child {
-        stroke-width: 2;
+        stroke-width: 1.4;
       }
     </style>
     <main>
