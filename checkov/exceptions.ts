@@ -105,12 +105,13 @@ export const exceptions: readonly CheckovException[] = [
     check: "CKV_AWS_68",
     resources: distributions,
     reason:
-      "Two routes with strict schemas, throttled, before functions that hold no session: a firewall's rules would add a price per month and no rule that applies.",
+      "The setting `firewall` puts one in front, as production has it for its stage `production`. Elsewhere it would cost more a month than the rest of the site: two throttled routes with strict schemas.",
   },
   {
     check: "CKV2_AWS_47",
     resources: distributions,
-    reason: "Log4j is a library of Java; nothing behind the site runs Java.",
+    reason:
+      "The rules against Log4j come with the setting `firewall`. Log4j is a library of Java; nothing behind the site runs Java.",
   },
   {
     check: "CKV_AWS_174",

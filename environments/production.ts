@@ -44,6 +44,7 @@ export const production: Environment = {
       latencyAlarmMilliseconds: 500,
       // Put your own addresses here.
       contact: { to: "office@acme.example", from: "website@acme.example", identity: "domain" },
+      firewall: { requestsPerFiveMinutes: 2_000 },
     },
   },
   api: { requestsPerSecond: 100, burst: 200, contactMessagesPerHour: 10 },

@@ -71,6 +71,14 @@ const domain = z.strictObject({
     /^arn:aws[a-z-]*:acm:us-east-1:\d{12}:certificate\/[0-9a-f-]+$/,
     "the ARN of a certificate in us-east-1, where CloudFront looks for it",
   ),
+  /** The zone of Route 53 that holds the name. @default none: whoever keeps the name points it at the distribution */
+  hostedZoneId: text(/^Z[A-Z0-9]{1,31}$/, 'the id of a hosted zone such as "Z1D633PJN98FT9"').optional(),
+});
+
+/** What stands in front of a website and refuses attacks. */
+const firewall = z.strictObject({
+  /** Requests that one address may make in five minutes; WAF takes 10 at least. A visit has some twenty. */
+  requestsPerFiveMinutes: wholeNumber(10, 2_000_000_000, "the requests that one address may make in five minutes"),
 });
 
 /** The real-time endpoint of a website. */
@@ -129,6 +137,8 @@ const website = z.strictObject({
   domain: domain.optional(),
   /** @default messages from the contact form are kept, and mailed to nobody */
   contact: contact.optional(),
+  /** @default none: CloudFront's own protection alone, and the API's limits */
+  firewall: firewall.optional(),
 });
 
 const octet = "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
@@ -296,7 +306,19 @@ const settings = z
   })
   .check((context) => {
     const { airflow, emulated, jobsInVpc, modelImage, network, ownerTags, websites } = context.value;
-    for (const [stage, { endpoint: size }] of Object.entries(websites)) {
+    for (const [stage, { endpoint: size, firewall: wall, domain: own }] of Object.entries(websites)) {
+      for (const [field, value, what] of [
+        ["firewall", wall, "firewall"],
+        ["domain.hostedZoneId", own?.hostedZoneId, "name server"],
+      ] as const) {
+        if (!emulated || value === undefined) continue;
+        context.issues.push({
+          code: "custom",
+          path: ["websites", stage, ...field.split(".")],
+          message: `nothing where emulated is true: the emulator has no ${what}`,
+          input: value,
+        });
+      }
       const { scaling } = size;
       if (!scaling) continue;
       const refuse = (field: string, message: string, input: unknown): void => {

@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import * as z from "zod";
-import { openApiFile } from "../handlers/shared/openapi";
+import { openApiFile } from "../web/openapi";
 import { projectRoot } from "../modules/project-root";
 import { runCommand } from "../pipeline/command";
 import { localAddresses, readAddress } from "../pipeline/system-test";
@@ -128,7 +128,7 @@ async function fuzz({ website, examples, seed }: FuzzSettings): Promise<void> {
     const file = join(folder, openApiFile);
     writeFileSync(file, document);
     if ((await run("openapi-spec-validator", ["--schema", "3.1", file], folder)) !== 0) {
-      throw new Error(`${website}/${openApiFile} is no OpenAPI 3.1: correct handlers/shared/openapi.ts.`);
+      throw new Error(`${website}/${openApiFile} is no OpenAPI 3.1: correct web/openapi.ts.`);
     }
     const { paths } = JSON.parse(document) as { readonly paths: Readonly<Record<string, object>> };
     const operations = Object.values(paths).flatMap((methods) => Object.keys(methods)).length;

@@ -6,6 +6,7 @@ import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
 import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscription";
 import { Op } from "cdktf";
 import type { WebsiteStage } from "../environments";
+import { openApiFile, openApiJson } from "../web/openapi";
 import { Alarm, AlarmTopic, functionErrors } from "../modules/alarm";
 import { ContactMail } from "../modules/contact-mail";
 import { EncryptionKey } from "../modules/encryption-key";
@@ -14,8 +15,10 @@ import { type DataCapture, ModelEndpoint } from "../modules/model-endpoint";
 import { ModelMonitor } from "../modules/model-monitor";
 import { readObjects, type Statement, useKey, writeObjects } from "../modules/policy";
 import { projectRoot } from "../modules/project-root";
+import { cacheControlOf, contentTypeOf } from "../modules/site-delivery";
 import { StaticSite } from "../modules/static-site";
 import { TypeScriptFunction } from "../modules/typescript-function";
+import { firewallRegion, WebFirewall } from "../modules/web-firewall";
 // It finds its sources beside itself; `npm run synth` keeps its __dirname right within the bundle.
 import { websiteFiles } from "../web/build";
 import { dataWorkflowDag, placeholder, publicFigures } from "./contract";
@@ -23,6 +26,9 @@ import { type Platform, PlatformStack } from "./platform";
 
 /** How the stage's names begin in the contract. */
 const prefixes = { test: "Test", production: "Production" } as const satisfies Record<WebsiteStage, string>;
+
+/** Where the pages find the champion's public figures. */
+const figuresFile = "model.json";
 
 /** Where in the data bucket captured traffic lies, and what was found in it. */
 const prefix = { capture: "data-capture", reports: "monitoring" } as const;
@@ -52,7 +58,13 @@ export class WebsiteStack extends PlatformStack {
   ) {
     super(platform, `website-${stage}`);
     const { account, region, logRetentionDays, protectData: protect, alarmEmail } = this.environment;
-    const { endpoint: size, latencyAlarmMilliseconds, domain, contact: mail } = this.environment.websites[stage];
+    const {
+      endpoint: size,
+      latencyAlarmMilliseconds,
+      domain,
+      firewall,
+      contact: mail,
+    } = this.environment.websites[stage];
     const name = this.named(stage);
 
     const key = new EncryptionKey(this, "encryption", {
@@ -201,10 +213,17 @@ export class WebsiteStack extends PlatformStack {
     const site = new StaticSite(this, "website", {
       name,
       bucketName: this.named(`site-${stage}-${account}-${region}`),
-      files: websiteFiles(join(projectRoot, "web")),
+      files: new Map([
+        ...websiteFiles(join(projectRoot, "web"), {
+          contactRetentionDays: this.environment.contactRetentionDays,
+          ...(domain ? { address: `https://${domain.name}` } : {}),
+        }),
+        [openApiFile, openApiJson()],
+      ]),
       apiDomainName: api.domainName,
       accessLogBucket: { name: logsBucket, arn: this.arn("s3", logsBucket, { region: "", account: "" }) },
       ...(domain ? { domain } : {}),
+      ...(firewall ? { firewallArn: this.firewall(name, firewall.requestsPerFiveMinutes) } : {}),
     });
 
     this.showFigures(site, dataBucket, endpoint);
@@ -236,6 +255,28 @@ export class WebsiteStack extends PlatformStack {
     this.publish(`${prefixes[stage]}Endpoint`, endpoint.name);
   }
 
+  /** The firewall's ARN; it stands in another region than the rest, and so does the key of its logs. */
+  private firewall(name: string, requestsPerFiveMinutes: number): string {
+    const { account, logRetentionDays, protectData: protect } = this.environment;
+    const key = new EncryptionKey(this, "firewall-encryption", {
+      name: `${name}-firewall`,
+      description: `Encrypts the logs of the firewall of the website's stage ${this.stage}`,
+      account,
+      region: firewallRegion,
+      elsewhere: true,
+      partition: this.platform.partition,
+      logGroupsNamed: name,
+      protect,
+    });
+    const firewall = new WebFirewall(this, "firewall", {
+      name,
+      requestsPerFiveMinutes,
+      logRetentionDays,
+      encryptionKeyArn: key.arn,
+    });
+    return firewall.arn;
+  }
+
   /**
    * Puts the champion's public figures beside the pages, as `/model.json`. By their content and not as a copy of the object, which Terraform would delete
    * before it copies the next one. They come after the endpoint: a release that is rolled back changes none.
@@ -244,10 +285,10 @@ export class WebsiteStack extends PlatformStack {
     const figures = new DataAwsS3Object(this, "figures", { bucket: dataBucket, key: this.read("FiguresKey") });
     new S3Object(this, "model-json", {
       bucket: bucketName,
-      key: "model.json",
+      key: figuresFile,
       content: figures.body,
-      contentType: "application/json",
-      cacheControl: "no-cache",
+      contentType: contentTypeOf(figuresFile),
+      cacheControl: cacheControlOf(figuresFile),
       dependsOn: [endpoint],
       lifecycle: {
         precondition: [

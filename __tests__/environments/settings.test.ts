@@ -147,6 +147,39 @@ test("a misspelt setting is refused, not ignored", () => {
   );
 });
 
+describe("what stands in front of a website", () => {
+  const production = loadEnvironment("production");
+  const changed = (changes: object, of = production): unknown =>
+    parseEnvironment(
+      { ...of, websites: { ...of.websites, test: { ...of.websites.test, ...changes } } },
+      `environments/${of.name}.ts`,
+    );
+  const domain = {
+    name: "abalone.example.com",
+    certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/0a",
+    hostedZoneId: "Z1D633PJN98FT9",
+  };
+
+  test("is a firewall or a name of one's own, by setting", () => {
+    expect(() => changed({ firewall: { requestsPerFiveMinutes: 10 }, domain })).not.toThrow();
+    expect(() => changed({ firewall: { requestsPerFiveMinutes: 9 } })).toThrow(
+      "websites.test.firewall.requestsPerFiveMinutes is 9; expected a whole number from 10 to 2000000000",
+    );
+    expect(() => changed({ domain: { ...domain, hostedZoneId: "example.com" } })).toThrow(
+      'websites.test.domain.hostedZoneId is "example.com"; expected the id of a hosted zone such as "Z1D633PJN98FT9"',
+    );
+  });
+
+  test("is nothing that the emulator doesn't have", () => {
+    expect(() => changed({ firewall: { requestsPerFiveMinutes: 10 } }, local)).toThrow(
+      /websites\.test\.firewall is .*; expected nothing where emulated is true: the emulator has no firewall/,
+    );
+    expect(() => changed({ domain }, local)).toThrow(
+      /websites\.test\.domain\.hostedZoneId is .*; expected nothing where emulated is true: the emulator has no name server/,
+    );
+  });
+});
+
 test("an emulated environment can't push images", () => {
   expect(() => parse({ modelImage: { build: "docker" } })).toThrow(
     'modelImage.build is "docker"; expected "content" where emulated is true',

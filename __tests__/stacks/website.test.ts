@@ -1,3 +1,4 @@
+import { openApiJson } from "../../web/openapi";
 import { environmentNames, loadEnvironment } from "../../environments";
 import { Policy } from "../support/policy";
 import { synthesizePlatform } from "../support/synthesize";
@@ -39,7 +40,7 @@ describe.each(stages)("the stage %s", (stage, template) => {
       key: "model.json",
       content: "${data.aws_s3_object.figures.body}",
       content_type: "application/json",
-      cache_control: "no-cache",
+      cache_control: "public, max-age=0, s-maxage=60, must-revalidate",
       depends_on: ["aws_sagemaker_endpoint.model_endpoint"],
       lifecycle: {
         precondition: [
@@ -250,6 +251,32 @@ test("a domain of one's own is served with its certificate and TLS 1.2 at least"
     },
   });
   expect(template.resource("aws_ssm_parameter", "TestWebsite").insecure_value).toBe("https://abalone.example.com");
+});
+
+test("a firewall stands in front where there is the setting, with logs of its own key in us-east-1, and nowhere else", () => {
+  const template = production["website-production"]!;
+  expect(template.resource("aws_cloudfront_distribution").web_acl_id).toBe("${aws_wafv2_web_acl.firewall_acl.arn}");
+  const [rate] = template.resource("aws_wafv2_web_acl").rule;
+  expect(rate.statement.rate_based_statement.limit).toBe(
+    loadEnvironment("production").websites.production.firewall!.requestsPerFiveMinutes,
+  );
+  const key = template.resource("aws_kms_key", "firewall-encryption_key");
+  expect(key.region).toBe("us-east-1");
+  const logs = JSON.parse(key.policy).Statement.find(({ Sid }: { Sid: string }) => Sid === "LogsEncryptTheirGroups");
+  expect(logs.Principal).toEqual({ Service: "logs.us-east-1.amazonaws.com" });
+  expect(template.resource("aws_cloudwatch_log_group", "firewall_logs")).toMatchObject({
+    region: "us-east-1",
+    kms_key_id: "${aws_kms_key.firewall-encryption_key.arn}",
+  });
+  expect(production["website-test"]!.resources("aws_wafv2_web_acl")).toEqual({});
+  expect(production["website-test"]!.resource("aws_cloudfront_distribution").web_acl_id).toBeUndefined();
+});
+
+test("the description of the API is published beside the pages", () => {
+  const template = local["website-test"]!;
+  const object = template.resource("aws_s3_object", "website_object-openapi-json");
+  expect(object).toMatchObject({ key: "openapi.json", content_type: "application/json" });
+  expect(template.file(object.source).toString()).toBe(openApiJson());
 });
 
 describe("what watches the endpoint's traffic", () => {

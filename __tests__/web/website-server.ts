@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type { LambdaHandler } from "../../handlers/shared/observability";
-import { openApiFile, openApiJson } from "../../handlers/shared/openapi";
+import { openApiFile, openApiJson } from "../../web/openapi";
 import { cacheControlOf, contentTypeOf, securityHeaders } from "../../modules/site-delivery";
 import { websiteFiles } from "../../web/build";
 import { modelData } from "./model-data";

@@ -788,6 +788,89 @@ const table: readonly Permissions[] = [
     ],
   },
   {
+    sid: "Firewalls",
+    types: ["aws_wafv2_web_acl", "aws_wafv2_web_acl_logging_configuration"],
+    reads: ["wafv2:GetLoggingConfiguration", "wafv2:GetWebACL", "wafv2:ListTagsForResource"],
+    writes: [
+      "wafv2:CreateWebACL",
+      "wafv2:DeleteLoggingConfiguration",
+      "wafv2:DeleteWebACL",
+      "wafv2:PutLoggingConfiguration",
+      "wafv2:TagResource",
+      "wafv2:UntagResource",
+      "wafv2:UpdateWebACL",
+    ],
+    // Those for CloudFront are global, and stand in us-east-1 with the groups of rules that AWS keeps (Service Authorization Reference, "AWS WAF V2").
+    on: ({ account, partition, names }) => [
+      ...names.map((name) => `arn:${partition}:wafv2:us-east-1:${account}:global/webacl/${name}/*`),
+      `arn:${partition}:wafv2:us-east-1:${account}:global/managedruleset/*/*`,
+    ],
+    writesAnywhere: logDelivery,
+  },
+  {
+    // Its logs and their key stand there too.
+    sid: "FirewallLogs",
+    types: ["aws_wafv2_web_acl"],
+    reads: ["logs:ListTagsForResource"],
+    writes: [
+      "logs:AssociateKmsKey",
+      "logs:CreateLogGroup",
+      "logs:DeleteLogGroup",
+      "logs:DeleteRetentionPolicy",
+      "logs:DisassociateKmsKey",
+      "logs:PutRetentionPolicy",
+      "logs:TagResource",
+      "logs:UntagResource",
+    ],
+    on: ({ account, partition, names }) =>
+      names.map((name) => `arn:${partition}:logs:us-east-1:${account}:log-group:aws-waf-logs-${name}`),
+  },
+  {
+    sid: "FirewallKeys",
+    types: ["aws_wafv2_web_acl"],
+    reads: ["kms:DescribeKey", "kms:GetKeyPolicy", "kms:GetKeyRotationStatus", "kms:ListResourceTags"],
+    writes: [
+      "kms:CreateAlias",
+      "kms:DeleteAlias",
+      "kms:EnableKeyRotation",
+      "kms:PutKeyPolicy",
+      "kms:TagResource",
+      "kms:UntagResource",
+      "kms:UpdateAlias",
+      "kms:UpdateKeyDescription",
+    ],
+    on: ({ account, partition }) => [`arn:${partition}:kms:us-east-1:${account}:key/*`],
+    conditions: ownTag,
+    more: ({ account, partition, names, stack }): readonly Statement[] => [
+      {
+        sid: "TagNewFirewallKeys",
+        actions: ["kms:TagResource"],
+        resources: [`arn:${partition}:kms:us-east-1:${account}:key/*`],
+        conditions: {
+          StringEquals: { "aws:RequestTag/Stack": stack },
+          Null: { "aws:ResourceTag/Stack": "true" },
+        },
+      },
+      {
+        sid: "FirewallKeyAliases",
+        actions: ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"],
+        resources: names.map((name) => `arn:${partition}:kms:us-east-1:${account}:alias/${name}`),
+      },
+    ],
+  },
+  {
+    sid: "DomainNames",
+    types: ["aws_route53_record"],
+    reads: ["route53:GetHostedZone", "route53:ListResourceRecordSets"],
+    writes: ["route53:ChangeResourceRecordSets"],
+    // A zone has a number for a name; which it is, the settings say.
+    on: ({ partition }) => [`arn:${partition}:route53:::hostedzone/*`],
+    more: ({ partition }) => [
+      // The provider waits until the zone's name servers have it.
+      { sid: "DomainNameChanges", actions: ["route53:GetChange"], resources: [`arn:${partition}:route53:::change/*`] },
+    ],
+  },
+  {
     sid: "Network",
     types: [
       "aws_default_network_acl",

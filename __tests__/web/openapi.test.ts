@@ -1,6 +1,6 @@
-import { type AwsServer, type Json, startAws } from "./support/aws-server";
-import { bodyOf, type Call, collectOutput, httpEvent, loadHandler } from "./support/lambda";
-import { openApiDocument, openApiJson } from "../../handlers/shared/openapi";
+import { type AwsServer, type Json, startAws } from "../handlers/support/aws-server";
+import { bodyOf, type Call, collectOutput, httpEvent, loadHandler } from "../handlers/support/lambda";
+import { openApiDocument, openApiJson } from "../../web/openapi";
 import { camelCase, features, measures } from "../../survey/contract";
 import { contactLimits } from "../../web/contact-limits";
 
