@@ -34,6 +34,7 @@ async function upCommand(instance: Instance): Promise<void> {
   The website answers:  ${platform.website}
   The test website:     ${platform.websiteTest}
   The API:              ${platform.api}
+  What visitors write:  ${shown(instance.path("mail"))}
   All AWS services:     ${platform.aws}   (eval "$(make -s env)")
 
   make status shows what runs, make logs what it says, make down stops it.`);

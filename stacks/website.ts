@@ -216,6 +216,7 @@ export class WebsiteStack extends PlatformStack {
       files: new Map([
         ...websiteFiles(join(projectRoot, "web"), {
           contactRetentionDays: this.environment.contactRetentionDays,
+          contactMailed: mail !== undefined,
           ...(domain ? { address: `https://${domain.name}` } : {}),
         }),
         [openApiFile, openApiJson()],

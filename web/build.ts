@@ -31,6 +31,8 @@ export interface WebsiteOptions {
   readonly language?: keyof typeof languages;
   /** Days after which a contact message is deleted: the pages promise them. @default 365 */
   readonly contactRetentionDays?: number;
+  /** Whether contact messages are also mailed, which the page on privacy tells. @default false */
+  readonly contactMailed?: boolean;
   /**
    * The website's address, `https://…` without a slash at its end, where a setting gives it one. With it the pages name themselves (canonical address, Open
    * Graph), and there is a `sitemap.xml`, which takes absolute addresses alone (sitemaps.org, "XML tag definitions").
@@ -109,7 +111,7 @@ function manifest({ messages }: Site): string {
  */
 export function websiteFiles(
   folder = __dirname,
-  { language = "en", contactRetentionDays = 365, address }: WebsiteOptions = {},
+  { language = "en", contactRetentionDays = 365, contactMailed = false, address }: WebsiteOptions = {},
 ): ReadonlyMap<string, string | Uint8Array> {
   const stylesheet = transformSync(readFileSync(join(folder, "styles.css"), "utf8"), {
     loader: "css",
@@ -123,6 +125,7 @@ export function websiteFiles(
     messages: languages[language],
     address,
     contactRetentionDays,
+    contactMailed,
     stylesheet: fingerprinted("styles", "css", stylesheet),
     scripts: {
       calculator: fingerprinted("calculator", "js", scripts.calculator),

@@ -13,6 +13,8 @@ export interface Site {
   readonly address: string | undefined;
   /** Days after which a contact message is deleted. */
   readonly contactRetentionDays: number;
+  /** Whether contact messages are also mailed. */
+  readonly contactMailed: boolean;
 }
 
 /** A page. */

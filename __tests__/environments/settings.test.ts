@@ -250,3 +250,31 @@ test("a certificate outside us-east-1 is refused: CloudFront would not find it",
   const websites = { ...local.websites, test: { ...local.websites.test, domain } };
   expect(() => parse({ websites })).toThrow("websites.test.domain.certificateArn is");
 });
+
+describe("to whom messages of the contact form are mailed", () => {
+  const contact = { to: "office@acme.example", from: "website@acme.example", identity: "domain" } as const;
+  const websites = (test: object | undefined, production: object | undefined): object => ({
+    test: { ...local.websites.test, contact: test },
+    production: { ...local.websites.production, contact: production },
+  });
+
+  test("an identity that both stages would make is refused: an account has it once", () => {
+    const other = { ...contact, from: "test@acme.example" };
+    expect(() => parse({ websites: websites(other, contact) })).toThrow(
+      /websites\.production\.contact\.identity is .*"existing" where the stage test makes the same identity, acme\.example/s,
+    );
+    for (const test of [{ ...other, identity: "existing" }, { ...other, identity: "address" }, undefined]) {
+      expect(() => parse({ websites: websites(test, contact) })).not.toThrow();
+    }
+  });
+
+  test.each([
+    ["to", "office"],
+    ["from", "website@acme.example\nBcc: all@example.com"],
+    ["identity", "mine"],
+  ])("a wrong %s is named", (field, value) => {
+    expect(() => parse({ websites: websites(undefined, { ...contact, [field]: value }) })).toThrow(
+      `websites.production.contact.${field} is`,
+    );
+  });
+});

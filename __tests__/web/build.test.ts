@@ -116,6 +116,14 @@ describe("the pages", () => {
     expect(pageOf("privacy.html")).toContain("deleted after 365 days");
   });
 
+  test("tell of mails where messages are mailed, and nowhere else", () => {
+    const mailed = websiteFiles(undefined, { contactMailed: true });
+    expect(pageOf("privacy.html", mailed)).toContain("stored encrypted and mailed to us, so that we can answer");
+    expect(pageOf("privacy.html", mailed)).toContain("The mail is deleted by whoever answers it");
+    expect(pageOf("privacy.html")).toContain("stored encrypted, so that we can answer");
+    expect(pageOf("privacy.html")).not.toMatch(/mailed to us|The mail is/);
+  });
+
   test("name themselves where the site's address is known, and are listed in a sitemap there", () => {
     const address = "https://abalone.example.com";
     const named = websiteFiles(undefined, { address });

@@ -169,7 +169,7 @@ export const pages = {
     description: "What the Abalone Age Calculator keeps, for how long, and what it doesn’t do.",
     heading: "Privacy",
     lead: "No cookies, no counting of visitors, nothing from third parties.",
-    parts: (days: number) => [
+    parts: (days: number, mailed: boolean) => [
       {
         heading: "The measures you type",
         lines: [
@@ -191,8 +191,8 @@ export const pages = {
       {
         heading: "Messages to us",
         lines: [
-          `Name, e-mail address and message are stored encrypted and mailed to us, so that we can answer. They are deleted after ${whole.format(days)} days, from the backups 35 days later at the latest. They are written into no log, and the programs that train models can’t read them.`,
-          "So that nobody floods us, messages are counted by the hour: by a code made from the sender’s network address with a key that is replaced every day. The counts are deleted after the hour.",
+          `Name, e-mail address and message are stored encrypted${mailed ? " and mailed to us" : ""}, so that we can answer. They are deleted after ${whole.format(days)} days, from the backups 35 days later at the latest.${mailed ? " The mail is deleted by whoever answers it, when you have your answer." : ""} They are written into no log, and the programs that train models can’t read them.`,
+          "So that nobody floods us, messages are counted by the hour: by a code made from the sender’s network address with a key that is replaced every day. The counts mean nothing after that day, and are deleted.",
           "To have a message deleted earlier, write to us with its number.",
         ],
       },
