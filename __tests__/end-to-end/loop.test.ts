@@ -1,21 +1,24 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { DescribeEndpointCommand, DescribeModelPackageCommand } from "@aws-sdk/client-sagemaker";
 import { GetExecutionHistoryCommand } from "@aws-sdk/client-sfn";
+import type { Browser } from "playwright-core";
 
 import { requireContract } from "../../local/platform/clients";
-import { measures } from "../../survey/contract";
 import { simulate } from "../../survey/simulator";
 import { surveyHeader, surveyLine, type SurveyRecord } from "../../survey/survey-file";
 import { startTimeOf } from "../../local/process-identity";
 import { animal } from "../system/deployment";
+import { ask, fillContact, send } from "../browser/states";
+import { Visit } from "../browser/visit";
 import { openBrowser } from "../web/browser";
 import { environmentOf, PlatformUnderTest, settingsOfAnotherAccount, socketAddresses } from "./platform-under-test";
 import { datasetOf, query, readObject } from "./records";
@@ -192,21 +195,62 @@ describe("from nothing to a website that tells an age", () => {
     expect(ages[0]).toBeLessThan(30);
   });
 
-  test("a fisherman calculates an age in a browser", async () => {
-    const browser = await openBrowser();
-    try {
-      const page = await browser.newPage();
-      await page.goto(platform.file.website);
-      await page.getByLabel("Male", { exact: true }).check();
-      for (const { label, example } of measures) {
-        await page.getByLabel(new RegExp(`^${label}`)).fill(String(example));
-      }
-      await page.getByRole("button", { name: /calculate/i }).click();
-      const years = await age(platform.file.api);
-      await page.locator("#answer", { hasText: `${years} years old` }).waitFor();
-    } finally {
+  describe("in a browser, which complains of nothing and asks no other address", () => {
+    let browser: Browser;
+    let visit: Visit;
+
+    beforeAll(async () => {
+      browser = await openBrowser();
+    });
+    afterAll(async () => {
       await browser.close();
-    }
+    });
+    beforeEach(async () => {
+      visit = await Visit.begin(browser, platform.file.website, { viewport: { width: 390, height: 800 } });
+    });
+    afterEach(async () => {
+      await visit.end();
+    });
+
+    test("a fisherman calculates an age, and sees his animal among those surveyed", async () => {
+      const { page } = visit;
+      await visit.open("/");
+      await ask(page);
+      const years = await age(platform.file.api);
+      expect((await page.locator("#answer").innerText()).replace(/\s+/g, " ")).toContain(`${years} years old`);
+      // One dot for each animal of the survey's sample, which was made where the model was.
+      expect(((await page.locator("#plot .dots").getAttribute("d")) ?? "").split("M").length - 1).toBe(600);
+      expect([await visit.violations(), await visit.overflows()]).toEqual([[], []]);
+    });
+
+    test("he reads how good the model is that answered him, in the figures that passed the gate", async () => {
+      await visit.open("/about-the-model.html");
+      await visit.page.locator("#figures table").first().waitFor();
+      const { rmse, rows } = platform.file.evaluation;
+      const figures = await visit.page.locator("#figures").innerText();
+      expect(figures).toContain(`${Number(rmse.toFixed(1))} years`);
+      expect(figures).toContain(`${rows} animals`);
+      expect(await visit.violations()).toEqual([]);
+    });
+
+    test("he writes to ACME, is told the number of his message, and ACME gets it by mail and can reply", async () => {
+      await visit.open("/#contact");
+      await fillContact(visit.page, { email: "ada@fishing.example", message: "A question from the jetty" });
+      await send(visit.page);
+      await visit.page.getByText(/your message has arrived. Its number is [0-9a-f-]{36}/).waitFor();
+      const folder = platform.instance.path("mail");
+      const mails = (): string[] => readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"));
+      const isIt = (mail: string): boolean => mail.includes("A question from the jetty");
+      while (!mails().some(isIt)) await sleep(100);
+      expect(mails().filter(isIt)).toEqual([expect.stringMatching(/^Reply-To: .*ada@fishing\.example/m)]);
+    });
+
+    test("an address that nobody has given leads him back", async () => {
+      visit.expectedComplaint = /status of 404/;
+      await visit.open("/there/is/nothing");
+      await visit.page.getByRole("link", { name: "Go to the Age Calculator" }).click();
+      expect(await visit.page.locator("#age-form").isVisible()).toBe(true);
+    });
   });
 
   test("its API answers hundreds of generated requests as its own document says, none with 5xx or as HTML", async () => {
