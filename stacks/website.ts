@@ -20,7 +20,7 @@ import { StaticSite } from "../modules/static-site";
 import { TypeScriptFunction } from "../modules/typescript-function";
 import { firewallRegion, WebFirewall } from "../modules/web-firewall";
 // It finds its sources beside itself; `npm run synth` keeps its __dirname right within the bundle.
-import { websiteFiles } from "../web/build";
+import { sitemap, websiteFiles } from "../web/build";
 import { dataWorkflowDag, placeholder, publicFigures } from "./contract";
 import { type Platform, PlatformStack } from "./platform";
 
@@ -228,6 +228,7 @@ export class WebsiteStack extends PlatformStack {
     });
 
     this.showFigures(site, dataBucket, endpoint);
+    this.showSitemap(site);
 
     new Alarm(this, "api-errors", {
       name: `${name}-api-errors`,
@@ -276,6 +277,18 @@ export class WebsiteStack extends PlatformStack {
       encryptionKeyArn: key.arn,
     });
     return firewall.arn;
+  }
+
+  /** Puts `sitemap.xml` beside the pages: by its content, as Terraform knows the site's address, which stands in it, only when the distribution is there. */
+  private showSitemap({ bucketName, url }: StaticSite): void {
+    const key = "sitemap.xml";
+    new S3Object(this, "sitemap", {
+      bucket: bucketName,
+      key,
+      content: sitemap(url),
+      contentType: contentTypeOf(key),
+      cacheControl: cacheControlOf(key),
+    });
   }
 
   /**

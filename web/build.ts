@@ -11,7 +11,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync, transformSync } from "esbuild";
 import { html } from "./html";
-import { documentOf, type Page, pathOf, type Site } from "./layout";
+import { documentOf, pathOf, type Site } from "./layout";
 import { pages as english } from "./messages/en";
 import { indexPage } from "./pages/index";
 import { forbiddenPage, measuringPage, modelPage, notFoundPage, privacyPage } from "./pages/texts";
@@ -35,7 +35,7 @@ export interface WebsiteOptions {
   readonly contactMailed?: boolean;
   /**
    * The website's address, `https://…` without a slash at its end, where a setting gives it one. With it the pages name themselves (canonical address, Open
-   * Graph), and there is a `sitemap.xml`, which takes absolute addresses alone (sitemaps.org, "XML tag definitions").
+   * Graph), and `robots.txt` names the sitemap.
    * @default CloudFront's own name, which nobody knows before it is deployed
    */
   readonly address?: string;
@@ -69,14 +69,6 @@ function bundle(folder: string, entry: string, language: string): string {
   return outputFiles[0]?.text ?? "";
 }
 
-function sitemap(pages: readonly Page[], address: string): string {
-  const listed = pages.filter(({ description }) => description !== undefined);
-  return html`<?xml version="1.0" encoding="UTF-8"?>
-    <urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
-      ${listed.map((page) => html`<url><loc>${address}${pathOf(page)}</loc></url> `)}</urlset
-    > `.source;
-}
-
 function robots(address: string | undefined): string {
   return `User-agent: *\nAllow: /\nDisallow: /api/\n${address === undefined ? "" : `\nSitemap: ${address}/sitemap.xml\n`}`;
 }
@@ -102,6 +94,21 @@ function manifest({ messages }: Site): string {
     icons: [icon(192, "any"), icon(512, "any"), icon(512, "maskable")],
   };
   return `${JSON.stringify(content, undefined, 2)}\n`;
+}
+
+/** The pages that search engines are told of. */
+const listed = ["index.html", "how-to-measure.html", "about-the-model.html", "privacy.html"] as const;
+
+/**
+ * The website's `sitemap.xml`. It stands apart from the other files, as it takes absolute addresses alone (sitemaps.org, "XML tag definitions"), which may
+ * be known only when the website is deployed.
+ * @param address `https://…`, without a slash at its end; also one that Terraform fills in
+ */
+export function sitemap(address: string): string {
+  return html`<?xml version="1.0" encoding="UTF-8"?>
+    <urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
+      ${listed.map((file) => html`<url><loc>${address}${pathOf({ file })}</loc></url> `)}</urlset
+    > `.source;
 }
 
 /**
@@ -144,6 +151,5 @@ export function websiteFiles(
     ...pictures.map((name) => [name, new Uint8Array(readFileSync(join(folder, "pictures", name)))] as const),
     ["site.webmanifest", manifest(site)],
     ["robots.txt", robots(address)],
-    ...(address === undefined ? [] : [["sitemap.xml", sitemap(pages, address)] as const]),
   ]);
 }
