@@ -4,6 +4,7 @@ module.exports = {
   testMatch: ["<rootDir>/__tests__/browser/**/*.test.ts"],
   testPathIgnorePatterns: ["/node_modules/"],
   globalSetup: "<rootDir>/__tests__/browser/clear-screenshots.ts",
+  globalTeardown: "<rootDir>/__tests__/browser/gallery.ts",
   maxWorkers: 2,
   testTimeout: 120_000,
 };
