@@ -39,7 +39,7 @@ export function readAddress(name: string, value: string): string {
 export function readStage(value: string | undefined): WebsiteStage {
   if (value === "test" || value === "production") return value;
   throw new Error(
-    `STAGE is ${JSON.stringify(value ?? "")}; expected test or production, for example: make system-test ENVIRONMENT=production STAGE=test`,
+    `STAGE is ${JSON.stringify(value ?? "")}; expected test or production, for example: make system-test ENVIRONMENT=production STAGE=test, or: make system-test URL=https://abalone.example.com`,
   );
 }
 
