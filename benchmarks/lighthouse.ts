@@ -24,7 +24,6 @@ export interface Report {
 
 /** The part of Lighthouse's result that is read here. */
 interface Result {
-  readonly runtimeError?: { readonly message: string };
   readonly categories: Readonly<
     Record<
       Category,
@@ -34,6 +33,18 @@ interface Result {
   readonly audits: Readonly<
     Record<string, { readonly title: string; readonly score: number | null; readonly numericValue?: number }>
   >;
+}
+
+/** On a busy machine Lighthouse sometimes loses a trace (NO_NAVSTART): it asks to be run again. */
+async function again(work: () => Promise<unknown>, tries = 3): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (attempt === tries) throw error;
+    }
+  }
 }
 
 /**
@@ -55,19 +66,19 @@ export async function lighthouse(
   for (let run = 0; run < runs; run += 1) {
     const output = join(folder, `${run}.json`);
     const command = ["node", cli, address, "--quiet", "--output=json", `--output-path=${output}`];
-    await measure(
-      [
-        ...command,
-        `--only-categories=${categories.join(",")}`,
-        "--no-enable-error-reporting",
-        "--chrome-flags=--headless=new --no-sandbox --disable-gpu",
-        ...blocked.map((pattern) => `--blocked-url-patterns=${pattern}`),
-      ],
-      { cwd: folder, env: { CHROME_PATH: chromium } },
+    await again(() =>
+      measure(
+        [
+          ...command,
+          `--only-categories=${categories.join(",")}`,
+          "--no-enable-error-reporting",
+          "--chrome-flags=--headless=new --no-sandbox --disable-gpu",
+          ...blocked.map((pattern) => `--blocked-url-patterns=${pattern}`),
+        ],
+        { cwd: folder, env: { CHROME_PATH: chromium } },
+      ),
     );
-    const result = JSON.parse(readFileSync(output, "utf8")) as Result;
-    if (result.runtimeError) throw new Error(`Lighthouse could not load ${address}: ${result.runtimeError.message}`);
-    results.push(result);
+    results.push(JSON.parse(readFileSync(output, "utf8")) as Result);
   }
   const scoreOf = (category: Category): number =>
     Math.round(100 * median(results.map((result) => result.categories[category].score)));
