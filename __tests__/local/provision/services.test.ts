@@ -14,6 +14,7 @@ import {
 import { GetTableCommand } from "@aws-sdk/client-glue";
 import { DescribeKeyCommand, GetKeyRotationStatusCommand, ListAliasesCommand } from "@aws-sdk/client-kms";
 import {
+  GetEventSourceMappingCommand,
   GetFunctionConfigurationCommand,
   GetFunctionEventInvokeConfigCommand,
   GetPolicyCommand,
@@ -31,6 +32,13 @@ import {
 } from "@aws-sdk/client-s3";
 import { DescribeExecutionCommand, DescribeStateMachineCommand, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import { GetTopicAttributesCommand, ListSubscriptionsByTopicCommand } from "@aws-sdk/client-sns";
+import { DescribeRuleCommand, ListTargetsByRuleCommand } from "@aws-sdk/client-eventbridge";
+import {
+  GetConfigurationSetCommand,
+  GetConfigurationSetEventDestinationsCommand,
+  GetEmailIdentityCommand,
+} from "@aws-sdk/client-sesv2";
+import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { zipSync } from "fflate";
 import { Emulator } from "../../workflow/support/emulator";
 import { account, failure, region, type Stack, Workspace } from "./support/workspace";
@@ -764,4 +772,180 @@ test("workgroup and catalogue say what the stack says, and change in place", asy
   const { Table } = await glue.send(new GetTableCommand({ DatabaseName: "surveys", Name: "records" }));
   expect(Table).toMatchObject({ PartitionKeys: [{ Name: "year" }], StorageDescriptor: { Columns: [{ Name: "id" }] } });
   expect(await workspace.destroy("catalogue")).toHaveLength(3);
+});
+
+test("a table's stream is switched on, and a function reads it as the mapping says; changed in place, and switched off again", async () => {
+  const stack = (stream: object, mapping?: object): Stack => ({
+    resource: {
+      aws_lambda_function: { f: lambda("stream", "first") },
+      aws_sqs_queue: { q: { name: "stream-failed", message_retention_seconds: 1_209_600 } },
+      aws_dynamodb_table: {
+        t: {
+          name: "stream-table",
+          billing_mode: "PAY_PER_REQUEST",
+          hash_key: "id",
+          attribute: [{ name: "id", type: "S" }],
+          ...stream,
+        },
+      },
+      ...(mapping && {
+        aws_lambda_event_source_mapping: {
+          m: {
+            event_source_arn: "${aws_dynamodb_table.t.stream_arn}",
+            function_name: "${aws_lambda_function.f.function_name}",
+            starting_position: "TRIM_HORIZON",
+            filter_criteria: { filter: [{ pattern: '{"eventName":["INSERT"]}' }] },
+            destination_config: { on_failure: { destination_arn: "${aws_sqs_queue.q.arn}" } },
+            ...mapping,
+          },
+        },
+      }),
+    },
+    output: mapping ? { mapping: { value: "${aws_lambda_event_source_mapping.m.uuid}" } } : {},
+  });
+  const described = async (): Promise<unknown> => {
+    const { Table } = await workspace.clients.dynamoDb.send(new DescribeTableCommand({ TableName: "stream-table" }));
+    return Table?.StreamSpecification;
+  };
+  await settle("stream", stack({}));
+  const on = { stream_enabled: true, stream_view_type: "KEYS_ONLY" };
+  const { mapping } = await settle("stream", stack(on, { batch_size: 10, maximum_retry_attempts: 5 }));
+  expect(await described()).toEqual({ StreamEnabled: true, StreamViewType: "KEYS_ONLY" });
+  const look = async () => workspace.clients.lambda.send(new GetEventSourceMappingCommand({ UUID: mapping as string }));
+  expect(await look()).toMatchObject({
+    BatchSize: 10,
+    MaximumRetryAttempts: 5,
+    FilterCriteria: { Filters: [{ Pattern: '{"eventName":["INSERT"]}' }] },
+    DestinationConfig: { OnFailure: { Destination: `arn:aws:sqs:${region}:${account}:stream-failed` } },
+  });
+  const changed = await workspace.provision("stream", stack(on, { batch_size: 3, maximum_retry_attempts: 5 }));
+  expect(changed.inventory).toMatchObject({ updated: ["aws_lambda_event_source_mapping.m"], replaced: [] });
+  expect(await look()).toMatchObject({ BatchSize: 3 });
+  await settle("stream", stack({}));
+  expect(await described()).not.toMatchObject({ StreamEnabled: true });
+  expect(await failure(look())).toMatch(/not exist|not found/i);
+  await workspace.destroy("stream");
+});
+
+test("a queue keeps its attributes and its policy, changed in place", async () => {
+  const policy = (sid: string): string =>
+    JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [{ Sid: sid, Effect: "Deny", Principal: "*", Action: "sqs:*", Resource: "*" }],
+    });
+  const stack = (seconds: number, sid: string): Stack => ({
+    resource: {
+      aws_sqs_queue: { q: { name: "kept", message_retention_seconds: seconds, kms_master_key_id: "alias/aws/sqs" } },
+      aws_sqs_queue_policy: { p: { queue_url: "${aws_sqs_queue.q.url}", policy: policy(sid) } },
+    },
+    output: { url: { value: "${aws_sqs_queue.q.url}" } },
+  });
+  const { url } = await settle("queue", stack(60, "One"));
+  const look = async () =>
+    (
+      await workspace.clients.sqs.send(
+        new GetQueueAttributesCommand({ QueueUrl: url as string, AttributeNames: ["All"] }),
+      )
+    ).Attributes;
+  expect(await look()).toMatchObject({
+    MessageRetentionPeriod: "60",
+    KmsMasterKeyId: "alias/aws/sqs",
+    Policy: policy("One"),
+  });
+  await settle("queue", stack(120, "Two"));
+  expect(await look()).toMatchObject({ MessageRetentionPeriod: "120", Policy: policy("Two") });
+  await workspace.destroy("queue");
+  expect(await failure(look())).toMatch(/not exist/i);
+});
+
+test("SES knows identities, and of a configuration set its options and what it counts; changed in place", async () => {
+  const stack = (types: string[], tls: string): Stack => ({
+    resource: {
+      aws_sesv2_email_identity: { i: { email_identity: "provision.example" } },
+      aws_sesv2_configuration_set: {
+        s: {
+          configuration_set_name: "provision",
+          delivery_options: { tls_policy: tls },
+          reputation_options: { reputation_metrics_enabled: true },
+          sending_options: { sending_enabled: true },
+          suppression_options: { suppressed_reasons: ["BOUNCE"] },
+        },
+      },
+      aws_sesv2_configuration_set_event_destination: {
+        d: {
+          configuration_set_name: "${aws_sesv2_configuration_set.s.configuration_set_name}",
+          event_destination_name: "counts",
+          event_destination: {
+            enabled: true,
+            matching_event_types: types,
+            cloud_watch_destination: {
+              dimension_configuration: [
+                { dimension_name: "set", dimension_value_source: "MESSAGE_TAG", default_dimension_value: "none" },
+              ],
+            },
+          },
+        },
+      },
+    },
+  });
+  const look = async () => {
+    const ConfigurationSetName = "provision";
+    const { DeliveryOptions, SuppressionOptions } = await workspace.clients.ses.send(
+      new GetConfigurationSetCommand({ ConfigurationSetName }),
+    );
+    const { EventDestinations } = await workspace.clients.ses.send(
+      new GetConfigurationSetEventDestinationsCommand({ ConfigurationSetName }),
+    );
+    return {
+      DeliveryOptions,
+      SuppressionOptions,
+      types: EventDestinations?.map(({ MatchingEventTypes }) => MatchingEventTypes),
+    };
+  };
+  await settle("mail", stack(["BOUNCE"], "OPTIONAL"));
+  expect(await look()).toEqual({
+    DeliveryOptions: { TlsPolicy: "OPTIONAL" },
+    SuppressionOptions: { SuppressedReasons: ["BOUNCE"] },
+    types: [["BOUNCE"]],
+  });
+  await settle("mail", stack(["BOUNCE", "REJECT"], "REQUIRE"));
+  expect(await look()).toMatchObject({ DeliveryOptions: { TlsPolicy: "REQUIRE" }, types: [["BOUNCE", "REJECT"]] });
+  const identity = () =>
+    workspace.clients.ses.send(new GetEmailIdentityCommand({ EmailIdentity: "provision.example" }));
+  expect(await identity()).toMatchObject({ IdentityType: "DOMAIN" });
+  await workspace.destroy("mail");
+  expect(await failure(identity())).toMatch(/not found/i);
+  expect(await failure(look())).toMatch(/not exist/i);
+});
+
+test("a rule calls its target by the clock, changed in place", async () => {
+  const stack = (schedule: string): Stack => ({
+    resource: {
+      aws_lambda_function: { f: lambda("clock", "first") },
+      aws_cloudwatch_event_rule: { r: { name: "clock", description: "By the clock", schedule_expression: schedule } },
+      aws_cloudwatch_event_target: {
+        t: {
+          rule: "${aws_cloudwatch_event_rule.r.name}",
+          target_id: "function",
+          arn: "${aws_lambda_function.f.arn}",
+          input: '{"unsent":true}',
+        },
+      },
+    },
+  });
+  await settle("clock", stack("rate(1 hour)"));
+  const targets = async () =>
+    (await workspace.clients.events.send(new ListTargetsByRuleCommand({ Rule: "clock" }))).Targets;
+  expect(await targets()).toEqual([
+    expect.objectContaining({
+      Id: "function",
+      Input: '{"unsent":true}',
+      Arn: expect.stringContaining(":clock-function"),
+    }),
+  ]);
+  await settle("clock", stack("rate(2 hours)"));
+  const rule = () => workspace.clients.events.send(new DescribeRuleCommand({ Name: "clock" }));
+  expect(await rule()).toMatchObject({ ScheduleExpression: "rate(2 hours)", State: "ENABLED" });
+  await workspace.destroy("clock");
+  expect(await failure(rule())).toMatch(/not exist/i);
 });
