@@ -678,7 +678,26 @@ describe("a shared link", () => {
     await page.goto(link);
     await page.locator(".years").waitFor();
     expect(await page.locator(".years").innerText()).toBe(years);
-    expect(website.requests.filter(({ path }) => path.includes("91"))).toEqual([]);
+    expect(website.requests.filter(({ path }) => path.includes("length"))).toEqual([]);
+  });
+
+  test("is handed to the phone's own dialogue where there is one", async () => {
+    await open({ isMobile: true, hasTouch: true, viewport: { width: 390, height: 700 } });
+    await page.addInitScript(() => {
+      Object.assign(navigator, {
+        share(content: object) {
+          Object.assign(window, { handed: content });
+          return Promise.reject(new DOMException("closed", "AbortError"));
+        },
+      });
+    });
+    await page.reload();
+    await page.locator("#example").click();
+    await calculate().click();
+    await page.getByRole("button", { name: "Share this answer" }).click();
+    const handed = await page.evaluate<{ readonly url: string }>("window.handed");
+    expect(handed.url).toContain(`${website.address}/#sex=M&length=91`);
+    expect(await page.locator(".shared").innerText()).toBe("");
   });
 
   test("is shown to be copied by hand where there is no clipboard", async () => {

@@ -277,7 +277,8 @@ export const script = {
     scaleEnd: (years: number) => `${years} years`,
     model: (name: string, trained: string | undefined) =>
       `Estimated by the model ${name}${trained === undefined ? "" : `, trained on ${trained}`}.`,
-    share: "Copy a link to this answer",
+    /** Where the system has a dialogue for it. */
+    share: "Share this answer",
     shared: "The link is copied.",
     notShared: "Copy this link:",
   },

@@ -14,10 +14,15 @@ function linkTo(content: FormContent): string {
   return `${location.origin}${location.pathname}#${writeValues(content)}`;
 }
 
+/** Shares by the system's own dialogue where fingers are used and there is one, and by the clipboard elsewhere. */
 function attachShare(place: HTMLElement, words: ScriptMessages): { show(content: FormContent): void; hide(): void } {
   const said = find<HTMLElement>(place, ".shared");
+  const button = find<HTMLButtonElement>(place, "#share");
+  const byDialogue = matchMedia("(pointer: coarse)").matches && "share" in navigator;
+  if (byDialogue) button.textContent = words.answer.share;
   let link = "";
-  find<HTMLButtonElement>(place, "#share").addEventListener("click", () => {
+
+  const copy = (): void => {
     const tell = (): void => {
       const anchor = element("a", link) as HTMLAnchorElement;
       anchor.href = link;
@@ -29,6 +34,17 @@ function attachShare(place: HTMLElement, words: ScriptMessages): { show(content:
     } else {
       tell();
     }
+  };
+
+  button.addEventListener("click", () => {
+    if (!byDialogue) {
+      copy();
+      return;
+    }
+    navigator.share({ title: document.title, url: link }).catch((error: unknown) => {
+      // Who closes the dialogue has changed their mind.
+      if (!(error instanceof DOMException && error.name === "AbortError")) copy();
+    });
   });
   return {
     show(content) {

@@ -8,29 +8,52 @@ type Words = ScriptMessages["form"];
 /** Half of a number that is being typed is no reason for doubts: they wait until the typing pauses. */
 const pauseMilliseconds = 400;
 
-/** A measure that could be sent, as it was typed and as a number. */
-function measureOf(control: HTMLElement | undefined): { readonly text: string; readonly value: number } | undefined {
-  if (!(control instanceof HTMLInputElement)) return undefined;
-  const { minimum, maximum, unit = "" } = control.dataset;
-  const text = control.value.trim();
-  const value = parseNumber(text);
-  return value === undefined || value < Number(minimum) || value > Number(maximum)
-    ? undefined
-    : { text: `${text} ${unit}`, value };
+/** A measure as it stands in the form. */
+export interface TypedMeasure {
+  readonly name: string;
+  readonly label: string;
+  readonly unit: string;
+  readonly minimum: number;
+  readonly maximum: number;
+  /** Names of the measures that it doesn't exceed in any abalone. */
+  readonly atMost: readonly string[];
+  readonly text: string;
 }
 
-/** One sentence for each two measures that no living abalone has; which pairs to compare comes with the fields, from the feature contract. */
-function doubtsAbout(form: HTMLFormElement, words: Words): string[] {
-  const controls = controlsOf(form);
-  return controls.flatMap((lesser) =>
-    (lesser.dataset.atMost ?? "").split(" ").flatMap((name) => {
-      const greater = controls.find((control) => control.name === name);
-      const [one, other] = [measureOf(lesser), measureOf(greater)];
-      return greater && one && other && one.value > other.value
-        ? [words.above(lesser.dataset.label ?? "", one.text, greater.dataset.label ?? "", other.text)]
-        : [];
-    }),
+/** The number of a measure that could be sent; undefined while it couldn't. */
+function valueOf({ text, minimum, maximum }: TypedMeasure): number | undefined {
+  const value = parseNumber(text);
+  return value === undefined || value < minimum || value > maximum ? undefined : value;
+}
+
+/** One sentence for each two measures that no living abalone has. */
+export function doubtsAbout(measures: readonly TypedMeasure[], words: Words): string[] {
+  return measures.flatMap((lesser) =>
+    measures
+      .filter(({ name }) => lesser.atMost.includes(name))
+      .flatMap((greater) => {
+        const [one, other] = [valueOf(lesser), valueOf(greater)];
+        const [text, limit] = [lesser, greater].map((measure) => `${measure.text} ${measure.unit}`);
+        return one !== undefined && other !== undefined && one > other
+          ? [words.above(lesser.label, text ?? "", greater.label, limit ?? "")]
+          : [];
+      }),
   );
+}
+
+/** The measures of a form; which to compare comes with the fields, from the feature contract. */
+function measuresOf(form: HTMLFormElement): TypedMeasure[] {
+  return controlsOf(form)
+    .filter(({ dataset }) => dataset.unit !== undefined)
+    .map(({ name, value, dataset: { label = "", unit = "", minimum, maximum, atMost = "" } }) => ({
+      name,
+      label,
+      unit,
+      minimum: Number(minimum),
+      maximum: Number(maximum),
+      atMost: atMost.split(" "),
+      text: value.trim(),
+    }));
 }
 
 /**
@@ -43,7 +66,7 @@ export function watchDoubts(form: HTMLFormElement, place: HTMLElement, words: Wo
 
   const update = (): boolean => {
     window.clearTimeout(pause);
-    const doubts = doubtsAbout(form, words);
+    const doubts = doubtsAbout(measuresOf(form), words);
     const text = doubts.join(" ");
     // Said once: a screen reader would read unchanged text again.
     if (text !== shown) {
