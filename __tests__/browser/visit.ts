@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { AxeResults } from "axe-core";
-import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
+import type { Browser, BrowserContext, BrowserContextOptions, CDPSession, Locator, Page } from "playwright-core";
 
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
@@ -32,6 +32,8 @@ export class Visit {
   /** Console errors that this visit causes on purpose: Chromium reports every HTTP error. */
   expectedComplaint: RegExp | undefined;
   readonly #complaints: string[] = [];
+  /** Of a visit without scripts: what forbids them. */
+  #debug: CDPSession | undefined;
 
   private constructor(
     readonly address: string,
@@ -74,17 +76,20 @@ export class Visit {
   }
 
   /**
-   * Opens a page as a browser that runs no scripts shows it. Only the debugger's own scripts run in it, and those after it has loaded: what stands in
-   * `noscript`, which the browser would hide then, is taken out of it.
+   * Opens a page as a browser that runs no scripts shows it. axe is a script: while it looks, the page may run some, so that what stands in `noscript`,
+   * which the browser would hide then, is taken out of it.
    */
   async openWithoutScripts(path: string): Promise<void> {
-    const debug = await this.context.newCDPSession(this.page);
-    await debug.send("Emulation.setScriptExecutionDisabled", { value: true });
+    this.#debug = await this.context.newCDPSession(this.page);
+    await this.#allowScripts(false);
     await this.open(path);
-    await debug.send("Emulation.setScriptExecutionDisabled", { value: false });
     await this.page.evaluate(
       'for (const one of document.querySelectorAll("noscript")) one.replaceWith(...one.childNodes)',
     );
+  }
+
+  async #allowScripts(allowed: boolean): Promise<void> {
+    await this.#debug?.send("Emulation.setScriptExecutionDisabled", { value: !allowed });
   }
 
   /**
@@ -102,11 +107,13 @@ export class Visit {
    * @param without a rule that says nothing here
    */
   async violations(without?: "color-contrast"): Promise<string[]> {
+    await this.#allowScripts(true);
     // Evaluated by the debugger, so that the page's own content security policy stays as strict as it is.
     if (!(await this.page.evaluate("Boolean(window.axe)"))) await this.page.evaluate(axe);
     const rules = { "target-size": { enabled: true }, ...(without && { [without]: { enabled: false } }) };
     const options = JSON.stringify({ rules, resultTypes: ["violations"] });
     const results = await this.page.evaluate<AxeResults>(`axe.run(document, ${options})`);
+    await this.#allowScripts(false);
     return results.violations.map(
       ({ id, nodes }) =>
         `${id}: ${nodes.map(({ html, any, all, none }) => `${html} ${[...any, ...all, ...none].map(({ message }) => message).join("; ")}`).join(" | ")}`,
