@@ -312,7 +312,7 @@ export const script = {
   },
   figures: {
     missing: "The figures can’t be had right now. Please try again later.",
-    from: (from: string, to: string, confidence: string) => `${from} to ${to} with ${confidence} % confidence`,
+    from: (from: string, to: string, confidence: string) => `${from} to ${to} with ${confidence}\u00a0% confidence`,
     meanAbsoluteError: "On average an estimate is off by",
     rmse: "Root mean squared error",
     years: (value: string) => `${value} years`,

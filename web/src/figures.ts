@@ -69,7 +69,7 @@ function show(
       measured(figures.meanAbsoluteError, meanAbsoluteError),
       measured(figures.rmse, rmse),
       [figures.coverage(percent(coverage.confidence)), figures.percent(percent(coverage.overall))],
-      [figures.learnt, figures.animals(rows.training), [origin.source, origin.licence].filter(Boolean).join(" ")],
+      [figures.learnt, figures.animals(rows.training), [origin.source, origin.licence].filter(Boolean).join(", ")],
       [figures.tested, figures.animals(rows.heldOut)],
       [figures.trained, date(model.trainedAt), model.name],
     ]),
