@@ -87,7 +87,7 @@ describe("colours that somebody has chosen", () => {
       await ask(visit.page);
       await visit.picture(`forced-colours/${colorScheme}`);
       // Contrast is the system's here, and axe reads the page's own colours.
-      expect(await visit.violations("color-contrast")).toEqual([]);
+      expect(await visit.violations({ contrast: false })).toEqual([]);
       const edges = await visit.page.evaluate<
         string[]
       >(`[...document.querySelectorAll("#age-form input[type=text], .choice, button.primary")]

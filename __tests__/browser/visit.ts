@@ -103,14 +103,19 @@ export class Visit {
   }
 
   /**
-   * What axe finds, WCAG 2.2's size of targets included: each rule with what breaks it.
-   * @param without a rule that says nothing here
+   * What axe finds: each rule with what breaks it. Besides its usual rules, WCAG 2.2's size of targets, and the contrast of 7 : 1 that somebody needs who reads
+   * in the sun (1.4.6).
+   * @param contrast whether colours are the page's own. @default true
    */
-  async violations(without?: "color-contrast"): Promise<string[]> {
+  async violations({ contrast = true }: { readonly contrast?: boolean } = {}): Promise<string[]> {
     await this.#allowScripts(true);
     // Evaluated by the debugger, so that the page's own content security policy stays as strict as it is.
     if (!(await this.page.evaluate("Boolean(window.axe)"))) await this.page.evaluate(axe);
-    const rules = { "target-size": { enabled: true }, ...(without && { [without]: { enabled: false } }) };
+    const rules = {
+      "target-size": { enabled: true },
+      "color-contrast": { enabled: contrast },
+      "color-contrast-enhanced": { enabled: contrast },
+    };
     const options = JSON.stringify({ rules, resultTypes: ["violations"] });
     const results = await this.page.evaluate<AxeResults>(`axe.run(document, ${options})`);
     await this.#allowScripts(false);
