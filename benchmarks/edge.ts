@@ -84,7 +84,7 @@ export function folderOrigin(folder: string): Origin {
     const { pathname } = new URL(path, "http://folder");
     const name = pathname === "/" ? "index.html" : decodeURIComponent(pathname.slice(1));
     const file = resolvePath(folder, name);
-    const body = file.startsWith(resolvePath(folder)) ? await readFile(file).catch(() => undefined) : undefined;
+    const body = file.startsWith(`${resolvePath(folder)}/`) ? await readFile(file).catch(() => undefined) : undefined;
     return body === undefined
       ? { status: 404, headers: { "content-type": "text/plain" }, body: Buffer.from("There is no such file") }
       : { status: 200, headers: { "content-type": contentTypeOf(name) }, body };
