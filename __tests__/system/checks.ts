@@ -98,8 +98,11 @@ const securityHeaders: Readonly<Record<string, RegExp>> = {
   "cross-origin-opener-policy": /^same-origin$/i,
 };
 
-/** Over TLS browsers are told to stay with it, for a year at least. */
-const overTls = { "strict-transport-security": /max-age=(?!0*[0-9]{1,7}(?![0-9]))[0-9]/ };
+/** Over TLS browsers are told to stay with it. */
+const overTls = { "strict-transport-security": /max-age=\d/ };
+
+/** Seconds for which they are told so at least: a year. */
+const strictSeconds = 31_536_000;
 
 function expectHeaders(answer: Answer, wanted: Readonly<Record<string, RegExp>>): void {
   for (const [name, pattern] of Object.entries(wanted)) {
@@ -187,7 +190,15 @@ const websiteChecks: readonly Check[] = [
         await send(`${website}/no-such-page`),
         await postJson(`${website}/api/predict`, animal("M")),
       ];
-      for (const answer of answers) expectHeaders(answer, wanted);
+      for (const answer of answers) {
+        expectHeaders(answer, wanted);
+        const [, seconds] = /max-age=(\d+)/.exec(answer.headers.get("strict-transport-security") ?? "") ?? [];
+        expectThat(
+          !website.startsWith("https:") || Number(seconds) >= strictSeconds,
+          answer,
+          `Strict-Transport-Security for ${strictSeconds} seconds at least, not ${String(seconds)}`,
+        );
+      }
     },
   },
   {

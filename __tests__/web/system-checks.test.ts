@@ -331,8 +331,10 @@ describe("the checks of a deployed stage", () => {
       const { run } = check(headersPromise);
       answerAll(200, without("strict-transport-security"));
       await expect(run(deployment)).rejects.toThrow("the header strict-transport-security is missing");
-      answerAll(200, { ...without(), "strict-transport-security": "max-age=86400" });
-      await expect(run(deployment)).rejects.toThrow("the header strict-transport-security is 'max-age=86400'");
+      answerAll(200, { ...without(), "strict-transport-security": "max-age=31535999" });
+      await expect(run(deployment)).rejects.toThrow(
+        "Expected Strict-Transport-Security for 31536000 seconds at least, not 31535999",
+      );
       answerAll(200, { ...without(), "strict-transport-security": "max-age=31536000" });
       await expect(run(deployment)).resolves.toBeUndefined();
     });
