@@ -68,9 +68,7 @@ export class WebFirewall extends Construct {
       description: `What the website ${props.name} refuses`,
       scope: "CLOUDFRONT",
       defaultAction: { allow: {} },
-      customResponseBody: [
-        { key: "too-many", contentType: "APPLICATION_JSON", content: JSON.stringify(tooMany) },
-      ],
+      customResponseBody: [{ key: "too-many", contentType: "APPLICATION_JSON", content: JSON.stringify(tooMany) }],
       rule: [
         {
           name: "rate",

@@ -186,7 +186,9 @@ test("pages may use nothing of the device but what shares an animal and speaks t
   expect(denied.length).toBeGreaterThan(40);
   expect(new Set(denied).size).toBe(denied.length);
   for (const feature of denied) expect(feature).toMatch(/^[a-z]+(-[a-z]+)*=\(\)$/);
-  expect(denied).toEqual(expect.arrayContaining(["camera=()", "microphone=()", "geolocation=()", "payment=()", "usb=()"]));
+  expect(denied).toEqual(
+    expect.arrayContaining(["camera=()", "microphone=()", "geolocation=()", "payment=()", "usb=()"]),
+  );
   for (const used of ["clipboard-write", "web-share", "aria-notify"]) expect(value).not.toContain(used);
 });
 

@@ -107,7 +107,10 @@ test("with a registered model both websites answer, page and API, each at its ow
     // This model was registered by hand: it has no public figures, which keeps no website from being deployed.
     expect(await workspace.ask("/model.json", viewer)).toMatchObject({
       status: 200,
-      headers: { "content-type": "application/json", "cache-control": "public, max-age=0, s-maxage=60, must-revalidate" },
+      headers: {
+        "content-type": "application/json",
+        "cache-control": "public, max-age=0, s-maxage=60, must-revalidate",
+      },
       text: "{}",
     });
     const api = await workspace.ask("/api/predict", viewer);

@@ -255,7 +255,9 @@ test("a comparison that takes longer than its period leaves none out: the next o
   });
   const [first, second] = await Promise.all(
     jobs.map(async (ProcessingJobName) => {
-      const { Environment = {} } = await platform.sagemaker.send(new DescribeProcessingJobCommand({ ProcessingJobName }));
+      const { Environment = {} } = await platform.sagemaker.send(
+        new DescribeProcessingJobCommand({ ProcessingJobName }),
+      );
       return { start: Date.parse(Environment.start_time ?? ""), end: Date.parse(Environment.end_time ?? "") };
     }),
   );
