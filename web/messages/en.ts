@@ -16,7 +16,7 @@ export const pages = {
   /** Open Graph's form of the language. */
   locale: "en_GB",
   site: "ACME Abalone",
-  owner: "ACME Fishing Cooperative",
+  owner: "ACME Fishing Logistics",
   skip: "Skip to the content",
   navigation: {
     label: "Pages",
