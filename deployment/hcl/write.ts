@@ -58,6 +58,30 @@ function merge(one: Shape, other: Shape): Shape {
   return { attributes: new Set([...one.attributes, ...other.attributes]), blocks };
 }
 
+/**
+ * Blocks that hold themselves, so that CDKTF takes them as they are and knows nothing of what is in them. The provider's schema has no maps there:
+ * whatever is an object, or a list of objects, is a block.
+ */
+const recursiveBlocks: ReadonlySet<string> = new Set(["aws_wafv2_web_acl.rule.statement"]);
+
+const isRecursive = (place: string, name: string): boolean => {
+  const [type, , ...path] = place.split(".");
+  return recursiveBlocks.has([type, ...path, name].join("."));
+};
+
+/** The shape of a block's content, told by what it holds. */
+function shapeByContent(content: unknown): Shape {
+  const shapes = (Array.isArray(content) ? content : [content]).filter(isBody).map((entries): Shape => {
+    const [attributes, blocks] = [new Set<string>(), new Map<string, Shape>()];
+    for (const [name, entry] of Object.entries(entries)) {
+      if (isBody(Array.isArray(entry) ? entry[0] : entry)) blocks.set(name, shapeByContent(entry));
+      else attributes.add(name);
+    }
+    return { attributes, blocks };
+  });
+  return shapes.reduce(merge, { attributes: new Set(), blocks: new Map() });
+}
+
 const key = (name: string): string => (/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name) ? name : expression(name));
 
 /** A value that is no block. */
@@ -118,7 +142,7 @@ function body(entries: Body, shape: Shape, place: string, special = metaArgument
   const blocks: string[] = [];
   const behind: string[] = [];
   for (const [name, entry] of Object.entries(entries)) {
-    const inner = shape.blocks.get(name);
+    const inner = shape.blocks.get(name) ?? (isRecursive(place, name) ? shapeByContent(entry) : undefined);
     const asSpecial = special[name];
     // CDKTF's own notes; and what it leaves empty.
     if (name === "//" || entry === undefined || entry === null) continue;

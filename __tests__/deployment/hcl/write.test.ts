@@ -137,6 +137,24 @@ test("an argument by an override is refused by its address: nothing tells what i
   expect(() => writeStack({ resource }, new Map())).toThrow("aws_route_table.one.surprise comes from an override");
 });
 
+test("a firewall's statements are blocks down to their leaves, though CDKTF describes them as one value", () => {
+  const statement = {
+    managed_rule_group_statement: {
+      vendor_name: "AWS",
+      rule_action_override: [{ name: "Size", action_to_use: { count: {} } }],
+    },
+  };
+  const rule = { name: "common", statement };
+  const described = shapeOf({ rule: blocks([{ name: text("common"), statement: text(statement) }]) });
+  const written = writeStack(
+    { resource: { aws_wafv2_web_acl: { firewall: { rule: [rule] } } } },
+    new Map([["aws_wafv2_web_acl.firewall", described]]),
+  );
+  expect(written["main.tf"]).toMatch(
+    /statement \{\s+managed_rule_group_statement \{\s+vendor_name\s+= "AWS"\s+rule_action_override \{\s+name\s+= "Size"\s+action_to_use \{\s+count \{/,
+  );
+});
+
 test("a section that nobody taught is refused", () => {
   expect(() => writeStack({ moved: {} }, new Map())).toThrow("The section moved of a stack is new");
 });
