@@ -154,8 +154,11 @@ async function parameters({ ssm }: Clients): Promise<Inventory> {
   const { Parameters = [] } = await ssm.send(new DescribeParametersCommand({ MaxResults: 50 }));
   for (const { Name = "", Description: description } of Parameters) {
     const { Parameter } = await ssm.send(new GetParameterCommand({ Name }));
-    // The workflow writes where its last run has put the champion's predictions; runs have names of their own.
-    const Value = Parameter?.Value?.replace(/\/runs\/[^/]+\//, "/runs/<run>/");
+    // The workflow writes where its last run has put the champion's predictions and figures; runs have names of their own.
+    const Value = Parameter?.Value?.replace(/\/runs\/[^/]+\//, "/runs/<run>/").replace(
+      /^figures\/(?!none\.json$)[^/]+\.json$/,
+      "figures/<run>.json",
+    );
     found[`parameter ${Name}`] = { Type: Parameter?.Type, Value, description };
   }
   return found;
