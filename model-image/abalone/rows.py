@@ -1,6 +1,9 @@
 """Rows: from text or JSON values to numbers, checked against the feature contract."""
 
 import csv
+import hashlib
+import heapq
+import logging
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +15,12 @@ from numpy.typing import NDArray
 
 from abalone.contract import Contract
 from abalone.errors import JobError, RowError, quote
+
+logger = logging.getLogger("abalone")
+
+# Of a channel: more rows don't make the model better (docs/measurements.md, growth), but need memory.
+MOST_ROWS = 250_000
+SAMPLE_NAME = "rows-1"
 
 # What float() takes beyond this ("nan", "1_000", other scripts' digits) is no measure that a person wrote on purpose.
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -146,8 +155,16 @@ def _lines(contract: Contract, file: Path) -> Iterator[tuple[int, dict[str, str]
                 yield reader.line_num, dict(zip(header, values, strict=True))
 
 
-def read_data_set(contract: Contract, folder: Path) -> DataSet:
+def _rank(record_id: str) -> int:
+    digest = hashlib.sha256(f"{SAMPLE_NAME}:{record_id}".encode()).digest()
+    return int.from_bytes(digest[:8])
+
+
+def read_data_set(contract: Contract, folder: Path, most_rows: int = MOST_ROWS) -> DataSet:
     """Reads every CSV file of a channel. Neither the files' names nor the order of their lines change the result.
+
+    Of more than `most_rows` it keeps those whose identifiers have the smallest hashes, so that the memory is bounded
+    however large the surveys grow; the newest event is that of all rows.
 
     Raises:
         JobError: there is no file, no row, or a row that breaks the contract.
@@ -155,19 +172,29 @@ def read_data_set(contract: Contract, folder: Path) -> DataSet:
     files = sorted(folder.glob("*.csv"))
     if not files:
         raise JobError(f"{folder} holds no CSV file: check the S3 URI of the channel {folder.name!r}.")
-    rows: list[tuple[str, tuple[str, list[float]], float]] = []
+    # By hash, the largest first: it is the first to go.
+    kept: list[tuple[int, str, tuple[str, list[float]], float]] = []
     newest = ""
+    there = 0
     for file in files:
         for line, values in _lines(contract, file):
             try:
                 label = label_of(contract, values[contract.label.name])
-                rows.append((values[contract.record_identifier], feature_values(contract, values), label))
+                record_id = values[contract.record_identifier]
+                entry = (-_rank(record_id), record_id, feature_values(contract, values), label)
                 newest = max(newest, event_time_of(contract, values[contract.event_time]))
             except RowError as error:
                 raise JobError(f"{file.name}: line {line}: {error}") from error
-    if not rows:
+            there += 1
+            if len(kept) < most_rows:
+                heapq.heappush(kept, entry)
+            else:
+                heapq.heappushpop(kept, entry)
+    if not kept:
         raise JobError(f"{folder} holds no rows: ingest more surveys, so that every part of the split gets some.")
-    rows.sort()
+    if there > len(kept):
+        logger.info("%s: %d of %d rows are used, drawn by their identifiers", folder.name, len(kept), there)
+    rows = sorted((record_id, features, label) for _, record_id, features, label in kept)
     return DataSet(
         [record_id for record_id, _, _ in rows],
         features_of(contract, [features for _, features, _ in rows]),

@@ -60,6 +60,30 @@ def test_neither_files_nor_line_order_change_the_rows(tmp_path: Path):
     assert (one.labels == two.labels).all()
 
 
+def test_of_more_rows_than_fit_the_same_are_kept_whatever_their_order(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    records = survey(50)
+    write_data_set(tmp_path / "one" / "data.csv", records)
+    shuffled = random.Random(1).sample(records, len(records))
+    write_data_set(tmp_path / "two" / "a.csv", shuffled[:20])
+    write_data_set(tmp_path / "two" / "b.csv", shuffled[20:])
+    whole = read_data_set(CONTRACT, tmp_path / "one")
+
+    with caplog.at_level("INFO", logger="abalone"):
+        one = read_data_set(CONTRACT, tmp_path / "one", most_rows=30)
+        two = read_data_set(CONTRACT, tmp_path / "two", most_rows=30)
+    fewer = read_data_set(CONTRACT, tmp_path / "one", most_rows=20)
+
+    assert len(one) == 30
+    assert one.record_ids == two.record_ids
+    assert (one.labels == two.labels).all()
+    assert one.record_ids != whole.record_ids[:30]
+    assert set(fewer.record_ids) < set(one.record_ids) < set(whole.record_ids)
+    places = [whole.record_ids.index(record_id) for record_id in one.record_ids]
+    assert (one.features.measures == whole.features.measures[places]).all()
+    assert one.newest_event == whole.newest_event
+    assert "one: 30 of 50 rows are used" in caplog.text
+
+
 def test_the_artefact_computes_what_the_networks_learnt(tmp_path: Path):
     training = data_set(survey(200, seed=2))
     ensemble = learn(CONTRACT, training, data_set(survey(60, seed=3)), QUICK)
