@@ -58,8 +58,8 @@ export class BuildCache {
     const { output, inputs } = build();
     try {
       if (this.changedSince(begin, inputs)) return output;
+      mkdirSync(dirname(outputFile), { recursive: true }); // before folders are looked at: it may lie in one of them
       const origin: Origin = { settings, inputs: this.stateOf(inputs), output: sha256(output) };
-      mkdirSync(dirname(outputFile), { recursive: true });
       this.write(outputFile, output);
       this.write(originFile, JSON.stringify(origin));
     } catch {

@@ -8,6 +8,7 @@ import { Op } from "cdktf";
 import type { WebsiteStage } from "../environments";
 import { openApiFile, openApiJson } from "../web/openapi";
 import { Alarm, AlarmTopic, functionErrors } from "../modules/alarm";
+import { BuildCache } from "../modules/build-cache";
 import { ContactMail } from "../modules/contact-mail";
 import { EncryptionKey } from "../modules/encryption-key";
 import { HttpApi } from "../modules/http-api";
@@ -32,6 +33,9 @@ const figuresFile = "model.json";
 
 /** Where in the data bucket captured traffic lies, and what was found in it. */
 const prefix = { capture: "data-capture", reports: "monitoring" } as const;
+
+/** The pages' scripts and stylesheet of earlier synths; both stages share theirs. */
+const siteCache = new BuildCache(projectRoot, "dist/website");
 
 /** What watching an endpoint needs to know of it. */
 interface WatchedEndpoint {
@@ -214,11 +218,15 @@ export class WebsiteStack extends PlatformStack {
       name,
       bucketName: this.named(`site-${stage}-${account}-${region}`),
       files: new Map([
-        ...websiteFiles(join(projectRoot, "web"), {
-          contactRetentionDays: this.environment.contactRetentionDays,
-          contactMailed: mail !== undefined,
-          ...(domain ? { address: `https://${domain.name}` } : {}),
-        }),
+        ...websiteFiles(
+          join(projectRoot, "web"),
+          {
+            contactRetentionDays: this.environment.contactRetentionDays,
+            contactMailed: mail !== undefined,
+            ...(domain ? { address: `https://${domain.name}` } : {}),
+          },
+          (...request) => siteCache.reuse(...request),
+        ),
         [openApiFile, openApiJson()],
       ]),
       apiDomainName: api.domainName,

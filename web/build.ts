@@ -8,8 +8,8 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { buildSync, transformSync } from "esbuild";
+import { basename, dirname, join } from "node:path";
+import { buildSync, type BuildOptions, transformSync, type TransformOptions, version } from "esbuild";
 import { html } from "./html";
 import { documentOf, pathOf, type Site } from "./layout";
 import { pages as english } from "./messages/en";
@@ -46,27 +46,76 @@ function fingerprinted(name: string, extension: string, content: string): string
   return `${name}.${createHash("sha256").update(content).digest("hex").slice(0, 12)}.${extension}`;
 }
 
-/** A script that starts `entry` with the words of a language, which alone go into it. */
-function bundle(folder: string, entry: string, language: string): string {
-  const { outputFiles } = buildSync({
-    stdin: {
-      contents: `import { script } from "./messages/${language}"; import { start } from "./src/${entry}"; start(script);`,
-      resolveDir: folder,
-      sourcefile: `${entry}.start.ts`,
-      loader: "ts",
-    },
-    absWorkingDir: folder,
-    bundle: true,
-    minify: true,
-    format: "iife",
-    target: browsers,
-    charset: "utf8",
-    tsconfigRaw: {},
-    legalComments: "none",
-    write: false,
-    logLevel: "silent",
+/** What esbuild makes of the website's sources. */
+interface Compiled {
+  readonly stylesheet: string;
+  readonly calculator: string;
+  readonly figures: string;
+}
+
+const stylesheetOptions = {
+  loader: "css",
+  minify: true,
+  target: browsers,
+  charset: "utf8",
+  logLevel: "silent",
+} as const satisfies TransformOptions;
+
+const scriptOptions = {
+  bundle: true,
+  minify: true,
+  format: "iife",
+  target: browsers,
+  charset: "utf8",
+  tsconfigRaw: {},
+  legalComments: "none",
+  metafile: true,
+  write: false,
+  logLevel: "silent",
+} as const satisfies BuildOptions;
+
+/** The file that starts a page's script with the words of a language, which alone go into it. It stands nowhere. */
+interface Start {
+  readonly contents: string;
+  readonly sourcefile: string;
+}
+
+/**
+ * Runs a build, or takes what it made before of the same settings and the same files, as `BuildCache` of modules/build-cache.ts does. A build names the
+ * files that it read by their paths from the folder in which `web` lies.
+ */
+export type Keep = (
+  name: string,
+  settings: string,
+  build: () => { readonly output: Uint8Array; readonly inputs: readonly string[] },
+) => Uint8Array;
+
+/** Compiles the stylesheet and the scripts. esbuild's processes take more processor time than all else here, so that what they make may be kept. */
+function compile(folder: string, language: string, keep: Keep): Compiled {
+  const home = basename(folder);
+  const start = (entry: string): Start => ({
+    contents: `import { script } from "./messages/${language}"; import { start } from "./src/${entry}"; start(script);`,
+    sourcefile: `${entry}.start.ts`,
   });
-  return outputFiles[0]?.text ?? "";
+  const starts = { calculator: start("calculator"), figures: start("figures") };
+  const settings = JSON.stringify({ version, stylesheetOptions, scriptOptions, starts });
+  const output = keep(`${language}.json`, settings, () => {
+    // package.json tells what may be left out of a file, npm's record which packages there are.
+    const inputs = new Set([`${home}/styles.css`, "package.json", "node_modules/.package-lock.json"]);
+    const bundle = (begin: Start): string => {
+      const stdin = { ...begin, resolveDir: folder, loader: "ts" } as const;
+      const { outputFiles, metafile } = buildSync({ ...scriptOptions, absWorkingDir: dirname(folder), stdin });
+      for (const input of Object.keys(metafile.inputs)) if (input !== `${home}/${begin.sourcefile}`) inputs.add(input);
+      return outputFiles[0]?.text ?? "";
+    };
+    const made: Compiled = {
+      stylesheet: transformSync(readFileSync(join(folder, "styles.css"), "utf8"), stylesheetOptions).code,
+      calculator: bundle(starts.calculator),
+      figures: bundle(starts.figures),
+    };
+    return { output: Buffer.from(JSON.stringify(made)), inputs: [...inputs] };
+  });
+  return JSON.parse(Buffer.from(output).toString()) as Compiled;
 }
 
 function robots(address: string | undefined): string {
@@ -114,20 +163,15 @@ export function sitemap(address: string): string {
 /**
  * The website's files: content by name, text or bytes. All lie in one folder.
  * @param folder the folder `web`, which whoever bundles this file must name. @default the folder of this file
+ * @param keep keeps what esbuild makes for another process. @default nothing is kept
  * @throws Error when the script doesn't compile, or a message links to where it must not
  */
 export function websiteFiles(
   folder = __dirname,
   { language = "en", contactRetentionDays = 365, contactMailed = false, address }: WebsiteOptions = {},
+  keep: Keep = (_name, _settings, build) => build().output,
 ): ReadonlyMap<string, string | Uint8Array> {
-  const stylesheet = transformSync(readFileSync(join(folder, "styles.css"), "utf8"), {
-    loader: "css",
-    minify: true,
-    target: browsers,
-    charset: "utf8",
-    logLevel: "silent",
-  }).code;
-  const scripts = { calculator: bundle(folder, "calculator", language), figures: bundle(folder, "figures", language) };
+  const { stylesheet, calculator, figures } = compile(folder, language, keep);
   const site: Site = {
     messages: languages[language],
     address,
@@ -135,8 +179,8 @@ export function websiteFiles(
     contactMailed,
     stylesheet: fingerprinted("styles", "css", stylesheet),
     scripts: {
-      calculator: fingerprinted("calculator", "js", scripts.calculator),
-      figures: fingerprinted("figures", "js", scripts.figures),
+      calculator: fingerprinted("calculator", "js", calculator),
+      figures: fingerprinted("figures", "js", figures),
     },
   };
   const pages = [indexPage, measuringPage, modelPage, privacyPage, notFoundPage, forbiddenPage].map((make) =>
@@ -145,8 +189,8 @@ export function websiteFiles(
   return new Map<string, string | Uint8Array>([
     ...pages.map((page) => [page.file, documentOf(page, site)] as const),
     [site.stylesheet, stylesheet],
-    [site.scripts.calculator, scripts.calculator],
-    [site.scripts.figures, scripts.figures],
+    [site.scripts.calculator, calculator],
+    [site.scripts.figures, figures],
     ["favicon.svg", readFileSync(join(folder, "pictures", "favicon.svg"), "utf8")],
     ...pictures.map((name) => [name, new Uint8Array(readFileSync(join(folder, "pictures", name)))] as const),
     ["site.webmanifest", manifest(site)],

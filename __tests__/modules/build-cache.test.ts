@@ -40,6 +40,19 @@ test("a second process takes what the first has built", () => {
   expect(builds).toBe(1);
 });
 
+test("a second process takes it where the first had to make the folder beside a source", () => {
+  const build = (): string =>
+    Buffer.from(
+      new BuildCache(root, "kept").reuse("list.txt", "settings", () => {
+        builds += 1;
+        return { output: readFileSync(join(root, "list.json")), inputs: ["list.json"] };
+      }),
+    ).toString();
+  write("list.json", "[]");
+  expect([build(), build()]).toEqual(["[]", "[]"]);
+  expect(builds).toBe(1);
+});
+
 test.each<[string, () => void]>([
   [
     "a source changes, though not its time",

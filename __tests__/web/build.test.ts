@@ -1,4 +1,9 @@
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import * as esbuild from "esbuild";
+import { BuildCache } from "../../modules/build-cache";
 import { camelCase, features, measures, yearsBeyondRings } from "../../survey/contract";
 import { farmingAge } from "../../survey/farming-age";
 import { sitemap, websiteFiles } from "../../web/build";
@@ -225,5 +230,89 @@ describe("the files", () => {
   test("name scripts and stylesheet by their content, and are the same at every build", () => {
     expect([...files.keys()].filter((name) => /\.[0-9a-f]{12}\.(js|css)$/.test(name))).toHaveLength(3);
     expect([...websiteFiles()]).toEqual([...files]);
+  });
+});
+
+describe("what a synth keeps for the next one", () => {
+  let root: string;
+  const longAgo = new Date("2025-03-01T08:00:00Z");
+  const within = (name: string): string => join(root, name);
+
+  /** The files as another process makes them, and how many builds that took. */
+  function anotherProcess(version = esbuild.version): {
+    files: ReadonlyMap<string, string | Uint8Array>;
+    builds: number;
+  } {
+    let builds = 0;
+    let build = websiteFiles;
+    jest.isolateModules(() => {
+      jest.doMock("esbuild", () => ({ ...esbuild, version }));
+      build = jest.requireActual<typeof import("../../web/build")>("../../web/build").websiteFiles;
+    });
+    const cache = new BuildCache(root, "kept");
+    const made = build(within("web"), {}, (name, settings, work) =>
+      cache.reuse(name, settings, () => {
+        builds += 1;
+        return work();
+      }),
+    );
+    return { files: made, builds };
+  }
+
+  /** Exchanges a text in a source, which then looks as old as before. */
+  function exchange(source: string, before: string, after: string): void {
+    const text = readFileSync(within(source), "utf8");
+    expect(text).toContain(before);
+    writeFileSync(within(source), text.replace(before, after));
+    utimesSync(within(source), longAgo, longAgo);
+  }
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "website-"));
+    cpSync(join(__dirname, "../../web"), within("web"), { recursive: true });
+    mkdirSync(within("node_modules"));
+    for (const name of ["package.json", "node_modules/.package-lock.json"]) writeFileSync(within(name), "{}");
+    for (const name of readdirSync(root, { recursive: true, encoding: "utf8" }))
+      utimesSync(within(name), longAgo, longAgo);
+  });
+  afterEach(() => {
+    jest.dontMock("esbuild");
+    rmSync(root, { recursive: true });
+  });
+
+  test("is what a build makes", () => {
+    expect(anotherProcess()).toEqual({ files, builds: 1 });
+    expect(anotherProcess()).toEqual({ files, builds: 0 });
+  });
+
+  test.each([
+    ["a script", "web/src/figures.ts", '"figures"', '"other-figures"', "figures"],
+    ["a message", "web/messages/en.ts", "No age yet", "Not an age yet", "calculator"],
+    ["the stylesheet", "web/styles.css", "{", "{--changed:1;", "styles"],
+  ])("is made anew when %s changes", (_, source, before, after, name) => {
+    const nameOf = (from: ReadonlyMap<string, unknown>): string | undefined =>
+      [...from.keys()].find((file) => file.startsWith(`${name}.`));
+    anotherProcess();
+    exchange(source, before, after);
+    const { files: changed, builds } = anotherProcess();
+    expect(builds).toBe(1);
+    expect(nameOf(changed)).not.toBe(nameOf(files));
+    expect([...changed]).toEqual([...websiteFiles(within("web"))]);
+    const pagesNow = [...changed].flatMap(([file, content]) => (file.endsWith(".html") ? [String(content)] : []));
+    expect(pagesNow.some((page) => page.includes(String(nameOf(changed))))).toBe(true);
+  });
+
+  test("is made anew by another esbuild", () => {
+    anotherProcess();
+    expect(anotherProcess("0.0.1").builds).toBe(1);
+  });
+
+  test("is made anew where it was damaged, or only half written", () => {
+    anotherProcess();
+    const kept = readFileSync(within("kept/en.json"), "utf8");
+    for (const damaged of [kept.slice(0, 1000), kept.replace("No age yet", "No age now"), ""]) {
+      writeFileSync(within("kept/en.json"), damaged);
+      expect(anotherProcess()).toEqual({ files, builds: 1 });
+    }
   });
 });
