@@ -28,6 +28,7 @@ import type { Node } from "constructs";
 import type { Environment } from "../environments";
 import { platformTags } from "../environments/settings";
 import { boundRoles } from "../modules/permissions-boundary";
+import { traceTokens } from "../modules/token-traces";
 import type { JobNetwork } from "../modules/training-workflow";
 import { enforce } from "../policies";
 import { type ParameterName, ParameterStore, type StackId } from "./contract";
@@ -42,6 +43,7 @@ export class Platform {
     readonly app: App,
     readonly environment: Environment,
   ) {
+    traceTokens(app);
     const { region, name } = environment;
     this.partition = region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
     this.parameters = new ParameterStore(name);
