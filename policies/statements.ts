@@ -86,11 +86,20 @@ export function isAnyone(principal: unknown): boolean {
   return principal === "*" || (isArguments(principal) && texts(principal.AWS).includes("*"));
 }
 
-/** Whether a pattern of IAM, with `*` and `?`, covers an action. IAM does not tell capital letters from small ones there. */
-export function covers(pattern: string, action: string): boolean {
-  const expression = pattern
+/** Patterns as regular expressions: the same few are asked of every action. */
+const expressions = new Map<string, RegExp>();
+
+function expressionOf(pattern: string): RegExp {
+  const escaped = pattern
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")
     .replaceAll("*", ".*")
     .replaceAll("?", ".");
-  return new RegExp(`^${expression}$`, "i").test(action);
+  const expression = new RegExp(`^${escaped}$`, "i");
+  expressions.set(pattern, expression);
+  return expression;
+}
+
+/** Whether a pattern of IAM, with `*` and `?`, covers an action. IAM does not tell capital letters from small ones there. */
+export function covers(pattern: string, action: string): boolean {
+  return (expressions.get(pattern) ?? expressionOf(pattern)).test(action);
 }

@@ -102,12 +102,17 @@ const anything = /^(?:\*+|arn:[^:]*:[^:]*:[*]*:[*]*:\*+)$/;
 /** What a service lists and describes: much of it knows no resources, and all of it only looks. */
 const lists = /^[\w-]+:(?:Describe|List)\*$/;
 
-/** Whether a boundary's pattern means actions that know no resources, and, of those that the stacks name, no others. */
-function knowsNoResources(pattern: string, documents: Documents): boolean {
+/** The actions that are listed as knowing no resources, and those that the stacks name. */
+function knownActions(documents: Documents): ReadonlySet<string> {
+  const named = statements(documents).flatMap(({ actions }) => actions.filter((action) => !/[*?]/.test(action)));
+  return new Set([...Object.keys(actionsWithoutResources), ...named]);
+}
+
+/** Whether a boundary's pattern means actions that know no resources, and, of those that are known, no others. */
+function knowsNoResources(pattern: string, known: ReadonlySet<string>): boolean {
   if (lists.test(pattern)) return true;
   if (serviceWide.test(pattern)) return false;
-  const named = statements(documents).flatMap(({ actions }) => actions.filter((action) => !/[*?]/.test(action)));
-  const meant = [...Object.keys(actionsWithoutResources), ...named].filter((action) => covers(pattern, action));
+  const meant = [...known].filter((action) => covers(pattern, action));
   return meant.length > 0 && meant.every((action) => Object.hasOwn(actionsWithoutResources, action));
 }
 
@@ -119,13 +124,14 @@ export const namedResources: Rule = {
   remedy:
     "Name the resource's ARN. Where AWS takes only *, add the action with AWS's reason to policies/actions-without-resources.ts. A boundary, which grants nothing, may say so of many with * (ec2:Describe*). A VPC endpoint may lead to any resource for named accounts (StringEquals aws:PrincipalAccount).",
   *check(documents) {
+    const known = knownActions(documents);
     for (const statement of statements(documents)) {
       if (!statement.allows || keyTypes.has(statement.resource.type) || boundsAccounts(statement)) continue;
       const resource = statement.resources.find((candidate) => anything.test(candidate));
       if (resource === undefined) continue;
       const bounds = boundaries(documents).has(statement.resource);
       for (const action of statement.actions) {
-        if (bounds && knowsNoResources(action, documents)) continue;
+        if (bounds && knowsNoResources(action, known)) continue;
         if (!Object.hasOwn(actionsWithoutResources, action)) yield finding(statement, `${action} on ${resource}`);
       }
     }
