@@ -101,5 +101,6 @@ function expressionOf(pattern: string): RegExp {
 
 /** Whether a pattern of IAM, with `*` and `?`, covers an action. IAM does not tell capital letters from small ones there. */
 export function covers(pattern: string, action: string): boolean {
+  if (!/[*?]/.test(pattern)) return pattern.toLowerCase() === action.toLowerCase();
   return (expressions.get(pattern) ?? expressionOf(pattern)).test(action);
 }
