@@ -17,6 +17,8 @@ import {
 } from "node:http";
 import { pipeline } from "node:stream";
 
+import { ownProcess } from "./process-identity";
+
 /** Domain of each website's distribution by the port on which it is shown; an empty domain is not deployed yet. */
 export type Sites = ReadonlyMap<number, string>;
 
@@ -90,8 +92,14 @@ export function parseEmulatorUrl(text: string | undefined): URL {
   return url;
 }
 
-function answer(response: ServerResponse, status: number, text: string): void {
+function answer(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   response.writeHead(status, {
+    ...headers,
     "content-type": "text/plain; charset=utf-8",
     "content-length": Buffer.byteLength(text),
     "cache-control": "no-store",
@@ -163,7 +171,7 @@ export class FrontDoor {
       return;
     }
     if (path === healthPath) {
-      answer(response, 200, "open\n");
+      answer(response, 200, "open\n", ownProcess);
       return;
     }
     const domain = this.sites.get(port) ?? "";

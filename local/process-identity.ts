@@ -1,6 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
+/** The response header in which each service names its process when it is asked for its health. */
+export const processHeader = "process-id";
+
+/** What a service of this process adds to its health's headers: who waits for it knows it from another at the same port. */
+export const ownProcess = { [processHeader]: String(process.pid) };
+
 /**
  * When a process was started, in the system's own notation: with its id it names a process for good, even when the id is
  * used again. Undefined when there is no such process, or only what is left of it until its parent asks for its status.

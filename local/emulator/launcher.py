@@ -59,6 +59,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         callers,
         cloudfront,
         descriptions,
+        health,
         lambda_functions,
         mail,
         persistence,
@@ -83,7 +84,8 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     mail.install(settings.mail_directory)
     streams.install()
     saver = persistence.StateSaver(settings.state_directory)
-    application = cloudfront.serve_viewers(require(emulator, "app", ("scope", "receive", "send")))
+    application = health.name_process(require(emulator, "app", ("scope", "receive", "send")))
+    application = cloudfront.serve_viewers(application)
     application = persistence.save_state(application, saver)
     application = sagemaker_forward.forward_signed(application, services)
     application = callers.answer_own_callers(application)

@@ -11,6 +11,7 @@ import type {
   StartPipelineExecutionOutput,
 } from "@aws-sdk/client-codepipeline";
 
+import { ownProcess } from "../process-identity";
 import { refuseForeignPages } from "../sagemaker/protocol/callers";
 import { ServiceError } from "../sagemaker/protocol/errors";
 import { errorAnswer, readBody, toWire } from "../sagemaker/protocol/http";
@@ -60,7 +61,7 @@ export class PipelineService {
     try {
       refuseForeignPages(request.headers);
       if (request.method === "GET" && request.url === "/health") {
-        return { status: 200, headers: { "Content-Type": "text/plain" }, body: "ok" };
+        return { status: 200, headers: { "Content-Type": "text/plain", ...ownProcess }, body: "ok" };
       }
       const body = await readBody(request, bodyLimit);
       const name = target.exec([request.headers["x-amz-target"]].flat().join())?.[1] ?? "";

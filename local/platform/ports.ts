@@ -49,6 +49,31 @@ export async function choosePort(instance: Instance, name: ServerName): Promise<
   return port;
 }
 
+/**
+ * Starts what listens on ports that were chosen before. Two platforms that start in the same moment may have chosen the same
+ * one: who opens it first has it, and the other chooses anew.
+ * @param start Chooses the ports that it needs and starts what listens there.
+ * @param missing The servers that don't run after a failed start.
+ * @throws Error of `start`, when another reason than a taken port made it fail, or it failed too often.
+ */
+export async function onOwnPorts<T>(
+  instance: Instance,
+  start: () => Promise<T>,
+  missing: () => readonly ServerName[],
+): Promise<T> {
+  for (let left = 4; ; left -= 1) {
+    try {
+      return await start();
+    } catch (error) {
+      const ports = knownPorts(instance);
+      const found = await Promise.all(missing().map((name) => tryPort(ports[name] ?? 0)));
+      if (left === 0 || !found.includes("EADDRINUSE")) {
+        throw error;
+      }
+    }
+  }
+}
+
 async function firstFree(candidates: readonly (number | undefined)[]): Promise<number> {
   for (const candidate of candidates) {
     const port = candidate === undefined ? undefined : await tryPort(candidate);

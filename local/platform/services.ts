@@ -12,8 +12,9 @@ import {
   writeJson,
 } from "./instance";
 import { healthPath } from "../front-door";
+import { processHeader } from "../process-identity";
 import { childrenFolder, stopOrphans } from "../sagemaker/containers/processes";
-import { choosePort, knownPorts, type ServerName } from "./ports";
+import { choosePort, knownPorts, onOwnPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
 
 /** The services in the order in which they start. They stop the other way round: SageMaker's last records go to S3. */
@@ -59,11 +60,12 @@ function botocoreData(): string {
   return join(library, python ?? "python3", "site-packages/botocore/data");
 }
 
-async function answers(address: string): Promise<boolean> {
+/** Whether this very process answers at an address: another platform's may have taken the port. */
+async function answers(pid: number, address: string): Promise<boolean> {
   try {
     const response = await fetch(address, { signal: AbortSignal.timeout(2000) });
     await response.arrayBuffer();
-    return response.ok;
+    return response.ok && response.headers.get(processHeader) === String(pid);
   } catch {
     return false;
   }
@@ -71,21 +73,24 @@ async function answers(address: string): Promise<boolean> {
 
 /** Whether a service of this instance does its work now. */
 export async function isHealthy(instance: Instance, name: ServiceName): Promise<boolean> {
-  if (!isRunning(recordedProcess(instance, name))) {
+  const recorded = recordedProcess(instance, name);
+  if (!isRunning(recorded)) {
     return false;
   }
   const ports = knownPorts(instance);
   switch (name) {
     case "emulator":
-      return answers(`http://127.0.0.1:${ports.emulator}/_ministack/health`);
+      return answers(recorded.pid, `http://127.0.0.1:${ports.emulator}/_ministack/health`);
     case "sagemaker":
-      return answers(`http://127.0.0.1:${ports.sagemaker}/health`);
+      return answers(recorded.pid, `http://127.0.0.1:${ports.sagemaker}/health`);
     case "pipeline":
-      return answers(`http://127.0.0.1:${ports.pipeline}/health`);
+      return answers(recorded.pid, `http://127.0.0.1:${ports.pipeline}/health`);
     case "front-door":
-      return answers(`http://127.0.0.1:${ports.website}${healthPath}`);
+      return answers(recorded.pid, `http://127.0.0.1:${ports.website}${healthPath}`);
   }
 }
+
+const runs = (instance: Instance, name: ServiceName): boolean => isRunning(recordedProcess(instance, name));
 
 /**
  * Starts the emulator, SageMaker and the pipeline where they don't run.
@@ -94,8 +99,22 @@ export async function isHealthy(instance: Instance, name: ServiceName): Promise<
  * @throws Error with a service's last log lines when it does not come up.
  */
 export async function startServices(instance: Instance, calling?: BackgroundService): Promise<ServiceName[]> {
-  const started: ServiceName[] = [];
   const names = (Object.keys(backgroundServices) as BackgroundService[]).filter((name) => name !== calling);
+  const started = new Set<ServiceName>();
+  await onOwnPorts(
+    instance,
+    () => startMissing(instance, names, started),
+    () => names.filter((name) => !runs(instance, name)),
+  );
+  return [...started];
+}
+
+/** Starts those of some services that don't run, and adds their names to `started`. */
+async function startMissing(
+  instance: Instance,
+  names: readonly BackgroundService[],
+  started: Set<ServiceName>,
+): Promise<void> {
   const before = knownPorts(instance);
   for (const name of names) {
     if (!(await isHealthy(instance, name))) {
@@ -171,10 +190,9 @@ export async function startServices(instance: Instance, calling?: BackgroundServ
   ];
   for (const service of services.filter(({ name }) => names.includes(name))) {
     if (await startService(instance, service)) {
-      started.push(service.name);
+      started.add(service.name);
     }
   }
-  return started;
 }
 
 /**
@@ -193,6 +211,17 @@ export async function saveState(instance: Instance): Promise<void> {
  * @param domains CloudFront's domain of each website that is deployed so far.
  */
 export async function openFrontDoor(
+  instance: Instance,
+  domains: Readonly<Partial<Record<"website" | "website-test", string>>>,
+): Promise<void> {
+  await onOwnPorts(
+    instance,
+    () => startFrontDoor(instance, domains),
+    () => (runs(instance, "front-door") ? [] : ["website", "website-test"]),
+  );
+}
+
+async function startFrontDoor(
   instance: Instance,
   domains: Readonly<Partial<Record<"website" | "website-test", string>>>,
 ): Promise<void> {

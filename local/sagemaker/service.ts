@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import * as path from "node:path";
-import { startTimeOf } from "../process-identity";
+import { ownProcess, startTimeOf } from "../process-identity";
 import { AwsClients } from "./aws";
 import { pause } from "./concurrency";
 import { ObjectStorage } from "./containers/object-storage";
@@ -269,7 +269,8 @@ export class SageMakerService {
     const method = request.method ?? "GET";
     const target = request.headers["x-amz-target"];
     if (method === "GET" && url.pathname === "/health") {
-      return { status: 200, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ status: "ok" }) };
+      const headers = { "Content-Type": "application/json", ...ownProcess };
+      return { status: 200, headers, body: JSON.stringify({ status: "ok" }) };
     }
     refuseForeignPages(request.headers);
     await this.restored;

@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { type Instance, openInstance, writeJson } from "../../../local/platform/instance";
+import { knownPorts } from "../../../local/platform/ports";
+import {
+  addressOf,
+  isHealthy,
+  openFrontDoor,
+  serviceNames,
+  startServices,
+  stopServices,
+} from "../../../local/platform/services";
+
+const instances: Instance[] = [];
+
+function makeInstance(ports: Readonly<Record<string, number>> = {}): Instance {
+  const instance = openInstance(mkdtempSync(join(tmpdir(), "services-")));
+  instances.push(instance);
+  writeJson(instance.path("ports.json"), ports);
+  return instance;
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((settle) => server.listen(0, "127.0.0.1", settle));
+  return (server.address() as AddressInfo).port;
+}
+
+/** Ports of which nobody knows anything a moment later. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(servers.map(listen));
+  await Promise.all(servers.map((server) => new Promise((settle) => server.close(settle))));
+  return ports;
+}
+
+afterEach(async () => {
+  for (const instance of instances.splice(0)) {
+    await stopServices(instance);
+    rmSync(instance.directory, { recursive: true, force: true });
+  }
+});
+
+test("two platforms that start in the same moment with the same ports both come up, each with its own", async () => {
+  const [emulator = 0, sagemaker = 0, pipeline = 0, website = 0, websiteTest = 0] = await freePorts(5);
+  const both = [0, 1].map(() => makeInstance({ emulator, sagemaker, pipeline, website, "website-test": websiteTest }));
+  await Promise.all(
+    both.map(async (instance) => {
+      await startServices(instance);
+      await openFrontDoor(instance, {});
+    }),
+  );
+  for (const instance of both) {
+    for (const name of serviceNames) {
+      expect([name, await isHealthy(instance, name)]).toEqual([name, true]);
+    }
+  }
+  const ports = both.flatMap((instance) => Object.values(knownPorts(instance)));
+  expect(new Set(ports).size).toBe(10);
+}, 120_000);
+
+test("a stranger who answers at a service's port is not taken for the service", async () => {
+  const instance = makeInstance();
+  await startServices(instance);
+  expect(await isHealthy(instance, "pipeline")).toBe(true);
+
+  const stranger = createServer((_, response) => response.end("ok"));
+  try {
+    writeJson(instance.path("ports.json"), { ...knownPorts(instance), pipeline: await listen(stranger) });
+    expect((await fetch(`${addressOf(instance, "pipeline")}/health`)).ok).toBe(true);
+    expect(await isHealthy(instance, "pipeline")).toBe(false);
+  } finally {
+    stranger.close();
+  }
+}, 120_000);
