@@ -7,12 +7,12 @@
  *
  * CDKTF's own asset copies files that exist already, and its hash ignores their names; its archive differs from run to run.
  */
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { type ISynthesisSession, TerraformStack } from "cdktf";
 import { addCustomSynthesis } from "cdktf/lib/synthesize/synthesizer";
 import { Construct } from "constructs";
-import { contentHash } from "./content-hash";
+import { contentHash, readFiles } from "./content-hash";
 
 export interface GeneratedAssetProps {
   /** Path within the asset, with `/` between folders, and the content. */
@@ -39,17 +39,32 @@ export class GeneratedAsset extends Construct {
     addCustomSynthesis(this, {
       onSynthesize: (session: ISynthesisSession) => {
         const stackFolder = join(session.outdir, session.manifest.forStack(stack).workingDirectory);
-        // What an earlier synth left here is not part of this one.
-        rmSync(join(stackFolder, home), { recursive: true, force: true });
-        for (const [name, content] of props.files) {
-          const file = join(stackFolder, this.folder, name);
-          mkdirSync(dirname(file), { recursive: true });
-          writeFileSync(file, content);
+        if (!this.liesIn(stackFolder, home)) {
+          // What an earlier synth left here is not part of this one.
+          rmSync(join(stackFolder, home), { recursive: true, force: true });
+          for (const [name, content] of props.files) {
+            const file = join(stackFolder, this.folder, name);
+            mkdirSync(dirname(file), { recursive: true });
+            writeFileSync(file, content);
+          }
+        }
+        for (const name of props.files.keys()) {
           // Set apart from writing, where the process's umask would take its share.
-          chmodSync(file, props.executable?.(name) ? 0o755 : 0o644);
+          chmodSync(join(stackFolder, this.folder, name), props.executable?.(name) ? 0o755 : 0o644);
         }
       },
     });
+  }
+
+  /** Whether an earlier synth left just these files, and whole: to read them takes less time than to write them. */
+  private liesIn(stackFolder: string, home: string): boolean {
+    try {
+      const [folder, ...others] = readdirSync(join(stackFolder, home));
+      const files = readFiles(join(stackFolder, this.folder), () => true);
+      return folder === posix.basename(this.folder) && others.length === 0 && contentHash(files) === this.hash;
+    } catch {
+      return false; // nothing there, or no plain file
+    }
   }
 
   /**
