@@ -3,11 +3,11 @@
 Nothing in it tells of a single record but a length and an age; whoever registers the model adds its name.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from abalone.card import limits
 from abalone.contract import Contract
 from abalone.origins import ORIGINS
 
@@ -22,6 +22,32 @@ def _measured(metric: Mapping[str, float], confidence: float) -> dict[str, float
 
 def _covered(group: Mapping[str, Any]) -> dict[str, Any]:
     return {"rows": group["rows"], "coverage": round(group["coverage"], 4)}
+
+
+def _limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[str, int]) -> list[str]:
+    """The card's limits for fishermen: in years, of animals and ranges, as the rest of the website speaks."""
+    oldest, interval = evaluation["groups"][contract.label.name][-1], evaluation["interval"]
+    years = re.sub(r"\d+", lambda rings: f"{int(rings[0]) + contract.years_beyond_rings:g}", oldest["name"])
+    sentences = [
+        f"The range is meant to hold the true age of {100 * interval['confidence']:g} of 100 animals. Of the animals "
+        f"that the model was tested on it held that of {100 * interval['coverage']:.1f} of 100. It is "
+        f"{interval['mean_width']:.1f} years wide on average. The promise is kept for all animals together, not for "
+        "those of each age.",
+        f"Animals of {years.replace('rings', 'years')} ({oldest['rows']} were tested) come out "
+        f"{abs(oldest['mean_error']):.1f} years too {'young' if oldest['mean_error'] < 0 else 'old'} on average, and "
+        f"the range holds the true age of {100 * oldest['coverage']:.0f} of 100: an old animal has the measures of a "
+        "younger one, and the model tells the age that most animals of these measures have.",
+        "Measures far from all that the model learnt from are taken for the nearest that it knows, and the answer does "
+        "not say so. An impossible height is replaced by what length and diameter tell.",
+    ]
+    if "simulated" in origins:
+        share = origins["simulated"] / sum(origins.values())
+        sentences.append(
+            f"{100 * share:.0f} of 100 animals that it learnt from are simulated: for these the figures say how well "
+            "it knows the simulator, not the sea."
+        )
+    # Between a number and its unit no line ends.
+    return [re.sub(r"(\d) (?=years\b)", "\\1\u00a0", sentence) for sentence in sentences]
 
 
 def public_figures(
@@ -72,6 +98,6 @@ def public_figures(
                 ],
             },
         },
-        "limits": limits(evaluation, summary["origins"]),
+        "limits": _limits(contract, evaluation, summary["origins"]),
         "survey": {"lengths": {"unit": "mm"}, **summary["survey"]},
     }

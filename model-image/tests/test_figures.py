@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -152,6 +153,22 @@ def test_the_figures_are_those_of_the_evaluation_in_years(trained: Path):
     assert shown["data"]["heldOutRows"] == 300
     assert shown["data"]["trainingRows"] == report["training"]["rows"]
     assert shown["model"] == {"name": "job-1", "run": "job-1", "trainedAt": "2026-11-22T22:05:07Z"}
+
+
+def test_the_limits_are_told_to_fishermen_in_years(trained: Path):
+    shown, report = figures(trained)
+    oldest, told = report["groups"]["rings"][-1], " ".join(shown["limits"])
+
+    assert oldest["name"] == "16 rings and more"
+    error = f"{abs(oldest['mean_error']):.1f}\u00a0years too {'young' if oldest['mean_error'] < 0 else 'old'}"
+    assert f"Animals of 17.5\u00a0years and more ({oldest['rows']} were tested) come out {error}" in told
+    assert f"true age of {100 * oldest['coverage']:.0f} of 100" in told
+    assert f"held that of {100 * report['interval']['coverage']:.1f} of 100" in told
+    # The card's words, which the rest of the website doesn't use.
+    assert not {"rings", "rows", "interval"} & set(re.findall(r"\w+", told))
+    assert "imulat" not in told
+    simulated = figures(trained, {**SUMMARY, "origins": {"uci": 1500, "simulated": 300}})[0]["limits"]
+    assert "17 of 100 animals that it learnt from are simulated" in simulated[-1]
 
 
 def test_the_licence_and_the_source_are_those_of_the_rows(trained: Path):
