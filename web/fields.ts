@@ -20,7 +20,7 @@ function categoryField(feature: CategoryFeature, step: number): Html {
   });
   return html`<fieldset class="step" aria-describedby="${name}-hint ${name}-error">
     <legend><span class="number" aria-hidden="true">${step}</span> ${feature.label}</legend>
-    <p class="hint" id="${name}-hint">${feature.description}.</p>
+    <p class="hint" id="${name}-hint">${feature.description.replaceAll("'", "’")}.</p>
     <p class="error" id="${name}-error"></p>
     <div class="choices">${choices}</div>
   </fieldset>`;

@@ -35,7 +35,7 @@ describe("the form", () => {
       "data-example": String(measure.example),
     });
     expect(index).toContain(`<label for="${id}">${measure.label} `);
-    expect(index).toContain(`${measure.minimum} to ${measure.maximum} ${measure.unit}`);
+    expect(index).toContain(`${measure.minimum} to ${measure.maximum}\u00a0${measure.unit}`);
   });
 
   test("offers exactly the contract's categories", () => {
@@ -71,7 +71,7 @@ describe("the form", () => {
   test("compares with the one farming age, whose source the model's page names", () => {
     expect(index).toContain(`data-farming-age="${farmingAge.years}"`);
     const model = pageOf("about-the-model.html");
-    expect(model).toContain(`${farmingAge.years} years`);
+    expect(model).toContain(`${farmingAge.years}\u00a0years`);
     expect(model).toContain(`href="${farmingAge.address}"`);
   });
 
@@ -106,7 +106,7 @@ describe("the pages", () => {
   });
 
   test("say how rings become years, and what the measures are", () => {
-    expect(pageOf("about-the-model.html")).toContain(`The age in years is the rings plus ${yearsBeyondRings}`);
+    expect(pageOf("about-the-model.html")).toContain(`The age in years is the rings plus\u00a0${yearsBeyondRings}`);
     const measuring = pageOf("how-to-measure.html");
     for (const { label, description } of measures) {
       expect(measuring).toContain(`<dt>${label}</dt>`);
@@ -116,9 +116,15 @@ describe("the pages", () => {
 
   test("promise the days that the setting gives", () => {
     const changed = websiteFiles(undefined, { contactRetentionDays: 1234 });
-    expect(pageOf("privacy.html", changed)).toContain("deleted after 1,234 days");
-    expect(pageOf("index.html", changed)).toContain("keep your message for 1,234 days");
-    expect(pageOf("privacy.html")).toContain("deleted after 365 days");
+    expect(pageOf("privacy.html", changed)).toContain("deleted after 1,234\u00a0days");
+    expect(pageOf("index.html", changed)).toContain("keep your message for 1,234\u00a0days");
+    expect(pageOf("privacy.html")).toContain("deleted after 365\u00a0days");
+  });
+
+  test("end no line between a number and its unit", () => {
+    const words = pages.map(([, page]) => page.replace(/<[^>]+>/g, " "));
+    expect(words.flatMap((text) => text.match(/\d (mm|g|%|rings|years|days)\b/g) ?? [])).toEqual([]);
+    expect(words.join(" ")).toMatch(/\d\u00a0mm/);
   });
 
   test("tell of mails where messages are mailed, and nowhere else", () => {

@@ -2,10 +2,12 @@
  * All words of the website in English. Another language is another file with the same two exports, typed by this one's `PageMessages` and `ScriptMessages`.
  *
  * `pages` goes into the pages, `script` into the script, so that no page carries what the script says and the other way round. Lines of `pages` may hold
- * `**strong**` and `[links](/address)`; lines of `script` are plain text.
+ * `**strong**` and `[links](/address)`; lines of `script` are plain text. A number and its unit are joined by a no-break space (`\u00a0`): no line ends
+ * between them.
  */
 
 const decimal = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
+const tenths = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 const date = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeZone: "UTC" });
 
@@ -30,14 +32,14 @@ export const pages = {
     label: "About this site",
     data:
       "Measures and the age rule follow the [Abalone data set](https://archive.ics.uci.edu/dataset/1/abalone) of the UCI Machine Learning Repository " +
-      "(Nash and others, 1994; [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)).",
+      "(Nash and others, 1994; [CC\u00a0BY\u00a04.0](https://creativecommons.org/licenses/by/4.0/)).",
   },
   units: {
     mm: { title: "Lengths, with a caliper", inWords: "millimetres" },
     g: { title: "Weights, on a scale", inWords: "grams" },
   },
   range: (minimum: number, maximum: number, unit: string, step: number) =>
-    `${minimum} to ${maximum} ${unit}, to the nearest ${step}.`,
+    `${minimum} to ${maximum}\u00a0${unit}, to the nearest\u00a0${step}.`,
   drawing: {
     title: "Where to measure: the length along the shell, the diameter across it, the height from the foot to the top.",
     length: "Length",
@@ -67,7 +69,7 @@ export const pages = {
     contact: "Write to us",
     contactLead: ["A question, or an estimate that can’t be right? We read everything and answer by e-mail."],
     contactKept: (days: number) =>
-      `We keep your message for ${whole.format(days)} days and use your address only to answer you. [More on privacy](/privacy.html).`,
+      `We keep your message for ${whole.format(days)}\u00a0days and use your address only to answer you. [More on privacy](/privacy.html).`,
     name: "Name",
     email: "E-mail address",
     message: "Message",
@@ -130,7 +132,7 @@ export const pages = {
     how: {
       heading: "What it does",
       lines: (yearsBeyondRings: number) => [
-        `From the eight measures it estimates the number of growth rings. The age in years is the rings plus ${yearsBeyondRings}, as the survey’s authors do.`,
+        `From the eight measures it estimates the number of growth rings, of which a shell gets about one a year. The age in years is the rings plus\u00a0${yearsBeyondRings}, as the survey’s authors reckon.`,
         "With each estimate comes a range. It is made so that 90 of 100 animals have their true age within it. **Look at the range, not only at the one number.**",
       ],
     },
@@ -143,7 +145,7 @@ export const pages = {
     limits: {
       heading: "Where it is worse",
       lines: [
-        "**Old animals.** They hardly grow any more, so their measures tell little. Animals of 16 rings and more are told about 4 rings too few.",
+        "**Old animals.** They hardly grow any more, so their measures tell little. Animals of 17.5\u00a0years (16\u00a0rings) and more come out about 4\u00a0years too young.",
         "**Other species, other waters.** It learnt from blacklip abalone (Haliotis rubra) of Tasmania. How fast abalone grow depends on place and food.",
         "**Measures that don’t go together.** The calculator asks about them, but answers all the same.",
         "An estimate doesn’t replace the count where a rule asks for one.",
@@ -152,7 +154,7 @@ export const pages = {
     farming: {
       heading: "Farming age",
       lines: (years: number, source: string, address: string) => [
-        `The calculator compares the age with ${years} years, the age at which farms in Tasmania harvest abalone at the latest: half a year in the nursery and up to three years of growth (${source}: [page](${address})). Animals in the wild grow more slowly than on farms.`,
+        `The calculator compares the age with ${years}\u00a0years, the age at which farms in Tasmania harvest abalone at the latest: half a year in the nursery and up to three years of growth ([${source}](${address})). Animals in the wild grow more slowly than on farms.`,
         "Reached “very likely” means that the whole range lies above it, “not yet” that it lies below, “perhaps” that it lies on both sides.",
       ],
     },
@@ -160,7 +162,7 @@ export const pages = {
       heading: "Data and licence",
       lines: [
         "The survey is the [Abalone data set](https://archive.ics.uci.edu/dataset/1/abalone) by Warwick Nash, Tracy Sellers, Simon Talbot, Andrew Cawthorn and Wes Ford (1994), " +
-          "under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/). Lengths and weights are given in millimetres and grams here; animals that others survey may be added.",
+          "under [CC\u00a0BY\u00a04.0](https://creativecommons.org/licenses/by/4.0/). Lengths and weights are given in millimetres and grams here; animals that others survey may be added.",
       ],
     },
   },
@@ -191,7 +193,7 @@ export const pages = {
       {
         heading: "Messages to us",
         lines: [
-          `Name, e-mail address and message are stored encrypted${mailed ? " and mailed to us" : ""}, so that we can answer. They are deleted after ${whole.format(days)} days, from the backups 35 days later at the latest.${mailed ? " The mail is deleted by whoever answers it, when you have your answer." : ""} They are written into no log, and the programs that train models can’t read them.`,
+          `Name, e-mail address and message are stored encrypted${mailed ? " and mailed to us" : ""}, so that we can answer. They are deleted after ${whole.format(days)}\u00a0days, from the backups 35\u00a0days later at the latest.${mailed ? " The mail is deleted by whoever answers it, when you have your answer." : ""} They are written into no log, and the programs that train models can’t read them.`,
           "So that nobody floods us, messages are counted by the hour: by a code made from the sender’s network address with a key that is replaced every day. The counts mean nothing after that day, and are deleted.",
           "To have a message deleted earlier, write to us with its number.",
         ],
@@ -226,11 +228,15 @@ const joined = (parts: readonly string[]): string => parts.filter((part) => part
 /** What the script says. */
 export const script = {
   number: (value: number) => decimal.format(value),
-  date: (value: Date) => date.format(value),
+  /** With one decimal always, where numbers stand above one another. */
+  tenths: (value: number) => tenths.format(value),
+  /** The day stays with its month. */
+  date: (value: Date) => date.format(value).replace(" ", "\u00a0"),
+  quantity: (value: string, unit: string) => `${value}\u00a0${unit}`,
   form: {
-    between: (minimum: string, maximum: string, unit: string) => `between ${minimum} and ${maximum} ${unit}`,
+    between: (minimum: string, maximum: string, unit: string) => `between ${minimum} and ${maximum}\u00a0${unit}`,
     choose: (label: string) => `Choose the ${label.toLowerCase()}`,
-    enterMeasure: (label: string, unit: string) => `Enter the ${label.toLowerCase()} in ${unit}`,
+    enterMeasure: (label: string, unit: string) => `Enter the ${label.toLowerCase()} in\u00a0${unit}`,
     notANumber: (label: string, expected: string, value: string) =>
       `${label} must be a number ${expected}: “${value}” is not`,
     outside: (label: string, expected: string, value: string) => `${label} must be ${expected}: ${value} is not`,
@@ -247,7 +253,7 @@ export const script = {
   failure: {
     again: (seconds: number | undefined) => {
       if (seconds === undefined) return "in a moment";
-      return seconds < 120 ? `in ${seconds} seconds` : `in ${whole.format(Math.ceil(seconds / 60))} minutes`;
+      return seconds < 120 ? `in ${seconds}\u00a0seconds` : `in ${whole.format(Math.ceil(seconds / 60))}\u00a0minutes`;
     },
     tooLong: "That is too much text to send. Please shorten it.",
     tooMany: (again: string) => `Too many requests are coming in at once. Please try again ${again}.`,
@@ -265,16 +271,16 @@ export const script = {
     outdated: "The measures have changed since. Calculate again.",
     unit: "years old",
     range: (share: string, low: string, high: string) =>
-      `Of 100 animals with these measures, ${share} are between ${low} and ${high} years old.`,
-    rings: (count: string) => `About ${count} growth rings.`,
+      `Of 100 animals with these measures, ${share} are between ${low} and ${high}\u00a0years old.`,
+    rings: (count: string) => `About ${count}\u00a0growth rings.`,
     doubtful: "But no abalone has such measures: check those that the form names.",
     farming: {
-      reached: (years: string) => `Farming age (${years} years): very likely reached.`,
-      perhaps: (years: string) => `Farming age (${years} years): perhaps reached.`,
-      notYet: (years: string) => `Farming age (${years} years): not reached yet.`,
+      reached: (years: string) => `Farming age (${years}\u00a0years): very likely reached.`,
+      perhaps: (years: string) => `Farming age (${years}\u00a0years): perhaps reached.`,
+      notYet: (years: string) => `Farming age (${years}\u00a0years): not reached yet.`,
     },
     farmingMark: "farming age",
-    scaleEnd: (years: number) => `${years} years`,
+    scaleEnd: (years: number) => `${years}\u00a0years`,
     model: (name: string, trained: string | undefined) =>
       `Estimated by the model ${name}${trained === undefined ? "" : `, trained on ${trained}`}.`,
     /** Where the system has a dialogue for it. */
@@ -290,21 +296,21 @@ export const script = {
     age: "Age in years",
     yours: "yours",
     farming: "farming age",
-    legend: ["a surveyed animal", "nine in ten of them", "yours, with its range"],
+    legend: ["a surveyed animal", "nine in ten of them", "half of them are older", "yours, with its range"],
     neighbours: (from: string, to: string, rows: string, low: string, high: string, median: string) =>
-      `Of the ${rows} surveyed animals of ${from} to ${to} mm, nine in ten are between ${low} and ${high} years old, half of them older than ${median}.`,
+      `Of the ${rows} surveyed animals of ${from} to ${to}\u00a0mm, nine in ten are between ${low} and ${high}\u00a0years old, half of them older than\u00a0${median}.`,
     missing: "The picture of the surveyed animals can’t be loaded right now. The answer doesn’t need it.",
   },
   history: {
     entry: (sex: string, length: string, weight: string) => joined([sex, length, weight]),
-    age: (years: string, low: string, high: string) => `${years} years (${low} to ${high})`,
+    age: (years: string, low: string, high: string) => `${years}\u00a0years (${low}\u00a0to\u00a0${high})`,
     restore: (entry: string) => `Fill in again: ${entry}`,
     restored: "Filled in again.",
     cleared: "Your list is cleared.",
   },
   link: {
     read: "These measures came with the link.",
-    refused: (labels: string) => `Some of what the link holds can’t be used: ${labels}. Please fill it in.`,
+    refused: (labels: string) => `Some of what the link holds can’t be used. Please fill in: ${labels.toLowerCase()}.`,
   },
   contact: {
     sending: "Sending…",
@@ -314,21 +320,21 @@ export const script = {
     missing: "The figures can’t be had right now. Please try again later.",
     from: (from: string, to: string, confidence: string) => `${from} to ${to} with ${confidence}\u00a0% confidence`,
     meanAbsoluteError: "On average an estimate is off by",
-    rmse: "Root mean squared error",
-    years: (value: string) => `${value} years`,
-    coverage: (confidence: string) => `True age within the range (made for ${confidence} %)`,
-    percent: (value: string) => `${value} %`,
+    rmse: "Large misses counting more (root mean squared error)",
+    years: (value: string) => `${value}\u00a0years`,
+    coverage: (confidence: string) => `True age within the range (promised: ${confidence}\u00a0%)`,
+    percent: (value: string) => `${value}\u00a0%`,
     learnt: "Learnt from",
     tested: "Tested on",
-    animals: (rows: number) => `${whole.format(rows)} animals`,
+    animals: (rows: number) => `${whole.format(rows)}\u00a0animals`,
     trained: "Trained on",
     name: "Name",
     bySex: "The range, by sex",
-    byThird: "The range, by estimated age",
+    byThird: "The range, by estimated age in years",
     group: "Animals",
     rows: "Tested",
     share: "True age within the range",
-    third: (from: string, to: string) => `${from} to ${to} years`,
+    third: (from: string, to: string) => `${from} to\u00a0${to}`,
     limits: "What else was found",
   },
 };

@@ -83,13 +83,15 @@ export class AnimalList {
   }
 
   #item(entry: Entry): HTMLElement {
-    const { history: words, number } = this.#words;
+    const { history: words, number, quantity } = this.#words;
     const described = controlsOf(this.#form)
       .filter(({ name }, index, all) => all.findIndex((control) => control.name === name) === index)
       .filter(({ name, type }) => type === "radio" || name === "length" || name === "wholeWeight")
       .map(({ name, type, dataset }) => {
         const value = entry.values[name] ?? "";
-        return type === "radio" ? choiceOf(this.#form, name, value) : `${number(Number(value))} ${dataset.unit ?? ""}`;
+        return type === "radio"
+          ? choiceOf(this.#form, name, value)
+          : quantity(number(Number(value)), dataset.unit ?? "");
       });
     const item = element("li");
     const button = element("button") as HTMLButtonElement;

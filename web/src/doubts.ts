@@ -33,7 +33,7 @@ export function doubtsAbout(measures: readonly TypedMeasure[], words: Words): st
       .filter(({ name }) => lesser.atMost.includes(name))
       .flatMap((greater) => {
         const [one, other] = [valueOf(lesser), valueOf(greater)];
-        const [text, limit] = [lesser, greater].map((measure) => `${measure.text} ${measure.unit}`);
+        const [text, limit] = [lesser, greater].map((measure) => `${measure.text}\u00a0${measure.unit}`);
         return one !== undefined && other !== undefined && one > other
           ? [words.above(lesser.label, text ?? "", greater.label, limit ?? "")]
           : [];

@@ -51,16 +51,17 @@ function show(
   { model, rows, origin, rmse, meanAbsoluteError, coverage, limits }: Facts,
   words: ScriptMessages,
 ): void {
-  const { figures, number, date } = words;
+  const { figures, number, tenths, date } = words;
   const percent = (share: number): string => number(share * 100);
+  const covers = (share: number): string => figures.percent(tenths(share * 100));
   const measured = (name: string, { value, low, high, confidence }: Measured): [string, string, string] => [
     name,
-    figures.years(number(value)),
-    figures.from(number(low), number(high), percent(confidence)),
+    figures.years(tenths(value)),
+    figures.from(tenths(low), tenths(high), percent(confidence)),
   ];
   const covered = ({ rows: tested, coverage: share }: GroupCoverage): [string, string] => [
     number(tested),
-    figures.percent(percent(share)),
+    covers(share),
   ];
   const head = [figures.group, figures.rows, figures.share];
   const names = sexes(place);
@@ -68,7 +69,7 @@ function show(
     list([
       measured(figures.meanAbsoluteError, meanAbsoluteError),
       measured(figures.rmse, rmse),
-      [figures.coverage(percent(coverage.confidence)), figures.percent(percent(coverage.overall))],
+      [figures.coverage(percent(coverage.confidence)), covers(coverage.overall)],
       [figures.learnt, figures.animals(rows.training), [origin.source, origin.licence].filter(Boolean).join(", ")],
       [figures.tested, figures.animals(rows.heldOut)],
       [figures.trained, date(model.trainedAt), model.name],
@@ -81,7 +82,7 @@ function show(
     table(
       figures.byThird,
       head,
-      coverage.byThird.map((group) => [figures.third(number(group.from), number(group.to)), ...covered(group)]),
+      coverage.byThird.map((group) => [figures.third(tenths(group.from), tenths(group.to)), ...covered(group)]),
     ),
   );
   if (limits.length === 0) return;
