@@ -41,15 +41,15 @@ export function measuringDrawing({ drawing }: PageMessages, id: string): Html {
   const side = { left: 300, right: 432, top: 82, bottom: 154 };
   const bar = (name: string, d: string, text: string, x: number, y: number, anchor: string): Html =>
     html`<g class="bar bar-${name}"><path d="${d}" /><text${attributes({ x, y, "text-anchor": anchor })}>${text}</text></g>`;
-  return html`<svg class="measuring" viewBox="0 0 476 226" role="img" aria-labelledby="${id}">
+  return html`<svg class="measuring" viewBox="0 0 476 232" role="img" aria-labelledby="${id}">
     <title id="${id}">${drawing.title}</title>
     <g class="drawn">
       ${shell(7)}
-      <path class="line side" d="M${side.left} ${side.bottom - 8}c4-42 30-64 62-64s62 22 70 64c-14 10-118 10-132 0z" />
+      <path class="foot" d="M${side.left + 14} ${side.bottom - 7}c8 9 96 9 104 0z" />
+      <path class="line side" d="M${side.left} ${side.bottom - 8}c4-42 30-64 62-64s62 22 70 64c-14 4-118 4-132 0z" />
       <path class="inner" d="M319 148c3-31 21-49 44-49s43 18 51 49M339 149c2-20 11-33 25-33s25 13 30 33" />
-      <path class="foot" d="M${side.left + 10} ${side.bottom - 4}c20 9 92 9 112 0-6 9-106 9-112 0z" />
     </g>
-    ${bar("length", `M${left} 194H${right}M${left} 187v14M${right} 187v14`, drawing.length, (left + right) / 2, 218, "middle")}
+    ${bar("length", `M${left} 194H${right}M${left} 187v14M${right} 187v14`, drawing.length, (left + right) / 2, 222, "middle")}
     ${bar("diameter", `M248 ${top}V${bottom}M241 ${top}h14M241 ${bottom}h14`, drawing.diameter, 260, 32, "start")}
     ${bar("height", `M452 ${side.top}V${side.bottom}M445 ${side.top}h14M445 ${side.bottom}h14`, drawing.height, 464, 68, "end")}
   </svg>`;

@@ -142,10 +142,12 @@ export class Visit {
     })()`);
   }
 
-  /** Keeps a picture of the whole page as build output. */
+  /** Keeps a picture of the whole page as build output, when what follows the window's size has been drawn anew. */
   async picture(name: string): Promise<void> {
     const path = join(screenshots, `${name}.png`);
     mkdirSync(dirname(path), { recursive: true });
+    if (!this.#debug)
+      await this.page.evaluate(`new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))`);
     await this.page.screenshot({ path, fullPage: true, animations: "disabled", caret: "hide" });
   }
 

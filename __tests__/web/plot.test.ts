@@ -13,7 +13,7 @@ const placesOf = (path: string): [number, number][] =>
 
 describe("the picture", () => {
   test.each([220, 320, 480, 700])("%d points wide holds everything within its field", (width) => {
-    const plot = layOut(survey, animal, 3.5, width);
+    const plot = layOut(survey, animal, 3.5, width, 16);
     const { left, top, right, bottom } = plot.field;
     expect(placesOf(plot.dots)).toHaveLength(survey.points.length);
     const places = [plot.dots, plot.area, plot.median].flatMap(placesOf);
@@ -25,8 +25,24 @@ describe("the picture", () => {
     expect(plot.width).toBe(width);
   });
 
+  test.each([
+    [220, 16],
+    [480, 16],
+    [700, 16],
+    [480, 32],
+  ])("%d points wide, with letters of %d, has room for each number", (width, letters) => {
+    const { lengths, ages, field, height } = layOut(survey, { ...animal, length: 240, high: 71 }, 3.5, width, letters);
+    const gaps = (places: readonly number[]): number[] =>
+      places.slice(1).map((at, index) => Math.abs(at - places[index]!));
+    // A digit is some 0.6 of the letters' size wide, three of them less than two letters.
+    expect(Math.min(...gaps(lengths.map(({ at }) => at)))).toBeGreaterThan(letters * 2);
+    expect(Math.min(...gaps(ages.map(({ at }) => at)))).toBeGreaterThan(letters);
+    expect(field.left).toBeGreaterThan(letters * 1.2);
+    expect(height - field.bottom).toBeGreaterThan(letters * 2);
+  });
+
   test("stands to scale: numbers at the axes, the animal, its range and the farming age", () => {
-    const { ages, lengths, animal: mark, farmingAge, field } = layOut(survey, animal, 5, 480);
+    const { ages, lengths, animal: mark, farmingAge, field } = layOut(survey, animal, 5, 480, 16);
     const age = (value: number): number => ages.find((tick) => tick.value === value)!.at;
     const [one, other] = [
       lengths.find(({ value }) => value === 80)!.at,
@@ -41,13 +57,13 @@ describe("the picture", () => {
   });
 
   test("grows with an animal larger and older than any surveyed", () => {
-    const { animal: mark, field } = layOut(survey, { length: 250, years: 55, low: 40, high: 71 }, 3.5, 480);
+    const { animal: mark, field } = layOut(survey, { length: 250, years: 55, low: 40, high: 71 }, 3.5, 480, 16);
     expect(mark.x).toBeLessThanOrEqual(field.right);
     expect(mark.high).toBeGreaterThanOrEqual(field.top);
   });
 
   test("has no area where the survey has fewer than two bands", () => {
-    const { area, median } = layOut({ points: [[91, 10]], bands: survey.bands.slice(0, 1) }, animal, 3.5, 480);
+    const { area, median } = layOut({ points: [[91, 10]], bands: survey.bands.slice(0, 1) }, animal, 3.5, 480, 16);
     expect([area, median]).toEqual(["", ""]);
   });
 

@@ -92,7 +92,8 @@ export class Chart {
     const { survey, animal } = this.#shown;
     this.#width = this.#place.clientWidth;
     const { plot: words, number } = this.#words;
-    const plot = layOut(survey, animal, this.#farmingAge, Math.max(220, this.#width));
+    const letters = Number.parseFloat(getComputedStyle(this.#place).fontSize);
+    const plot = layOut(survey, animal, this.#farmingAge, Math.max(220, this.#width), letters);
     const { field, animal: mark } = plot;
     const atRight = mark.x > (field.left + field.right) / 2;
     const description = words.description(
@@ -110,11 +111,15 @@ export class Chart {
             "g",
             { class: "tick" },
             drawn("path", { d: `M${field.left} ${at}H${field.right}` }),
-            drawn("text", { x: field.left - 8, y: at + 4, "text-anchor": "end" }, String(value)),
+            drawn("text", { x: field.left - 8, y: at + letters / 3, "text-anchor": "end" }, String(value)),
           ),
         ),
         ...plot.lengths.map(({ at, value }) =>
-          drawn("text", { class: "tick", x: at, y: field.bottom + 18, "text-anchor": "middle" }, String(value)),
+          drawn(
+            "text",
+            { class: "tick", x: at, y: field.bottom + letters * 1.2, "text-anchor": "middle" },
+            String(value),
+          ),
         ),
         drawn("path", { class: "dots", d: plot.dots }),
         drawn("path", { class: "median", d: plot.median }),
@@ -125,7 +130,7 @@ export class Chart {
           words.farming,
         ),
         drawn("text", { class: "axis", x: field.right, y: plot.height - 6, "text-anchor": "end" }, words.length),
-        drawn("text", { class: "axis", x: field.left + 6, y: field.top + 12 }, words.age),
+        drawn("text", { class: "axis", x: field.left + 6, y: field.top + letters + 2 }, words.age),
         drawn("path", {
           class: "interval",
           d: `M${mark.x} ${mark.low}V${mark.high}m-6 0h12M${mark.x - 6} ${mark.low}h12`,
@@ -136,7 +141,7 @@ export class Chart {
           {
             class: "yours",
             x: mark.x + (atRight ? -14 : 14),
-            y: mark.years + 5,
+            y: mark.years + letters / 3,
             "text-anchor": atRight ? "end" : "start",
           },
           words.yours,

@@ -37,6 +37,11 @@ export interface Plot {
 
 const rounded = (value: number): number => Math.round(value * 10) / 10;
 
+/** Of steps between the numbers of an axis the first that leaves each number so many pixels; the last where none does. */
+function stepOf(steps: readonly number[], pixelsOfOne: number, room: number): number {
+  return steps.find((step) => step * pixelsOfOne >= room) ?? Math.max(...steps);
+}
+
 /** The next multiples of `step` around `value`, which lies below the upper one: no two ends of an axis are the same. */
 const downTo = (value: number, step: number): number => Math.floor(value / step) * step;
 const upTo = (value: number, step: number): number => downTo(value, step) + step;
@@ -56,10 +61,22 @@ export function bandOf(bands: readonly Band[], length: number): Band | undefined
  * Lays the picture out.
  * @param farmingAge in years
  * @param width of the picture in pixels
+ * @param letters size of its letters in pixels
  */
-export function layOut({ points, bands }: Survey, animal: Animal, farmingAge: number, width: number): Plot {
+export function layOut(
+  { points, bands }: Survey,
+  animal: Animal,
+  farmingAge: number,
+  width: number,
+  letters: number,
+): Plot {
   const height = Math.round(Math.min(460, Math.max(240, width * 0.85)));
-  const field = { left: 34, top: 12, right: width - 16, bottom: height - 44 };
+  const field = {
+    left: Math.round(8 + letters * 1.3),
+    top: 12,
+    right: Math.round(width - letters),
+    bottom: Math.round(height - letters * 2.8),
+  };
   const oldest = points.reduce((most, [, years]) => Math.max(most, years), Math.max(animal.high, farmingAge));
   const longest = points.reduce((most, [length]) => Math.max(most, length), animal.length);
   const firstLength = downTo(
@@ -68,9 +85,10 @@ export function layOut({ points, bands }: Survey, animal: Animal, farmingAge: nu
   );
   const lastYear = upTo(oldest, 5);
   const lastLength = upTo(longest, 20);
-  const x = (length: number): number =>
-    rounded(field.left + ((length - firstLength) / (lastLength - firstLength)) * (field.right - field.left));
-  const y = (years: number): number => rounded(field.bottom - (years / lastYear) * (field.bottom - field.top));
+  const ofMillimetre = (field.right - field.left) / (lastLength - firstLength);
+  const ofYear = (field.bottom - field.top) / lastYear;
+  const x = (length: number): number => rounded(field.left + (length - firstLength) * ofMillimetre);
+  const y = (years: number): number => rounded(field.bottom - years * ofYear);
   const ordered = [...bands].sort((one, other) => one.from - other.from);
   const along = (edge: "low" | "median" | "high"): string[] =>
     ordered.map((band) => `${x((band.from + band.to) / 2)} ${y(band[edge])}`);
@@ -82,8 +100,8 @@ export function layOut({ points, bands }: Survey, animal: Animal, farmingAge: nu
     dots: points.map(([length, years]) => `M${x(length)} ${y(years)}h0`).join(""),
     area: drawn ? `M${[...along("low"), ...along("high").reverse()].join("L")}Z` : "",
     median: drawn ? `M${along("median").join("L")}` : "",
-    lengths: ticks(firstLength, lastLength, width < 420 ? 40 : 20, x),
-    ages: ticks(0, lastYear, lastYear > 60 ? 20 : 5, y),
+    lengths: ticks(firstLength, lastLength, stepOf([20, 40, 80], ofMillimetre, letters * 2.4), x),
+    ages: ticks(0, lastYear, stepOf([5, 10, 20], ofYear, letters * 1.6), y),
     farmingAge: y(farmingAge),
     animal: { x: x(animal.length), years: y(animal.years), low: y(animal.low), high: y(animal.high) },
   };
