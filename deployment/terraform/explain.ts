@@ -167,6 +167,15 @@ const faults: readonly Fault[] = [
       `Deploy the stacks before it first; this deploys all in order: make deploy ENVIRONMENT=${environmentName}`,
   },
   {
+    // Terraform breaks its lines between any two words.
+    pattern: /Scope\s+ARN:\s+(\S+)\s+does\s+not\s+exist\s+or\s+is\s+not\s+attachable/,
+    problem: ([, boundary], { stack, environmentName }) =>
+      `The roles of ${stack} need the permissions boundary ${boundary ?? ""}, which is not there: governance of ${environmentName} makes it.`,
+    next: ({ environmentName, stack }) =>
+      `make deploy ENVIRONMENT=${environmentName} STACK=governance, with an engineer's rights; ` +
+      `then ${again({ environmentName, stack, operation: "" })}`,
+  },
+  {
     kind: ExistsError,
     pattern: /\w*(?:AlreadyExists|AlreadyOwnedByYou|ResourceInUse|ResourceConflict)\w*/,
     problem: ([code], { stack }) =>

@@ -48,6 +48,16 @@ test.each([
     "Deploy the stacks before it first; this deploys all in order: make deploy ENVIRONMENT=development",
   ],
   [
+    "a permissions boundary that nobody has made",
+    `╷
+│ Error: creating IAM Role (acme-development-predict): operation error IAM: CreateRole, https response error StatusCode: 404, RequestID: 1, NoSuchEntityException: Scope ARN:
+│ arn:aws:iam::111122223333:policy/acme-development-boundary does not exist or
+│ is not attachable.
+╵`,
+    "The roles of website-test need the permissions boundary arn:aws:iam::111122223333:policy/acme-development-boundary, which is not there: governance of development makes it.",
+    "make deploy ENVIRONMENT=development STACK=governance, with an engineer's rights; then make deploy ENVIRONMENT=development STACK=website-test",
+  ],
+  [
     "something that is there already",
     `Error: creating IAM Role (acme-development-predict): operation error IAM: CreateRole, https response error StatusCode: 409, RequestID: 1, EntityAlreadyExists: Role with name acme-development-predict already exists.`,
     "Something that website-test wants to create is there already (EntityAlreadyExists): a deploy that was killed may have made it.",
