@@ -64,6 +64,12 @@ const importIds: Readonly<Record<string, (values: Values, place: Place) => unkno
   aws_sagemaker_feature_group: named("feature_group_name"),
   aws_sagemaker_model: named("name"),
   aws_sagemaker_model_package_group: named("model_package_group_name"),
+  aws_sesv2_configuration_set: named("configuration_set_name"),
+  aws_sesv2_configuration_set_event_destination: ({
+    configuration_set_name: settings,
+    event_destination_name: destination,
+  }) => `${String(settings)}|${String(destination)}`,
+  aws_sesv2_email_identity: named("email_identity"),
   aws_sfn_state_machine: ({ name }, { partition, account, region }) =>
     `arn:${partition}:states:${region}:${account}:stateMachine:${String(name)}`,
   aws_ssm_parameter: named("name"),
@@ -73,8 +79,12 @@ const importIds: Readonly<Record<string, (values: Values, place: Place) => unkno
 export function candidates({ resource_changes: changes = [] }: TerraformPlan, place: Place): readonly Import[] {
   return changes.flatMap(({ address, type, change }) => {
     if (change.actions.join() !== "create") return [];
-    const id = importIds[type]?.((change.after ?? {}) as Values, place);
-    return typeof id === "string" && !/\bundefined\b/.test(id) ? [{ to: address, id }] : [];
+    const after = (change.after ?? {}) as Values;
+    const id = importIds[type]?.(after, place);
+    if (typeof id !== "string" || /\bundefined\b/.test(id)) return [];
+    // AWS provider, guide "Enhanced Region Support": what stands in another region is looked for there.
+    const elsewhere = typeof after.region === "string" && after.region !== place.region ? `@${after.region}` : "";
+    return [{ to: address, id: `${id}${elsewhere}` }];
   });
 }
 

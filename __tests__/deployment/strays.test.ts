@@ -56,6 +56,26 @@ test("a boundary that a killed deploy has made is looked for by its ARN, in its 
   ]);
 });
 
+test("what stands in another region is looked for there, and all else where the environment stands", () => {
+  const made = planOf(
+    creation("aws_cloudwatch_log_group.firewall", { name: "aws-waf-logs-acme", region: "us-east-1" }),
+    creation("aws_cloudwatch_log_group.predict", { name: "/aws/lambda/acme", region }),
+  );
+  expect(candidates(made, place).map(({ id }) => id)).toEqual(["aws-waf-logs-acme@us-east-1", "/aws/lambda/acme"]);
+});
+
+test("what a killed deploy has made for mails is looked for by its name", () => {
+  const made = planOf(
+    creation("aws_sesv2_configuration_set.settings", { configuration_set_name: "acme-contact" }),
+    creation("aws_sesv2_configuration_set_event_destination.counts", {
+      configuration_set_name: "acme-contact",
+      event_destination_name: "counts",
+    }),
+    creation("aws_sesv2_email_identity.identity", { email_identity: "acme.example" }),
+  );
+  expect(candidates(made, place).map(({ id }) => id)).toEqual(["acme-contact", "acme-contact|counts", "acme.example"]);
+});
+
 /** Terraform, as far as it is asked: where what is there has these ids. */
 function terraform(
   there: Readonly<Record<string, object | null>>,
