@@ -59,9 +59,8 @@ export class GeneratedAsset extends Construct {
   /** Whether an earlier synth left just these files, and whole: to read them takes less time than to write them. */
   private liesIn(stackFolder: string, home: string): boolean {
     try {
-      const [folder, ...others] = readdirSync(join(stackFolder, home));
       const files = readFiles(join(stackFolder, this.folder), () => true);
-      return folder === posix.basename(this.folder) && others.length === 0 && contentHash(files) === this.hash;
+      return contentHash(files) === this.hash && readdirSync(join(stackFolder, home)).length === 1;
     } catch {
       return false; // nothing there, or no plain file
     }
