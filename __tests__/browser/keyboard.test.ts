@@ -91,7 +91,7 @@ test("somebody without a mouse gets an age, corrects a value, and shares and for
 
   // The summary takes the focus; its link leads into the field.
   await visit.page.locator("#age-form .summary:focus").waitFor();
-  await goTo("Length must be between 10 and 250 mm: 9999 is not");
+  await goTo("Length must be between 10 and 250\u00a0mm: 9999 is not");
   await keyboard.press("Enter");
   expect(await visit.hasFocus(visit.page.locator('[name="length"]'))).toBe(true);
   await keyboard.press("ControlOrMeta+a");

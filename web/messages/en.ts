@@ -69,7 +69,7 @@ export const pages = {
     contact: "Write to us",
     contactLead: ["A question, or an estimate that can’t be right? We read everything and answer by e-mail."],
     contactKept: (days: number) =>
-      `We keep your message for ${whole.format(days)}\u00a0days and use your address only to answer you. [More on privacy](/privacy.html).`,
+      `We keep your message for ${whole.format(days)}\u00a0days and use your address only to answer you. [More\u00a0on\u00a0privacy](/privacy.html).`,
     name: "Name",
     email: "E-mail address",
     message: "Message",
