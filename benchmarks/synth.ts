@@ -121,7 +121,7 @@ export async function synthBenchmark(runs = 5): Promise<string> {
         [
           ["ours: npm run synth", ...usageOf(all)],
           ["of this the app, without npm and esbuild", ...usageOf(app)],
-          ["ours, first: handlers are bundled", ...usageOf([first])],
+          ["ours, first: handlers and the pages' scripts are bundled", ...usageOf([first])],
           ["the default way: ts-node, barrel import", ...usageOf(other)],
           ["the default way, first", ...usageOf([otherFirst])],
           ["default way / ours", ...ratios(all, other)],
