@@ -7,11 +7,13 @@
  * stops. Then this finds it: it has Terraform import, in a plan, all that is still to be created and has an id by its name, leaves out what isn't there, and
  * writes the rest down as import blocks. The deploy that follows takes it over and makes what is missing.
  *
- * What has no name of its own (a KMS key without an alias yet, an API, a subnet) can't be found so: see docs/runbooks.md, "A machine died in a deploy".
+ * What has a number for an id, and can be found all the same, is looked up: a KMS key by its alias, a web ACL by its name, a function's event source by the
+ * function. What has no name of its own (a KMS key without an alias yet, an API, a subnet) can't be found so: see docs/runbooks.md, "A machine died in a deploy".
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { KMSClient, paginateListAliases } from "@aws-sdk/client-kms";
+import { LambdaClient, LambdaServiceException, paginateListEventSourceMappings } from "@aws-sdk/client-lambda";
 import {
   DeploymentError,
   type ResourceChange,
@@ -24,6 +26,8 @@ import {
 export interface Import {
   readonly to: string;
   readonly id: string;
+  /** Arguments of a data source, of the resource's own type and name, of which `id` is made. @default none: `id` is known */
+  readonly lookup?: Values;
 }
 
 /** Where a stack is deployed, as ARNs name it. */
@@ -34,6 +38,12 @@ export interface Place {
 }
 
 type Values = Readonly<Record<string, unknown>>;
+
+/** The region in which a resource stands; most stand where the environment does. */
+const regionOf = ({ region }: Values, place: Place): string => (typeof region === "string" ? region : place.region);
+
+/** An id as an import block takes it: with its region, where that is not the provider's (AWS provider, guide "Enhanced Region Support"). */
+const idIn = (region: string, place: Place, id: string): string => (region === place.region ? id : `${id}@${region}`);
 
 const named =
   (argument: string) =>
@@ -80,11 +90,14 @@ export function candidates({ resource_changes: changes = [] }: TerraformPlan, pl
   return changes.flatMap(({ address, type, change }) => {
     if (change.actions.join() !== "create") return [];
     const after = (change.after ?? {}) as Values;
-    const id = importIds[type]?.(after, place);
-    if (typeof id !== "string" || /\bundefined\b/.test(id)) return [];
-    // AWS provider, guide "Enhanced Region Support": what stands in another region is looked for there.
-    const elsewhere = typeof after.region === "string" && after.region !== place.region ? `@${after.region}` : "";
-    return [{ to: address, id: `${id}${elsewhere}` }];
+    const region = regionOf(after, place);
+    if (type === "aws_wafv2_web_acl") {
+      const { name, scope } = after;
+      const id = idIn(region, place, `\${data.${address}.id}/${String(name)}/${String(scope)}`);
+      return [{ to: address, id, lookup: { region, name, scope } }];
+    }
+    const id = importIds[type]?.(after, { ...place, region });
+    return typeof id === "string" && !/\bundefined\b/.test(id) ? [{ to: address, id: idIn(region, place, id) }] : [];
   });
 }
 
@@ -98,21 +111,33 @@ interface Configuration {
   };
 }
 
-/** The alias by which each key could be found that a plan would create: a key has no name of its own. */
-export function aliasesOfKeys({ resource_changes: changes = [], configuration }: TerraformPlan): readonly Import[] {
+/** A key that a plan would create, and the alias by which it could be found: it has no name of its own. */
+interface KeyAlias {
+  readonly to: string;
+  readonly alias: string;
+  readonly region: string;
+}
+
+/** The alias by which each key could be found that a plan would create. */
+export function aliasesOfKeys(
+  { resource_changes: changes = [], configuration }: TerraformPlan,
+  place: Place,
+): readonly KeyAlias[] {
   const created = new Map(
     changes.filter(({ change }) => change.actions.join() === "create").map((each) => [each.address, each.change]),
   );
   const { resources = [] } = (configuration as Configuration | undefined)?.root_module ?? {};
   return resources.flatMap(({ address, expressions }) => {
-    const { name } = (created.get(address)?.after ?? {}) as Values;
+    const after = (created.get(address)?.after ?? {}) as Values;
     const key = expressions?.target_key_id?.references?.find((reference) => created.has(reference));
-    return typeof name === "string" && key !== undefined ? [{ to: key, id: name }] : [];
+    return typeof after.name === "string" && key !== undefined
+      ? [{ to: key, alias: after.name, region: regionOf(after, place) }]
+      : [];
   });
 }
 
-/** The ids of the keys to which aliases lead, by the alias. It lists them, as the provider does: to describe a key takes a right on that key. */
-async function keysBehind({ region }: Place): Promise<ReadonlyMap<string, string>> {
+/** The ids of the keys to which a region's aliases lead, by the alias. It lists them, as the provider does: to describe a key takes a right on that key. */
+async function keysBehind(region: string): Promise<ReadonlyMap<string, string>> {
   const kms = new KMSClient({ region });
   try {
     const keys = new Map<string, string>();
@@ -127,12 +152,74 @@ async function keysBehind({ region }: Place): Promise<ReadonlyMap<string, string
   }
 }
 
-/** Those of the import blocks at which a plan has failed, for nothing has their id. */
+/** Import blocks for the keys that are there, of all that a plan would create. */
+async function keys(plan: TerraformPlan, place: Place, ask: typeof keysBehind): Promise<readonly Import[]> {
+  const aliases = aliasesOfKeys(plan, place);
+  const known = new Map<string, ReadonlyMap<string, string>>();
+  for (const region of new Set(aliases.map((each) => each.region))) known.set(region, await ask(region));
+  return aliases.flatMap(({ to, alias, region }) => {
+    const id = known.get(region)?.get(alias);
+    return id === undefined ? [] : [{ to, id: idIn(region, place, id) }];
+  });
+}
+
+/** Where a function gets its events: the mapping's id, and the ARN of the source. */
+export interface EventSource {
+  readonly id: string;
+  readonly source: string;
+}
+
+/** A function's event sources; none where there is no such function, or who deploys may not list them. */
+async function eventSourcesOf(functionName: string, region: string): Promise<readonly EventSource[]> {
+  const lambda = new LambdaClient({ region });
+  try {
+    const found: EventSource[] = [];
+    for await (const { EventSourceMappings = [] } of paginateListEventSourceMappings(
+      { client: lambda },
+      { FunctionName: functionName },
+    )) {
+      for (const { UUID: id = "", EventSourceArn: source = "" } of EventSourceMappings) found.push({ id, source });
+    }
+    return found;
+  } catch (error) {
+    const refused = ["ResourceNotFoundException", "AccessDeniedException"];
+    if (error instanceof LambdaServiceException && refused.includes(error.name)) return [];
+    throw error;
+  } finally {
+    lambda.destroy();
+  }
+}
+
+/** Import blocks for the event sources that are there, of all that a plan would create. A source that is yet to be made has no ARN to compare. */
+async function eventSources(
+  { resource_changes: changes = [] }: TerraformPlan,
+  place: Place,
+  ask: typeof eventSourcesOf,
+): Promise<readonly Import[]> {
+  const found: Import[] = [];
+  for (const { address, type, change } of changes) {
+    if (type !== "aws_lambda_event_source_mapping" || change.actions.join() !== "create") continue;
+    const after = (change.after ?? {}) as Values;
+    const { function_name: name, event_source_arn: wanted } = after;
+    if (typeof name !== "string") continue;
+    const region = regionOf(after, place);
+    const [only, ...others] = (await ask(name, region)).filter(
+      ({ source }) => typeof wanted !== "string" || source === wanted,
+    );
+    if (only !== undefined && others.length === 0) found.push({ to: address, id: idIn(region, place, only.id) });
+  }
+  return found;
+}
+
+/** Those of the import blocks at which a plan has failed, for nothing has their id, or who deploys may not look it up. */
 export function missingIn(said: string, imports: readonly Import[]): readonly Import[] {
   const text = said.replace(/\s+/g, " ");
+  const lookups = text.split(/(?=\bError: )/).filter((each) => /WebACL not found|AccessDenied/.test(each));
   return imports.filter(
-    ({ to, id }) =>
-      text.includes(`import an existing object to "${to}"`) || (text.includes(`importing`) && text.includes(`(${id})`)),
+    ({ to, id, lookup }) =>
+      text.includes(`import an existing object to "${to}"`) ||
+      (text.includes(`importing`) && text.includes(`(${id})`)) ||
+      (lookup !== undefined && lookups.some((each) => each.includes(`with data.${to},`))),
   );
 }
 
@@ -152,8 +239,10 @@ export interface Search {
   readonly plan: TerraformPlan;
   /** Path of a file for the plans that are made on the way. */
   readonly file: string;
-  /** The ids of the keys behind aliases. @default KMS is asked */
+  /** The ids of the keys behind a region's aliases. @default KMS is asked */
   readonly keysBehind?: typeof keysBehind;
+  /** A function's event sources. @default Lambda is asked */
+  readonly eventSourcesOf?: typeof eventSourcesOf;
 }
 
 /**
@@ -162,16 +251,14 @@ export interface Search {
  * @throws DeploymentError when something of that name is there that another stack, or somebody else, has made
  */
 export async function findStrays(search: Search): Promise<readonly string[]> {
-  const { workspace, stack, place, plan, file: planFile, keysBehind: ask = keysBehind } = search;
-  let imports = [...candidates(plan, place)];
-  const aliases = aliasesOfKeys(plan);
-  const keys = aliases.length === 0 ? new Map<string, string>() : await ask(place);
-  for (const { to, id: alias } of aliases) {
-    const id = keys.get(alias);
-    if (id !== undefined) imports.push({ to, id });
-  }
+  const { workspace, stack, place, plan, file: planFile } = search;
+  let imports = [
+    ...candidates(plan, place),
+    ...(await keys(plan, place, search.keysBehind ?? keysBehind)),
+    ...(await eventSources(plan, place, search.eventSourcesOf ?? eventSourcesOf)),
+  ];
   while (imports.length > 0) {
-    writeFileSync(join(stack.folder, file), JSON.stringify({ import: imports }, null, 2));
+    writeFileSync(join(stack.folder, file), JSON.stringify(blocksOf(imports), null, 2));
     try {
       await workspace.plan({ file: planFile });
       break;
@@ -195,6 +282,16 @@ export async function findStrays(search: Search): Promise<readonly string[]> {
     );
   }
   return found.map(({ address }) => address);
+}
+
+/** Import blocks, and the data sources that they need, in Terraform's JSON. */
+function blocksOf(imports: readonly Import[]): object {
+  const data: Record<string, Record<string, Values>> = {};
+  for (const { to, lookup } of imports) {
+    const [type = "", name = ""] = to.split(".");
+    if (lookup) data[type] = { ...data[type], [name]: lookup };
+  }
+  return { ...(Object.keys(data).length > 0 ? { data } : {}), import: imports.map(({ to, id }) => ({ to, id })) };
 }
 
 /** Whether what is there bears the tags that the stack gives. A bucket gets its tags by a call of their own, which may not have come. */

@@ -215,8 +215,91 @@ describe("a key, which has no name of its own,", () => {
 
   test("is not looked for when it is there, or when its alias is", () => {
     const kept = { ...key, change: { ...key.change, actions: ["no-op"] as const } };
-    expect(aliasesOfKeys({ ...planOf(kept), configuration })).toEqual([]);
-    expect(aliasesOfKeys({ ...planOf(key), configuration })).toEqual([]);
+    expect(aliasesOfKeys({ ...planOf(kept), configuration }, place)).toEqual([]);
+    expect(aliasesOfKeys({ ...planOf(key), configuration }, place)).toEqual([]);
+  });
+
+  test("is looked for in the region where it would be made, though another region has its alias too", async () => {
+    const both = planOf(
+      key,
+      creation("aws_kms_alias.data", { name: alias, region }),
+      creation("aws_kms_key.firewall", { region: "us-east-1" }),
+      creation("aws_kms_alias.firewall", { name: alias, region: "us-east-1" }),
+    );
+    const { resources } = configuration.root_module;
+    const references = ["aws_kms_key.firewall.key_id", "aws_kms_key.firewall"];
+    const firewall = { address: "aws_kms_alias.firewall", expressions: { target_key_id: { references } } };
+    const there = { "1234-home": tags, "1234-abroad@us-east-1": tags };
+    const { search } = terraform(there, ["update"], {
+      ...both,
+      configuration: { root_module: { resources: [...resources, firewall] } },
+    });
+    const keys = new Map([
+      [region, "1234-home"],
+      ["us-east-1", "1234-abroad"],
+    ]);
+    const keysBehind = (where: string) => Promise.resolve(new Map([[alias, keys.get(where) ?? "nowhere"]]));
+    await expect(findStrays({ ...search, keysBehind })).resolves.toEqual(["aws_kms_key.data", "aws_kms_key.firewall"]);
+    forgetStrays(stack);
+  });
+});
+
+describe("a web ACL, whose id is a number,", () => {
+  const acl = creation("aws_wafv2_web_acl.acl", { name: "acme-web", scope: "CLOUDFRONT", region: "us-east-1" });
+  const role = creation("aws_iam_role.judge", { name: "acme-development-judge" });
+  const id = "${data.aws_wafv2_web_acl.acl.id}/acme-web/CLOUDFRONT@us-east-1";
+  const lookup = { region: "us-east-1", name: "acme-web", scope: "CLOUDFRONT" };
+
+  test("is looked up by its name, by Terraform, where it stands", async () => {
+    const { search } = terraform({ [id]: tags }, ["update"], planOf(acl));
+    await expect(findStrays(search)).resolves.toEqual(["aws_wafv2_web_acl.acl"]);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
+      data: { aws_wafv2_web_acl: { acl: lookup } },
+      import: [{ to: "aws_wafv2_web_acl.acl", id }],
+    });
+    forgetStrays(stack);
+  });
+
+  const read = "with data.aws_wafv2_web_acl.acl,\n  on strays.tf.json line 5";
+  const refused = "operation error WAFV2: ListWebACLs, api error AccessDeniedException: not authorized";
+  test.each([
+    ["is not there", `Error: WAFv2 WebACL not found for name: acme-web\n\n  ${read}`, [acl.address]],
+    ["may not be looked up", `Error: list WAFv2 WebACLs: ${refused}\n\n  ${read}`, [acl.address]],
+    ["could not be looked up", `Error: list WAFv2 WebACLs: no such host\n\n  ${read}`, []],
+    [
+      "is not what was refused",
+      `Error: reading x: AccessDenied\n\n  with aws_iam_role.judge,\n\nError: y\n\n  ${read}`,
+      [],
+    ],
+  ])("that %s is told from what is there", (_, said, missing) => {
+    expect(missingIn(said, candidates(planOf(acl, role), place)).map(({ to }) => to)).toEqual(missing);
+  });
+});
+
+describe("a function's event source, whose id is a number,", () => {
+  const source = "arn:aws:dynamodb:eu-west-1:111122223333:table/messages/stream/1";
+  const mapping = (more: object = {}) =>
+    creation("aws_lambda_event_source_mapping.stream", { function_name: "acme-mail", region, ...more });
+  const ours = { id: "uuid-ours", source };
+  const other = { id: "uuid-other", source: `${source}2` };
+
+  test.each([
+    ["the only one, where the stream's ARN isn't known yet", mapping(), [ours], ["uuid-ours"]],
+    ["the one of its stream", mapping({ event_source_arn: source }), [other, ours], ["uuid-ours"]],
+    ["none that another stream feeds", mapping({ event_source_arn: source }), [other], []],
+    ["none of two that can't be told apart", mapping(), [ours, other], []],
+    ["it where it stands", mapping({ region: "us-east-1" }), [ours], ["uuid-ours@us-east-1"]],
+  ])("is found by its function: %s", async (_, change, there, ids) => {
+    const { search, plans } = terraform({ "uuid-ours": tags, "uuid-ours@us-east-1": tags }, ["update"], planOf(change));
+    const asked: string[][] = [];
+    const eventSourcesOf = (...question: string[]) => {
+      asked.push(question);
+      return Promise.resolve(there);
+    };
+    await expect(findStrays({ ...search, eventSourcesOf })).resolves.toHaveLength(ids.length);
+    expect(plans.flat().map(({ id }) => id)).toEqual(ids);
+    expect(asked).toEqual([["acme-mail", (change.change.after as { readonly region: string }).region]]);
+    forgetStrays(stack);
   });
 });
 

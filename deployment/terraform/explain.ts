@@ -177,7 +177,9 @@ const faults: readonly Fault[] = [
   },
   {
     kind: ExistsError,
-    pattern: /\w*(?:AlreadyExists|AlreadyOwnedByYou|ResourceInUse|ResourceConflict)\w*/,
+    // Few services share a word for it, and SageMaker, Athena and others have none but in a sentence.
+    pattern:
+      /\w*(?:AlreadyExists|AlreadyOwnedByYou|DuplicateItem|DuplicateRecord|NameExists|NameInUse|ResourceConflict|ResourceInUse)\w*|already\s+(?:created|exist(?:ing|s))/,
     problem: ([code], { stack }) =>
       `Something that ${stack} wants to create is there already (${code}): a deploy that was killed may have made it.`,
     next: ({ environmentName, stack }) =>

@@ -2,6 +2,7 @@
  * What needs AWS, a name server or a token to be provoked, in the words of terraform 1.11.4 and its AWS provider 6.25.0 as they were recorded. What the real
  * terraform can be made to say on this machine is in workspace.test.ts.
  */
+import { ExistsError } from "../../../deployment/terraform";
 import { explain, lockIn, since, unframe } from "../../../deployment/terraform/explain";
 
 const at = { environmentName: "development", stack: "website-test", operation: "plan" } as const;
@@ -90,6 +91,19 @@ test.each([
   expect([error.problem, error.next]).toEqual([problem, next]);
   expect(error.details).toMatch(/^Error: /);
   expect(error.details).not.toMatch(/[│╷╵]/);
+});
+
+test.each([
+  "WAFDuplicateItemException: AWS WAF couldn\u2019t perform the operation because some resource in your request is a duplicate of an existing one.",
+  "DuplicateRecordException: Error creating budget: acme-development - the budget already exists.",
+  "RepositoryNameExistsException: Repository named acme-development-source already exists",
+  "PipelineNameInUseException: A pipeline with that name is there",
+  'ValidationException: Cannot create already existing model "arn:aws:sagemaker:eu-west-1:111122223333:model/acme"',
+  "InvalidRequestException: WorkGroup is already created",
+])("whatever AWS calls it, what is there already is known as such: %s", (said) => {
+  expect(explain(at, ended(`Error: creating it: https response error StatusCode: 400, ${said}`))).toBeInstanceOf(
+    ExistsError,
+  );
 });
 
 test("what it doesn't know is told in terraform's words, and in nothing else that it printed", () => {
