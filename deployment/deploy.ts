@@ -150,8 +150,11 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
         say(`✔ ${stack.id}: deployed.`);
         return;
       } catch (error) {
-        if (error instanceof StaleError && made < mostPlans) say(`${error.problem} Planning anew.`);
-        else if (error instanceof ExistsError && exists === undefined) {
+        if (error instanceof StaleError && made < mostPlans) {
+          // What is new in the next plan comes from somebody else: the yes to what was begun does not hold for it.
+          ({ harmlessIsApproved = false } = deployment);
+          say(`${error.problem} Planning anew.`);
+        } else if (error instanceof ExistsError && exists === undefined) {
           exists = error;
           takesOver = true;
           say(`${error.problem} Looking for what it has made.`);
