@@ -894,15 +894,21 @@ describe("for everybody", () => {
     },
   );
 
-  test("the answer comes into sight on a phone", async () => {
-    await open({ viewport: { width: 390, height: 700 } });
-    await page.locator("#example").click();
-    await calculate().click();
-    await page.locator(".years").waitFor();
-    const box = (await page.locator(".years").boundingBox())!;
-    expect(box.y).toBeGreaterThanOrEqual(0);
-    expect(box.y + box.height).toBeLessThanOrEqual(700);
-  });
+  test.each([
+    [390, 700],
+    [1440, 900],
+  ])(
+    "the answer comes into sight on a screen of %d by %d, and stays there when the picture comes",
+    async (width, height) => {
+      await open({ viewport: { width, height } });
+      await page.locator("#example").click();
+      await calculate().click();
+      await page.locator("#plot svg").waitFor();
+      const box = (await page.locator(".years").boundingBox())!;
+      expect(box.y).toBeGreaterThanOrEqual(0);
+      expect(box.y + box.height).toBeLessThanOrEqual(height);
+    },
+  );
 
   test("the form is there, and says why it can't calculate, without JavaScript", async () => {
     await open({ javaScriptEnabled: false });

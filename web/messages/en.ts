@@ -132,7 +132,7 @@ export const pages = {
     how: {
       heading: "What it does",
       lines: (yearsBeyondRings: number) => [
-        `From the eight measures it estimates the number of growth rings, of which a shell gets about one a year. The age in years is the rings plus\u00a0${yearsBeyondRings}, as the survey’s authors reckon.`,
+        `From the eight measures it estimates the number of growth rings, of which a shell gets about one a\u00a0year. The age in years is the rings plus\u00a0${yearsBeyondRings}, as the survey’s authors reckon.`,
         "With each estimate comes a range. It is made so that 90 of 100 animals have their true age within it. **Look at the range, not only at the one number.**",
       ],
     },
