@@ -78,7 +78,12 @@ function withoutIdentity(name: string, error: unknown, variables: NodeJS.Process
   const code = error instanceof Error ? error.name : "";
   const said = error instanceof Error ? error.message : String(error);
   if (/CredentialsProviderError|TokenProviderError|Credentials/.test(code)) {
-    return new DeploymentError(`There are no AWS credentials for ${name} (${said}).`, signIn);
+    const { AWS_PROFILE: profile = "" } = variables;
+    if (profile === "") return new DeploymentError(`There are no AWS credentials for ${name} (${said}).`, signIn);
+    return new DeploymentError(
+      `AWS_PROFILE is ${JSON.stringify(profile)}, and that profile gives no AWS credentials for ${name} (${said}).`,
+      `Sign in (aws sso login --profile ${profile}), or set AWS_PROFILE to one of: aws configure list-profiles`,
+    );
   }
   if (refusals.includes(code)) {
     return new DeploymentError(`AWS does not accept the credentials for ${name} (${code}: ${said}).`, signIn);

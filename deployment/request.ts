@@ -33,7 +33,7 @@ export function readRequest(variables: NodeJS.ProcessEnv): Request {
   if (stack !== undefined && !(stackIds as readonly string[]).includes(stack)) {
     throw new DeploymentError(
       `STACK is ${JSON.stringify(stack)}; expected one of ${stackIds.join(", ")}.`,
-      `For example: make deploy ENVIRONMENT=${environment.name} STACK=data`,
+      "Choose one of these, and type it again.",
     );
   }
   const approve = given(variables, "APPROVE");

@@ -68,6 +68,18 @@ describe.each(["deploy", "bootstrap", "unlock"])("make %s", (command) => {
     expect(asked).toEqual([]);
   });
 
+  test("names the profile that gives no credentials", async () => {
+    const { status, errors, asked } = await typeWith(() => callerOf(account), command, {
+      ...{ ENVIRONMENT: "development", AWS_ACCESS_KEY_ID: "", AWS_SECRET_ACCESS_KEY: "", AWS_PROFILE: "ghost" },
+      ...stack,
+    });
+    expect(status).toBe(1);
+    expect(errors).toMatch(
+      /AWS_PROFILE is "ghost", and that profile gives no AWS credentials for development \(.+\)\.\n→ Sign in \(aws sso login --profile ghost\)/,
+    );
+    expect(asked).toEqual([]);
+  });
+
   test("says that AWS does not accept the credentials", async () => {
     const { status, errors, asked } = await typeWith(() => refusal("ExpiredToken", "The token has expired"), command, {
       ENVIRONMENT: "development",
@@ -105,6 +117,8 @@ describe.each(["deploy", "bootstrap", "unlock"])("make %s", (command) => {
     const other = await shell.type(command, { ENVIRONMENT: "development", STACK: "webiste-test" });
     expect(other.status).toBe(1);
     expect(other.errors).toContain('STACK is "webiste-test"; expected one of state, governance, network, data,');
+    // What is to be typed again is what was typed, not another command.
+    expect(other.errors).toContain("\n→ Choose one of these, and type it again.");
     expect(asked).toEqual([]);
   });
 
