@@ -69,6 +69,8 @@ export class PlatformUnderTest {
         ...settingsOfAnotherAccount,
         NODE_USE_ENV_PROXY: "1",
         PLATFORM_DIRECTORY: this.instance.directory,
+        // What tests ask of a website again and again is drift, from which the platform trains a model by itself.
+        MONITORING_SECONDS: "3600",
         ...variables,
       },
       stdio: ["ignore", "pipe", "pipe"],

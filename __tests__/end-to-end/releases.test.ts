@@ -32,8 +32,7 @@ beforeAll(async () => {
   const survey = join(folder, "survey.csv");
   const records = [...simulate({ rows: 1_500, seed: 11 })];
   writeFileSync(survey, `${[surveyHeader, ...records.map(surveyLine)].join("\n")}\n`);
-  // An hour: animals of one length alone are drift, whose new model would take the poisoned one's place.
-  await platform.succeed("up", { SURVEY: survey, MONITORING_SECONDS: "3600" });
+  await platform.succeed("up", { SURVEY: survey });
   champion = platform.file.modelPackageArn;
 });
 afterAll(async () => {
