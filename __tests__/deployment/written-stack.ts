@@ -14,13 +14,15 @@ export interface WrittenStack {
   readonly key: string;
   /** The resources of the type `terraform_data`, by their names. */
   readonly resources: Readonly<Record<string, object>>;
+  /** The block `terraform`. @default with the state in the emulator's S3 */
+  readonly terraform?: object;
 }
 
 /**
  * Writes the stack `data`.
  * @returns its folder
  */
-export function writeStack({ outdir, key, resources }: WrittenStack): string {
+export function writeStack({ outdir, key, resources, terraform }: WrittenStack): string {
   const folder = join(outdir, "stacks/data");
   mkdirSync(folder, { recursive: true });
   mkdirSync(join(outdir, "providers"), { recursive: true });
@@ -46,7 +48,7 @@ export function writeStack({ outdir, key, resources }: WrittenStack): string {
     join(folder, "cdk.tf.json"),
     JSON.stringify({
       "//": { metadata: { version: "0.21.0", stackName: "data", backend: "s3" } },
-      terraform: { backend: { s3: backend } },
+      terraform: terraform ?? { backend: { s3: backend } },
       resource: { terraform_data: resources },
     }),
   );

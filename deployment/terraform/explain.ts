@@ -139,7 +139,8 @@ const faults: readonly Fault[] = [
   },
   {
     kind: StaleError,
-    pattern: /Saved plan is stale|Saved plan does not match the given state/,
+    // Terraform Cloud discards the saved plans of a workspace as soon as another run is applied.
+    pattern: /Saved plan is (?:stale|discarded)|Saved plan does not match the given state/,
     problem: (_, { stack, environmentName }) =>
       `Somebody else has changed ${stack} in ${environmentName} since this plan was made, so it was not applied.`,
     next: again,
