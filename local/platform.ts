@@ -8,9 +8,10 @@ import { pathToFileURL } from "node:url";
 
 import { awsEnvironment, forgetRealCredentials, type Instance, openInstance, shown } from "./platform/instance";
 import { locked } from "./platform/lock";
-import { lastLines, logFile, stopService } from "./platform/processes";
-import { addressOf, serviceNames, stopServices } from "./platform/services";
+import { lastLines, logFile } from "./platform/processes";
+import { addressOf, serviceNames } from "./platform/services";
 import { status } from "./platform/status";
+import { stopPlatform } from "./platform/stop";
 
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
@@ -40,12 +41,6 @@ async function upCommand(instance: Instance): Promise<void> {
   make status shows what runs, make logs what it says, make down stops it.`);
 }
 
-/** Stops all services. A release that the pipeline runs would let nobody else at the platform: it ends first, and goes on at the next start. */
-async function stopAll(instance: Instance): Promise<string[]> {
-  const pipeline = (await stopService(instance, "pipeline")) ? ["pipeline"] : [];
-  return [...pipeline, ...(await locked(instance, () => stopServices(instance)))];
-}
-
 /** AWS settings of the shell that called: a profile, a token or a service's own endpoint would win over what `env` sets. */
 const settingsOfTheShell = Object.keys(process.env).filter((name) => name.startsWith("AWS_"));
 
@@ -53,7 +48,7 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   up: upCommand,
 
   down: async (instance) => {
-    const stopped = await stopAll(instance);
+    const stopped = await stopPlatform(instance);
     say(
       stopped.length === 0
         ? "Nothing ran."
@@ -117,7 +112,7 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   },
 
   clean: async (instance) => {
-    await stopAll(instance);
+    await stopPlatform(instance);
     rmSync(instance.directory, { recursive: true, force: true });
     say(`Stopped everything and removed ${shown(instance.directory)}.`);
   },

@@ -7,7 +7,12 @@ import { type Instance, readJson, writeJson } from "./instance";
 import { isRunning, type RecordedProcess } from "./processes";
 
 /** Another command works on the platform. */
-export class PlatformBusy extends Error {}
+export class PlatformBusy extends Error {
+  /** @param pid The command's process. */
+  constructor(readonly pid: number) {
+    super(`Another command works on this platform now (process ${pid}); wait until it has ended.`);
+  }
+}
 
 /** What stands in the file of a turn that is over: no process. */
 const nobody: RecordedProcess = { pid: 0, startedAt: "over" };
@@ -42,9 +47,7 @@ function takeTurn(folder: string): string {
       const last = Math.max(0, ...turns(folder));
       const holder = readJson<RecordedProcess | undefined>(join(folder, String(last)), undefined);
       if (isRunning(holder)) {
-        throw new PlatformBusy(
-          `Another command works on this platform now (process ${holder.pid}); wait until it has ended.`,
-        );
+        throw new PlatformBusy(holder.pid);
       }
       const turn = join(folder, String(last + 1));
       if (!link(own, turn)) {

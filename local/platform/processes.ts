@@ -117,7 +117,10 @@ export async function stopService(instance: Instance, name: string, graceSeconds
       await sleep(25);
     }
   }
-  rmSync(recordOf(instance, name), { force: true });
+  // Another command may have started it again meanwhile: that process must not be forgotten.
+  if (recordedProcess(instance, name)?.pid === recorded?.pid) {
+    rmSync(recordOf(instance, name), { force: true });
+  }
   return running;
 }
 

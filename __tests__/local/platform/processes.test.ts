@@ -52,6 +52,17 @@ describe("a service", () => {
     expect(isRunning(first)).toBe(true);
   });
 
+  test("that another command has started again while it was stopped is not forgotten", async () => {
+    await startService(instance, clock("process.on('SIGTERM', () => undefined)"));
+    const stopping = stopService(instance, "clock", 0.2);
+    const other = { pid: process.pid, startedAt: startTimeOf(process.pid)! };
+    const record = instance.path("processes", "clock.json");
+    writeJson(record, other);
+    await stopping;
+    expect(recordedProcess(instance, "clock")).toEqual(other);
+    rmSync(record);
+  });
+
   test("is started anew when it was killed", async () => {
     await startService(instance, clock());
     const first = recordedProcess(instance, "clock")!;
