@@ -35,7 +35,10 @@ const options = {
   minify: true,
   // ECMAScript modules tell what isn't used of them, and it is left out.
   mainFields: ["module", "main"],
-  alias: { "@aws-sdk/credential-provider-node": join(projectRoot, "handlers/shared/lambda-credentials.ts") },
+  alias: {
+    "@aws-sdk/credential-provider-node": join(projectRoot, "handlers/shared/lambda-credentials.ts"),
+    semver: join(projectRoot, "handlers/shared/no-semver.ts"),
+  },
   legalComments: "none",
   logLevel: "silent",
 } as const satisfies BuildOptions;
