@@ -4,17 +4,17 @@
  * Everything that knows a column reads it here: the feature group, the survey file, the simulator, the API and the website's form. The model image
  * reads the same `features.json` in Python. Lengths are in mm, weights in g.
  */
-import * as z from "zod";
 import document from "./features.json";
+import * as z from "./zod";
 
-const columnName = z.string().regex(/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/, "is not snake_case");
-const text = z.string().min(1);
+const columnName = z.string().check(z.regex(/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/, "is not snake_case"));
+const text = z.string().check(z.minLength(1));
 
 const categoryFeature = z.strictObject({
   name: columnName,
   type: z.literal("category"),
   /** From the value in a file to what people call it. */
-  categories: z.record(z.string().regex(/^[A-Za-z0-9_-]+$/), text),
+  categories: z.record(z.string().check(z.regex(/^[A-Za-z0-9_-]+$/)), text),
   label: text,
   description: text,
 });
@@ -32,24 +32,24 @@ const numberFeature = z
     minimum: z.number(),
     maximum: z.number(),
     /** How finely people measure it: the step of the website's input field. */
-    step: z.number().positive(),
+    step: z.number().check(z.positive()),
     label: text,
     description: text,
     example: z.number(),
   })
-  .refine(inRange, "has a minimum that is not below its maximum, or an example outside of them");
+  .check(z.refine(inRange, "has a minimum that is not below its maximum, or an example outside of them"));
 
 const labelColumn = z
   .strictObject({
     name: columnName,
     type: z.literal("integer"),
     unit: z.literal("rings"),
-    minimum: z.int().nonnegative(),
-    maximum: z.int().positive(),
+    minimum: z.int().check(z.nonnegative()),
+    maximum: z.int().check(z.positive()),
     label: text,
     description: text,
   })
-  .refine(inRange, "has a minimum that is not below its maximum");
+  .check(z.refine(inRange, "has a minimum that is not below its maximum"));
 
 const compiles = (pattern: string): boolean => {
   try {
@@ -65,33 +65,35 @@ const contractSchema = z
     recordIdentifier: z.strictObject({
       name: columnName,
       description: text,
-      pattern: z.string().refine(compiles, "is not a regular expression"),
+      pattern: z.string().check(z.refine(compiles, "is not a regular expression")),
     }),
     eventTime: z.strictObject({ name: columnName, description: text }),
-    features: z.array(z.discriminatedUnion("type", [categoryFeature, numberFeature])).min(1),
+    features: z.array(z.discriminatedUnion("type", [categoryFeature, numberFeature])).check(z.minLength(1)),
     /** Of each two measures, the lesser is never above the greater in a living abalone: who says otherwise has measured or typed wrong. */
     proportions: z.array(z.strictObject({ lesser: columnName, greater: columnName })),
     label: labelColumn,
-    yearsBeyondRings: z.number().nonnegative(),
+    yearsBeyondRings: z.number().check(z.nonnegative()),
   })
-  .refine((contract) => {
-    const names = [
-      contract.recordIdentifier.name,
-      contract.eventTime.name,
-      contract.label.name,
-      ...contract.features.map(({ name }) => name),
-    ];
-    return new Set(names).size === names.length;
-  }, "uses a column name twice")
-  .refine(({ features, proportions }) => {
-    const units = new Map(
-      features.map((feature) => [feature.name, feature.type === "number" ? feature.unit : undefined]),
-    );
-    return proportions.every(
-      ({ lesser, greater }) =>
-        lesser !== greater && units.get(lesser) !== undefined && units.get(lesser) === units.get(greater),
-    );
-  }, "has a proportion of what are not two measures in one unit");
+  .check(
+    z.refine((contract) => {
+      const names = [
+        contract.recordIdentifier.name,
+        contract.eventTime.name,
+        contract.label.name,
+        ...contract.features.map(({ name }) => name),
+      ];
+      return new Set(names).size === names.length;
+    }, "uses a column name twice"),
+    z.refine(({ features, proportions }) => {
+      const units = new Map(
+        features.map((feature) => [feature.name, feature.type === "number" ? feature.unit : undefined]),
+      );
+      return proportions.every(
+        ({ lesser, greater }) =>
+          lesser !== greater && units.get(lesser) !== undefined && units.get(lesser) === units.get(greater),
+      );
+    }, "has a proportion of what are not two measures in one unit"),
+  );
 
 /** A feature with a fixed set of values, for example the sex. */
 export type CategoryFeature = Readonly<z.infer<typeof categoryFeature>>;

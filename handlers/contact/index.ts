@@ -8,7 +8,7 @@ import {
   TransactWriteItemsCommand,
   type TransactWriteItem,
 } from "@aws-sdk/client-dynamodb";
-import * as z from "zod";
+import * as z from "../../survey/zod";
 import { contactLimits } from "../../web/contact-limits";
 import { clientOptions, errorName } from "../shared/clients";
 import { name, number, readEnvironment } from "../shared/environment";
@@ -43,20 +43,12 @@ const expected = {
 } as const;
 
 const contactSchema = z.strictObject({
-  name: text
-    .trim()
-    .min(1)
-    .max(contactLimits.name)
-    .regex(/^\P{Cc}*$/u),
-  email: text.trim().max(contactLimits.email).pipe(z.email()),
+  name: text.check(z.trim(), z.minLength(1), z.maxLength(contactLimits.name), z.regex(/^\P{Cc}*$/u)),
+  email: z.pipe(text.check(z.trim(), z.maxLength(contactLimits.email)), z.email()),
   // Line breaks and tabs belong to a message, other control characters don't.
-  message: text
-    .trim()
-    .min(1)
-    .max(contactLimits.message)
-    .regex(/^(?:\P{Cc}|[\r\n\t])*$/u),
+  message: text.check(z.trim(), z.minLength(1), z.maxLength(contactLimits.message), z.regex(/^(?:\P{Cc}|[\r\n\t])*$/u)),
   /** A field that people don't see: only programs fill it. */
-  website: z.unknown().optional(),
+  website: z.optional(z.unknown()),
 });
 
 type ContactMessage = Omit<z.infer<typeof contactSchema>, "website">;

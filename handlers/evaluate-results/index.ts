@@ -6,7 +6,7 @@
  */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import * as z from "zod";
+import * as z from "../../survey/zod";
 import { clientOptions, errorMessage } from "../shared/clients";
 import { number, numberOrNone, readEnvironment } from "../shared/environment";
 import { type Comparison, evaluationFile, type Judgement, metricNames } from "../shared/evaluation";
@@ -26,32 +26,33 @@ const client = tracer.captureAWSv3Client(new S3Client(clientOptions));
 
 const eventSchema = z.object({ evaluationUri: s3Uri });
 
-const error = z.object({ value: z.number().nonnegative() });
+const error = z.object({ value: z.number().check(z.nonnegative()) });
 const metricsSchema = z.object({ rmse: error, mae: error, mse: error, r2: z.object({ value: z.number() }) });
 
 /** When the last animal was measured that a model learnt from; older artefacts don't tell. Always with milliseconds, so that later ones sort after. */
 const trainingSchema = z.object({
-  newest_event: z
-    .string()
-    .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, "expected a time in UTC with milliseconds")
-    .nullable(),
+  newest_event: z.nullable(
+    z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, "expected a time in UTC with milliseconds")),
+  ),
 });
 
 /** Challenger minus champion: the value, and how it is distributed over resamples of the rows. */
 const differenceSchema = z.object({
   lower_is_better: z.boolean(),
   value: z.number(),
-  quantiles: z.record(z.string().regex(/^0\.\d+$/), z.number()).refine(
-    (quantiles) =>
-      Object.entries(quantiles)
-        .sort(([one], [other]) => Number(one) - Number(other))
-        .every(([, value], index, all) => index === 0 || value >= (all[index - 1]?.[1] ?? 0)),
-    "expected values that grow with their level",
+  quantiles: z.record(z.string().check(z.regex(/^0\.\d+$/)), z.number()).check(
+    z.refine(
+      (quantiles) =>
+        Object.entries(quantiles)
+          .sort(([one], [other]) => Number(one) - Number(other))
+          .every(([, value], index, all) => index === 0 || value >= (all[index - 1]?.[1] ?? 0)),
+      "expected values that grow with their level",
+    ),
   ),
 });
 
 const scoredChampionSchema = z.object({
-  model_package: z.string().min(1),
+  model_package: z.string().check(z.minLength(1)),
   training: trainingSchema,
   regression_metrics: metricsSchema,
   differences: z.object({
@@ -66,14 +67,14 @@ const scoredChampionSchema = z.object({
 const evaluationSchema = z.object({
   training: trainingSchema,
   regression_metrics: metricsSchema,
-  rows: z.int().positive(),
-  champion: z
-    .union([
+  rows: z.int().check(z.positive()),
+  champion: z.nullable(
+    z.union([
       scoredChampionSchema,
       // Gone or damaged for good. One that could not be read for another reason has failed the job, and there is nothing to judge.
-      z.strictObject({ model_package: z.string().min(1), error: z.string() }),
-    ])
-    .nullable(),
+      z.strictObject({ model_package: z.string().check(z.minLength(1)), error: z.string() }),
+    ]),
+  ),
 });
 
 type Evaluation = z.infer<typeof evaluationSchema>;

@@ -11,12 +11,12 @@ import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { PutRecordCommand, SageMakerFeatureStoreRuntimeClient } from "@aws-sdk/client-sagemaker-featurestore-runtime";
 import type { Context } from "aws-lambda";
-import * as z from "zod";
 import { recordIdentifier, surveyColumns } from "../../survey/contract";
 import { readSurvey, type RowProblem, SurveyFileError, type SurveyRecord } from "../../survey/survey-file";
+import * as z from "../../survey/zod";
 import { clientOptions, errorMessage, errorName, httpStatus } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
-import { parseEvent, text } from "../shared/input";
+import { parseEvent, someText } from "../shared/input";
 import { logger, metrics, observed } from "../shared/observability";
 import { putWithRetries } from "./retry";
 
@@ -55,18 +55,20 @@ const rejectedPrefix = "surveys/rejected/";
 
 const eventSchema = z
   .object({
-    bucket: text.min(1).optional(),
-    key: text.min(1).refine((key) => !key.startsWith(rejectedPrefix), "is a list of rejected rows, not a survey"),
-    etag: text.min(1).optional(),
+    bucket: z.optional(someText),
+    key: someText.check(z.refine((key) => !key.startsWith(rejectedPrefix), "is a list of rejected rows, not a survey")),
+    etag: z.optional(someText),
     /** The first byte of the range. @default 0 */
-    offset: z.int().nonnegative().optional(),
+    offset: z.optional(z.int().check(z.nonnegative())),
     /** The first byte behind the range. @default the end of the file */
-    until: z.int().positive().optional(),
+    until: z.optional(z.int().check(z.positive())),
   })
-  .refine(({ offset = 0, until = Infinity }) => offset < until, {
-    path: ["until"],
-    message: "expected a byte behind offset: a range holds one byte at least",
-  });
+  .check(
+    z.refine(({ offset = 0, until = Infinity }) => offset < until, {
+      path: ["until"],
+      message: "expected a byte behind offset: a range holds one byte at least",
+    }),
+  );
 
 /** What one call did. */
 export interface IngestResult {

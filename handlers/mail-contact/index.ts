@@ -14,7 +14,7 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { SendEmailCommand, SESv2Client } from "@aws-sdk/client-sesv2";
-import * as z from "zod";
+import * as z from "../../survey/zod";
 import { clientOptions, errorName, httpStatus } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
 import { parseEvent } from "../shared/input";
@@ -45,7 +45,7 @@ const eventSchema = z.union(
     /** All messages that were not mailed yet. */
     z.strictObject({ unsent: z.literal(true) }),
     /** These messages once more, whether mailed or not: their mails bounced. */
-    z.strictObject({ again: z.array(name).min(1).max(1_000) }),
+    z.strictObject({ again: z.array(name).check(z.minLength(1), z.maxLength(1_000)) }),
   ],
   { error: 'expected Records of a stream, {"unsent": true}, or {"again": ["<id of a message>"]}' },
 );

@@ -1,6 +1,6 @@
 /** The mail that a message becomes: plain text, whose header holds nothing of the visitor's but the address to answer to. */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
-import * as z from "zod";
+import * as z from "../../survey/zod";
 
 /** What a mail says. */
 export interface Mail {
@@ -10,16 +10,22 @@ export interface Mail {
   readonly body: string;
 }
 
-const string = z.object({ S: z.string() }).transform(({ S }) => S);
+const string = z.pipe(
+  z.object({ S: z.string() }),
+  z.transform(({ S }) => S),
+);
 
 const storedSchema = z.object({
-  id: string.pipe(z.string().regex(/^[0-9a-f-]{36}$/)),
-  name: string.pipe(z.string().regex(/^\P{Cc}*$/u)),
+  id: z.pipe(string, z.string().check(z.regex(/^[0-9a-f-]{36}$/))),
+  name: z.pipe(string, z.string().check(z.regex(/^\P{Cc}*$/u))),
   // Checked once more: a line break in it would begin a header of its own.
-  email: string.pipe(z.email()),
+  email: z.pipe(string, z.email()),
   message: string,
-  receivedAt: string.pipe(z.iso.datetime()),
-  expiresAt: z.object({ N: z.string().regex(/^\d+$/) }).transform(({ N }) => new Date(Number(N) * 1000)),
+  receivedAt: z.pipe(string, z.iso.datetime()),
+  expiresAt: z.pipe(
+    z.object({ N: z.string().check(z.regex(/^\d+$/)) }),
+    z.transform(({ N }) => new Date(Number(N) * 1000)),
+  ),
 });
 
 /**

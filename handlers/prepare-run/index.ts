@@ -9,7 +9,7 @@ import {
   SageMakerClient,
 } from "@aws-sdk/client-sagemaker";
 import { GetParameterCommand, ParameterNotFound, SSMClient } from "@aws-sdk/client-ssm";
-import * as z from "zod";
+import * as z from "../../survey/zod";
 import { clientOptions, errorMessage, errorName } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
 import { parseEvent } from "../shared/input";
@@ -23,8 +23,7 @@ const environment = readEnvironment({
   /** At most 26 characters, so that names keep room for the execution's. */
   RESOURCE_PREFIX: z
     .string()
-    .regex(/^[a-zA-Z0-9](-?[a-zA-Z0-9])*$/, "expected letters, digits and single hyphens")
-    .max(26),
+    .check(z.regex(/^[a-zA-Z0-9](-?[a-zA-Z0-9])*$/, "expected letters, digits and single hyphens"), z.maxLength(26)),
 });
 const sageMaker = tracer.captureAWSv3Client(new SageMakerClient(clientOptions));
 const parameters = tracer.captureAWSv3Client(new SSMClient(clientOptions));
@@ -32,8 +31,8 @@ const parameters = tracer.captureAWSv3Client(new SSMClient(clientOptions));
 const eventSchema = z.object({
   executionArn: z
     .string()
-    .regex(/^arn:[a-z-]+:states:[a-z0-9-]+:\d{12}:execution:[^:]+:.+$/, "expected the ARN of an execution"),
-  startedAt: z.string().min(1),
+    .check(z.regex(/^arn:[a-z-]+:states:[a-z0-9-]+:\d{12}:execution:[^:]+:.+$/, "expected the ARN of an execution")),
+  startedAt: z.string().check(z.minLength(1)),
 });
 
 /** The model that a challenger has to beat; `none` when there is no such model. */

@@ -8,11 +8,11 @@ import {
 } from "@aws-sdk/client-sagemaker";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
-import * as z from "zod";
+import * as z from "../../survey/zod";
 import { clientOptions } from "../shared/clients";
 import { list, name, readEnvironment } from "../shared/environment";
 import { baselineFile, evaluationFile, judgementSchema } from "../shared/evaluation";
-import { parseEvent, s3Uri, text } from "../shared/input";
+import { parseEvent, s3Uri, someText } from "../shared/input";
 import { logger, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
 import { parseS3Uri, under } from "../shared/s3-uri";
@@ -40,17 +40,19 @@ const objects = tracer.captureAWSv3Client(new S3Client(clientOptions));
 const parameters = tracer.captureAWSv3Client(new SSMClient(clientOptions));
 
 const eventSchema = z.object({
-  runName: text.min(1),
-  trainingJobName: text.min(1),
+  runName: someText,
+  trainingJobName: someText,
   modelDataUrl: s3Uri,
   /** Folder of the splits of the data set. */
   datasetUri: s3Uri,
   evaluationUri: s3Uri,
   /** Folder of the statistics and constraints of the training rows. */
   baselineUri: s3Uri,
-  judgement: judgementSchema.refine(
-    ({ goodEnough, better }) => goodEnough && better,
-    "only a challenger that is good enough and better than the champion may be registered",
+  judgement: judgementSchema.check(
+    z.refine(
+      ({ goodEnough, better }) => goodEnough && better,
+      "only a challenger that is good enough and better than the champion may be registered",
+    ),
   ),
 });
 

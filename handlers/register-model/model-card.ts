@@ -1,5 +1,5 @@
 /** The model card of a package: what the evaluation job wrote, and what only who registers the model knows. */
-import * as z from "zod";
+import * as z from "../../survey/zod";
 import type { Judgement } from "../shared/evaluation";
 import { under } from "../shared/s3-uri";
 

@@ -1,5 +1,5 @@
 /** The public figures of a model, which the website shows: what the evaluation job wrote, with the model's name. */
-import * as z from "zod";
+import * as z from "../../survey/zod";
 import { under } from "../shared/s3-uri";
 
 /** The file that the evaluation job writes below its output. */
@@ -10,14 +10,14 @@ const largestDocument = 40 * 1024;
 /** As many points as a plot on a small screen shows apart. */
 const mostPoints = 600;
 
-const count = z.int().nonnegative();
-const share = z.number().min(0).max(1);
-const words = z.string().min(1).max(2_000);
+const count = z.int().check(z.nonnegative());
+const share = z.number().check(z.minimum(0), z.maximum(1));
+const words = z.string().check(z.minLength(1), z.maxLength(2_000));
 
 /** An error in years with its interval. */
 const measuredSchema = z
   .strictObject({ value: z.number(), low: z.number(), high: z.number(), confidence: share })
-  .refine(({ low, high }) => low <= high, "the interval is the wrong way round");
+  .check(z.refine(({ low, high }) => low <= high, "the interval is the wrong way round"));
 
 const coveredSchema = z.strictObject({ rows: count, coverage: share });
 
@@ -43,11 +43,15 @@ export const publicFiguresSchema = z.strictObject({
   survey: z.strictObject({
     lengths: z.strictObject({ unit: z.literal("mm") }),
     /** Length in mm and age in years. */
-    points: z.array(z.tuple([z.number().positive(), z.number().positive()])).max(mostPoints),
+    points: z
+      .array(z.tuple([z.number().check(z.positive()), z.number().check(z.positive())]))
+      .check(z.maxLength(mostPoints)),
     bands: z.array(
       z
         .strictObject({ ...span, rows: count, low: z.number(), median: z.number(), high: z.number() })
-        .refine(({ low, median, high }) => low <= median && median <= high, "the ages are the wrong way round"),
+        .check(
+          z.refine(({ low, median, high }) => low <= median && median <= high, "the ages are the wrong way round"),
+        ),
     ),
   }),
 });

@@ -10,10 +10,10 @@ import {
   PipelineNotFoundException,
   StartPipelineExecutionCommand,
 } from "@aws-sdk/client-codepipeline";
-import * as z from "zod";
+import * as z from "../../survey/zod";
 import { clientOptions } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
-import { parseEvent, text } from "../shared/input";
+import { parseEvent, someText } from "../shared/input";
 import { logger, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
 
@@ -26,15 +26,17 @@ const eventSchema = z.object({
     .array(
       z.object({
         /** In the data bucket. */
-        key: text.min(1),
+        key: someText,
         /** Of the content that was ingested. */
-        etag: text.min(1),
+        etag: someText,
         /** When it came: S3's time of its last modification. @default the same survey whenever it came */
-        arrived: z.iso.datetime({ offset: true }).optional(),
+        arrived: z.optional(z.iso.datetime({ offset: true })),
       }),
     )
-    .min(1, "expected at least one survey: a run without one has nothing to release")
-    .refine((surveys) => new Set(surveys.map(({ key }) => key)).size === surveys.length, "names a survey twice"),
+    .check(
+      z.minLength(1, "expected at least one survey: a run without one has nothing to release"),
+      z.refine((surveys) => new Set(surveys.map(({ key }) => key)).size === surveys.length, "names a survey twice"),
+    ),
 });
 
 type Survey = z.infer<typeof eventSchema>["surveys"][number];

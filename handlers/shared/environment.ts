@@ -1,13 +1,13 @@
-import * as z from "zod";
+import * as z from "../../survey/zod";
 
 /**
  * Reads a handler's environment variables once, when it starts.
  * @throws Error that names every variable that is missing or wrong, and what was expected
  */
-export function readEnvironment<Shape extends z.ZodRawShape>(
+export function readEnvironment<Shape extends z.core.$ZodShape>(
   shape: Shape,
   environment: Readonly<Record<string, string | undefined>> = process.env,
-): z.infer<z.ZodObject<Shape>> {
+): z.infer<z.ZodMiniObject<Shape>> {
   const result = z.object(shape).safeParse(environment);
   if (result.success) return result.data;
   const faults = result.error.issues.map(({ path, message }) => {
@@ -19,29 +19,37 @@ export function readEnvironment<Shape extends z.ZodRawShape>(
 }
 
 /** A name or ARN: anything but empty. */
-export const name = z.string().min(1);
+export const name = z.string().check(z.minLength(1));
 
 /** A number written as text, in a range. */
-export function number(minimum: number, maximum: number): z.ZodType<number, string> {
+export function number(minimum: number, maximum: number): z.ZodMiniType<number, string> {
   return z
-    .string()
-    .regex(/^\d+(\.\d+)?$/, "expected a number")
-    .transform(Number)
-    .refine((value) => value >= minimum && value <= maximum, `expected a number between ${minimum} and ${maximum}`);
+    .pipe(z.string().check(z.regex(/^\d+(\.\d+)?$/, "expected a number")), z.transform(Number))
+    .check(
+      z.refine((value) => value >= minimum && value <= maximum, `expected a number between ${minimum} and ${maximum}`),
+    );
 }
 
 /** Items separated by commas, at least one. */
 export const list = z
-  .string()
-  .transform((text) =>
-    text
-      .split(",")
-      .map((item) => item.trim())
-      .filter((item) => item !== ""),
+  .pipe(
+    z.string(),
+    z.transform((text: string) =>
+      text
+        .split(",")
+        .map((item) => item.trim())
+        .filter((item) => item !== ""),
+    ),
   )
-  .refine((items) => items.length > 0, "expected items separated by commas");
+  .check(z.refine((items) => items.length > 0, "expected items separated by commas"));
 
 /** The same, or `none` where there is no such number. */
-export function numberOrNone(minimum: number, maximum: number): z.ZodType<number | undefined, string> {
-  return z.union([z.literal("none").transform(() => undefined), number(minimum, maximum)]);
+export function numberOrNone(minimum: number, maximum: number): z.ZodMiniType<number | undefined, string> {
+  return z.union([
+    z.pipe(
+      z.literal("none"),
+      z.transform(() => undefined),
+    ),
+    number(minimum, maximum),
+  ]);
 }

@@ -1,14 +1,14 @@
 /** What the workflow's handlers say to one another of an evaluation. */
-import * as z from "zod";
+import * as z from "../../survey/zod";
 
 /** The files that the evaluation job writes below its output. */
 export const evaluationFile = "evaluation.json";
 export const baselineFile = "baseline.csv";
 
 const championSchema = z.object({
-  modelPackageArn: z.string().min(1),
+  modelPackageArn: z.string().check(z.minLength(1)),
   /** Rings; null when the champion could not be scored. */
-  rmse: z.number().nonnegative().nullable(),
+  rmse: z.nullable(z.number().check(z.nonnegative())),
 });
 
 /** The metrics by which models are compared; all but R² are errors, in rings or (`mse`) rings squared. */
@@ -25,9 +25,9 @@ const comparisonSchema = z.object({
   /** How much worse than the champion the challenger is at most, as surely as that; below zero it is better by this much at least. */
   worseByAtMost: z.number(),
   /** By how much it has to be better. */
-  margin: z.number().nonnegative(),
+  margin: z.number().check(z.nonnegative()),
   /** How much worse it may be where it knows newer data; null where these count for nothing. */
-  tolerance: z.number().nonnegative().nullable(),
+  tolerance: z.nullable(z.number().check(z.nonnegative())),
   /** Whether the last animal that the challenger learnt from was measured later than the champion's last one. */
   newerData: z.boolean(),
   verdict: z.literal(["better", "newer", "not better"]),
@@ -36,20 +36,20 @@ const comparisonSchema = z.object({
 /** How a challenger was judged. */
 export const judgementSchema = z.object({
   /** In words, for people. */
-  outcome: z.string().min(1),
+  outcome: z.string().check(z.minLength(1)),
   /** Rings, on held-out rows. */
-  rmse: z.number().nonnegative(),
+  rmse: z.number().check(z.nonnegative()),
   /** Rings: the highest RMSE that is good enough. */
-  threshold: z.number().positive(),
+  threshold: z.number().check(z.positive()),
   /** How many held-out rows. */
-  rows: z.int().positive(),
+  rows: z.int().check(z.positive()),
   /** Whether the RMSE is at or below the threshold. */
   goodEnough: z.boolean(),
   /** Whether it takes the champion's place: there is none that can be scored, or the comparison's verdict is for the challenger. */
   better: z.boolean(),
-  champion: championSchema.nullable(),
+  champion: z.nullable(championSchema),
   /** Null when there is no champion that can be scored. */
-  comparison: comparisonSchema.nullable(),
+  comparison: z.nullable(comparisonSchema),
 });
 
 /** What decided between champion and challenger. */

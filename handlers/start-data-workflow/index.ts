@@ -8,27 +8,27 @@
 import { createHash, createHmac } from "node:crypto";
 import { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import { SignatureV4 } from "@smithy/signature-v4";
-import * as z from "zod";
+import * as z from "../../survey/zod";
 import { clientOptions } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
-import { parseEvent, text } from "../shared/input";
+import { parseEvent, someText, text } from "../shared/input";
 import { logger, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
 
 const environment = readEnvironment({
   /** The website's stage whose traffic is watched. */
-  STAGE: z.string().regex(/^[a-z]{1,20}$/, "expected a name of lower-case letters"),
+  STAGE: z.string().check(z.regex(/^[a-z]{1,20}$/, "expected a name of lower-case letters")),
   AWS_REGION: name,
   AWS_ACCESS_KEY_ID: name,
   AWS_SECRET_ACCESS_KEY: name,
   /** Not every credential has one. */
-  AWS_SESSION_TOKEN: z.string().optional(),
-  AWS_ENDPOINT_URL: name.optional(),
+  AWS_SESSION_TOKEN: z.optional(z.string()),
+  AWS_ENDPOINT_URL: z.optional(name),
   /** Name of Airflow's environment; nothing where there is none. */
-  AIRFLOW_ENVIRONMENT: name.optional(),
-  DAG: name.optional(),
+  AIRFLOW_ENVIRONMENT: z.optional(name),
+  DAG: z.optional(name),
   /** ARN of the ML workflow, for where there is no Airflow. */
-  STATE_MACHINE: name.optional(),
+  STATE_MACHINE: z.optional(name),
 });
 const stepFunctions = tracer.captureAWSv3Client(new SFNClient(clientOptions));
 
@@ -36,12 +36,12 @@ const stepFunctions = tracer.captureAWSv3Client(new SFNClient(clientOptions));
 const airflowPatience = 12_000;
 
 const eventSchema = z.object({
-  Records: z.array(z.object({ Sns: z.object({ Message: text.min(2) }) })).min(1),
+  Records: z.array(z.object({ Sns: z.object({ Message: text.check(z.minLength(2)) }) })).check(z.minLength(1)),
 });
 const alarmSchema = z.object({
-  AlarmName: text.min(1),
+  AlarmName: someText,
   NewStateValue: z.enum(["ALARM", "OK", "INSUFFICIENT_DATA"]),
-  StateChangeTime: text.refine((value) => !Number.isNaN(Date.parse(value)), "expected a time"),
+  StateChangeTime: text.check(z.refine((value) => !Number.isNaN(Date.parse(value)), "expected a time")),
 });
 
 /** What was started, now or by an earlier alarm of the same day. */
@@ -97,7 +97,10 @@ const signer = new SignatureV4({
   },
 });
 
-const answerSchema = z.object({ RestApiStatusCode: z.int().optional(), RestApiResponse: z.unknown().optional() });
+const answerSchema = z.catch(
+  z.object({ RestApiStatusCode: z.optional(z.int()), RestApiResponse: z.optional(z.unknown()) }),
+  {},
+);
 
 /** Calls MWAA's InvokeRestApi (API reference of that name): AWS's credentials open Airflow's own REST API, be its web server private or public. */
 async function startDagRun(airflow: string, dag: string, run: string, time: Date): Promise<boolean> {
@@ -121,7 +124,7 @@ async function startDagRun(airflow: string, dag: string, run: string, time: Date
   });
   const response = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(airflowPatience) });
   const answer = await response.text();
-  const { RestApiStatusCode: status } = answerSchema.catch({}).parse(parseJson(answer));
+  const { RestApiStatusCode: status } = answerSchema.parse(parseJson(answer));
   // A conflict: there is a run of this name.
   if (status === 409) return false;
   if (!response.ok || status === undefined || status >= 300) {
