@@ -7,6 +7,7 @@ import { unzipSync } from "fflate";
 import { bundle } from "../../modules/bundle";
 import { animal } from "../system/deployment";
 import { awsError, type AwsServer, type Json, startAws } from "./support/aws-server";
+import { bundleLimit } from "./support/bundle-limits";
 import { functionEnvironment, httpEvent } from "./support/lambda";
 
 // On a busy machine a minute is no sign of a fault.
@@ -93,8 +94,7 @@ test("the test knows every handler", () => {
 
 test.each(handlers)("%s is one file that needs nothing beside it, starts and answers", (name) => {
   const zip = bundle(`handlers/${name}/index.ts`);
-  // Lambda fetches it at every cold start: a package that suddenly brings megabytes is a mistake. Visitors wait for these two.
-  expect(zip.length).toBeLessThan((["predict", "contact"].includes(name) ? 150 : 250) * 1024);
+  expect(zip.length).toBeLessThan(bundleLimit(name));
   const file = join(folder, `${name}.js`);
   writeFileSync(file, unzipSync(zip)["index.js"]!);
   if (name === "predict" || name === "contact") {
