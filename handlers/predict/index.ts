@@ -1,8 +1,8 @@
 /** POST /api/predict: how old is an abalone with these measures? */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { InvokeEndpointCommand, ModelError, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
-import * as z from "zod";
 import { accepts, camelCase, expectation, features, yearsBeyondRings } from "../../survey/contract";
+import * as z from "../../survey/zod";
 import { clientOptions, errorMessage, errorName } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
 import { type FieldError, fieldProblem, HttpProblem, postJson, shorten } from "../shared/http";
@@ -27,9 +27,9 @@ const animalSchema = z.strictObject(
 const answerSchema = z.object({
   predictions: z
     .tuple([z.object({ rings: z.number(), low: z.number(), high: z.number() })])
-    .refine(([{ low, high }]) => low <= high, "the interval is the wrong way round"),
-  confidence: z.number().gt(0).lt(1),
-  model: z.string().min(1),
+    .check(z.refine(([{ low, high }]) => low <= high, "the interval is the wrong way round")),
+  confidence: z.number().check(z.gt(0), z.lt(1)),
+  model: z.string().check(z.minLength(1)),
 });
 
 function readAnimal(body: unknown): Record<string, unknown> {
