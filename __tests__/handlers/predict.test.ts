@@ -318,6 +318,8 @@ describe("when the model cannot answer, the visitor may try again", () => {
     ["no number", changed({ rings: null })],
     ["an endless number", { body: JSON.stringify(prediction).replace("9.06", "1e999") }],
     ["an interval the wrong way round", changed({ low: 20 })],
+    ["fewer rings than none", changed({ low: -3 })],
+    ["more rings than an abalone can have", changed({ high: 1e6 })],
     ["no prediction", instead({ ...prediction, predictions: [] })],
     [
       "two predictions",

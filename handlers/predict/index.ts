@@ -1,7 +1,7 @@
 /** POST /api/predict: how old is an abalone with these measures? */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { InvokeEndpointCommand, ModelError, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
-import { accepts, camelCase, expectation, features, yearsBeyondRings } from "../../survey/contract";
+import { accepts, camelCase, expectation, features, label, yearsBeyondRings } from "../../survey/contract";
 import * as z from "../../survey/zod";
 import { clientOptions, errorMessage, errorName } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
@@ -23,10 +23,13 @@ const animalSchema = z.strictObject(
   Object.fromEntries([...fields].map(([field, feature]) => [field, z.custom((value) => accepts(feature, value))])),
 );
 
-/** One prediction as the container gives it; a number is finite by zod's definition. */
+/** Rings that an abalone can have. The model keeps to them, so that another number is no estimate. */
+const rings = z.number().check(z.minimum(label.minimum), z.maximum(label.maximum));
+
+/** One prediction as the container gives it. */
 const answerSchema = z.object({
   predictions: z
-    .tuple([z.object({ rings: z.number(), low: z.number(), high: z.number() })])
+    .tuple([z.object({ rings, low: rings, high: rings })])
     .check(z.refine(([{ low, high }]) => low <= high, "the interval is the wrong way round")),
   confidence: z.number().check(z.gt(0), z.lt(1)),
   model: z.string().check(z.minLength(1)),
