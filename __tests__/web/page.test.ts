@@ -474,6 +474,8 @@ describe("a service in trouble", () => {
     '{"rings":9,"age":null,"model":"m"}',
     '{"rings":"9","age":{"years":10.5,"low":8,"high":14,"confidence":0.9},"model":"m"}',
     '{"rings":9,"age":{"years":null,"low":8,"high":14,"confidence":0.9},"model":"m"}',
+    '{"rings":9,"age":{"years":10.5,"low":8,"high":30000000,"confidence":0.9},"model":"m"}',
+    '{"rings":1e9,"age":{"years":1e9,"low":8,"high":1e9,"confidence":0.9},"model":"m"}',
   ])("an answer that is no age (%s) is never shown as one", async (body) => {
     answerWith({ status: 200, headers: { "content-type": "application/json" }, body });
     await fillExample();

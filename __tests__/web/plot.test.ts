@@ -130,10 +130,14 @@ describe("the answer", () => {
     expect(shortName("other")).toBe("other");
   });
 
-  test("is none where a number is missing or none", () => {
+  test("is none where a number is missing, or none that an age can have", () => {
     const body = { rings: 9, age: { years: 10.5, low: 8, high: 14, confidence: 0.9 }, model: "m" };
     expect(readAnswer(body)).toEqual(body);
-    for (const wrong of [undefined, null, {}, { ...body, rings: "9" }, { ...body, age: { ...body.age, low: null } }]) {
+    const aged = (changes: object): object => ({ ...body, age: { ...body.age, ...changes } });
+    for (const wrong of [
+      ...[undefined, null, {}, { ...body, rings: "9" }, { ...body, rings: 1e9 }],
+      ...[aged({ low: null }), aged({ low: -1 }), aged({ high: 3e7 }), aged({ high: 1e300 })],
+    ]) {
       expect(readAnswer(wrong)).toBeUndefined();
     }
   });

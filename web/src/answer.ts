@@ -31,11 +31,16 @@ export function farmingVerdict(low: number, high: number, farmingAge: number): "
   return high < farmingAge ? "notYet" : "perhaps";
 }
 
+/** Far more years, or rings, than any abalone has: what is drawn of an answer, a line for each ring, stays drawable. */
+const beyondAnyAge = 1_000;
+
 /** The API's answer, or undefined when the body is none. */
 export function readAnswer(body: unknown): AgeAnswer | undefined {
   if (!isRecord(body) || !isRecord(body.age)) return undefined;
   const { years, low, high, confidence } = body.age;
-  const numbers = [body.rings, years, low, high, confidence].every(Number.isFinite);
+  const numbers = [body.rings, years, low, high, confidence].every(
+    (value) => typeof value === "number" && value >= 0 && value <= beyondAnyAge,
+  );
   return numbers && typeof body.model === "string" ? (body as unknown as AgeAnswer) : undefined;
 }
 
