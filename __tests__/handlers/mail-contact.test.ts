@@ -190,6 +190,14 @@ describe("when SES refuses", () => {
     expect(aws.requests.filter(({ path }) => path.startsWith("/v2/email")).length).toBe(3);
   });
 
+  test("some for what they hold, whoever stored them, the messages behind them are mailed in the same hour", async () => {
+    for (const number of [1, 2]) items.set(id(number), stored(number, { email: { S: "zoe" } }));
+    refusals = [3, 4].map(() => awsError(400, "BadRequestException", "Domain contains illegal character: zoe"));
+    await expect(mail({ unsent: true })).rejects.toThrow("4 of 5");
+    expect(items.get(id(5))).toHaveProperty("mailedAt");
+    expect(output.text()).not.toContain("zoe");
+  });
+
   test.each<[string, AwsAnswer]>([
     ["fails", awsError(500, "InternalFailure")],
     ["is busy", awsError(429, "TooManyRequestsException")],

@@ -56,16 +56,21 @@ const claimSeconds = 120;
 /** Time in ms that a message needs at most, so that none is begun which could not be finished. */
 const reserve = 25_000;
 
-/** Messages that SES refuses one after another, after which the rest waits for the next call. */
+/** Messages that SES refuses one after another, after which the rest waits for the next call: SES takes none at the moment. */
 const refusalsInARow = 3;
+
+/** Whether a refusal tells of its message alone, as one of an address that is none does: the messages behind it may be mailed all the same. */
+function isOfMessage(error: unknown): boolean {
+  return error instanceof z.ZodError || errorName(error) === "BadRequestException";
+}
 
 /** Some messages were not mailed. Lambda calls again with the same records, of which those that were mailed are skipped. */
 class MessagesNotMailed extends Error {
   override readonly name = "MessagesNotMailed";
 }
 
-/** `gone`: deleted, or mailed before; `busy`: somebody mails it at this moment. */
-type Outcome = "mailed" | "gone" | "busy" | "refused";
+/** `gone`: deleted, or mailed before; `busy`: somebody mails it at this moment; `unfit`: refused for what it holds itself. */
+type Outcome = "mailed" | "gone" | "busy" | "refused" | "unfit";
 
 const now = (): string => new Date().toISOString();
 
@@ -75,7 +80,7 @@ async function change(
   UpdateExpression: string,
   ConditionExpression: string,
   values: Readonly<Record<string, string>>,
-): Promise<Record<string, AttributeValue> | Exclude<Outcome, "mailed" | "refused">> {
+): Promise<Record<string, AttributeValue> | Extract<Outcome, "gone" | "busy">> {
   try {
     const { Attributes = {} } = await client.send(
       new UpdateItemCommand({
@@ -134,7 +139,7 @@ async function mail(id: string, { again = false } = {}): Promise<Outcome> {
     });
     metrics.addMetric("ContactNotMailed", MetricUnit.Count, 1);
     await change(id, "REMOVE mailingSince", "mailingSince = :since", { ":since": since });
-    return "refused";
+    return isOfMessage(error) ? "unfit" : "refused";
   }
   await change(id, "SET mailedAt = :now REMOVE mailingSince", "attribute_exists(id)", { ":now": now() });
   logger.info("A contact message was mailed", { id });
@@ -173,7 +178,7 @@ async function mailAll(
     const outcome = await mail(id, { again });
     refusals = outcome === "refused" ? refusals + 1 : 0;
     if (outcome === "mailed") mailed++;
-    if (outcome === "refused" || (outcome === "busy" && !othersMayMail)) left++;
+    if (outcome === "refused" || outcome === "unfit" || (outcome === "busy" && !othersMayMail)) left++;
   }
   if (left > 0) {
     throw new MessagesNotMailed(
