@@ -292,6 +292,8 @@ describe("a wrong message is refused with what each field takes, but without wha
     ["HTML for an address", { email: "<script>@example.com" }, "email", email],
     ["half a character in an address", { email: "zo\udc00e@example.com" }, "email", email],
     ["a long address", { email: `${"x".repeat(250)}@example.com` }, "email", email],
+    ["an address with more before the @ than mail knows", { email: `${"x".repeat(65)}@example.com` }, "email", email],
+    ["an address with a longer word than a domain has", { email: `zoe@${"x".repeat(64)}.com` }, "email", email],
     ["no message", { message: " \n " }, "message", text],
     ["a long message", { message: "x".repeat(4001) }, "message", text],
     ["half a character in a message", { message: "How old is \ud83d?" }, "message", text],

@@ -102,8 +102,8 @@ describe("the animal", () => {
 describe("the message", () => {
   const longest: Readonly<Record<string, string>> = {
     name: "n".repeat(contactLimits.name),
-    // A label of a domain has 63 characters at most.
-    email: `${"e".repeat(contactLimits.email - 188)}@${"d".repeat(59)}.${"d".repeat(63)}.${"d".repeat(59)}.org`,
+    // A word of a domain has 63 characters at most, what stands before the @ 64.
+    email: `${"e".repeat(contactLimits.email - 191)}@${"d".repeat(62)}.${"d".repeat(63)}.${"d".repeat(59)}.org`,
     message: "m".repeat(contactLimits.message),
   };
 

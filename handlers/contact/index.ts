@@ -42,9 +42,12 @@ const expected = {
   message: `1 to ${contactLimits.message} characters`,
 } as const;
 
+/** Longer parts no mail server takes (RFC 5321, section 4.5.3.1.1), and no domain has (RFC 1035, section 2.3.4): a mail that names them is refused. */
+const mailable = /^[^@]{1,64}@(?:[^@.]{1,63}\.)+[^@.]{1,63}$/;
+
 const contactSchema = z.strictObject({
   name: text.check(z.trim(), z.minLength(1), z.maxLength(contactLimits.name), z.regex(/^\P{Cc}*$/u)),
-  email: z.pipe(text.check(z.trim(), z.maxLength(contactLimits.email)), z.email()),
+  email: z.pipe(text.check(z.trim(), z.maxLength(contactLimits.email), z.regex(mailable)), z.email()),
   // Line breaks and tabs belong to a message, other control characters don't.
   message: text.check(z.trim(), z.minLength(1), z.maxLength(contactLimits.message), z.regex(/^(?:\P{Cc}|[\r\n\t])*$/u)),
   /** A field that people don't see: only programs fill it. */
