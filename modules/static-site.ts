@@ -144,7 +144,7 @@ export class StaticSite extends Construct {
           responseHeadersPolicyId: headers.id,
         },
       ],
-      // They cover the API too: its 404 becomes the page. It never answers 403; the firewall does, and CloudFront to methods that pages don't take.
+      // They cover the API too: its 404 becomes the page. It never answers 403; the firewall does.
       customErrorResponse: [
         { errorCode: 403, responseCode: 403, responsePagePath: "/403.html", errorCachingMinTtl: 10 },
         { errorCode: 404, responseCode: 404, responsePagePath: "/404.html", errorCachingMinTtl: 60 },
