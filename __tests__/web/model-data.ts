@@ -50,8 +50,10 @@ export function modelData(model: string): string {
       rows: animals.length,
       trainingRows: 3196,
       heldOutRows: 804,
-      licence: "CC BY 4.0",
-      source: "simulated animals",
+      licence: "CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/); Apache License 2.0, as the simulator",
+      source:
+        "Abalone, UCI Machine Learning Repository, W. J. Nash, T. L. Sellers, S. R. Talbot, A. J. Cawthorn and W. B. Ford (1994), " +
+        "https://doi.org/10.24432/C55C7W; changed: measures in mm and g, impossible ones left out; Simulated animals, which nobody has measured",
     },
     quality: {
       rmse: measured(2.11),
@@ -72,7 +74,13 @@ export function modelData(model: string): string {
       },
     },
     limits: [
-      "Animals of 17.5\u00a0years and more (93 were tested) come out 4.3\u00a0years too young on average: an old animal has the measures of a younger one.",
+      "The range is meant to hold the true age of 90 of 100 animals. Of the animals that the model was tested on it held that of 90.4 of 100. " +
+        "It is 6.1\u00a0years wide on average. The promise is kept for all animals together, not for those of each age.",
+      "Animals of 17.5\u00a0years and more (93 were tested) come out 4.3\u00a0years too young on average, and the range holds the true age of 68 of 100: " +
+        "an old animal has the measures of a younger one, and the model tells the age that most animals of these measures have.",
+      "Measures far from all that the model learnt from are taken for the nearest that it knows, and the answer does not say so. " +
+        "An impossible height is replaced by what length and diameter tell.",
+      "7 of 100 animals that it learnt from are simulated: for these the figures say how well it knows the simulator, not the sea.",
     ],
     survey: {
       lengths: { unit: "mm" },

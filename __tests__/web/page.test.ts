@@ -342,7 +342,9 @@ describe("measures that don't go together", () => {
       await calculate().click();
       await page.locator(".years").waitFor();
       expect(website.calls).toHaveLength(1);
-      expect(await textOf(answer())).toContain("But no abalone has such measures");
+      expect(await textOf(answer())).toContain("But hardly any abalone has such measures");
+      expect(await textOf(answer())).not.toMatch(/Of 100 animals|Farming age/);
+      expect(await page.locator(".scale, #plot:visible").count()).toBe(0);
       expect(await violations()).toEqual([]);
     },
   );
@@ -356,7 +358,25 @@ describe("measures that don't go together", () => {
     await calculate().click();
     await page.locator('.answer[data-state="answered"]').waitFor();
     expect(await textOf(doubts())).toBe("");
-    expect(await textOf(answer())).not.toContain("no abalone");
+    expect(await textOf(answer())).not.toContain("hardly any abalone");
+    expect(await textOf(answer())).toContain("Of 100 animals with these measures");
+  });
+
+  test("may each be possible: an animal whose parts outweigh it gets no range that would promise anything", async () => {
+    await fillExample({
+      length: "100",
+      wholeWeight: "200",
+      shuckedWeight: "190",
+      visceraWeight: "140",
+      shellWeight: "160",
+    });
+    await calculate().click();
+    await page.locator(".years").waitFor();
+    expect(await textOf(doubts())).toContain(
+      "Meat, gut and shell together (490 g) weigh more than the whole animal (200 g).",
+    );
+    expect(await textOf(answer())).toContain("They lie outside of what the model has seen");
+    expect(await textOf(answer())).not.toContain("Of 100 animals");
   });
 
   test("are those that could be sent: half a form, or a value that is refused, raises no doubts", async () => {
@@ -819,6 +839,7 @@ describe("the model's page", () => {
     expect(text).toMatch(/Female\s+251\s+89\.6 %/);
     expect(text).toMatch(/4\.1 to 9\.9\s+268\s+94\.0 %/);
     expect(text).toContain("1 March 2026");
+    expect(text).toMatch(/Where the animals come from: Abalone, UCI .*\.\s+Licence: CC BY 4\.0 .*\./);
     expect(await violations()).toEqual([]);
   });
 

@@ -85,7 +85,7 @@ describe("the model's facts", () => {
     expect(Object.keys(facts.coverage.bySex)).toEqual(["F", "M", "I"]);
     expect(facts.coverage.byThird).toHaveLength(3);
     expect(facts.survey.points).toHaveLength(600);
-    expect(facts.limits).toHaveLength(1);
+    expect(facts.limits).toHaveLength(4);
   });
 
   test.each([

@@ -246,9 +246,13 @@ export const script = {
     faults: (count: number) => (count === 1 ? "One thing to correct" : `${count} things to correct`),
     failed: "That didn’t work",
     unreadable: "The answer of the server can’t be read. Nothing you entered is lost: please try again later.",
-    doubts: "Is that right? No abalone has such measures. You can calculate all the same.",
+    doubts: "Is that right? Hardly any abalone has such measures. You can calculate all the same.",
     above: (lesser: string, value: string, greater: string, limit: string) =>
       `The ${lesser.toLowerCase()} (${value}) is above the ${greater.toLowerCase()} (${limit}).`,
+    partsAbove: (sum: string, whole: string) =>
+      `Meat, gut and shell together (${sum}) weigh more than the whole animal (${whole}).`,
+    unlikelyWeight: (weight: string, length: string, least: string, most: string) =>
+      `A whole weight of ${weight} doesn’t go with a length of ${length}: animals so long weigh ${least}\u00a0to\u00a0${most}.`,
   },
   failure: {
     again: (seconds: number | undefined) => {
@@ -273,7 +277,8 @@ export const script = {
     range: (share: string, low: string, high: string) =>
       `Of 100 animals with these measures, ${share} are between ${low} and ${high}\u00a0years old.`,
     rings: (count: string) => `About ${count}\u00a0growth rings.`,
-    doubtful: "But no abalone has such measures: check those that the form names.",
+    doubtful:
+      "But hardly any abalone has such measures: check those that the form names. They lie outside of what the model has seen, and how far off its answer is, nobody knows.",
     farming: {
       reached: (years: string) => `Farming age (${years}\u00a0years): very likely reached.`,
       perhaps: (years: string) => `Farming age (${years}\u00a0years): perhaps reached.`,
@@ -325,6 +330,8 @@ export const script = {
     coverage: (confidence: string) => `True age within the range (promised: ${confidence}\u00a0%)`,
     percent: (value: string) => `${value}\u00a0%`,
     learnt: "Learnt from",
+    source: (text: string) => `Where the animals come from: ${text}.`,
+    licence: (text: string) => `Licence: ${text}.`,
     tested: "Tested on",
     animals: (rows: number) => `${whole.format(rows)}\u00a0animals`,
     trained: "Trained on",

@@ -70,10 +70,14 @@ function show(
       measured(figures.meanAbsoluteError, meanAbsoluteError),
       measured(figures.rmse, rmse),
       [figures.coverage(percent(coverage.confidence)), covers(coverage.overall)],
-      [figures.learnt, figures.animals(rows.training), [origin.source, origin.licence].filter(Boolean).join(", ")],
+      [figures.learnt, figures.animals(rows.training)],
       [figures.tested, figures.animals(rows.heldOut)],
       [figures.trained, date(model.trainedAt), model.name],
     ]),
+    // Too long for a column of a phone.
+    ...[origin.source && figures.source(origin.source), origin.licence && figures.licence(origin.licence)]
+      .filter(Boolean)
+      .map((text) => element("p", text, "origin")),
     table(
       figures.bySex,
       head,
