@@ -171,7 +171,7 @@ export const pages = {
     description: "What the Abalone Age Calculator keeps, for how long, and what it doesn’t do.",
     heading: "Privacy",
     lead: "No cookies, no counting of visitors, nothing from third parties.",
-    parts: (days: number, mailed: boolean) => [
+    parts: (days: number, recordDays: number, mailed: boolean) => [
       {
         heading: "The measures you type",
         lines: [
@@ -201,7 +201,8 @@ export const pages = {
       {
         heading: "The server’s records",
         lines: [
-          "As every web server’s, ours note the address that a request comes from, the time and the page, to find faults and abuse. They are deleted by themselves and given to nobody.",
+          "As every web server’s, ours note the address that a request comes from, the time and the page, to find faults and abuse. " +
+            `They are deleted after ${whole.format(recordDays)}\u00a0days at the latest, and given to nobody.`,
         ],
       },
     ],

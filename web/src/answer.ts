@@ -100,7 +100,7 @@ export class AnswerPanel {
 
   /**
    * Shows an answer.
-   * @param doubtful whether the measures don't go together, so that the answer says little
+   * @param doubtful whether the measures don't go together: the model has seen none like them, so that its range holds no promise and isn't shown
    */
   show({ rings, age, model }: AgeAnswer, doubtful: boolean): void {
     const { answer: words, number } = this.#words;
@@ -109,11 +109,14 @@ export class AnswerPanel {
     const verdict = farmingVerdict(age.low, age.high, this.farmingAge);
     this.#place.replaceChildren(
       years,
-      this.#scale(age.low, age.years, age.high),
-      element("p", words.range(number(age.confidence * 100), number(age.low), number(age.high))),
-      element("p", words.farming[verdict](number(this.farmingAge)), `verdict ${verdict}`),
+      ...(doubtful
+        ? [element("p", words.doubtful, "doubt")]
+        : [
+            this.#scale(age.low, age.years, age.high),
+            element("p", words.range(number(age.confidence * 100), number(age.low), number(age.high))),
+            element("p", words.farming[verdict](number(this.farmingAge)), `verdict ${verdict}`),
+          ]),
       element("p", words.rings(number(rings)), "rings"),
-      ...(doubtful ? [element("p", words.doubtful, "doubt")] : []),
     );
     this.#origin(model, shortName(model));
     drawShell(this.#shell, rings);

@@ -83,7 +83,7 @@ function attachAge(words: ScriptMessages): void {
   const panel = new AnswerPanel(section, words);
   const chart = new Chart(find<HTMLElement>(section, "#plot"), panel.farmingAge, words);
   const share = attachShare(find<HTMLElement>(section, ".share"), words);
-  const doubtful = watchDoubts(form, find<HTMLElement>(form, ".doubts"), words.form);
+  const doubtful = watchDoubts(form, find<HTMLElement>(form, ".doubts"), words);
   const animals = new AnimalList(find<HTMLElement>(document, "#history"), form, words, (values) => {
     fillIn(form, values);
     form.requestSubmit();
@@ -98,12 +98,13 @@ function attachAge(words: ScriptMessages): void {
     share.hide();
   };
 
-  const complete = async ({ age, model }: AgeAnswer, { length }: FormContent): Promise<void> => {
+  const complete = async ({ age, model }: AgeAnswer, { length }: FormContent, doubted: boolean): Promise<void> => {
     turn += 1;
     const mine = turn;
     const found = await facts();
     if (mine !== turn) return;
-    chart.show(found?.survey, { length: Number(length), years: age.years, low: age.low, high: age.high });
+    // The range says nothing of measures that hardly any animal has: it isn't drawn.
+    if (!doubted) chart.show(found?.survey, { length: Number(length), years: age.years, low: age.low, high: age.high });
     // During a release another model than the site tells of may have answered.
     if (found && (found.model.name === model || model.includes(found.model.run))) {
       panel.named(model, found.model.name, found.model.trainedAt);
@@ -129,11 +130,12 @@ function attachAge(words: ScriptMessages): void {
       onAnswer(body, sent) {
         const answer = readAnswer(body);
         if (!answer) return false;
-        panel.show(answer, doubtful());
+        const doubted = doubtful();
+        panel.show(answer, doubted);
         share.show(sent);
         animals.add(sent, answer.age);
         panel.reveal();
-        void complete(answer, sent);
+        void complete(answer, sent, doubted);
         return true;
       },
     },

@@ -3,7 +3,17 @@ import type { ScriptMessages } from "../messages/en";
 import { controlsOf, element } from "./form";
 import { parseNumber } from "./number";
 
-type Words = ScriptMessages["form"];
+/**
+ * Meat, gut and shell together may weigh so much of the whole animal: less than all of it, but scales err, and small animals weigh a gram. Of the 3,342
+ * rows of UCI's abalone data (Nash and others 1994) 116 are above the whole, 25 above this.
+ */
+const mostOfWhole = 1.15;
+
+/**
+ * Whole weight over the cube of the length, in g per cubic millimetre: an abalone keeps its shape as it grows. Of the same 3,342 rows nine in ten lie
+ * between 0.000100 and 0.000154, and seven outside of these limits.
+ */
+const densities = { least: 60e-6, most: 250e-6 };
 
 /** Half of a number that is being typed is no reason for doubts: they wait until the typing pauses. */
 const pauseMilliseconds = 400;
@@ -26,19 +36,49 @@ function valueOf({ text, minimum, maximum }: TypedMeasure): number | undefined {
   return value === undefined || value < minimum || value > maximum ? undefined : value;
 }
 
-/** One sentence for each two measures that no living abalone has. */
-export function doubtsAbout(measures: readonly TypedMeasure[], words: Words): string[] {
-  return measures.flatMap((lesser) =>
+const quantityOf = (measure: TypedMeasure): string => `${measure.text}\u00a0${measure.unit}`;
+
+/** Whether the parts weigh more than the whole; nothing where one of them alone does, which is said already. */
+function doubtAboutParts(measures: readonly TypedMeasure[], { form, number }: ScriptMessages): string[] {
+  const whole = measures.find(({ name }) => name === "wholeWeight");
+  const limit = whole && valueOf(whole);
+  const parts = measures.filter(({ atMost }) => atMost.includes("wholeWeight")).map(valueOf);
+  if (whole === undefined || limit === undefined || parts.some((part) => part === undefined || part > limit)) return [];
+  const sum = parts.reduce<number>((total, part = 0) => total + part, 0);
+  return sum > mostOfWhole * limit ? [form.partsAbove(`${number(sum)}\u00a0${whole.unit}`, quantityOf(whole))] : [];
+}
+
+/** Whether the weight is far from what animals of this length weigh. */
+function doubtAboutWeight(measures: readonly TypedMeasure[], { form, number }: ScriptMessages): string[] {
+  const [length, weight] = ["length", "wholeWeight"].map((wanted) => measures.find(({ name }) => name === wanted));
+  const [long, heavy] = [length && valueOf(length), weight && valueOf(weight)];
+  if (!length || !weight || long === undefined || heavy === undefined) return [];
+  const [least, most] = [densities.least * long ** 3, densities.most * long ** 3];
+  return heavy < least || heavy > most
+    ? [
+        form.unlikelyWeight(
+          quantityOf(weight),
+          quantityOf(length),
+          number(least),
+          `${number(most)}\u00a0${weight.unit}`,
+        ),
+      ]
+    : [];
+}
+
+/** One sentence for each two measures that hardly any living abalone has, and for weights that don't go together or with the length. */
+export function doubtsAbout(measures: readonly TypedMeasure[], words: ScriptMessages): string[] {
+  const pairs = measures.flatMap((lesser) =>
     measures
       .filter(({ name }) => lesser.atMost.includes(name))
       .flatMap((greater) => {
         const [one, other] = [valueOf(lesser), valueOf(greater)];
-        const [text, limit] = [lesser, greater].map((measure) => `${measure.text}\u00a0${measure.unit}`);
         return one !== undefined && other !== undefined && one > other
-          ? [words.above(lesser.label, text ?? "", greater.label, limit ?? "")]
+          ? [words.form.above(lesser.label, quantityOf(lesser), greater.label, quantityOf(greater))]
           : [];
       }),
   );
+  return [...pairs, ...doubtAboutParts(measures, words), ...doubtAboutWeight(measures, words)];
 }
 
 /** The measures of a form; which to compare comes with the fields, from the feature contract. */
@@ -60,7 +100,7 @@ function measuresOf(form: HTMLFormElement): TypedMeasure[] {
  * Shows doubts about a form's measures below its buttons, where they push away nothing that somebody is about to press.
  * @returns whether there are any now
  */
-export function watchDoubts(form: HTMLFormElement, place: HTMLElement, words: Words): () => boolean {
+export function watchDoubts(form: HTMLFormElement, place: HTMLElement, words: ScriptMessages): () => boolean {
   let shown = "";
   let pause: number | undefined;
 
@@ -73,7 +113,7 @@ export function watchDoubts(form: HTMLFormElement, place: HTMLElement, words: Wo
       shown = text;
       const list = element("ul");
       list.append(...doubts.map((doubt) => element("li", doubt)));
-      const content = [element("p", words.doubts), list];
+      const content = [element("p", words.form.doubts), list];
       place.replaceChildren(...(doubts.length > 0 ? content : []));
     }
     return doubts.length > 0;
