@@ -21,7 +21,7 @@ def _measured(metric: Mapping[str, float], confidence: float) -> dict[str, float
 
 
 def _covered(group: Mapping[str, Any]) -> dict[str, Any]:
-    return {"rows": group["rows"], "coverage": round(group["coverage"], 4)}
+    return {"rows": group["rows"], "coverage": round(group["coverage"], 6)}
 
 
 def _limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[str, int]) -> list[str]:
@@ -86,7 +86,7 @@ def public_figures(
             "meanAbsoluteError": _measured(metrics["mae"], confidence),
             "coverage": {
                 "confidence": interval["confidence"],
-                "overall": round(interval["coverage"], 4),
+                "overall": round(interval["coverage"], 6),
                 "bySex": {group["name"]: _covered(group) for group in groups[contract.category]},
                 "byThird": [
                     {
