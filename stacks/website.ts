@@ -222,6 +222,8 @@ export class WebsiteStack extends PlatformStack {
           join(projectRoot, "web"),
           {
             contactRetentionDays: this.environment.contactRetentionDays,
+            // The bucket of the access logs keeps what has expired as an old version for some time.
+            recordRetentionDays: logRetentionDays + this.environment.oldVersionDays,
             contactMailed: mail !== undefined,
             ...(domain ? { address: `https://${domain.name}` } : {}),
           },

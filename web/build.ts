@@ -31,6 +31,8 @@ export interface WebsiteOptions {
   readonly language?: keyof typeof languages;
   /** Days after which a contact message is deleted: the pages promise them. @default 365 */
   readonly contactRetentionDays?: number;
+  /** Days after which the last record of a request, with the address that it came from, is deleted: the page on privacy promises them. @default 455 */
+  readonly recordRetentionDays?: number;
   /** Whether contact messages are also mailed, which the page on privacy tells. @default false */
   readonly contactMailed?: boolean;
   /**
@@ -168,7 +170,13 @@ export function sitemap(address: string): string {
  */
 export function websiteFiles(
   folder = __dirname,
-  { language = "en", contactRetentionDays = 365, contactMailed = false, address }: WebsiteOptions = {},
+  {
+    language = "en",
+    contactRetentionDays = 365,
+    recordRetentionDays = 455,
+    contactMailed = false,
+    address,
+  }: WebsiteOptions = {},
   keep: Keep = (_name, _settings, build) => build().output,
 ): ReadonlyMap<string, string | Uint8Array> {
   const { stylesheet, calculator, figures } = compile(folder, language, keep);
@@ -176,6 +184,7 @@ export function websiteFiles(
     messages: languages[language],
     address,
     contactRetentionDays,
+    recordRetentionDays,
     contactMailed,
     stylesheet: fingerprinted("styles", "css", stylesheet),
     scripts: {

@@ -13,6 +13,8 @@ export interface Site {
   readonly address: string | undefined;
   /** Days after which a contact message is deleted. */
   readonly contactRetentionDays: number;
+  /** Days after which the server's records, which hold visitors' addresses, are deleted. */
+  readonly recordRetentionDays: number;
   /** Whether contact messages are also mailed. */
   readonly contactMailed: boolean;
 }

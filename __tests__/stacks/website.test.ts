@@ -279,6 +279,15 @@ test("the description of the API is published beside the pages", () => {
   expect(template.file(object.source).toString()).toBe(openApiJson());
 });
 
+test("the page on privacy promises what the tables and the logs are set to", () => {
+  for (const [name, { "website-production": template }] of Object.entries({ local, production })) {
+    const { contactRetentionDays, logRetentionDays, oldVersionDays } = loadEnvironment(name);
+    const page = template!.file(template!.resource("aws_s3_object", "website_object-privacy-html").source).toString();
+    expect(page).toContain(`deleted after ${contactRetentionDays}\u00a0days, from the backups 35`);
+    expect(page).toContain(`They are deleted after ${logRetentionDays + oldVersionDays}\u00a0days at the latest`);
+  }
+});
+
 describe("what watches the endpoint's traffic", () => {
   const live = synthesizePlatform("production");
   const [onAws, onAwsTest] = [live["website-production"]!, live["website-test"]!];

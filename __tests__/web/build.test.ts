@@ -115,9 +115,10 @@ describe("the pages", () => {
   });
 
   test("promise the days that the setting gives", () => {
-    const changed = websiteFiles(undefined, { contactRetentionDays: 1234 });
+    const changed = websiteFiles(undefined, { contactRetentionDays: 1234, recordRetentionDays: 2345 });
     expect(pageOf("privacy.html", changed)).toContain("deleted after 1,234\u00a0days");
     expect(pageOf("index.html", changed)).toContain("keep your message for 1,234\u00a0days");
+    expect(pageOf("privacy.html", changed)).toContain("They are deleted after 2,345\u00a0days at the latest");
     expect(pageOf("privacy.html")).toContain("deleted after 365\u00a0days");
   });
 

@@ -120,7 +120,7 @@ export function modelPage({ messages, scripts }: Site): Page {
 }
 
 /** What is kept of visitors, and for how long. */
-export function privacyPage({ messages, contactRetentionDays, contactMailed }: Site): Page {
+export function privacyPage({ messages, contactRetentionDays, recordRetentionDays, contactMailed }: Site): Page {
   const words = messages.privacy;
   return {
     file: "privacy.html",
@@ -130,7 +130,7 @@ export function privacyPage({ messages, contactRetentionDays, contactMailed }: S
     rings: 5,
     main: html`<article>
       ${opening(words.heading, words.lead)}
-      ${words.parts(contactRetentionDays, contactMailed).map(({ heading, lines }, index) => chapter(`part-${index + 1}`, heading, paragraphs(lines)))}
+      ${words.parts(contactRetentionDays, recordRetentionDays, contactMailed).map(({ heading, lines }, index) => chapter(`part-${index + 1}`, heading, paragraphs(lines)))}
     </article>`,
   };
 }
