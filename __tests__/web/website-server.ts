@@ -6,8 +6,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type { LambdaHandler } from "../../handlers/shared/observability";
-import { openApiFile, openApiJson } from "../../web/openapi";
 import { cacheControlOf, contentTypeOf, securityHeaders } from "../../modules/site-delivery";
+import { label } from "../../survey/contract";
+import { openApiFile, openApiJson } from "../../web/openapi";
 import { websiteFiles } from "../../web/build";
 import { modelData } from "./model-data";
 
@@ -83,12 +84,15 @@ async function close(server: Server): Promise<void> {
   await new Promise((resolve) => server.close(resolve));
 }
 
+/** Rings that an abalone can have, to which the model keeps too. */
+const possible = (rings: number): number => Math.min(Math.max(rings, label.minimum), label.maximum);
+
 /** Rings by length alone, from a growth curve: enough of a model to tell animals apart. */
 function predict(body: string): string {
   const { instances } = JSON.parse(body) as { readonly instances: readonly { readonly length: number }[] };
   const predictions = instances.map(({ length }) => {
     const rings = -Math.log(1 - Math.min(length, 145) / 150) / 0.1;
-    return { rings, low: rings * 0.75, high: rings * 1.4 };
+    return { rings: possible(rings), low: possible(rings * 0.75), high: possible(rings * 1.4) };
   });
   return JSON.stringify({ predictions, confidence: 0.9, model: modelName });
 }
