@@ -366,6 +366,24 @@ test.each<[string, AwsAnswer]>([
   expect(output.lines()).toContainEqual(expect.objectContaining({ ContactNotStored: 1 }));
 });
 
+test.each(["UpdateItem", "TransactWriteItems"])(
+  "%s that never ends is not waited for: the visitor is asked to try again",
+  async (hanging) => {
+    const abort = new AbortController();
+    const patience = jest.spyOn(AbortSignal, "timeout").mockReturnValueOnce(abort.signal);
+    aws.respond = (request) => {
+      if (request.operation !== hanging) return tables(request);
+      abort.abort();
+      return "hang";
+    };
+    const anew = loadHandler("contact", variables, aws);
+    const answer = await anew(requestOf(message, "192.0.2.1"));
+    expect(answer).toMatchObject({ statusCode: 503, headers: { "retry-after": "60" } });
+    expect(patience).toHaveBeenLastCalledWith(8_000);
+    expect(items.size).toBe(0);
+  },
+);
+
 test("nothing that people write is logged, whatever becomes of it", async () => {
   await post(message);
   await post({ ...message, email: "zoe" });

@@ -29,6 +29,9 @@ const environment = readEnvironment({
 const client = new DynamoDBClient(clientOptions);
 const codes = new VisitorCodes(client, environment.CONTACT_VISITORS_TABLE);
 
+/** Time in ms for all that DynamoDB is asked, retries included: within the function's own, so that a visitor gets an answer of ours. */
+const patience = 8_000;
+
 /**
  * Every message within the limits fits into it, however it is written: JSON may write each character as six (`\u00e9`), and what is trimmed and what
  * stands between the fields gets a KiB.
@@ -93,11 +96,11 @@ const hour = 60 * 60;
 const toSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
 
 /** Counts a message for an address, if it has not sent too many within the hour. */
-async function count(address: string, limit: number, now: Date): Promise<TransactWriteItem> {
+async function count(address: string, limit: number, now: Date, abortSignal: AbortSignal): Promise<TransactWriteItem> {
   return {
     Update: {
       TableName: environment.CONTACT_VISITORS_TABLE,
-      Key: { id: { S: await codes.code(address, now) } },
+      Key: { id: { S: await codes.code(address, now, abortSignal) } },
       UpdateExpression: "ADD #messages :one SET #expiresAt = :expiresAt",
       ConditionExpression: "attribute_not_exists(#messages) OR #messages < :limit",
       ExpressionAttributeNames: { "#messages": "messages", "#expiresAt": "expiresAt" },
@@ -116,10 +119,10 @@ type Outcome = "stored" | "known" | "too many";
 const conflicts = 6;
 
 /** Stores and counts, both or neither. */
-async function write(items: TransactWriteItem[]): Promise<Outcome> {
+async function write(items: TransactWriteItem[], abortSignal: AbortSignal): Promise<Outcome> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await client.send(new TransactWriteItemsCommand({ TransactItems: items }));
+      await client.send(new TransactWriteItemsCommand({ TransactItems: items }), { abortSignal });
       return "stored";
     } catch (error) {
       if (!(error instanceof TransactionCanceledException)) throw error;
@@ -156,11 +159,15 @@ async function store(
     },
   };
   try {
-    return await write([
-      put,
-      ...(forwarded === undefined ? [] : [await count(forwarded, limit, receivedAt)]),
-      await count(connected, forwarded === undefined ? limit : limit * visitorsOfConnection, receivedAt),
-    ]);
+    const signal = AbortSignal.timeout(patience);
+    return await write(
+      [
+        put,
+        ...(forwarded === undefined ? [] : [await count(forwarded, limit, receivedAt, signal)]),
+        await count(connected, forwarded === undefined ? limit : limit * visitorsOfConnection, receivedAt, signal),
+      ],
+      signal,
+    );
   } catch (error) {
     // DynamoDB's messages may quote the item, so only the error's name goes into the log.
     logger.error("A contact message could not be stored", { errorName: errorName(error) });

@@ -66,19 +66,19 @@ export class VisitorCodes {
    * The code of an address in the hour of `now`.
    * @throws Error of DynamoDB's when the key can't be had
    */
-  async code(address: string, now: Date): Promise<string> {
+  async code(address: string, now: Date, abortSignal: AbortSignal): Promise<string> {
     const hour = now.toISOString().slice(0, 13);
-    const key = await this.key(hour.slice(0, 10));
+    const key = await this.key(hour.slice(0, 10), abortSignal);
     return `${hour}#${createHmac("sha256", key).update(`${hour} ${address}`).digest("base64url").slice(0, 22)}`;
   }
 
   /** The day's key: made by whoever asks first, in the place of the day before's. */
-  private async key(day: string): Promise<Uint8Array> {
-    if (this.known?.day !== day) this.known = { day, key: await this.replaceKey(day) };
+  private async key(day: string, abortSignal: AbortSignal): Promise<Uint8Array> {
+    if (this.known?.day !== day) this.known = { day, key: await this.replaceKey(day, abortSignal) };
     return this.known.key;
   }
 
-  private async replaceKey(day: string): Promise<Uint8Array> {
+  private async replaceKey(day: string, abortSignal: AbortSignal): Promise<Uint8Array> {
     const made = randomBytes(32);
     try {
       await this.client.send(
@@ -92,6 +92,7 @@ export class VisitorCodes {
           ExpressionAttributeValues: { ":day": { S: day }, ":key": { B: made } },
           ReturnValuesOnConditionCheckFailure: "ALL_OLD",
         }),
+        { abortSignal },
       );
       return made;
     } catch (error) {
