@@ -745,7 +745,7 @@ describe("a shared link", () => {
     `sex=${encodeURIComponent(markup)}&length=${encodeURIComponent(markup)}`,
     "length=9999&diameter=-1&height=1e1&sex=X",
     `__proto__=1&constructor=2&${"x=1&".repeat(500)}`,
-    "=%E0%A4%A&&&=;length",
+    "=%E0%A4%A&&&=;length&height=%",
   ])("that holds anything else (%s) is harmless", async (fragment) => {
     await open();
     await page.goto(`${website.address}/#${fragment}`);
@@ -779,6 +779,15 @@ describe("the animals of this device", () => {
     expect(await page.locator("#history").isVisible()).toBe(false);
     await page.reload();
     expect(await page.locator("#history").isVisible()).toBe(false);
+test("a link that names no measure of ours fills in nothing, and says nothing of measures", async () => {
+  await open();
+  await field("length").fill("91");
+  await page.evaluate("location.hash = '=%E0%A4%A&contact=1'");
+  await page.waitForTimeout(100);
+  expect(await page.locator(".from-link").textContent()).toBe("");
+  expect(await field("length").inputValue()).toBe("91");
+});
+
   });
 
   test("are none where the browser forbids to keep anything, and the answer comes all the same", async () => {

@@ -142,3 +142,4 @@ describe("the answer", () => {
     }
   });
 });
+      ...[aged({ low: 20 }), aged({ confidence: 5 }), { ...body, model: undefined }],

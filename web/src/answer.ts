@@ -41,7 +41,9 @@ export function readAnswer(body: unknown): AgeAnswer | undefined {
   const numbers = [body.rings, years, low, high, confidence].every(
     (value) => typeof value === "number" && value >= 0 && value <= beyondAnyAge,
   );
-  return numbers && typeof body.model === "string" ? (body as unknown as AgeAnswer) : undefined;
+  if (!numbers || typeof body.model !== "string") return undefined;
+  const answer = body as unknown as AgeAnswer;
+  return answer.age.low <= answer.age.high && answer.age.confidence < 1 ? answer : undefined;
 }
 
 function drawing(name: string, attributes: Readonly<Record<string, string | number>>): SVGElement {
