@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 interface Run {
   readonly id: string;
   readonly savesPlan: boolean;
-  status: "planned" | "planned_and_saved" | "discarded" | "applied";
+  status: "planned_and_saved" | "discarded" | "applied";
 }
 
 type Attributes = Readonly<Record<string, unknown>>;
@@ -124,13 +124,10 @@ export class FakeTerraformCloud {
       case "POST /runs": {
         const { data } = JSON.parse(body) as { readonly data: { readonly attributes: Attributes } };
         const savesPlan = data.attributes["save-plan"] === true;
-        const begun: Run = {
-          id: String(this.runs.length + 1),
-          savesPlan,
-          status: savesPlan ? "planned_and_saved" : "planned",
-        };
+        const begun: Run = { id: String(this.runs.length + 1), savesPlan, status: "planned_and_saved" };
         this.runs.push(begun);
-        return { data: this.describe(begun) };
+        // A run that would be applied without anybody's look at its plan ends here.
+        return savesPlan ? { data: this.describe(begun) } : undefined;
       }
       case "GET /runs/run-N":
         return run && { data: this.describe(run), included: [this.workspace(), details("plan", "finished")] };
