@@ -55,7 +55,12 @@ const figures = {
     run: "acme-test-run-0123abcd-train-1",
     trainedAt: "2026-11-22T22:05:07Z",
   },
-  data: { rows: 700, trainingRows: 400, heldOutRows: 100, licence: "CC BY 4.0", source: "Abalone" },
+  data: {
+    rows: 700,
+    trainingRows: 400,
+    heldOutRows: 100,
+    origins: [{ rows: 700, simulated: false, source: "Abalone", licence: "CC BY 4.0" }],
+  },
   quality: {
     rmse: measured,
     meanAbsoluteError: measured,
@@ -298,6 +303,7 @@ test.each<[string, () => AwsAnswer, RegExp]>([
     () => changed((copy) => (copy.quality.rmse.low = 3)),
     /quality\.rmse: the interval is the wrong/,
   ],
+  ["without the animals' origin", () => changed((copy) => (copy.data.origins = [])), /data\.origins: /],
   ["with a share above one", () => changed((copy) => (copy.quality.coverage.overall = 90)), /coverage\.overall: /],
   ["with more than agreed", () => changed((copy) => (copy.survey.recordIds = ["uci-1"])), /survey: .*recordIds/],
   [

@@ -36,8 +36,9 @@ function bandsOf(animals: readonly Surveyed[]): object[] {
 /**
  * The document that a website shows.
  * @param model the name of the model that answers
+ * @param onlySimulated whether it tells of simulated animals alone, and of none that were surveyed
  */
-export function modelData(model: string): string {
+export function modelData(model: string, onlySimulated = false): string {
   const animals = [...simulate({ rows: 4000, seed: 3 })].map((record) => ({
     length: Number(record.length),
     age: Number(record.rings) + yearsBeyondRings,
@@ -50,10 +51,22 @@ export function modelData(model: string): string {
       rows: animals.length,
       trainingRows: 3196,
       heldOutRows: 804,
-      licence: "CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/); Apache License 2.0, as the simulator",
-      source:
-        "Abalone, UCI Machine Learning Repository, W. J. Nash, T. L. Sellers, S. R. Talbot, A. J. Cawthorn and W. B. Ford (1994), " +
-        "https://doi.org/10.24432/C55C7W; changed: measures in mm and g, impossible ones left out; Simulated animals, which nobody has measured",
+      origins: [
+        {
+          rows: 3000,
+          simulated: false,
+          source:
+            "Abalone, UCI Machine Learning Repository, W. J. Nash, T. L. Sellers, S. R. Talbot, A. J. Cawthorn and W. B. Ford (1994), " +
+            "https://doi.org/10.24432/C55C7W; changed: measures in mm and g, impossible ones left out",
+          licence: "CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/)",
+        },
+        {
+          rows: 1000,
+          simulated: true,
+          source: "Simulated animals, which nobody has measured",
+          licence: "Apache License 2.0, as the simulator",
+        },
+      ].filter(({ simulated }) => !onlySimulated || simulated),
     },
     quality: {
       rmse: measured(2.11),

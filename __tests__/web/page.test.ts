@@ -2,6 +2,7 @@ import type { AxeResults } from "axe-core";
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { camelCase, features, measures, proportions } from "../../survey/contract";
 import { openBrowser } from "./browser";
+import { modelData } from "./model-data";
 import { type Reply, WebsiteServer } from "./website-server";
 
 jest.setTimeout(120_000);
@@ -640,7 +641,9 @@ describe("the picture of the survey", () => {
     const { age } = await answerTo(website.calls[0]!.body);
     const name = await page.locator("#plot svg desc").textContent();
     expect(name).toContain(`Yours, at 91 mm, stands at ${age.years} years, its range from ${age.low} to ${age.high}.`);
-    expect(await textOf(page.locator("#plot figcaption"))).toMatch(/surveyed animals of 90 to 100 mm, nine in ten/);
+    expect(await textOf(page.locator("#plot figcaption"))).toMatch(
+      /surveyed or simulated animals of 90 to 100 mm, nine in ten[^]*1,000 of the 4,000 animals are simulated/,
+    );
     expect(await textOf(answer())).toContain("trained on 1 March 2026");
     const [interval, field] = await Promise.all(
       ["#plot .interval", "#plot .chart"].map(async (selector) => (await page.locator(selector).boundingBox())!),
@@ -670,6 +673,24 @@ describe("the picture of the survey", () => {
       expect(await violations()).toEqual([]);
     },
   );
+
+  test("calls simulated animals simulated, and says that nobody has measured them", async () => {
+    website.intercept = ({ path }) =>
+      path === "/model.json" ? { status: 200, body: modelData("acme-test-model", true) } : undefined;
+    await open();
+    await page.locator("#example").click();
+    await calculate().click();
+    const caption = page.locator("#plot figcaption");
+    await caption.getByText("These animals are simulated: nobody has measured them.").waitFor();
+    expect(await textOf(caption)).toContain("simulated animals of 90 to 100 mm, nine in ten");
+    expect(await page.locator("#plot svg desc").textContent()).toContain("Each dot is a simulated animal");
+    expect(await textOf(answer())).not.toContain("surveyed");
+    await page.goto(`${website.address}/about-the-model.html`);
+    await page.getByText("Of these animals, 1,000: Simulated animals").waitFor();
+    expect(await textOf(page.locator("main"))).not.toMatch(
+      /whose rings were counted|It learnt from blacklip|The survey is/,
+    );
+  });
 
   test("is not loaded before somebody begins to fill in", async () => {
     await open();
@@ -758,6 +779,15 @@ describe("a shared link", () => {
   });
 });
 
+test("a link that names no measure of ours fills in nothing, and says nothing of measures", async () => {
+  await open();
+  await field("length").fill("91");
+  await page.evaluate("location.hash = '=%E0%A4%A&contact=1'");
+  await page.waitForTimeout(100);
+  expect(await page.locator(".from-link").textContent()).toBe("");
+  expect(await field("length").inputValue()).toBe("91");
+});
+
 describe("the animals of this device", () => {
   test("are listed, filled in again by a press, kept over a reload, and forgotten on demand", async () => {
     await open();
@@ -779,15 +809,6 @@ describe("the animals of this device", () => {
     expect(await page.locator("#history").isVisible()).toBe(false);
     await page.reload();
     expect(await page.locator("#history").isVisible()).toBe(false);
-test("a link that names no measure of ours fills in nothing, and says nothing of measures", async () => {
-  await open();
-  await field("length").fill("91");
-  await page.evaluate("location.hash = '=%E0%A4%A&contact=1'");
-  await page.waitForTimeout(100);
-  expect(await page.locator(".from-link").textContent()).toBe("");
-  expect(await field("length").inputValue()).toBe("91");
-});
-
   });
 
   test("are none where the browser forbids to keep anything, and the answer comes all the same", async () => {
@@ -848,7 +869,8 @@ describe("the model's page", () => {
     expect(text).toMatch(/Female\s+251\s+89\.6 %/);
     expect(text).toMatch(/4\.1 to 9\.9\s+268\s+94\.0 %/);
     expect(text).toContain("1 March 2026");
-    expect(text).toMatch(/Where the animals come from: Abalone, UCI .*\.\s+Licence: CC BY 4\.0 .*\./);
+    expect(text).toMatch(/Of these animals, 3,000: Abalone, UCI .*\. Licence: CC BY 4\.0 .*\./);
+    expect(text).toMatch(/Of these animals, 1,000: Simulated animals, .*\. Licence: Apache License 2\.0, .*\./);
     expect(await violations()).toEqual([]);
   });
 

@@ -63,7 +63,13 @@ describe("the picture", () => {
   });
 
   test("has no area where the survey has fewer than two bands", () => {
-    const { area, median } = layOut({ points: [[91, 10]], bands: survey.bands.slice(0, 1) }, animal, 3.5, 480, 16);
+    const { area, median } = layOut(
+      { ...survey, points: [[91, 10]], bands: survey.bands.slice(0, 1) },
+      animal,
+      3.5,
+      480,
+      16,
+    );
     expect([area, median]).toEqual(["", ""]);
   });
 
@@ -85,6 +91,8 @@ describe("the model's facts", () => {
     expect(Object.keys(facts.coverage.bySex)).toEqual(["F", "M", "I"]);
     expect(facts.coverage.byThird).toHaveLength(3);
     expect(facts.survey.points).toHaveLength(600);
+    expect(facts.survey).toMatchObject({ rows: 4000, simulated: 1000 });
+    expect(facts.origins.map(({ rows }) => rows)).toEqual([3000, 1000]);
     expect(facts.limits).toHaveLength(4);
   });
 
@@ -107,8 +115,15 @@ describe("the model's facts", () => {
 
   test("leave out what can't be drawn", () => {
     const points = [[91, 10], [1], ["a", 2], [5, null], 7];
-    const facts = readFacts({ ...document, survey: { points, bands: [{ from: 1 }, null] }, limits: [1, "one"] })!;
-    expect(facts.survey).toEqual({ points: [[91, 10]], bands: [] });
+    const origins = [{ rows: "many" }, null, { rows: 5, simulated: "no", source: "x", licence: "y" }];
+    const facts = readFacts({
+      ...document,
+      data: { ...document.data, origins },
+      survey: { points, bands: [{ from: 1 }, null] },
+      limits: [1, "one"],
+    })!;
+    expect(facts.survey).toEqual({ rows: 0, simulated: 0, points: [[91, 10]], bands: [] });
+    expect(facts.origins).toEqual([]);
     expect(facts.limits).toEqual(["one"]);
   });
 });
@@ -137,9 +152,9 @@ describe("the answer", () => {
     for (const wrong of [
       ...[undefined, null, {}, { ...body, rings: "9" }, { ...body, rings: 1e9 }],
       ...[aged({ low: null }), aged({ low: -1 }), aged({ high: 3e7 }), aged({ high: 1e300 })],
+      ...[aged({ low: 20 }), aged({ confidence: 5 }), { ...body, model: undefined }],
     ]) {
       expect(readAnswer(wrong)).toBeUndefined();
     }
   });
 });
-      ...[aged({ low: 20 }), aged({ confidence: 5 }), { ...body, model: undefined }],

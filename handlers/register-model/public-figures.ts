@@ -28,7 +28,14 @@ const span = { from: z.number(), to: z.number() };
 export const publicFiguresSchema = z.strictObject({
   version: z.literal(1),
   model: z.strictObject({ name: words, run: words, trainedAt: z.iso.datetime() }),
-  data: z.strictObject({ rows: count, trainingRows: count, heldOutRows: count, licence: words, source: words }),
+  data: z.strictObject({
+    rows: count,
+    trainingRows: count,
+    heldOutRows: count,
+    origins: z
+      .array(z.strictObject({ rows: count, simulated: z.boolean(), source: words, licence: words }))
+      .check(z.minLength(1)),
+  }),
   quality: z.strictObject({
     rmse: measuredSchema,
     meanAbsoluteError: measuredSchema,

@@ -62,8 +62,6 @@ def public_figures(
     `confidence` is that of the intervals of the metrics; the model's own stands in the evaluation.
     """
     interval, groups, metrics = evaluation["interval"], evaluation["groups"], evaluation["regression_metrics"]
-    origins = [ORIGINS[name] for name in summary["origins"]]
-
     def years(rings: float) -> float:
         return round(rings + contract.years_beyond_rings, 1)
 
@@ -78,8 +76,15 @@ def public_figures(
             "rows": sum(summary["rows"].values()),
             "trainingRows": evaluation["training"]["rows"],
             "heldOutRows": evaluation["rows"],
-            "licence": "; ".join(origin.licence for origin in origins),
-            "source": "; ".join(origin.description for origin in origins),
+            "origins": [
+                {
+                    "rows": rows,
+                    "simulated": name == "simulated",
+                    "source": ORIGINS[name].description,
+                    "licence": ORIGINS[name].licence,
+                }
+                for name, rows in summary["origins"].items()
+            ],
         },
         "quality": {
             "rmse": _measured(metrics["rmse"], confidence),

@@ -171,14 +171,16 @@ def test_the_limits_are_told_to_fishermen_in_years(trained: Path):
     assert "17 of 100 animals that it learnt from are simulated" in simulated[-1]
 
 
-def test_the_licence_and_the_source_are_those_of_the_rows(trained: Path):
-    both = figures(trained)[0]["data"]
-    assert "CC BY 4.0" in both["licence"]
-    assert "no licence to others is implied" in both["licence"]
-    assert "10.24432/C55C7W" in both["source"]
-    own = figures(trained, {**SUMMARY, "origins": {"own": 1900}})[0]["data"]
-    assert "CC BY" not in own["licence"]
+def test_each_origin_is_told_with_its_rows_its_licence_and_whether_it_is_simulated(trained: Path):
+    uci, own = figures(trained)[0]["data"]["origins"]
+    assert (uci["rows"], uci["simulated"], own["rows"], own["simulated"]) == (1500, False, 400, False)
+    assert "10.24432/C55C7W" in uci["source"]
+    assert "CC BY 4.0" in uci["licence"]
     assert "UCI" not in own["source"]
+    assert "no licence to others is implied" in own["licence"]
+    (simulated,) = figures(trained, {**SUMMARY, "origins": {"simulated": 1900}})[0]["data"]["origins"]
+    assert (simulated["rows"], simulated["simulated"]) == (1900, True)
+    assert "CC BY" not in simulated["licence"]
 
 
 def test_the_document_stays_small_whatever_the_survey(trained: Path, monkeypatch: pytest.MonkeyPatch):

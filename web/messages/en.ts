@@ -61,7 +61,7 @@ export const pages = {
     old: "old",
     answer: "Answer",
     empty: "Fill in the measures, and the age stands here.",
-    plot: "Among those surveyed",
+    plot: "Among other animals",
     share: "Copy a link to this answer",
     history: "Your animals",
     historyNote: "Kept on this device only. Nobody else sees them.",
@@ -128,11 +128,11 @@ export const pages = {
     title: "About the model",
     description: "What the Abalone Age Calculator knows, how good its estimates are, and where they are worse.",
     heading: "About the model",
-    lead: "A statistical model that has seen thousands of abalone whose rings were counted. It has never seen yours.",
+    lead: "A statistical model that has learnt how the measures and rings of thousands of abalone go together. It has never seen yours.",
     how: {
       heading: "What it does",
       lines: (yearsBeyondRings: number) => [
-        `From the eight measures it estimates the number of growth rings, of which a shell gets about one a\u00a0year. The age in years is the rings plus\u00a0${yearsBeyondRings}, as the survey’s authors reckon.`,
+        `From the eight measures it estimates the number of growth rings, of which a shell gets about one a\u00a0year. The age in years is the rings plus\u00a0${yearsBeyondRings}, as the authors of the data set [below](#licence) reckon.`,
         "With each estimate comes a range. It is made so that 90 of 100 animals have their true age within it. **Look at the range, not only at the one number.**",
       ],
     },
@@ -145,8 +145,9 @@ export const pages = {
     limits: {
       heading: "Where it is worse",
       lines: [
-        "**Old animals.** They hardly grow any more, so their measures tell little. Animals of 17.5\u00a0years (16\u00a0rings) and more come out about 4\u00a0years too young.",
-        "**Other species, other waters.** It learnt from blacklip abalone (Haliotis rubra) of Tasmania. How fast abalone grow depends on place and food.",
+        "**Old animals.** They hardly grow any more, so their measures tell little: most come out too young.",
+        "**Other species, other waters.** How fast abalone grow depends on species, place and food, and the model knows only animals like those it learnt from. The public survey, and the simulator that follows it, are of blacklip abalone (Haliotis rubra) of Tasmania.",
+        "**The sea, where animals are simulated.** The figures above say whether any are: for these they tell how well the model knows the simulator.",
         "**Measures that don’t go together.** The calculator asks about them, but answers all the same.",
         "An estimate doesn’t replace the count where a rule asks for one.",
       ],
@@ -161,8 +162,8 @@ export const pages = {
     licence: {
       heading: "Data and licence",
       lines: [
-        "The survey is the [Abalone data set](https://archive.ics.uci.edu/dataset/1/abalone) by Warwick Nash, Tracy Sellers, Simon Talbot, Andrew Cawthorn and Wes Ford (1994), " +
-          "under [CC\u00a0BY\u00a04.0](https://creativecommons.org/licenses/by/4.0/). Lengths and weights are given in millimetres and grams here; animals that others survey may be added.",
+        "Which animals the model learnt from, and under which licence, stands with the figures above. What is measured, the age rule and the simulator follow the [Abalone data set](https://archive.ics.uci.edu/dataset/1/abalone) by Warwick Nash, Tracy Sellers, Simon Talbot, Andrew Cawthorn and Wes Ford (1994), " +
+          "under [CC\u00a0BY\u00a04.0](https://creativecommons.org/licenses/by/4.0/). Lengths and weights are given in millimetres and grams here.",
       ],
     },
   },
@@ -295,17 +296,31 @@ export const script = {
     notShared: "Copy this link:",
   },
   plot: {
-    title: "Length and age of the surveyed animals, and of yours",
-    description: (length: string, years: string, low: string, high: string) =>
-      `Each dot is a surveyed animal: longer ones are older, and the longer they are, the further their ages lie apart. Yours, at ${length} mm, stands at ${years} years, its range from ${low} to ${high}.`,
+    /** Of the animals of the data, `simulated` of `rows` have been measured by nobody. */
+    kind: (simulated: number, rows: number) => {
+      if (simulated === 0) return "surveyed";
+      return simulated < rows ? "surveyed or simulated" : "simulated";
+    },
+    simulated: (simulated: number, rows: number) =>
+      simulated < rows
+        ? `${whole.format(simulated)} of the ${whole.format(rows)} animals are simulated: nobody has measured them.`
+        : "These animals are simulated: nobody has measured them.",
+    title: (kind: string) => `Length and age of the ${kind} animals, and of yours`,
+    description: (kind: string, length: string, years: string, low: string, high: string) =>
+      `Each dot is a ${kind} animal: longer ones are older, and the longer they are, the further their ages lie apart. Yours, at ${length} mm, stands at ${years} years, its range from ${low} to ${high}.`,
     length: "Length in mm",
     age: "Age in years",
     yours: "yours",
     farming: "farming age",
-    legend: ["a surveyed animal", "nine in ten of them", "half of them are older", "yours, with its range"],
-    neighbours: (from: string, to: string, rows: string, low: string, high: string, median: string) =>
-      `Of the ${rows} surveyed animals of ${from} to ${to}\u00a0mm, nine in ten are between ${low} and ${high}\u00a0years old, half of them older than\u00a0${median}.`,
-    missing: "The picture of the surveyed animals can’t be loaded right now. The answer doesn’t need it.",
+    legend: (kind: string) => [
+      `a ${kind} animal`,
+      "nine in ten of them",
+      "half of them are older",
+      "yours, with its range",
+    ],
+    neighbours: (kind: string, from: string, to: string, rows: string, low: string, high: string, median: string) =>
+      `Of the ${rows} ${kind} animals of ${from} to ${to}\u00a0mm, nine in ten are between ${low} and ${high}\u00a0years old, half of them older than\u00a0${median}.`,
+    missing: "The picture of other animals can’t be loaded right now. The answer doesn’t need it.",
   },
   history: {
     entry: (sex: string, length: string, weight: string) => joined([sex, length, weight]),
@@ -331,8 +346,8 @@ export const script = {
     coverage: (confidence: string) => `True age within the range (promised: ${confidence}\u00a0%)`,
     percent: (value: string) => `${value}\u00a0%`,
     learnt: "Learnt from",
-    source: (text: string) => `Where the animals come from: ${text}.`,
-    licence: (text: string) => `Licence: ${text}.`,
+    origin: (rows: number, source: string, licence: string) =>
+      `Of these animals, ${whole.format(rows)}: ${source}. Licence: ${licence}.`,
     tested: "Tested on",
     animals: (rows: number) => `${whole.format(rows)}\u00a0animals`,
     trained: "Trained on",

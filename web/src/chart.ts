@@ -65,7 +65,7 @@ export class Chart {
     }
     const legend = element("ul", "", "legend");
     legend.append(
-      ...plot.legend.map((text, index) => {
+      ...plot.legend(plot.kind(survey.simulated, survey.rows)).map((text, index) => {
         const item = element("li", text);
         item.prepend(element("span", "", `key key-${index + 1}`));
         return item;
@@ -75,6 +75,7 @@ export class Chart {
     const text =
       band &&
       plot.neighbours(
+        plot.kind(survey.simulated, survey.rows),
         ...([band.from, band.to, band.rows, band.low, band.high, band.median].map(number) as [
           string,
           string,
@@ -84,7 +85,11 @@ export class Chart {
           string,
         ]),
       );
-    caption.replaceChildren(legend, ...(text === undefined ? [] : [element("p", text)]));
+    caption.replaceChildren(
+      legend,
+      ...(text === undefined ? [] : [element("p", text)]),
+      ...(survey.simulated > 0 ? [element("p", plot.simulated(survey.simulated, survey.rows), "simulated")] : []),
+    );
   }
 
   #draw(): void {
@@ -96,14 +101,16 @@ export class Chart {
     const plot = layOut(survey, animal, this.#farmingAge, Math.max(220, this.#width), letters);
     const { field, animal: mark } = plot;
     const atRight = mark.x > (field.left + field.right) / 2;
+    const kind = words.kind(survey.simulated, survey.rows);
     const description = words.description(
+      kind,
       ...([animal.length, animal.years, animal.low, animal.high].map(number) as [string, string, string, string]),
     );
     this.#place.replaceChildren(
       drawn(
         "svg",
         { viewBox: `0 0 ${plot.width} ${plot.height}`, role: "img", "aria-labelledby": "plot-name plot-description" },
-        drawn("title", { id: "plot-name" }, words.title),
+        drawn("title", { id: "plot-name" }, words.title(kind)),
         drawn("desc", { id: "plot-description" }, description),
         drawn("path", { class: "area", d: plot.area }),
         ...plot.ages.map(({ at, value }) =>

@@ -26,8 +26,19 @@ export interface Band {
   readonly high: number;
 }
 
-/** The surveyed animals. */
+/** Where some of the animals come from. */
+export interface Origin {
+  readonly rows: number;
+  readonly simulated: boolean;
+  readonly source: string;
+  readonly licence: string;
+}
+
+/** The animals of the data, learnt from or tested on. */
 export interface Survey {
+  /** How many there are altogether, and how many of them nobody has measured. */
+  readonly rows: number;
+  readonly simulated: number;
   /** Length in mm and age in years. */
   readonly points: readonly (readonly [number, number])[];
   readonly bands: readonly Band[];
@@ -37,8 +48,8 @@ export interface Survey {
 export interface Facts {
   readonly model: { readonly name: string; readonly run: string; readonly trainedAt: Date };
   readonly rows: { readonly training: number; readonly heldOut: number };
-  /** Where the animals come from, and under which licence; empty where it isn't told. */
-  readonly origin: { readonly source: string; readonly licence: string };
+  /** Empty where it isn't told. */
+  readonly origins: readonly Origin[];
   readonly rmse: Measured;
   readonly meanAbsoluteError: Measured;
   readonly coverage: {
@@ -58,13 +69,23 @@ function hasNumbers<Name extends string>(value: unknown, ...names: Name[]): valu
   return isRecord(value) && names.every((name) => isNumber(value[name]));
 }
 
-function textOf(value: unknown, name: string): string {
-  return isRecord(value) && typeof value[name] === "string" ? value[name] : "";
-}
-
 const isMeasured = (value: unknown): value is Measured => hasNumbers(value, "value", "low", "high", "confidence");
 
-function readSurvey(survey: unknown): Survey | undefined {
+function readOrigins(data: unknown): Origin[] {
+  if (!isRecord(data) || !Array.isArray(data.origins)) return [];
+  return data.origins.filter(
+    (origin): origin is Origin =>
+      isRecord(origin) &&
+      isNumber(origin.rows) &&
+      typeof origin.simulated === "boolean" &&
+      typeof origin.source === "string" &&
+      typeof origin.licence === "string",
+  );
+}
+
+const rowsOf = (origins: readonly Origin[]): number => origins.reduce((sum, { rows }) => sum + rows, 0);
+
+function readSurvey(survey: unknown, origins: readonly Origin[]): Survey | undefined {
   if (!isRecord(survey) || !Array.isArray(survey.points) || !Array.isArray(survey.bands)) return undefined;
   const points = survey.points.filter(
     (point): point is [number, number] => Array.isArray(point) && isNumber(point[0]) && isNumber(point[1]),
@@ -72,14 +93,16 @@ function readSurvey(survey: unknown): Survey | undefined {
   const bands = survey.bands.filter((band): band is Band =>
     hasNumbers(band, "from", "to", "rows", "low", "median", "high"),
   );
-  return points.length > 0 ? { points, bands } : undefined;
+  const simulated = origins.filter((origin) => origin.simulated);
+  return points.length > 0 ? { rows: rowsOf(origins), simulated: rowsOf(simulated), points, bands } : undefined;
 }
 
 /** Reads the document; undefined when it is another one than this page knows. */
 export function readFacts(body: unknown): Facts | undefined {
   if (!isRecord(body) || body.version !== 1) return undefined;
   const { model, data, quality, limits } = body;
-  const survey = readSurvey(body.survey);
+  const origins = readOrigins(data);
+  const survey = readSurvey(body.survey, origins);
   if (!survey || !isRecord(model) || !isRecord(quality) || !isRecord(quality.coverage)) return undefined;
   const { name, run } = model;
   const trainedAt = new Date(String(model.trainedAt));
@@ -103,7 +126,7 @@ export function readFacts(body: unknown): Facts | undefined {
   return {
     model: { name, run, trainedAt },
     rows: { training: data.trainingRows, heldOut: data.heldOutRows },
-    origin: { source: textOf(data, "source"), licence: textOf(data, "licence") },
+    origins,
     rmse,
     meanAbsoluteError,
     coverage: {

@@ -48,7 +48,7 @@ function sexes(place: HTMLElement): Readonly<Record<string, string>> {
 
 function show(
   place: HTMLElement,
-  { model, rows, origin, rmse, meanAbsoluteError, coverage, limits }: Facts,
+  { model, rows, origins, rmse, meanAbsoluteError, coverage, limits }: Facts,
   words: ScriptMessages,
 ): void {
   const { figures, number, tenths, date } = words;
@@ -75,9 +75,7 @@ function show(
       [figures.trained, date(model.trainedAt), model.name],
     ]),
     // Too long for a column of a phone.
-    ...[origin.source && figures.source(origin.source), origin.licence && figures.licence(origin.licence)]
-      .filter(Boolean)
-      .map((text) => element("p", text, "origin")),
+    ...origins.map((origin) => element("p", figures.origin(origin.rows, origin.source, origin.licence), "origin")),
     table(
       figures.bySex,
       head,
