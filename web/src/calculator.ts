@@ -65,6 +65,7 @@ function attachLinks(form: HTMLFormElement, words: ScriptMessages): void {
   const read = (): void => {
     if (!holdsValues(location.hash)) return;
     const { values, refused } = readValues(location.hash, fields);
+    if (Object.keys(values).length + refused.length === 0) return;
     fillIn(form, values);
     const text = refused.length > 0 ? words.link.refused(refused.join(", ")) : words.link.read;
     said.replaceChildren(element("p", text, "notice"));
