@@ -107,6 +107,18 @@ test("nothing is served in the clear", () => {
   });
 });
 
+test("browsers may come by HTTP/3 and IPv6; pages and answers are compressed, and bear the same headers", () => {
+  expect(distribution).toMatchObject({ http_version: "http2and3", is_ipv6_enabled: true });
+  const behaviors = [distribution.default_cache_behavior, ...distribution.ordered_cache_behavior];
+  expect(behaviors).toHaveLength(2);
+  for (const behavior of behaviors) {
+    expect(behavior).toMatchObject({
+      compress: true,
+      response_headers_policy_id: "${aws_cloudfront_response_headers_policy.website_headers.id}",
+    });
+  }
+});
+
 test("the API takes every method, is never cached, and doesn't get the viewer's host", () => {
   expect(distribution.ordered_cache_behavior).toEqual([
     expect.objectContaining({
