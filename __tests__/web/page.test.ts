@@ -763,6 +763,19 @@ describe("a shared link", () => {
   });
 
   test.each([
+    ["", "The link is incomplete. Please fill in: shell weight."],
+    ["&shellWeight=", "Some of what the link holds can’t be used. Please fill in: shell weight."],
+    ["&shellWeight=9999", "Some of what the link holds can’t be used. Please fill in: shell weight."],
+  ])("that was cut off so that it ends in “%s” names what is missing, and is not calculated", async (end, told) => {
+    await open();
+    await page.goto(`${website.address}/#${shared.replace(/&shellWeight=.*/, end)}`);
+    await page.reload();
+    expect(await textOf(page.locator(".from-link p"))).toBe(told);
+    expect(await field("visceraWeight").inputValue()).toBe("20.2");
+    expect(website.calls).toEqual([]);
+  });
+
+  test.each([
     `sex=${encodeURIComponent(markup)}&length=${encodeURIComponent(markup)}`,
     "length=9999&diameter=-1&height=1e1&sex=X",
     `__proto__=1&constructor=2&${"x=1&".repeat(500)}`,

@@ -50,7 +50,7 @@ export const pages = {
     title: "Abalone Age Calculator",
     description: "Tells the age of an abalone from its sex, three lengths and four weights, without cutting the shell.",
     heading: "How old is this abalone?",
-    lead: "Its age is written in its shell. To count the rings, somebody has to cut it. A caliper and a scale are enough for an estimate.",
+    lead: "Its age is written in its shell. To count the rings, somebody has to cut and stain it. Of an animal that is opened anyway, a caliper and a scale tell an estimate.",
     form: "Measures",
     noScript:
       "This page calculates with JavaScript, which your browser has switched off. [How to measure](/how-to-measure.html) can be read without it.",
@@ -86,7 +86,7 @@ export const pages = {
     before: {
       heading: "Before you begin",
       lines: [
-        "Four of the values are weights of parts, so this is for an animal that is going to be opened anyway. Keep to the bag and size limits of your waters.",
+        "Three of the values are weights of parts, so this is for an animal that is going to be opened anyway. Keep to the bag and size limits of your waters.",
         "Rinse off sand and weed, and let the water run out of the shell: it weighs.",
       ],
     },
@@ -331,6 +331,7 @@ export const script = {
   },
   link: {
     read: "These measures came with the link.",
+    incomplete: (labels: string) => `The link is incomplete. Please fill in: ${labels.toLowerCase()}.`,
     refused: (labels: string) => `Some of what the link holds can’t be used. Please fill in: ${labels.toLowerCase()}.`,
   },
   contact: {

@@ -58,7 +58,7 @@ function attachShare(place: HTMLElement, words: ScriptMessages): { show(content:
   };
 }
 
-/** A link's measures are filled in, and calculated when they are complete; what can't be used is named. */
+/** A link's measures are filled in, and calculated when they are complete; what can't be used or is missing is named. */
 function attachLinks(form: HTMLFormElement, words: ScriptMessages): void {
   const said = find<HTMLElement>(form, ".from-link");
   const fields = fieldsOf(form);
@@ -67,9 +67,10 @@ function attachLinks(form: HTMLFormElement, words: ScriptMessages): void {
     const { values, refused } = readValues(location.hash, fields);
     if (Object.keys(values).length + refused.length === 0) return;
     fillIn(form, values);
-    const text = refused.length > 0 ? words.link.refused(refused.join(", ")) : words.link.read;
-    said.replaceChildren(element("p", text, "notice"));
-    if (fields.every(({ name }) => name in values)) form.requestSubmit();
+    const open = fields.filter(({ name }) => !(name in values)).map(({ label }) => label);
+    const tell = refused.length > 0 ? words.link.refused : words.link.incomplete;
+    said.replaceChildren(element("p", open.length > 0 ? tell(open.join(", ")) : words.link.read, "notice"));
+    if (open.length === 0) form.requestSubmit();
   };
   form.addEventListener("input", ({ isTrusted }) => {
     if (isTrusted) said.replaceChildren();
