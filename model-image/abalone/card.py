@@ -15,7 +15,8 @@ from abalone.processing import SPLITS
 LONGEST_TEXT, LONGEST_NOTE, LONGEST_VALUE = 2048, 1024, 63
 
 PURPOSE = (
-    "Tells the number of rings of an abalone, and so its age, from its sex and seven measures, without killing it."
+    "Tells the number of rings of an abalone, and so its age, from its sex and seven measures, without counting the "
+    "rings under a microscope. Meat, gut and dried shell are weighed, so the animal has been opened."
 )
 INTENDED = (
     "Estimates for fishermen and surveys, one animal or many, always read together with their interval. Not intended: "
@@ -29,7 +30,7 @@ RISK = (
     "A wrong age costs little by itself: estimates carry an interval and are not decisions. The risk grows where they "
     "are summed up to quotas."
 )
-PROBLEM = "Counting rings takes a microscope and the animal's life; measuring takes a minute."
+PROBLEM = "Counting rings takes a cut and stained shell and a microscope; measuring and weighing take minutes."
 ETHICS = "No data of persons. Whoever uses ages to set catches should know for which animals the estimates are too low."
 METRIC_WORDS = {
     "rmse": ("RMSE", "rings: root of the mean squared error"),

@@ -62,6 +62,7 @@ def public_figures(
     `confidence` is that of the intervals of the metrics; the model's own stands in the evaluation.
     """
     interval, groups, metrics = evaluation["interval"], evaluation["groups"], evaluation["regression_metrics"]
+
     def years(rings: float) -> float:
         return round(rings + contract.years_beyond_rings, 1)
 

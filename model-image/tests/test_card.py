@@ -105,6 +105,15 @@ def test_the_card_has_the_numbers_of_the_evaluation(scored: Scored):
     ]
 
 
+def test_the_purpose_does_not_promise_that_the_animal_lives(scored: Scored):
+    card = model_card(CONTRACT, evaluation(scored), SETTINGS, SUMMARY)
+
+    purpose = card["intended_uses"]["purpose_of_model"]
+    assert "without counting the rings under a microscope" in purpose
+    assert "the animal has been opened" in purpose
+    assert "killing" not in html(scored)
+
+
 def test_the_card_tells_data_rows_split_and_licences(scored: Scored):
     card = model_card(CONTRACT, evaluation(scored), SETTINGS, SUMMARY)
 
