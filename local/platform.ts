@@ -77,14 +77,15 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   },
 
   "model-card": async (instance) => {
-    const { fetchModelCard } = await import("./platform/model-card");
-    const { gate, modelPackage, path, status: review, uri } = await fetchModelCard(instance);
+    const { fetchModelCard, statusInWords } = await import("./platform/model-card");
+    const { approval, gate, modelPackage, path, status: review, uri } = await fetchModelCard(instance);
     say(`The model card of ${modelPackage}, to open in a browser:
   ${pathToFileURL(path).href}
 
   in S3   ${uri}
   gate    ${gate}
-  status  ${review}`);
+  model   ${approval}
+  card    ${statusInWords(review)}`);
   },
 
   status: async (instance) => {

@@ -160,7 +160,9 @@ describe("from nothing to a website that tells an age", () => {
     const page = await readObject(platform.clients, more.custom_details.page);
     expect(page).toContain("<svg");
     expect(page).toContain(evaluation.rmse.toFixed(3));
-    expect(await platform.succeed("model-card")).toContain("model-cards/acme-local-abalone-1.html");
+    const said = await platform.succeed("model-card");
+    expect(said).toContain("model-cards/acme-local-abalone-1.html");
+    expect(said).toMatch(/model +Approved\n +card +PendingReview: nobody has said yet that they have read it/);
   });
 
   test("both websites show the public figures of the package that answers, and animals of this survey", async () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import { completeModelCard } from "../../handlers/register-model/model-card";
 import { readPublicFigures } from "../../handlers/register-model/public-figures";
+import { nameAfterVersion, statusInWords } from "../../local/platform/model-card";
 import { modelCardContent } from "../../local/sagemaker/registry/model-card";
 import { projectRoot } from "../../modules/project-root";
 
@@ -82,6 +83,23 @@ test("what the evaluation job writes becomes a card that keeps to SageMaker's sc
   ]) {
     expect(text).toContain(told);
   }
+});
+
+test("the page that it writes is called after the registered version when it is fetched, and still tells its training job", () => {
+  const written = readFileSync(join(folder, "processing/output/evaluation/model-card.html"), "utf8");
+  expect(written).toContain("<h1>Model card: card-train</h1>");
+
+  const named = nameAfterVersion(written, "acme-local-abalone/3");
+
+  expect(named).toContain("<title>Model card: version 3 of acme-local-abalone</title>");
+  expect(named).toContain("<h1>Model card: version 3 of acme-local-abalone</h1>");
+  expect(named).toContain("Training job: card-train.");
+  expect(named.match(/card-train/g)).toHaveLength(1);
+});
+
+test("a card that nobody has read is no model that nobody has approved", () => {
+  expect(statusInWords("PendingReview")).toBe("PendingReview: nobody has said yet that they have read it");
+  expect(statusInWords("Approved")).toBe("Approved");
 });
 
 test("what the evaluation job tells the website keeps to what is agreed, and shows every animal of a small survey", () => {

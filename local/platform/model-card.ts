@@ -13,7 +13,9 @@ import { championPackage } from "./workflow";
 export interface ModelCardAtHand {
   /** Group and version of the package, for example `acme-local-abalone/3`. */
   readonly modelPackage: string;
-  /** Whether somebody has reviewed the card: SageMaker's status of it. */
+  /** Whether the model may be used: SageMaker's approval of the package, which the gate gave. */
+  readonly approval: string;
+  /** Whether somebody has reviewed the card: SageMaker's status of the document, on which the model's approval doesn't wait. */
   readonly status: string;
   /** The page's file on this machine. */
   readonly path: string;
@@ -30,6 +32,23 @@ interface CardContent {
 }
 
 /**
+ * A page that is called after the registered version: the evaluation job that wrote it knew its training job alone.
+ * @param modelPackage group and version, for example `acme-local-abalone/3`
+ */
+export function nameAfterVersion(page: string, modelPackage: string): string {
+  const [group = "", version = ""] = modelPackage.split("/");
+  return page.replaceAll(
+    /(<(?:title|h1)>Model card: )[^<]*/g,
+    (_, opening: string) => `${opening}version ${version} of ${group}`,
+  );
+}
+
+/** What a status of a card means, where it isn't plain from its name. */
+export function statusInWords(status: string): string {
+  return status === "PendingReview" ? `${status}: nobody has said yet that they have read it` : status;
+}
+
+/**
  * Takes the page of the champion's model card to this machine.
  * @throws Error in plain words when nothing runs, no model is registered, or the model has no card.
  */
@@ -43,7 +62,9 @@ export async function fetchModelCard(instance: Instance): Promise<ModelCardAtHan
     throw new Error("No model is registered yet; make up trains one.");
   }
   const modelPackage = arn.split(":model-package/")[1] ?? arn;
-  const { ModelCard: card } = await clients.sagemaker.send(new DescribeModelPackageCommand({ ModelPackageName: arn }));
+  const { ModelCard: card, ModelApprovalStatus: approval = "unknown" } = await clients.sagemaker.send(
+    new DescribeModelPackageCommand({ ModelPackageName: arn }),
+  );
   const content = JSON.parse(card?.ModelCardContent ?? "{}") as CardContent;
   const uri = content.additional_information?.custom_details?.page;
   if (uri === undefined) {
@@ -57,9 +78,10 @@ export async function fetchModelCard(instance: Instance): Promise<ModelCardAtHan
   );
   const path = instance.path("model-cards", `${modelPackage.replaceAll("/", "-")}.html`);
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, (await Body?.transformToString()) ?? "");
+  writeFileSync(path, nameAfterVersion((await Body?.transformToString()) ?? "", modelPackage));
   return {
     modelPackage,
+    approval,
     status: card?.ModelCardStatus ?? "Draft",
     path,
     uri,

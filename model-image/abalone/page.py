@@ -47,6 +47,17 @@ svg path { fill: none; }
 .reference { stroke: var(--warn); stroke-width: 1.5; stroke-dasharray: 5 4; }
 .whisker { stroke: var(--mark); stroke-width: 2; }
 .share { fill: var(--mark); }
+@media (max-width: 40rem) {
+  thead { display: none; }
+  table, tbody, tr, th, td { display: block; }
+  table { width: 100%; }
+  tr { padding: 0.5rem 0; border-bottom: 1px solid var(--line); }
+  th, td { padding: 0.1rem 0; border: 0; text-align: left; overflow-wrap: anywhere; }
+  tbody th { font-weight: 600; }
+  td { display: flex; justify-content: space-between; gap: 1rem; white-space: normal; text-align: right; }
+  td::before { content: attr(data-column); color: var(--soft); text-align: left; }
+  .words td { text-align: right; }
+}
 @media print { body { max-width: none; } h2, figure, table { break-inside: avoid; } }
 """
 
@@ -56,10 +67,19 @@ def _cells(tag: str, cells: Iterable[str]) -> str:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "numbers") -> str:
-    body = "".join(f'<tr><th scope="row">{escape(row[0])}</th>{_cells("td", row[1:])}</tr>' for row in rows)
+    # On a phone the cells of a row stand below one another, each beside its column's name.
+    body = "".join(
+        f'<tr role="row"><th scope="row" role="rowheader">{escape(row[0])}</th>'
+        + "".join(
+            f'<td role="cell" data-column="{escape(column)}">{escape(cell)}</td>'
+            for column, cell in zip(header[1:], row[1:], strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
     columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
     head = f"<thead><tr>{columns}</tr></thead>"
-    return f'<div class="scroll"><table class="{kind}">{head}<tbody>{body}</tbody></table></div>'
+    return f'<div class="scroll"><table class="{kind}" role="table">{head}<tbody>{body}</tbody></table></div>'
 
 
 def _paragraph(text: str, name: str = "") -> str:
@@ -219,7 +239,7 @@ def page(
         _paragraph(f"Risk: {uses['risk_rating'].lower()}. {uses['explanations_for_risk_rating']}"),
         _paragraph(card["additional_information"]["ethical_considerations"]),
         "<h2>How it was trained</h2>",
-        _paragraph(card["training_details"]["objective_function"]["notes"] + "."),
+        _paragraph(card["training_details"]["objective_function"]["notes"] + f". Training job: {evaluation['model']}."),
         _table(["setting", "value"], [[setting["name"], setting["value"]] for setting in settings]),
         _paragraph("What the gate decided stands on the card of the registered package, and in the run's execution."),
     ]

@@ -191,6 +191,16 @@ def test_the_page_is_whole_and_shows_what_the_card_says(scored: Scored):
     assert PACKAGE in checked.text
 
 
+def test_on_a_phone_each_number_stands_beside_its_columns_name(scored: Scored):
+    text = html(scored, worse(scored))
+
+    cells = re.findall(r"<td[^>]*>", text)
+    assert cells
+    assert all(re.search(r'data-column="[^"]+"', cell) for cell in cells)
+    assert 'data-column="difference"' in text
+    assert "@media (max-width: 40rem)" in text
+
+
 def test_a_page_without_a_summary_tells_what_the_model_itself_knows(scored: Scored):
     text = Checked(html(scored, summary=None)).text
 
