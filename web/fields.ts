@@ -104,7 +104,9 @@ export function contactFields({ index }: PageMessages): Html {
       name,
       autocomplete,
       required: true,
-      maxlength: contactLimits[name],
+      // Browsers cut off without a word what is pasted beyond `maxlength`: of a long text the page says itself that it is too long.
+      maxlength: type === undefined ? undefined : contactLimits[name],
+      "data-longest": type === undefined ? contactLimits[name] : undefined,
       rows: type === undefined ? 6 : undefined,
       "aria-describedby": `${name}-error`,
       "data-label": label,

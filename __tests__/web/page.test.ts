@@ -584,6 +584,17 @@ describe("the contact form", () => {
     expect(website.calls).toEqual([]);
   });
 
+  test("cuts nothing off a long message, but says that it is too long", async () => {
+    await fill("Ada", "ada@example.com", "Hello");
+    await page.getByLabel("Message").fill("x".repeat(4_001));
+    await send().click();
+    expect(await page.locator("#message-error").innerText()).toBe("Message: 4,000 characters at most, these are 4,001");
+    expect(website.calls).toEqual([]);
+    await page.getByLabel("Message").fill("x".repeat(4_000));
+    await send().click();
+    await form().getByText("Thank you").waitFor();
+  });
+
   test("shows what only the server finds, and keeps the message", async () => {
     expectedComplaint = /status of 400/;
     await fill("Ada", "ada@example.c", "Hello");

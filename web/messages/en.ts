@@ -243,6 +243,8 @@ export const script = {
       `${label} must be a number ${expected}: “${value}” is not`,
     outside: (label: string, expected: string, value: string) => `${label} must be ${expected}: ${value} is not`,
     enter: (label: string) => `Enter your ${label.toLowerCase()}`,
+    tooLong: (label: string, most: number, typed: number) =>
+      `${label}: ${whole.format(most)} characters at most, these are ${whole.format(typed)}`,
     email: "Enter an address like name@example.com",
     refused: (label: string | undefined, expected: string) => `${label ?? "The request"} must be ${expected}`,
     faults: (count: number) => (count === 1 ? "One thing to correct" : `${count} things to correct`),

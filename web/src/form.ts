@@ -73,6 +73,8 @@ function faultOf(control: Control, form: HTMLFormElement, words: Words): string 
     return number < Number(minimum) || number > Number(maximum) ? words.outside(label, expected, value) : undefined;
   }
   if (value === "") return words.enter(label);
+  const longest = Number(control.dataset.longest ?? Infinity);
+  if (value.length > longest) return words.tooLong(label, longest, value.length);
   // Browsers take a name without a dot behind the @, to which no mail from here would come.
   return control.validity.typeMismatch || (control.type === "email" && !/@[^@]+\.[^@.]+$/.test(value))
     ? words.email
