@@ -198,7 +198,9 @@ describe("what people do", () => {
     await begin();
     await visit.open(hostileLink);
     await visit.page.locator(".from-link p").waitFor();
-    expect(await visit.page.locator(".from-link").innerText()).toMatch(/fill in: sex, length, diameter, height\./);
+    expect(await visit.page.locator(".from-link").innerText()).toMatch(
+      /fill in: sex, length, diameter, height, shucked weight, viscera weight, shell weight\./,
+    );
     expect(await visit.page.locator("#wholeWeight").inputValue()).toBe("102.8");
     expect(await visit.page.locator("main img").count()).toBe(0);
     expect(await visit.page.evaluate("({}).polluted ?? null")).toBeNull();
