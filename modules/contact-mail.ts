@@ -59,6 +59,8 @@ const outcomes = {
   REJECT: { metric: "Reject", id: "mail-rejected", says: "SES took a mail from the contact form for harmful" },
 } as const;
 
+const domainOf = (address: string): string => address.slice(address.indexOf("@") + 1);
+
 /** A function that mails each message once, and what tells when it can't. */
 export class ContactMail extends Construct {
   readonly function: TypeScriptFunction;
@@ -77,7 +79,7 @@ export class ContactMail extends Construct {
       sendingOptions: { sendingEnabled: true },
       suppressionOptions: { suppressedReasons: ["BOUNCE", "COMPLAINT"] },
     });
-    const identityName = props.identity === "domain" ? from.slice(from.indexOf("@") + 1) : from;
+    const identityName = props.identity === "domain" ? domainOf(from) : from;
     if (props.identity !== "existing") new Sesv2EmailIdentity(this, "identity", { emailIdentity: identityName });
     // Numbers alone: SES's events by any other way quote the visitor's address.
     new Sesv2ConfigurationSetEventDestination(this, "counts", {
@@ -143,11 +145,13 @@ export class ContactMail extends Construct {
         { sid: "ReadAndMarkMessages", actions: ["dynamodb:Scan", "dynamodb:UpdateItem"], resources: [table.arn] },
         key.useStatement(["dynamodb", "sqs"], "write"),
         {
-          // Of all that an identity may send, mails from our one address to our one mailbox.
+          // Of all that an identity may send, mails from our one address to our one mailbox. In its sandbox SES asks for a right on the receiver's identity too.
           sid: "MailToUs",
           actions: ["ses:SendEmail"],
           resources: [
-            ...new Set([ses(`identity/${from}`), ses(`identity/${from.slice(from.indexOf("@") + 1)}`)]),
+            ...new Set(
+              [from, to].flatMap((address) => [address, domainOf(address)].map((each) => ses(`identity/${each}`))),
+            ),
             ses(`configuration-set/${name}-contact`),
           ],
           conditions: {

@@ -74,6 +74,18 @@ test("the function mails from our address to our mailbox alone", () => {
   expect(policy.allows("ses:SendEmail", `arn:aws:ses:${region}:${account}:identity/other.example`, ours)).toBe(false);
 });
 
+test("in SES's sandbox, where the receiver is verified too, it may mail to that identity, from our address alone", () => {
+  const ours = { "ses:FromAddress": "website@acme.example", "ses:Recipients": "office@firm.example" };
+  const elsewhere = make({ to: "office@firm.example" }).policyOfRole("mail_mail-contact");
+  for (const name of ["office@firm.example", "firm.example"]) {
+    const identity = `arn:aws:ses:${region}:${account}:identity/${name}`;
+    expect(elsewhere.allows("ses:SendEmail", identity, ours)).toBe(true);
+    expect(elsewhere.allows("ses:SendEmail", identity, { ...ours, "ses:FromAddress": "office@firm.example" })).toBe(
+      false,
+    );
+  }
+});
+
 test("it reads and marks messages, and stores and deletes none", () => {
   for (const action of ["Scan", "UpdateItem"]) expect(policy.allows(`dynamodb:${action}`, table.arn)).toBe(true);
   for (const action of ["PutItem", "DeleteItem", "GetItem", "Query"]) {
