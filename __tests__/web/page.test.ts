@@ -909,6 +909,30 @@ describe("the model's page", () => {
 });
 
 describe("for everybody", () => {
+  test.each([320, 360, 414, 480, 575])("no line of the shell runs through a heading, %d pixels wide", async (width) => {
+    await open({ viewport: { width, height: 760 } });
+    for (const path of ["", "how-to-measure.html", "about-the-model.html", "privacy.html", "nowhere"]) {
+      expectedComplaint = path === "nowhere" ? /status of 404/ : undefined;
+      await page.goto(`${website.address}/${path}`);
+      const crossed = await page.evaluate<string[]>(`
+        (() => {
+          const shell = document.querySelector(".backdrop-shell").getBoundingClientRect();
+          return [...document.querySelectorAll("h1, .lead")].filter((words) => {
+            const range = document.createRange();
+            range.selectNodeContents(words);
+            // The shell is an ellipse, nearly: words cross it where their nearest point to its centre lies within.
+            const [x, y] = [shell.x + shell.width / 2, shell.y + shell.height / 2];
+            return [...range.getClientRects()].some((line) => {
+              const across = Math.max(line.left, Math.min(x, line.right)) - x;
+              const down = Math.max(line.top, Math.min(y, line.bottom)) - y;
+              return (2 * across / shell.width) ** 2 + (2 * down / shell.height) ** 2 < 1;
+            });
+          }).map((words) => words.textContent);
+        })()`);
+      expect([path, crossed]).toEqual([path, []]);
+    }
+  });
+
   test("works with the keyboard alone, with a visible focus at every stop", async () => {
     await open();
     const tab = async (): Promise<string> => {
