@@ -89,6 +89,14 @@ export const actionsWithoutResources: Readonly<Record<string, Reason>> = {
     source:
       'SageMaker Developer Guide, "Amazon SageMaker AI API Permissions: Actions, Permissions, and Resources Reference"',
   },
+  "lambda:ListEventSourceMappings": {
+    reason: "The list is of the account and region, or of a function that the request names",
+    source: reference("AWS Lambda"),
+  },
+  "wafv2:ListWebACLs": {
+    reason: "The list is of the account, for CloudFront or for a region",
+    source: reference("AWS WAF V2"),
+  },
   "ssm:DescribeParameters": {
     reason: "Lists know no resources; it tells names and descriptions, never values",
     source: reference("AWS Systems Manager"),

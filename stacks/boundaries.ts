@@ -266,9 +266,14 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
  */
 export function deployBoundary(stack: PlatformStack): readonly Statement[] {
   const places = new Places(stack);
-  const { backend, name, pipeline, region } = stack.environment;
+  const { backend, name, pipeline, region, websites } = stack.environment;
   const boundaryArns = [stack.boundaryArn("execution"), stack.boundaryArn("deploy")];
   const source = pipeline?.source;
+  const zones = Object.values(websites).flatMap(({ domain }) =>
+    domain?.hostedZoneId === undefined
+      ? []
+      : [stack.arn("route53", `hostedzone/${domain.hostedZoneId}`, { region: "", account: "" })],
+  );
   return [
     {
       sid: "Deploy",
@@ -283,7 +288,6 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
         "glue:Get*",
         "kms:*Alias",
         "route53:AssociateVPCWithHostedZone",
-        "route53:ChangeResourceRecordSets",
         "route53:Get*",
         "route53:List*",
         "secretsmanager:GetSecretValue",
@@ -293,7 +297,7 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
         ...namedServices.map((service) => places.any(service, `*${stack.named("")}*`)),
         places.bucket(`${stack.named("")}*`),
         places.any("kms", `alias/${stack.named("")}*`),
-        places.any("ssm", "parameter/acme/*"),
+        places.any("ssm", `parameter/acme/${name}/*`),
         // What follows has numbers, or names that others give: the provider names models by itself, and SageMaker the tables of features.
         ...networkKinds.map((kind) => places.any("ec2", `${kind}/*`)),
         ...["/apis*", "/tags/*"].map((path) => stack.arn("apigateway", path, { region: "*", account: "" })),
@@ -314,6 +318,9 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
           : []),
       ],
     },
+    ...(zones.length === 0
+      ? []
+      : [{ sid: "DomainNames", actions: ["route53:ChangeResourceRecordSets"], resources: zones }]),
     {
       sid: "DeployOwnKeys",
       actions: ["kms:*"],
@@ -341,9 +348,11 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
         "kms:CreateKey",
         "kms:ListAliases",
         "lambda:CreateEventSourceMapping",
+        "lambda:ListEventSourceMappings",
         ...logDelivery,
         "ssm:DescribeParameters",
         "states:ValidateStateMachineDefinition",
+        "wafv2:ListWebACLs",
       ],
       resources: ["*"],
     },

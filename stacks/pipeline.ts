@@ -1,4 +1,6 @@
 import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
+import { Route53Record } from "@cdktf/provider-aws/lib/route53-record";
+import { Sesv2EmailIdentity } from "@cdktf/provider-aws/lib/sesv2-email-identity";
 import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
 import { TerraformDataSource, TerraformResource } from "cdktf";
 import type { Environment } from "../environments";
@@ -306,6 +308,7 @@ export class PipelineStack extends PlatformStack {
   private scopeOf(stack: PlatformStack): DeployScope {
     const { account, region } = this.environment;
     const table: Contract = contract;
+    const constructs = stack.node.findAll();
     return {
       account,
       region,
@@ -316,13 +319,22 @@ export class PipelineStack extends PlatformStack {
       ),
       prefix: this.named(""),
       boundary: boundaryOf(stack),
-      published: stack.node
-        .findAll()
-        .flatMap((construct) => (construct instanceof SsmParameter ? [construct.nameInput ?? ""] : [])),
+      parameterPath: `/acme/${this.environment.name}/`,
+      published: constructs.flatMap((construct) =>
+        construct instanceof SsmParameter ? [construct.nameInput ?? ""] : [],
+      ),
       read: (Object.keys(table) as ParameterName[])
         .filter((name) => table[name]?.readers.includes(stack.id))
         .map((name) => this.parameterName(name)),
       ...(typesOf(stack).includes("data.aws_s3_object") ? { lookedUp: this.figures() } : {}),
+      mailIdentities: constructs.flatMap((construct) =>
+        construct instanceof Sesv2EmailIdentity ? [construct.emailIdentityInput ?? ""] : [],
+      ),
+      hostedZones: [
+        ...new Set(
+          constructs.flatMap((construct) => (construct instanceof Route53Record ? [construct.zoneIdInput ?? ""] : [])),
+        ),
+      ],
       roleServices: roleServicesOf(stack),
       keyStack: keyStackOf(stack),
     };

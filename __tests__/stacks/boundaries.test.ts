@@ -78,6 +78,18 @@ const onAws = environmentNames.filter((name) => !loadEnvironment(name).emulated)
 const bounded = (name: Environment["name"], changes: Partial<Environment> = {}, partition = "aws"): Bounded =>
   new Bounded(synthesizePlatform(name, changes), { ...loadEnvironment(name), ...changes }, partition);
 
+const zone = "Z1D633PJN98FT9";
+const { websites } = loadEnvironment("production");
+const domain = {
+  name: "abalone.example.com",
+  certificateArn: "arn:aws:acm:us-east-1:444455556666:certificate/01234567-89ab-cdef-0123-456789abcdef",
+  hostedZoneId: zone,
+};
+/** A platform whose production website has a name in a hosted zone. */
+const named = bounded("production", {
+  websites: { ...websites, production: { ...websites.production, domain } },
+});
+
 const cases: readonly (readonly [string, Bounded])[] = [
   ...onAws.map((name) => [name, bounded(name)] as const),
   [
@@ -96,6 +108,7 @@ const cases: readonly (readonly [string, Bounded])[] = [
       },
     }),
   ],
+  ["production with names in a hosted zone", named],
   ["production in a partition of long names", bounded("production", { region: "us-gov-west-1" }, "aws-us-gov")],
 ];
 const production = cases.find(([name]) => name === "production")![1];
@@ -236,6 +249,32 @@ const effective =
     policies.every((policy) => policy.allows(action, resource, context));
 
 const everything = new Policy('{"Statement":[{"Sid":"All","Effect":"Allow","Action":"*","Resource":"*"}]}');
+
+test("names are written in the zone of the settings alone, and mails come from their domain alone", () => {
+  const statements = named
+    .roles()
+    .filter(({ stack }) => stack === "pipeline")
+    .flatMap((role) => role.statements);
+  const granted = (action: string): unknown[] =>
+    statements.filter(({ Action }) => [Action].flat().includes(action)).map(({ Resource }) => Resource);
+  expect(granted("route53:ChangeResourceRecordSets").flat()).toEqual([`arn:aws:route53:::hostedzone/${zone}`]);
+  expect(granted("ses:CreateEmailIdentity").flat()).toEqual([named.arn("ses", "identity/acme.example")]);
+
+  const boundary = new Policy(named.boundary(named.boundaryArn("deploy-boundary")));
+  for (const [id, allowed] of [
+    [zone, true],
+    ["ZOTHER", false],
+  ] as const) {
+    expect(boundary.allows("route53:ChangeResourceRecordSets", `arn:aws:route53:::hostedzone/${id}`)).toBe(allowed);
+    expect(boundary.allows("route53:AssociateVPCWithHostedZone", `arn:aws:route53:::hostedzone/${id}`)).toBe(true);
+  }
+  for (const [environment, allowed] of [
+    ["production", true],
+    ["development", false],
+  ] as const) {
+    expect(boundary.allows("ssm:PutParameter", named.arn("ssm", `parameter/acme/${environment}/x`))).toBe(allowed);
+  }
+});
 
 describe("whoever may push", () => {
   const execution = production.boundaryArn("boundary");

@@ -27,6 +27,8 @@ export interface DeployScope {
    * @default none: no role can be made, and none changed
    */
   readonly boundary?: string;
+  /** How the names of all the environment's SSM parameters begin: `/acme/production/`. */
+  readonly parameterPath: string;
   /** The SSM parameters that the stack publishes, by name: `/acme/production/DataBucket`. */
   readonly published: readonly string[];
   /** The SSM parameters that it reads. */
@@ -38,6 +40,10 @@ export interface DeployScope {
     /** The tag `Stack` of the key that encrypts them. */
     readonly keyStack: string;
   };
+  /** The domains and addresses from which the stack mails: what SES calls the identities that it makes. @default none */
+  readonly mailIdentities?: readonly string[];
+  /** The hosted zones in which the stack writes names. @default none */
+  readonly hostedZones?: readonly string[];
   /** The services to which the stack's resources hand roles, such as `lambda.amazonaws.com`. */
   readonly roleServices: readonly string[];
   /** The tag `Stack` of the key that encrypts what the stack makes: its own, or where it has none, that of the stack whose key it reads. */
@@ -124,11 +130,11 @@ const table: readonly Permissions[] = [
     writes: ["ssm:PutParameter", "ssm:DeleteParameter", "ssm:AddTagsToResource", "ssm:RemoveTagsFromResource"],
     on: ({ arn, published }) => published.map((name) => arn("ssm", `parameter${name}`)),
     readsAnywhere: ["ssm:DescribeParameters"],
-    more: ({ arn, stack }) => [
+    more: ({ arn, parameterPath, stack }) => [
       {
         sid: "RemovedParameters",
         actions: ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:ListTagsForResource"],
-        resources: [arn("ssm", "parameter/acme/*")],
+        resources: [arn("ssm", `parameter${parameterPath}*`)],
         conditions: { StringEquals: { "aws:ResourceTag/Stack": stack } },
       },
     ],
@@ -495,6 +501,7 @@ const table: readonly Permissions[] = [
       "lambda:UpdateEventSourceMapping",
     ],
     on: ({ arn }) => [arn("lambda", "event-source-mapping:*")],
+    readsAnywhere: ["lambda:ListEventSourceMappings"],
     more: ({ named }) => [
       {
         sid: "CreateEventSources",
@@ -544,9 +551,17 @@ const table: readonly Permissions[] = [
       "ses:TagResource",
       "ses:UntagResource",
     ],
-    // It is called as the domain or the address is.
-    on: ({ arn }) => [arn("ses", "identity/*")],
+    on: ({ arn, mailIdentities = [] }) => mailIdentities.map((name) => arn("ses", `identity/${name}`)),
     conditions: ownTagOrNone,
+    more: ({ arn, stack }) => [
+      {
+        // From which the settings no longer mail.
+        sid: "RemovedMailIdentities",
+        actions: ["ses:DeleteEmailIdentity", "ses:GetEmailIdentity", "ses:ListTagsForResource"],
+        resources: [arn("ses", "identity/*")],
+        conditions: { StringEquals: { "aws:ResourceTag/Stack": stack } },
+      },
+    ],
   },
   {
     sid: "StateMachines",
@@ -805,6 +820,7 @@ const table: readonly Permissions[] = [
       ...names.map((name) => `arn:${partition}:wafv2:us-east-1:${account}:global/webacl/${name}/*`),
       `arn:${partition}:wafv2:us-east-1:${account}:global/managedruleset/*/*`,
     ],
+    readsAnywhere: ["wafv2:ListWebACLs"],
     writesAnywhere: logDelivery,
   },
   {
@@ -863,8 +879,8 @@ const table: readonly Permissions[] = [
     types: ["aws_route53_record"],
     reads: ["route53:GetHostedZone", "route53:ListResourceRecordSets"],
     writes: ["route53:ChangeResourceRecordSets"],
-    // A zone has a number for a name; which it is, the settings say.
-    on: ({ partition }) => [`arn:${partition}:route53:::hostedzone/*`],
+    // Records bear no tags: those in a zone that the settings no longer name are for an engineer to remove.
+    on: ({ hostedZones = [], partition }) => hostedZones.map((zone) => `arn:${partition}:route53:::hostedzone/${zone}`),
     more: ({ partition }) => [
       // The provider waits until the zone's name servers have it.
       { sid: "DomainNameChanges", actions: ["route53:GetChange"], resources: [`arn:${partition}:route53:::change/*`] },
