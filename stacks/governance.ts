@@ -26,6 +26,12 @@ const incidents = {
       "{ ($.eventSource = kms.amazonaws.com) && (($.eventName = DisableKey) || ($.eventName = ScheduleKeyDeletion)) }",
     description: "Somebody disabled a key or had it marked for deletion: what it encrypted can't be read then",
   },
+  // Terraform gives a key its tags as it makes it, which is recorded as CreateKey alone.
+  "key-tagged": {
+    pattern:
+      "{ ($.eventSource = kms.amazonaws.com) && (($.eventName = TagResource) || ($.eventName = UntagResource)) }",
+    description: "Somebody changed the tags of a key, by which roles may use it or not",
+  },
 } as const;
 
 /**

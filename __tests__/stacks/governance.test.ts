@@ -154,6 +154,7 @@ test.each([
   ["root-used", '$.userIdentity.type = "Root"'],
   ["trail-changed", "$.eventName = StopLogging"],
   ["key-endangered", "$.eventName = ScheduleKeyDeletion"],
+  ["key-tagged", "$.eventName = TagResource"],
 ])("the alarm %s goes off at once, by the record of it", (id, part) => {
   const filter = stack.resource("aws_cloudwatch_log_metric_filter", `${id}-metric`);
   const alarm = stack.resource("aws_cloudwatch_metric_alarm", `${id}_alarm`);
