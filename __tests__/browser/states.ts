@@ -37,10 +37,21 @@ export async function calculate(page: Page): Promise<void> {
   await page.locator("#age-form button[type=submit]").click();
 }
 
-/** Waits until the age has come, and the picture or the sentence in its place. */
+/** Waits until the age has come, and the picture or the sentence in its place, or the doubt that leaves both out. */
 export async function answered(page: Page): Promise<void> {
   await page.locator('.answer[data-state="answered"]').waitFor();
-  await page.locator("#plot figcaption > *").first().waitFor();
+  await page.locator("#answer .doubt, #plot figcaption > *").first().waitFor();
+}
+
+/** An animal of the contract's examples' shape at another length (mm): its weights go with it. */
+function sized(length: number): Changes {
+  const scale = length / (measures.find(({ name }) => name === "length")?.example ?? Number.NaN);
+  return Object.fromEntries(
+    measures.map(({ name, unit, example, step }) => [
+      camelCase(name),
+      Math.max(step, Math.round((example * scale ** (unit === "g" ? 3 : 1)) / step) * step).toFixed(1),
+    ]),
+  );
 }
 
 /** An animal that was typed into the calculator and whose age has come. */
@@ -93,8 +104,8 @@ export const hostileLink = `/#${new URLSearchParams([
 
 /** Sizes at which the tests' model gives each verdict on the farming age. */
 export const verdicts = {
-  "not-yet": { length: "12", diameter: "9", height: "4" },
-  perhaps: { length: "24", diameter: "18", height: "6" },
+  "not-yet": sized(14),
+  perhaps: sized(24),
   reached: {},
 } as const satisfies Readonly<Record<string, Changes>>;
 
@@ -190,14 +201,14 @@ export const states: readonly State[] = [
     name: "start-history",
     async reach({ page }) {
       for (const [number, sex] of ["F", "M", "I", "F"].entries()) {
-        await ask(page, { sex, length: String(70 + 15 * number) });
+        await ask(page, { ...sized(70 + 15 * number), sex });
       }
     },
   },
   {
     name: "start-history-full",
     async reach({ page }) {
-      for (let number = 0; number < 21; number += 1) await ask(page, { length: String(80 + number) });
+      for (let number = 0; number < 21; number += 1) await ask(page, sized(80 + number));
     },
   },
   {
