@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { requireAccount } from "../deployment/identity";
 import { type Environment, loadEnvironment, type WebsiteStage } from "../environments";
 import { projectRoot } from "../modules/project-root";
@@ -86,9 +87,35 @@ export async function addressesFrom(variables: NodeJS.ProcessEnv): Promise<Addre
   return { WEBSITE: website, API: `${website}/api` };
 }
 
+/**
+ * Makes sure that anybody answers at all: otherwise each test would say at length that nobody does.
+ * @param waits Seconds between two tries.
+ * @throws Error that says where nobody answers, why, and what to do
+ */
+export async function requireAnswer(website: string, waits: readonly number[] = [1, 2, 4]): Promise<void> {
+  for (const wait of [...waits, undefined]) {
+    try {
+      await (await fetch(website, { redirect: "manual", signal: AbortSignal.timeout(10_000) })).arrayBuffer();
+      return;
+    } catch (error) {
+      if (wait !== undefined) {
+        await sleep(1000 * wait);
+        continue;
+      }
+      const { message, cause } = error as Error & { readonly cause?: { readonly message?: string } };
+      throw new Error(
+        `Nobody answers at ${website} (${cause?.message ?? message}), so nothing was tested. ` +
+          "Is the address right, and the website deployed? The local platform's is started by make up, and shown by make status.",
+        { cause: error },
+      );
+    }
+  }
+}
+
 if (require.main === module) {
   runCommand(async (variables) => {
     const addresses = await addressesFrom(variables);
+    await requireAnswer(addresses.WEBSITE);
     const child = spawn(join(projectRoot, "node_modules/.bin/jest"), ["--config", "jest.system.config.js"], {
       cwd: projectRoot,
       env: { ...variables, ...addresses },

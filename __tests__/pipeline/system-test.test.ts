@@ -1,7 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { addressesFrom, readAddress } from "../../pipeline/system-test";
+import { addressesFrom, readAddress, requireAnswer } from "../../pipeline/system-test";
 
 const folder = mkdtempSync(join(tmpdir(), "addresses-"));
 afterAll(() => {
@@ -32,6 +34,17 @@ test("without either, and with both, it says what to type", async () => {
   );
   await expect(addressesFrom({ URL: "https://example.org", STAGE: "test" })).rejects.toThrow(
     "URL is https://example.org, and STAGE is test: expected one of the two",
+  );
+});
+
+test("where nobody answers, one sentence says so before anything is tested", async () => {
+  const server = createServer((_, response) => response.writeHead(404).end());
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await requireAnswer(address, []);
+  await new Promise((closed) => server.close(closed));
+  await expect(requireAnswer(address, [0.01])).rejects.toThrow(
+    new RegExp(`^Nobody answers at ${address} \\(connect ECONNREFUSED .*\\), so nothing was tested\\. .*make up`),
   );
 });
 
