@@ -8,21 +8,17 @@
  */
 import { camelCase, features } from "../survey/contract";
 import { simulate } from "../survey/simulator";
+import { describeShift, readWishes, requirePlatform } from "./data-workflow/survey";
 import { openInstance, readJson, shown } from "./platform/instance";
 import type { PlatformFile } from "./platform/up";
 
 const askedAtOnce = 8;
 
-function numberOf(name: string, otherwise: number): number {
-  const text = process.env[name] ?? "";
-  const value = text.trim() === "" ? otherwise : Number(text);
-  if (Number.isNaN(value)) throw new Error(`${name} is '${text}': expected a number.`);
-  return value;
-}
-
 async function main(): Promise<void> {
-  const options = { rows: numberOf("ROWS", 300), seed: numberOf("SEED", 7), shift: numberOf("SHIFT", 0) };
+  const { ROWS, SEED, SHIFT } = process.env;
+  const options = readWishes({ ROWS, SEED, SHIFT }, { rows: 300, seed: 7 });
   const instance = openInstance();
+  await requirePlatform(instance);
   const { api } = readJson<Partial<PlatformFile>>(instance.path("platform.json"), {});
   if (api === undefined) {
     throw new Error(`There is no platform in ${shown(instance.directory)}: type \`make up\` first.`);
@@ -43,10 +39,7 @@ async function main(): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: askedAtOnce }, ask));
-  const animal =
-    options.shift === 0
-      ? "as surveyed"
-      : `${Math.abs(options.shift * 100)} % ${options.shift > 0 ? "longer" : "shorter"}`;
+  const animal = options.shift === 0 ? "as surveyed" : describeShift(options.shift);
   process.stdout.write(
     `The website told the age of ${asked} animals, ${animal}. What the monitor makes of it: docs/monitoring.md\n`,
   );

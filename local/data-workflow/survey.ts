@@ -60,6 +60,33 @@ function parseNumber(
   return Number(text);
 }
 
+/** What is to be simulated. */
+interface SimulatedSurvey {
+  readonly rows: number;
+  readonly seed: number;
+  readonly shift: number;
+}
+
+/**
+ * What somebody wishes to be simulated, and where he says nothing, what is usual.
+ * @throws Error that names the wish, its value and what was expected.
+ */
+export function readWishes(
+  wishes: SurveyWishes,
+  usual: { readonly rows: number; readonly seed: number },
+): SimulatedSurvey {
+  const rows = parseNumber("ROWS", wishes.ROWS, "a number of animals such as 500", /^[1-9]\d{0,8}$/) ?? usual.rows;
+  const seed = parseNumber("SEED", wishes.SEED, "a whole number such as 7", /^\d{1,15}$/) ?? usual.seed;
+  const shift =
+    parseNumber("SHIFT", wishes.SHIFT, "a share such as 0.2: animals a fifth bigger", /^[+-]?\d*\.?\d+$/) ?? 0;
+  requireSimulation({ rows, seed, shift });
+  return { rows, seed, shift };
+}
+
+/** How animals differ from the usual ones, in words; empty where they don't. */
+export const describeShift = (shift: number): string =>
+  shift === 0 ? "" : `${Math.round(1000 * Math.abs(shift)) / 10} % ${shift > 0 ? "bigger" : "smaller"} than usual`;
+
 /** @throws Error in the words of the command line, when the simulator itself would refuse. */
 function requireSimulation(options: Parameters<typeof simulate>[0]): void {
   try {
@@ -75,13 +102,9 @@ function requireSimulation(options: Parameters<typeof simulate>[0]): void {
  * @throws Error when the platform doesn't run, or a wish can't be granted.
  */
 export async function writeSurvey(instance: Instance, wishes: SurveyWishes): Promise<NewSurvey> {
-  const rows = parseNumber("ROWS", wishes.ROWS, "a number of animals such as 500", /^[1-9]\d{0,8}$/) ?? defaultRows;
   const seedFile = instance.path("progress/survey-seed.json");
   const lastSeed = readJson(seedFile, firstSeed - 1);
-  const seed = parseNumber("SEED", wishes.SEED, "a whole number such as 7", /^\d{1,15}$/) ?? lastSeed + 1;
-  const shift =
-    parseNumber("SHIFT", wishes.SHIFT, "a share such as 0.2: animals a fifth bigger", /^[+-]?\d*\.?\d+$/) ?? 0;
-  requireSimulation({ rows, seed, shift });
+  const { rows, seed, shift } = readWishes(wishes, { rows: defaultRows, seed: lastSeed + 1 });
   await requirePlatform(instance);
   const clients = makeClients(addressOf(instance, "emulator"));
   const bucket = await requireContract(clients, "DataBucket");
