@@ -179,10 +179,16 @@ export class FrontDoor {
       answer(response, 503, "This website is not deployed yet. Run `make up`, or wait until it has finished.\n");
       return;
     }
-    this.forward(domain, path, request, response);
+    this.forward(port, domain, path, request, response);
   }
 
-  private forward(domain: string, path: string, request: IncomingMessage, response: ServerResponse): void {
+  private forward(
+    port: number,
+    domain: string,
+    path: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
     const headers: string[] = ["host", domain, "x-forwarded-proto", "https"];
     for (let index = 0; index < request.rawHeaders.length; index += 2) {
       const name = request.rawHeaders[index];
@@ -219,6 +225,7 @@ export class FrontDoor {
         response.destroy();
         return;
       }
+      process.stderr.write(`${new Date().toISOString()} 502 at port ${port}: ${error.message}\n`);
       answer(
         response,
         502,

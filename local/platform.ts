@@ -3,7 +3,7 @@
  *
  * Exit status 0 when the command did what it is for, 1 with a reason in plain words when it did not.
  */
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 import { awsEnvironment, forgetRealCredentials, type Instance, openInstance, shown } from "./platform/instance";
@@ -12,6 +12,9 @@ import { lastLines, logFile } from "./platform/processes";
 import { addressOf, serviceNames } from "./platform/services";
 import { status } from "./platform/status";
 import { stopPlatform } from "./platform/stop";
+
+/** How many logs of jobs and commands `make logs` names: the monitor alone adds one a minute. */
+const shownLogs = 20;
 
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
@@ -57,13 +60,10 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   },
 
   survey: async (instance) => {
-    const { writeSurvey } = await import("./data-workflow/survey");
+    const { describeShift, writeSurvey } = await import("./data-workflow/survey");
     const { ROWS, SEED, SHIFT } = process.env;
     const { rows, seed, shift, path, bucket, key } = await writeSurvey(instance, { ROWS, SEED, SHIFT });
-    const size =
-      shift === 0
-        ? ""
-        : `, each ${Math.round(1000 * Math.abs(shift)) / 10} % ${shift > 0 ? "bigger" : "smaller"} than usual`;
+    const size = shift === 0 ? "" : `, each ${describeShift(shift)}`;
     say(`Wrote a survey of ${rows} animals (seed ${seed}${size}):
   ${shown(path)}
   s3://${bucket}/${key}
@@ -96,17 +96,21 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
 
   logs: async (instance) => {
     for (const name of serviceNames) {
-      say(`==> ${shown(logFile(instance, name))} <==\n${lastLines(instance, name, 40)}\n`);
+      say(`==> ${shown(logFile(instance, name))} <==\n${lastLines(instance, name, 40) || "(nothing)"}\n`);
     }
-    const others = readdirSync(instance.path("logs"), { recursive: true, encoding: "utf8" }).filter(
-      (file) => file.endsWith(".log") && !serviceNames.some((name) => file === `${name}.log`),
-    );
+    const others = readdirSync(instance.path("logs"), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".log") && !serviceNames.some((name) => file === `${name}.log`))
+      .map((file) => ({ file, changed: statSync(instance.path("logs", file)).mtimeMs }))
+      .sort((one, other) => other.changed - one.changed);
     if (others.length > 0) {
+      const newest = others.slice(0, shownLogs).map(({ file }) => `  ${file}`);
+      const older = others.length - newest.length;
       say(
-        `Further logs in ${shown(instance.path("logs"))}:\n${others
-          .sort()
-          .map((file) => `  ${file}`)
-          .join("\n")}`,
+        [
+          `Further logs in ${shown(instance.path("logs"))}, the newest first:`,
+          ...newest,
+          ...(older > 0 ? [`  and ${older} older`] : []),
+        ].join("\n"),
       );
     }
     return Promise.resolve();
