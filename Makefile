@@ -160,7 +160,7 @@ install-exit-door: exit-door/node_modules/.installed ## Install what the exit do
 install-test: install .venv/fuzz/.installed install-exit-door .venv/emulator/.installed-test .venv/model/.installed-test .venv/airflow/.installed-test .venv/airflow-2/.installed-test .venv/checkov/.installed .venv/.installed-system ## Install what the tests need besides
 
 node_modules/.installed: package-lock.json
-	@echo "Installing the Node packages (once)" >&2
+	@echo "Installing the Node packages (once, about a minute)" >&2
 	@npm ci --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
@@ -234,4 +234,4 @@ lock: $(UV) ## Compile the Python requirement files anew
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-zA-Z_-]+:.*## / { sub(/[$$][$$]/, "$$", $$2); printf "  \033[1mmake %-16s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-zA-Z_-]+:.*## / { sub(/[$$][$$]/, "$$", $$2); printf "  \033[1mmake %-20s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -13,6 +13,7 @@ import { GetExecutionHistoryCommand } from "@aws-sdk/client-sfn";
 import type { Browser } from "playwright-core";
 
 import { requireContract } from "../../local/platform/clients";
+import { root } from "../../local/platform/instance";
 import { simulate } from "../../survey/simulator";
 import { surveyHeader, surveyLine, type SurveyRecord } from "../../survey/survey-file";
 import { startTimeOf } from "../../local/process-identity";
@@ -67,6 +68,12 @@ describe("from nothing to a website that tells an age", () => {
 
   beforeAll(async () => {
     terminal = await platform.succeed("up", { SURVEY: dirtySurvey });
+  });
+
+  test("the terminal shows what README promises", () => {
+    const promised = readFileSync(join(root, "README.md"), "utf8").match(/^✔ Deploy website-.*\d+ created, .* only/gm);
+    expect(promised).toHaveLength(2);
+    for (const line of promised!) expect(terminal).toContain(line);
   });
 
   test("the terminal names the website, and the website answers there", async () => {
