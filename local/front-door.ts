@@ -17,6 +17,7 @@ import {
 } from "node:http";
 import { pipeline } from "node:stream";
 
+import { exitStatusOf, listenAt } from "./loopback";
 import { ownProcess } from "./process-identity";
 
 /** Domain of each website's distribution by the port on which it is shown; an empty domain is not deployed yet. */
@@ -146,7 +147,7 @@ export class FrontDoor {
         const server = createServer(limits, (request, response) => {
           this.serve(port, request, response);
         });
-        await listening(server, port);
+        await listenAt(server, port);
         this.servers.set(port, server);
       }
     }
@@ -240,16 +241,6 @@ export class FrontDoor {
   }
 }
 
-async function listening(server: Server, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const reason = error.code === "EADDRINUSE" ? "is already in use" : `cannot be opened (${error.message})`;
-      reject(new Error(`Port ${port} on 127.0.0.1 ${reason}: stop what listens there, or choose another one.`));
-    });
-    server.listen(port, "127.0.0.1", resolve);
-  });
-}
-
 async function closed(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
     server.close(() => {
@@ -291,6 +282,6 @@ async function main(): Promise<void> {
 if (require.main === module) {
   main().catch((error: unknown) => {
     console.error(`The front door cannot open. ${(error as Error).message}`);
-    process.exitCode = 1;
+    process.exitCode = exitStatusOf(error);
   });
 }

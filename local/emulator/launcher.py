@@ -21,15 +21,23 @@ logger = logging.getLogger("emulator")
 _GRACE_SECONDS = 3.0
 
 
-class PortTakenError(Exception):
-    """Something else listens on the emulator's port."""
+# What the services exit with when another has their port (local/loopback.ts): who started them knows that another helps.
+_PORT_TAKEN_STATUS = 98
+
+
+class PortError(Exception):
+    """The emulator's port can't be opened."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def bind(settings: Settings) -> socket.socket:
     """Opens the listening socket, so that a taken port is known before anything else is done.
 
     Raises:
-        PortTakenError: the port is in use or not allowed.
+        PortError: the port is in use or not allowed.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -38,9 +46,11 @@ def bind(settings: Settings) -> socket.socket:
         listener.listen(1024)
     except OSError as error:
         listener.close()
-        reason = "is already in use" if error.errno == errno.EADDRINUSE else f"cannot be opened ({error.strerror})"
-        raise PortTakenError(
-            f"Port {settings.port} on {settings.host} {reason}: stop what listens there, or set another GATEWAY_PORT."
+        taken = error.errno == errno.EADDRINUSE
+        reason = "is already in use" if taken else f"cannot be opened ({error.strerror})"
+        raise PortError(
+            f"Port {settings.port} on {settings.host} {reason}: stop what listens there, or set another GATEWAY_PORT.",
+            _PORT_TAKEN_STATUS if taken else 1,
         ) from None
     listener.setblocking(False)
     return listener
@@ -130,7 +140,9 @@ def main() -> int:
         if mended:
             print(f"Mended {mended} S3 objects whose writing a kill had interrupted.", file=sys.stderr)
         asyncio.new_event_loop().run_until_complete(serve(settings, listener))
-    except (PortTakenError, StateInUseError, DamagedStateError, IncompatibleEmulatorError) as error:
+    except PortError as error:
+        return fail(error, error.status)
+    except (StateInUseError, DamagedStateError, IncompatibleEmulatorError) as error:
         return fail(error)
     # Everything is saved. A function or a query that still runs on a thread must not keep the process.
     sys.stdout.flush()
@@ -138,10 +150,10 @@ def main() -> int:
     os._exit(0)
 
 
-def fail(error: Exception) -> int:
-    """Says in one line why the emulator does not start."""
+def fail(error: Exception, status: int = 1) -> int:
+    """Says in one line why the emulator does not start, and answers what the process exits with."""
     print(f"The AWS emulator cannot start. {error}", file=sys.stderr)
-    return 1
+    return status
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { exitStatusOf } from "../loopback";
 import { forgetRealCredentials, type Instance, openInstance } from "../platform/instance";
 import { locked, PlatformBusy } from "../platform/lock";
 import { pipelineName } from "../platform/services";
@@ -46,5 +47,5 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  process.exitCode = exitStatusOf(error);
 });

@@ -11,6 +11,7 @@ import type {
   StartPipelineExecutionOutput,
 } from "@aws-sdk/client-codepipeline";
 
+import { listenAt } from "../loopback";
 import { ownProcess } from "../process-identity";
 import { refuseForeignPages } from "../sagemaker/protocol/callers";
 import { ServiceError } from "../sagemaker/protocol/errors";
@@ -42,19 +43,18 @@ export class PipelineService {
     private readonly queue: ExecutionQueue,
   ) {}
 
-  /** Answers requests on a port of 127.0.0.1. Rejects when it is taken. */
+  /**
+   * Answers requests on a port of 127.0.0.1.
+   * @throws PortError when it can't be opened.
+   */
   async listen(port: number): Promise<Server> {
     const server = createServer((request, response) => {
       void this.answer(request).then(({ status, headers, body }) => {
         response.writeHead(status, headers).end(body);
       });
     });
-    return new Promise((settle, refuse) => {
-      server.once("error", refuse);
-      server.listen(port, "127.0.0.1", () => {
-        settle(server);
-      });
-    });
+    await listenAt(server, port, "set another PIPELINE_PORT");
+    return server;
   }
 
   private async answer(request: IncomingMessage): Promise<ReturnType<typeof errorAnswer>> {

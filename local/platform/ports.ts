@@ -1,5 +1,6 @@
 import { type AddressInfo, createServer } from "node:net";
 
+import { PortError } from "../loopback";
 import { type Instance, readJson, writeJson } from "./instance";
 
 /** The servers of an instance, each with the port it prefers and the variable that sets another. */
@@ -51,23 +52,17 @@ export async function choosePort(instance: Instance, name: ServerName): Promise<
 
 /**
  * Starts what listens on ports that were chosen before. Two platforms that start in the same moment may have chosen the same
- * one: who opens it first has it, and the other chooses anew.
+ * one, or one looks whether a port is free in the moment when the other opens it: who opens it first has it, and the other
+ * chooses anew.
  * @param start Chooses the ports that it needs and starts what listens there.
- * @param missing The servers that don't run after a failed start.
  * @throws Error of `start`, when another reason than a taken port made it fail, or it failed too often.
  */
-export async function onOwnPorts<T>(
-  instance: Instance,
-  start: () => Promise<T>,
-  missing: () => readonly ServerName[],
-): Promise<T> {
+export async function onOwnPorts<T>(start: () => Promise<T>): Promise<T> {
   for (let left = 4; ; left -= 1) {
     try {
       return await start();
     } catch (error) {
-      const ports = knownPorts(instance);
-      const found = await Promise.all(missing().map((name) => tryPort(ports[name] ?? 0)));
-      if (left === 0 || !found.includes("EADDRINUSE")) {
+      if (left === 0 || !(error instanceof PortError)) {
         throw error;
       }
     }

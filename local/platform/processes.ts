@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { PortError, portTakenStatus } from "../loopback";
 import { startTimeOf } from "../process-identity";
 import { type Instance, readJson, root, writeJson } from "./instance";
 
@@ -54,7 +55,8 @@ export function lastLines(instance: Instance, name: string, count = 5): string {
 /**
  * Starts a service in the background and waits until it is healthy; a service that is healthy already is left alone.
  * @returns Whether it was started.
- * @throws Error with the last lines of its log when it ends or does not become healthy in time.
+ * @throws Error with the last lines of its log when it ends or does not become healthy in time; a PortError when it ended
+ *   because another has its port.
  */
 export async function startService(instance: Instance, service: ServiceCommand): Promise<boolean> {
   const { name } = service;
@@ -75,6 +77,7 @@ export async function startService(instance: Instance, service: ServiceCommand):
   });
   closeSync(output);
   const failure = new Promise<Error>((settle) => child.once("error", settle));
+  const ended = new Promise<number | null>((settle) => child.once("exit", settle));
   child.unref();
   const startedAt = child.pid === undefined ? undefined : startTimeOf(child.pid);
   if (child.pid === undefined || startedAt === undefined) {
@@ -89,7 +92,10 @@ export async function startService(instance: Instance, service: ServiceCommand):
       return true;
     }
     if (!isRunning(recorded)) {
-      throw new Error(`${name} ended before it was ready:\n${lastLines(instance, name)}`);
+      // The operating system may show the end before Node does.
+      const status = await Promise.race([ended, sleep(1000)]);
+      const message = `${name} ended before it was ready:\n${lastLines(instance, name)}`;
+      throw status === portTakenStatus ? new PortError(message, portTakenStatus) : new Error(message);
     }
     await sleep(50);
   }

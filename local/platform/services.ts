@@ -90,8 +90,6 @@ export async function isHealthy(instance: Instance, name: ServiceName): Promise<
   }
 }
 
-const runs = (instance: Instance, name: ServiceName): boolean => isRunning(recordedProcess(instance, name));
-
 /**
  * Starts the emulator, SageMaker and the pipeline where they don't run.
  * @param calling The service that calls, if one does: it runs, and must not be stopped in the middle of its work.
@@ -101,11 +99,7 @@ const runs = (instance: Instance, name: ServiceName): boolean => isRunning(recor
 export async function startServices(instance: Instance, calling?: BackgroundService): Promise<ServiceName[]> {
   const names = (Object.keys(backgroundServices) as BackgroundService[]).filter((name) => name !== calling);
   const started = new Set<ServiceName>();
-  await onOwnPorts(
-    instance,
-    () => startMissing(instance, names, started),
-    () => names.filter((name) => !runs(instance, name)),
-  );
+  await onOwnPorts(() => startMissing(instance, names, started));
   return [...started];
 }
 
@@ -214,11 +208,7 @@ export async function openFrontDoor(
   instance: Instance,
   domains: Readonly<Partial<Record<"website" | "website-test", string>>>,
 ): Promise<void> {
-  await onOwnPorts(
-    instance,
-    () => startFrontDoor(instance, domains),
-    () => (runs(instance, "front-door") ? [] : ["website", "website-test"]),
-  );
+  await onOwnPorts(() => startFrontDoor(instance, domains));
 }
 
 async function startFrontDoor(

@@ -1,3 +1,4 @@
+import { exitStatusOf, PortError } from "../loopback";
 import { log } from "./log";
 import { messageOf } from "./protocol/errors";
 import { SageMakerService } from "./service";
@@ -28,9 +29,9 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const expected = error instanceof SettingsError || error instanceof StartError;
+  const expected = [SettingsError, StartError, PortError].some((kind) => error instanceof kind);
   process.stderr.write(
     `${expected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message)}\n`,
   );
-  process.exit(1);
+  process.exit(exitStatusOf(error));
 });

@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import * as path from "node:path";
+import { listenAt } from "../loopback";
 import { ownProcess, startTimeOf } from "../process-identity";
 import { AwsClients } from "./aws";
 import { pause } from "./concurrency";
@@ -188,14 +189,15 @@ export class SageMakerService {
   /**
    * Starts the service: takes the port and the state folder, then everything that was there before.
    *
-   * @throws StartError when either is in use, or a file of the state folder is damaged
+   * @throws PortError when the port can't be opened
+   * @throws StartError when the state folder is in use, or a file in it is damaged
    */
   static async start(settings: Settings): Promise<SageMakerService> {
     fs.mkdirSync(settings.stateDirectory, { recursive: true });
     fs.mkdirSync(settings.logDirectory, { recursive: true });
     takeStateFolder(settings.stateDirectory);
     const service = new SageMakerService(settings);
-    await service.listen();
+    await listenAt(service.server, settings.port, "set another SAGEMAKER_PORT");
     service.restored = service.restore();
     return service;
   }
@@ -219,20 +221,6 @@ export class SageMakerService {
     await Promise.race([Promise.all([flushed, this.endpointMetrics.close()]), pause(flushGrace)]);
     this.server.closeAllConnections();
     fs.rmSync(ownerFile(this.settings.stateDirectory), { force: true });
-  }
-
-  private async listen(): Promise<void> {
-    const { port } = this.settings;
-    await new Promise<void>((resolve, reject) => {
-      this.server.once("error", (error: NodeJS.ErrnoException) => {
-        const reason =
-          error.code === "EADDRINUSE"
-            ? `port ${port} of 127.0.0.1 is taken. Stop what listens there, or set SAGEMAKER_PORT to another port`
-            : error.message;
-        reject(new StartError(`The SageMaker service can't listen: ${reason}.`));
-      });
-      this.server.listen(port, "127.0.0.1", resolve);
-    });
   }
 
   private async restore(): Promise<void> {

@@ -4,8 +4,11 @@ import { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type Instance, openInstance, writeJson } from "../../../local/platform/instance";
-import { knownPorts } from "../../../local/platform/ports";
+import { healthPath } from "../../../local/front-door";
+import { PortError } from "../../../local/loopback";
+import { cleanEnvironment, type Instance, openInstance, root, writeJson } from "../../../local/platform/instance";
+import { knownPorts, onOwnPorts } from "../../../local/platform/ports";
+import { startService } from "../../../local/platform/processes";
 import {
   addressOf,
   isHealthy,
@@ -61,6 +64,47 @@ test("two platforms that start in the same moment with the same ports both come 
   const ports = both.flatMap((instance) => Object.values(knownPorts(instance)));
   expect(new Set(ports).size).toBe(10);
 }, 120_000);
+
+test.each([
+  ["front door", "local/front-door.ts", healthPath],
+  ["pipeline", "local/pipeline/main.ts", "/health"],
+])(
+  "a %s whose port was free when it was chosen, taken when it was opened and free again chooses anew",
+  async (_, program, path) => {
+    const instance = makeInstance();
+    const other = createServer((request) => request.socket.destroy());
+    const port = await listen(other);
+    const found: unknown[] = [];
+    await onOwnPorts(async () => {
+      try {
+        await startService(instance, {
+          name: "front-door",
+          command: process.execPath,
+          arguments: ["--import", "tsx", join(root, program)],
+          environment: cleanEnvironment(instance, {
+            EMULATOR_URL: "http://127.0.0.1:9",
+            FRONT_DOOR_SITES: JSON.stringify({ [port]: "" }),
+            PLATFORM_DIRECTORY: instance.directory,
+            PIPELINE_PORT: String(port),
+          }),
+          isHealthy: () =>
+            fetch(`http://127.0.0.1:${port}${path}`).then(
+              ({ ok }) => ok,
+              () => false,
+            ),
+        });
+      } catch (error) {
+        found.push(error);
+        throw error;
+      } finally {
+        other.close();
+      }
+    });
+    expect(found).toEqual([expect.any(PortError)]);
+    expect(String(found[0])).toContain(`Port ${port} on 127.0.0.1 is already in use`);
+  },
+  60_000,
+);
 
 test("a stranger who answers at a service's port is not taken for the service", async () => {
   const instance = makeInstance();

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
+import { portTakenStatus } from "../../../local/loopback";
 import { freePort, ServiceProcess } from "./support/service";
 
 const folder = fs.mkdtempSync(path.join(tmpdir(), "acme-sagemaker-"));
@@ -168,7 +169,7 @@ describe("the start", () => {
     return { code: await other.stop(), output: other.output };
   };
 
-  test("on a port that is taken ends with status 1 and says what to do", async () => {
+  test("on a port that is taken ends with the status of that and says what to do", async () => {
     const listener = createServer().listen(0, "127.0.0.1");
     await once(listener, "listening");
     const { port } = listener.address() as { port: number };
@@ -177,9 +178,9 @@ describe("the start", () => {
     const { code, output } = await startOther({ SAGEMAKER_PORT: String(port), SAGEMAKER_STATE_DIRECTORY: elsewhere });
     listener.close();
     fs.rmSync(elsewhere, { recursive: true });
-    expect(code).toBe(1);
-    expect(output).toContain(`port ${port} of 127.0.0.1 is taken`);
-    expect(output).toContain("SAGEMAKER_PORT");
+    expect(code).toBe(portTakenStatus);
+    expect(output).toContain(`Port ${port} on 127.0.0.1 is already in use: `);
+    expect(output).toContain("set another SAGEMAKER_PORT");
     expect(output).not.toContain("    at ");
   });
 

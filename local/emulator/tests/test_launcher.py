@@ -60,7 +60,7 @@ def test_a_taken_port_is_said_in_one_line(make_emulator):
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", emulator.port))
         holder.listen()
-        assert emulator.spawn().wait(30) == 1
+        assert emulator.spawn().wait(30) == 98
     assert emulator.log.read_text() == (
         f"The AWS emulator cannot start. Port {emulator.port} on 127.0.0.1 is already in use: "
         "stop what listens there, or set another GATEWAY_PORT.\n"

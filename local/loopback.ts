@@ -1,0 +1,42 @@
+import { type Server } from "node:net";
+
+/**
+ * The exit status of a service that found its port taken, EADDRINUSE's number on Linux. The emulator's launcher has the same:
+ * who started the service knows by it that another port helps.
+ */
+export const portTakenStatus = 98;
+
+/** A port of 127.0.0.1 can't be opened; the message says why and what to do. */
+export class PortError extends Error {
+  /** @param status What a service that needs the port exits with. */
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * Opens a port of 127.0.0.1 for a server.
+ * @param choice How another port is chosen, for the message.
+ * @throws PortError when another has it, or the system refuses it.
+ */
+export async function listenAt(server: Server, port: number, choice = "choose another one"): Promise<void> {
+  await new Promise<void>((settle, refuse) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const taken = error.code === "EADDRINUSE";
+      const reason = taken ? "is already in use" : `cannot be opened (${error.message})`;
+      refuse(
+        new PortError(
+          `Port ${port} on 127.0.0.1 ${reason}: stop what listens there, or ${choice}.`,
+          taken ? portTakenStatus : 1,
+        ),
+      );
+    });
+    server.listen(port, "127.0.0.1", settle);
+  });
+}
+
+/** What a service that could not start for this reason exits with. */
+export const exitStatusOf = (error: unknown): number => (error instanceof PortError ? error.status : 1);
