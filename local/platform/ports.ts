@@ -37,6 +37,29 @@ export function knownPorts(instance: Instance): Partial<Record<ServerName, numbe
 }
 
 /**
+ * Whether a server's variable sets another port than that of its last start.
+ * @throws Error when what it sets is no port.
+ */
+export function isToMove(instance: Instance, name: ServerName): boolean {
+  const { variable } = servers[name];
+  const wished = process.env[variable];
+  return wished !== undefined && portOf(variable, wished) !== knownPorts(instance)[name];
+}
+
+/**
+ * Looks at every port that a variable sets, before anything is begun that would wait for the last of them.
+ * @throws Error when one is taken, not allowed, or no port.
+ */
+export async function checkSetPorts(instance: Instance): Promise<void> {
+  for (const [name, { variable }] of Object.entries(servers)) {
+    const wished = process.env[variable];
+    if (wished !== undefined && isToMove(instance, name as ServerName)) {
+      await setPort(variable, wished);
+    }
+  }
+}
+
+/**
  * The port of a server that is about to start: the one its variable sets, else the one of its last start, else the one it
  * prefers, else any free one. The choice is kept for the next start.
  * @throws Error when a set port is taken, not allowed, or no port.
@@ -79,11 +102,16 @@ async function firstFree(candidates: readonly (number | undefined)[]): Promise<n
   throw new Error("No port of 127.0.0.1 is free: stop a server and try again.");
 }
 
-async function setPort(variable: string, wished: string): Promise<number> {
+function portOf(variable: string, wished: string): number {
   const port = /^\d{1,5}$/.test(wished) ? Number(wished) : 0;
   if (port < 1 || port > 65_535) {
     throw new Error(`${variable}: '${wished}' is no port; expected a whole number from 1 to 65535.`);
   }
+  return port;
+}
+
+async function setPort(variable: string, wished: string): Promise<number> {
+  const port = portOf(variable, wished);
   const found = await tryPort(port);
   if (typeof found === "number") {
     return found;

@@ -14,7 +14,7 @@ import {
 import { healthPath } from "../front-door";
 import { processHeader } from "../process-identity";
 import { childrenFolder, stopOrphans } from "../sagemaker/containers/processes";
-import { choosePort, knownPorts, onOwnPorts, type ServerName } from "./ports";
+import { choosePort, isToMove, knownPorts, onOwnPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
 
 /** The services in the order in which they start. They stop the other way round: SageMaker's last records go to S3. */
@@ -111,7 +111,11 @@ async function startMissing(
 ): Promise<void> {
   const before = knownPorts(instance);
   for (const name of names) {
-    if (!(await isHealthy(instance, name))) {
+    if (isToMove(instance, name)) {
+      // Chosen first: a wish that can't be met stops nothing.
+      await choosePort(instance, name);
+      await stopService(instance, name);
+    } else if (!(await isHealthy(instance, name))) {
       await stopService(instance, name);
       await choosePort(instance, name);
     }
@@ -216,16 +220,24 @@ async function startFrontDoor(
   domains: Readonly<Partial<Record<"website" | "website-test", string>>>,
 ): Promise<void> {
   const sitesFile = instance.path("sites.json");
-  if (!(await isHealthy(instance, "front-door"))) {
+  const doors = ["website", "website-test"] as const;
+  const before = knownPorts(instance);
+  const moving = doors.filter((door) => isToMove(instance, door));
+  // Chosen first: a wish that can't be met stops nothing.
+  for (const door of moving) {
+    await choosePort(instance, door);
+  }
+  if (moving.length > 0 || !(await isHealthy(instance, "front-door"))) {
     await stopService(instance, "front-door");
-    await choosePort(instance, "website");
-    await choosePort(instance, "website-test");
+    for (const door of doors.filter((name) => !moving.includes(name))) {
+      await choosePort(instance, door);
+    }
   }
   const ports = knownPorts(instance);
   const known = readJson<Record<string, string>>(sitesFile, {});
   const sites: Record<string, string> = {};
-  for (const site of ["website", "website-test"] as const) {
-    sites[String(ports[site])] = domains[site] ?? known[String(ports[site])] ?? "";
+  for (const site of doors) {
+    sites[String(ports[site])] = domains[site] ?? known[String(before[site])] ?? "";
   }
   writeJson(sitesFile, sites);
   await startService(instance, {

@@ -11,6 +11,7 @@ import { run } from "./commands";
 import { account, cleanEnvironment, type Instance, readMemory, region, root, shown, writeJson } from "./instance";
 import { logFile } from "./processes";
 import { doneBefore, fingerprintOf, lastResult, remember } from "./progress";
+import { checkSetPorts } from "./ports";
 import { addressOf, openFrontDoor, saveState, startServices } from "./services";
 import {
   countOfflineRecords,
@@ -43,6 +44,8 @@ export interface PlatformFile {
   readonly modelPackageArn: string;
   /** SageMaker endpoint of the production website. */
   readonly endpointName: string;
+  /** How that execution ended: `registered` or `champion kept`. */
+  readonly outcome: string;
   readonly evaluation: WorkflowRun["evaluation"];
 }
 
@@ -126,6 +129,7 @@ export interface CallingService {
  * @param service Who runs the stages. @default a person
  * @returns Where everything is, and what the person should be told besides.
  * @throws SurveyRefused when there is no such survey, before anything is done.
+ * @throws Error when a port that a variable sets can't be had, before anything is done.
  * @throws StageFailed naming the log to read.
  */
 export async function up(
@@ -143,6 +147,7 @@ export async function up(
   const ingestedFile = instance.path("progress/ingested.json");
   const requests = (): string[] => readMemory(requestFile, isRequestList) ?? [];
   const ingested = (): Record<string, Ingestion> => readMemory(ingestedFile, isIngestionRecord) ?? {};
+  await checkSetPorts(instance);
   if (source !== undefined) {
     const path = findSurvey(source);
     writeJson(requestFile, [...requests().filter((earlier) => earlier !== path), path]);
@@ -358,6 +363,7 @@ export async function up(
       executionArn: workflow.executionArn,
       modelPackageArn,
       endpointName: await requireContract(aws(), "ProductionEndpoint"),
+      outcome: workflow.outcome,
       evaluation: workflow.evaluation,
     };
     writeJson(instance.path("platform.json"), result);

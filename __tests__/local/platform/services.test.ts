@@ -6,9 +6,16 @@ import { join } from "node:path";
 
 import { healthPath } from "../../../local/front-door";
 import { PortError } from "../../../local/loopback";
-import { cleanEnvironment, type Instance, openInstance, root, writeJson } from "../../../local/platform/instance";
-import { knownPorts, onOwnPorts } from "../../../local/platform/ports";
-import { startService } from "../../../local/platform/processes";
+import {
+  cleanEnvironment,
+  type Instance,
+  openInstance,
+  readJson,
+  root,
+  writeJson,
+} from "../../../local/platform/instance";
+import { checkSetPorts, knownPorts, onOwnPorts } from "../../../local/platform/ports";
+import { recordedProcess, startService } from "../../../local/platform/processes";
 import {
   addressOf,
   isHealthy,
@@ -105,6 +112,64 @@ test.each([
   },
   60_000,
 );
+
+describe("a port that is set while the services run", () => {
+  const variables = ["SAGEMAKER_PORT", "WEBSITE_PORT"];
+  const forget = (): void => {
+    variables.forEach((name) => Reflect.deleteProperty(process.env, name));
+  };
+  afterEach(forget);
+
+  test("has its service move there, and those that know its address start again", async () => {
+    const instance = makeInstance();
+    await startServices(instance);
+    await openFrontDoor(instance, { website: "d111111abcdef8.cloudfront.net" });
+    const [sagemaker = 0, website = 0] = await freePorts(2);
+    process.env.SAGEMAKER_PORT = String(sagemaker);
+    process.env.WEBSITE_PORT = String(website);
+    expect(await startServices(instance)).toEqual(["emulator", "sagemaker"]);
+    await openFrontDoor(instance, {});
+    expect(knownPorts(instance)).toMatchObject({ sagemaker, website });
+    for (const name of serviceNames) {
+      expect([name, await isHealthy(instance, name)]).toEqual([name, true]);
+    }
+    expect(readJson(instance.path("sites.json"), {})).toMatchObject({ [website]: "d111111abcdef8.cloudfront.net" });
+    expect(await startServices(instance)).toEqual([]);
+  }, 120_000);
+
+  test.each([
+    ["another has it", undefined, /_PORT: port \d+ of 127\.0\.0\.1 is taken/],
+    ["it is no port", "80a", "_PORT: '80a' is no port; expected a whole number from 1 to 65535"],
+  ])(
+    "is refused where %s, and everything runs on",
+    async (_, value, message) => {
+      const instance = makeInstance();
+      await startServices(instance);
+      await openFrontDoor(instance, {});
+      const before = serviceNames.map((name) => recordedProcess(instance, name));
+      const stranger = createServer();
+      const wished = value ?? String(await listen(stranger));
+      try {
+        for (const [variable, start] of [
+          ["SAGEMAKER_PORT", () => startServices(instance)],
+          ["WEBSITE_PORT", () => openFrontDoor(instance, {})],
+          ["WEBSITE_PORT", () => checkSetPorts(instance)],
+        ] as const) {
+          process.env[variable] = wished;
+          await expect(start()).rejects.toThrow(message);
+          forget();
+        }
+      } finally {
+        stranger.close();
+      }
+      expect(serviceNames.map((name) => recordedProcess(instance, name))).toEqual(before);
+      for (const name of serviceNames) {
+        expect([name, await isHealthy(instance, name)]).toEqual([name, true]);
+      }
+    },
+    120_000,
+  );
+});
 
 test("a stranger who answers at a service's port is not taken for the service", async () => {
   const instance = makeInstance();
