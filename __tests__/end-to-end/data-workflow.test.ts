@@ -190,6 +190,8 @@ describe("a survey that came in", () => {
     const { status, output } = await platform.make("data-workflow");
     expect(status).not.toBe(0);
     expect(output).toContain(`s3://${bucket}/surveys/prices.csv is no survey: the header lacks the columns`);
+    expect(output).toMatch(/^✔ ingest: 20 rows of surveys\/good\.csv/m);
+    expect(output).toMatch(/^✖ ingest: surveys\/prices\.csv is no survey/m);
     expect(await keysBelow("surveys/refused/prices.csv/")).toHaveLength(1);
     expect(await waiting()).toEqual([]);
     expectKnown(animals);

@@ -39,6 +39,11 @@ interface Moved {
 const isRelease = (result: unknown): result is Release =>
   typeof (result as Partial<Release> | null | undefined)?.pipelineExecutionId === "string";
 
+const countOf = (rows: number): string => (rows === 1 ? "1 row" : `${rows} rows`);
+
+const refusal = ({ task, result }: TaskOutcome): string | null =>
+  task === "ingest" ? (result as Ingested).problem : null;
+
 /** What a task has done, in words; empty where its name says all. */
 function describe({ task, result }: TaskOutcome): string {
   switch (task) {
@@ -46,7 +51,9 @@ function describe({ task, result }: TaskOutcome): string {
       return (result as readonly { readonly key: string }[]).map(({ key }) => key).join(", ");
     case "ingest": {
       const { key, accepted, rejected, problem } = result as Ingested;
-      return problem === null ? `${accepted} rows of ${key}, ${rejected} rejected` : `${key} is no survey: ${problem}`;
+      return problem === null
+        ? `${countOf(accepted)} of ${key}, ${rejected} rejected`
+        : `${key} is no survey: ${problem}`;
     }
     case "release":
       return isRelease(result) ? `execution ${result.pipelineExecutionId} of ${pipelineName}` : "";
@@ -60,6 +67,10 @@ function describe({ task, result }: TaskOutcome): string {
 }
 
 const marks = { success: "✔", failed: "✖", skipped: "↓" } as const;
+
+/** A task that finds that a file is no survey has done its work; who brought the file has not succeeded. */
+const markOf = (outcome: TaskOutcome): string =>
+  outcome.state === "success" && refusal(outcome) !== null ? marks.failed : marks[outcome.state];
 
 /** How an execution stands; undefined while a service that has died comes back. */
 async function look(
@@ -160,7 +171,7 @@ async function runAndFollow(instance: Instance, say: (text: string) => void): Pr
       releaseId = outcome.result.pipelineExecutionId;
     }
     const text = outcome.state === "success" ? describe(outcome) : (outcome.reason ?? "");
-    say(`${marks[outcome.state]} ${outcome.task}${text === "" ? "" : `: ${text}`}`);
+    say(`${markOf(outcome)} ${outcome.task}${text === "" ? "" : `: ${text}`}`);
   });
   const succeeded = state === "success";
   if (!succeeded) {

@@ -57,14 +57,14 @@ export async function status(instance: Instance): Promise<{ text: string; health
   const file = instance.path("platform.json");
   if (existsSync(file)) {
     const platform = readJson<Partial<PlatformFile>>(file, {});
-    const evaluation = platform.evaluation;
     parts.push(
       table([
         ["Website", platform.website ?? "-"],
         ["Test website", platform.websiteTest ?? "-"],
         ["API", platform.api ?? "-"],
         ["Champion", packageVersion(platform.modelPackageArn)],
-        ["Last run", evaluation ? describeEvaluation(evaluation) : "-"],
+        ["Last run", platform.outcome ?? "-"],
+        ["Scores", platform.evaluation ? describeScores(platform.outcome, platform.evaluation) : "-"],
         ["Mails", existsSync(instance.path("mail")) ? shown(instance.path("mail")) : "none so far"],
         ["Logs", shown(instance.path("logs"))],
       ]),
@@ -81,15 +81,11 @@ export function packageVersion(arn: string | undefined): string {
   return arn?.split(":model-package/")[1] ?? "-";
 }
 
-/** The last run's scores in words. */
-export function describeEvaluation({ rmse, rows, champion }: PlatformFile["evaluation"]): string {
-  const other =
-    champion === null
-      ? "no champion before it"
-      : champion.rmse === null
-        ? "the champion before it could not be scored"
-        : `the champion's ${champion.rmse.toFixed(2)}`;
-  return `RMSE ${rmse.toFixed(2)} rings, ${other}, on ${rows} held-out rows`;
+/** The last run's scores on the held-out rows: the challenger's, and that of the champion which it was to replace. */
+function describeScores(outcome: string | undefined, { rmse, rows, champion }: PlatformFile["evaluation"]): string {
+  const other = champion === null ? "none" : (champion.rmse?.toFixed(2) ?? "not scored");
+  const before = outcome === "registered" ? " before it" : "";
+  return `RMSE ${rmse.toFixed(2)} rings on ${rows} rows, champion${before}: ${other}`;
 }
 
 async function endpointTable(instance: Instance): Promise<string> {

@@ -47,7 +47,13 @@ test("a survey that isn't there is told at once, with the home folder in the pla
   expect(() => readFileSync(instance.path("progress/survey-requests.json"))).toThrow("ENOENT");
 });
 
-test("the status fits into 80 columns", async () => {
+const scored = { modelPackageArn: "arn", rmse: 2.118 };
+test.each([
+  ["registered", null, "RMSE 2.12 rings on 11516 rows, champion before it: none"],
+  ["registered", scored, "RMSE 2.12 rings on 11516 rows, champion before it: 2.12"],
+  ["champion kept", scored, "RMSE 2.12 rings on 11516 rows, champion: 2.12"],
+  ["registered", { ...scored, rmse: null }, "RMSE 2.12 rings on 11516 rows, champion before it: not scored"],
+])("the status tells how the last run ended (%s, against %j), within 80 columns", async (outcome, champion, scores) => {
   writeJson(instance.path("ports.json"), {
     emulator: 45_660,
     sagemaker: 45_670,
@@ -59,11 +65,14 @@ test("the status fits into 80 columns", async () => {
     websiteTest: "http://127.0.0.1:18081",
     api: "http://127.0.0.1:4566/_aws/execute-api/7a7906b5/$default/api",
     modelPackageArn: "arn:aws:sagemaker:eu-west-1:123456789012:model-package/acme-local-abalone/12",
-    evaluation: { rmse: 2.117, threshold: 2.3, rows: 11_516, champion: { modelPackageArn: "arn", rmse: 2.118 } },
+    outcome,
+    evaluation: { rmse: 2.117, threshold: 2.3, rows: 11_516, champion },
   });
   const { text, healthy } = await status(instance);
   expect(healthy).toBe(false);
   expect(text).toMatch(/^Champion +acme-local-abalone\/12$/m);
+  expect(text).toMatch(new RegExp(`^Last run +${outcome}$`, "m"));
+  expect(/^Scores +(.*)$/m.exec(text)?.[1]).toBe(scores);
   for (const line of text.replace(instance.directory, ".local").split("\n")) {
     expect(line.length).toBeLessThanOrEqual(80);
   }

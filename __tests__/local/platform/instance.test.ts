@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { openInstance, root } from "../../../local/platform/instance";
-import { describeEvaluation } from "../../../local/platform/status";
 
 let folder: string;
 const before = process.env.PLATFORM_DIRECTORY;
@@ -39,17 +38,5 @@ describe("the state folder", () => {
 
   test("is the usual one when the variable is set to nothing", () => {
     expect(openInstance("").directory).toBe(join(root, ".local"));
-  });
-});
-
-describe("the last run in words", () => {
-  const evaluation = { rmse: 2.123, threshold: 2.3, rows: 516, comparison: null };
-
-  test.each([
-    [null, "no champion before it"],
-    [{ modelPackageArn: "arn", rmse: 2.2 }, "the champion's 2.20"],
-    [{ modelPackageArn: "arn", rmse: null }, "the champion before it could not be scored"],
-  ])("champion %p: %s", (champion, words) => {
-    expect(describeEvaluation({ ...evaluation, champion })).toContain(words);
   });
 });
