@@ -137,6 +137,20 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   },
 };
 
+/** Commands that go on where they were interrupted. */
+const resumable: readonly string[] = ["up", "data-workflow"];
+
+/** Says to who interrupts a command what became of its work, once whatever draws on the terminal has let go of it. */
+function tellWhoInterrupts(name: string): void {
+  process.once("SIGINT", () => {
+    process.once("exit", () => {
+      process.stderr.write(`\nInterrupted. What is done is kept: make ${name} goes on with it.\n`);
+      process.exitCode = 130;
+    });
+    setImmediate(() => process.exit());
+  });
+}
+
 async function main(): Promise<void> {
   const name = process.argv[2] ?? "";
   const command = commands[name];
@@ -144,6 +158,9 @@ async function main(): Promise<void> {
     throw new Error(`'${name}' is no command; expected one of ${Object.keys(commands).join(", ")}.`);
   }
   forgetRealCredentials();
+  if (resumable.includes(name)) {
+    tellWhoInterrupts(name);
+  }
   await command(openInstance());
 }
 

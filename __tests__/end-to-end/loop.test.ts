@@ -331,11 +331,13 @@ describe("killed and typed again", () => {
     expect(await age(platform.file.api)).toBe(answer);
   });
 
-  test("make up killed while it ingests, then while it trains with all services: the next one finishes, each animal once", async () => {
+  test("make up interrupted while it ingests, then killed while it trains with all services: the next one finishes, each animal once", async () => {
     const ingesting = platform.start("up", { SURVEY: laterSurvey });
     await ingesting.prints(/Ingest the survey/);
-    ingesting.kill();
-    await ingesting.ended;
+    ingesting.interrupt();
+    const { status, output } = await ingesting.ended;
+    expect(status).not.toBe(0);
+    expect(output).toContain("Interrupted. What is done is kept: make up goes on with it.");
 
     const training = platform.start("up");
     await training.prints(/Run the ML workflow/);

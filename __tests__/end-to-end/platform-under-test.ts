@@ -24,6 +24,8 @@ export interface Running {
   readonly pid: number;
   /** Ends it with SIGKILL, with every process of its group, as a closed laptop or an impatient person would. */
   kill(): void;
+  /** Sends SIGINT to every process of its group, as a terminal does at ^C. */
+  interrupt(): void;
   /** Resolves as soon as its output matches. Rejects when it ends before. */
   prints(pattern: RegExp): Promise<void>;
   readonly ended: Promise<Ended>;
@@ -86,6 +88,11 @@ export class PlatformUnderTest {
     };
     child.stdout.on("data", collect);
     child.stderr.on("data", collect);
+    const signalGroup = (signal: NodeJS.Signals): void => {
+      if (child.pid !== undefined && child.exitCode === null) {
+        process.kill(-child.pid, signal);
+      }
+    };
     const ended = new Promise<Ended>((settle) => {
       child.once("close", (status) => {
         settle({ status, output });
@@ -95,9 +102,10 @@ export class PlatformUnderTest {
       pid: child.pid ?? 0,
       ended,
       kill: () => {
-        if (child.pid !== undefined && child.exitCode === null) {
-          process.kill(-child.pid, "SIGKILL");
-        }
+        signalGroup("SIGKILL");
+      },
+      interrupt: () => {
+        signalGroup("SIGINT");
       },
       prints: (pattern) =>
         new Promise((settle, refuse) => {

@@ -97,13 +97,19 @@ export class WorkflowFailed extends Error {
   /** @param execution As Step Functions describes it. */
   constructor(execution: DescribeExecutionOutput) {
     const cause = readCause(execution.cause ?? "");
-    const advice = execution.error === "BelowQualityThreshold" ? " More rows help: make up SURVEY=file." : "";
+    const advice = remedies[execution.error ?? ""] ?? "";
     super(
       `The ML workflow ended as ${execution.status}: ${execution.error ?? "no error name"}: ${cause.text}${advice}`,
     );
     this.job = cause.job;
   }
 }
+
+/** What to do about an error that the workflow itself can do nothing about. */
+const remedies: Readonly<Record<string, string>> = {
+  BelowQualityThreshold: " More rows help: make up SURVEY=file.",
+  "States.ServiceRestart": " Type `make up` again: the workflow starts anew.",
+};
 
 /** A failed job's cause is its whole description; people need its reason. */
 function readCause(cause: string): { text: string; job?: string } {
