@@ -253,6 +253,16 @@ export const states: readonly State[] = [
   },
   { name: "start-without-scripts", scripts: false },
   {
+    name: "start-script-lost",
+    complaint: /status of 503/,
+    prepare(website) {
+      website.intercept = ({ path }) => (path.endsWith(".js") ? unavailable : undefined);
+    },
+    async reach({ page }) {
+      for (const notice of await page.locator(".unready").all()) await notice.waitFor();
+    },
+  },
+  {
     name: "contact-empty",
     path: "/#contact",
     async reach({ page }) {

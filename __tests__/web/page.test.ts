@@ -71,6 +71,13 @@ async function fillExample(changes: Readonly<Record<string, string>> = {}): Prom
   }
 }
 
+/** As long as no script stands behind them, a form's buttons would lead to an answer that is meant for programs. */
+async function expectNothingToPress(): Promise<void> {
+  const buttons = await page.locator("form").getByRole("button").all();
+  expect(buttons.length).toBeGreaterThanOrEqual(2);
+  for (const button of buttons) expect(await button.isDisabled()).toBe(true);
+}
+
 interface AgeAnswer {
   readonly rings: number;
   readonly age: Readonly<Record<"years" | "low" | "high" | "confidence", number>>;
@@ -1019,6 +1026,29 @@ describe("for everybody", () => {
       expect(await form.locator("noscript").textContent()).toContain("which your browser has switched off");
     }
     for (const { name } of measures) expect(await field(camelCase(name)).isVisible()).toBe(true);
+    await expectNothingToPress();
+  });
+
+  test("while its script is on its way nothing can be sent, and where it doesn't come the page says so", async () => {
+    website.intercept = ({ path }) => (path.endsWith(".js") ? { status: 503 } : undefined);
+    expectedComplaint = /status of 503/;
+    await open();
+    await expectNothingToPress();
+    await field("length").fill("91");
+    await field("length").press("Enter");
+    const notices = page.locator(".unready");
+    expect(await notices.count()).toBe(2);
+    for (const notice of await notices.all()) {
+      await notice.waitFor();
+      expect(await notice.textContent()).toContain("Load the page again as soon as you are online");
+    }
+    expect(new URL(page.url()).pathname).toBe("/");
+    website.reset();
+    await page.reload();
+    await page.locator("#example").click();
+    await calculate().click();
+    await page.locator(".years").waitFor();
+    expect(await notices.count()).toBe(0);
   });
 
   test("an unknown page leads back, and is free of violations", async () => {

@@ -54,6 +54,7 @@ export const pages = {
     form: "Measures",
     noScript:
       "This page calculates with JavaScript, which your browser has switched off. [How to measure](/how-to-measure.html) can be read without it.",
+    unready: "A part of this page hasn’t come through. Load the page again as soon as you are online.",
     calculate: "Calculate the age",
     examples: "Nothing at hand? Try one:",
     example: "grown",

@@ -12,7 +12,7 @@ function exampleButton(values: Example, text: string, id?: string): Html {
   const written = new URLSearchParams(
     Object.entries(values).map(([name, value]): [string, string] => [name, String(value)]),
   );
-  return html`<button${attributes({ type: "button", class: "try", id, "data-values": written.toString() })}>${text}</button>`;
+  return html`<button${attributes({ type: "button", class: "try", id, "data-values": written.toString(), disabled: true })}>${text}</button>`;
 }
 
 /** The start page. */
@@ -44,6 +44,7 @@ export function indexPage({ messages, scripts, contactRetentionDays }: Site): Pa
         >
           <h2 id="form-title">${words.form}</h2>
           <noscript><p class="notice">${inline(words.noScript)}</p></noscript>
+          <p class="notice unready">${words.unready}</p>
           <div class="from-link" role="status" aria-live="polite"></div>
           <div class="summary" tabindex="-1" role="alert" hidden></div>
           <div class="examples">
@@ -51,7 +52,7 @@ export function indexPage({ messages, scripts, contactRetentionDays }: Site): Pa
             ${exampleButton(examples.contract, words.example, "example")} ${exampleButton(examples.old, words.old)}
           </div>
           ${calculatorFields(features, messages)}
-          <div class="actions"><button type="submit" class="primary">${words.calculate}</button></div>
+          <div class="actions"><button type="submit" class="primary" disabled>${words.calculate}</button></div>
           <div class="doubts" role="status" aria-live="polite"></div>
         </form>
 
@@ -103,9 +104,10 @@ export function indexPage({ messages, scripts, contactRetentionDays }: Site): Pa
           aria-labelledby="contact-title"
         >
           <noscript><p class="notice">${words.contactNoScript}</p></noscript>
+          <p class="notice unready">${words.unready}</p>
           <div class="summary" tabindex="-1" role="alert" hidden></div>
           ${contactFields(messages)}
-          <div class="actions"><button type="submit" class="primary">${words.send}</button></div>
+          <div class="actions"><button type="submit" class="primary" disabled>${words.send}</button></div>
           <div id="contact-answer" role="status" aria-live="polite"></div>
         </form>
       </section>`,

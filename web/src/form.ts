@@ -108,7 +108,7 @@ export function contentOf(form: HTMLFormElement): FormContent {
   return content;
 }
 
-/** Makes a form send itself to its `action` by script. */
+/** Makes a form send itself to its `action` by script. Without one its buttons do nothing, for what the API answers is nothing to read. */
 export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: ScriptMessages): void {
   const words = text.form;
   const summary = find<HTMLElement>(form, ".summary");
@@ -219,4 +219,6 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: Sc
     event.preventDefault();
     void submit();
   });
+  find(form, ".unready").remove();
+  for (const one of form.querySelectorAll("button")) one.disabled = false;
 }
