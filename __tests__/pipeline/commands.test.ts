@@ -169,7 +169,7 @@ describe("make system-test", () => {
     writeFileSync(join(platform, "platform.json"), JSON.stringify({ websiteTest: nobody, apiTest: `${nobody}/api` }));
     const { status, output } = await source.run(commands, { ...variables, PLATFORM_DIRECTORY: platform });
     expect(status).not.toBe(0);
-    expect(output).toContain("the stage at http://127.0.0.1:9");
+    expect(output).toContain(`Nobody answers at ${nobody} (`);
   }, 240_000);
 });
 
