@@ -389,6 +389,29 @@ describe("plain reasons", () => {
     }
   });
 
+  test("a survey that no model can learn from: the status says so, and the champion's website comes back before all else", async () => {
+    const noise = join(folder, "noise.csv");
+    const animalsWithAnyAge = [...simulate({ rows: 600, seed: 13 })].map((animal, row) => ({
+      ...animal,
+      rings: 1 + ((row * 7) % 29),
+    }));
+    writeFileSync(noise, toSurveyCsv(animalsWithAnyAge));
+    const reason =
+      /BelowQualityThreshold: The RMSE of [\d.]+ rings on \d+ held-out rows is above the threshold of 2\.3 rings/;
+    const refused = await platform.make("up", { SURVEY: noise });
+    expect(refused.status).not.toBe(0);
+    expect(refused.output).toMatch(reason);
+    expect(refused.output).toContain("More good rows help");
+    const told = await platform.succeed("status");
+    expect(told).toMatch(/^Last run +failed, see below$/m);
+    expect(told).toMatch(reason);
+
+    await platform.succeed("down");
+    expect((await platform.make("up")).status).not.toBe(0);
+    expect((await fetch(platform.file.website)).status).toBe(200);
+    expect(await age(`${platform.file.website}/api`)).toBeGreaterThan(3);
+  });
+
   test("make down stops everything, make status says so", async () => {
     const processes = platform.processes();
     await platform.succeed("down");

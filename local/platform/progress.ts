@@ -27,6 +27,14 @@ export function lastResult(instance: Instance, stage: string): unknown {
   return readJson<Done<unknown> | undefined>(instance.path("progress", `${stage}.json`), undefined)?.result;
 }
 
+/** Why the last run of the ML workflow failed; there is no such file when it ended well. */
+export interface WorkflowFailure {
+  readonly reason: string;
+}
+
+/** Where a {@link WorkflowFailure} is kept. */
+export const workflowFailureFile = (instance: Instance): string => instance.path("progress/workflow-failure.json");
+
 /** Remembers that a stage has ended well. */
 export function remember(instance: Instance, stage: string, fingerprint: string, result: unknown): void {
   writeJson(instance.path("progress", `${stage}.json`), { fingerprint, result } satisfies Done<unknown>);

@@ -12,6 +12,7 @@ import { makeClients } from "./clients";
 import { type Instance, readJson, shown } from "./instance";
 import { knownPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess } from "./processes";
+import { type WorkflowFailure, workflowFailureFile } from "./progress";
 import { addressOf, isHealthy, type ServiceName, serviceNames } from "./services";
 import type { PlatformFile } from "./up";
 
@@ -54,21 +55,32 @@ export async function status(instance: Instance): Promise<{ text: string; health
   if (rows.slice(1, 3).every(([, state]) => state === "healthy")) {
     parts.push(await endpointTable(instance));
   }
+  const failure = readJson<WorkflowFailure | undefined>(workflowFailureFile(instance), undefined);
   const file = instance.path("platform.json");
   if (existsSync(file)) {
     const platform = readJson<Partial<PlatformFile>>(file, {});
+    const { outcome, evaluation } = platform;
+    const lastRun =
+      failure === undefined
+        ? [
+            ["Last run", outcome ?? "-"],
+            ["Scores", evaluation ? describeScores(outcome, evaluation) : "-"],
+          ]
+        : [["Last run", "failed, see below"]];
     parts.push(
       table([
         ["Website", platform.website ?? "-"],
         ["Test website", platform.websiteTest ?? "-"],
         ["API", platform.api ?? "-"],
         ["Champion", packageVersion(platform.modelPackageArn)],
-        ["Last run", platform.outcome ?? "-"],
-        ["Scores", platform.evaluation ? describeScores(platform.outcome, platform.evaluation) : "-"],
+        ...lastRun,
         ["Mails", existsSync(instance.path("mail")) ? shown(instance.path("mail")) : "none so far"],
         ["Logs", shown(instance.path("logs"))],
       ]),
     );
+  }
+  if (failure !== undefined) {
+    parts.push(`The last run of the ML workflow failed: ${failure.reason}`);
   }
   if (!healthy) {
     parts.push("Not everything runs: `make up` starts it.");

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { color, Listr, type ListrTask } from "listr2";
@@ -10,7 +10,7 @@ import { type Clients, makeClients, readContract, requireContract } from "./clie
 import { run } from "./commands";
 import { account, cleanEnvironment, type Instance, readMemory, region, root, shown, writeJson } from "./instance";
 import { logFile } from "./processes";
-import { doneBefore, fingerprintOf, lastResult, remember } from "./progress";
+import { doneBefore, fingerprintOf, lastResult, remember, type WorkflowFailure, workflowFailureFile } from "./progress";
 import { checkSetPorts } from "./ports";
 import { addressOf, openFrontDoor, saveState, startServices } from "./services";
 import {
@@ -339,10 +339,18 @@ export async function up(
     if (before !== undefined && (await championPackage(aws())) !== undefined) {
       return `${before.outcome} before, nothing has changed`;
     }
-    const outcome = await runWorkflow(aws(), fingerprint, say, start);
-    await saveState(instance);
-    remember(instance, "workflow", fingerprint, outcome);
-    return describeOutcome(outcome);
+    try {
+      const outcome = await runWorkflow(aws(), fingerprint, say, start);
+      await saveState(instance);
+      remember(instance, "workflow", fingerprint, outcome);
+      rmSync(workflowFailureFile(instance), { force: true });
+      return describeOutcome(outcome);
+    } catch (error) {
+      if (error instanceof WorkflowFailed) {
+        writeJson(workflowFailureFile(instance), { reason: error.reason } satisfies WorkflowFailure);
+      }
+      throw error;
+    }
   };
 
   const writePlatformFile = async (): Promise<string> => {
@@ -381,6 +389,10 @@ export async function up(
       }),
       stage("Start the AWS emulator and SageMaker", instance.path("logs"), async () => {
         const started = await start();
+        // What was deployed before answers from now on, whatever becomes of the stages that follow.
+        if (existsSync(instance.path("sites.json"))) {
+          await openFrontDoor(instance, {});
+        }
         return started.length === 0 ? "they run" : `started ${new Intl.ListFormat("en").format(started)}`;
       }),
       {

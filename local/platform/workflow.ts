@@ -93,21 +93,22 @@ function describeVerdict(comparison: NonNullable<WorkflowOutcome["evaluation"]["
 export class WorkflowFailed extends Error {
   /** Name of the job that failed, where it was a job: its log bears the same name. */
   readonly job: string | undefined;
+  /** The error's name and why it came, without what to do about it. */
+  readonly reason: string;
 
   /** @param execution As Step Functions describes it. */
   constructor(execution: DescribeExecutionOutput) {
     const cause = readCause(execution.cause ?? "");
-    const advice = remedies[execution.error ?? ""] ?? "";
-    super(
-      `The ML workflow ended as ${execution.status}: ${execution.error ?? "no error name"}: ${cause.text}${advice}`,
-    );
+    const reason = `${execution.error ?? "no error name"}: ${cause.text.replace(/\.?$/, ".")}`;
+    super(`The ML workflow ended as ${execution.status}: ${reason}${remedies[execution.error ?? ""] ?? ""}`);
     this.job = cause.job;
+    this.reason = reason;
   }
 }
 
 /** What to do about an error that the workflow itself can do nothing about. */
 const remedies: Readonly<Record<string, string>> = {
-  BelowQualityThreshold: " More rows help: make up SURVEY=file.",
+  BelowQualityThreshold: " More good rows help: make up SURVEY=file.",
   "States.ServiceRestart": " Type `make up` again: the workflow starts anew.",
 };
 

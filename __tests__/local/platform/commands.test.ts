@@ -37,6 +37,18 @@ test("logs end quietly when their reader has read enough", () => {
   expect(read.stdout).toContain("emulator.log");
 });
 
+test("the status tells why the last run of the ML workflow failed, with or without a website", async () => {
+  const reason = "BelowQualityThreshold: RMSE of 3.91 on 637 held-out rows is above the threshold of 2.3.";
+  writeJson(instance.path("progress/workflow-failure.json"), { reason });
+  expect((await status(instance)).text).toContain(`The last run of the ML workflow failed: ${reason}`);
+  const evaluation = { rmse: 2.117, threshold: 2.3, rows: 516, champion: null };
+  writeJson(instance.path("platform.json"), { outcome: "registered", evaluation });
+  const { text } = await status(instance);
+  expect(text).toContain(reason);
+  expect(text).toMatch(/^Last run +failed, see below$/m);
+  expect(text).not.toContain("2.12");
+});
+
 test("a survey that isn't there is told at once, with the home folder in the place of ~, and nothing is begun", () => {
   const { status: exit, stderr, stdout } = shell(`SURVEY='~/no such/survey.csv' ${platform} up`);
   expect([exit, stdout]).toEqual([1, ""]);
