@@ -48,12 +48,27 @@ export function isToMove(instance: Instance, name: ServerName): boolean {
 
 /**
  * Looks at every port that a variable sets, before anything is begun that would wait for the last of them.
- * @throws Error when one is taken, not allowed, or no port.
+ * @throws Error when one is taken, not allowed, another server's, or no port.
  */
 export async function checkSetPorts(instance: Instance): Promise<void> {
-  for (const [name, { variable }] of Object.entries(servers)) {
+  const known = knownPorts(instance);
+  const names = Object.keys(servers) as ServerName[];
+  for (const name of names) {
+    const { variable } = servers[name];
     const wished = process.env[variable];
-    if (wished !== undefined && isToMove(instance, name as ServerName)) {
+    if (wished === undefined) {
+      continue;
+    }
+    const port = portOf(variable, wished);
+    const other = names.find(
+      (one) => one !== name && (process.env[servers[one].variable] ?? String(known[one])) === wished,
+    );
+    if (other !== undefined) {
+      throw new Error(
+        `${variable}: port ${port} is also that of ${other} (${servers[other].variable}); each has one of its own.`,
+      );
+    }
+    if (isToMove(instance, name)) {
       await setPort(variable, wished);
     }
   }
@@ -78,17 +93,30 @@ export async function choosePort(instance: Instance, name: ServerName): Promise<
  * one, or one looks whether a port is free in the moment when the other opens it: who opens it first has it, and the other
  * chooses anew.
  * @param start Chooses the ports that it needs and starts what listens there.
- * @throws Error of `start`, when another reason than a taken port made it fail, or it failed too often.
+ * @throws Error of `start`, when another reason than a taken port made it fail, or it failed too often. The ports are then those
+ *   of before: one at which a server never came up must not be tried again for ever.
  */
-export async function onOwnPorts<T>(start: () => Promise<T>): Promise<T> {
+export async function onOwnPorts<T>(instance: Instance, start: () => Promise<T>): Promise<T> {
+  const before = knownPorts(instance);
   for (let left = 4; ; left -= 1) {
     try {
       return await start();
     } catch (error) {
       if (left === 0 || !(error instanceof PortError)) {
+        writeJson(instance.path("ports.json"), before);
         throw error;
       }
     }
+  }
+}
+
+/** Whether browsers and Node refuse to speak HTTP to a port: Fetch Standard, "Port blocking". */
+async function isBlocked(port: number): Promise<boolean> {
+  try {
+    await fetch(`http://127.0.0.1:${port}`, { method: "HEAD", signal: AbortSignal.timeout(1000) });
+    return false;
+  } catch (error) {
+    return (error as Error & { cause?: Error }).cause?.message === "bad port";
   }
 }
 
@@ -114,6 +142,9 @@ async function setPort(variable: string, wished: string): Promise<number> {
   const port = portOf(variable, wished);
   const found = await tryPort(port);
   if (typeof found === "number") {
+    if (await isBlocked(port)) {
+      throw new Error(`${variable}: no browser speaks HTTP to port ${port}; set another.`);
+    }
     return found;
   }
   const place = `${variable}: port ${port} of 127.0.0.1`;

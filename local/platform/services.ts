@@ -14,7 +14,7 @@ import {
 import { healthPath } from "../front-door";
 import { processHeader } from "../process-identity";
 import { childrenFolder, stopOrphans } from "../sagemaker/containers/processes";
-import { choosePort, isToMove, knownPorts, onOwnPorts, type ServerName } from "./ports";
+import { checkSetPorts, choosePort, isToMove, knownPorts, onOwnPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
 
 /** The services in the order in which they start. They stop the other way round: SageMaker's last records go to S3. */
@@ -90,6 +90,26 @@ export async function isHealthy(instance: Instance, name: ServiceName): Promise<
   }
 }
 
+/** SageMaker's shortest schedule is an hour: long for who sends traffic and waits for the alarm. */
+function monitoringSeconds(): string {
+  const wished = process.env.MONITORING_SECONDS ?? "60";
+  if (!/^[1-9]\d{0,8}$/.test(wished)) {
+    throw new Error(
+      `MONITORING_SECONDS: '${wished}' is no time between two comparisons; expected a whole number of seconds from 1.`,
+    );
+  }
+  return wished;
+}
+
+/**
+ * Looks at every setting of a service, before anything is begun.
+ * @throws Error when one can't be met; see {@link checkSetPorts}.
+ */
+export async function checkSettings(instance: Instance): Promise<void> {
+  await checkSetPorts(instance);
+  monitoringSeconds();
+}
+
 /**
  * Starts the emulator, SageMaker and the pipeline where they don't run.
  * @param calling The service that calls, if one does: it runs, and must not be stopped in the middle of its work.
@@ -99,7 +119,7 @@ export async function isHealthy(instance: Instance, name: ServiceName): Promise<
 export async function startServices(instance: Instance, calling?: BackgroundService): Promise<ServiceName[]> {
   const names = (Object.keys(backgroundServices) as BackgroundService[]).filter((name) => name !== calling);
   const started = new Set<ServiceName>();
-  await onOwnPorts(() => startMissing(instance, names, started));
+  await onOwnPorts(instance, () => startMissing(instance, names, started));
   return [...started];
 }
 
@@ -169,8 +189,7 @@ async function startMissing(
         MODEL_IMAGE_DIRECTORY: join(root, "model-image"),
         MODEL_IMAGE_PYTHON: modelPython,
         MODEL_IMAGE_REPOSITORY: modelImageRepository,
-        // SageMaker's shortest schedule is an hour: long for who sends traffic and waits for the alarm.
-        SAGEMAKER_MONITORING_SECONDS: process.env.MONITORING_SECONDS ?? "60",
+        SAGEMAKER_MONITORING_SECONDS: monitoringSeconds(),
         BOTOCORE_DATA: botocoreData(),
       }),
       isHealthy: () => isHealthy(instance, "sagemaker"),
@@ -212,7 +231,7 @@ export async function openFrontDoor(
   instance: Instance,
   domains: Readonly<Partial<Record<"website" | "website-test", string>>>,
 ): Promise<void> {
-  await onOwnPorts(() => startFrontDoor(instance, domains));
+  await onOwnPorts(instance, () => startFrontDoor(instance, domains));
 }
 
 async function startFrontDoor(

@@ -11,8 +11,7 @@ import { run } from "./commands";
 import { account, cleanEnvironment, type Instance, readMemory, region, root, shown, writeJson } from "./instance";
 import { logFile } from "./processes";
 import { doneBefore, fingerprintOf, lastResult, remember, type WorkflowFailure, workflowFailureFile } from "./progress";
-import { checkSetPorts } from "./ports";
-import { addressOf, openFrontDoor, saveState, startServices } from "./services";
+import { addressOf, checkSettings, openFrontDoor, saveState, startServices } from "./services";
 import {
   countOfflineRecords,
   describeRejection,
@@ -129,7 +128,7 @@ export interface CallingService {
  * @param service Who runs the stages. @default a person
  * @returns Where everything is, and what the person should be told besides.
  * @throws SurveyRefused when there is no such survey, before anything is done.
- * @throws Error when a port that a variable sets can't be had, before anything is done.
+ * @throws Error when what a variable sets for a service can't be had, before anything is done.
  * @throws StageFailed naming the log to read.
  */
 export async function up(
@@ -147,7 +146,7 @@ export async function up(
   const ingestedFile = instance.path("progress/ingested.json");
   const requests = (): string[] => readMemory(requestFile, isRequestList) ?? [];
   const ingested = (): Record<string, Ingestion> => readMemory(ingestedFile, isIngestionRecord) ?? {};
-  await checkSetPorts(instance);
+  await checkSettings(instance);
   if (source !== undefined) {
     const path = findSurvey(source);
     writeJson(requestFile, [...requests().filter((earlier) => earlier !== path), path]);

@@ -18,6 +18,7 @@ import { checkSetPorts, knownPorts, onOwnPorts } from "../../../local/platform/p
 import { recordedProcess, startService } from "../../../local/platform/processes";
 import {
   addressOf,
+  checkSettings,
   isHealthy,
   openFrontDoor,
   serviceNames,
@@ -82,7 +83,7 @@ test.each([
     const other = createServer((request) => request.socket.destroy());
     const port = await listen(other);
     const found: unknown[] = [];
-    await onOwnPorts(async () => {
+    await onOwnPorts(instance, async () => {
       try {
         await startService(instance, {
           name: "front-door",
@@ -140,6 +141,7 @@ describe("a port that is set while the services run", () => {
   test.each([
     ["another has it", undefined, /_PORT: port \d+ of 127\.0\.0\.1 is taken/],
     ["it is no port", "80a", "_PORT: '80a' is no port; expected a whole number from 1 to 65535"],
+    ["no browser would look at it", "6000", "_PORT: no browser speaks HTTP to port 6000; set another."],
   ])(
     "is refused where %s, and everything runs on",
     async (_, value, message) => {
@@ -169,6 +171,48 @@ describe("a port that is set while the services run", () => {
     },
     120_000,
   );
+});
+
+test.each([
+  [
+    { WEBSITE_PORT: "9077", WEBSITE_TEST_PORT: "9077" },
+    "WEBSITE_PORT: port 9077 is also that of website-test (WEBSITE_TEST_PORT)",
+  ],
+  [
+    { EMULATOR_PORT: "9079", SAGEMAKER_PORT: "9079" },
+    "EMULATOR_PORT: port 9079 is also that of sagemaker (SAGEMAKER_PORT)",
+  ],
+  [{ WEBSITE_TEST_PORT: "9078" }, "WEBSITE_TEST_PORT: port 9078 is also that of pipeline (PIPELINE_PORT)"],
+])("a port that two servers would share is refused: %j", async (variables, message) => {
+  const instance = makeInstance({ pipeline: 9078 });
+  Object.assign(process.env, variables);
+  try {
+    await expect(checkSetPorts(instance)).rejects.toThrow(message);
+  } finally {
+    Object.keys(variables).forEach((name) => Reflect.deleteProperty(process.env, name));
+  }
+});
+
+test.each(["x", "0", "-5", "1.5", ""])("MONITORING_SECONDS=%j is refused under its own name", async (value) => {
+  process.env.MONITORING_SECONDS = value;
+  try {
+    await expect(checkSettings(makeInstance())).rejects.toThrow(
+      `MONITORING_SECONDS: '${value}' is no time between two comparisons; expected a whole number of seconds from 1.`,
+    );
+  } finally {
+    Reflect.deleteProperty(process.env, "MONITORING_SECONDS");
+  }
+});
+
+test("a port at which nothing came up is forgotten", async () => {
+  const [port = 0] = await freePorts(1);
+  const instance = makeInstance({ website: 9080 });
+  const failed = onOwnPorts(instance, () => {
+    writeJson(instance.path("ports.json"), { website: port });
+    return Promise.reject(new Error("not ready after 30 seconds"));
+  });
+  await expect(failed).rejects.toThrow("not ready");
+  expect(knownPorts(instance)).toEqual({ website: 9080 });
 });
 
 test("a stranger who answers at a service's port is not taken for the service", async () => {
