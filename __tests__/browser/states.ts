@@ -159,6 +159,13 @@ export const states: readonly State[] = [
     },
   },
   {
+    name: "start-beyond-survey",
+    async reach({ page }) {
+      await ask(page, sized(230));
+      await page.locator("#answer .doubt").waitFor();
+    },
+  },
+  {
     name: "start-without-survey",
     complaint: /status of 404/,
     prepare(website) {

@@ -17,7 +17,7 @@ function makeStore(content?: string): Store & { readonly held: Map<string, strin
   };
 }
 
-const age = { years: 10.5, low: 8, high: 14 };
+const age = { years: 10.5, low: 8, high: 14, doubtful: false };
 const animal = (length: number): { sex: string; length: number } => ({ sex: "F", length });
 
 test("the latest animal comes first, and one with the same measures only once", () => {
@@ -36,6 +36,16 @@ test("another page finds what this one has kept, and nothing after it was cleare
   other.clear();
   expect(other.entries()).toEqual([]);
   expect(store.held.size).toBe(0);
+});
+
+test("a doubt stays with its animal; one that was kept without a word of it has none", () => {
+  const store = makeStore();
+  const history = new AnimalHistory(() => store, fields);
+  history.add(animal(91), age);
+  history.add(animal(60), { ...age, doubtful: true });
+  expect(history.entries().map(({ doubtful }) => doubtful)).toEqual([true, false]);
+  const older = makeStore('[{"values":"sex=F&length=91","years":10.5,"low":8,"high":14}]');
+  expect(new AnimalHistory(() => older, fields).entries()).toMatchObject([{ ...age, doubtful: false }]);
 });
 
 test("twenty are kept, the oldest is forgotten", () => {

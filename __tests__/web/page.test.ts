@@ -127,7 +127,9 @@ describe("the Age Calculator", () => {
     const { rings, age, model } = await answerTo(website.calls[0]!.body);
     const text = (await textOf(answer())).replace(/\s+/g, " ");
     expect(text).toContain(`${age.years} years old`);
-    expect(text).toContain(`Of 100 animals with these measures, 90 are between ${age.low} and ${age.high} years old.`);
+    expect(text).toContain(
+      `Most likely between ${age.low} and ${age.high} years: of 100 such ranges, about 90 hold the true age.`,
+    );
     expect(text).toContain(`About ${rings} growth rings.`);
     expect(text).toContain(model);
     expect(await answer().locator("#shell .line").count()).toBe(Math.round(rings));
@@ -351,7 +353,7 @@ describe("measures that don't go together", () => {
       await page.locator(".years").waitFor();
       expect(website.calls).toHaveLength(1);
       expect(await textOf(answer())).toContain("But hardly any abalone has such measures");
-      expect(await textOf(answer())).not.toMatch(/Of 100 animals|Farming age/);
+      expect(await textOf(answer())).not.toMatch(/Most likely|Farming age/);
       expect(await page.locator(".scale, #plot:visible").count()).toBe(0);
       expect(await violations()).toEqual([]);
     },
@@ -367,7 +369,7 @@ describe("measures that don't go together", () => {
     await page.locator('.answer[data-state="answered"]').waitFor();
     expect(await textOf(doubts())).toBe("");
     expect(await textOf(answer())).not.toContain("hardly any abalone");
-    expect(await textOf(answer())).toContain("Of 100 animals with these measures");
+    expect(await textOf(answer())).toContain("of 100 such ranges, about 90 hold the true age");
   });
 
   test("may each be possible: an animal whose parts outweigh it gets no range that would promise anything", async () => {
@@ -384,7 +386,37 @@ describe("measures that don't go together", () => {
       "Meat, gut and shell together (490 g) weigh more than the whole animal (200 g).",
     );
     expect(await textOf(answer())).toContain("They lie outside of what the model has seen");
-    expect(await textOf(answer())).not.toContain("Of 100 animals");
+    expect(await textOf(answer())).not.toContain("Most likely");
+  });
+
+  test("hold for a length that no surveyed animal had: no range, no picture, and none in the list of animals", async () => {
+    const { survey } = JSON.parse(modelData("any")) as { survey: { points: [number][]; bands: { to: number }[] } };
+    const longest = Math.max(...survey.points.map(([length]) => length), ...survey.bands.map(({ to }) => to));
+    const scale = (longest + 20) / measures.find(({ name }) => name === "length")!.example;
+    const sizes = measures.map(({ name, unit, example }): [string, string] => [
+      camelCase(name),
+      (example * scale ** (unit === "g" ? 3 : 1)).toFixed(1),
+    ]);
+    await fillExample(Object.fromEntries(sizes));
+    await calculate().click();
+    await answer().getByText(`to ${longest} mm long`).waitFor();
+    expect(await textOf(doubts())).toBe("");
+    expect(await textOf(answer())).not.toMatch(/Most likely|Farming age/);
+    expect(await page.locator(".scale, #plot:visible").count()).toBe(0);
+    expect(await textOf(page.locator("#history li"))).toMatch(/ years, which is in doubt$/);
+  });
+
+  test("stay with the animal in the list, which tells no range either", async () => {
+    await fillExample({ diameter: "120" });
+    await calculate().click();
+    await page.locator(".years").waitFor();
+    expect(await textOf(page.locator("#history li"))).toMatch(/91 mm, [\d.]+ g\s+[\d.]+ years, which is in doubt$/);
+    await page.reload();
+    expect(await textOf(page.locator("#history li"))).toMatch(/ years, which is in doubt$/);
+    await page.locator("#example").click();
+    await calculate().click();
+    await page.locator("#history li").nth(1).waitFor();
+    expect(await textOf(page.locator("#history li").first())).toMatch(/ years \([\d.]+ to [\d.]+\)$/);
   });
 
   test("are those that could be sent: half a form, or a value that is refused, raises no doubts", async () => {
@@ -704,7 +736,7 @@ describe("the picture of the survey", () => {
     expect(await page.locator("#plot svg desc").textContent()).toContain("Each dot is a simulated animal");
     expect(await textOf(answer())).not.toContain("surveyed");
     await page.goto(`${website.address}/about-the-model.html`);
-    await page.getByText("Of these animals, 1,000: Simulated animals").waitFor();
+    await page.getByText("1,000 of these animals: Simulated animals").waitFor();
     expect(await textOf(page.locator("main"))).not.toMatch(
       /whose rings were counted|It learnt from blacklip|The survey is/,
     );
@@ -900,8 +932,8 @@ describe("the model's page", () => {
     expect(text).toMatch(/Female\s+251\s+89\.6 %/);
     expect(text).toMatch(/4\.1 to 9\.9\s+268\s+94\.0 %/);
     expect(text).toContain("1 March 2026");
-    expect(text).toMatch(/Of these animals, 3,000: Abalone, UCI .*\. Licence: CC BY 4\.0 .*\./);
-    expect(text).toMatch(/Of these animals, 1,000: Simulated animals, .*\. Licence: Apache License 2\.0, .*\./);
+    expect(text).toMatch(/3,000 of these animals: Abalone, UCI .*\. Licence: CC BY 4\.0 .*\./);
+    expect(text).toMatch(/1,000 of these animals: Simulated animals, .*\. Licence: Apache License 2\.0, .*\./);
     expect(await violations()).toEqual([]);
   });
 

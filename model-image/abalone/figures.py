@@ -31,14 +31,14 @@ def _limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[
     sentences = [
         f"The range is meant to hold the true age of {100 * interval['confidence']:g} of 100 animals. Of the animals "
         f"that the model was tested on it held that of {100 * interval['coverage']:.1f} of 100. It is "
-        f"{interval['mean_width']:.1f} years wide on average. The promise is kept for all animals together, not for "
-        "those of each age.",
+        f"{interval['mean_width']:.1f} years wide on average. It is made for all animals together, not for those of "
+        "each age.",
         f"Animals of {years.replace('rings', 'years')} ({oldest['rows']} were tested) come out "
         f"{abs(oldest['mean_error']):.1f} years too {'young' if oldest['mean_error'] < 0 else 'old'} on average, and "
         f"the range holds the true age of {100 * oldest['coverage']:.0f} of 100: an old animal has the measures of a "
         "younger one, and the model tells the age that most animals of these measures have.",
-        "Measures far from all that the model learnt from are taken for the nearest that it knows, and the answer does "
-        "not say so. An impossible height is replaced by what length and diameter tell.",
+        "Measures far from all that the model learnt from are taken for the nearest that it knows. An impossible "
+        "height is replaced by what length and diameter tell.",
     ]
     if "simulated" in origins:
         share = origins["simulated"] / sum(origins.values())

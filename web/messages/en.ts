@@ -149,7 +149,7 @@ export const pages = {
         "**Old animals.** They hardly grow any more, so their measures tell little: most come out too young.",
         "**Other species, other waters.** How fast abalone grow depends on species, place and food, and the model knows only animals like those it learnt from. The public survey, and the simulator that follows it, are of blacklip abalone (Haliotis rubra) of Tasmania.",
         "**The sea, where animals are simulated.** The figures above say whether any are: for these they tell how well the model knows the simulator.",
-        "**Measures that don’t go together.** The calculator asks about them, but answers all the same.",
+        "**Measures that don’t go together, and lengths that no surveyed animal had.** The calculator says so, and tells an age without a range.",
         "An estimate doesn’t replace the count where a rule asks for one.",
       ],
     },
@@ -280,10 +280,12 @@ export const script = {
     outdated: "The measures have changed since. Calculate again.",
     unit: "years old",
     range: (share: string, low: string, high: string) =>
-      `Of 100 animals with these measures, ${share} are between ${low} and ${high}\u00a0years old.`,
+      `Most likely between ${low} and ${high}\u00a0years: of 100\u00a0such ranges, about ${share} hold the true age.`,
     rings: (count: string) => `About ${count}\u00a0growth rings.`,
     doubtful:
       "But hardly any abalone has such measures: check those that the form names. They lie outside of what the model has seen, and how far off its answer is, nobody knows.",
+    beyond: (shortest: string, longest: string) =>
+      `But the animals that the model knows are ${shortest} to ${longest}\u00a0mm long. How far off its answer is for others, nobody knows.`,
     farming: {
       reached: (years: string) => `Farming age (${years}\u00a0years): very likely reached.`,
       perhaps: (years: string) => `Farming age (${years}\u00a0years): perhaps reached.`,
@@ -328,6 +330,7 @@ export const script = {
   history: {
     entry: (sex: string, length: string, weight: string) => joined([sex, length, weight]),
     age: (years: string, low: string, high: string) => `${years}\u00a0years (${low}\u00a0to\u00a0${high})`,
+    doubtful: (years: string) => `${years}\u00a0years, which is in doubt`,
     restore: (entry: string) => `Fill in again: ${entry}`,
     restored: "Filled in again.",
     cleared: "Your list is cleared.",
@@ -351,8 +354,10 @@ export const script = {
     percent: (value: string) => `${value}\u00a0%`,
     learnt: "Learnt from",
     origin: (rows: number, source: string, licence: string) =>
-      `Of these animals, ${whole.format(rows)}: ${source}. Licence: ${licence}.`,
+      `${whole.format(rows)}\u00a0of these animals: ${source}. Licence: ${licence}.`,
     tested: "Tested on",
+    all: "All animals of the data",
+    others: "with those by which the range was set",
     animals: (rows: number) => `${whole.format(rows)}\u00a0animals`,
     trained: "Trained on",
     name: "Name",

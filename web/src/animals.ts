@@ -1,7 +1,7 @@
 /** Animals in the age form: which fields it has, filling them in, and the list of those calculated on this device. */
 import type { ScriptMessages } from "../messages/en";
 import { controlsOf, element, find } from "./form";
-import { AnimalHistory, type Entry, type Store } from "./history";
+import { AnimalHistory, type Entry, type Store, type Told } from "./history";
 import type { Field } from "./share";
 
 /** The fields of the form, from the limits that it carries. */
@@ -70,9 +70,9 @@ export class AnimalList {
     this.#show();
   }
 
-  /** Adds an animal and its age. */
-  add(values: Readonly<Record<string, string | number>>, age: Pick<Entry, "years" | "low" | "high">): void {
-    this.#history.add(values, age);
+  /** Adds an animal and what was answered, in the place of what was answered of it before. */
+  add(values: Readonly<Record<string, string | number>>, told: Told): void {
+    this.#history.add(values, told);
     this.#show();
   }
 
@@ -100,7 +100,13 @@ export class AnimalList {
     button.append(
       element("span", words.entry(sex, length, weight), "animal"),
       " ",
-      element("span", words.age(number(entry.years), number(entry.low), number(entry.high)), "age"),
+      element(
+        "span",
+        entry.doubtful
+          ? words.doubtful(number(entry.years))
+          : words.age(number(entry.years), number(entry.low), number(entry.high)),
+        "age",
+      ),
     );
     button.addEventListener("click", () => {
       this.#restore(entry.values);

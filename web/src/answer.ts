@@ -102,17 +102,17 @@ export class AnswerPanel {
 
   /**
    * Shows an answer.
-   * @param doubtful whether the measures don't go together: the model has seen none like them, so that its range holds no promise and isn't shown
+   * @param doubt why the model has seen no such measures, so that its range holds no promise and isn't shown
    */
-  show({ rings, age, model }: AgeAnswer, doubtful: boolean): void {
+  show({ rings, age, model }: AgeAnswer, doubt: string | undefined): void {
     const { answer: words, number } = this.#words;
     const years = element("p", `${number(age.years)} `, "years");
     years.append(element("span", words.unit));
     const verdict = farmingVerdict(age.low, age.high, this.farmingAge);
     this.#place.replaceChildren(
       years,
-      ...(doubtful
-        ? [element("p", words.doubtful, "doubt")]
+      ...(doubt !== undefined
+        ? [element("p", doubt, "doubt")]
         : [
             this.#scale(age.low, age.years, age.high),
             element("p", words.range(number(age.confidence * 100), number(age.low), number(age.high))),

@@ -4,7 +4,7 @@ import { AnimalList, fieldsOf, fillIn } from "./animals";
 import { type AgeAnswer, AnswerPanel, readAnswer } from "./answer";
 import { Chart } from "./chart";
 import { watchDoubts } from "./doubts";
-import { facts } from "./facts";
+import { facts, lengthsOf } from "./facts";
 import { attach, element, find, type FormContent } from "./form";
 import { isRecord } from "./http";
 import { holdsValues, readValues, writeValues } from "./share";
@@ -100,13 +100,25 @@ function attachAge(words: ScriptMessages): void {
     share.hide();
   };
 
-  const complete = async ({ age, model }: AgeAnswer, { length }: FormContent, doubted: boolean): Promise<void> => {
+  const tell = (answer: AgeAnswer, sent: FormContent, doubt: string | undefined): void => {
+    panel.show(answer, doubt);
+    animals.add(sent, { ...answer.age, doubtful: doubt !== undefined });
+  };
+
+  const complete = async (answer: AgeAnswer, sent: FormContent, doubted: boolean): Promise<void> => {
     turn += 1;
     const mine = turn;
+    const { age, model } = answer;
+    const length = Number(sent.length);
     const found = await facts();
     if (mine !== turn) return;
+    const [shortest, longest] = found ? lengthsOf(found.survey) : [length, length];
+    const beyond = length < shortest || length > longest;
+    if (beyond && !doubted) {
+      tell(answer, sent, words.answer.beyond(words.number(shortest), words.number(longest)));
+    }
     // The range says nothing of measures that hardly any animal has: it isn't drawn.
-    if (!doubted) chart.show(found?.survey, { length: Number(length), years: age.years, low: age.low, high: age.high });
+    if (!doubted && !beyond) chart.show(found?.survey, { length, years: age.years, low: age.low, high: age.high });
     // During a release another model than the site tells of may have answered.
     if (found && (found.model.name === model || model.includes(found.model.run))) {
       panel.named(model, found.model.name, found.model.trainedAt);
@@ -133,9 +145,8 @@ function attachAge(words: ScriptMessages): void {
         const answer = readAnswer(body);
         if (!answer) return false;
         const doubted = doubtful();
-        panel.show(answer, doubted);
+        tell(answer, sent, doubted ? words.answer.doubtful : undefined);
         share.show(sent);
-        animals.add(sent, answer.age);
         panel.reveal();
         void complete(answer, sent, doubted);
         return true;

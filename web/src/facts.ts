@@ -44,10 +44,17 @@ export interface Survey {
   readonly bands: readonly Band[];
 }
 
+/** The lengths of the surveyed animals, from the shortest to the longest, in mm. */
+export function lengthsOf({ points, bands }: Survey): readonly [shortest: number, longest: number] {
+  const all = [...points.map(([length]) => length), ...bands.flatMap(({ from, to }) => [from, to])];
+  return [Math.min(...all), Math.max(...all)];
+}
+
 /** The model in use. */
 export interface Facts {
   readonly model: { readonly name: string; readonly run: string; readonly trainedAt: Date };
-  readonly rows: { readonly training: number; readonly heldOut: number };
+  /** How many animals the model learnt from, how many it was tested on, and how many the data holds altogether. */
+  readonly rows: { readonly training: number; readonly heldOut: number; readonly all: number };
   /** Empty where it isn't told. */
   readonly origins: readonly Origin[];
   readonly rmse: Measured;
@@ -108,7 +115,7 @@ export function readFacts(body: unknown): Facts | undefined {
   const trainedAt = new Date(String(model.trainedAt));
   const { rmse, meanAbsoluteError, coverage } = quality;
   if (typeof name !== "string" || typeof run !== "string" || Number.isNaN(trainedAt.getTime())) return undefined;
-  if (!hasNumbers(data, "trainingRows", "heldOutRows") || !isMeasured(rmse) || !isMeasured(meanAbsoluteError)) {
+  if (!hasNumbers(data, "rows", "trainingRows", "heldOutRows") || !isMeasured(rmse) || !isMeasured(meanAbsoluteError)) {
     return undefined;
   }
   if (!hasNumbers(coverage, "confidence", "overall")) return undefined;
@@ -125,7 +132,7 @@ export function readFacts(body: unknown): Facts | undefined {
     : [];
   return {
     model: { name, run, trainedAt },
-    rows: { training: data.trainingRows, heldOut: data.heldOutRows },
+    rows: { training: data.trainingRows, heldOut: data.heldOutRows, all: data.rows },
     origins,
     rmse,
     meanAbsoluteError,

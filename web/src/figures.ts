@@ -72,6 +72,7 @@ function show(
       [figures.coverage(percent(coverage.confidence)), covers(coverage.overall)],
       [figures.learnt, figures.animals(rows.training)],
       [figures.tested, figures.animals(rows.heldOut)],
+      [figures.all, figures.animals(rows.all), figures.others],
       [figures.trained, date(model.trainedAt), model.name],
     ]),
     // Too long for a column of a phone.

@@ -9,7 +9,12 @@ export interface Entry {
   readonly years: number;
   readonly low: number;
   readonly high: number;
+  /** Whether the measures were doubted: the range, which then holds no promise, isn't shown. */
+  readonly doubtful: boolean;
 }
+
+/** What was answered of an animal. */
+export type Told = Pick<Entry, "years" | "low" | "high" | "doubtful">;
 
 /** A part of the browser's `Storage`. */
 export type Store = Pick<Storage, "getItem" | "setItem" | "removeItem">;
@@ -45,11 +50,11 @@ export class AnimalHistory {
   }
 
   /** Puts an animal at the top of the list, where it takes the place of the one with the same measures. */
-  add(values: Readonly<Record<string, string | number>>, age: Pick<Entry, "years" | "low" | "high">): void {
+  add(values: Readonly<Record<string, string | number>>, told: Told): void {
     const written = writeValues(values);
-    const { years, low, high } = age;
+    const { years, low, high, doubtful } = told;
     const others = this.entries().filter((entry) => writeValues(entry.values) !== written);
-    const [entry] = this.#read({ values: written, years, low, high });
+    const [entry] = this.#read({ values: written, years, low, high, doubtful });
     if (!entry) return;
     const list = [entry, ...others].slice(0, longest);
     this.#attempt((store) => {
@@ -78,6 +83,9 @@ export class AnimalHistory {
     const complete = refused.length === 0 && this.#fields.every(({ name }) => name in values);
     const { years, low, high } = item;
     const ages = [years, low, high].every((age) => typeof age === "number" && Number.isFinite(age));
-    return complete && ages ? [{ values, years: years as number, low: low as number, high: high as number }] : [];
+    if (!complete || !ages) return [];
+    return [
+      { values, years: years as number, low: low as number, high: high as number, doubtful: item.doubtful === true },
+    ];
   }
 }
