@@ -37,19 +37,24 @@ const formats: Readonly<Record<string, (costs: Costs) => string>> = {
   json: (costs) => JSON.stringify(costs, null, 2),
 };
 
+/** What is said of an environment that AWS doesn't run: who asks each environment for a form meets that form here, too. */
+const emulatedFormats: Readonly<Record<string, (costs: Costs) => string>> = {
+  text: ({ environment }) => `${environment} costs nothing: an emulator on this machine takes the place of AWS.`,
+  markdown: ({ environment }) =>
+    `### ${environment}: 0.00 dollars a month\n\nAn emulator on this machine takes the place of AWS.`,
+  json: (costs) => JSON.stringify(costs, null, 2),
+};
+
 /** Runs the command. */
 export async function costs({ environment }: Request, say: (text: string) => void): Promise<void> {
   const format = process.env.FORMAT === undefined || process.env.FORMAT === "" ? "text" : process.env.FORMAT;
-  const render = Object.hasOwn(formats, format) ? formats[format] : undefined;
+  const known = environment.emulated ? emulatedFormats : formats;
+  const render = Object.hasOwn(known, format) ? known[format] : undefined;
   if (!render) {
     throw new DeploymentError(
       `FORMAT is ${JSON.stringify(format)}; expected one of ${Object.keys(formats).join(", ")}.`,
       "Correct it, and type it again.",
     );
   }
-  if (environment.emulated) {
-    say(`${environment.name} costs nothing: an emulator on this machine takes the place of AWS.`);
-    return;
-  }
-  say(render(await countCosts(environment)).trimEnd());
+  say(render(environment.emulated ? costsOf(environment, {}) : await countCosts(environment)).trimEnd());
 }

@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { costs as costsCommand } from "../../../deployment/costs";
 import { type Charge, classifications, type Resource } from "../../../deployment/costs/classify";
 import { type Costs, costsOf, type StackDocument, sum, unverified } from "../../../deployment/costs/costs";
 import { document, pricedEnvironments, withCosts } from "../../../deployment/costs/document";
 import { priceOf, prices } from "../../../deployment/costs/prices";
 import { budgetLine, money, renderCosts, renderCostsMarkdown } from "../../../deployment/costs/render";
 import { usages } from "../../../deployment/costs/usage";
+import { readRequest } from "../../../deployment/request";
 import { environmentNames, loadEnvironment } from "../../../environments";
 import { projectRoot } from "../../../modules/project-root";
 import type { StackId } from "../../../stacks/contract";
@@ -155,5 +157,32 @@ describe("what people see", () => {
     expect(budgetLine({ ...costs, budget: 200, lines: [line] })).toContain("will go off every month");
     const { environment, usage, unpriced, free } = costs;
     expect(budgetLine({ environment, usage, unpriced, free, lines: [line] })).toBe("No budget watches over it.");
+  });
+});
+
+describe("an environment that AWS doesn't run", () => {
+  const before = process.env.FORMAT;
+  afterEach(() => {
+    if (before === undefined) Reflect.deleteProperty(process.env, "FORMAT");
+    else process.env.FORMAT = before;
+  });
+
+  const told = async (format: string): Promise<string> => {
+    process.env.FORMAT = format;
+    const texts: string[] = [];
+    await costsCommand(readRequest({ ENVIRONMENT: "local" }), (text) => texts.push(text));
+    return texts.join("\n");
+  };
+
+  test("has costs of the same shape for a program, with nothing in them", async () => {
+    const counted = JSON.parse(await told("json")) as Costs;
+    expect(counted).toMatchObject({ environment: "local", lines: [], unpriced: [], free: 0 });
+    expect(sum(counted.lines)).toBe(0);
+  });
+
+  test("costs nothing, in words", async () => {
+    expect(await told("")).toMatch(/^local costs nothing/);
+    expect(await told("markdown")).toMatch(/^### local: 0\.00 dollars a month\n\n/);
+    await expect(told("yaml")).rejects.toThrow('FORMAT is "yaml"; expected one of text, markdown, json');
   });
 });
