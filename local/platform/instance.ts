@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 
 /** The repository's root: every command of the platform is run from a checkout. */
@@ -31,6 +31,11 @@ const marker = ".acme-platform";
  */
 export function openInstance(directory = process.env.PLATFORM_DIRECTORY): Instance {
   const absolute = resolve(root, directory === undefined || directory === "" ? ".local" : directory);
+  if (statSync(absolute, { throwIfNoEntry: false })?.isDirectory() === false) {
+    throw new Error(
+      `PLATFORM_DIRECTORY: ${absolute} is a file; expected a folder that is new, empty, or the platform's own.`,
+    );
+  }
   mkdirSync(absolute, { recursive: true });
   if (!existsSync(join(absolute, marker))) {
     if (readdirSync(absolute).length > 0) {

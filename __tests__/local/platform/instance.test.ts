@@ -30,6 +30,12 @@ describe("the state folder", () => {
     expect(readdirSync(folder)).toEqual(["thesis.txt"]);
   });
 
+  test("is never a file", () => {
+    const file = join(folder, "README.md");
+    writeFileSync(file, "# Read me");
+    expect(() => openInstance(file)).toThrow(`PLATFORM_DIRECTORY: ${file} is a file; expected a folder`);
+  });
+
   test("is never the checkout, or what lies above it", () => {
     for (const directory of [root, join(root, ".."), ".", "/"]) {
       expect(() => openInstance(directory)).toThrow(/holds other files/);
