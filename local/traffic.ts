@@ -21,7 +21,9 @@ async function main(): Promise<void> {
   await requirePlatform(instance);
   const { api } = readJson<Partial<PlatformFile>>(instance.path("platform.json"), {});
   if (api === undefined) {
-    throw new Error(`There is no platform in ${shown(instance.directory)}: type \`make up\` first.`);
+    throw new Error(
+      `The platform in ${shown(instance.directory)} has no website yet: type \`make up\`, which goes on where it ended.`,
+    );
   }
   const animals = simulate(options);
   let asked = 0;

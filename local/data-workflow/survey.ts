@@ -75,7 +75,9 @@ export function readWishes(
   wishes: SurveyWishes,
   usual: { readonly rows: number; readonly seed: number },
 ): SimulatedSurvey {
-  const rows = parseNumber("ROWS", wishes.ROWS, "a number of animals such as 500", /^[1-9]\d{0,8}$/) ?? usual.rows;
+  const rows =
+    parseNumber("ROWS", wishes.ROWS, "a number of animals such as 500, at most 100000000", /^[1-9]\d{0,8}$/) ??
+    usual.rows;
   const seed = parseNumber("SEED", wishes.SEED, "a whole number such as 7", /^\d{1,15}$/) ?? usual.seed;
   const shift =
     parseNumber("SHIFT", wishes.SHIFT, "a share such as 0.2: animals a fifth bigger", /^[+-]?\d*\.?\d+$/) ?? 0;

@@ -18,6 +18,7 @@ afterAll(() => {
 describe("make survey", () => {
   test.each([
     [{ ROWS: "many" }, "ROWS: 'many' is not a number of animals such as 500"],
+    [{ ROWS: "99999999999" }, "ROWS: '99999999999' is not a number of animals such as 500, at most 100000000"],
     [{ ROWS: "999999999" }, "ROWS: 999999999 is not a whole number between 1 and 100000000"],
     [{ SEED: "-1" }, "SEED: '-1' is not a whole number such as 7"],
     [{ SHIFT: "0.2x" }, "SHIFT: '0.2x' is not a share such as 0.2"],
