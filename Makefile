@@ -60,7 +60,7 @@ synth: install ## Write every stack's Terraform JSON to cdktf.out [ENVIRONMENT=l
 	  echo "Wrote $(ENVIRONMENT)'s stacks into $$folder/stacks, each as <name>/cdk.tf.json: $$names"
 
 .PHONY: diff costs
-diff: install ## Show what a deployment would change, losses first [ENVIRONMENT=production STACK= FORMAT=text|json|markdown OUTPUT=file DETAILS=yes]
+diff: install ## Show what a deployment would change, losses first; needs terraform with a registry or mirror, and a bootstrapped environment (local: make up, make bootstrap) [ENVIRONMENT=production STACK= FORMAT=text|json|markdown OUTPUT=file DETAILS=yes]
 	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts diff
 
 costs: install ## Show what a month costs by AWS's list prices, and what of it is assumed [ENVIRONMENT=production FORMAT=text|markdown|json]
