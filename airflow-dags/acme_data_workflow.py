@@ -189,6 +189,7 @@ def ingest(part: dict[str, Any]) -> dict[str, Any]:
     bucket, function = Variable.get("acme_data_bucket"), Variable.get("acme_ingest_survey_function")
     where = f"s3://{bucket}/{part['key']}"
     accepted, rejected, offset = 0, 0, part["offset"]
+    rejections: list[str] = []
     while True:
         try:
             result = invoke(function, {"bucket": bucket, **part, "offset": offset})
@@ -205,8 +206,11 @@ def ingest(part: dict[str, Any]) -> dict[str, Any]:
         log.info("Ingested from byte %s: %s", offset, json.dumps(result))
         accepted += result["rows"]["accepted"]
         rejected += result["rows"]["rejected"]
+        if "rejectedUri" in result:
+            rejections.append(result["rejectedUri"])
         if result["complete"]:
-            return {**part, "accepted": accepted, "rejected": rejected, "problem": result.get("fileProblem")}
+            counts = {"accepted": accepted, "rejected": rejected, "rejections": rejections}
+            return {**part, **counts, "problem": result.get("fileProblem")}
         if result["nextOffset"] <= offset:
             raise AirflowException(f"{function} stays at byte {offset} of {where}: look at its log")
         offset = result["nextOffset"]

@@ -137,14 +137,18 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   },
 };
 
-/** Commands that go on where they were interrupted. */
-const resumable: readonly string[] = ["up", "data-workflow"];
+/** Commands that go on where they were interrupted, and what is said of it. */
+const resumable: Readonly<Record<string, string>> = {
+  up: "make up goes on with it.",
+  "data-workflow":
+    "make data-workflow goes on with it. A release that has begun goes on by itself, and is followed then.",
+};
 
 /** Says to who interrupts a command what became of its work, once whatever draws on the terminal has let go of it. */
-function tellWhoInterrupts(name: string): void {
+function tellWhoInterrupts(how: string): void {
   process.once("SIGINT", () => {
     process.once("exit", () => {
-      process.stderr.write(`\nInterrupted. What is done is kept: make ${name} goes on with it.\n`);
+      process.stderr.write(`\nInterrupted. What is done is kept: ${how}\n`);
       process.exitCode = 130;
     });
     setImmediate(() => process.exit());
@@ -158,8 +162,8 @@ async function main(): Promise<void> {
     throw new Error(`'${name}' is no command; expected one of ${Object.keys(commands).join(", ")}.`);
   }
   forgetRealCredentials();
-  if (resumable.includes(name)) {
-    tellWhoInterrupts(name);
+  if (resumable[name] !== undefined) {
+    tellWhoInterrupts(resumable[name]);
   }
   await command(openInstance());
 }

@@ -253,9 +253,9 @@ class TestIngest:
         self, variables: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         answers = [
-            {"complete": False, "nextOffset": 1000, "rows": {"accepted": 7, "rejected": 1}},
+            {"complete": False, "nextOffset": 1000, "rows": {"accepted": 7, "rejected": 1}, "rejectedUri": "s3://d/1"},
             {"complete": False, "nextOffset": 2000, "rows": {"accepted": 0, "rejected": 0}},
-            {"complete": True, "rows": {"accepted": 5, "rejected": 2}},
+            {"complete": True, "rows": {"accepted": 5, "rejected": 2}, "rejectedUri": "s3://d/2"},
         ]
         events: list[dict[str, Any]] = []
 
@@ -267,6 +267,7 @@ class TestIngest:
         monkeypatch.setattr(workflow, "invoke", invoke)
         result = self.ingest('"1"', until=3000)
         assert (result["accepted"], result["rejected"], result["problem"]) == (12, 3, None)
+        assert result["rejections"] == ["s3://d/1", "s3://d/2"]
         assert [event["offset"] for event in events] == [0, 1000, 2000]
         assert {event["etag"] for event in events} == {'"1"'}
         assert {event["until"] for event in events} == {3000}

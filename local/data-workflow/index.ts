@@ -5,6 +5,8 @@ import {
   GetPipelineExecutionCommand,
   type GetPipelineExecutionCommandOutput,
   GetPipelineStateCommand,
+  ListPipelineExecutionsCommand,
+  type ListPipelineExecutionsCommandOutput,
   type GetPipelineStateCommandOutput,
   type PipelineExecutionStatus,
 } from "@aws-sdk/client-codepipeline";
@@ -27,6 +29,8 @@ interface Ingested {
   readonly key: string;
   readonly accepted: number;
   readonly rejected: number;
+  /** Where the rejected rows are listed with their reasons. */
+  readonly rejections: readonly string[];
   readonly problem: string | null;
 }
 
@@ -41,20 +45,32 @@ const isRelease = (result: unknown): result is Release =>
 
 const countOf = (rows: number): string => (rows === 1 ? "1 row" : `${rows} rows`);
 
-const refusal = ({ task, result }: TaskOutcome): string | null =>
-  task === "ingest" ? (result as Ingested).problem : null;
+/** Whether a task has found that nothing of a file can be used. */
+function isRefusal({ task, result }: TaskOutcome): boolean {
+  if (task !== "ingest") {
+    return false;
+  }
+  const { accepted, rejected, problem } = result as Ingested;
+  return problem !== null || (accepted === 0 && rejected > 0);
+}
+
+/** How many rows came in, and where those that didn't are listed with their reasons. */
+function describeIngested({ key, accepted, rejected, rejections: [list, ...others], problem }: Ingested): string {
+  if (problem !== null) {
+    return `${key} is no survey: ${problem}`;
+  }
+  const counts = `${countOf(accepted)} of ${key}, ${rejected} rejected`;
+  const more = others.length === 0 ? "" : ` and ${others.length} more beside it`;
+  return list === undefined ? counts : `${counts}: reasons in ${list}${more}`;
+}
 
 /** What a task has done, in words; empty where its name says all. */
 function describe({ task, result }: TaskOutcome): string {
   switch (task) {
     case "list_surveys":
       return (result as readonly { readonly key: string }[]).map(({ key }) => key).join(", ");
-    case "ingest": {
-      const { key, accepted, rejected, problem } = result as Ingested;
-      return problem === null
-        ? `${countOf(accepted)} of ${key}, ${rejected} rejected`
-        : `${key} is no survey: ${problem}`;
-    }
+    case "ingest":
+      return describeIngested(result as Ingested);
     case "release":
       return isRelease(result) ? `execution ${result.pipelineExecutionId} of ${pipelineName}` : "";
     case "finish": {
@@ -68,9 +84,9 @@ function describe({ task, result }: TaskOutcome): string {
 
 const marks = { success: "✔", failed: "✖", skipped: "↓" } as const;
 
-/** A task that finds that a file is no survey has done its work; who brought the file has not succeeded. */
+/** A task that finds that nothing of a file can be used has done its work; who brought the file has not succeeded. */
 const markOf = (outcome: TaskOutcome): string =>
-  outcome.state === "success" && refusal(outcome) !== null ? marks.failed : marks[outcome.state];
+  outcome.state === "success" && isRefusal(outcome) ? marks.failed : marks[outcome.state];
 
 /** How an execution stands; undefined while a service that has died comes back. */
 async function look(
@@ -89,6 +105,14 @@ async function look(
     await sleep(1000);
     return undefined;
   }
+}
+
+/** The execution that the pipeline works on now, if there is one; of a pipeline that has died nobody knows. */
+async function runningRelease({ codePipeline }: Clients): Promise<string | undefined> {
+  const { pipelineExecutionSummaries: executions = [] } = await codePipeline
+    .send(new ListPipelineExecutionsCommand({ pipelineName }))
+    .catch((): ListPipelineExecutionsCommandOutput => ({ $metadata: {} }));
+  return executions.find(({ status }) => status === "InProgress")?.pipelineExecutionId;
 }
 
 /**
@@ -179,11 +203,17 @@ async function runAndFollow(instance: Instance, say: (text: string) => void): Pr
   } else if (tasks.list_surveys?.every((task) => task.state === "skipped") === true) {
     say("\nNo survey has come in. make survey writes one.");
   }
-  if (releaseId === undefined) {
+  // One that an interrupted command has left behind goes on by itself, and somebody wants to see how it ends.
+  const running = releaseId ?? (await runningRelease(clients));
+  if (running === undefined) {
     return succeeded;
   }
-  say("\nThe release, by the platform's own stages:");
-  const status = await followRelease(clients, releaseId, say);
+  say(
+    releaseId === undefined
+      ? "\nA release is under way, by the platform's own stages:"
+      : "\nThe release, by the platform's own stages:",
+  );
+  const status = await followRelease(clients, running, say);
   if (status === "Superseded") {
     say("Another release has come after it, and does its work.");
   }

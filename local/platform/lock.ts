@@ -4,13 +4,23 @@ import { join } from "node:path";
 
 import { startTimeOf } from "../process-identity";
 import { type Instance, readJson, writeJson } from "./instance";
-import { isRunning, type RecordedProcess } from "./processes";
+import { isRunning, type RecordedProcess, recordedProcess } from "./processes";
 
-/** Another command works on the platform. */
+/** Another command works on the platform, or its pipeline releases. */
 export class PlatformBusy extends Error {
-  /** @param pid The command's process. */
-  constructor(readonly pid: number) {
-    super(`Another command works on this platform now (process ${pid}); wait until it has ended.`);
+  /**
+   * @param pid The command's process, or the pipeline's.
+   * @param isPipeline Which of the two it is.
+   */
+  constructor(
+    readonly pid: number,
+    isPipeline: boolean,
+  ) {
+    super(
+      isPipeline
+        ? `The pipeline releases on this platform now (process ${pid}); wait until it has ended, or follow it: make data-workflow.`
+        : `Another command works on this platform now (process ${pid}); wait until it has ended.`,
+    );
   }
 }
 
@@ -24,7 +34,7 @@ const nobody: RecordedProcess = { pid: 0, startedAt: "over" };
  * @throws PlatformBusy naming the process that holds the lock.
  */
 export async function locked<T>(instance: Instance, work: () => Promise<T>, lock = "lock"): Promise<T> {
-  const turn = takeTurn(instance.path(lock));
+  const turn = takeTurn(instance.path(lock), recordedProcess(instance, "pipeline")?.pid);
   try {
     return await work();
   } finally {
@@ -36,9 +46,10 @@ export async function locked<T>(instance: Instance, work: () => Promise<T>, lock
  * Takes the next turn: each is a file with a number, which holds the process whose turn it is, and the highest number counts.
  * A file is made once and never taken away from its process, so that of several commands that find the same lock left
  * behind, one makes the next file and the others meet it.
+ * @param pipeline The process of the pipeline, which takes turns, too.
  * @returns The path of the turn's file.
  */
-function takeTurn(folder: string): string {
+function takeTurn(folder: string, pipeline: number | undefined): string {
   mkdirSync(folder, { recursive: true });
   const own = join(folder, `${randomUUID()}.part`);
   writeFileSync(own, JSON.stringify({ pid: process.pid, startedAt: startTimeOf(process.pid) }));
@@ -47,7 +58,7 @@ function takeTurn(folder: string): string {
       const last = Math.max(0, ...turns(folder));
       const holder = readJson<RecordedProcess | undefined>(join(folder, String(last)), undefined);
       if (isRunning(holder)) {
-        throw new PlatformBusy(holder.pid);
+        throw new PlatformBusy(holder.pid, holder.pid === pipeline);
       }
       const turn = join(folder, String(last + 1));
       if (!link(own, turn)) {

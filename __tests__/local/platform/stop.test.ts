@@ -54,6 +54,8 @@ test("a release that the pipeline runs ends: it goes on at the next start", asyn
   // As the lock has it: what the pipeline works on is its own.
   await locked(instance, () => Promise.resolve());
   writeJson(instance.path("lock", "2"), recordedProcess(instance, "pipeline"));
-  await expect(locked(instance, () => Promise.resolve())).rejects.toThrow(PlatformBusy);
+  await expect(locked(instance, () => Promise.resolve())).rejects.toThrow(
+    /^The pipeline releases on this platform now \(process \d+\); wait until it has ended, or follow it: make data-workflow\.$/,
+  );
   expect(await stopPlatform(instance)).toEqual(["pipeline", "sagemaker", "emulator"]);
 });
