@@ -60,7 +60,7 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   },
 
   survey: async (instance) => {
-    const { describeShift, writeSurvey } = await import("./data-workflow/survey");
+    const { describeShift, describeWait, writeSurvey } = await import("./data-workflow/survey");
     const { ROWS, SEED, SHIFT } = process.env;
     const { rows, seed, shift, path, bucket, key } = await writeSurvey(instance, { ROWS, SEED, SHIFT });
     const size = shift === 0 ? "" : `, each ${describeShift(shift)}`;
@@ -68,7 +68,7 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   ${shown(path)}
   s3://${bucket}/${key}
 
-  make data-workflow brings it in.`);
+  make data-workflow brings it in.${describeWait(rows)}`);
   },
 
   "data-workflow": async (instance) => {

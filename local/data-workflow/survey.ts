@@ -85,6 +85,15 @@ export function readWishes(
   return { rows, seed, shift };
 }
 
+/** Rows a second that `ingest-survey` takes on the machine of docs/measurements.md. */
+const measuredRowsASecond = 1031;
+
+/** What is said of a survey that takes long to come in; empty where nobody has to wait for it. */
+export function describeWait(rows: number): string {
+  const minutes = Math.round(rows / measuredRowsASecond / 60);
+  return minutes < 2 ? "" : ` So many rows take some ${minutes} minutes, at the rate of docs/measurements.md.`;
+}
+
 /** How animals differ from the usual ones, in words; empty where they don't. */
 export const describeShift = (shift: number): string =>
   shift === 0 ? "" : `${Math.round(1000 * Math.abs(shift)) / 10} % ${shift > 0 ? "bigger" : "smaller"} than usual`;

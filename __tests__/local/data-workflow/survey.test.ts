@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { writeSurvey } from "../../../local/data-workflow/survey";
+import { describeWait, writeSurvey } from "../../../local/data-workflow/survey";
 import { openInstance } from "../../../local/platform/instance";
 
 // On a busy machine a minute is no sign of a fault.
@@ -25,6 +25,11 @@ describe("make survey", () => {
     [{ SHIFT: "9" }, "SHIFT: 9 is not a number between -0.5 and 0.5"],
   ])("%p is refused in the words that were typed, whether a platform runs or not", async (wishes, reason) => {
     await expect(writeSurvey(instance, wishes)).rejects.toThrow(reason);
+  });
+
+  test("says of many rows how long they take to come in, and nothing of few", () => {
+    expect(describeWait(500)).toBe("");
+    expect(describeWait(5_000_001)).toMatch(/ some 81 minutes, at the rate of docs\/measurements\.md\.$/);
   });
 
   test("without a platform says how to start one", async () => {
