@@ -57,7 +57,7 @@ synth: install ## Write every stack's Terraform JSON to cdktf.out [ENVIRONMENT=l
 	@ENVIRONMENT="$(ENVIRONMENT)" npm run --silent synth
 	@folder="$${CDKTF_OUTDIR:-cdktf.out}"; \
 	  names="$$(node -p 'Object.keys(JSON.parse(fs.readFileSync(process.argv[1])).stacks).join(", ")' "$$folder/manifest.json")"; \
-	  echo "Wrote $(ENVIRONMENT)'s stacks into $$folder/stacks, each as <name>/cdk.tf.json: $$names"
+	  echo "Wrote $(or $(ENVIRONMENT),local)'s stacks into $$folder/stacks, each as <name>/cdk.tf.json: $$names"
 
 .PHONY: diff costs
 diff: install ## Show what a deployment would change, losses first; needs terraform with a registry or mirror, and a bootstrapped environment (local: make up, make bootstrap) [ENVIRONMENT=production STACK= FORMAT=text|json|markdown OUTPUT=file DETAILS=yes]
