@@ -1,6 +1,8 @@
 /** Unit and integration tests: TypeScript is only transpiled here, `npm run check:types` checks it. */
 module.exports = {
   testEnvironment: "node",
+  // Many suites start processes: on a busy machine Jest's five seconds are no sign of a fault.
+  testTimeout: 60_000,
   testMatch: ["<rootDir>/__tests__/**/*.test.ts"],
   testPathIgnorePatterns: [
     "/node_modules/",

@@ -266,7 +266,13 @@ describe("from nothing to a website that tells an age", () => {
   test("its API answers hundreds of generated requests as its own document says, none with 5xx or as HTML", async () => {
     const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", "fuzz/run.ts"], {
       cwd: join(__dirname, "../.."),
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, URL: platform.file.websiteTest, EXAMPLES: "500" },
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        URL: platform.file.websiteTest,
+        EXAMPLES: "500",
+        SEED: "1",
+      },
     });
     expect(stdout).toMatch(/^\d{3,} requests in \d+ s \(seed \d+\): no 5xx/m);
   });

@@ -103,7 +103,7 @@ describe("the front door", () => {
     ["headers", "POST / HTTP/1.1\r\nHost: "],
     ["a body", "POST /api/contact HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 100\r\n\r\n{"],
   ])("lets go of who stops in the middle of %s", async (_, half) => {
-    const impatient = new FrontDoor(emulator.url, 0.2);
+    const impatient = new FrontDoor(emulator.url, 1);
     const own = await freePort();
     await impatient.show(new Map([[own, domain]]));
     try {

@@ -36,6 +36,13 @@ export function knownPorts(instance: Instance): Partial<Record<ServerName, numbe
   return readJson<Partial<Record<ServerName, number>>>(instance.path("ports.json"), {});
 }
 
+/** The port that is a server's by what its variable sets, or by its last start. */
+function portAt(known: ReturnType<typeof knownPorts>, name: ServerName): number | undefined {
+  const { variable } = servers[name];
+  const wished = process.env[variable];
+  return wished === undefined ? known[name] : portOf(variable, wished);
+}
+
 /**
  * Whether a server's variable sets another port than that of its last start.
  * @throws Error when what it sets is no port.
@@ -60,9 +67,7 @@ export async function checkSetPorts(instance: Instance): Promise<void> {
       continue;
     }
     const port = portOf(variable, wished);
-    const other = names.find(
-      (one) => one !== name && (process.env[servers[one].variable] ?? String(known[one])) === wished,
-    );
+    const other = names.find((one) => one !== name && portAt(known, one) === port);
     if (other !== undefined) {
       throw new Error(
         `${variable}: port ${port} is also that of ${other} (${servers[other].variable}); each has one of its own.`,
@@ -83,7 +88,11 @@ export async function choosePort(instance: Instance, name: ServerName): Promise<
   const { preferred, variable } = servers[name];
   const known = knownPorts(instance);
   const wished = process.env[variable];
-  const port = wished === undefined ? await firstFree([known[name], preferred, 0]) : await setPort(variable, wished);
+  const others = (Object.keys(servers) as ServerName[])
+    .filter((other) => other !== name)
+    .map((other) => portAt(known, other));
+  const candidates = [known[name], preferred].filter((one) => one !== undefined && !others.includes(one));
+  const port = wished === undefined ? await firstFree([...candidates, 0]) : await setPort(variable, wished);
   writeJson(instance.path("ports.json"), { ...knownPorts(instance), [name]: port });
   return port;
 }

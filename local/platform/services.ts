@@ -241,6 +241,7 @@ async function startFrontDoor(
   const sitesFile = instance.path("sites.json");
   const doors = ["website", "website-test"] as const;
   const before = knownPorts(instance);
+  const known = readJson<Record<string, string>>(sitesFile, {});
   const moving = doors.filter((door) => isToMove(instance, door));
   // Chosen first: a wish that can't be met stops nothing.
   for (const door of moving) {
@@ -253,22 +254,28 @@ async function startFrontDoor(
     }
   }
   const ports = knownPorts(instance);
-  const known = readJson<Record<string, string>>(sitesFile, {});
   const sites: Record<string, string> = {};
   for (const site of doors) {
     sites[String(ports[site])] = domains[site] ?? known[String(before[site])] ?? "";
   }
   writeJson(sitesFile, sites);
-  await startService(instance, {
-    name: "front-door",
-    command: join(root, "node_modules/.bin/node"),
-    arguments: ["--import", "tsx", join(root, "local/front-door.ts")],
-    environment: cleanEnvironment(instance, {
-      EMULATOR_URL: addressOf(instance, "emulator"),
-      FRONT_DOOR_SITES: sitesFile,
-    }),
-    isHealthy: () => isHealthy(instance, "front-door"),
-  });
+  try {
+    await startService(instance, {
+      name: "front-door",
+      command: join(root, "node_modules/.bin/node"),
+      arguments: ["--import", "tsx", join(root, "local/front-door.ts")],
+      environment: cleanEnvironment(instance, {
+        EMULATOR_URL: addressOf(instance, "emulator"),
+        FRONT_DOOR_SITES: sitesFile,
+      }),
+      isHealthy: () => isHealthy(instance, "front-door"),
+    });
+  } catch (error) {
+    // The sites are known by their ports: both as before, or nobody knows any more what is shown where.
+    writeJson(instance.path("ports.json"), before);
+    writeJson(sitesFile, known);
+    throw error;
+  }
 }
 
 /** Stops every service of the instance that runs, the last started first. */

@@ -100,22 +100,20 @@ function attachAge(words: ScriptMessages): void {
     share.hide();
   };
 
-  const tell = (answer: AgeAnswer, sent: FormContent, doubt: string | undefined): void => {
-    panel.show(answer, doubt);
-    animals.add(sent, { ...answer.age, doubtful: doubt !== undefined });
-  };
-
   const complete = async (answer: AgeAnswer, sent: FormContent, doubted: boolean): Promise<void> => {
     turn += 1;
     const mine = turn;
     const { age, model } = answer;
     const length = Number(sent.length);
     const found = await facts();
-    if (mine !== turn) return;
     const [shortest, longest] = found ? lengthsOf(found.survey) : [length, length];
     const beyond = length < shortest || length > longest;
+    if (beyond && !doubted) animals.add(sent, { ...age, doubtful: true });
+    if (mine !== turn) return;
     if (beyond && !doubted) {
-      tell(answer, sent, words.answer.beyond(words.number(shortest), words.number(longest)));
+      const outdated = section.dataset.state === "outdated";
+      panel.show(answer, words.answer.beyond(words.number(shortest), words.number(longest)));
+      if (outdated) panel.outdated();
     }
     // The range says nothing of measures that hardly any animal has: it isn't drawn.
     if (!doubted && !beyond) chart.show(found?.survey, { length, years: age.years, low: age.low, high: age.high });
@@ -145,7 +143,8 @@ function attachAge(words: ScriptMessages): void {
         const answer = readAnswer(body);
         if (!answer) return false;
         const doubted = doubtful();
-        tell(answer, sent, doubted ? words.answer.doubtful : undefined);
+        panel.show(answer, doubted ? words.answer.doubtful : undefined);
+        animals.add(sent, { ...answer.age, doubtful: doubted });
         share.show(sent);
         panel.reveal();
         void complete(answer, sent, doubted);

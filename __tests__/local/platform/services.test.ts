@@ -14,7 +14,7 @@ import {
   root,
   writeJson,
 } from "../../../local/platform/instance";
-import { checkSetPorts, knownPorts, onOwnPorts } from "../../../local/platform/ports";
+import { checkSetPorts, choosePort, knownPorts, onOwnPorts } from "../../../local/platform/ports";
 import { recordedProcess, startService } from "../../../local/platform/processes";
 import {
   addressOf,
@@ -182,6 +182,10 @@ test.each([
     { EMULATOR_PORT: "9079", SAGEMAKER_PORT: "9079" },
     "EMULATOR_PORT: port 9079 is also that of sagemaker (SAGEMAKER_PORT)",
   ],
+  [
+    { WEBSITE_PORT: "09077", WEBSITE_TEST_PORT: "9077" },
+    "WEBSITE_PORT: port 9077 is also that of website-test (WEBSITE_TEST_PORT)",
+  ],
   [{ WEBSITE_TEST_PORT: "9078" }, "WEBSITE_TEST_PORT: port 9078 is also that of pipeline (PIPELINE_PORT)"],
 ])("a port that two servers would share is refused: %j", async (variables, message) => {
   const instance = makeInstance({ pipeline: 9078 });
@@ -201,6 +205,16 @@ test.each(["x", "0", "-5", "1.5", ""])("MONITORING_SECONDS=%j is refused under i
     );
   } finally {
     Reflect.deleteProperty(process.env, "MONITORING_SECONDS");
+  }
+});
+
+test("a port that is set for one server is chosen for no other, even if the other prefers it", async () => {
+  const instance = makeInstance();
+  process.env.WEBSITE_PORT = "8081";
+  try {
+    expect(await choosePort(instance, "website-test")).not.toBe(8081);
+  } finally {
+    Reflect.deleteProperty(process.env, "WEBSITE_PORT");
   }
 });
 

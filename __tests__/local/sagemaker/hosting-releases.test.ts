@@ -184,7 +184,8 @@ describe("a release of a good model", () => {
   test("goes to the canary first, then to all, without a request lost; meanwhile nothing else can be released", async () => {
     await createEndpoint("good");
     const load = new Load("good");
-    await release("good", "new-config");
+    // Long enough for all that is looked at while it bakes, on a busy machine too.
+    await release("good", "new-config", canary, { bake: 10 });
     const pending = await eventually("the canary", async () => {
       const endpoint = await describeEndpoint("good");
       return endpoint.PendingDeploymentSummary?.ProductionVariants && endpoint;

@@ -160,7 +160,7 @@ def test_stopping_an_execution_stops_its_job_and_it_stays_aborted(emulator, shar
 
 def test_a_time_limit_of_the_machine_ends_the_execution_and_stops_its_job(emulator, shared_sagemaker):
     shared_sagemaker.answers["DescribeTrainingJob"] = statuses("TrainingJob", "InProgress")
-    done = emulator.run({**task(TRAIN, {"TrainingJobName": "long"}), "TimeoutSeconds": 1})
+    done = emulator.run({**task(TRAIN, {"TrainingJobName": "long"}), "TimeoutSeconds": 4})
     assert (done["status"], done["error"]) == ("TIMED_OUT", "States.Timeout")
     eventually(lambda: shared_sagemaker.calls("StopTrainingJob") == [{"TrainingJobName": "long"}])
 
@@ -170,7 +170,7 @@ def test_a_time_limit_of_the_task_is_caught_as_timeout_and_stops_its_job(emulato
     definition = task(
         TRAIN,
         {"TrainingJobName": "long"},
-        TimeoutSeconds=1,
+        TimeoutSeconds=4,
         Catch=[{"ErrorEquals": ["States.Timeout"], "Next": "Late"}],
     )
     definition["States"]["Late"] = {"Type": "Succeed", "Output": "late"}
