@@ -162,7 +162,8 @@ export class FrontDoor {
   private serve(port: number, request: IncomingMessage, response: ServerResponse): void {
     const host = request.headers.host ?? "";
     // Clients leave out the port that they take without one.
-    if (!["127.0.0.1", "localhost"].some((name) => host === new URL(`http://${name}:${port}`).host)) {
+    const suffix = port === 80 ? "" : `:${port}`;
+    if (host !== `127.0.0.1${suffix}` && host !== `localhost${suffix}`) {
       // A foreign page that lets its own name resolve to 127.0.0.1 must not read this website.
       answer(response, 421, `This address is http://127.0.0.1:${port}/ and no other.\n`);
       return;

@@ -10,9 +10,6 @@ import { awsError, type AwsServer, type Json, startAws } from "./support/aws-ser
 import { bundleLimit } from "./support/bundle-limits";
 import { functionEnvironment, httpEvent } from "./support/lambda";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const root = join(__dirname, "../..");
 const handlers = readdirSync(join(root, "handlers")).filter((folder) => folder !== "shared");
 const environments: Record<string, Record<string, string>> = {

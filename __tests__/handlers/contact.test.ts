@@ -2,9 +2,6 @@ import fc from "fast-check";
 import { type AwsAnswer, type AwsRequest, type AwsServer, awsError, type Json, startAws } from "./support/aws-server";
 import { bodyOf, type Call, collectOutput, httpEvent, loadHandler } from "./support/lambda";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const variables = {
   CONTACT_TABLE: "acme-test-contact",
   CONTACT_RETENTION_DAYS: "30",

@@ -1,9 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const root = join(__dirname, "../..");
 
 interface Pattern {

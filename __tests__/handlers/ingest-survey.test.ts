@@ -12,9 +12,6 @@ import {
 } from "./support/aws-server";
 import { type Call, collectOutput, loadHandler } from "./support/lambda";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const bucket = "acme-test-data";
 const group = "acme-test-abalone";
 const output = collectOutput();

@@ -1,9 +1,6 @@
 import { type AwsAnswer, type AwsRequest, type AwsServer, awsError, type Json, startAws } from "./support/aws-server";
 import { type Call, collectOutput, loadHandler } from "./support/lambda";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const variables = {
   CONTACT_TABLE: "acme-test-contact",
   MAIL_TO: "office@acme.example",

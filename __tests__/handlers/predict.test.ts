@@ -4,9 +4,6 @@ import { type AwsAnswer, type AwsServer, awsError, type Json, startAws } from ".
 import { bodyOf, type Call, collectOutput, httpEvent, loadHandler } from "./support/lambda";
 import { animal as exampleAnimal } from "../system/deployment";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const animal = exampleAnimal("M");
 const prediction = { predictions: [{ rings: 9.06, low: 7.2, high: 12.84 }], confidence: 0.9, model: "acme-run-train" };
 const output = collectOutput();

@@ -2,9 +2,6 @@ import fc from "fast-check";
 import { type AwsAnswer, type AwsRequest, type AwsServer, awsError, startAws } from "./support/aws-server";
 import { type Call, collectOutput, loadHandler } from "./support/lambda";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const output = collectOutput();
 let aws: AwsServer;
 let release: Call;

@@ -4,9 +4,6 @@ import { join } from "node:path";
 import { type AwsAnswer, type AwsRequest, type AwsServer, awsError, startAws } from "./support/aws-server";
 import { type Call, collectOutput, loadHandler } from "./support/lambda";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const output = collectOutput();
 let aws: AwsServer;
 /** Takes the place of Airflow's or Step Functions' answer. */

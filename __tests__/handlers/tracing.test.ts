@@ -9,9 +9,6 @@ import { type AwsServer, type Json, startAws } from "./support/aws-server";
 import { functionEnvironment, httpEvent } from "./support/lambda";
 import { animal as exampleAnimal } from "../system/deployment";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const root = join(__dirname, "../..");
 const traceId = "1-5759e988-bd862e3fe1be46a994272793";
 let folder: string;

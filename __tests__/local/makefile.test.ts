@@ -5,9 +5,6 @@ import { join } from "node:path";
 
 import { root } from "../../local/platform/instance";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 /** A checkout in which nothing was installed yet. */
 let checkout: string;
 

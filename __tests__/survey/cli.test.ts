@@ -6,9 +6,6 @@ import type { ConversionReport } from "../../survey/cli";
 import { surveyHeader } from "../../survey/survey-file";
 import { simulateSurvey } from "../../survey/simulator";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const root = join(__dirname, "../..");
 let folder: string;
 

@@ -1,9 +1,6 @@
 import fc from "fast-check";
 import { type Line, LineSplitter, longestLine, parseDecimal, quote, readLines, splitFields } from "../../survey/lines";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 async function linesOf(...chunks: (string | Uint8Array)[]): Promise<Line[]> {
   const lines: Line[] = [];
   for await (const line of readLines(chunks)) lines.push(line);

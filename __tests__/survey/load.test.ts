@@ -3,9 +3,6 @@ import { loadSurvey } from "../../survey/load";
 import type { Source } from "../../survey/lines";
 import { readSurvey, type RowProblem, type SurveyRecord, surveyHeader } from "../../survey/survey-file";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const first = "M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15";
 const second = "F,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21,9";
 

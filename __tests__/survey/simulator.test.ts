@@ -2,9 +2,6 @@ import { accepts, features, label } from "../../survey/contract";
 import { readSurvey, type SurveyRecord, surveyLine } from "../../survey/survey-file";
 import { simulate, type SimulateOptions, simulateSurvey } from "../../survey/simulator";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const draw = (options: SimulateOptions): SurveyRecord[] => [...simulate(options)];
 const column = (records: readonly SurveyRecord[], name: string): number[] =>
   records.map((record) => Number(record[name]));

@@ -12,9 +12,6 @@ import {
   type SurveyRow,
 } from "../../survey/survey-file";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const root = resolve(__dirname, "../..");
 const now = new Date("2026-06-01T12:00:00Z");
 const good: SurveyRecord = {

@@ -4,9 +4,6 @@ import { openApiDocument, openApiJson } from "../../web/openapi";
 import { camelCase, features, measures } from "../../survey/contract";
 import { contactLimits } from "../../web/contact-limits";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const environments: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   predict: { ENDPOINT_NAME: "e" },
   contact: {

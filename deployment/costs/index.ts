@@ -38,11 +38,11 @@ const formats: Readonly<Record<string, (costs: Costs) => string>> = {
 };
 
 /** What is said of an environment that AWS doesn't run: who asks each environment for a form meets that form here, too. */
-const emulatedFormats: Readonly<Record<string, (costs: Costs) => string>> = {
+const emulatedFormats: typeof formats = {
+  ...formats,
   text: ({ environment }) => `${environment} costs nothing: an emulator on this machine takes the place of AWS.`,
   markdown: ({ environment }) =>
     `### ${environment}: 0.00 dollars a month\n\nAn emulator on this machine takes the place of AWS.`,
-  json: (costs) => JSON.stringify(costs, null, 2),
 };
 
 /** Runs the command. */

@@ -13,8 +13,8 @@ export class PlatformBusy extends Error {
    * @param isPipeline Which of the two it is.
    */
   constructor(
-    readonly pid: number,
-    isPipeline: boolean,
+    pid: number,
+    readonly isPipeline: boolean,
   ) {
     super(
       isPipeline
@@ -34,7 +34,7 @@ const nobody: RecordedProcess = { pid: 0, startedAt: "over" };
  * @throws PlatformBusy naming the process that holds the lock.
  */
 export async function locked<T>(instance: Instance, work: () => Promise<T>, lock = "lock"): Promise<T> {
-  const turn = takeTurn(instance.path(lock), recordedProcess(instance, "pipeline")?.pid);
+  const turn = takeTurn(instance, instance.path(lock));
   try {
     return await work();
   } finally {
@@ -46,10 +46,9 @@ export async function locked<T>(instance: Instance, work: () => Promise<T>, lock
  * Takes the next turn: each is a file with a number, which holds the process whose turn it is, and the highest number counts.
  * A file is made once and never taken away from its process, so that of several commands that find the same lock left
  * behind, one makes the next file and the others meet it.
- * @param pipeline The process of the pipeline, which takes turns, too.
  * @returns The path of the turn's file.
  */
-function takeTurn(folder: string, pipeline: number | undefined): string {
+function takeTurn(instance: Instance, folder: string): string {
   mkdirSync(folder, { recursive: true });
   const own = join(folder, `${randomUUID()}.part`);
   writeFileSync(own, JSON.stringify({ pid: process.pid, startedAt: startTimeOf(process.pid) }));
@@ -58,7 +57,7 @@ function takeTurn(folder: string, pipeline: number | undefined): string {
       const last = Math.max(0, ...turns(folder));
       const holder = readJson<RecordedProcess | undefined>(join(folder, String(last)), undefined);
       if (isRunning(holder)) {
-        throw new PlatformBusy(holder.pid, holder.pid === pipeline);
+        throw new PlatformBusy(holder.pid, holder.pid === recordedProcess(instance, "pipeline")?.pid);
       }
       const turn = join(folder, String(last + 1));
       if (!link(own, turn)) {

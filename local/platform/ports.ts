@@ -15,6 +15,8 @@ const servers = {
 /** A server of an instance that has a port of its own. */
 export type ServerName = keyof typeof servers;
 
+const serverNames = Object.keys(servers) as ServerName[];
+
 /** Opens a port of 127.0.0.1 and closes it again: its number, or the code of the error. Port 0 is any free one. */
 async function tryPort(port: number): Promise<number | string> {
   return new Promise((settle) => {
@@ -36,11 +38,26 @@ export function knownPorts(instance: Instance): Partial<Record<ServerName, numbe
   return readJson<Partial<Record<ServerName, number>>>(instance.path("ports.json"), {});
 }
 
-/** The port that is a server's by what its variable sets, or by its last start. */
-function portAt(known: ReturnType<typeof knownPorts>, name: ServerName): number | undefined {
+/**
+ * The port that a server's variable sets, if it does.
+ * @throws Error when it is no port.
+ */
+function wishedPort(name: ServerName): number | undefined {
   const { variable } = servers[name];
   const wished = process.env[variable];
-  return wished === undefined ? known[name] : portOf(variable, wished);
+  if (wished === undefined) {
+    return undefined;
+  }
+  const port = /^\d{1,5}$/.test(wished) ? Number(wished) : 0;
+  if (port < 1 || port > 65_535) {
+    throw new Error(`${variable}: '${wished}' is no port; expected a whole number from 1 to 65535.`);
+  }
+  return port;
+}
+
+/** Another server that has a port, by what its variable sets or by its last start. */
+function otherAt(port: number, name: ServerName, known: ReturnType<typeof knownPorts>): ServerName | undefined {
+  return serverNames.find((other) => other !== name && (wishedPort(other) ?? known[other]) === port);
 }
 
 /**
@@ -48,9 +65,8 @@ function portAt(known: ReturnType<typeof knownPorts>, name: ServerName): number 
  * @throws Error when what it sets is no port.
  */
 export function isToMove(instance: Instance, name: ServerName): boolean {
-  const { variable } = servers[name];
-  const wished = process.env[variable];
-  return wished !== undefined && portOf(variable, wished) !== knownPorts(instance)[name];
+  const wished = wishedPort(name);
+  return wished !== undefined && wished !== knownPorts(instance)[name];
 }
 
 /**
@@ -59,22 +75,16 @@ export function isToMove(instance: Instance, name: ServerName): boolean {
  */
 export async function checkSetPorts(instance: Instance): Promise<void> {
   const known = knownPorts(instance);
-  const names = Object.keys(servers) as ServerName[];
-  for (const name of names) {
-    const { variable } = servers[name];
-    const wished = process.env[variable];
-    if (wished === undefined) {
-      continue;
-    }
-    const port = portOf(variable, wished);
-    const other = names.find((one) => one !== name && portAt(known, one) === port);
+  for (const name of serverNames) {
+    const port = wishedPort(name);
+    const other = port === undefined ? undefined : otherAt(port, name, known);
     if (other !== undefined) {
       throw new Error(
-        `${variable}: port ${port} is also that of ${other} (${servers[other].variable}); each has one of its own.`,
+        `${servers[name].variable}: port ${port} is also that of ${other} (${servers[other].variable}); each has one of its own.`,
       );
     }
-    if (isToMove(instance, name)) {
-      await setPort(variable, wished);
+    if (port !== undefined && port !== known[name]) {
+      await requireFree(servers[name].variable, port);
     }
   }
 }
@@ -87,12 +97,12 @@ export async function checkSetPorts(instance: Instance): Promise<void> {
 export async function choosePort(instance: Instance, name: ServerName): Promise<number> {
   const { preferred, variable } = servers[name];
   const known = knownPorts(instance);
-  const wished = process.env[variable];
-  const others = (Object.keys(servers) as ServerName[])
-    .filter((other) => other !== name)
-    .map((other) => portAt(known, other));
-  const candidates = [known[name], preferred].filter((one) => one !== undefined && !others.includes(one));
-  const port = wished === undefined ? await firstFree([...candidates, 0]) : await setPort(variable, wished);
+  const wished = wishedPort(name);
+  if (wished !== undefined) {
+    await requireFree(variable, wished);
+  }
+  const candidates = [known[name], preferred].filter((one) => one !== undefined && !otherAt(one, name, known));
+  const port = wished ?? (await firstFree([...candidates, 0]));
   writeJson(instance.path("ports.json"), { ...knownPorts(instance), [name]: port });
   return port;
 }
@@ -139,22 +149,14 @@ async function firstFree(candidates: readonly (number | undefined)[]): Promise<n
   throw new Error("No port of 127.0.0.1 is free: stop a server and try again.");
 }
 
-function portOf(variable: string, wished: string): number {
-  const port = /^\d{1,5}$/.test(wished) ? Number(wished) : 0;
-  if (port < 1 || port > 65_535) {
-    throw new Error(`${variable}: '${wished}' is no port; expected a whole number from 1 to 65535.`);
-  }
-  return port;
-}
-
-async function setPort(variable: string, wished: string): Promise<number> {
-  const port = portOf(variable, wished);
+/** @throws Error when a port that a variable sets can't be had. */
+async function requireFree(variable: string, port: number): Promise<void> {
   const found = await tryPort(port);
   if (typeof found === "number") {
     if (await isBlocked(port)) {
       throw new Error(`${variable}: no browser speaks HTTP to port ${port}; set another.`);
     }
-    return found;
+    return;
   }
   const place = `${variable}: port ${port} of 127.0.0.1`;
   switch (found) {

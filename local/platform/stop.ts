@@ -1,6 +1,6 @@
 import type { Instance } from "./instance";
 import { locked, PlatformBusy } from "./lock";
-import { recordedProcess, stopService } from "./processes";
+import { stopService } from "./processes";
 import { stopServices } from "./services";
 
 /**
@@ -20,7 +20,7 @@ async function stopAll(instance: Instance): Promise<string[]> {
   try {
     return await stop();
   } catch (error) {
-    if (!(error instanceof PlatformBusy) || error.pid !== recordedProcess(instance, "pipeline")?.pid) {
+    if (!(error instanceof PlatformBusy) || !error.isPipeline) {
       throw error;
     }
     await stopService(instance, "pipeline");

@@ -331,8 +331,6 @@ export const script = {
     entry: (sex: string, length: string, weight: string) => joined([sex, length, weight]),
     age: (years: string, low: string, high: string) => `${years}\u00a0years (${low}\u00a0to\u00a0${high})`,
     doubtful: (years: string) => `${years}\u00a0years, which is in doubt`,
-    restore: (entry: string) => `Fill in again: ${entry}`,
-    restored: "Filled in again.",
     cleared: "Your list is cleared.",
   },
   link: {

@@ -107,10 +107,10 @@ function attachAge(words: ScriptMessages): void {
     const length = Number(sent.length);
     const found = await facts();
     const [shortest, longest] = found ? lengthsOf(found.survey) : [length, length];
-    const beyond = length < shortest || length > longest;
-    if (beyond && !doubted) animals.add(sent, { ...age, doubtful: true });
+    const beyond = !doubted && (length < shortest || length > longest);
+    if (beyond) animals.add(sent, { ...age, doubtful: true });
     if (mine !== turn) return;
-    if (beyond && !doubted) {
+    if (beyond) {
       const outdated = section.dataset.state === "outdated";
       panel.show(answer, words.answer.beyond(words.number(shortest), words.number(longest)));
       if (outdated) panel.outdated();

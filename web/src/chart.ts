@@ -63,9 +63,10 @@ export class Chart {
       caption.replaceChildren(element("p", plot.missing, "muted"));
       return;
     }
+    const kind = plot.kind(survey.simulated, survey.rows);
     const legend = element("ul", "", "legend");
     legend.append(
-      ...plot.legend(plot.kind(survey.simulated, survey.rows)).map((text, index) => {
+      ...plot.legend(kind).map((text, index) => {
         const item = element("li", text);
         item.prepend(element("span", "", `key key-${index + 1}`));
         return item;
@@ -75,7 +76,7 @@ export class Chart {
     const text =
       band &&
       plot.neighbours(
-        plot.kind(survey.simulated, survey.rows),
+        kind,
         ...([band.from, band.to, band.rows, band.low, band.high, band.median].map(number) as [
           string,
           string,

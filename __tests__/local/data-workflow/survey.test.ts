@@ -5,9 +5,6 @@ import { join } from "node:path";
 import { describeWait, writeSurvey } from "../../../local/data-workflow/survey";
 import { openInstance } from "../../../local/platform/instance";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 const folder = mkdtempSync(join(tmpdir(), "new-survey-"));
 const instance = openInstance(join(folder, "platform"));
 

@@ -6,9 +6,6 @@ import { join } from "node:path";
 import { type Instance, openInstance, root, writeJson } from "../../../local/platform/instance";
 import { status } from "../../../local/platform/status";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 let instance: Instance;
 
 beforeEach(() => {

@@ -16,9 +16,6 @@ import {
   tellMeanwhile,
 } from "../../../local/platform/survey";
 
-// On a busy machine a minute is no sign of a fault.
-jest.setTimeout(60_000);
-
 let folder: string;
 let instance: Instance;
 

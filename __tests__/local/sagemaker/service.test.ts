@@ -19,7 +19,6 @@ afterAll(async () => {
   await service.stop();
   fs.rmSync(folder, { recursive: true, force: true });
 }, 60_000);
-jest.setTimeout(60_000);
 
 interface WireAnswer {
   readonly status: number;
