@@ -61,35 +61,35 @@ synth: install ## Write every stack's Terraform JSON to cdktf.out [ENVIRONMENT=l
 
 .PHONY: diff costs
 diff: install ## Show what a deployment would change, losses first; needs terraform with a registry or mirror, and a bootstrapped environment (local: make up, make bootstrap) [ENVIRONMENT=production STACK= FORMAT=text|json|markdown OUTPUT=file DETAILS=yes]
-	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts diff
+	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx delivery/cli.ts diff
 
 costs: install ## Show what a month costs by AWS's list prices, and what of it is assumed [ENVIRONMENT=production FORMAT=text|markdown|json]
-	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts costs
+	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx delivery/cli.ts costs
 
 .PHONY: bootstrap deploy unlock
 bootstrap: install ## Create the bucket that keeps Terraform's states, once an account [ENVIRONMENT=development]
-	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts bootstrap
+	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx delivery/cli.ts bootstrap
 
 deploy: install ## Deploy a stack, or all in their order [ENVIRONMENT=development STACK=data APPROVE=yes LOCK_TIMEOUT=600]
-	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts deploy
+	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx delivery/cli.ts deploy
 
 unlock: install ## Release a state that nobody works on any more [ENVIRONMENT=development STACK=data LOCK=<id>]
-	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx deployment/cli.ts unlock
+	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx delivery/cli.ts unlock
 
 .PHONY: hcl
 hcl: install ## Write every stack as HCL that people read, into hcl/<environment> [ENVIRONMENT=production]
-	@ENVIRONMENT="$(ENVIRONMENT)" tsx deployment/cli.ts hcl
+	@ENVIRONMENT="$(ENVIRONMENT)" tsx delivery/cli.ts hcl
 
 ##@ What the pipeline does besides
 .PHONY: install-terraform system-test review
 install-terraform: ## Install the Terraform of the pipeline into this folder, unless it is there [Linux]
-	@pipeline/install-terraform
+	@delivery/builds/install-terraform
 
 system-test: install ## Test a stage of the website, or the website at any address [ENVIRONMENT=production STAGE=test|production, or URL=https://...]
-	@ENVIRONMENT="$(ENVIRONMENT)" STAGE="$(STAGE)" URL="$(URL)" tsx pipeline/system-test.ts
+	@ENVIRONMENT="$(ENVIRONMENT)" STAGE="$(STAGE)" URL="$(URL)" tsx delivery/builds/system-test.ts
 
 review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRONMENT=production PLAN=plan.md RELEASE=id]
-	@ENVIRONMENT="$(ENVIRONMENT)" PLAN="$(PLAN)" RELEASE="$(RELEASE)" tsx pipeline/review.ts
+	@ENVIRONMENT="$(ENVIRONMENT)" PLAN="$(PLAN)" RELEASE="$(RELEASE)" tsx delivery/builds/review.ts
 
 ##@ Quality
 .PHONY: test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image fuzz bench bench-original
@@ -99,7 +99,7 @@ test: install-test lint checkov test-python test-unit test-browser test-end-to-e
 lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Dockerfile
 	@npm run --silent check:types
 	@npm run --silent lint
-	@.venv/emulator/bin/ruff check --quiet local/emulator checkov fuzz && .venv/emulator/bin/ruff format --check --quiet local/emulator checkov fuzz
+	@.venv/emulator/bin/ruff check --quiet local/emulator __tests__/checkov __tests__/fuzz packages && .venv/emulator/bin/ruff format --check --quiet local/emulator __tests__/checkov __tests__/fuzz
 	@.venv/model/bin/hadolint model-image/Dockerfile
 	@.venv/model/bin/ruff check --quiet model-image && .venv/model/bin/ruff format --check --quiet model-image
 	@.venv/model/bin/ruff check --quiet --config model-image/pyproject.toml benchmarks && .venv/model/bin/ruff format --check --quiet --config model-image/pyproject.toml benchmarks
@@ -108,13 +108,13 @@ lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Docker
 	@.venv/airflow/bin/ruff format --check --quiet --config airflow-dags/pyproject.toml local/data-workflow
 
 checkov: install-test ## checkov on every environment: no failure without a written reason
-	@node --import tsx checkov/run.ts
+	@node --import tsx __tests__/checkov/run.ts
 
 format: install-test ## Bring every file into the house's form, and draw the documents' diagrams anew
 	@tsx docs/diagrams.ts
-	@tsx deployment/costs/document.ts
+	@tsx delivery/costs/document.ts
 	@prettier --write --log-level warn .
-	@.venv/emulator/bin/ruff format --quiet local/emulator checkov fuzz
+	@.venv/emulator/bin/ruff format --quiet local/emulator __tests__/checkov __tests__/fuzz packages
 	@.venv/model/bin/ruff format --quiet model-image
 	@.venv/model/bin/ruff format --quiet --config model-image/pyproject.toml benchmarks
 	@.venv/airflow/bin/ruff format --quiet airflow-dags
@@ -136,13 +136,13 @@ test-end-to-end: install-test ## The whole loop on an instance of its own, with 
 	@npm run --silent test:end-to-end
 
 fuzz: install .venv/fuzz/.installed ## Ask a website's API thousands of times what its OpenAPI document allows and forbids [URL=https://... EXAMPLES=10000 SEED=1]
-	@URL="$(URL)" EXAMPLES="$(EXAMPLES)" SEED="$(SEED)" node --import tsx fuzz/run.ts
+	@URL="$(URL)" EXAMPLES="$(EXAMPLES)" SEED="$(SEED)" node --import tsx __tests__/fuzz/run.ts
 
 test-provider: install-test ## Terraform's real providers: every stack planned, the local environment deployed into an emulator; says whether they were there
 	@node --import tsx __tests__/provider/run.ts
 
 test-image: install-test ## Build, push, pull and run the model image without Docker; says so where it can't
-	@local/setup/with-image-tools jest --config jest.image.config.js
+	@local/setup/with-image-tools jest --selectProjects image --runInBand --verbose --forceExit
 
 bench_parts := $(or $(PARTS),synth diff platform model growth website)
 bench: install-test $(if $(filter website,$(bench_parts)),benchmarks/lighthouse/node_modules/.installed) ## Measure, and print ratios against the default way [PARTS="synth website" ROWS=4000000 SURVEY_DATA=file ORIGINAL_WEBSITE=folder]
@@ -155,7 +155,7 @@ bench-original: install .venv/benchmark/.installed ## Measure the model and its 
 .PHONY: install install-test install-exit-door lock help
 install: node_modules/.installed .venv/emulator/.installed .venv/model/.installed ## Install what the platform needs, into this folder only
 
-install-exit-door: exit-door/node_modules/.installed ## Install what the exit door to cdktn needs (480 MB)
+install-exit-door: __tests__/exit-door/node_modules/.installed ## Install what the exit door to cdktn needs (480 MB)
 
 install-test: install .venv/fuzz/.installed install-exit-door .venv/emulator/.installed-test .venv/model/.installed-test .venv/airflow/.installed-test .venv/airflow-2/.installed-test .venv/checkov/.installed .venv/.installed-system ## Install what the tests need besides
 
@@ -164,7 +164,7 @@ node_modules/.installed: package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
-exit-door/node_modules/.installed: exit-door/package-lock.json
+__tests__/exit-door/node_modules/.installed: __tests__/exit-door/package-lock.json
 	@echo "Installing the Node packages of the exit door (once)" >&2
 	@npm ci --prefix exit-door --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
@@ -174,10 +174,10 @@ benchmarks/lighthouse/node_modules/.installed: benchmarks/lighthouse/package-loc
 	@npm ci --prefix benchmarks/lighthouse --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
-$(UV): requirements-tools.txt
+$(UV): local/setup/requirements-tools.txt
 	@local/setup/require-python >&2
 	@python3 -m venv .venv/tools
-	@.venv/tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-tools.txt
+	@.venv/tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
 # One environment for each Python part: $(call environment,name,requirement files), and other versions of Python if need be
@@ -209,10 +209,10 @@ endef
 .venv/airflow-2/.installed-test: airflow-dags/requirements-airflow-2.txt $(UV)
 	$(call environment,airflow-2,$<,$(AIRFLOW_PYTHON))
 
-.venv/checkov/.installed: checkov/requirements.txt $(UV)
+.venv/checkov/.installed: __tests__/checkov/requirements.txt $(UV)
 	$(call environment,checkov,$<)
 
-.venv/fuzz/.installed: fuzz/requirements.txt $(UV)
+.venv/fuzz/.installed: __tests__/fuzz/requirements.txt $(UV)
 	$(call environment,fuzz,$<)
 
 .venv/benchmark/.installed: benchmarks/original/requirements.txt $(UV)
@@ -226,7 +226,7 @@ compile := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
   --no-annotate
 
 lock: $(UV) ## Compile the Python requirement files anew
-	@for folder in . benchmarks/original checkov fuzz local/emulator model-image; do for file in $$folder/requirements*.in; do \
+	@for folder in local/setup benchmarks/original __tests__/checkov __tests__/fuzz local/emulator model-image; do for file in $$folder/requirements*.in; do \
 	  $(compile) $$file --output-file $${file%.in}.txt; done; done
 	@# Airflow's dependencies have no upper limits: what was there on the day after its release is what it was tested with.
 	@cd airflow-dags && for pair in requirements-dev@2025-08-30 requirements-airflow-2@2025-05-21; do \

@@ -20,8 +20,9 @@ const forbiddenFolders = {
   // Of the website, the functions know the limits that both promise, and nothing else.
   handlers: ["environments", "stacks", "modules", "policies", "local", "web(?!/contact-limits$)"],
   web: ["environments", "stacks", "modules", "policies", "handlers", "local"],
-  local: ["handlers", "deployment"],
-  deployment: ["handlers", "local"],
+  local: ["handlers", "delivery"],
+  delivery: ["handlers", "local"],
+  packages: ["environments", "stacks", "modules", "policies", "handlers", "local", "delivery", "survey", "web"],
 };
 
 export default tseslint.config(
@@ -42,7 +43,7 @@ export default tseslint.config(
     },
   },
   ...Object.entries(forbiddenFolders).map(([folder, forbidden]) => ({
-    files: [`${folder}/**/*.ts`],
+    files: [folder === "packages" ? "packages/*/src/**/*.ts" : `${folder}/**/*.ts`],
     rules: {
       "@typescript-eslint/no-restricted-imports": [
         "error",
@@ -57,7 +58,7 @@ export default tseslint.config(
     },
   })),
   {
-    files: ["__tests__/**/*.ts"],
+    files: ["__tests__/**/*.ts", "packages/*/__tests__/**/*.ts"],
     rules: {
       "@typescript-eslint/no-non-null-assertion": "off",
       "@typescript-eslint/no-unsafe-assignment": "off",

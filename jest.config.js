@@ -1,18 +1,14 @@
-/** Unit and integration tests: TypeScript is only transpiled here, `npm run check:types` checks it. */
-module.exports = {
+/**
+ * Every kind of test is a project: `jest --selectProjects unit`, or `jest <part of a path>` for a file of any of them. TypeScript is only
+ * transpiled here; `npm run check:types` checks it.
+ */
+const common = {
+  rootDir: __dirname,
   testEnvironment: "node",
-  // Many suites start processes: on a busy machine Jest's five seconds are no sign of a fault.
+  // Many suites start processes: on a busy machine Jest's five seconds are not a sign of a fault.
   testTimeout: 60_000,
-  testMatch: ["<rootDir>/__tests__/**/*.test.ts"],
-  testPathIgnorePatterns: [
-    "/node_modules/",
-    "<rootDir>/__tests__/system/",
-    "<rootDir>/__tests__/browser/",
-    "<rootDir>/__tests__/end-to-end/",
-    "<rootDir>/__tests__/provider/",
-    "<rootDir>/__tests__/image/",
-  ],
   modulePathIgnorePatterns: ["<rootDir>/dist", "<rootDir>/cdktf.out", "<rootDir>/.local", "<rootDir>/.venv"],
+  testPathIgnorePatterns: ["/node_modules/"],
   transform: {
     "^.+\\.ts$": [
       "ts-jest",
@@ -23,3 +19,38 @@ module.exports = {
     ],
   },
 };
+
+/** A kind of test that has a folder of its own under `__tests__`. */
+const project = (displayName, settings) => ({
+  ...common,
+  displayName,
+  testMatch: [`<rootDir>/__tests__/${displayName}/**/*.test.ts`],
+  ...settings,
+});
+
+const projects = [
+  // The website in a real Chromium; its pictures lie in `screenshots` afterwards.
+  project("browser", {
+    globalSetup: "<rootDir>/__tests__/browser/clear-screenshots.ts",
+    globalTeardown: "<rootDir>/__tests__/browser/gallery.ts",
+    testTimeout: 120_000,
+  }),
+  // The whole loop on platforms of its own.
+  project("end-to-end", { testTimeout: 600_000 }),
+  // The model image, built, pushed, pulled and run: started through local/setup/with-image-tools.
+  project("image", { testTimeout: 300_000 }),
+  // Terraform's real providers: started through __tests__/provider/run.ts, which finds them first.
+  project("provider", { testTimeout: 600_000 }),
+  // A deployed stage: WEBSITE=https://… API=https://…/api jest --selectProjects system
+  project("system", {}),
+];
+
+const unit = project("unit", {
+  testMatch: ["<rootDir>/__tests__/**/*.test.ts", "<rootDir>/packages/*/__tests__/**/*.test.ts"],
+  testPathIgnorePatterns: [
+    ...common.testPathIgnorePatterns,
+    ...projects.map(({ displayName }) => `<rootDir>/__tests__/${displayName}/`),
+  ],
+});
+
+module.exports = { projects: [unit, ...projects] };

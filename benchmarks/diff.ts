@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { EmulatedAccounts } from "../__tests__/provider/support/emulated-account";
 import { parametersReadBy, plausibleValue, synthesizeInto } from "../__tests__/provider/support/stacks";
-import { findTerraform } from "../deployment/terraform";
+import { findTerraform } from "../delivery/terraform";
 import { loadEnvironment } from "../environments";
 import { root } from "../local/platform/instance";
 import { measure, median, table, type Usage } from "./measure";
@@ -47,7 +47,7 @@ export async function diffBenchmark(runs = 2): Promise<string> {
     const theirs: Usage[] = [];
     for (let turn = 0; turn <= runs; turn += 1) {
       const output = join(folder, `output-${turn}`);
-      const own = await measure(["node", "--import", "tsx", "deployment/cli.ts", "diff"], { cwd: root, env });
+      const own = await measure(["node", "--import", "tsx", "delivery/cli.ts", "diff"], { cwd: root, env });
       const others: Usage[] = [];
       for (const { id } of stacks) {
         const command = ["node_modules/.bin/cdktf", "diff", id, "--skip-provider-lock", `--output=${output}`];

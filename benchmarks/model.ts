@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 
 import { root } from "../local/platform/instance";
-import { label, recordIdentifier } from "../survey/contract";
+import { label, recordIdentifier } from "../survey/feature-contract";
 import { measure, median, setting, table, temporaryFolder, type Usage } from "./measure";
 import { servingBenchmark } from "./serving";
 

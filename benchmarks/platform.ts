@@ -8,9 +8,9 @@ import { InvokeEndpointCommand, SageMakerRuntimeClient } from "@aws-sdk/client-s
 
 import { makeClients, requireContract } from "../local/platform/clients";
 import { harmlessCredentials, openInstance, readJson, region, root } from "../local/platform/instance";
-import { ingest, makeSurvey } from "../local/platform/survey";
+import { ingest, makeSurvey } from "../local/platform/ingestion";
 import type { PlatformFile } from "../local/platform/up";
-import { camelCase, featureDefinitions, measures } from "../survey/contract";
+import { camelCase, featureDefinitions, measures } from "../survey/feature-contract";
 import { simulate } from "../survey/simulator";
 import { surveyHeader, surveyLine } from "../survey/survey-file";
 import { measure, median, quantile, table, timed, type Usage } from "./measure";

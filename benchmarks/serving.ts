@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 
 import { root } from "../local/platform/instance";
-import { features } from "../survey/contract";
+import { features } from "../survey/feature-contract";
 import { median, quantile, stop, table } from "./measure";
 
 /** Requests before the clock starts, and those that count. */

@@ -8,7 +8,7 @@ import { chromiumPath, openBrowser } from "../__tests__/web/browser";
 import { openInstance, readJson, root } from "../local/platform/instance";
 import type { PlatformFile } from "../local/platform/up";
 import { bundle } from "../modules/bundle";
-import { camelCase, measures } from "../survey/contract";
+import { camelCase, measures } from "../survey/feature-contract";
 import { websiteFiles } from "../web/build";
 import { Edge, folderOrigin, type Sent, websiteOrigin } from "./edge";
 import { categories, lighthouse, type Report } from "./lighthouse";

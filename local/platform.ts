@@ -60,7 +60,7 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   },
 
   survey: async (instance) => {
-    const { describeShift, describeWait, writeSurvey } = await import("./data-workflow/survey");
+    const { describeShift, describeWait, writeSurvey } = await import("./data-workflow/arriving-survey");
     const { ROWS, SEED, SHIFT } = process.env;
     const { rows, seed, shift, path, bucket, key } = await writeSurvey(instance, { ROWS, SEED, SHIFT });
     const size = shift === 0 ? "" : `, each ${describeShift(shift)}`;

@@ -6,9 +6,9 @@
  * SHIFT makes the animals larger or smaller by that part of their length; without it they are those of the simulated survey. Ends with 1 when the
  * platform isn't there, a number is wrong, or an answer isn't 200.
  */
-import { camelCase, features } from "../survey/contract";
+import { camelCase, features } from "../survey/feature-contract";
 import { simulate } from "../survey/simulator";
-import { describeShift, readWishes, requirePlatform } from "./data-workflow/survey";
+import { describeShift, readWishes, requirePlatform } from "./data-workflow/arriving-survey";
 import { openInstance, readJson, shown } from "./platform/instance";
 import type { PlatformFile } from "./platform/up";
 

@@ -1,6 +1,6 @@
 import { SagemakerFeatureGroup } from "@cdktf/provider-aws/lib/sagemaker-feature-group";
 import { Construct } from "constructs";
-import { eventTime, featureDefinitions, recordIdentifier } from "../survey/contract";
+import { eventTime, featureDefinitions, recordIdentifier } from "../survey/feature-contract";
 import type { EncryptionKey } from "./encryption-key";
 import { ExecutionRole } from "./execution-role";
 import type { SecureBucket } from "./secure-bucket";

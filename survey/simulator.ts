@@ -6,7 +6,7 @@
  * UCI Machine Learning Repository, CC BY 4.0) in mm and g: a model that learns from 4,000 simulated animals has a root mean squared error of 2.15 rings
  * on the real ones, one that learns from the real ones 2.18 (tree ensembles, cross-validated).
  */
-import { accepts, eventTime, features, label, measures, recordIdentifier, yearsBeyondRings } from "./contract";
+import { accepts, eventTime, features, label, measures, recordIdentifier, yearsBeyondRings } from "./feature-contract";
 import { type SurveyRecord, surveyHeader, surveyLine } from "./survey-file";
 
 /** What to simulate. */

@@ -15,7 +15,7 @@ import {
   recordIdentifier,
   recordIdentifierPattern,
   surveyColumns,
-} from "./contract";
+} from "./feature-contract";
 import { type Line, LineSplitter, parseDecimal, quote, type Source, splitFields, unreadableQuote } from "./lines";
 
 /** One measured animal: the contract's columns by name, measures and rings as numbers. */

@@ -4,7 +4,7 @@
  * https://archive.ics.uci.edu/dataset/1/abalone, CC BY 4.0.
  */
 import { createHash } from "node:crypto";
-import { eventTime, features, label, measures, recordIdentifier } from "./contract";
+import { eventTime, features, label, measures, recordIdentifier } from "./feature-contract";
 import { type Line, parseDecimal, quote, readLines, type Source, splitFields, unreadableQuote } from "./lines";
 import type { RowProblem, SurveyRecord } from "./survey-file";
 

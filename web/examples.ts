@@ -1,5 +1,5 @@
 /** Animals to try, as visitors would type them: rows of UCI's abalone data (CC BY 4.0) in mm and g. */
-import { camelCase, features } from "../survey/contract";
+import { camelCase, features } from "../survey/feature-contract";
 
 /** An example's values by the API's names of the fields. */
 export type Example = Readonly<Record<string, string | number>>;

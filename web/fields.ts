@@ -1,5 +1,5 @@
 /** The fields of the two forms, written from the feature contract and the limits of a message. */
-import { camelCase, type CategoryFeature, type Feature, type Measure, proportions } from "../survey/contract";
+import { camelCase, type CategoryFeature, type Feature, type Measure, proportions } from "../survey/feature-contract";
 import { contactLimits } from "./contact-limits";
 import { measuringDrawing, sexDrawing } from "./drawings";
 import { attributes, type Html, html } from "./html";

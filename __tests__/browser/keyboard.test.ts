@@ -1,5 +1,5 @@
 import type { Browser } from "playwright-core";
-import { camelCase, features, measures } from "../../survey/contract";
+import { camelCase, features, measures } from "../../survey/feature-contract";
 import { openBrowser } from "../web/browser";
 import { WebsiteServer } from "../web/website-server";
 import { answered } from "./states";

@@ -1,6 +1,6 @@
 /** Each state in which somebody may see a page of the website, and how it comes about. */
 import type { Page } from "playwright-core";
-import { camelCase, measures } from "../../survey/contract";
+import { camelCase, measures } from "../../survey/feature-contract";
 import type { WebsiteServer } from "../web/website-server";
 import type { Visit } from "./visit";
 

@@ -1,5 +1,5 @@
-import type { CheckovException } from "../../checkov/exceptions";
-import { complaint, type Finding, judge } from "../../checkov/judge";
+import type { CheckovException } from "./exceptions";
+import { complaint, type Finding, judge } from "./judge";
 
 const finding = (changes: Partial<Finding> = {}): Finding => ({
   environment: "production",
@@ -25,7 +25,7 @@ test("a finding without a row is told, with what to do", () => {
     [
       "One failure has no reason:",
       "  data/aws_s3_bucket.data_bucket (production) fails CKV_AWS_18: Ensure the S3 bucket has access logging enabled",
-      "  → Mend the resource, or write in checkov/exceptions.ts why it is right as it is.",
+      "  → Mend the resource, or write in __tests__/checkov/exceptions.ts why it is right as it is.",
     ].join("\n"),
   );
 });

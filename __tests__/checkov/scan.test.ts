@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { exceptions } from "../../checkov/exceptions";
-import { judge } from "../../checkov/judge";
-import { checkRead, type Framework, type Scan, scan, type ScannedFile } from "../../checkov/scan";
+import { exceptions } from "./exceptions";
+import { judge } from "./judge";
+import { checkRead, type Framework, type Scan, scan, type ScannedFile } from "./scan";
 import { loadEnvironment } from "../../environments";
 import { type Arguments, synthesizePlatform } from "../support/synthesize";
 

@@ -26,7 +26,7 @@ const asked = (folder: string): readonly (readonly [name: string, folder: string
   return Object.keys({ ...dependencies, ...devDependencies }).map((name) => [name, folder] as const);
 };
 
-const npmPackages = [".", "exit-door", "benchmarks/lighthouse"]
+const npmPackages = [".", "__tests__/exit-door", "benchmarks/lighthouse"]
   .flatMap(asked)
   .filter(([name]) => !name.startsWith("@types/"));
 
@@ -48,11 +48,11 @@ test("every package that the project asks npm for stands in NOTICE with its lice
 
 test("every package that the project asks PyPI for stands in NOTICE", () => {
   const folders = readdirSync(projectRoot, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && !/^(\.|node_modules$|exit-door$|dist$|hcl$|cdktf\.out$)/.test(entry.name))
+    .filter((entry) => entry.isDirectory() && !/^(\.|node_modules$|dist$|hcl$|cdktf\.out$)/.test(entry.name))
     .map(({ name }) => name);
   const files = [".", ...folders].flatMap((folder) =>
     readdirSync(join(projectRoot, folder), { recursive: folder !== ".", encoding: "utf8" })
-      .filter((file) => /(^|\/)requirements[^/]*\.in$/.test(file))
+      .filter((file) => /(^|\/)requirements[^/]*\.in$/.test(file) && !file.includes("node_modules"))
       .map((file) => join(folder, file)),
   );
   expect(files.length).toBeGreaterThan(3);

@@ -8,7 +8,7 @@ import { ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
 
 import { requireContract } from "../../local/platform/clients";
 import { pipelineName } from "../../local/platform/services";
-import { invoke } from "../../local/platform/survey";
+import { invoke } from "../../local/platform/ingestion";
 import { simulate } from "../../survey/simulator";
 import { surveyHeader, surveyLine, type SurveyRecord } from "../../survey/survey-file";
 import { animal } from "../system/deployment";

@@ -16,7 +16,7 @@ import { requireContract } from "../../local/platform/clients";
 import { root } from "../../local/platform/instance";
 import { simulate } from "../../survey/simulator";
 import { surveyHeader, surveyLine, type SurveyRecord } from "../../survey/survey-file";
-import { startTimeOf } from "../../local/process-identity";
+import { startTimeOf } from "../../packages/sagemaker-local/src/process-identity";
 import { animal } from "../system/deployment";
 import { ask, fillContact, send } from "../browser/states";
 import { Visit } from "../browser/visit";
@@ -264,7 +264,7 @@ describe("from nothing to a website that tells an age", () => {
   });
 
   test("its API answers hundreds of generated requests as its own document says, none with 5xx or as HTML", async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", "fuzz/run.ts"], {
+    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", "__tests__/fuzz/run.ts"], {
       cwd: join(__dirname, "../.."),
       env: {
         PATH: process.env.PATH,

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { environmentNames } from "../../environments";
-import { synthesizeOnCdktn } from "../../exit-door/synth";
+import { synthesizeOnCdktn } from "./synth";
 import { projectRoot } from "../../modules/project-root";
 import { synthesizePlatform } from "../support/synthesize";
 
@@ -62,7 +62,7 @@ test.each(environmentNames)("%s is the same on cdktn but for the versions, asset
 
 test("the project's types hold on cdktn", () => {
   const tsc = join(projectRoot, "node_modules/typescript/bin/tsc");
-  expect(() => execFileSync(process.execPath, [tsc, "-p", "exit-door"], { cwd: projectRoot })).not.toThrow();
+  expect(() => execFileSync(process.execPath, [tsc, "-p", "__tests__/exit-door"], { cwd: projectRoot })).not.toThrow();
 });
 
 test("a fault of the app is told, and nothing is left behind", async () => {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { complaintOf, settingsFrom } from "../../fuzz/run";
+import { complaintOf, settingsFrom } from "./run";
 import { openApiJson } from "../../web/openapi";
 import { WebsiteServer } from "../web/website-server";
 
@@ -15,7 +15,7 @@ afterEach(() => child?.kill());
 
 function fuzz(url: string): Promise<{ readonly status: number | null; readonly output: string }> {
   return new Promise((resolve, reject) => {
-    const started = spawn(process.execPath, ["--import", "tsx", "fuzz/run.ts"], {
+    const started = spawn(process.execPath, ["--import", "tsx", "__tests__/fuzz/run.ts"], {
       cwd: root,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, URL: url, EXAMPLES: "40", SEED: "7" },
     });

@@ -29,12 +29,12 @@ test("functions know the website's limits for messages, and nothing else of it",
   for (const path of ["../../web/build", "../../web/src/form", "../../web/contact-limits-of-old", "../../web"]) {
     expect(refusal(path)).toContain("handlers/ must not import web/ ");
   }
-  expect(refusal("../../survey/contract")).toBeUndefined();
+  expect(refusal("../../survey/feature-contract")).toBeUndefined();
 });
 
 test("the website knows nothing of the functions behind its API", () => {
   const refusal = refusals("web/src/form.ts");
   expect(refusal("../../handlers/contact")).toContain("web/ must not import handlers/ ");
-  expect(refusal("../../survey/contract")).toBeUndefined();
+  expect(refusal("../../survey/feature-contract")).toBeUndefined();
   expect(refusal("./http")).toBeUndefined();
 });

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { camelCase, features, measures } from "../../survey/contract";
+import { camelCase, features, measures } from "../../survey/feature-contract";
 import { type AwsAnswer, type AwsServer, awsError, type Json, startAws } from "./support/aws-server";
 import { bodyOf, type Call, collectOutput, httpEvent, loadHandler } from "./support/lambda";
 import { animal as exampleAnimal } from "../system/deployment";

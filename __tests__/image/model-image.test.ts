@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { App } from "cdktf";
 import { loadEnvironment } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
-import { features } from "../../survey/contract";
+import { features } from "../../survey/feature-contract";
 import { simulateSurvey } from "../../survey/simulator";
 import { modelImageContext, ModelImageStack } from "../../stacks/model-image";
 import { Platform } from "../../stacks/platform";

@@ -1,7 +1,7 @@
 import { EncryptionKey } from "../../modules/encryption-key";
 import { FeatureGroup, type FeatureGroupProps } from "../../modules/feature-group";
 import { SecureBucket } from "../../modules/secure-bucket";
-import { featureDefinitions } from "../../survey/contract";
+import { featureDefinitions } from "../../survey/feature-contract";
 import { synthesize, type Template } from "../support/synthesize";
 
 function make(changes: Partial<FeatureGroupProps> = {}): Template {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HeadBucketCommand } from "@aws-sdk/client-s3";
-import { findTerraform } from "../../deployment/terraform";
+import { findTerraform } from "../../delivery/terraform";
 import { loadEnvironment } from "../../environments";
 import { Checkout, type Ended } from "./support/checkout";
 import { EmulatedAccounts } from "./support/emulated-account";

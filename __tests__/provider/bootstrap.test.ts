@@ -31,7 +31,7 @@ class Person {
   constructor(private readonly accounts: EmulatedAccounts) {}
 
   start(command: string, variables: Readonly<Record<string, string>> = {}) {
-    const child = spawn(process.execPath, ["--import", "tsx", join(projectRoot, "deployment/cli.ts"), command], {
+    const child = spawn(process.execPath, ["--import", "tsx", join(projectRoot, "delivery/cli.ts"), command], {
       cwd: projectRoot,
       env: {
         ...this.accounts.variables(environment),

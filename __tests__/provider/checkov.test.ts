@@ -2,9 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { exceptions } from "../../checkov/exceptions";
-import { judge } from "../../checkov/judge";
-import { scan } from "../../checkov/scan";
+import { exceptions } from "../checkov/exceptions";
+import { judge } from "../checkov/judge";
+import { scan } from "../checkov/scan";
 import { loadEnvironment } from "../../environments";
 import { EmulatedAccounts } from "./support/emulated-account";
 import { pool } from "./support/pool";

@@ -2,8 +2,8 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { planSummarySchema } from "../../deployment/diff";
-import { runChild } from "../../deployment/terraform";
+import { planSummarySchema } from "../../delivery/diff";
+import { runChild } from "../../delivery/terraform";
 import { loadEnvironment } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
 import { EmulatedAccounts } from "./support/emulated-account";
@@ -29,7 +29,7 @@ test("what can be planned is, what reads of others waits for them by name, and n
   for (const parameter of parametersReadBy(stacks.find(({ id }) => id === "pipeline")!)) {
     await accounts.publish(environment, { [parameter]: plausibleValue(environment, parameter) });
   }
-  const { status, output, errors } = await runChild("node", ["--import", "tsx", "deployment/cli.ts", "diff"], {
+  const { status, output, errors } = await runChild("node", ["--import", "tsx", "delivery/cli.ts", "diff"], {
     folder: projectRoot,
     variables: {
       ...accounts.variables(environment),

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { writeEnvironment } from "../../deployment/hcl";
+import { writeEnvironment } from "../../delivery/hcl";
 import { loadEnvironment } from "../../environments";
 import { EmulatedAccounts } from "./support/emulated-account";
 import { pool } from "./support/pool";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ListFunctionsCommand } from "@aws-sdk/client-lambda";
 import { ListBucketsCommand } from "@aws-sdk/client-s3";
-import { readManifest } from "../../deployment/terraform";
+import { readManifest } from "../../delivery/terraform";
 import { loadEnvironment } from "../../environments";
 import type { StackId } from "../../stacks/contract";
 import { Checkout, type Ended, type Running } from "./support/checkout";

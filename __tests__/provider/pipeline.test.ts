@@ -10,10 +10,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { loadEnvironment } from "../../environments";
 import { requireContract } from "../../local/platform/clients";
 import { addressOf, openFrontDoor } from "../../local/platform/services";
-import { ingest, makeSurvey, waitForOfflineStore } from "../../local/platform/survey";
+import { ingest, makeSurvey, waitForOfflineStore } from "../../local/platform/ingestion";
 import type { StackId } from "../../stacks/contract";
 import { commandsOf, releaseSteps, type ReleaseStep } from "../../stacks/release";
-import { type BuildResult, SourceCopy } from "../pipeline/source-copy";
+import { type BuildResult, SourceCopy } from "../delivery/builds/source-copy";
 import { synthesizePlatform } from "../support/synthesize";
 import { EmulatedAccounts } from "./support/emulated-account";
 

@@ -18,7 +18,7 @@ import { InvokeEndpointCommand } from "@aws-sdk/client-sagemaker-runtime";
 import { App, TerraformStack } from "cdktf";
 import { EncryptionKey } from "../../modules/encryption-key";
 import { ModelEndpoint } from "../../modules/model-endpoint";
-import { account, image, Platform, region } from "../local/sagemaker/support/service";
+import { account, image, Platform, region } from "../../packages/sagemaker-local/__tests__/support/service";
 import { Terraform } from "./support/terraform";
 
 const name = "acme-local-release";

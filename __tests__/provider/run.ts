@@ -9,7 +9,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DeploymentError, findTerraform, runChild } from "../../deployment/terraform";
+import { DeploymentError, findTerraform, runChild } from "../../delivery/terraform";
 import { environmentNames } from "../../environments";
 import { documentOf, synthesizeInto } from "./support/stacks";
 
@@ -72,7 +72,7 @@ async function main(): Promise<number> {
     return 0;
   }
   console.log(`The tests with the real provider run, with ${names}.`);
-  const jest = spawn("jest", ["--config", "jest.provider.config.js", ...process.argv.slice(2)], {
+  const jest = spawn("jest", ["--selectProjects", "provider", "--maxWorkers", "4", ...process.argv.slice(2)], {
     env: { ...process.env, TF_CLI_CONFIG_FILE: found.configuration },
     stdio: "inherit",
   });

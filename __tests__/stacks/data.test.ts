@@ -1,4 +1,4 @@
-import { featureDefinitions } from "../../survey/contract";
+import { featureDefinitions } from "../../survey/feature-contract";
 import { Policy } from "../support/policy";
 import { type Arguments, synthesizePlatform } from "../support/synthesize";
 

@@ -1,4 +1,4 @@
-import { accepts, features, label } from "../../survey/contract";
+import { accepts, features, label } from "../../survey/feature-contract";
 import { readSurvey, type SurveyRecord, surveyLine } from "../../survey/survey-file";
 import { simulate, type SimulateOptions, simulateSurvey } from "../../survey/simulator";
 

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 import fc from "fast-check";
-import { accepts, features, label, surveyColumns } from "../../survey/contract";
+import { accepts, features, label, surveyColumns } from "../../survey/feature-contract";
 import {
   parseEventTime,
   readSurvey,

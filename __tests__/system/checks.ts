@@ -2,7 +2,7 @@
  * What a stage has to prove before it is let through: that the website stands, that the model answers sensibly through it, and that bad input gets
  * the answers that the API promises. The checks know two addresses and the feature contract, nothing else.
  */
-import { features, label, yearsBeyondRings } from "../../survey/contract";
+import { features, label, yearsBeyondRings } from "../../survey/feature-contract";
 import {
   type Answer,
   animal,

@@ -1,5 +1,5 @@
 /** A deployed stage as its visitors see it: two addresses, and requests whose failures say where to look. */
-import { camelCase, measures } from "../../survey/contract";
+import { camelCase, measures } from "../../survey/feature-contract";
 
 /** Where a stage answers. */
 export interface Deployment {
@@ -31,7 +31,7 @@ const patienceMilliseconds = 35_000;
 const howToSet =
   "Set WEBSITE to the stage's address and API to its API, which ends in /api, for example: " +
   "WEBSITE=https://d111111abcdef8.cloudfront.net API=https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/api " +
-  "npx jest --config jest.system.config.js. " +
+  "npx jest --selectProjects system. " +
   "A deployed stage publishes both as SSM parameters: /acme/<environment>/TestWebsite and /acme/<environment>/TestApi.";
 
 function address(name: string, value: string): string {

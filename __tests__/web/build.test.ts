@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 import { BuildCache } from "../../modules/build-cache";
-import { camelCase, features, measures, yearsBeyondRings } from "../../survey/contract";
+import { camelCase, features, measures, yearsBeyondRings } from "../../survey/feature-contract";
 import { farmingAge } from "../../survey/farming-age";
 import { sitemap, websiteFiles } from "../../web/build";
 import { contactLimits } from "../../web/contact-limits";

@@ -1,4 +1,4 @@
-import { camelCase, measures, proportions } from "../../survey/contract";
+import { camelCase, measures, proportions } from "../../survey/feature-contract";
 import { simulate } from "../../survey/simulator";
 import { script } from "../../web/messages/en";
 import { doubtsAbout, type TypedMeasure } from "../../web/src/doubts";

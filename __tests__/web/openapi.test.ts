@@ -1,7 +1,7 @@
 import { type AwsServer, type Json, startAws } from "../handlers/support/aws-server";
 import { bodyOf, type Call, collectOutput, httpEvent, loadHandler } from "../handlers/support/lambda";
 import { openApiDocument, openApiJson } from "../../web/openapi";
-import { camelCase, features, measures } from "../../survey/contract";
+import { camelCase, features, measures } from "../../survey/feature-contract";
 import { contactLimits } from "../../web/contact-limits";
 
 const environments: Readonly<Record<string, Readonly<Record<string, string>>>> = {

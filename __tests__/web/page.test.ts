@@ -1,6 +1,6 @@
 import type { AxeResults } from "axe-core";
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
-import { camelCase, features, measures, proportions } from "../../survey/contract";
+import { camelCase, features, measures, proportions } from "../../survey/feature-contract";
 import { openBrowser } from "./browser";
 import { modelData } from "./model-data";
 import { type Reply, WebsiteServer } from "./website-server";

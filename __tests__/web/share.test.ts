@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { camelCase, features } from "../../survey/contract";
+import { camelCase, features } from "../../survey/feature-contract";
 import { type Field, holdsValues, readValues, writeValues } from "../../web/src/share";
 
 const fields = features.map((feature): Field => {

@@ -370,7 +370,7 @@ describe("the address of the stage", () => {
     [{ WEBSITE: "https://example.org", API: "https://example.org/v1" }, "the API's address ends in /api"],
   ])("%j is refused, with a word on how to set it", (environment, reason) => {
     expect(() => deploymentFrom(environment)).toThrow(reason);
-    expect(() => deploymentFrom(environment)).toThrow("npx jest --config jest.system.config.js");
+    expect(() => deploymentFrom(environment)).toThrow("npx jest --selectProjects system");
   });
 });
 
@@ -392,7 +392,7 @@ describe("the command of the pipeline", () => {
   const run = (environment: Readonly<Record<string, string>>): Promise<{ status: number | null; output: string }> =>
     new Promise((resolve, reject) => {
       const jest = join(root, "node_modules", "jest", "bin", "jest.js");
-      const child = spawn(process.execPath, [jest, "--config", "jest.system.config.js"], {
+      const child = spawn(process.execPath, [jest, "--selectProjects", "system", "--verbose"], {
         cwd: root,
         env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
       });

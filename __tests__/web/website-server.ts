@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type { LambdaHandler } from "../../handlers/shared/observability";
 import { cacheControlOf, contentTypeOf, securityHeaders } from "../../modules/site-delivery";
-import { label } from "../../survey/contract";
+import { label } from "../../survey/feature-contract";
 import { openApiFile, openApiJson } from "../../web/openapi";
 import { websiteFiles } from "../../web/build";
 import { modelData } from "./model-data";

@@ -98,7 +98,7 @@ class Platform:
         path = {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "HOME": str(self.folder)}
         library = next((REPOSITORY / ".venv/emulator/lib").glob("python3*"))
         self.run(
-            [str(BIN / "node"), "--import", "tsx", "local/sagemaker/main.ts"],
+            [str(BIN / "node"), "--import", "tsx", "packages/sagemaker-local/src/main.ts"],
             {
                 **path,
                 "SAGEMAKER_PORT": str(self.sagemaker),

@@ -11,7 +11,7 @@ import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { PutRecordCommand, SageMakerFeatureStoreRuntimeClient } from "@aws-sdk/client-sagemaker-featurestore-runtime";
 import type { Context } from "aws-lambda";
-import { recordIdentifier, surveyColumns } from "../../survey/contract";
+import { recordIdentifier, surveyColumns } from "../../survey/feature-contract";
 import { readSurvey, type RowProblem, SurveyFileError, type SurveyRecord } from "../../survey/survey-file";
 import * as z from "../../survey/zod";
 import { clientOptions, errorMessage, errorName, httpStatus } from "../shared/clients";

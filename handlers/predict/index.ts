@@ -1,7 +1,7 @@
 /** POST /api/predict: how old is an abalone with these measures? */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { InvokeEndpointCommand, ModelError, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
-import { accepts, camelCase, expectation, features, label, yearsBeyondRings } from "../../survey/contract";
+import { accepts, camelCase, expectation, features, label, yearsBeyondRings } from "../../survey/feature-contract";
 import * as z from "../../survey/zod";
 import { clientOptions, errorMessage, errorName } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";

@@ -17,7 +17,7 @@ import { locked } from "../platform/lock";
 import { addressOf, pipelineName, startServices } from "../platform/services";
 import { answeringPackage, packageVersion } from "../platform/status";
 import { runDag, type TaskOutcome } from "./run";
-import { requirePlatform } from "./survey";
+import { requirePlatform } from "./arriving-survey";
 
 /** What the task `release` returns: what the function release-change has started. */
 interface Release {

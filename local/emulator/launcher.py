@@ -21,7 +21,7 @@ logger = logging.getLogger("emulator")
 _GRACE_SECONDS = 3.0
 
 
-# What the services exit with when another has their port (local/loopback.ts): whoever started them knows by it.
+# What the services exit with when another has their port (packages/sagemaker-local/src/loopback.ts): whoever started them knows by it.
 _PORT_TAKEN_STATUS = 98
 
 

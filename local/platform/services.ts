@@ -12,8 +12,8 @@ import {
   writeJson,
 } from "./instance";
 import { healthPath } from "../front-door";
-import { processHeader } from "../process-identity";
-import { childrenFolder, stopOrphans } from "../sagemaker/containers/processes";
+import { processHeader } from "../../packages/sagemaker-local/src/process-identity";
+import { childrenFolder, stopOrphans } from "../../packages/sagemaker-local/src/containers/processes";
 import { checkSetPorts, choosePort, isToMove, knownPorts, onOwnPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
 
@@ -179,7 +179,7 @@ async function startMissing(
     {
       name: "sagemaker",
       command: join(root, "node_modules/.bin/node"),
-      arguments: ["--import", "tsx", join(root, "local/sagemaker/main.ts")],
+      arguments: ["--import", "tsx", join(root, "packages/sagemaker-local/src/main.ts")],
       environment: cleanEnvironment(instance, {
         ...awsEnvironment(endpoint),
         AWS_ACCOUNT_ID: account,
@@ -197,7 +197,7 @@ async function startMissing(
     {
       name: "pipeline",
       command: join(root, "node_modules/.bin/node"),
-      arguments: ["--import", "tsx", join(root, "local/pipeline/main.ts")],
+      arguments: ["--import", "tsx", join(root, "local/codepipeline/main.ts")],
       environment: cleanEnvironment(instance, {
         PLATFORM_DIRECTORY: instance.directory,
         PIPELINE_PORT: String(ports.pipeline),

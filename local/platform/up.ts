@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { color, Listr, type ListrTask } from "listr2";
 
-import { readExecutions, type Stage } from "../pipeline/executions";
+import { readExecutions, type Stage } from "../codepipeline/executions";
 import { provision } from "../provision";
 import { championPackage, describeOutcome, runWorkflow, WorkflowFailed, type WorkflowRun } from "./workflow";
 import { type Clients, makeClients, readContract, requireContract } from "./clients";
@@ -24,7 +24,7 @@ import {
   SurveyRefused,
   tellMeanwhile,
   waitForOfflineStore,
-} from "./survey";
+} from "./ingestion";
 
 /** What scripts read to find everything: `.local/platform.json`. */
 export interface PlatformFile {
@@ -237,7 +237,7 @@ export async function up(
       if (doneBefore(instance, progressName, fingerprint) === true) {
         return "passed before, nothing has changed";
       }
-      await run(join(root, "node_modules/.bin/jest"), ["--config", "jest.system.config.js"], {
+      await run(join(root, "node_modules/.bin/jest"), ["--selectProjects", "system", "--verbose"], {
         title: "The system tests",
         environment: cleanEnvironment(instance, { WEBSITE: addresses.website, API: addresses.api }),
         log: instance.path(`logs/${progressName}.log`),

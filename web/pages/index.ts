@@ -1,5 +1,5 @@
 /** The start page: the calculator, the animals of this device, and the contact form. */
-import { features } from "../../survey/contract";
+import { features } from "../../survey/feature-contract";
 import { farmingAge } from "../../survey/farming-age";
 import { ornament } from "../drawings";
 import { type Example, examples } from "../examples";

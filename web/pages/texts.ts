@@ -1,5 +1,5 @@
 /** The pages to read: how to measure, about the model, privacy, and the two that say that there is nothing. */
-import { camelCase, features, yearsBeyondRings } from "../../survey/contract";
+import { camelCase, features, yearsBeyondRings } from "../../survey/feature-contract";
 import { farmingAge } from "../../survey/farming-age";
 import { measuringDrawing, sexDrawing } from "../drawings";
 import { type Html, html, inline, paragraphs } from "../html";

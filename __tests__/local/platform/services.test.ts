@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { healthPath } from "../../../local/front-door";
-import { PortError } from "../../../local/loopback";
+import { PortError } from "../../../packages/sagemaker-local/src/loopback";
 import {
   cleanEnvironment,
   type Instance,
@@ -75,7 +75,7 @@ test("two platforms that start in the same moment with the same ports both come 
 
 test.each([
   ["front door", "local/front-door.ts", healthPath],
-  ["pipeline", "local/pipeline/main.ts", "/health"],
+  ["pipeline", "local/codepipeline/main.ts", "/health"],
 ])(
   "a %s whose port was free when it was chosen, taken when it was opened and free again chooses anew",
   async (_, program, path) => {

@@ -13,7 +13,7 @@ import {
   ListTagsCommand,
 } from "@aws-sdk/client-sagemaker";
 import { InvokeEndpointCommand } from "@aws-sdk/client-sagemaker-runtime";
-import { bucket, image, Platform, role } from "../sagemaker/support/service";
+import { bucket, image, Platform, role } from "../../../packages/sagemaker-local/__tests__/support/service";
 import { failure, type Stack, Workspace } from "./support/workspace";
 
 jest.setTimeout(300_000);

@@ -5,7 +5,7 @@ import { CreateModelPackageCommand, DeleteModelPackageCommand } from "@aws-sdk/c
 import { DescribeStateMachineCommand } from "@aws-sdk/client-sfn";
 import { GetParameterCommand, PutParameterCommand } from "@aws-sdk/client-ssm";
 import { destroy, inventory, provision, type Provisioned } from "../../../local/provision";
-import { image, Platform } from "../sagemaker/support/service";
+import { image, Platform } from "../../../packages/sagemaker-local/__tests__/support/service";
 import { failure, Workspace } from "./support/workspace";
 
 jest.setTimeout(300_000);

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { App } from "cdktf";
-import { readManifest, type SynthesizedStack } from "../../../deployment/terraform";
+import { readManifest, type SynthesizedStack } from "../../../delivery/terraform";
 import { type Environment, loadEnvironment } from "../../../environments";
 import { definePlatform } from "../../../main";
 import { type ParameterName, publicFigures } from "../../../stacks/contract";

@@ -1,5 +1,5 @@
 /** The real terraform, run in a stack's folder. */
-import { type Ended, findTerraform, runChild } from "../../../deployment/terraform";
+import { type Ended, findTerraform, runChild } from "../../../delivery/terraform";
 
 /** One line of what `terraform plan -json` and `terraform apply -json` print ("Machine-Readable UI" of Terraform's documentation). */
 interface Message {

@@ -1,0 +1,33 @@
+import { requireAccount } from "../../delivery/identity";
+import { loadEnvironment } from "../../environments";
+import { keys } from "./command";
+import { callerOf, Recorder } from "./recorder";
+
+const environment = loadEnvironment("development");
+const { account } = environment;
+const saved = { ...process.env };
+
+afterEach(() => {
+  for (const name of [...Object.keys(keys), "AWS_ENDPOINT_URL"]) {
+    if (saved[name] === undefined) Reflect.deleteProperty(process.env, name);
+    else process.env[name] = saved[name];
+  }
+});
+
+test.each(["aws", "aws-cn"])("tells who is signed in, and that it is AWS's partition %s", async (partition) => {
+  const caller = callerOf(account);
+  const recorder = await Recorder.start(() => ({
+    ...caller,
+    body: caller.body.replace("arn:aws:", `arn:${partition}:`),
+  }));
+  Object.assign(process.env, keys, { AWS_ENDPOINT_URL: recorder.endpoint });
+  try {
+    await expect(requireAccount(environment)).resolves.toEqual({
+      account,
+      arn: `arn:${partition}:iam::${account}:user/maria`,
+      partition,
+    });
+  } finally {
+    await recorder.stop();
+  }
+});

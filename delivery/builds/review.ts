@@ -1,0 +1,154 @@
+/**
+ * `make review ENVIRONMENT=production PLAN=plan.md RELEASE=<id>`: lays one page into the artefacts' bucket, which has all that an approver needs to say
+ * yes or no, the plan and the model that it would serve. It prints what a shell reads to learn where.
+ */
+import { readFileSync } from "node:fs";
+import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { DescribeModelPackageCommand, SageMakerClient } from "@aws-sdk/client-sagemaker";
+import { requireAccount } from "../identity";
+import { type Environment, loadEnvironment } from "../../environments";
+import { placeholder } from "../../stacks/contract";
+import { runCommand } from "./command";
+import { readParameters } from "./parameters";
+
+/** What an approver wants to know of a model. */
+export interface ModelCard {
+  /** ARN of the model package. */
+  readonly modelPackageArn: string;
+  readonly registered: string;
+  /** What the workflow wrote down when it registered the model: `rmse`, `threshold`, `rows`, `runName`. */
+  readonly properties: Readonly<Record<string, string>>;
+  /** S3 URI of the evaluation, if there is one. */
+  readonly evaluationUri: string | undefined;
+}
+
+/** The model in a line of plain text, for an e-mail. */
+export function summaryOf(card: ModelCard | undefined): string {
+  if (!card) return "No model has been registered yet.";
+  const { rmse, threshold, rows } = card.properties;
+  const name = card.modelPackageArn.split(":").at(-1)?.replace("model-package/", "") ?? card.modelPackageArn;
+  const quality =
+    rmse === undefined ? "" : `: RMSE ${rmse} rings on ${rows ?? "?"} held-out rows (limit ${threshold ?? "?"})`;
+  return `Champion ${name}${quality}.`;
+}
+
+/** The page, in Markdown. */
+export function reviewPage(release: string, card: ModelCard | undefined, plan: string): string {
+  const rows = card
+    ? [
+        ["model package", `\`${card.modelPackageArn}\``],
+        ["registered", card.registered],
+        ...Object.entries(card.properties),
+        ["evaluation", card.evaluationUri === undefined ? "none" : `\`${card.evaluationUri}\``],
+      ]
+    : [];
+  return [
+    `# Release ${release}`,
+    "",
+    "## Model card",
+    "",
+    summaryOf(card),
+    "",
+    ...(rows.length > 0
+      ? ["| what | value |", "| --- | --- |", ...rows.map((row) => `| ${row.join(" | ")} |`), ""]
+      : []),
+    "## Plan",
+    "",
+    plan.trim(),
+    "",
+  ].join("\n");
+}
+
+/** AWS's console at an object of S3; who opens it has to be allowed to read it. */
+export function consoleLink(region: string, bucket: string, key: string): string {
+  return `https://${region}.console.aws.amazon.com/s3/object/${bucket}?region=${region}&prefix=${encodeURIComponent(key)}`;
+}
+
+/** A text as a shell takes it for one word. */
+export function shellQuoted(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+async function describe({ region }: Environment, modelPackageArn: string): Promise<ModelCard | undefined> {
+  if (modelPackageArn === placeholder) return undefined;
+  const client = new SageMakerClient({ region });
+  try {
+    const found = await client.send(new DescribeModelPackageCommand({ ModelPackageName: modelPackageArn }));
+    return {
+      modelPackageArn,
+      registered: found.CreationTime?.toISOString() ?? "unknown",
+      properties: found.CustomerMetadataProperties ?? {},
+      evaluationUri: found.ModelMetrics?.ModelQuality?.Statistics?.S3Uri,
+    };
+  } finally {
+    client.destroy();
+  }
+}
+
+function readPlan(file: string | undefined): string {
+  if (file === undefined || file === "") {
+    throw new Error("PLAN is not set; expected the file that make diff FORMAT=markdown OUTPUT=… wrote.");
+  }
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    throw new Error(
+      `PLAN is ${JSON.stringify(file)}, which can't be read; make diff FORMAT=markdown OUTPUT=${file} writes it.`,
+    );
+  }
+}
+
+/**
+ * Lays the page into the bucket.
+ * @returns the environment variables that tell of it
+ * @throws Error that names what is missing
+ */
+export async function review(variables: NodeJS.ProcessEnv): Promise<Readonly<Record<string, string>>> {
+  const environment = loadEnvironment(variables.ENVIRONMENT);
+  const { RELEASE: release = "" } = variables;
+  if (!/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/.test(release)) {
+    throw new Error(
+      `RELEASE is ${JSON.stringify(release)}; expected 1 to 64 letters, digits and hyphens, such as the id of a run of the pipeline.`,
+    );
+  }
+  const plan = readPlan(variables.PLAN);
+  await requireAccount(environment, variables);
+  const { ModelPackageName: modelPackageArn } = await readParameters(environment, ["ModelPackageName"]);
+  const card = await describe(environment, modelPackageArn);
+
+  const { account, region, name } = environment;
+  const bucket = `acme-${name}-artefacts-${account}-${region}`;
+  const key = `reviews/${release}.md`;
+  const client = new S3Client({ region, forcePathStyle: environment.emulated });
+  try {
+    await client.send(
+      new PutObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        Body: reviewPage(release, card, plan),
+        ContentType: "text/markdown; charset=utf-8",
+        ExpectedBucketOwner: account,
+      }),
+    );
+  } finally {
+    client.destroy();
+  }
+  const page = consoleLink(region, bucket, key);
+  const [, evaluationBucket, evaluationKey] = /^s3:\/\/([^/]+)\/(.+)$/.exec(card?.evaluationUri ?? "") ?? [];
+  return {
+    REVIEW_URL: page,
+    MODEL_URL:
+      evaluationBucket === undefined || evaluationKey === undefined
+        ? page
+        : consoleLink(region, evaluationBucket, evaluationKey),
+    MODEL_SUMMARY: summaryOf(card),
+  };
+}
+
+if (require.main === module) {
+  runCommand(async (variables) => {
+    for (const [name, value] of Object.entries(await review(variables))) {
+      process.stdout.write(`export ${name}=${shellQuoted(value)}\n`);
+    }
+  });
+}

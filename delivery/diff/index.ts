@@ -1,0 +1,131 @@
+/**
+ * `make diff ENVIRONMENT=production`: what a deployment would change, all stacks in one summary.
+ *
+ * Nothing is changed and nothing is locked. Exit status 0: the plans are there, with or without changes; 1: something is wrong, a stack that could not be
+ * planned included; 2: refused, because data would be lost (`guard.ts`). `make` itself ends with 2 whenever a command fails: who must tell 1 from 2 runs
+ * `npx tsx delivery/cli.ts diff`.
+ */
+import { randomUUID } from "node:crypto";
+import { accessSync, constants, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { requireAccount } from "../identity";
+import type { Request } from "../request";
+import { DeploymentError } from "../terraform";
+import { readAllowed, refusedStatus } from "./guard";
+import { renderMarkdown } from "./markdown";
+import { planEnvironment } from "./plan";
+import type { PlanSummary, StackSummary } from "./summary";
+import { renderText } from "./text";
+import { count } from "./words";
+
+export { enforceGuard, readAllowed, RefusedError, refusalsOf } from "./guard";
+export { summarizeStack } from "./summarize";
+export { type PlanSummary, planSummarySchema, type StackSummary } from "./summary";
+export { renderText } from "./text";
+
+const formats = ["text", "json", "markdown"] as const;
+
+/** What is asked for besides environment and stack. */
+interface Wishes {
+  readonly format: (typeof formats)[number];
+  /** The file into which the summary goes. */
+  readonly output: string | undefined;
+  readonly details: boolean;
+  readonly allowed: readonly string[];
+}
+
+/**
+ * Reads `FORMAT`, `OUTPUT`, `DETAILS` and `ALLOW_REPLACE`.
+ * @throws DeploymentError that names the variable, its value, and what was expected
+ */
+export function readWishes(variables: NodeJS.ProcessEnv): Wishes {
+  const given = (name: string): string | undefined => (variables[name] === "" ? undefined : variables[name]);
+  const refuse = (name: string, expected: string): never => {
+    throw new DeploymentError(
+      `${name} is ${JSON.stringify(variables[name])}; expected ${expected}.`,
+      "Correct it, and type it again.",
+    );
+  };
+  const format = formats.find((known) => known === (given("FORMAT") ?? "text"));
+  const details = given("DETAILS");
+  return {
+    format: format ?? refuse("FORMAT", `one of ${formats.join(", ")}`),
+    output: given("OUTPUT"),
+    details: details === undefined ? false : details === "yes" || refuse("DETAILS", '"yes", or nothing'),
+    allowed: readAllowed(variables.ALLOW_REPLACE),
+  };
+}
+
+/** The exit status that a summary gives the command. */
+export function exitStatusOf({ refused, stacks }: PlanSummary): number {
+  if (refused.length > 0) return refusedStatus;
+  return stacks.some(({ status }) => status === "failed") ? 1 : 0;
+}
+
+const unwritable = (file: string, error: unknown): DeploymentError =>
+  new DeploymentError(
+    `OUTPUT is ${JSON.stringify(file)}, which can't be written (${(error as NodeJS.ErrnoException).code ?? String(error)}).`,
+    `Name a file in a folder that is there and that you may write to; ${JSON.stringify(dirname(resolve(file)))} was tried.`,
+  );
+
+/** Says before the plans are made what could not be written after them. */
+function requireFolder(file: string): void {
+  try {
+    accessSync(dirname(resolve(file)), constants.W_OK);
+  } catch (error) {
+    throw unwritable(file, error);
+  }
+}
+
+/** Puts a file in its place as a whole: a reader never sees half of it. */
+function writeWhole(file: string, text: string): void {
+  const path = resolve(file);
+  const half = `${path}.${randomUUID()}`;
+  try {
+    writeFileSync(half, text);
+    renameSync(half, path);
+  } catch (error) {
+    rmSync(half, { force: true });
+    throw unwritable(file, error);
+  }
+}
+
+const progress = ({ stack, status, resources }: StackSummary, seconds: number): string =>
+  `${status === "failed" ? "✖" : "✔"} ${stack.padEnd(20)} ${
+    status === "changes" ? count(resources.length, "change") : status === "failed" ? "failed" : "no change"
+  } [${seconds.toFixed(1)} s]`;
+
+/** Runs the command; the exit status is the process's. */
+export async function diff({ environment, stack }: Request, say: (text: string) => void): Promise<void> {
+  const { format, output, details, allowed } = readWishes(process.env);
+  if (output !== undefined) requireFolder(output);
+  const tell = (text: string): void => {
+    process.stderr.write(`${text}\n`);
+  };
+  const { account, arn } = await requireAccount(environment);
+  tell(
+    `Planning ${stack ?? "all stacks"} of ${environment.name} in account ${account}, ${environment.region}, as ${arn}.`,
+  );
+  const summary = await planEnvironment({
+    environment,
+    ...(stack === undefined ? {} : { stack }),
+    allowed,
+    onStack: (done, seconds) => {
+      tell(progress(done, seconds));
+    },
+  });
+  const command = `make diff ENVIRONMENT=${environment.name}${stack === undefined ? "" : ` STACK=${stack}`}`;
+  const toTerminal = output === undefined && process.stdout.isTTY;
+  const text = {
+    text: () =>
+      renderText(summary, { colour: toTerminal && process.env.NO_COLOR === undefined, details, command, allowed }),
+    json: () => `${JSON.stringify(summary, null, 2)}\n`,
+    markdown: () => renderMarkdown(summary, { command, allowed }),
+  }[format]();
+  if (output === undefined) say(text.trimEnd());
+  else {
+    writeWhole(output, text);
+    tell(`Written to ${resolve(output)}`);
+  }
+  process.exitCode = exitStatusOf(summary);
+}

@@ -1,0 +1,283 @@
+/**
+ * The SageMaker service for a test: a process with a port, a state folder and an emulator of its own.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import * as fs from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  AthenaClient,
+  GetQueryExecutionCommand,
+  GetQueryResultsCommand,
+  StartQueryExecutionCommand,
+} from "@aws-sdk/client-athena";
+import { GlueClient } from "@aws-sdk/client-glue";
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
+import { DescribeFeatureGroupCommand, SageMakerClient } from "@aws-sdk/client-sagemaker";
+import { SageMakerFeatureStoreRuntimeClient } from "@aws-sdk/client-sagemaker-featurestore-runtime";
+import { SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
+import { account, Emulator, region } from "../../../../__tests__/workflow/support/emulator";
+
+export { account, region };
+
+const root = path.resolve(__dirname, "../../../..");
+
+/** Interpreter of the emulator's environment, which also runs the fixture's containers: they need Python alone. */
+export const python = path.join(root, ".venv/emulator/bin/python");
+/** An image that the service runs: its code is the folder fixtures/image. */
+export const image = `${account}.dkr.ecr.${region}.amazonaws.com/acme-test-image:1`;
+export const role = `arn:aws:iam::${account}:role/acme-test`;
+export const bucket = "acme-test-data";
+
+/** How any client of the SDK asks an address of the platform. */
+export function clientOptions(endpoint: string): {
+  endpoint: string;
+  region: string;
+  credentials: { accessKeyId: string; secretAccessKey: string };
+} {
+  return { endpoint, region, credentials: { accessKeyId: account, secretAccessKey: "test" } };
+}
+
+/** Waits until `check` gives something, and returns that. */
+export async function eventually<Result>(
+  what: string,
+  check: () => Promise<Result | undefined | false>,
+  seconds = 60,
+): Promise<Result> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const result = await check();
+    if (result !== undefined && result !== false) return result;
+    if (Date.now() > deadline) throw new Error(`Waited ${seconds} seconds in vain for: ${what}`);
+    await sleep(50);
+  }
+}
+
+/** What botocore's folder of service models is in the emulator's environment. */
+export function botocoreData(): string {
+  const library = path.join(root, ".venv/emulator/lib");
+  const version = fs.existsSync(library)
+    ? fs.readdirSync(library).find((name) => name.startsWith("python3"))
+    : undefined;
+  if (version === undefined) throw new Error(`${library} is missing: run "make setup".`);
+  return path.join(library, version, "site-packages/botocore/data");
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** The service as a process. */
+export class ServiceProcess {
+  output = "";
+  private child: ChildProcess | undefined;
+
+  constructor(readonly environment: Readonly<Record<string, string>>) {
+    // A test run that ends before its hooks leaves no process behind.
+    process.once("exit", () => this.child?.kill("SIGKILL"));
+  }
+
+  /** Settings for a service of its own on a port. */
+  static settings(port: number, folder: string, awsEndpoint: string): Record<string, string> {
+    return {
+      PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin`,
+      HOME: folder,
+      SAGEMAKER_PORT: String(port),
+      SAGEMAKER_STATE_DIRECTORY: path.join(folder, "state"),
+      SAGEMAKER_LOG_DIRECTORY: path.join(folder, "logs"),
+      AWS_ENDPOINT_URL: awsEndpoint,
+      AWS_REGION: region,
+      AWS_ACCOUNT_ID: account,
+      MODEL_IMAGE_DIRECTORY: path.resolve(__dirname, "../fixtures/image"),
+      MODEL_IMAGE_PYTHON: python,
+      MODEL_IMAGE_REPOSITORY: "acme-test-image",
+      BOTOCORE_DATA: botocoreData(),
+    };
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.environment.SAGEMAKER_PORT ?? ""}`;
+  }
+
+  get pid(): number {
+    return this.child?.pid ?? 0;
+  }
+
+  /** Starts the process; the promise is kept when it answers, or has ended. */
+  async start(): Promise<void> {
+    const child = spawn(
+      process.execPath,
+      ["--import", "tsx", path.join(root, "packages/sagemaker-local/src/main.ts")],
+      {
+        cwd: root,
+        env: { ...this.environment },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    this.child = child;
+    const collect = (chunk: Buffer): void => {
+      this.output += chunk.toString();
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    await eventually(
+      "the service to answer",
+      async () => {
+        if (child.exitCode !== null) return true;
+        return fetch(`${this.url}/health`, { signal: AbortSignal.timeout(1000) }).then(
+          ({ ok }) => ok,
+          () => false,
+        );
+      },
+      120,
+    );
+  }
+
+  /** Sends a signal and waits for the end; the exit code. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
+    const child = this.child;
+    if (child?.exitCode === null && child.signalCode === null) {
+      const ended = once(child, "exit");
+      child.kill(signal);
+      await ended;
+    }
+    return child?.exitCode ?? null;
+  }
+}
+
+/** An emulator, a service that uses it, and clients of both: all of SageMaker is asked through the emulator's address. */
+export class Platform {
+  readonly sagemaker: SageMakerClient;
+  readonly runtime: SageMakerRuntimeClient;
+  readonly records: SageMakerFeatureStoreRuntimeClient;
+  readonly s3: S3Client;
+  readonly glue: GlueClient;
+  readonly athena: AthenaClient;
+
+  private constructor(
+    readonly folder: string,
+    readonly emulator: Emulator,
+    readonly service: ServiceProcess,
+  ) {
+    const options = clientOptions(emulator.endpoint);
+    this.sagemaker = new SageMakerClient(options);
+    this.runtime = new SageMakerRuntimeClient(options);
+    this.records = new SageMakerFeatureStoreRuntimeClient(options);
+    this.s3 = new S3Client({ ...options, forcePathStyle: true });
+    this.glue = new GlueClient(options);
+    this.athena = new AthenaClient(options);
+  }
+
+  /** @param changes settings of the service that differ. @default none */
+  static async start(changes: Readonly<Record<string, string>> = {}): Promise<Platform> {
+    const folder = fs.mkdtempSync(path.join(tmpdir(), "acme-sagemaker-"));
+    const port = await freePort();
+    const emulator = await Emulator.start(`http://127.0.0.1:${port}`);
+    const service = new ServiceProcess({
+      ...ServiceProcess.settings(port, folder, emulator.endpoint),
+      ...changes,
+    });
+    const platform = new Platform(folder, emulator, service);
+    await service.start();
+    await platform.s3.send(
+      new CreateBucketCommand({ Bucket: bucket, CreateBucketConfiguration: { LocationConstraint: region } }),
+    );
+    return platform;
+  }
+
+  async stop(): Promise<void> {
+    await this.service.stop();
+    await this.emulator.stop();
+    fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Kills the service as nothing can prepare for, and starts it again. */
+  async killAndRestart(): Promise<void> {
+    await this.service.stop("SIGKILL");
+    await this.service.start();
+  }
+
+  async put(key: string, body: string | Uint8Array): Promise<string> {
+    await this.s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
+    return `s3://${bucket}/${key}`;
+  }
+
+  async text(key: string): Promise<string> {
+    const { Body } = await this.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return (await Body?.transformToString()) ?? "";
+  }
+
+  async bytes(key: string): Promise<Uint8Array> {
+    const { Body } = await this.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return (await Body?.transformToByteArray()) ?? new Uint8Array();
+  }
+
+  async keys(prefix: string): Promise<string[]> {
+    const { Contents } = await this.s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+    return (Contents ?? []).map(({ Key }) => Key ?? "");
+  }
+
+  /** Rows of a query, each by column name, as Athena gives them: all text. */
+  async query(database: string, sql: string): Promise<Record<string, string | undefined>[]> {
+    const { QueryExecutionId } = await this.athena.send(
+      new StartQueryExecutionCommand({
+        QueryString: sql,
+        QueryExecutionContext: { Database: database },
+        ResultConfiguration: { OutputLocation: `s3://${bucket}/athena/` },
+      }),
+    );
+    await eventually(`the query ${sql}`, async () => {
+      const { QueryExecution } = await this.athena.send(new GetQueryExecutionCommand({ QueryExecutionId }));
+      const { State, StateChangeReason } = QueryExecution?.Status ?? {};
+      if (State === "FAILED") throw new Error(`${sql}: ${StateChangeReason ?? ""}`);
+      return State === "SUCCEEDED";
+    });
+    const { ResultSet } = await this.athena.send(new GetQueryResultsCommand({ QueryExecutionId }));
+    const [header, ...rows] = (ResultSet?.Rows ?? []).map(({ Data }) =>
+      (Data ?? []).map(({ VarCharValue }) => VarCharValue),
+    );
+    return rows.map((row) => Object.fromEntries((header ?? []).map((name, index) => [name ?? "", row[index]])));
+  }
+
+  /** Database and table of a feature group's offline store. */
+  async catalogOf(group: string): Promise<{ database: string; table: string }> {
+    const { OfflineStoreConfig } = await this.sagemaker.send(
+      new DescribeFeatureGroupCommand({ FeatureGroupName: group }),
+    );
+    const { Database = "", TableName = "" } = OfflineStoreConfig?.DataCatalogConfig ?? {};
+    return { database: Database, table: TableName };
+  }
+}
+
+/** Whether a process runs. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !fs.existsSync(`/proc/${pid}/stat`) || !fs.readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+  } catch {
+    return false;
+  }
+}
+
+/** The children that the service has recorded, by their purpose. */
+export function childrenOf(platform: Platform): { pid: number; purpose: string }[] {
+  const folder = path.join(platform.folder, "state", "children");
+  return fs
+    .readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => JSON.parse(fs.readFileSync(path.join(folder, name), "utf8")) as { pid: number; purpose: string });
+}

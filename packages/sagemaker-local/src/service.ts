@@ -1,0 +1,312 @@
+import * as fs from "node:fs";
+import * as http from "node:http";
+import type { AddressInfo } from "node:net";
+import * as path from "node:path";
+import { listenAt } from "./loopback";
+import { ownProcess, startTimeOf } from "./process-identity";
+import { AwsClients } from "./aws";
+import { pause } from "./concurrency";
+import { ObjectStorage } from "./containers/object-storage";
+import { Children, childrenFolder, stopOrphans } from "./containers/processes";
+import { Experiments } from "./experiments/experiments";
+import { FeatureGroups } from "./feature-store/feature-groups";
+import { recordOperations } from "./feature-store/record-operations";
+import { EndpointConfigs } from "./hosting/endpoint-configs";
+import { EndpointMetrics } from "./hosting/endpoint-metrics";
+import { Endpoints } from "./hosting/endpoints";
+import { invocationOperations } from "./hosting/invocations";
+import { Models } from "./hosting/models";
+import { JobRunner } from "./jobs/job-runner";
+import { ProcessingJobs } from "./jobs/processing-jobs";
+import { TrainingJobs } from "./jobs/training-jobs";
+import { log } from "./log";
+import { DataCapture } from "./monitoring/data-capture";
+import { JobDefinitions } from "./monitoring/job-definitions";
+import { MonitoringSchedules } from "./monitoring/schedules";
+import { messageOf, ServiceError } from "./protocol/errors";
+import { refuseForeignPages } from "./protocol/callers";
+import { errorAnswer, JsonProtocol, readBody, RestProtocol, type WireAnswer } from "./protocol/http";
+import type { AnyOperation } from "./protocol/operations";
+import { ServiceModel } from "./protocol/service-model";
+import { ModelRegistry } from "./registry/model-packages";
+import { Arns } from "./resources/arns";
+import { ResourceStore, writeAtomically } from "./resources/store";
+import { TagRegistry } from "./resources/tags";
+import type { Settings } from "./settings";
+import { StartError } from "./start-error";
+
+const megabyte = 1024 * 1024;
+const invocationLimit = 6 * megabyte; // InvokeEndpoint's own limit.
+const requestLimit = 16 * megabyte;
+const stopGrace = 5000;
+const flushGrace = 5000;
+
+type Operations = Readonly<Record<string, AnyOperation | undefined>>;
+
+/**
+ * SageMaker on one machine: the control plane, the runtime and the feature store runtime behind one port.
+ *
+ * It takes the settings of its surroundings and speaks SageMaker's wire protocols; jobs and endpoints are subprocesses
+ * of the model image's code. Everything that it knows is in its state folder, so that it may be killed at any time.
+ */
+export class SageMakerService {
+  private readonly children: Children;
+  private readonly featureGroups: FeatureGroups;
+  private readonly processingJobs: ProcessingJobs;
+  private readonly trainingJobs: TrainingJobs;
+  private readonly endpoints: Endpoints;
+  private readonly capture: DataCapture;
+  private readonly monitoring: MonitoringSchedules;
+  private readonly endpointMetrics: EndpointMetrics;
+  private readonly control: JsonProtocol;
+  private readonly runtimes: readonly RestProtocol[];
+  private readonly server: http.Server;
+  private restored: Promise<void> = Promise.resolve();
+
+  private constructor(private readonly settings: Settings) {
+    const store = <Resource extends object>(kind: string, ...members: string[]): ResourceStore<Resource> =>
+      new ResourceStore<Resource>(path.join(settings.stateDirectory, "resources", kind), members);
+    const arns = new Arns(settings);
+    const clients = new AwsClients(settings);
+    const tags = new TagRegistry(store("tags", "arn", "tags"), arns);
+    this.children = new Children(childrenFolder(settings.stateDirectory));
+    this.featureGroups = new FeatureGroups(
+      store("feature-groups", "group.FeatureGroupName", "group.FeatureDefinitions", "group.CreationTime", "metadata"),
+      settings,
+      arns,
+      tags,
+      clients,
+    );
+    const experiments = new Experiments(
+      {
+        experiments: store("experiments", "ExperimentName", "CreationTime"),
+        trials: store("trials", "TrialName", "ExperimentName", "CreationTime"),
+        components: store("trial-components", "component.TrialComponentName", "component.CreationTime", "trials"),
+      },
+      arns,
+      tags,
+    );
+    const runner = new JobRunner(settings, clients, this.children, () => this.featureGroups.flush());
+    this.processingJobs = new ProcessingJobs(
+      store("processing-jobs", "ProcessingJobName", "ProcessingJobStatus", "CreationTime"),
+      runner,
+      experiments,
+      arns,
+      tags,
+    );
+    this.trainingJobs = new TrainingJobs(
+      store("training-jobs", "TrainingJobName", "TrainingJobStatus", "CreationTime"),
+      runner,
+      experiments,
+      arns,
+      tags,
+    );
+    const registry = new ModelRegistry(
+      {
+        groups: store("model-package-groups", "group.ModelPackageGroupName", "group.CreationTime", "lastVersion"),
+        packages: store("model-packages", "modelPackage.ModelPackageArn", "modelPackage.CreationTime", "requestHash"),
+      },
+      arns,
+      tags,
+    );
+    const models = new Models(store("models", "ModelName", "CreationTime"), registry, arns, tags);
+    const configs = new EndpointConfigs(
+      store("endpoint-configs", "EndpointConfigName", "CreationTime"),
+      models,
+      arns,
+      tags,
+    );
+    const storage = new ObjectStorage(clients, settings.region);
+    this.endpointMetrics = new EndpointMetrics(clients);
+    this.endpoints = new Endpoints(
+      store("endpoints", "endpoint.EndpointName", "endpoint.EndpointStatus", "endpoint.CreationTime"),
+      settings,
+      configs,
+      models,
+      storage,
+      clients,
+      this.endpointMetrics,
+      this.children,
+      arns,
+      tags,
+    );
+    this.capture = new DataCapture(storage);
+    const definitions = new JobDefinitions(
+      store("data-quality-job-definitions", "JobDefinitionName", "DataQualityJobInput", "CreationTime"),
+      this.endpoints,
+      arns,
+      tags,
+    );
+    this.monitoring = new MonitoringSchedules(
+      {
+        schedules: store(
+          "monitoring-schedules",
+          "schedule.MonitoringScheduleName",
+          "schedule.MonitoringScheduleConfig",
+        ),
+        executions: store("monitoring-executions", "id", "execution.MonitoringScheduleName"),
+      },
+      definitions,
+      this.endpoints,
+      this.processingJobs,
+      this.capture,
+      storage,
+      settings.monitoringSeconds,
+      arns,
+      tags,
+    );
+    const subjects = [
+      this.featureGroups,
+      this.processingJobs,
+      this.trainingJobs,
+      registry,
+      models,
+      configs,
+      this.endpoints,
+      definitions,
+      this.monitoring,
+      experiments,
+      tags,
+    ];
+    const operations = Object.assign({}, ...subjects.map((subject) => subject.operations)) as Operations;
+    const model = (service: string): ServiceModel => ServiceModel.load(settings.botocoreData, service);
+    this.control = new JsonProtocol(model("sagemaker"), operations);
+    this.runtimes = [
+      new RestProtocol(
+        model("sagemaker-runtime"),
+        invocationOperations(this.endpoints, this.endpointMetrics, settings, this.capture) as Operations,
+      ),
+      new RestProtocol(model("sagemaker-featurestore-runtime"), recordOperations(this.featureGroups) as Operations),
+    ];
+    this.server = http.createServer((request, response) => {
+      void this.answer(request, response);
+    });
+    // Clients keep connections open for long; a shorter time here would break their next request.
+    this.server.keepAliveTimeout = 65_000;
+    this.server.maxRequestsPerSocket = 0;
+  }
+
+  /**
+   * Starts the service: takes the port and the state folder, then everything that was there before.
+   *
+   * @throws PortError when the port can't be opened
+   * @throws StartError when the state folder is in use, or a file in it is damaged
+   */
+  static async start(settings: Settings): Promise<SageMakerService> {
+    fs.mkdirSync(settings.stateDirectory, { recursive: true });
+    fs.mkdirSync(settings.logDirectory, { recursive: true });
+    takeStateFolder(settings.stateDirectory);
+    const service = new SageMakerService(settings);
+    await listenAt(service.server, settings.port, "set another SAGEMAKER_PORT");
+    service.restored = service.restore();
+    return service;
+  }
+
+  /** The port that the service listens on. */
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Stops jobs, endpoints and the service itself; records that are not in the offline store yet are moved there if it answers. */
+  async stop(): Promise<void> {
+    await this.restored;
+    this.monitoring.close();
+    this.server.close();
+    this.server.closeIdleConnections();
+    await Promise.all([this.endpoints.close(), this.children.stopAll(stopGrace)]);
+    const flushed = Promise.all([
+      this.featureGroups.flush().then(() => this.featureGroups.close()),
+      this.capture.close(),
+    ]);
+    await Promise.race([Promise.all([flushed, this.endpointMetrics.close()]), pause(flushGrace)]);
+    this.server.closeAllConnections();
+    fs.rmSync(ownerFile(this.settings.stateDirectory), { force: true });
+  }
+
+  private async restore(): Promise<void> {
+    await stopOrphans(childrenFolder(this.settings.stateDirectory));
+    fs.rmSync(path.join(this.settings.stateDirectory, "jobs"), { recursive: true, force: true });
+    this.featureGroups.restore();
+    this.processingJobs.restore();
+    this.trainingJobs.restore();
+    this.endpoints.restore();
+    this.monitoring.restore();
+  }
+
+  private async answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    let answer: WireAnswer;
+    try {
+      answer = await this.route(request);
+    } catch (error) {
+      const known = error instanceof ServiceError ? error : new ServiceError("InternalFailure", messageOf(error), 500);
+      if (known !== error)
+        log(
+          `${request.method ?? ""} ${request.url ?? ""}: ${error instanceof Error ? (error.stack ?? "") : String(error)}`,
+        );
+      answer = errorAnswer(
+        known,
+        request.headers["x-amz-target"] === undefined ? "application/json" : this.control.contentType,
+      );
+    }
+    response.writeHead(answer.status, { ...answer.headers, "Content-Length": Buffer.byteLength(answer.body) });
+    response.end(answer.body);
+  }
+
+  private async route(request: http.IncomingMessage): Promise<WireAnswer> {
+    const url = new URL(request.url ?? "/", "http://127.0.0.1");
+    const method = request.method ?? "GET";
+    const target = request.headers["x-amz-target"];
+    if (method === "GET" && url.pathname === "/health") {
+      const headers = { "Content-Type": "application/json", ...ownProcess };
+      return { status: 200, headers, body: JSON.stringify({ status: "ok" }) };
+    }
+    refuseForeignPages(request.headers);
+    await this.restored;
+    if (typeof target === "string") return this.control.call(target, await readBody(request, requestLimit));
+    for (const runtime of this.runtimes) {
+      const route = runtime.route(method, url.pathname);
+      if (route === undefined) continue;
+      const limit = route.operation.name.startsWith("InvokeEndpoint") ? invocationLimit : requestLimit;
+      return runtime.call(route, url, request.headers, await readBody(request, limit));
+    }
+    throw new ServiceError(
+      "UnknownOperationException",
+      `${method} ${url.pathname} is no operation of SageMaker: expected the header X-Amz-Target (control plane), ` +
+        "or a path of the runtime or the feature store runtime.",
+      404,
+    );
+  }
+}
+
+const ownerFile = (stateDirectory: string): string => path.join(stateDirectory, "owner.json");
+
+/** Who has the state folder, or had it when it was killed. */
+function readOwner(file: string): { readonly pid: number; readonly startedAt: string } {
+  try {
+    const owner = JSON.parse(fs.readFileSync(file, "utf8")) as { pid?: unknown; startedAt?: unknown } | null;
+    if (typeof owner?.pid === "number" && typeof owner.startedAt === "string") {
+      return { pid: owner.pid, startedAt: owner.startedAt };
+    }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new StartError(
+    `${file} is damaged, so whether another SageMaker service works on this state folder can't be known. ` +
+      "Make sure that none does (`make down`), delete the file, and start again.",
+  );
+}
+
+/** Two services on one state folder would stop one another's jobs. */
+function takeStateFolder(stateDirectory: string): void {
+  const file = ownerFile(stateDirectory);
+  if (fs.existsSync(file)) {
+    const { pid, startedAt } = readOwner(file);
+    if (pid !== process.pid && startTimeOf(pid) === startedAt) {
+      throw new StartError(
+        `The state folder ${stateDirectory} belongs to a SageMaker service that runs already (process ${pid}). ` +
+          "Stop it first, or set SAGEMAKER_STATE_DIRECTORY to another folder.",
+      );
+    }
+  }
+  writeAtomically(file, JSON.stringify({ pid: process.pid, startedAt: startTimeOf(process.pid) ?? "" }));
+}
