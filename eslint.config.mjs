@@ -69,4 +69,19 @@ export default tseslint.config(
     },
   },
   prettier,
+  {
+    rules: {
+      curly: "error",
+      // Prettier holds the code at 120 characters and leaves comments alone; examples of code in them may be longer.
+      "max-len": ["error", { code: 1000, comments: 120, ignoreUrls: true, ignorePattern: "^ +\\* {5}|eslint-disable" }],
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector:
+            "ImportDeclaration[source.value=/^node:/] > :matches(ImportNamespaceSpecifier, ImportDefaultSpecifier)",
+          message: 'Import what you use by its name: import { readFileSync } from "node:fs".',
+        },
+      ],
+    },
+  },
 );

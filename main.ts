@@ -12,20 +12,33 @@ import { keepsOwnState, Platform } from "./stacks/platform";
 import { StateStack } from "./stacks/state";
 import { WebsiteStack } from "./stacks/website";
 
-/** The stacks of an environment, each after those from which it reads. What an environment has no settings for, it does without. */
+/**
+ * The stacks of an environment, each after those from which it reads. What an environment has no settings for, it does
+ * without.
+ */
 export function definePlatform(app: App, environment: Environment): Platform {
   const platform = new Platform(app, environment); // backend, provider, tags, policies: once, for every stack
 
-  if (keepsOwnState(environment)) new StateStack(platform);
-  if (environment.governance) new GovernanceStack(platform, environment.governance);
-  if (environment.network) new NetworkStack(platform, environment.network);
+  if (keepsOwnState(environment)) {
+    new StateStack(platform);
+  }
+  if (environment.governance) {
+    new GovernanceStack(platform, environment.governance);
+  }
+  if (environment.network) {
+    new NetworkStack(platform, environment.network);
+  }
   new DataStack(platform);
   new ModelImageStack(platform);
   new MlWorkflowStack(platform);
   new WebsiteStack(platform, "test");
   new WebsiteStack(platform, "production");
-  if (environment.airflow ?? environment.emulated) new DataWorkflowStack(platform); // a laptop brings its own Airflow
-  if (environment.pipeline) new PipelineStack(platform, environment.pipeline); // deploys the stacks above
+  if (environment.airflow ?? environment.emulated) {
+    new DataWorkflowStack(platform);
+  } // a laptop brings its own Airflow
+  if (environment.pipeline) {
+    new PipelineStack(platform, environment.pipeline);
+  } // deploys the stacks above
 
   return platform;
 }
@@ -36,7 +49,8 @@ if (require.main === module) {
     console.error(error.constructor === Error ? error.message : error.stack);
     process.exit(1);
   });
-  // Where a token was made is for whoever looks for a fault in a stack: to note it for each takes a tenth of the processor time.
+  // Where a token was made is for whoever looks for a fault in a stack: to note it for each takes a tenth of the
+  // processor time.
   const stackTraces = process.env.STACK_TRACES === "yes";
   definePlatform(new App({ stackTraces }), loadEnvironment(process.env.ENVIRONMENT)).synth();
 }

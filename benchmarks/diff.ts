@@ -17,8 +17,9 @@ const added = (usages: readonly Usage[]): Usage => ({
 });
 
 /**
- * The plans of production's stacks, from nothing, with the real provider against the emulator: `make diff` of all in one, against `cdktf diff` of one
- * after the other. Both synthesize, initialize and plan; both meet the same noise, in turn.
+ * The plans of production's stacks, from nothing, with the real provider against the emulator: `make diff` of all in
+ * one, against `cdktf diff` of one after the other. Both synthesize, initialize and plan; both meet the same noise, in
+ * turn.
  */
 export async function diffBenchmark(runs = 2): Promise<string> {
   try {

@@ -1,6 +1,7 @@
 /**
- * CloudFront's edge as far as a visitor's waiting goes: it compresses what CloudFront would, and counts what it sends. The local platform's own front
- * door sends everything as it is, so that a page's weight and Lighthouse's figures would be others than on AWS.
+ * CloudFront's edge as far as a visitor's waiting goes: it compresses what CloudFront would, and counts what it sends.
+ * The local platform's own front door sends everything as it is, so that a page's weight and Lighthouse's figures would
+ * be others than on AWS.
  */
 import { readFile } from "node:fs/promises";
 import { createServer, request as send, type IncomingHttpHeaders, type Server } from "node:http";
@@ -36,21 +37,26 @@ export interface Sent {
   readonly compressed: number;
 }
 
-/** Sizes in bytes between which CloudFront compresses, and the types (CloudFront Developer Guide, "Serve compressed files"). */
+/**
+ * Sizes in bytes between which CloudFront compresses, and the types (CloudFront Developer Guide, "Serve compressed
+ * files").
+ */
 const compressed = { least: 1_000, most: 10_000_000 };
 const compressedTypes =
   /^(application\/(javascript|json|manifest\+json|xml|vnd\.ms-fontobject)|image\/(svg\+xml|x-icon)|text\/(css|html|javascript|plain|xml)|font\/(otf|ttf))\b/;
 
 /**
- * A body as CloudFront sends it to a browser that takes brotli, or gzip alone. AWS doesn't tell its levels: these are the usual ones for what is compressed
- * while somebody waits.
+ * A body as CloudFront sends it to a browser that takes brotli, or gzip alone. AWS doesn't tell its levels: these are
+ * the usual ones for what is compressed while somebody waits.
  */
 export function compress(
   body: Buffer,
   type: string,
   accepted: string,
 ): { readonly encoding?: string; readonly body: Buffer } {
-  if (body.length < compressed.least || body.length > compressed.most || !compressedTypes.test(type)) return { body };
+  if (body.length < compressed.least || body.length > compressed.most || !compressedTypes.test(type)) {
+    return { body };
+  }
   if (/\bbr\b/.test(accepted)) {
     const params = { [constants.BROTLI_PARAM_QUALITY]: 5, [constants.BROTLI_PARAM_SIZE_HINT]: body.length };
     return { encoding: "br", body: brotliCompressSync(body, { params }) };
@@ -110,10 +116,13 @@ export class Edge {
         this.sent.push({ path, status: received.status, plain: received.body.length, compressed: body.length });
         response.statusCode = received.status;
         for (const [name, value] of Object.entries(received.headers)) {
-          if (value !== undefined && !ownHeaders.includes(name)) response.setHeader(name, value);
+          if (value !== undefined && !ownHeaders.includes(name)) {
+            response.setHeader(name, value);
+          }
         }
-        if (encoding !== undefined)
+        if (encoding !== undefined) {
           response.setHeader("content-encoding", encoding).setHeader("vary", "accept-encoding");
+        }
         response.setHeader("content-length", body.length).end(request.method === "HEAD" ? undefined : body);
       };
       answer().catch((error: unknown) => {

@@ -1,6 +1,7 @@
 /**
- * Production, grown: `RESOURCES` of them at least. It shows whether the time of a synth, the rules of `policies/` included, follows the number of
- * resources. What is added is what stacks are made of, in the mix of a small service: a key, two buckets, a function, an alarm.
+ * Production, grown: `RESOURCES` of them at least. It shows whether the time of a synth, the rules of `policies/`
+ * included, follows the number of resources. What is added is what stacks are made of, in the mix of a small service: a
+ * key, two buckets, a function, an alarm.
  */
 import { App, TerraformResource } from "cdktf";
 import type { Construct } from "constructs";
@@ -59,7 +60,9 @@ const stacks = app.node.children.filter((child) => child instanceof PlatformStac
 let resources = countOf(app);
 for (let number = 0; resources < Number(process.env.RESOURCES); number += 1) {
   const stack = stacks[number % stacks.length];
-  if (stack === undefined) throw new Error("The platform has no stack.");
+  if (stack === undefined) {
+    throw new Error("The platform has no stack.");
+  }
   const before = countOf(stack);
   addService(stack, platform, number);
   resources += countOf(stack) - before;

@@ -11,8 +11,8 @@ const python = join(root, ".venv/model/bin/python");
 const image = join(root, "model-image");
 
 /**
- * Processing, training and evaluation of ever larger surveys: processor time and the largest process's memory, by the image's own code. `ROWS` limits the
- * largest one: 4,000,000 take half an hour.
+ * Processing, training and evaluation of ever larger surveys: processor time and the largest process's memory, by the
+ * image's own code. `ROWS` limits the largest one: 4,000,000 take half an hour.
  */
 export async function growthBenchmark(): Promise<string> {
   const most = setting("ROWS", 400_000, sizes[0], sizes[3]);

@@ -42,7 +42,9 @@ async function again(work: () => Promise<unknown>, tries = 3): Promise<void> {
       await work();
       return;
     } catch (error) {
-      if (attempt === tries) throw error;
+      if (attempt === tries) {
+        throw error;
+      }
     }
   }
 }
@@ -50,7 +52,8 @@ async function again(work: () => Promise<unknown>, tries = 3): Promise<void> {
 /**
  * Runs Lighthouse as a phone, so often, each time in a new browser.
  * @param chromium the browser's program
- * @param blocked addresses that are not asked, as patterns with `*`: where there is no network they would fail, and be blamed on the page
+ * @param blocked addresses that are not asked, as patterns with `*`: where there is no network they would fail, and be
+ * blamed on the page
  * @throws Error when Lighthouse isn't installed, or can't load the page
  */
 export async function lighthouse(

@@ -13,9 +13,9 @@ export interface Usage {
   readonly peak: number;
 }
 
-// Node tells only of its own process; the operating system adds up a whole tree of ended ones. On Linux those count too that their parent
-// did not wait for, as Node does not for esbuild's service: they become children of the accountant (prctl(2), PR_SET_CHILD_SUBREAPER). Services that
-// are meant to go on are given a second, and not waited for.
+// Node tells only of its own process; the operating system adds up a whole tree of ended ones. On Linux those count too
+// that their parent did not wait for, as Node does not for esbuild's service: they become children of the accountant
+// (prctl(2), PR_SET_CHILD_SUBREAPER). Services that are meant to go on are given a second, and not waited for.
 const accountant = `
 import ctypes, json, os, resource, subprocess, sys, time
 if sys.platform == "linux":
@@ -38,7 +38,9 @@ sys.exit(status)
 
 /** Ends the group of a process that was started `detached`, unless it has ended. */
 export function stop({ pid, exitCode, signalCode }: ChildProcess): void {
-  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGKILL");
+  if (pid !== undefined && exitCode === null && signalCode === null) {
+    process.kill(-pid, "SIGKILL");
+  }
 }
 
 /**
@@ -91,9 +93,13 @@ export const median = (values: readonly number[]): number => quantile(values, 0.
  */
 export function setting(variable: string, fallback: number, least: number, most: number): number {
   const text = process.env[variable];
-  if (text === undefined || text === "") return fallback;
+  if (text === undefined || text === "") {
+    return fallback;
+  }
   const value = Number(text);
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  if (Number.isInteger(value) && value >= least && value <= most) {
+    return value;
+  }
   throw new Error(`${variable} is '${text}': expected a whole number from ${least} to ${most}.`);
 }
 

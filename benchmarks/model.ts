@@ -33,7 +33,8 @@ interface Result {
 export const modelBenchmark = (): Promise<string> => compare(false);
 
 /**
- * The same against the original: a Keras network on rows normalised one by one, and its endpoint of Flask, gunicorn and nginx.
+ * The same against the original: a Keras network on rows normalised one by one, and its endpoint of Flask, gunicorn and
+ * nginx.
  * @throws Error when TensorFlow is not installed
  */
 export const originalBenchmark = (): Promise<string> => compare(true);
@@ -53,7 +54,9 @@ async function compare(original: boolean): Promise<string> {
         const base = join(folder, `${parts.length}-${fold}`);
         const { seen, unseen } = deal(rows, fold);
         own.push(await trainOurs(base, rows.header, seen, unseen));
-        if (original) theirs.push(await trainOriginal(base, rows.header, seen, unseen));
+        if (original) {
+          theirs.push(await trainOriginal(base, rows.header, seen, unseen));
+        }
       }
       parts.push(qualityTable(rows, trained, own, theirs));
     }

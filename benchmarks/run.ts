@@ -1,6 +1,6 @@
 /**
- * `make bench [PARTS="synth diff platform model growth website"]`: measures, each against a peer and in one run, and prints Markdown. `make bench-original` takes
- * the part `original`. Nothing here is a test: machines differ.
+ * `make bench [PARTS="synth diff platform model growth website"]`: measures, each against a peer and in one run, and
+ * prints Markdown. `make bench-original` takes the part `original`. Nothing here is a test: machines differ.
  *
  * | variable | what |
  * |---|---|
@@ -42,11 +42,15 @@ async function main(wanted: readonly string[]): Promise<void> {
   process.stdout.write(`\nLoad at the end: ${load()}\n`);
 }
 
-/** How many processes wanted a processor in the last minute: above the number of cores, times on the clock say little. */
+/**
+ * How many processes wanted a processor in the last minute: above the number of cores, times on the clock say little.
+ */
 const load = (): string => (loadavg()[0] ?? 0).toFixed(1);
 
 // To exit, rather than to be ended, stops the servers that are being measured.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => process.exit(1));
+}
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

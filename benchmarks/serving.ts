@@ -31,7 +31,8 @@ interface Cost {
 }
 
 /**
- * One row a request, one request after the other on one connection: the image's server, and the original's where its Python is given.
+ * One row a request, one request after the other on one connection: the image's server, and the original's where its
+ * Python is given.
  * @param base folder of a finished training of both
  */
 export async function servingBenchmark(base: string, originalPython: string | undefined): Promise<string> {
@@ -40,13 +41,19 @@ export async function servingBenchmark(base: string, originalPython: string | un
   }
   const servers: Server[] = [];
   const stopAll = (): void => {
-    for (const process of servers.flatMap(({ processes }) => processes)) stop(process);
+    for (const process of servers.flatMap(({ processes }) => processes)) {
+      stop(process);
+    }
   };
   process.prependOnceListener("exit", stopAll); // however the benchmark ends
   try {
     servers.push(await startOurs(base));
-    if (originalPython !== undefined) servers.push(await startOriginal(base, originalPython));
-    for (const server of servers) await untilItAnswers(server);
+    if (originalPython !== undefined) {
+      servers.push(await startOriginal(base, originalPython));
+    }
+    for (const server of servers) {
+      await untilItAnswers(server);
+    }
     const costs = await costsOf(servers);
     const rows = costs.map(({ latencies, cpu, memory }, index) => [
       servers[index]?.title ?? "",
@@ -165,7 +172,9 @@ async function freePort(): Promise<number> {
   await new Promise<void>((settle) => probe.listen(0, "127.0.0.1", settle));
   const address = probe.address();
   await new Promise((settle) => probe.close(settle));
-  if (address === null || typeof address === "string") throw new Error("There is no free port on 127.0.0.1.");
+  if (address === null || typeof address === "string") {
+    throw new Error("There is no free port on 127.0.0.1.");
+  }
   return address.port;
 }
 
@@ -177,8 +186,11 @@ async function ask(port: number, agent: Agent, method: string, path: string, bod
       response.setEncoding("utf8");
       response.on("data", (piece: string) => (text += piece));
       response.on("end", () => {
-        if (response.statusCode === 200) settle(text);
-        else fail(new Error(`${path} answered ${response.statusCode ?? "nothing"}: ${text.slice(0, 500)}`));
+        if (response.statusCode === 200) {
+          settle(text);
+        } else {
+          fail(new Error(`${path} answered ${response.statusCode ?? "nothing"}: ${text.slice(0, 500)}`));
+        }
       });
     });
     sent.on("error", fail);
@@ -211,12 +223,18 @@ async function costsOf(servers: readonly Server[]): Promise<readonly Cost[]> {
   for (let turn = -warmUp; turn < counted; turn += 1) {
     for (const one of asked) {
       const { title, port, processes, body } = one.server;
-      if (turn === 0) one.before = usageOf(processes).seconds;
+      if (turn === 0) {
+        one.before = usageOf(processes).seconds;
+      }
       const begin = performance.now();
       const answer = await ask(port, one.agent, "POST", "/invocations", body);
-      if (turn >= 0) one.latencies.push(performance.now() - begin);
+      if (turn >= 0) {
+        one.latencies.push(performance.now() - begin);
+      }
       const rings = Number.parseFloat(answer);
-      if (!(rings >= 1 && rings <= 60)) throw new Error(`${title} answers no number of rings: ${answer}`);
+      if (!(rings >= 1 && rings <= 60)) {
+        throw new Error(`${title} answers no number of rings: ${answer}`);
+      }
     }
   }
   return asked.map(({ server, agent, latencies, before }) => {
@@ -238,7 +256,8 @@ function usageOf(processes: readonly ChildProcess[]): { readonly seconds: number
     } catch {
       continue; // ended meanwhile
     }
-    // What follows the name in parentheses: state, parent, group, …; user and system time are the 12th and 13th, resident pages the 22nd.
+    // What follows the name in parentheses: state, parent, group, …; user and system time are the 12th and 13th,
+    // resident pages the 22nd.
     const fields = text
       .slice(text.lastIndexOf(")") + 2)
       .split(" ")

@@ -156,7 +156,9 @@ async function growthBenchmark(folder: string, runs = 3): Promise<string> {
       for (let turn = 0; turn <= runs; turn += 1) {
         rmSync(output, { recursive: true, force: true });
         const usage = await measure(["node", program], { cwd: root, env });
-        if (turn > 0) usages.push(usage);
+        if (turn > 0) {
+          usages.push(usage);
+        }
       }
       const resources = countResources(output);
       const cpu = median(usages.map((usage) => usage.cpu));

@@ -23,8 +23,9 @@ const kilobytes = (bytes: number): string => (bytes / 1000).toFixed(1);
 const times = (theirs: number, ours: number): string => `${(theirs / ours).toFixed(1)} times`;
 
 /**
- * The website as visitors meet it: what its pages weigh, how soon the API answers, what Lighthouse says of each page, what the functions' code weighs; and the
- * pages against the original's, whose folder `www` the variable `ORIGINAL_WEBSITE` names. On a platform of its own.
+ * The website as visitors meet it: what its pages weigh, how soon the API answers, what Lighthouse says of each page,
+ * what the functions' code weighs; and the pages against the original's, whose folder `www` the variable
+ * `ORIGINAL_WEBSITE` names. On a platform of its own.
  */
 export async function websiteBenchmark(): Promise<string> {
   const directory = temporaryFolder("website");
@@ -140,7 +141,9 @@ async function answersTable(api: string, website: string): Promise<string> {
   const ask = (address: string) => async (): Promise<void> => {
     const headers = { "content-type": "application/json" };
     const response = await fetch(`${address}/predict`, { method: "POST", headers, body: JSON.stringify(animal) });
-    if (!response.ok) throw new Error(`${address}/predict answered ${response.status}: ${await response.text()}`);
+    if (!response.ok) {
+      throw new Error(`${address}/predict answered ${response.status}: ${await response.text()}`);
+    }
     await response.arrayBuffer();
   };
   const first = 1000 * (await timed(ask(api)));
@@ -150,7 +153,9 @@ async function answersTable(api: string, website: string): Promise<string> {
     ["through the website's address", `${website}/api`],
   ] as const) {
     const taken: number[] = [];
-    for (let turn = 0; turn < 200; turn += 1) taken.push(1000 * (await timed(ask(address))));
+    for (let turn = 0; turn < 200; turn += 1) {
+      taken.push(1000 * (await timed(ask(address))));
+    }
     rows.push([
       name,
       median(taken).toFixed(1),
@@ -186,7 +191,9 @@ async function comparison(browser: Browser, own: readonly Visited[]): Promise<st
   const [theirs] = await visitAll(browser, edge, ["/"]);
   await edge.close();
   const [ours] = own;
-  if (!theirs || !ours) throw new Error("No page was opened.");
+  if (!theirs || !ours) {
+    throw new Error("No page was opened.");
+  }
   const hosts = new Set(theirs.elsewhere.map(({ hostname }) => hostname));
   const kept = readdirSync(folder, { recursive: true, withFileTypes: true, encoding: "utf8" }).filter((entry) =>
     entry.isFile(),

@@ -1,10 +1,11 @@
 /**
  * `make bootstrap ENVIRONMENT=`: creates the bucket of the states where there is none, and has its stack take it over.
  *
- * The bucket is the one thing that can't have its state in the bucket before it is there. So it is created first, bare, private and versioned, which is
- * the same when done twice; from then on the stack `state` is deployed as any other: with its state in the bucket, locked. There is no time at which a state
- * lies on somebody's disk alone. Whoever is killed, and wherever, leaves nothing that the next one does not find; and of two at once, one waits for the
- * other's lock or is refused.
+ * The bucket is the one thing that can't have its state in the bucket before it is there. So it is created first, bare,
+ * private and versioned, which is the same when done twice; from then on the stack `state` is deployed as any other:
+ * with its state in the bucket, locked. There is no time at which a state lies on somebody's disk alone. Whoever is
+ * killed, and wherever, leaves nothing that the next one does not find; and of two at once, one waits for the other's
+ * lock or is refused.
  */
 import { keepsOwnState, stateBucketName } from "../stacks/platform";
 import { deployStack } from "./deploy";
@@ -30,8 +31,9 @@ export async function bootstrap(request: Request, say: (text: string) => void): 
   const terraform = await findTerraform();
   const identity = await requireAccount(environment);
   const bucket = stateBucketName(account, region);
-  if (await stateBucketExists(environment)) say(`The state bucket ${bucket} is there.`);
-  else {
+  if (await stateBucketExists(environment)) {
+    say(`The state bucket ${bucket} is there.`);
+  } else {
     await createStateBucket(environment);
     say(`✔ Created the state bucket ${bucket} in account ${account}.`);
   }

@@ -13,7 +13,10 @@ import {
   terraformVariables,
 } from "./terraform";
 
-/** Seconds that a deploy may take: MWAA is given up to three hours by its own time limits, and other things come with it. */
+/**
+ * Seconds that a deploy may take: MWAA is given up to three hours by its own time limits, and other things come with
+ * it.
+ */
 const deploySeconds = 4 * 3_600;
 
 /** What cdktf takes for terraform; the file says why. */
@@ -34,12 +37,14 @@ export interface CdktfOptions {
 }
 
 /**
- * `cdktf deploy` of one stack that is synthesized already. It asks nothing: who calls has asked. What it applies is the plan that the caller has looked at,
- * none that it makes itself: the program that it takes for terraform sees to that.
+ * `cdktf deploy` of one stack that is synthesized already. It asks nothing: who calls has asked. What it applies is the
+ * plan that the caller has looked at, none that it makes itself: the program that it takes for terraform sees to that.
  *
  * - `CI` makes its terminal library print lines instead of drawing one screen over the other.
- * - It would refuse a stack without those on which it depends, and would deploy these too; that they are deployed has been checked.
- * - Provider checksums for other machines (`terraform providers lock`) are only needed where a remote runner plans, and mirrors can't be asked for them.
+ * - It would refuse a stack without those on which it depends, and would deploy these too; that they are deployed has
+ *   been checked.
+ * - Provider checksums for other machines (`terraform providers lock`) are only needed where a remote runner plans, and
+ *   mirrors can't be asked for them.
  * @throws StaleError when the state is no longer that for which the plan was made; then nothing was done
  * @throws DeploymentError with what terraform said
  */
@@ -47,7 +52,9 @@ export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
   const { environment, manifest, stack, terraform, plan, lockSeconds, onOutput } = options;
   const timeout = `-lock-timeout=${String(lockSeconds)}s`;
   // A source archive may have lost the files' modes.
-  if ((statSync(steadfastTerraform).mode & 0o111) === 0) chmodSync(steadfastTerraform, 0o755);
+  if ((statSync(steadfastTerraform).mode & 0o111) === 0) {
+    chmodSync(steadfastTerraform, 0o755);
+  }
   const records = mkdtempSync(join(tmpdir(), "acme-deployment-"));
   const run = runChild(
     join(projectRoot, "node_modules/.bin/cdktf"),
@@ -95,7 +102,9 @@ export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
   } finally {
     rmSync(records, { recursive: true, force: true });
   }
-  if (end.status === 0 && applied === "0" && !end.interrupted && !end.late) return;
+  if (end.status === 0 && applied === "0" && !end.interrupted && !end.late) {
+    return;
+  }
   // A shell's status for what a signal has killed is above 128.
   const killed = applied === undefined ? end.status === 0 : Number(applied) > 128;
   if (killed && !end.interrupted && !end.late) {

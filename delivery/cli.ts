@@ -3,8 +3,8 @@
  *
  *     ENVIRONMENT=development STACK=data node --import tsx delivery/cli.ts deploy
  *
- * Exit status 0 when the command did what it is for; 1 with a sentence and the next step on standard error when it did not; 2 when it refused, because
- * data would be lost.
+ * Exit status 0 when the command did what it is for; 1 with a sentence and the next step on standard error when it did
+ * not; 2 when it refused, because data would be lost.
  */
 import { readRequest, type Request } from "./request";
 

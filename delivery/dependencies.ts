@@ -34,7 +34,9 @@ export async function valuesOf(region: string, names: readonly string[]): Promis
       const { Parameters = [] } = await ssm.send(
         new GetParametersCommand({ Names: names.slice(start, start + batch) }),
       );
-      for (const { Name = "", Value = "" } of Parameters) found.set(Name, Value);
+      for (const { Name = "", Value = "" } of Parameters) {
+        found.set(Name, Value);
+      }
     }
     return found;
   } finally {
@@ -53,7 +55,9 @@ export async function requireDependencies(
 ): Promise<void> {
   const { name, region } = environment;
   const names = parametersReadBy(stack);
-  if (names.length === 0) return;
+  if (names.length === 0) {
+    return;
+  }
   let values: ReadonlyMap<string, string>;
   try {
     values = await valuesOf(region, names);

@@ -1,9 +1,12 @@
 /**
- * `make deploy ENVIRONMENT= [STACK=]`: checks what can be known beforehand, shows the plan, asks, and has cdktf deploy it.
+ * `make deploy ENVIRONMENT= [STACK=]`: checks what can be known beforehand, shows the plan, asks, and has cdktf deploy
+ * it.
  *
- * What is deployed is that very plan: when somebody else has changed the state meanwhile, Terraform refuses it, and all begins anew with another plan.
+ * What is deployed is that very plan: when somebody else has changed the state meanwhile, Terraform refuses it, and all
+ * begins anew with another plan.
  *
- * All stacks go in the order of the contract, and the first that fails is the last that is begun: what comes after it would read what is not there.
+ * All stacks go in the order of the contract, and the first that fails is the last that is begun: what comes after it
+ * would read what is not there.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -65,11 +68,15 @@ export async function deploy(request: Request, say: (text: string) => void): Pro
       await deployStack({ request, identity, manifest, stack: each, terraform, say });
       done.push(each.id);
     } catch (error) {
-      if (stack !== undefined) throw error;
+      if (stack !== undefined) {
+        throw error;
+      }
       throw stopped(error, done, each.id, stacks.slice(done.length + 1));
     }
   }
-  if (stacks.length > 1) say(`✔ All of ${environment.name} is deployed: ${done.join(", ")}.`);
+  if (stacks.length > 1) {
+    say(`✔ All of ${environment.name} is deployed: ${done.join(", ")}.`);
+  }
 }
 
 /** Says besides what went wrong what stands. */
@@ -79,7 +86,9 @@ function stopped(
   failed: StackId,
   rest: readonly SynthesizedStack[],
 ): unknown {
-  if (!(error instanceof DeploymentError)) return error;
+  if (!(error instanceof DeploymentError)) {
+    return error;
+  }
   const stand = [
     done.length === 0 ? "No stack before it was deployed" : `Deployed and standing: ${done.join(", ")}`,
     `stopped at ${failed}`,
@@ -96,7 +105,9 @@ function stopped(
 
 /** @throws DeploymentError when there is no bucket for the states */
 async function requireStateBucket({ environment }: Request): Promise<void> {
-  if (environment.backend.type !== "s3" || (await stateBucketExists(environment))) return;
+  if (environment.backend.type !== "s3" || (await stateBucketExists(environment))) {
+    return;
+  }
   throw new DeploymentError(
     `The state bucket of ${environment.name} (account ${environment.account}, ${environment.region}) does not exist.`,
     `make bootstrap ENVIRONMENT=${environment.name}`,
@@ -115,7 +126,9 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
   const { request, identity, manifest, stack, terraform, say } = deployment;
   const { environment, lockSeconds } = request;
   const { command = `make deploy ENVIRONMENT=${environment.name} STACK=${stack.id}` } = deployment;
-  if (stack.id === "state" && keepsOwnState(environment)) await requireOwnStateBucket(environment);
+  if (stack.id === "state" && keepsOwnState(environment)) {
+    await requireOwnStateBucket(environment);
+  }
   await requireDependencies(environment, manifest, stack);
   const workspace = new Workspace({ folder: stack.folder, stack: stack.id, environment, terraform, lockSeconds });
   forgetStrays(stack);
@@ -141,7 +154,9 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
           harmlessIsApproved ||= exists !== undefined;
           continue;
         }
-        if (exists) throw exists;
+        if (exists) {
+          throw exists;
+        }
       }
       await approve(deployment, command, plan, harmlessIsApproved);
       try {
@@ -158,7 +173,9 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
           exists = error;
           takesOver = true;
           say(`${error.problem} Looking for what it has made.`);
-        } else throw error;
+        } else {
+          throw error;
+        }
       }
     }
   } finally {
@@ -200,13 +217,14 @@ async function approve(
 }
 
 /**
- * What one call makes whole. When an interrupt comes after it, Terraform takes the resource for half made and wants to replace it; but what is missing are
- * settings, which a plan finds and sets.
+ * What one call makes whole. When an interrupt comes after it, Terraform takes the resource for half made and wants to
+ * replace it; but what is missing are settings, which a plan finds and sets.
  */
 const madeByOneCall: readonly string[] = ["aws_dynamodb_table", "aws_ecr_repository", "aws_kms_key", "aws_s3_bucket"];
 
 /**
- * Plans, and keeps what holds data and was being made when a deploy was interrupted: its replacement would be refused for ever.
+ * Plans, and keeps what holds data and was being made when a deploy was interrupted: its replacement would be refused
+ * for ever.
  * @param file gets the plan
  * @returns the plan; undefined when there is nothing to change
  */
@@ -223,11 +241,14 @@ async function planKeeping(
   let first: TerraformPlan | undefined;
   try {
     first = await plan();
-    if (!first?.resource_changes?.some(({ action_reason: reason }) => reason === "replace_because_tainted"))
+    if (!first?.resource_changes?.some(({ action_reason: reason }) => reason === "replace_because_tainted")) {
       return first;
+    }
   } catch (error) {
     // A protected resource stops the plan before it tells of anything.
-    if (!(error instanceof ProtectedError)) throw error;
+    if (!(error instanceof ProtectedError)) {
+      throw error;
+    }
     failure = error;
   }
   const kept = (await workspace.resources()).filter(({ type, tainted }) => tainted && madeByOneCall.includes(type));
@@ -235,7 +256,11 @@ async function planKeeping(
     await workspace.untaint(address);
     say(`${address} was being made when a deploy was interrupted: it is kept, and completed.`);
   }
-  if (kept.length > 0) return plan();
-  if (failure !== undefined) throw failure;
+  if (kept.length > 0) {
+    return plan();
+  }
+  if (failure !== undefined) {
+    throw failure;
+  }
   return first;
 }

@@ -1,4 +1,7 @@
-/** Whose credentials the shell has: asked before anything else is asked of AWS, so that no command ever works in the wrong account. */
+/**
+ * Whose credentials the shell has: asked before anything else is asked of AWS, so that no command ever works in the
+ * wrong account.
+ */
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import type { Environment } from "../environments";
 import { DeploymentError } from "./terraform";
@@ -25,7 +28,9 @@ export async function requireAccount(
   { name, account, region, emulated }: Environment,
   variables: NodeJS.ProcessEnv = process.env,
 ): Promise<Identity> {
-  if (emulated) requireEmulator(name, variables);
+  if (emulated) {
+    requireEmulator(name, variables);
+  }
   const client = new STSClient({ region });
   let identity: Identity;
   try {
@@ -79,7 +84,9 @@ function withoutIdentity(name: string, error: unknown, variables: NodeJS.Process
   const said = error instanceof Error ? error.message : String(error);
   if (/CredentialsProviderError|TokenProviderError|Credentials/.test(code)) {
     const { AWS_PROFILE: profile = "" } = variables;
-    if (profile === "") return new DeploymentError(`There are no AWS credentials for ${name} (${said}).`, signIn);
+    if (profile === "") {
+      return new DeploymentError(`There are no AWS credentials for ${name} (${said}).`, signIn);
+    }
     return new DeploymentError(
       `AWS_PROFILE is ${JSON.stringify(profile)}, and that profile gives no AWS credentials for ${name} (${said}).`,
       `Sign in (aws sso login --profile ${profile}), or set AWS_PROFILE to one of: aws configure list-profiles`,

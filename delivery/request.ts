@@ -92,7 +92,9 @@ export async function confirm(
   question: string,
   command: string,
 ): Promise<void> {
-  if (approved) return;
+  if (approved) {
+    return;
+  }
   if (!process.stdin.isTTY) {
     throw new DeploymentError(
       `${question} Nobody can be asked: this is no terminal.`,
@@ -115,5 +117,7 @@ export async function confirm(
   } finally {
     terminal.close();
   }
-  if (answer.trim() !== "yes") throw new DeploymentError("Nothing was done: the answer was not yes.", command);
+  if (answer.trim() !== "yes") {
+    throw new DeploymentError("Nothing was done: the answer was not yes.", command);
+  }
 }

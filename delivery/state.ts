@@ -40,7 +40,9 @@ export async function stateBucketExists(environment: Environment): Promise<boole
     await s3.send(new HeadBucketCommand({ Bucket: bucket, ExpectedBucketOwner: environment.account }));
     return true;
   } catch (error) {
-    if (error instanceof NotFound) return false;
+    if (error instanceof NotFound) {
+      return false;
+    }
     throw bucketRefused(environment, error);
   } finally {
     s3.destroy();
@@ -48,8 +50,8 @@ export async function stateBucketExists(environment: Environment): Promise<boole
 }
 
 /**
- * Checks that the state bucket, where it is there, is this environment's own: the stack `state` of another one would take it away, with key and policy.
- * A bucket without tags is nobody's yet.
+ * Checks that the state bucket, where it is there, is this environment's own: the stack `state` of another one would
+ * take it away, with key and policy. A bucket without tags is nobody's yet.
  * @throws DeploymentError when it bears the name of another environment
  */
 export async function requireOwnStateBucket(environment: Environment): Promise<void> {
@@ -68,7 +70,9 @@ export async function requireOwnStateBucket(environment: Environment): Promise<v
       );
     }
   } catch (error) {
-    if (error instanceof S3ServiceException && ["NoSuchBucket", "NoSuchTagSet"].includes(error.name)) return;
+    if (error instanceof S3ServiceException && ["NoSuchBucket", "NoSuchTagSet"].includes(error.name)) {
+      return;
+    }
     throw error instanceof DeploymentError ? error : bucketRefused(environment, error);
   } finally {
     s3.destroy();
@@ -95,8 +99,8 @@ function bucketRefused(environment: Environment, error: unknown): DeploymentErro
 }
 
 /**
- * Creates the state bucket: private and versioned from the start, so that nothing that is ever written into it is lost or seen. Done twice, or by two
- * people at once, it is the same bucket.
+ * Creates the state bucket: private and versioned from the start, so that nothing that is ever written into it is lost
+ * or seen. Done twice, or by two people at once, it is the same bucket.
  * @throws DeploymentError when the name is somebody else's, or the permission is missing
  */
 export async function createStateBucket(environment: Environment): Promise<void> {
@@ -117,7 +121,9 @@ export async function createStateBucket(environment: Environment): Promise<void>
     } catch (error) {
       // S3 answers OperationAborted when two create it at the same moment: one of them does.
       const sameMoment = error instanceof S3ServiceException && error.name === "OperationAborted";
-      if (!(error instanceof BucketAlreadyOwnedByYou) && !sameMoment) throw error;
+      if (!(error instanceof BucketAlreadyOwnedByYou) && !sameMoment) {
+        throw error;
+      }
     }
     await waitUntilBucketExists({ client: s3, maxWaitTime: 60 }, { Bucket: bucket });
     await s3.send(
@@ -166,7 +172,9 @@ export async function readLock(environment: Environment, stack: StackId): Promis
     const text = (await Body?.transformToString()) ?? "";
     return parseLock(text);
   } catch (error) {
-    if (error instanceof NoSuchKey || error instanceof NotFound) return undefined;
+    if (error instanceof NoSuchKey || error instanceof NotFound) {
+      return undefined;
+    }
     if (error instanceof SyntaxError) {
       throw new DeploymentError(
         `The lock of ${stack} in ${environment.name} is damaged (${error.message}).`,

@@ -1,14 +1,16 @@
 /**
- * What is there and the state doesn't know: what a deploy has made whose machine died under it, and the bucket that `make bootstrap` makes before there is
- * a state.
+ * What is there and the state doesn't know: what a deploy has made whose machine died under it, and the bucket that
+ * `make bootstrap` makes before there is a state.
  *
- * Terraform saves a state in S3 every twenty seconds while it works, and when it ends in whatever way it may; only when it is killed together with all that
- * it could tell, what it made since the last save is known to nobody. Most of that has names that can't be given twice, so the next deploy meets it, and
- * stops. Then this finds it: it has Terraform import, in a plan, all that is still to be created and has an id by its name, leaves out what isn't there, and
- * writes the rest down as import blocks. The deploy that follows takes it over and makes what is missing.
+ * Terraform saves a state in S3 every twenty seconds while it works, and when it ends in whatever way it may; only when
+ * it is killed together with all that it could tell, what it made since the last save is known to nobody. Most of that
+ * has names that can't be given twice, so the next deploy meets it, and stops. Then this finds it: it has Terraform
+ * import, in a plan, all that is still to be created and has an id by its name, leaves out what isn't there, and writes
+ * the rest down as import blocks. The deploy that follows takes it over and makes what is missing.
  *
- * What has a number for an id, and can be found all the same, is looked up: a KMS key by its alias, a web ACL by its name, a function's event source by the
- * function. What has no name of its own (a KMS key without an alias yet, an API, a subnet) can't be found so: see docs/runbooks.md, "A machine died in a deploy".
+ * What has a number for an id, and can be found all the same, is looked up: a KMS key by its alias, a web ACL by its
+ * name, a function's event source by the function. What has no name of its own (a KMS key without an alias yet, an API,
+ * a subnet) can't be found so: see docs/runbooks.md, "A machine died in a deploy".
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +28,10 @@ import {
 export interface Import {
   readonly to: string;
   readonly id: string;
-  /** Arguments of a data source, of the resource's own type and name, of which `id` is made. @default none: `id` is known */
+  /**
+   * Arguments of a data source, of the resource's own type and name, of which `id` is made. @default none: `id` is
+   * known
+   */
   readonly lookup?: Values;
 }
 
@@ -42,7 +47,10 @@ type Values = Readonly<Record<string, unknown>>;
 /** The region in which a resource stands; most stand where the environment does. */
 const regionOf = ({ region }: Values, place: Place): string => (typeof region === "string" ? region : place.region);
 
-/** An id as an import block takes it: with its region, where that is not the provider's (AWS provider, guide "Enhanced Region Support"). */
+/**
+ * An id as an import block takes it: with its region, where that is not the provider's (AWS provider, guide "Enhanced
+ * Region Support").
+ */
 const idIn = (region: string, place: Place, id: string): string => (region === place.region ? id : `${id}@${region}`);
 
 const named =
@@ -51,8 +59,9 @@ const named =
     values[argument];
 
 /**
- * The id by which Terraform imports a resource ("Import" in the provider's documentation of each), of types whose second creation AWS refuses. What AWS
- * lets be made twice under one name, being the same then, is left out: it does no harm.
+ * The id by which Terraform imports a resource ("Import" in the provider's documentation of each), of types whose
+ * second creation AWS refuses. What AWS lets be made twice under one name, being the same then, is left out: it does no
+ * harm.
  */
 const importIds: Readonly<Record<string, (values: Values, place: Place) => unknown>> = {
   aws_athena_workgroup: named("name"),
@@ -88,7 +97,9 @@ const importIds: Readonly<Record<string, (values: Values, place: Place) => unkno
 /** Import blocks for all that a plan would create and that could be there already under its name. */
 export function candidates({ resource_changes: changes = [] }: TerraformPlan, place: Place): readonly Import[] {
   return changes.flatMap(({ address, type, change }) => {
-    if (change.actions.join() !== "create") return [];
+    if (change.actions.join() !== "create") {
+      return [];
+    }
     const after = (change.after ?? {}) as Values;
     const region = regionOf(after, place);
     if (type === "aws_wafv2_web_acl") {
@@ -136,14 +147,19 @@ export function aliasesOfKeys(
   });
 }
 
-/** The ids of the keys to which a region's aliases lead, by the alias. It lists them, as the provider does: to describe a key takes a right on that key. */
+/**
+ * The ids of the keys to which a region's aliases lead, by the alias. It lists them, as the provider does: to describe
+ * a key takes a right on that key.
+ */
 async function keysBehind(region: string): Promise<ReadonlyMap<string, string>> {
   const kms = new KMSClient({ region });
   try {
     const keys = new Map<string, string>();
     for await (const { Aliases = [] } of paginateListAliases({ client: kms }, {})) {
       for (const { AliasName = "", TargetKeyId } of Aliases) {
-        if (TargetKeyId !== undefined) keys.set(AliasName, TargetKeyId);
+        if (TargetKeyId !== undefined) {
+          keys.set(AliasName, TargetKeyId);
+        }
       }
     }
     return keys;
@@ -156,7 +172,9 @@ async function keysBehind(region: string): Promise<ReadonlyMap<string, string>> 
 async function keys(plan: TerraformPlan, place: Place, ask: typeof keysBehind): Promise<readonly Import[]> {
   const aliases = aliasesOfKeys(plan, place);
   const known = new Map<string, ReadonlyMap<string, string>>();
-  for (const region of new Set(aliases.map((each) => each.region))) known.set(region, await ask(region));
+  for (const region of new Set(aliases.map((each) => each.region))) {
+    known.set(region, await ask(region));
+  }
   return aliases.flatMap(({ to, alias, region }) => {
     const id = known.get(region)?.get(alias);
     return id === undefined ? [] : [{ to, id: idIn(region, place, id) }];
@@ -178,19 +196,26 @@ async function eventSourcesOf(functionName: string, region: string): Promise<rea
       { client: lambda },
       { FunctionName: functionName },
     )) {
-      for (const { UUID: id = "", EventSourceArn: source = "" } of EventSourceMappings) found.push({ id, source });
+      for (const { UUID: id = "", EventSourceArn: source = "" } of EventSourceMappings) {
+        found.push({ id, source });
+      }
     }
     return found;
   } catch (error) {
     const refused = ["ResourceNotFoundException", "AccessDeniedException"];
-    if (error instanceof LambdaServiceException && refused.includes(error.name)) return [];
+    if (error instanceof LambdaServiceException && refused.includes(error.name)) {
+      return [];
+    }
     throw error;
   } finally {
     lambda.destroy();
   }
 }
 
-/** Import blocks for the event sources that are there, of all that a plan would create. A source that is yet to be made has no ARN to compare. */
+/**
+ * Import blocks for the event sources that are there, of all that a plan would create. A source that is yet to be made
+ * has no ARN to compare.
+ */
 async function eventSources(
   { resource_changes: changes = [] }: TerraformPlan,
   place: Place,
@@ -198,20 +223,28 @@ async function eventSources(
 ): Promise<readonly Import[]> {
   const found: Import[] = [];
   for (const { address, type, change } of changes) {
-    if (type !== "aws_lambda_event_source_mapping" || change.actions.join() !== "create") continue;
+    if (type !== "aws_lambda_event_source_mapping" || change.actions.join() !== "create") {
+      continue;
+    }
     const after = (change.after ?? {}) as Values;
     const { function_name: name, event_source_arn: wanted } = after;
-    if (typeof name !== "string") continue;
+    if (typeof name !== "string") {
+      continue;
+    }
     const region = regionOf(after, place);
     const [only, ...others] = (await ask(name, region)).filter(
       ({ source }) => typeof wanted !== "string" || source === wanted,
     );
-    if (only !== undefined && others.length === 0) found.push({ to: address, id: idIn(region, place, only.id) });
+    if (only !== undefined && others.length === 0) {
+      found.push({ to: address, id: idIn(region, place, only.id) });
+    }
   }
   return found;
 }
 
-/** Those of the import blocks at which a plan has failed, for nothing has their id, or who deploys may not look it up. */
+/**
+ * Those of the import blocks at which a plan has failed, for nothing has their id, or who deploys may not look it up.
+ */
 export function missingIn(said: string, imports: readonly Import[]): readonly Import[] {
   const text = said.replace(/\s+/g, " ");
   const lookups = text.split(/(?=\bError: )/).filter((each) => /WebACL not found|AccessDenied/.test(each));
@@ -265,11 +298,15 @@ export async function findStrays(search: Search): Promise<readonly string[]> {
     } catch (error) {
       const missing = error instanceof DeploymentError ? missingIn(error.details, imports) : [];
       forgetStrays(stack);
-      if (missing.length === 0) throw error;
+      if (missing.length === 0) {
+        throw error;
+      }
       imports = imports.filter((each) => !missing.includes(each));
     }
   }
-  if (imports.length === 0) return [];
+  if (imports.length === 0) {
+    return [];
+  }
   const { resource_changes: changes = [] } = await workspace.show(planFile);
   const found = changes.filter(({ change }) => change.importing !== undefined);
   const foreign = found.find((change) => !isOurs(change) || change.change.actions.includes("delete"));
@@ -289,16 +326,23 @@ function blocksOf(imports: readonly Import[]): object {
   const data: Record<string, Record<string, Values>> = {};
   for (const { to, lookup } of imports) {
     const [type = "", name = ""] = to.split(".");
-    if (lookup) data[type] = { ...data[type], [name]: lookup };
+    if (lookup) {
+      data[type] = { ...data[type], [name]: lookup };
+    }
   }
   return { ...(Object.keys(data).length > 0 ? { data } : {}), import: imports.map(({ to, id }) => ({ to, id })) };
 }
 
-/** Whether what is there bears the tags that the stack gives. A bucket gets its tags by a call of their own, which may not have come. */
+/**
+ * Whether what is there bears the tags that the stack gives. A bucket gets its tags by a call of their own, which may
+ * not have come.
+ */
 function isOurs({ type, change }: ResourceChange): boolean {
   const tagsOf = (values: unknown): Readonly<Record<string, string>> =>
     (values as { readonly tags_all?: Readonly<Record<string, string>> | null } | null)?.tags_all ?? {};
   const [there, wanted] = [tagsOf(change.before), tagsOf(change.after)];
-  if (type === "aws_s3_bucket" && Object.keys(there).length === 0) return true;
+  if (type === "aws_s3_bucket" && Object.keys(there).length === 0) {
+    return true;
+  }
   return ["Project", "Environment", "Stack"].every((name) => there[name] === wanted[name]);
 }

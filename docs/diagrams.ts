@@ -45,7 +45,8 @@ function workflowDiagram(): string {
 }
 
 /**
- * The stacks as a Mermaid flowchart: an arrow from each publisher to each of its readers, with the parameters that pass.
+ * The stacks as a Mermaid flowchart: an arrow from each publisher to each of its readers, with the parameters that
+ * pass.
  * @param table the contract. @default the platform's
  * @param stacks the stacks' ids, in the order in which they are drawn. @default the platform's
  */
@@ -67,7 +68,8 @@ export function stackDiagram(table: Contract = contract, stacks: readonly string
 }
 
 /**
- * The pipeline as a Mermaid flowchart: its stages, and the steps of a release in their order. Double-walled boxes wait for somebody.
+ * The pipeline as a Mermaid flowchart: its stages, and the steps of a release in their order. Double-walled boxes wait
+ * for somebody.
  * @param stacks the stacks of the environment. @default all
  * @param table the contract. @default the platform's
  */

@@ -12,7 +12,8 @@ const environments: Readonly<Record<Environment["name"], Environment>> = { local
 export const environmentNames = Object.keys(environments) as readonly Environment["name"][];
 
 /**
- * Checks that no two environments own one state bucket, which bears the account's and the region's name: each would take it from the other.
+ * Checks that no two environments own one state bucket, which bears the account's and the region's name: each would
+ * take it from the other.
  * @throws Error that names both
  */
 export function requireOwnStates(all: readonly Environment[]): void {
@@ -31,7 +32,8 @@ export function requireOwnStates(all: readonly Environment[]): void {
 /**
  * The checked settings of an environment.
  * @param name as in `ENVIRONMENT=production make synth`; nothing or an empty text means `local`
- * @throws Error when there is no such environment, when one of its settings is out of range, or when two environments are in one place
+ * @throws Error when there is no such environment, when one of its settings is out of range, or when two environments
+ * are in one place
  */
 export function loadEnvironment(name?: string): Environment {
   const chosen = name === undefined || name === "" ? "local" : name;

@@ -1,7 +1,9 @@
 /**
- * The settings of one environment: what may differ between `local`, `development` and `production`, and within which limits.
+ * The settings of one environment: what may differ between `local`, `development` and `production`, and within which
+ * limits.
  *
- * An environment is a whole platform in an account of its own. Everything that is the same everywhere belongs into a stack or a module, not here.
+ * An environment is a whole platform in an account of its own. Everything that is the same everywhere belongs into a
+ * stack or a module, not here.
  */
 import { z } from "zod";
 
@@ -40,7 +42,10 @@ export const platformTags = ["Project", "Environment", "Stack", "ManagedBy"] as 
 /** A processing or training job. */
 const job = z.strictObject({
   instanceType,
-  /** Size of the volume beside the instance, in GiB: 1 to 16,384 (API reference, ProcessingClusterConfig and ResourceConfig). */
+  /**
+   * Size of the volume beside the instance, in GiB: 1 to 16,384 (API reference, ProcessingClusterConfig and
+   * ResourceConfig).
+   */
   volumeGibibytes: wholeNumber(1, 16_384, "the size in GiB of the volume of a job"),
   /** Seconds after which SageMaker stops the job; the workflow as a whole ends after an hour. */
   maximumSeconds: wholeNumber(60, 3_600, "the seconds after which SageMaker stops a job"),
@@ -48,16 +53,28 @@ const job = z.strictObject({
 
 /** When a challenger takes the champion's place, both scored on the same held-out rows. */
 const gate = z.strictObject({
-  /** By what they are compared; of R² more is better, of the others less. The errors are in rings, the squared one in rings squared. */
+  /**
+   * By what they are compared; of R² more is better, of the others less. The errors are in rings, the squared one in
+   * rings squared.
+   */
   metric: oneOf(["rmse", "mae", "mse", "r2"], "the metric by which champion and challenger are compared"),
-  /** How sure it has to be that the challenger is better: the evaluation job tells the difference's distribution at these places. */
+  /**
+   * How sure it has to be that the challenger is better: the evaluation job tells the difference's distribution at
+   * these places.
+   */
   confidence: oneOf([0.8, 0.9, 0.95, 0.975, 0.99], "how sure it has to be that a challenger is better"),
   /** By how much it has to be better, in the metric's unit: a new release may not be worth less. */
   margin: number(0, 10, "by how much a challenger has to be better, in the unit of the metric"),
-  /** Whether newer survey data speak for a challenger. @default a champion stays until a challenger is shown to be better */
+  /**
+   * Whether newer survey data speak for a challenger. @default a champion stays until a challenger is shown to be
+   * better
+   */
   preferNewer: z
     .strictObject({
-      /** How much worse than the champion, in the metric's unit, such a challenger may be, as surely as `confidence` says. */
+      /**
+       * How much worse than the champion, in the metric's unit, such a challenger may be, as surely as `confidence`
+       * says.
+       */
       tolerance: number(0, 10, "how much worse a challenger with newer data may be, in the unit of the metric"),
     })
     .optional(),
@@ -85,7 +102,10 @@ const firewall = z.strictObject({
 const endpoint = z.strictObject({
   instanceType,
   instanceCount: wholeNumber(1, 20, "the instances behind an endpoint"),
-  /** Seconds that a release is watched, at each step, before the old instances go: SageMaker's baking period, at most an hour. */
+  /**
+   * Seconds that a release is watched, at each step, before the old instances go: SageMaker's baking period, at most an
+   * hour.
+   */
   bakeSeconds: wholeNumber(0, 3_600, "the seconds that a release of an endpoint is watched before the old one goes"),
   /** @default always `instanceCount` */
   scaling: z
@@ -116,24 +136,34 @@ const mailAddress = (what: string): z.ZodEmail =>
 
 /** To whom messages from the contact form are mailed. */
 const contact = z.strictObject({
-  /** Who gets them. As long as SES keeps the account in its sandbox, this address has to be verified too (docs/contact.md). */
+  /**
+   * Who gets them. As long as SES keeps the account in its sandbox, this address has to be verified too
+   * (docs/contact.md).
+   */
   to: mailAddress("who gets the messages of the contact form"),
   /** Our own address, from which they come: visitors' addresses are only answered to. */
   from: mailAddress("from which address messages of the contact form are mailed"),
   /**
-   * What SES has to verify, and the stack therefore makes: the domain of `from`, whose owner publishes three DNS records, or the address, whose owner
-   * confirms a mail. An account has each identity once per region, so that only one stage can make it: for the other it exists.
+   * What SES has to verify, and the stack therefore makes: the domain of `from`, whose owner publishes three DNS
+   * records, or the address, whose owner confirms a mail. An account has each identity once per region, so that only
+   * one stage can make it: for the other it exists.
    */
   identity: oneOf(["domain", "address", "existing"], "what SES verifies of the sender"),
 });
 
 const website = z.strictObject({
   endpoint,
-  /** @default nothing is captured, and nobody compares: Model Monitor takes no accounts that are new to it (docs/monitoring.md) */
+  /**
+   * @default nothing is captured, and nobody compares: Model Monitor takes no accounts that are new to it
+   * (docs/monitoring.md)
+   */
   monitor: monitor.optional(),
   /** Model latency (99th percentile) in milliseconds above which an alarm goes off; API Gateway gives up after 30 s. */
   latencyAlarmMilliseconds: wholeNumber(10, 30_000, "the model latency in ms above which an alarm goes off"),
-  /** @default the name that CloudFront gives, with TLS as old as CloudFront allows there; a domain of one's own takes TLS 1.2 and above */
+  /**
+   * @default the name that CloudFront gives, with TLS as old as CloudFront allows there; a domain of one's own takes
+   * TLS 1.2 and above
+   */
   domain: domain.optional(),
   /** @default messages from the contact form are kept, and mailed to nobody */
   contact: contact.optional(),
@@ -150,7 +180,10 @@ const network = z.strictObject({
     new RegExp(`^(10\\.${octet}|172\\.(1[6-9]|2\\d|3[01])|192\\.168)\\.0\\.0/16$`),
     'a private range of 65,536 addresses such as "10.0.0.0/16"',
   ),
-  /** Letters of the region's zones; Airflow takes exactly two. Which zone stands behind a letter differs from account to account. */
+  /**
+   * Letters of the region's zones; Airflow takes exactly two. Which zone stands behind a letter differs from account to
+   * account.
+   */
   zones: z
     .array(text(/^[a-z]$/, 'the letter of an availability zone such as "a"'), {
       error: 'two availability zones such as ["a", "b"]',
@@ -164,7 +197,10 @@ const network = z.strictObject({
         });
       }
     }),
-  /** None: the private subnets reach AWS alone. One: cheap, and its zone takes the others along when it fails. Two: one in each zone. */
+  /**
+   * None: the private subnets reach AWS alone. One: cheap, and its zone takes the others along when it fails. Two: one
+   * in each zone.
+   */
   natGateways: oneOf([0, 1, 2], "the NAT gateways"),
   /** In how many zones the interface endpoints stand: AWS asks a price for each endpoint, zone and hour. */
   endpointZones: oneOf([1, 2], "the zones in which endpoints of AWS services stand"),
@@ -246,11 +282,17 @@ const settings = z
     /** The AWS account; the provider refuses to work in any other. */
     account: text(/^\d{12}$/, "the twelve digits of an AWS account, as text"),
     region: text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as "eu-west-1"'),
-    /** Whether an AWS emulator on this machine takes the place of AWS: the provider then skips the checks that only AWS can answer. */
+    /**
+     * Whether an AWS emulator on this machine takes the place of AWS: the provider then skips the checks that only AWS
+     * can answer.
+     */
     emulated: flag("whether an emulator takes the place of AWS"),
     /** Where Terraform keeps its state. */
     backend,
-    /** Whose platform it is: up to six tags on every resource beside the four that the platform sets itself; an S3 object takes ten. */
+    /**
+     * Whose platform it is: up to six tags on every resource beside the four that the platform sets itself; an S3
+     * object takes ten.
+     */
     ownerTags: z.record(
       text(
         /^[A-Za-z][A-Za-z0-9+\-=._:/@ ]{0,127}$/,
@@ -272,12 +314,18 @@ const settings = z
     capturedTrafficDays: wholeNumber(1, 3_650, "the days that captured traffic is kept"),
     /** Gibibytes after which Athena stops a query; Athena's least limit is 10 MB. */
     queryScanLimitGibibytes: number(0.01, 7_000, "the GiB that one Athena query may scan"),
-    /** Greatest root mean squared error, in rings, with which a model may be registered. Guessing the mean gives 3.2; 2.0 is about the floor. */
+    /**
+     * Greatest root mean squared error, in rings, with which a model may be registered. Guessing the mean gives 3.2;
+     * 2.0 is about the floor.
+     */
     qualityThreshold: number(0.1, 10, "the greatest RMSE, in rings, with which a model may be registered"),
     gate,
     /** How the model image comes to be. */
     modelImage: z.strictObject({
-      /** `docker` builds and pushes it; `content` needs no Docker and only names it by the hash of what it would be built from. */
+      /**
+       * `docker` builds and pushes it; `content` needs no Docker and only names it by the hash of what it would be
+       * built from.
+       */
       build: oneOf(["docker", "content"], "docker builds and pushes the image, content only names it"),
     }),
     /** @default no VPC: for a platform that an emulator runs */
@@ -311,7 +359,9 @@ const settings = z
         ["firewall", wall, "firewall"],
         ["domain.hostedZoneId", own?.hostedZoneId, "name server"],
       ] as const) {
-        if (!emulated || value === undefined) continue;
+        if (!emulated || value === undefined) {
+          continue;
+        }
         context.issues.push({
           code: "custom",
           path: ["websites", stage, ...field.split(".")],
@@ -320,7 +370,9 @@ const settings = z
         });
       }
       const { scaling } = size;
-      if (!scaling) continue;
+      if (!scaling) {
+        continue;
+      }
       const refuse = (field: string, message: string, input: unknown): void => {
         context.issues.push({
           code: "custom",
@@ -329,7 +381,9 @@ const settings = z
           input,
         });
       };
-      if (emulated) refuse("scaling", "nothing where emulated is true: the emulator has no auto scaling", scaling);
+      if (emulated) {
+        refuse("scaling", "nothing where emulated is true: the emulator has no auto scaling", scaling);
+      }
       if (scaling.maximumInstances <= size.instanceCount) {
         refuse(
           "scaling.maximumInstances",
@@ -347,7 +401,9 @@ const settings = z
       }
     }
     const identities = Object.entries(websites).map(([stage, { contact }]) => {
-      if (contact === undefined || contact.identity === "existing") return { stage };
+      if (contact === undefined || contact.identity === "existing") {
+        return { stage };
+      }
       const { from, identity } = contact;
       return { stage, made: identity === "domain" ? from.slice(from.indexOf("@") + 1) : from };
     });
@@ -416,7 +472,9 @@ export type WebsiteStage = keyof Environment["websites"];
 
 function valueAt(candidate: unknown, path: readonly PropertyKey[]): string {
   let value: unknown = candidate;
-  for (const key of path) value = (value as Record<PropertyKey, unknown> | undefined)?.[key];
+  for (const key of path) {
+    value = (value as Record<PropertyKey, unknown> | undefined)?.[key];
+  }
   return value === undefined ? "missing" : JSON.stringify(value);
 }
 
@@ -427,7 +485,9 @@ function valueAt(candidate: unknown, path: readonly PropertyKey[]): string {
  */
 export function parseEnvironment(candidate: unknown, source: string): Environment {
   const result = settings.safeParse(candidate);
-  if (result.success) return result.data;
+  if (result.success) {
+    return result.data;
+  }
   const faults = result.error.issues.flatMap((issue) =>
     issue.code === "unrecognized_keys"
       ? issue.keys.map((key) => `${[...issue.path, key].join(".")} is no setting: remove it, or correct its spelling`)

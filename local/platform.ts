@@ -1,5 +1,6 @@
 /**
- * The local platform's commands: `make up`, `survey`, `data-workflow`, `down`, `status`, `model-card`, `logs`, `clean` and `env` are this program.
+ * The local platform's commands: `make up`, `survey`, `data-workflow`, `down`, `status`, `model-card`, `logs`, `clean`
+ * and `env` are this program.
  *
  * Exit status 0 when the command did what it is for, 1 with a reason in plain words when it did not.
  */
@@ -44,7 +45,9 @@ async function upCommand(instance: Instance): Promise<void> {
   make status shows what runs, make logs what it says, make down stops it.`);
 }
 
-/** AWS settings of the shell that called: a profile, a token or a service's own endpoint would win over what `env` sets. */
+/**
+ * AWS settings of the shell that called: a profile, a token or a service's own endpoint would win over what `env` sets.
+ */
 const settingsOfTheShell = Object.keys(process.env).filter((name) => name.startsWith("AWS_"));
 
 const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> = {

@@ -1,10 +1,11 @@
 /**
- * Asks the production website about simulated animals, as visitors would, so that the monitor of its endpoint has something to look at:
+ * Asks the production website about simulated animals, as visitors would, so that the monitor of its endpoint has
+ * something to look at:
  *
  *     make traffic [ROWS=300 SEED=7 SHIFT=0.2]
  *
- * SHIFT makes the animals larger or smaller by that part of their length; without it they are those of the simulated survey. Ends with 1 when the
- * platform isn't there, a number is wrong, or an answer isn't 200.
+ * SHIFT makes the animals larger or smaller by that part of their length; without it they are those of the simulated
+ * survey. Ends with 1 when the platform isn't there, a number is wrong, or an answer isn't 200.
  */
 import { camelCase, features } from "../survey/feature-contract";
 import { simulate } from "../survey/simulator";
@@ -36,7 +37,9 @@ async function main(): Promise<void> {
         body: JSON.stringify(Object.fromEntries(features.map(({ name }) => [camelCase(name), value[name]]))),
       });
       const answer = await response.text();
-      if (response.status !== 200) throw new Error(`The website answered ${response.status}: ${answer}`);
+      if (response.status !== 200) {
+        throw new Error(`The website answered ${response.status}: ${answer}`);
+      }
       asked += 1;
     }
   };

@@ -1,13 +1,16 @@
 /**
- * Airflow, run by Amazon MWAA: the bucket from which it takes its DAGs, its role, security group and logs, and the Variables that DAGs read.
+ * Airflow, run by Amazon MWAA: the bucket from which it takes its DAGs, its role, security group and logs, and the
+ * Variables that DAGs read.
  *
  *     const airflow = new AirflowEnvironment(this, "airflow", { name: "acme-production-airflow", dags: new Map([["a.py", source]]), … });
  *     airflow.grant({ sid: "InvokeFunction", actions: ["lambda:InvokeFunction"], resources: [arn] }); // what its DAGs may do
  *     airflow.alarms({ topicArn, dagIds: ["acme-data-workflow"] });
  *
- * - **Objects.** DAGs lie below `dags/`, which Airflow looks through by itself: a new one changes nothing else. `requirements.txt` is taken by its
+ * - **Objects.** DAGs lie below `dags/`, which Airflow looks through by itself: a new one changes nothing else.
+ *   `requirements.txt` is taken by its
  *   version, which changes with its content alone, so that the environment is updated (20 minutes and more) only for a new one.
- * - **Variables** come from SSM's Parameter Store, Airflow's secrets backend. They hold names and nothing secret, so that Secrets Manager would only
+ * - **Variables** come from SSM's Parameter Store, Airflow's secrets backend. They hold names and nothing secret, so
+ *   that Secrets Manager would only
  *   cost more; and a changed one is read by the next task, where a startup script would need an update of the environment.
  */
 import { createHash } from "node:crypto";
@@ -29,7 +32,10 @@ import { boundaryOf } from "./permissions-boundary";
 import { policyDocument, type Statement } from "./policy";
 import { type LogTarget, SecureBucket } from "./secure-bucket";
 
-/** The Python of each version of Airflow that MWAA offers (MWAA User Guide, "Apache Airflow versions on Amazon Managed Workflows for Apache Airflow"). */
+/**
+ * The Python of each version of Airflow that MWAA offers (MWAA User Guide, "Apache Airflow versions on Amazon Managed
+ * Workflows for Apache Airflow").
+ */
 const pythonVersions = { "2.10.3": "3.11", "2.11.0": "3.12", "3.0.6": "3.12" } as const;
 
 /** A version of Airflow that MWAA offers. */
@@ -60,7 +66,10 @@ export function airflowVariables(
 }
 
 export interface AirflowEnvironmentProps {
-  /** 1 to 80 letters, digits, hyphens and underscores, the first a letter. It names the role and the security group as well. */
+  /**
+   * 1 to 80 letters, digits, hyphens and underscores, the first a letter. It names the role and the security group as
+   * well.
+   */
   readonly name: string;
   readonly account: string;
   readonly region: string;
@@ -85,8 +94,8 @@ export interface AirflowEnvironmentProps {
   /** The DAGs' files, by their path below `dags/`. */
   readonly dags: ReadonlyMap<string, Uint8Array>;
   /**
-   * What pip installs beside Airflow, the constraints of Airflow's version first. It is downloaded by workers and web server alike, so that both need a
-   * way to the internet: the workers a NAT gateway, the web server its public place.
+   * What pip installs beside Airflow, the constraints of Airflow's version first. It is downloaded by workers and web
+   * server alike, so that both need a way to the internet: the workers a NAT gateway, the web server its public place.
    * @default nothing but what MWAA brings along, Amazon's provider among it
    */
   readonly requirements?: Uint8Array;
@@ -94,7 +103,10 @@ export interface AirflowEnvironmentProps {
   readonly variables: Readonly<Record<string, string>>;
   /** SSM's path of the Variables, such as `/acme/local/airflow/variables`. */
   readonly variablesPath: string;
-  /** Encrypts DAGs, logs, queue and database. Its policy must let CloudWatch Logs use it for groups with this environment's name. */
+  /**
+   * Encrypts DAGs, logs, queue and database. Its policy must let CloudWatch Logs use it for groups with this
+   * environment's name.
+   */
   readonly encryptionKeyArn: string;
   /** Days that each of the five logs is kept: one of CloudWatch's retention times. */
   readonly logRetentionDays: number;
@@ -119,8 +131,8 @@ const logs = {
 } as const;
 
 /**
- * `s3:GetObject*`, `s3:GetBucket*` and `s3:List*` of MWAA's guide, each action by its name: the guide doesn't say which of them MWAA calls, and an
- * environment that lacks one fails after an hour.
+ * `s3:GetObject*`, `s3:GetBucket*` and `s3:List*` of MWAA's guide, each action by its name: the guide doesn't say which
+ * of them MWAA calls, and an environment that lacks one fails after an hour.
  */
 const readBucketActions = [
   "s3:GetBucketAcl",
@@ -190,7 +202,8 @@ export class AirflowEnvironment extends Construct {
       protect,
     });
     this.bucketName = bucket.name;
-    // An object has a version only once versions are switched on, and MWAA refuses a bucket that isn't closed to the public.
+    // An object has a version only once versions are switched on, and MWAA refuses a bucket that isn't closed to the
+    // public.
     const bucketParts = bucket.node.findAll().filter((part) => TerraformResource.isTerraformResource(part));
     const dags = [...props.dags].map(([path, content]) => this.object(`dags/${path}`, content, bucket, bucketParts));
     const requirements = props.requirements && this.object("requirements.txt", props.requirements, bucket, bucketParts);
@@ -246,12 +259,14 @@ export class AirflowEnvironment extends Construct {
         webserverLogs: log,
         workerLogs: log,
       },
-      // An update waits for running tasks, up to twelve hours, instead of killing them; it goes on when Terraform waits no longer.
+      // An update waits for running tasks, up to twelve hours, instead of killing them; it goes on when Terraform waits
+      // no longer.
       workerReplacementStrategy: "GRACEFUL",
       // UTC; away from midnight, when daily DAGs begin.
       weeklyMaintenanceWindowStart: "SUN:04:00",
-      // MWAA says 20 to 30 minutes, and takes hours where it repairs itself; the provider would give up after two, and after 90 minutes of an update. Not
-      // four hours: who deploys by a build has to see Terraform end, and let go of its lock, before the build does.
+      // MWAA says 20 to 30 minutes, and takes hours where it repairs itself; the provider would give up after two, and
+      // after 90 minutes of an update. Not four hours: who deploys by a build has to see Terraform end, and let go of
+      // its lock, before the build does.
       timeouts: { create: "3h30m", update: "3h30m", delete: "2h" },
       ...(protect ? { lifecycle: { preventDestroy: true } } : {}),
       dependsOn: [policy, ...rules, ...groups, ...bucketParts, ...dags, ...variables],
@@ -263,7 +278,10 @@ export class AirflowEnvironment extends Construct {
     this.statements.push(...statements);
   }
 
-  /** Alarms of a scheduler that stopped, of tasks that wait, and of failed runs of the DAGs (MWAA User Guide, "Apache Airflow environment metrics"). */
+  /**
+   * Alarms of a scheduler that stopped, of tasks that wait, and of failed runs of the DAGs (MWAA User Guide, "Apache
+   * Airflow environment metrics").
+   */
   alarms({ topicArn, dagIds }: AirflowAlarmsProps): void {
     const { name } = this.props;
     const where = `the environment ${name} in MWAA's console and its logs airflow-${name}-Scheduler and -Worker in CloudWatch`;
@@ -328,7 +346,9 @@ export class AirflowEnvironment extends Construct {
         `maximumWorkers of ${name} is ${maximumWorkers}; MWAA takes a whole number from 1 to ${most} with ${environmentClass}. Correct it, or choose another environmentClass.`,
       );
     }
-    if (dags.size === 0) throw new Error(`The environment ${name} has no DAG. Give it at least one file.`);
+    if (dags.size === 0) {
+      throw new Error(`The environment ${name} has no DAG. Give it at least one file.`);
+    }
     for (const variable of Object.keys(variables)) {
       if (!/^\w{1,250}$/.test(variable)) {
         throw new Error(
@@ -336,7 +356,9 @@ export class AirflowEnvironment extends Construct {
         );
       }
     }
-    if (!requirements) return;
+    if (!requirements) {
+      return;
+    }
     const expected = `--constraint "https://raw.githubusercontent.com/apache/airflow/constraints-${version}/constraints-${pythonVersions[version]}.txt"`;
     const [first = ""] = Buffer.from(requirements).toString("utf8").split("\n");
     if (first.trim() !== expected) {
@@ -402,7 +424,10 @@ export class AirflowEnvironment extends Construct {
     return [role, policy];
   }
 
-  /** What the guide's role for a customer's key has (MWAA User Guide, "Amazon MWAA execution role", "Sample policy for a customer-managed key"). */
+  /**
+   * What the guide's role for a customer's key has (MWAA User Guide, "Amazon MWAA execution role", "Sample policy for a
+   * customer-managed key").
+   */
   private statementsOfGuide(bucket: SecureBucket): readonly Statement[] {
     const { name, account, region, partition = "aws", encryptionKeyArn } = this.props;
     return [
@@ -460,7 +485,10 @@ export class AirflowEnvironment extends Construct {
     ];
   }
 
-  /** What MWAA asks of a security group (MWAA User Guide, "About networking on Amazon MWAA"): all among its members, and every way out. */
+  /**
+   * What MWAA asks of a security group (MWAA User Guide, "About networking on Amazon MWAA"): all among its members, and
+   * every way out.
+   */
   private rules(group: SecurityGroup): readonly TerraformResource[] {
     return [
       new VpcSecurityGroupIngressRule(this, "from-itself", {

@@ -88,8 +88,9 @@ export class AlarmTopic extends Construct {
 }
 
 /**
- * The text of an alarm's e-mail: what has happened, and where docs/runbooks.md says what to do. The runbook bears the alarm's name without what differs
- * between environments and stages: that of `acme-development-test-endpoint-errors` is `endpoint-errors`.
+ * The text of an alarm's e-mail: what has happened, and where docs/runbooks.md says what to do. The runbook bears the
+ * alarm's name without what differs between environments and stages: that of `acme-development-test-endpoint-errors` is
+ * `endpoint-errors`.
  */
 export function withRunbook(name: string, description: string): string {
   const runbook = name.replace(/^acme-[a-z]+-(?:(?:test|production)-)?/, "");
@@ -98,7 +99,10 @@ export function withRunbook(name: string, description: string): string {
 
 export interface AlarmProps {
   readonly name: string;
-  /** What has happened when it goes off and where to look: it is the text of the e-mail, to which the runbook's place is added. */
+  /**
+   * What has happened when it goes off and where to look: it is the text of the e-mail, to which the runbook's place is
+   * added.
+   */
   readonly description: string;
   /** Such as `AWS/Lambda`. */
   readonly namespace: string;
@@ -119,7 +123,9 @@ export interface AlarmProps {
   readonly actionTopicArn?: string;
 }
 
-/** Tells a topic when a metric goes above its threshold, and when it is back. No data counts as good: nothing happened. */
+/**
+ * Tells a topic when a metric goes above its threshold, and when it is back. No data counts as good: nothing happened.
+ */
 export class Alarm extends Construct {
   /** As a reference: what names the alarm by it comes after the alarm. */
   readonly name: string;

@@ -33,7 +33,8 @@ export interface AuditTrailProps {
   /** AWS partition. @default "aws" */
   readonly partition?: string;
   /**
-   * Takes the records, and nothing else: it must lie outside of what `dataEvents` records, for every record that is written would make another.
+   * Takes the records, and nothing else: it must lie outside of what `dataEvents` records, for every record that is
+   * written would make another.
    */
   readonly bucket: SecureBucket;
   /** Encrypts the records and the log group. */
@@ -47,8 +48,9 @@ export interface AuditTrailProps {
 }
 
 /**
- * A trail over all regions, whose files are signed by digest, so that a changed or missing one is noticed (`aws cloudtrail validate-logs`). The bucket
- * keeps the records; the log group is for alarms and for questions asked within minutes.
+ * A trail over all regions, whose files are signed by digest, so that a changed or missing one is noticed (`aws
+ * cloudtrail validate-logs`). The bucket keeps the records; the log group is for alarms and for questions asked within
+ * minutes.
  */
 export class AuditTrail extends Construct {
   readonly arn: string;
@@ -62,7 +64,8 @@ export class AuditTrail extends Construct {
         `The trail name ${JSON.stringify(name)} must have 3 to 128 letters and digits, with single periods, underscores or hyphens between.`,
       );
     }
-    // The policies of bucket and key name the trail before it is there (CloudTrail User Guide, "Amazon S3 bucket policy for CloudTrail").
+    // The policies of bucket and key name the trail before it is there (CloudTrail User Guide, "Amazon S3 bucket policy
+    // for CloudTrail").
     const trailArn = `arn:${partition}:cloudtrail:${region}:${account}:trail/${name}`;
     const forTrail = { "aws:SourceArn": trailArn };
     const cloudTrail = { Service: "cloudtrail.amazonaws.com" };
@@ -83,7 +86,8 @@ export class AuditTrail extends Construct {
         conditions: { StringEquals: { "s3:x-amz-acl": "bucket-owner-full-control", ...forTrail } },
       },
     );
-    // CloudTrail User Guide, "Configure AWS KMS key policies for CloudTrail"; the right to decrypt is for the bucket's own data key.
+    // CloudTrail User Guide, "Configure AWS KMS key policies for CloudTrail"; the right to decrypt is for the bucket's
+    // own data key.
     encryptionKey.allow(
       {
         sid: "TrailEncryptsRecords",
@@ -120,7 +124,8 @@ export class AuditTrail extends Construct {
         {
           sid: "WriteRecords",
           actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
-          // CloudTrail names its streams so ("Role policy document for CloudTrail to use CloudWatch Logs for monitoring").
+          // CloudTrail names its streams so ("Role policy document for CloudTrail to use CloudWatch Logs for
+          // monitoring").
           resources: [
             `arn:${partition}:logs:${region}:${account}:log-group:/aws/cloudtrail/${name}:log-stream:${account}_CloudTrail_${region}*`,
           ],

@@ -44,7 +44,8 @@ export class BuildCache {
   ) {}
 
   /**
-   * The output that is kept under the name, when it came from the same settings and nothing that it depends on has changed; else that of a new build.
+   * The output that is kept under the name, when it came from the same settings and nothing that it depends on has
+   * changed; else that of a new build.
    * @param name of the output's file
    * @param settings whatever changes the output besides the files
    * @throws whatever `build` throws; a folder that can't be written costs time only
@@ -53,11 +54,15 @@ export class BuildCache {
     const outputFile = join(this.root, this.folder, name);
     const originFile = `${outputFile}.json`;
     const kept = this.read(originFile, outputFile, settings);
-    if (kept) return kept;
+    if (kept) {
+      return kept;
+    }
     const begin = Date.now();
     const { output, inputs } = build();
     try {
-      if (this.changedSince(begin, inputs)) return output;
+      if (this.changedSince(begin, inputs)) {
+        return output;
+      }
       mkdirSync(dirname(outputFile), { recursive: true }); // before folders are looked at: it may lie in one of them
       const origin: Origin = { settings, inputs: this.stateOf(inputs), output: sha256(output) };
       this.write(outputFile, output);
@@ -71,9 +76,13 @@ export class BuildCache {
   private read(originFile: string, outputFile: string, settings: string): Uint8Array | undefined {
     try {
       const origin = JSON.parse(readFileSync(originFile, "utf8")) as Origin;
-      if (origin.settings !== settings) return undefined;
+      if (origin.settings !== settings) {
+        return undefined;
+      }
       for (const [path, state] of Object.entries(origin.inputs)) {
-        if (this.now(path) !== state) return undefined;
+        if (this.now(path) !== state) {
+          return undefined;
+        }
       }
       const output = readFileSync(outputFile);
       return sha256(output) === origin.output ? output : undefined;
@@ -94,7 +103,10 @@ export class BuildCache {
     renameSync(partial, file);
   }
 
-  /** The files, and the folders about those of the project itself: a new file there may be found before the one that was read. */
+  /**
+   * The files, and the folders about those of the project itself: a new file there may be found before the one that was
+   * read.
+   */
   private stateOf(inputs: readonly string[]): Record<string, string> {
     const own = inputs.filter((path) => !isInstalled(path));
     const folders = own.flatMap((path) => [posix.dirname(path), posix.dirname(posix.dirname(path))]);
@@ -104,17 +116,25 @@ export class BuildCache {
 
   private now(path: string): string {
     const known = this.states.get(path);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      return known;
+    }
     const state = this.look(path);
     this.states.set(path, state);
     return state;
   }
 
-  /** Names of a folder, content of a file; of the thousands that npm installs, size and time as `make` looks at them. */
+  /**
+   * Names of a folder, content of a file; of the thousands that npm installs, size and time as `make` looks at them.
+   */
   private look(path: string): string {
     const place = join(this.root, path);
-    if (path.endsWith("/")) return sha256(readdirSync(place).sort().join("\n"));
-    if (!isInstalled(path)) return sha256(readFileSync(place));
+    if (path.endsWith("/")) {
+      return sha256(readdirSync(place).sort().join("\n"));
+    }
+    if (!isInstalled(path)) {
+      return sha256(readFileSync(place));
+    }
     const { size, mtimeMs } = statSync(place);
     return `${size} ${mtimeMs}`;
   }

@@ -1,5 +1,6 @@
 /**
- * Bundles a TypeScript handler, dependencies included, into a Lambda archive that is the same byte for byte wherever and whenever it is made.
+ * Bundles a TypeScript handler, dependencies included, into a Lambda archive that is the same byte for byte wherever
+ * and whenever it is made.
  *
  *     bundle("handlers/predict/index.ts"); // the archive, with the one file index.js
  */
@@ -61,7 +62,9 @@ export function archive(files: ReadonlyMap<string, Uint8Array>): Uint8Array {
  */
 export function bundle(entry: string): Uint8Array {
   const known = archives.get(entry);
-  if (known) return known;
+  if (known) {
+    return known;
+  }
   if (!existsSync(join(projectRoot, entry)) && !existsSync(entry)) {
     throw new Error(`There is no ${entry} in the project: a function's entry names the file that exports its handler.`);
   }
@@ -77,7 +80,9 @@ export function bundle(entry: string): Uint8Array {
 function build(entry: string): Build {
   const { outputFiles, metafile } = buildSync({ ...options, entryPoints: [entry] });
   const [code] = outputFiles;
-  if (!code) throw new Error(`esbuild made nothing of ${entry}.`);
+  if (!code) {
+    throw new Error(`esbuild made nothing of ${entry}.`);
+  }
   return {
     output: archive(new Map([["index.js", code.contents]])),
     inputs: [...settingsFiles, ...Object.keys(metafile.inputs)],

@@ -1,5 +1,6 @@
 /**
- * Mails what lies in a table of messages: a function behind the table's stream, and behind a clock for what could not be mailed at once.
+ * Mails what lies in a table of messages: a function behind the table's stream, and behind a clock for what could not
+ * be mailed at once.
  *
  *     new ContactMail(this, "mail", { name, table: { name, arn, streamArn }, to, from, identity: "domain", website: "abalone website", … });
  */
@@ -18,7 +19,10 @@ import type { EncryptionKey } from "./encryption-key";
 import { policyDocument } from "./policy";
 import { TypeScriptFunction } from "./typescript-function";
 
-/** What SES has to know of us before it sends: the whole domain of the sender, the sender's address alone, or what somebody made before. */
+/**
+ * What SES has to know of us before it sends: the whole domain of the sender, the sender's address alone, or what
+ * somebody made before.
+ */
 export type MailIdentity = "domain" | "address" | "existing";
 
 export interface ContactMailProps {
@@ -43,7 +47,10 @@ export interface ContactMailProps {
   readonly alarmTopicArn: string;
 }
 
-/** Tries of a batch of the stream, halves included, before it goes to the queue: some minutes. Then the clock takes over. */
+/**
+ * Tries of a batch of the stream, halves included, before it goes to the queue: some minutes. Then the clock takes
+ * over.
+ */
 const maximumRetries = 5;
 
 /** Seconds after which a record is old: the clock has been by. */
@@ -80,7 +87,9 @@ export class ContactMail extends Construct {
       suppressionOptions: { suppressedReasons: ["BOUNCE", "COMPLAINT"] },
     });
     const identityName = props.identity === "domain" ? domainOf(from) : from;
-    if (props.identity !== "existing") new Sesv2EmailIdentity(this, "identity", { emailIdentity: identityName });
+    if (props.identity !== "existing") {
+      new Sesv2EmailIdentity(this, "identity", { emailIdentity: identityName });
+    }
     // Numbers alone: SES's events by any other way quote the visitor's address.
     new Sesv2ConfigurationSetEventDestination(this, "counts", {
       configurationSetName: settings.configurationSetName,
@@ -145,7 +154,8 @@ export class ContactMail extends Construct {
         { sid: "ReadAndMarkMessages", actions: ["dynamodb:Scan", "dynamodb:UpdateItem"], resources: [table.arn] },
         key.useStatement(["dynamodb", "sqs"], "write"),
         {
-          // Of all that an identity may send, mails from our one address to our one mailbox. In its sandbox SES asks for a right on the receiver's identity too.
+          // Of all that an identity may send, mails from our one address to our one mailbox. In its sandbox SES asks
+          // for a right on the receiver's identity too.
           sid: "MailToUs",
           actions: ["ses:SendEmail"],
           resources: [

@@ -20,8 +20,8 @@ export interface ContainerImageProps {
   /** Which files of the context can be executed. @default none */
   readonly executable?: (path: string) => boolean;
   /**
-   * `docker` builds the image and pushes it; `content` needs no Docker: no image is made, and its URI carries the hash of the build context in
-   * the place of the digest.
+   * `docker` builds the image and pushes it; `content` needs no Docker: no image is made, and its URI carries the hash
+   * of the build context in the place of the digest.
    */
   readonly build: "docker" | "content";
   /** What the image runs on. @default "linux/amd64" */
@@ -34,8 +34,9 @@ export interface ContainerImageProps {
 const repositoryPattern = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
 
 /**
- * SHA-256, hexadecimal, over all that decides what the image is built from: every file's name, mode and content, the Dockerfile that is taken, and
- * the platform. Modes count because the image keeps them: a command that can't be executed is another image.
+ * SHA-256, hexadecimal, over all that decides what the image is built from: every file's name, mode and content, the
+ * Dockerfile that is taken, and the platform. Modes count because the image keeps them: a command that can't be
+ * executed is another image.
  */
 function buildHash(
   props: Pick<ContainerImageProps, "context" | "dockerfile" | "executable">,

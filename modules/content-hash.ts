@@ -7,8 +7,8 @@ const byName = ([left]: readonly [string, unknown], [right]: readonly [string, u
   left < right ? -1 : left > right ? 1 : 0;
 
 /**
- * SHA-256, hexadecimal, over the names and contents of files: a file that is renamed, moved, added or emptied changes it, the order, the clock and
- * the folder in which the project lies do not. CDKTF's own hash ignores names.
+ * SHA-256, hexadecimal, over the names and contents of files: a file that is renamed, moved, added or emptied changes
+ * it, the order, the clock and the folder in which the project lies do not. CDKTF's own hash ignores names.
  */
 export function contentHash(files: ReadonlyMap<string, Uint8Array>): string {
   const hash = createHash("sha256");
@@ -23,7 +23,8 @@ export function contentHash(files: ReadonlyMap<string, Uint8Array>): string {
 
 /**
  * The files below a folder that a test lets through, by their path from it (with `/`), sorted.
- * @throws Error when the folder does not exist, or when a file in it is a symbolic link, which would point out of the copy
+ * @throws Error when the folder does not exist, or when a file in it is a symbolic link, which would point out of the
+ * copy
  */
 export function readFiles(folder: string, include: (path: string) => boolean): ReadonlyMap<string, Uint8Array> {
   const files: [string, Uint8Array][] = [];
@@ -31,10 +32,12 @@ export function readFiles(folder: string, include: (path: string) => boolean): R
     for (const name of readdirSync(join(folder, path))) {
       const child = posix.join(path, name);
       const status = lstatSync(join(folder, child));
-      if (status.isDirectory()) visit(child);
-      else if (include(child)) {
-        if (!status.isFile())
+      if (status.isDirectory()) {
+        visit(child);
+      } else if (include(child)) {
+        if (!status.isFile()) {
           throw new Error(`${join(folder, child)} is no plain file: replace it by one, or keep it out.`);
+        }
         files.push([child, readFileSync(join(folder, child))]);
       }
     }

@@ -18,7 +18,10 @@ export interface CostBudgetProps {
   readonly topic: AlarmTopic;
 }
 
-/** Tells a topic when a month has cost 80 % of what it may, and when AWS forecasts that it will cost more than all of it. */
+/**
+ * Tells a topic when a month has cost 80 % of what it may, and when AWS forecasts that it will cost more than all of
+ * it.
+ */
 export class CostBudget extends Construct {
   constructor(scope: Construct, id: string, props: CostBudgetProps) {
     super(scope, id);

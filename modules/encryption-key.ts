@@ -15,15 +15,19 @@ export interface EncryptionKeyProps {
   readonly elsewhere?: boolean;
   /** AWS partition. @default "aws" */
   readonly partition?: string;
-  /** CloudWatch Logs may encrypt the log groups whose names contain this, such as `acme-local-`. @default it encrypts neither logs nor alarms */
+  /**
+   * CloudWatch Logs may encrypt the log groups whose names contain this, such as `acme-local-`. @default it encrypts
+   * neither logs nor alarms
+   */
   readonly logGroupsNamed?: string;
   /** Whether Terraform refuses to destroy it: without the key, what it encrypted is lost. @default true */
   readonly protect?: boolean;
 }
 
 /**
- * A customer-managed KMS key that changes its material every year. IAM policies of the account decide who uses it; CloudWatch Logs and CloudWatch's
- * alarms, which bring no role of their own, are let in by the key's policy, each for this account alone.
+ * A customer-managed KMS key that changes its material every year. IAM policies of the account decide who uses it;
+ * CloudWatch Logs and CloudWatch's alarms, which bring no role of their own, are let in by the key's policy, each for
+ * this account alone.
  */
 export class EncryptionKey extends Construct {
   readonly arn: string;
@@ -79,8 +83,8 @@ export class EncryptionKey extends Construct {
   }
 
   /**
-   * Lets a service, which brings no role of its own, use the key; limit each statement by a condition on the account or the resource for which it
-   * works.
+   * Lets a service, which brings no role of its own, use the key; limit each statement by a condition on the account or
+   * the resource for which it works.
    */
   allow(...statements: readonly ResourceStatement[]): void {
     this.statements.push(...statements);

@@ -21,8 +21,9 @@ export interface ExecutionRoleProps {
   /** Who assumes it, such as `lambda.amazonaws.com`. */
   readonly service: string;
   /**
-   * The account for which the service must act when it assumes the role (`aws:SourceAccount`): it keeps another account from using it through
-   * the service, the "confused deputy". Leave it out for a service that sends no such key, such as Lambda.
+   * The account for which the service must act when it assumes the role (`aws:SourceAccount`): it keeps another account
+   * from using it through the service, the "confused deputy". Leave it out for a service that sends no such key, such
+   * as Lambda.
    * @default no such condition
    */
   readonly sourceAccount?: string;
@@ -30,7 +31,10 @@ export interface ExecutionRoleProps {
   readonly statements?: readonly Statement[];
 }
 
-/** An IAM role for one AWS service, with one policy inside, and with the boundary of whatever holds it (`boundRoles` in permissions-boundary.ts). */
+/**
+ * An IAM role for one AWS service, with one policy inside, and with the boundary of whatever holds it (`boundRoles` in
+ * permissions-boundary.ts).
+ */
 export class ExecutionRole extends Construct {
   readonly arn: string;
   readonly name: string;

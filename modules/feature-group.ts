@@ -16,16 +16,17 @@ export interface FeatureGroupProps {
   /** Encrypts the offline store. */
   readonly encryptionKey: EncryptionKey;
   /**
-   * Whether Terraform refuses to destroy it. SageMaker can't change a feature group's features, so a new one replaces the group: a run of the
-   * surveys through the new group is then needed.
+   * Whether Terraform refuses to destroy it. SageMaker can't change a feature group's features, so a new one replaces
+   * the group: a run of the surveys through the new group is then needed.
    * @default true
    */
   readonly protect?: boolean;
 }
 
 /**
- * The feature group of the feature contract: its columns, record identifier and event time come from `survey/features.json`. It has an offline store
- * alone, which keeps every version of each record in Parquet and in a Glue table.
+ * The feature group of the feature contract: its columns, record identifier and event time come from
+ * `survey/features.json`. It has an offline store alone, which keeps every version of each record in Parquet and in a
+ * Glue table.
  */
 export class FeatureGroup extends Construct {
   readonly name: string;

@@ -1,11 +1,13 @@
 /**
- * Files that synth generates and Terraform reads, kept inside the stack's own folder so that the folder is complete in itself.
+ * Files that synth generates and Terraform reads, kept inside the stack's own folder so that the folder is complete in
+ * itself.
  *
  *     const asset = new GeneratedAsset(this, "archive", { files: new Map([["predict.zip", bytes]]) });
  *     asset.folder;              // "assets/predict_archive/<content hash>", as Terraform sees it from the stack's folder
  *     asset.path("predict.zip"); // that file
  *
- * CDKTF's own asset copies files that exist already, and its hash ignores their names; its archive differs from run to run.
+ * CDKTF's own asset copies files that exist already, and its hash ignores their names; its archive differs from run to
+ * run.
  */
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";

@@ -29,7 +29,9 @@ export interface DataCapture {
 
 /** How SageMaker captures: requests and answers, as text where they are text. */
 function dataCapture({ capture }: ModelEndpointProps): Pick<SagemakerEndpointConfigurationConfig, "dataCaptureConfig"> {
-  if (!capture) return {};
+  if (!capture) {
+    return {};
+  }
   return {
     dataCaptureConfig: {
       enableCapture: true,
@@ -48,8 +50,8 @@ export interface EndpointScaling {
   /** More are never added. The least is `instanceCount`. */
   readonly maximumInstances: number;
   /**
-   * Invocations a minute that each instance is to have: what one can answer in a minute, times a safety factor of a half ("Load testing your auto
-   * scaling configuration" in the SageMaker Developer Guide).
+   * Invocations a minute that each instance is to have: what one can answer in a minute, times a safety factor of a
+   * half ("Load testing your auto scaling configuration" in the SageMaker Developer Guide).
    */
   readonly invocationsPerInstance: number;
   /** Seconds after instances were added before more are. */
@@ -93,8 +95,8 @@ export interface ModelEndpointProps {
 }
 
 /**
- * How the traffic moves: first to one new instance, then to all; a single instance can only take all of it at once, for the first step may be half
- * of the instances at most (SageMaker Developer Guide, "Use canary traffic shifting").
+ * How the traffic moves: first to one new instance, then to all; a single instance can only take all of it at once, for
+ * the first step may be half of the instances at most (SageMaker Developer Guide, "Use canary traffic shifting").
  */
 function trafficRouting({
   bakeSeconds,
@@ -112,9 +114,10 @@ function trafficRouting({
 const variant = "champion";
 
 /**
- * A real-time endpoint that serves one model package. Model and configuration can't be changed, so each release makes new ones under new names, moves
- * the endpoint over, and removes the old. The traffic moves while two alarms watch the new instances alone: when the new model fails or is slow, SageMaker
- * moves it back, and Terraform fails. Two more alarms watch whatever serves, and tell people.
+ * A real-time endpoint that serves one model package. Model and configuration can't be changed, so each release makes
+ * new ones under new names, moves the endpoint over, and removes the old. The traffic moves while two alarms watch the
+ * new instances alone: when the new model fails or is slow, SageMaker moves it back, and Terraform fails. Two more
+ * alarms watch whatever serves, and tell people.
  */
 export class ModelEndpoint extends Construct {
   readonly name: string;
@@ -168,7 +171,8 @@ export class ModelEndpoint extends Construct {
       service: "sagemaker.amazonaws.com",
       sourceAccount: props.account,
       statements: [
-        // Signing in to a registry knows no resources (service authorization reference, "Actions defined by Amazon ECR").
+        // Signing in to a registry knows no resources (service authorization reference, "Actions defined by Amazon
+        // ECR").
         { sid: "SignInToRegistry", actions: ["ecr:GetAuthorizationToken"], resources: ["*"] },
         {
           sid: "PullImage",
@@ -194,8 +198,8 @@ export class ModelEndpoint extends Construct {
           conditions: { Bool: { "kms:GrantIsForAWSResource": "true" } },
         },
         {
-          // SageMaker looks at the alarms as this role ("Auto-Rollback Configuration and Monitoring" in the SageMaker Developer Guide). By name, for
-          // the alarms come after the configuration, and that after the role.
+          // SageMaker looks at the alarms as this role ("Auto-Rollback Configuration and Monitoring" in the SageMaker
+          // Developer Guide). By name, for the alarms come after the configuration, and that after the role.
           sid: "WatchRelease",
           actions: ["cloudwatch:DescribeAlarms"],
           resources: Object.values(releaseAlarms).map(
@@ -232,7 +236,8 @@ export class ModelEndpoint extends Construct {
       ],
       lifecycle: { createBeforeDestroy: true },
     });
-    // Of the new instances alone: one that watches all would turn back the very release that is to mend a model that fails.
+    // Of the new instances alone: one that watches all would turn back the very release that is to mend a model that
+    // fails.
     const ofRelease = {
       ...metrics,
       dimensions: { ...metrics.dimensions, EndpointConfigName: configuration.name },
@@ -270,7 +275,8 @@ export class ModelEndpoint extends Construct {
       lifecycle: {
         postcondition: [
           {
-            // After a rollback SageMaker says InService, and so does Terraform's provider: without this, the configuration that serves would be deleted.
+            // After a rollback SageMaker says InService, and so does Terraform's provider: without this, the
+            // configuration that serves would be deleted.
             condition: `\${self.endpoint_config_name == ${configuration.fqn}.name}`,
             errorMessage:
               `The release to the endpoint ${props.name} was rolled back: the model before it goes on answering. ` +
@@ -282,13 +288,16 @@ export class ModelEndpoint extends Construct {
     this.name = props.name;
     this.arn = endpoint.arn;
     this.endpoint = endpoint;
-    if (props.scaling) this.scale(endpoint, configuration, props.scaling, props.instanceCount);
+    if (props.scaling) {
+      this.scale(endpoint, configuration, props.scaling, props.instanceCount);
+    }
   }
 
   /**
-   * Adds instances under load and takes them away again. Each release begins with `instanceCount` of them, for Terraform's provider can't ask SageMaker to
-   * keep those that run (`RetainAllVariantProperties`); meanwhile scaling is blocked, and goes on by itself afterwards ("Update endpoints that use auto
-   * scaling" in the SageMaker Developer Guide).
+   * Adds instances under load and takes them away again. Each release begins with `instanceCount` of them, for
+   * Terraform's provider can't ask SageMaker to keep those that run (`RetainAllVariantProperties`); meanwhile scaling
+   * is blocked, and goes on by itself afterwards ("Update endpoints that use auto scaling" in the SageMaker Developer
+   * Guide).
    */
   private scale(
     endpoint: SagemakerEndpoint,
@@ -303,7 +312,8 @@ export class ModelEndpoint extends Construct {
         replaceTriggeredBy: [
           // With an endpoint, AWS forgets what was registered for it.
           `${addressOf(endpoint)}.id`,
-          // An endpoint that is registered refuses another instance type; it is asked only when its new configuration is there.
+          // An endpoint that is registered refuses another instance type; it is asked only when its new configuration
+          // is there.
           `${addressOf(configuration)}.production_variants[0].instance_type`,
         ],
       },

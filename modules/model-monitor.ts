@@ -1,11 +1,13 @@
 /**
- * Compares what an endpoint was asked with the rows on which its model was trained, on a schedule, and tells of what it finds.
+ * Compares what an endpoint was asked with the rows on which its model was trained, on a schedule, and tells of what it
+ * finds.
  *
  *     const monitor = new ModelMonitor(this, "monitor", { name: "acme-local-production", endpointName: endpoint.name, captureUri, reportUri, … });
  *     monitor.drift; monitor.violations; // alarms
  *
- * The schedule is SageMaker Model Monitor's, the container the model image. Terraform's provider knows no entrypoint for the container of a data quality
- * job definition, so that the image's own command is `monitor`; everybody else names a command.
+ * The schedule is SageMaker Model Monitor's, the container the model image. Terraform's provider knows no entrypoint
+ * for the container of a data quality job definition, so that the image's own command is `monitor`; everybody else
+ * names a command.
  */
 import { SagemakerDataQualityJobDefinition } from "@cdktf/provider-aws/lib/sagemaker-data-quality-job-definition";
 import { SagemakerMonitoringSchedule } from "@cdktf/provider-aws/lib/sagemaker-monitoring-schedule";
@@ -30,7 +32,9 @@ export interface ModelMonitorProps {
   readonly capturePrefix: string;
   /** Where in the bucket baselines lie, such as `runs/`. */
   readonly baselinePrefix: string;
-  /** Where in the bucket the reports go, such as `monitoring`; SageMaker adds `/<endpoint>/<schedule>/yyyy/mm/dd/hh`. */
+  /**
+   * Where in the bucket the reports go, such as `monitoring`; SageMaker adds `/<endpoint>/<schedule>/yyyy/mm/dd/hh`.
+   */
   readonly reportPrefix: string;
   /** S3 URI of the folder with the `statistics.json` and `constraints.json` of the model that is served. */
   readonly baselineUri: string;
@@ -60,8 +64,8 @@ export interface ModelMonitorProps {
 }
 
 /**
- * The schedules that SageMaker takes are hourly or in whole hours of a day (API reference, ScheduleConfig); it begins a job within twenty minutes of its
- * time, with the traffic since the time before.
+ * The schedules that SageMaker takes are hourly or in whole hours of a day (API reference, ScheduleConfig); it begins a
+ * job within twenty minutes of its time, with the traffic since the time before.
  */
 const expressions = { hourly: "cron(0 * ? * * *)", daily: "cron(0 3 ? * * *)" } as const;
 
@@ -194,7 +198,10 @@ export class ModelMonitor extends Construct {
   }
 }
 
-/** What the container and SageMaker do on behalf of a comparison ("How to use SageMaker AI execution roles" in the SageMaker Developer Guide). */
+/**
+ * What the container and SageMaker do on behalf of a comparison ("How to use SageMaker AI execution roles" in the
+ * SageMaker Developer Guide).
+ */
 function jobStatements(props: ModelMonitorProps): readonly Statement[] {
   const { account, region, partition = "aws", encryptionKeyArn } = props;
   const arn = (service: string, resource: string): string =>
@@ -239,7 +246,8 @@ function jobStatements(props: ModelMonitorProps): readonly Statement[] {
       resources: [logGroup, `${logGroup}:log-stream:*`],
     },
     {
-      // Metrics know no resources, only namespaces (service authorization reference, Amazon CloudWatch): the container's, and SageMaker's for jobs.
+      // Metrics know no resources, only namespaces (service authorization reference, Amazon CloudWatch): the
+      // container's, and SageMaker's for jobs.
       sid: "WriteMetrics",
       actions: ["cloudwatch:PutMetricData"],
       resources: ["*"],

@@ -67,7 +67,9 @@ export function subnetRange(addressRange: string, tier: Tier, zone: number): str
   if (prefix === undefined) {
     throw new Error(`The address range ${JSON.stringify(addressRange)} is no /16 such as "10.0.0.0/16". Correct it.`);
   }
-  if (zone > 9) throw new Error(`A network has at most 10 zones, and this is number ${zone + 1}. Leave some out.`);
+  if (zone > 9) {
+    throw new Error(`A network has at most 10 zones, and this is number ${zone + 1}. Leave some out.`);
+  }
   return `${prefix}.${firstSubnet[tier] + zone}.0/24`;
 }
 
@@ -132,7 +134,9 @@ export class Network extends Construct {
     );
     this.routeTables = perTier((tier) => this.routes(tier));
     this.connect();
-    for (const tier of tiers) this.accessList(tier);
+    for (const tier of tiers) {
+      this.accessList(tier);
+    }
     this.emptyDefaults(vpc);
     this.logFlows();
   }
@@ -147,7 +151,10 @@ export class Network extends Construct {
     return Object.fromEntries(this.subnets[tier].map(({ letter, range }) => [`${tier}-${letter}`, range]));
   }
 
-  /** The route tables of a tier: one for each zone in the private tier, whose zones may differ in their NAT gateway, else one for all. */
+  /**
+   * The route tables of a tier: one for each zone in the private tier, whose zones may differ in their NAT gateway,
+   * else one for all.
+   */
   routeTableIds(tier: Tier): readonly string[] {
     return [...new Set(this.routeTables[tier])].map((table) => table.id);
   }
@@ -194,7 +201,9 @@ export class Network extends Construct {
     });
     this.routeTables.private.forEach((table, index) => {
       const nat = nats[index] ?? nats[0];
-      if (!nat) return;
+      if (!nat) {
+        return;
+      }
       new Route(this, `${table.node.id}-default`, {
         routeTableId: table.id,
         destinationCidrBlock: anywhere,
@@ -204,10 +213,10 @@ export class Network extends Construct {
   }
 
   /**
-   * A tier's network ACL. It knows no connections, so that replies need a rule of their own, and no names of services: S3, which a gateway endpoint
-   * reaches under its public addresses, is "anywhere" even for jobs. Where a packet can go is for the routes to say, who may send it for the security
-   * groups; the ACL holds what no subnet of the tier ever does. Ports from 1024 are what NAT gateways and Linux use for replies (VPC User Guide,
-   * "Ephemeral ports").
+   * A tier's network ACL. It knows no connections, so that replies need a rule of their own, and no names of services:
+   * S3, which a gateway endpoint reaches under its public addresses, is "anywhere" even for jobs. Where a packet can go
+   * is for the routes to say, who may send it for the security groups; the ACL holds what no subnet of the tier ever
+   * does. Ports from 1024 are what NAT gateways and Linux use for replies (VPC User Guide, "Ephemeral ports").
    */
   private accessList(tier: Tier): void {
     const { name, addressRange } = this.props;
@@ -280,7 +289,8 @@ export class Network extends Construct {
           actions: ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
           resources: [group.arn, `${group.arn}:log-stream:*`],
         },
-        // The service looks through all groups for its own (VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs").
+        // The service looks through all groups for its own (VPC User Guide, "IAM role for publishing flow logs to
+        // CloudWatch Logs").
         { sid: "FindLogGroup", actions: ["logs:DescribeLogGroups"], resources: ["*"] },
       ],
     });

@@ -1,11 +1,13 @@
 /**
- * The most that a role can do, whatever its own policies say: IAM's permissions boundary (IAM User Guide, "Permissions boundaries for IAM entities").
+ * The most that a role can do, whatever its own policies say: IAM's permissions boundary (IAM User Guide, "Permissions
+ * boundaries for IAM entities").
  *
  *     const boundary = new PermissionsBoundary(this, "boundary", { name, description, statements, protect });
  *     boundRoles(this, boundary.arn);   // every role that is made below `this` from now on has it
  *     boundaryOf(role);                 // by which a construct that makes a role asks for it
  *
- * A boundary grants nothing. Whoever may make roles only with it can give no role more than it has, which is what makes it safe to let them.
+ * A boundary grants nothing. Whoever may make roles only with it can give no role more than it has, which is what makes
+ * it safe to let them.
  */
 import { IamPolicy } from "@cdktf/provider-aws/lib/iam-policy";
 import { Construct, type IConstruct } from "constructs";
@@ -49,7 +51,9 @@ export class PermissionsBoundary extends Construct {
 
 const boundaries = new WeakMap<IConstruct, string>();
 
-/** Gives a boundary to every role that is made below a construct from now on; a construct further down may have another. */
+/**
+ * Gives a boundary to every role that is made below a construct from now on; a construct further down may have another.
+ */
 export function boundRoles(scope: IConstruct, policyArn: string): void {
   boundaries.set(scope, policyArn);
 }

@@ -2,7 +2,8 @@
  * Policies as data: statements that modules hand out (grants) and roles, keys and buckets take in.
  *
  * - `policyDocument(statements)` renders them as the JSON that Terraform wants.
- * - `passRole(roleArn, service)`, `readObjects(…)`, `writeObjects(…)`, `useKey(…)` are the grants that several modules share.
+ * - `passRole(roleArn, service)`, `readObjects(…)`, `writeObjects(…)`, `useKey(…)` are the grants that several modules
+ *   share.
  */
 
 /** A condition block: operator, then key, then the value or values. */
@@ -37,12 +38,17 @@ function singleOrList(values: readonly string[]): string | readonly string[] {
  * @throws Error when it has no statement, or two statements of the same sid
  */
 export function policyDocument(statements: readonly (Statement | ResourceStatement)[]): string {
-  if (statements.length === 0) throw new Error("A policy needs at least one statement.");
+  if (statements.length === 0) {
+    throw new Error("A policy needs at least one statement.");
+  }
   const names = new Set<string>();
   for (const { sid } of statements) {
-    if (!/^[A-Za-z0-9]+$/.test(sid))
+    if (!/^[A-Za-z0-9]+$/.test(sid)) {
       throw new Error(`The sid ${JSON.stringify(sid)} has other characters than letters and digits.`);
-    if (names.has(sid)) throw new Error(`The policy has two statements named ${sid}: give each a name of its own.`);
+    }
+    if (names.has(sid)) {
+      throw new Error(`The policy has two statements named ${sid}: give each a name of its own.`);
+    }
     names.add(sid);
   }
   return JSON.stringify({

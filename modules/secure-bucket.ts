@@ -27,7 +27,10 @@ export interface LogTarget {
 export interface SecureBucketProps {
   /** Globally unique: 3 to 63 lower-case letters, digits and hyphens. */
   readonly name: string;
-  /** ARN of the KMS key that encrypts every object. @default S3's own key, for what is public or what a KMS key can't be used for */
+  /**
+   * ARN of the KMS key that encrypts every object. @default S3's own key, for what is public or what a KMS key can't be
+   * used for
+   */
   readonly encryptionKeyArn?: string;
   /** Days after which a version that is no longer current expires. @default 90 */
   readonly expireOldVersionsAfterDays?: number;

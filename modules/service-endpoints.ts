@@ -5,7 +5,8 @@
  *     endpoints.admit("jobs", jobs.id);   // a security group whose members may use the interface endpoints
  *     endpoints.s3PrefixListId;           // for a rule that lets them reach S3
  *
- * Each door opens for principals of this account alone: credentials that somebody brought along from elsewhere are of no use in the VPC.
+ * Each door opens for principals of this account alone: credentials that somebody brought along from elsewhere are of
+ * no use in the VPC.
  */
 import { SecurityGroup } from "@cdktf/provider-aws/lib/security-group";
 import { VpcEndpoint } from "@cdktf/provider-aws/lib/vpc-endpoint";
@@ -14,9 +15,12 @@ import { VpcSecurityGroupIngressRule } from "@cdktf/provider-aws/lib/vpc-securit
 import { Construct } from "constructs";
 import { type Conditions, policyDocument, type ResourceStatement } from "./policy";
 
-/** AWS's services with an interface endpoint, by the name of the endpoint, and the prefix of their actions in policies. */
+/**
+ * AWS's services with an interface endpoint, by the name of the endpoint, and the prefix of their actions in policies.
+ */
 const actionPrefixes = {
-  // Airflow where there is no NAT gateway (MWAA User Guide, "Creating the required VPC service endpoints in an Amazon VPC with private routing").
+  // Airflow where there is no NAT gateway (MWAA User Guide, "Creating the required VPC service endpoints in an Amazon
+  // VPC with private routing").
   "airflow.api": "airflow",
   "airflow.env": "airflow",
   "airflow.ops": "airflow",
@@ -44,8 +48,8 @@ export type EndpointService = keyof typeof actionPrefixes;
 export const endpointServices = Object.keys(actionPrefixes) as readonly EndpointService[];
 
 /**
- * Services in whose case AWS acts in the VPC with accounts and resources of its own: MWAA keeps its workers' queue and their image.
- * The resource's account is therefore not looked at.
+ * Services in whose case AWS acts in the VPC with accounts and resources of its own: MWAA keeps its workers' queue and
+ * their image. The resource's account is therefore not looked at.
  */
 const resourcesOfAws: readonly EndpointService[] = ["ecr.api", "ecr.dkr", "sqs"];
 
@@ -57,7 +61,10 @@ export interface ServiceEndpointsProps {
   /** AWS partition. @default "aws" */
   readonly partition?: string;
   readonly vpcId: string;
-  /** Where the interface endpoints stand, at most one subnet in each zone. An endpoint costs by the hour in each of them. */
+  /**
+   * Where the interface endpoints stand, at most one subnet in each zone. An endpoint costs by the hour in each of
+   * them.
+   */
   readonly subnetIds: readonly string[];
   /** From which subnets S3 is reached, without a cost. */
   readonly routeTableIds: readonly string[];
@@ -85,7 +92,8 @@ export class ServiceEndpoints extends Construct {
       policy: policyDocument([
         fromAccount(account, "s3", true),
         {
-          // ECR hands out its images' layers from a bucket of AWS's, signed by ECR itself (ECR User Guide, "Minimum Amazon S3 bucket permissions").
+          // ECR hands out its images' layers from a bucket of AWS's, signed by ECR itself (ECR User Guide, "Minimum
+          // Amazon S3 bucket permissions").
           sid: "ReadImageLayers",
           principals: "*",
           actions: ["s3:GetObject"],
@@ -155,7 +163,10 @@ export class ServiceEndpoints extends Construct {
 
 const overHttps = { ipProtocol: "tcp", fromPort: 443, toPort: 443 } as const;
 
-/** Who belongs to the account may use the service, and where `ownResources` is true, for the account's own resources; calls that name none are let through. */
+/**
+ * Who belongs to the account may use the service, and where `ownResources` is true, for the account's own resources;
+ * calls that name none are let through.
+ */
 function fromAccount(account: string, actionPrefix: string, ownResources: boolean): ResourceStatement {
   const conditions: Conditions = {
     StringEquals: { "aws:PrincipalAccount": account },
@@ -164,7 +175,10 @@ function fromAccount(account: string, actionPrefix: string, ownResources: boolea
   return { sid: "ThisAccount", principals: "*", actions: [`${actionPrefix}:*`], resources: ["*"], conditions };
 }
 
-/** AWS's own services pull their images into the VPC with roles of theirs. Nobody else's image can be changed in this way. */
+/**
+ * AWS's own services pull their images into the VPC with roles of theirs. Nobody else's image can be changed in this
+ * way.
+ */
 const pullImages: ResourceStatement = {
   sid: "PullImages",
   principals: "*",

@@ -1,6 +1,6 @@
 /**
- * How the website's files are sent: the headers of every answer, the type of each file, and how long it is kept. CloudFront gets its settings from here
- * (modules/static-site.ts); the tests' own web server sends the same.
+ * How the website's files are sent: the headers of every answer, the type of each file, and how long it is kept.
+ * CloudFront gets its settings from here (modules/static-site.ts); the tests' own web server sends the same.
  */
 import { extname } from "node:path";
 
@@ -35,9 +35,10 @@ export function contentTypeOf(path: string): string {
 }
 
 /**
- * How long a file is kept. A file with a hash of its content in its name never changes. Any other is kept for a minute at CloudFront's edges (`s-maxage`), and browsers
- * ask anew each time, which costs them a short answer without content (304) as long as nothing has changed: a change is everywhere after a minute, and after an
- * invalidation of the distribution at once, which would never reach what browsers keep by themselves.
+ * How long a file is kept. A file with a hash of its content in its name never changes. Any other is kept for a minute
+ * at CloudFront's edges (`s-maxage`), and browsers ask anew each time, which costs them a short answer without content
+ * (304) as long as nothing has changed: a change is everywhere after a minute, and after an invalidation of the
+ * distribution at once, which would never reach what browsers keep by themselves.
  */
 export function cacheControlOf(path: string): string {
   return /\.[0-9a-f]{8,}\.[a-z0-9]+$/.test(path)
@@ -60,8 +61,9 @@ const contentSecurityPolicy = [
 ].join("; ");
 
 /**
- * What the pages do without, for themselves and for whatever they might come to hold: every feature of the W3C's list of policy-controlled features that browsers know
- * today. Not denied are what shares an animal (the clipboard's writing, the system's own share dialogue) and what tells screen readers of news.
+ * What the pages do without, for themselves and for whatever they might come to hold: every feature of the W3C's list
+ * of policy-controlled features that browsers know today. Not denied are what shares an animal (the clipboard's
+ * writing, the system's own share dialogue) and what tells screen readers of news.
  */
 const deniedFeatures = [
   "accelerometer",

@@ -8,9 +8,10 @@ export type StateBucketProps = Omit<SecureBucketProps, "protect" | "expiries"> &
 /**
  * A bucket for the states of Terraform, which hold what a plan doesn't show.
  *
- * Terraform asks for no encryption when it writes a state, and gets the bucket's: KMS with our key. With `encrypt = true` in its backend it would ask for
- * AES256, which wins over the bucket's (Terraform, internal/backend/remote-state/s3/client.go: `put` and `lockWithFile`), and anyone with
- * `s3:GetObject` could read the state without the key. So whoever asks for anything but our key is refused.
+ * Terraform asks for no encryption when it writes a state, and gets the bucket's: KMS with our key. With `encrypt =
+ * true` in its backend it would ask for AES256, which wins over the bucket's (Terraform,
+ * internal/backend/remote-state/s3/client.go: `put` and `lockWithFile`), and anyone with `s3:GetObject` could read the
+ * state without the key. So whoever asks for anything but our key is refused.
  */
 export class StateBucket extends SecureBucket {
   constructor(scope: Construct, id: string, props: StateBucketProps) {
@@ -26,8 +27,9 @@ export class StateBucket extends SecureBucket {
         conditions,
       });
     };
-    // A request without these headers gets the bucket's own encryption, and has none of these keys. Without `Null`, a key that isn't there would count as one
-    // that differs (IAM User Guide, "IAM JSON policy elements: Condition operators").
+    // A request without these headers gets the bucket's own encryption, and has none of these keys. Without `Null`, a
+    // key that isn't there would count as one that differs (IAM User Guide, "IAM JSON policy elements: Condition
+    // operators").
     const other = (key: string, value: string): Conditions => ({
       Null: { [key]: "false" },
       StringNotEquals: { [key]: value },

@@ -38,7 +38,10 @@ export interface StaticSiteProps {
   readonly firewallArn?: string;
 }
 
-/** The managed policies that we use; their ids are the same in every account (CloudFront developer guide, "Use managed policies"). */
+/**
+ * The managed policies that we use; their ids are the same in every account (CloudFront developer guide, "Use managed
+ * policies").
+ */
 const managedPolicies = {
   cachingOptimized: "658327ea-f89d-4fab-a63d-7e88639e58f6",
   cachingDisabled: "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
@@ -46,8 +49,8 @@ const managedPolicies = {
 } as const;
 
 /**
- * Pages in a private bucket and an API, behind one CloudFront address: the browser talks to one origin, so there is no CORS to allow, and the bucket
- * answers CloudFront alone.
+ * Pages in a private bucket and an API, behind one CloudFront address: the browser talks to one origin, so there is no
+ * CORS to allow, and the bucket answers CloudFront alone.
  */
 export class StaticSite extends Construct {
   /** `https://…`, without a slash at its end. */
@@ -165,18 +168,23 @@ export class StaticSite extends Construct {
     };
     bucket.allow(
       { ...cloudFront, sid: "CloudFrontReads", actions: ["s3:GetObject"], resources: [`${bucket.arn}/*`] },
-      // Without it S3 answers 403 to what isn't there (API reference, GetObject). No list is ever sent: `/` is index.html, and queries stay at the edge.
+      // Without it S3 answers 403 to what isn't there (API reference, GetObject). No list is ever sent: `/` is
+      // index.html, and queries stay at the edge.
       { ...cloudFront, sid: "CloudFrontLearnsWhatIsMissing", actions: ["s3:ListBucket"], resources: [bucket.arn] },
     );
     this.deliverAccessLogs(distribution, props);
-    if (props.domain) this.pointName(distribution, props.domain);
+    if (props.domain) {
+      this.pointName(distribution, props.domain);
+    }
     this.url = `https://${props.domain ? props.domain.name : distribution.domainName}`;
     this.distributionId = distribution.id;
   }
 
   /** Answers for the name with the distribution's addresses, of both kinds, where the zone is ours. */
   private pointName(distribution: CloudfrontDistribution, { name, hostedZoneId }: SiteDomain): void {
-    if (hostedZoneId === undefined) return;
+    if (hostedZoneId === undefined) {
+      return;
+    }
     for (const type of ["A", "AAAA"]) {
       new Route53Record(this, `name-${type.toLowerCase()}`, {
         zoneId: hostedZoneId,
@@ -185,7 +193,8 @@ export class StaticSite extends Construct {
         alias: {
           name: distribution.domainName,
           zoneId: distribution.hostedZoneId,
-          // CloudFront has no health that Route 53 could evaluate (Route 53 developer guide, "Values specific for alias records").
+          // CloudFront has no health that Route 53 could evaluate (Route 53 developer guide, "Values specific for alias
+          // records").
           evaluateTargetHealth: false,
         },
       });
@@ -193,8 +202,9 @@ export class StaticSite extends Construct {
   }
 
   /**
-   * Standard logging, version 2: it writes by the bucket's policy, where the older one needs ACLs. CloudFront takes part in it in us-east-1 alone,
-   * wherever the bucket lies (CloudFront Developer Guide, "Configure standard logging (v2)").
+   * Standard logging, version 2: it writes by the bucket's policy, where the older one needs ACLs. CloudFront takes
+   * part in it in us-east-1 alone, wherever the bucket lies (CloudFront Developer Guide, "Configure standard logging
+   * (v2)").
    */
   private deliverAccessLogs(distribution: CloudfrontDistribution, { name, accessLogBucket }: StaticSiteProps): void {
     const region = "us-east-1";
@@ -242,7 +252,9 @@ export class StaticSite extends Construct {
         cacheControl: cacheControlOf(path),
         ...(isPage(path) ? { dependsOn: [...uploaded] } : {}),
       });
-      if (!isPage(path)) uploaded.push(object);
+      if (!isPage(path)) {
+        uploaded.push(object);
+      }
     }
   }
 }

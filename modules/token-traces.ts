@@ -1,6 +1,6 @@
 /**
- * Holds an App to its setting `stackTraces` in its tokens too, of which CDKTF 0.21 notes for each by which calls it was made: thousands of texts that only an
- * error ("Object creation stack") shows, and a tenth of synth's processor time.
+ * Holds an App to its setting `stackTraces` in its tokens too, of which CDKTF 0.21 notes for each by which calls it was
+ * made: thousands of texts that only an error ("Object creation stack") shows, and a tenth of synth's processor time.
  *
  *     traceTokens(new App({ stackTraces: false })); // from here on, tokens don't know where they were made
  */

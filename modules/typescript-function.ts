@@ -25,7 +25,10 @@ export interface TypeScriptFunctionProps {
   readonly description: string;
   /** The file that exports `handler`, from the project's root: `handlers/<name>/index.ts`. */
   readonly entry: string;
-  /** Beside what every handler gets: `POWERTOOLS_SERVICE_NAME` (the entry's folder), `POWERTOOLS_METRICS_NAMESPACE`, `LOG_LEVEL`. @default none */
+  /**
+   * Beside what every handler gets: `POWERTOOLS_SERVICE_NAME` (the entry's folder), `POWERTOOLS_METRICS_NAMESPACE`,
+   * `LOG_LEVEL`. @default none
+   */
   readonly environment?: Readonly<Record<string, string>>;
   /** What it may do beside writing its own logs and traces. @default nothing */
   readonly statements?: readonly Statement[];

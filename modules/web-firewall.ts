@@ -6,14 +6,20 @@ import { Construct } from "constructs";
 export interface WebFirewallProps {
   /** 1 to 100 letters, digits, hyphens and underscores. */
   readonly name: string;
-  /** Requests that one address may make in five minutes: 10 to 2,000,000,000 (WAF developer guide, "Rate-based rule high-level settings"). */
+  /**
+   * Requests that one address may make in five minutes: 10 to 2,000,000,000 (WAF developer guide, "Rate-based rule
+   * high-level settings").
+   */
   readonly requestsPerFiveMinutes: number;
   readonly logRetentionDays: number;
   /** Encrypts the logs: a key in us-east-1. */
   readonly encryptionKeyArn: string;
 }
 
-/** Where everything for CloudFront stands, wherever the rest does (WAF developer guide, "How to use AWS WAF with Amazon CloudFront features"). */
+/**
+ * Where everything for CloudFront stands, wherever the rest does (WAF developer guide, "How to use AWS WAF with Amazon
+ * CloudFront features").
+ */
 export const firewallRegion = "us-east-1";
 
 /** A group of rules that AWS keeps up to date, and its rules that only count. */
@@ -23,8 +29,9 @@ interface ManagedGroup {
 }
 
 /**
- * AWS's rules, which cost nothing beyond the rule ("AWS Managed Rules rule groups list"). Those of the common group that read bodies only count: people may write
- * to us of `../` and `<script>` in more than 8 KB. Each field of a body is checked by its handler, and is never sent back as HTML.
+ * AWS's rules, which cost nothing beyond the rule ("AWS Managed Rules rule groups list"). Those of the common group
+ * that read bodies only count: people may write to us of `../` and `<script>` in more than 8 KB. Each field of a body
+ * is checked by its handler, and is never sent back as HTML.
  */
 const managedGroups: readonly ManagedGroup[] = [
   { name: "AWSManagedRulesAmazonIpReputationList", counting: [] },
@@ -54,8 +61,9 @@ const tooMany = {
 } as const;
 
 /**
- * A firewall in front of a CloudFront distribution: it slows down who asks too often, and refuses what AWS knows to be an attack. Its logs, in us-east-1 as itself, hold
- * what it refused or counted and nothing of what it let through; cookies, authorization and the query are left out of them.
+ * A firewall in front of a CloudFront distribution: it slows down who asks too often, and refuses what AWS knows to be
+ * an attack. Its logs, in us-east-1 as itself, hold what it refused or counted and nothing of what it let through;
+ * cookies, authorization and the query are left out of them.
  */
 export class WebFirewall extends Construct {
   readonly arn: string;

@@ -1,6 +1,6 @@
 /**
- * The actions for which AWS takes no other resource than `*`. Before you add a row: the action's line in the Service Authorization Reference has an
- * empty column "Resource types", or the guide of the service says so.
+ * The actions for which AWS takes no other resource than `*`. Before you add a row: the action's line in the Service
+ * Authorization Reference has an empty column "Resource types", or the guide of the service says so.
  */
 
 /** Why AWS takes only `*`, and where it says so. */

@@ -1,9 +1,13 @@
-/** Which policies are the permissions boundaries of roles, and which are attached to somebody, wherever either is said. */
+/**
+ * Which policies are the permissions boundaries of roles, and which are attached to somebody, wherever either is said.
+ */
 import { type Documents, type Resource, texts } from "./documents";
 
 /** Whether an argument means a policy: by a reference from its own stack, or by its ARN. */
 function means(value: string, stack: string, policy: Resource): boolean {
-  if (value === `\${${policy.address}.arn}`) return stack === policy.stack;
+  if (value === `\${${policy.address}.arn}`) {
+    return stack === policy.stack;
+  }
   const { name } = policy.arguments;
   return typeof name === "string" && value.startsWith("arn:") && value.endsWith(`:policy/${name}`);
 }
@@ -37,12 +41,15 @@ export function attachmentsOf(documents: Documents, policy: Resource): readonly 
 const found = new WeakMap<Documents, ReadonlySet<Resource>>();
 
 /**
- * The policies that are nothing but boundaries: "a permissions boundary sets the maximum permissions that an identity-based policy can grant to an IAM
- * entity" and grants none itself (IAM User Guide, "Permissions boundaries for IAM entities").
+ * The policies that are nothing but boundaries: "a permissions boundary sets the maximum permissions that an
+ * identity-based policy can grant to an IAM entity" and grants none itself (IAM User Guide, "Permissions boundaries for
+ * IAM entities").
  */
 export function boundaries(documents: Documents): ReadonlySet<Resource> {
   const known = found.get(documents);
-  if (known) return known;
+  if (known) {
+    return known;
+  }
   const policies = documents
     .resources("aws_iam_role", "aws_iam_user")
     .flatMap(({ arguments: { permissions_boundary: value }, stack }) => policyMeant(documents, value, stack) ?? []);

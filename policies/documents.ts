@@ -47,17 +47,29 @@ export function texts(value: unknown): readonly string[] {
 /** All values at a path of argument names, through every block on the way. */
 export function values(block: unknown, ...path: readonly string[]): readonly unknown[] {
   const [key, ...rest] = path;
-  if (key === undefined) return list(block);
+  if (key === undefined) {
+    return list(block);
+  }
   return list(block).flatMap((element) => (isArguments(element) ? values(element[key], ...rest) : []));
 }
 
-/** Calls `visit` with every value within, its key (a list's elements have that of the list) and itself; the deepest last. */
+/**
+ * Calls `visit` with every value within, its key (a list's elements have that of the list) and itself; the deepest
+ * last.
+ */
 export function walk(value: unknown, visit: (value: unknown, key: string) => void, key = ""): void {
   visit(value, key);
-  if (Array.isArray(value)) for (const element of value) walk(element, visit, key);
-  else if (isArguments(value)) {
+  if (Array.isArray(value)) {
+    for (const element of value) {
+      walk(element, visit, key);
+    }
+  } else if (isArguments(value)) {
     // The key "//" holds CDKTF's own notes.
-    for (const [name, element] of Object.entries(value)) if (name !== "//") walk(element, visit, name);
+    for (const [name, element] of Object.entries(value)) {
+      if (name !== "//") {
+        walk(element, visit, name);
+      }
+    }
   }
 }
 
@@ -85,7 +97,9 @@ export interface Task {
 export function tasks(definition: Arguments): readonly Task[] {
   const found: Task[] = [];
   walk(definition, (value) => {
-    if (!isArguments(value) || !isArguments(value.States)) return;
+    if (!isArguments(value) || !isArguments(value.States)) {
+      return;
+    }
     for (const [name, state] of Object.entries(value.States)) {
       if (isArguments(state) && state.Type === "Task" && typeof state.Resource === "string") {
         found.push({ name, integration: state.Resource, arguments: state.Arguments ?? state.Parameters });
@@ -122,8 +136,11 @@ export class Documents {
     this.all = stacks.flatMap(resourcesOf);
     for (const resource of this.all) {
       const others = this.byType.get(resource.type);
-      if (others) others.push(resource);
-      else this.byType.set(resource.type, [resource]);
+      if (others) {
+        others.push(resource);
+      } else {
+        this.byType.set(resource.type, [resource]);
+      }
     }
   }
 
@@ -133,14 +150,16 @@ export class Documents {
   }
 
   /**
-   * The resources of a type that belong to another of the same stack because an argument names it: by a reference to one of `attributes`, or by the
-   * same literal text.
+   * The resources of a type that belong to another of the same stack because an argument names it: by a reference to
+   * one of `attributes`, or by the same literal text.
    */
   belongingTo(owner: Resource, type: string, argument: string, attributes: readonly string[]): readonly Resource[] {
     const names = new Set<unknown>(attributes.map((attribute) => `\${${owner.address}.${attribute}}`));
     for (const attribute of attributes) {
       const literal = owner.arguments[attribute];
-      if (typeof literal === "string") names.add(literal);
+      if (typeof literal === "string") {
+        names.add(literal);
+      }
     }
     return this.resources(type).filter(
       (candidate) => candidate.stack === owner.stack && names.has(candidate.arguments[argument]),
@@ -148,7 +167,8 @@ export class Documents {
   }
 
   /**
-   * What a text stands for: the value behind a local, or behind an SSM parameter that one of the stacks publishes. Any other text stands for itself.
+   * What a text stands for: the value behind a local, or behind an SSM parameter that one of the stacks publishes. Any
+   * other text stands for itself.
    * @param stack in which the text stands
    */
   follow(stack: string, text: string, seen: ReadonlySet<string> = new Set()): string {
@@ -164,7 +184,9 @@ export class Documents {
       return typeof value === "string" ? { stack, text: value } : undefined;
     }
     const parameter = /^\$\{(data\.aws_ssm_parameter\.[\w-]+)\.(?:insecure_)?value\}$/.exec(text)?.[1];
-    if (parameter === undefined) return undefined;
+    if (parameter === undefined) {
+      return undefined;
+    }
     const source = this.resources("data.aws_ssm_parameter").find(
       (candidate) => candidate.stack === stack && candidate.address === parameter,
     );

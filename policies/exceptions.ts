@@ -1,4 +1,6 @@
-/** The resources that need not keep a rule, each with the reason. A row that excuses nothing fails the tests: remove it. */
+/**
+ * The resources that need not keep a rule, each with the reason. A row that excuses nothing fails the tests: remove it.
+ */
 
 /** One resource that need not keep one rule, or not in one point. */
 export interface Exception {
@@ -6,7 +8,10 @@ export interface Exception {
   readonly rule: string;
   /** Stack and address: `data/aws_s3_bucket.logs_bucket`. */
   readonly resource: string;
-  /** What the breach says, word for word, where no other breach of the rule by the resource is excused. @default every breach of it */
+  /**
+   * What the breach says, word for word, where no other breach of the rule by the resource is excused. @default every
+   * breach of it
+   */
   readonly found?: string;
   readonly reason: string;
 }

@@ -3,8 +3,8 @@
  *
  *     enforce([{ id: "data", document: stack.toTerraform() }, …], { protectData, requiredTags }); // throws one Error that lists every breach
  *
- * They look at the stacks' Terraform JSON, not at constructs: at what Terraform will read, overrides and late values included, and at all stacks at once,
- * so that a value can be followed through the parameter that hands it on.
+ * They look at the stacks' Terraform JSON, not at constructs: at what Terraform will read, overrides and late values
+ * included, and at all stacks at once, so that a value can be followed through the parameter that hands it on.
  */
 import { Documents, type StackDocument } from "./documents";
 import { type Exception, exceptions } from "./exceptions";
@@ -85,10 +85,14 @@ export function breaches(stacks: readonly StackDocument[], settings: PolicySetti
  */
 export function enforce(stacks: readonly StackDocument[], settings: PolicySettings): void {
   const found = breaches(stacks, settings);
-  if (found.length === 0) return;
+  if (found.length === 0) {
+    return;
+  }
   const paragraphs = rules.flatMap((rule) => {
     const broken = found.filter((breach) => breach.rule === rule);
-    if (broken.length === 0) return [];
+    if (broken.length === 0) {
+      return [];
+    }
     return [
       [
         `${rule.promise} [${rule.id}; ${rule.source}]`,

@@ -1,13 +1,14 @@
 /**
- * What can't be made again: the one list for the rule `protected`, which asks for `prevent_destroy`, and for the plan's guard, which refuses to replace
- * or delete what is on it.
+ * What can't be made again: the one list for the rule `protected`, which asks for `prevent_destroy`, and for the plan's
+ * guard, which refuses to replace or delete what is on it.
  *
  *     statefulTypes.includes("aws_s3_bucket"); // true
  *     stateful.aws_s3_bucket;                  // "objects, old versions included": what would be lost
  *
- * Left out, though something goes with them: log groups, whose entries end by themselves after `logRetentionDays`, and which go with the function or the
- * job that wrote them (what the trail records lies in its bucket besides); parameters, for models and stacks tell their values anew; topics, whose
- * subscribers confirm once more; queues, which keep for a while what a table or a bucket has; distributions and APIs, which have an address and no data.
+ * Left out, though something goes with them: log groups, whose entries end by themselves after `logRetentionDays`, and
+ * which go with the function or the job that wrote them (what the trail records lies in its bucket besides);
+ * parameters, for models and stacks tell their values anew; topics, whose subscribers confirm once more; queues, which
+ * keep for a while what a table or a bucket has; distributions and APIs, which have an address and no data.
  */
 
 /** Terraform's type, and what is lost with a resource of it. */

@@ -1,4 +1,7 @@
-/** The statements of all IAM policies in the synthesized stacks, wherever they stand: in a role, a key, a bucket, a topic, an inline block. */
+/**
+ * The statements of all IAM policies in the synthesized stacks, wherever they stand: in a role, a key, a bucket, a
+ * topic, an inline block.
+ */
 import {
   type Arguments,
   type Documents,
@@ -55,11 +58,15 @@ const read = new WeakMap<Documents, readonly Statement[]>();
 /** Every statement of every policy that is plain JSON; `unreadablePolicies` has the others. */
 export function statements(documents: Documents): readonly Statement[] {
   const known = read.get(documents);
-  if (known) return known;
+  if (known) {
+    return known;
+  }
   const found: Statement[] = [];
   for (const resource of documents.all) {
     walk(resource.arguments, (value) => {
-      if (typeof value !== "string" || !value.includes('"Statement"')) return;
+      if (typeof value !== "string" || !value.includes('"Statement"')) {
+        return;
+      }
       const blocks = list(parseObject(value)?.Statement).filter(isArguments);
       found.push(...blocks.map((block, index) => statement(resource, block, index)));
     });
@@ -75,7 +82,9 @@ export function unreadablePolicies(documents: Documents): readonly (readonly [re
     .flatMap((resource) => {
       const found: [Resource, string][] = [];
       walk(resource.arguments, (value, key) => {
-        if (policyArguments.has(key) && typeof value === "string" && !parseObject(value)) found.push([resource, key]);
+        if (policyArguments.has(key) && typeof value === "string" && !parseObject(value)) {
+          found.push([resource, key]);
+        }
       });
       return found;
     });
@@ -99,8 +108,13 @@ function expressionOf(pattern: string): RegExp {
   return expression;
 }
 
-/** Whether a pattern of IAM, with `*` and `?`, covers an action. IAM does not tell capital letters from small ones there. */
+/**
+ * Whether a pattern of IAM, with `*` and `?`, covers an action. IAM does not tell capital letters from small ones
+ * there.
+ */
 export function covers(pattern: string, action: string): boolean {
-  if (!/[*?]/.test(pattern)) return pattern.toLowerCase() === action.toLowerCase();
+  if (!/[*?]/.test(pattern)) {
+    return pattern.toLowerCase() === action.toLowerCase();
+  }
   return (expressions.get(pattern) ?? expressionOf(pattern)).test(action);
 }

@@ -1,9 +1,11 @@
 /**
- * What the roles of a platform can do at most: the statements of its two boundaries (IAM User Guide, "Delegating responsibility to others using permissions
- * boundaries"). One is for whatever runs on the platform, the other for the pipeline, which makes those roles and has to give them theirs.
+ * What the roles of a platform can do at most: the statements of its two boundaries (IAM User Guide, "Delegating
+ * responsibility to others using permissions boundaries"). One is for whatever runs on the platform, the other for the
+ * pipeline, which makes those roles and has to give them theirs.
  *
- * They name services and beginnings of names, where a role's own policy names actions and resources: an engineer deploys them by hand, and a change of
- * a role must not wait for that. What they refuse, they refuse whatever else allows it.
+ * They name services and beginnings of names, where a role's own policy names actions and resources: an engineer
+ * deploys them by hand, and a change of a role must not wait for that. What they refuse, they refuse whatever else
+ * allows it.
  */
 import type { Conditions, Statement } from "../modules/policy";
 import { keepsOwnState, type PlatformStack, stateBucketName } from "./platform";
@@ -62,7 +64,10 @@ class Places {
     return this.stack.arn(service, `${prefix}${this.stack.named("")}*`);
   }
 
-  /** Resources in whichever region: what CloudFront needs belongs to us-east-1, and the shorter pattern leaves room for others. */
+  /**
+   * Resources in whichever region: what CloudFront needs belongs to us-east-1, and the shorter pattern leaves room for
+   * others.
+   */
   any(service: string, resource: string): string {
     return this.stack.arn(service, resource, { region: "*" });
   }
@@ -101,7 +106,8 @@ class Places {
 }
 
 /**
- * What functions, jobs, endpoints, workflows and Airflow can do at most: work with what belongs to their environment, and change none of it but data.
+ * What functions, jobs, endpoints, workflows and Airflow can do at most: work with what belongs to their environment,
+ * and change none of it but data.
  * @param stack the stack that makes the boundary
  */
 export function executionBoundary(stack: PlatformStack): readonly Statement[] {
@@ -156,7 +162,8 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
         places.own("dynamodb", "table/"),
         places.own("ecr", "repository/"),
         places.own("lambda", "function:"),
-        // Behind a folder or a word of the service that writes; what SageMaker writes of jobs, all jobs of an account share.
+        // Behind a folder or a word of the service that writes; what SageMaker writes of jobs, all jobs of an account
+        // share.
         places.own("logs", "log-group:*"),
         stack.arn("logs", "log-group:/aws/sagemaker/*"),
         places.bucket(`${stack.named("")}*`),
@@ -199,7 +206,8 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
       resources: ["network-interface", "security-group", "subnet"].map((kind) => stack.arn("ec2", `${kind}/*`)),
     },
     {
-      // Step Functions hears of ended jobs by rules of its own (Step Functions Developer Guide, "IAM policies for integrated services").
+      // Step Functions hears of ended jobs by rules of its own (Step Functions Developer Guide, "IAM policies for
+      // integrated services").
       sid: "HearOfEndedJobs",
       actions: ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
       resources: [stack.arn("events", "rule/StepFunctionsGetEventsFor*")],
@@ -260,8 +268,9 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
 }
 
 /**
- * What the pipeline's roles can do at most: deploy the environment's stacks but `state` and `governance`, and make roles that have a boundary. One policy
- * has to hold it all, so what needs no condition is in one statement: an action of one service means nothing on another's resource.
+ * What the pipeline's roles can do at most: deploy the environment's stacks but `state` and `governance`, and make
+ * roles that have a boundary. One policy has to hold it all, so what needs no condition is in one statement: an action
+ * of one service means nothing on another's resource.
  * @param stack the stack that makes the boundary
  */
 export function deployBoundary(stack: PlatformStack): readonly Statement[] {
@@ -298,7 +307,8 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
         places.bucket(`${stack.named("")}*`),
         places.any("kms", `alias/${stack.named("")}*`),
         places.any("ssm", `parameter/acme/${name}/*`),
-        // What follows has numbers, or names that others give: the provider names models by itself, and SageMaker the tables of features.
+        // What follows has numbers, or names that others give: the provider names models by itself, and SageMaker the
+        // tables of features.
         ...networkKinds.map((kind) => places.any("ec2", `${kind}/*`)),
         ...["/apis*", "/tags/*"].map((path) => stack.arn("apigateway", path, { region: "*", account: "" })),
         places.any("application-autoscaling", "scalable-target/*"),
@@ -357,8 +367,8 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
       resources: ["*"],
     },
     {
-      // Of none of these IAM can ask the boundary (Service Authorization Reference, "Actions defined by AWS Identity and Access Management (IAM)"). The roles
-      // that are passed have one, whichever service takes them.
+      // Of none of these IAM can ask the boundary (Service Authorization Reference, "Actions defined by AWS Identity
+      // and Access Management (IAM)"). The roles that are passed have one, whichever service takes them.
       sid: "KeepRoles",
       actions: [
         "iam:*agPolicy",
@@ -415,7 +425,10 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
   ];
 }
 
-/** The states of what the pipeline deploys, and no others; the key that encrypts them encrypts and decrypts, and nothing changes it. */
+/**
+ * The states of what the pipeline deploys, and no others; the key that encrypts them encrypts and decrypts, and nothing
+ * changes it.
+ */
 function useOfStates({ states }: Places, environment: string): readonly Statement[] {
   return [
     {

@@ -1,11 +1,13 @@
 /**
- * What the stacks tell one another: named SSM parameters, who publishes each and who reads it. Nothing else passes between stacks.
+ * What the stacks tell one another: named SSM parameters, who publishes each and who reads it. Nothing else passes
+ * between stacks.
  *
  *     stack.publish("FeatureGroup", group.name);   // in the publisher
  *     stack.read("FeatureGroup");                  // in a reader: the value as Terraform will find it
  *     deploymentOrder();                           // the stacks, each after those from which it reads
  *
- * The table is therefore the deployment graph: reading adds the dependency between the stacks, and a table that is wrong stops synth.
+ * The table is therefore the deployment graph: reading adds the dependency between the stacks, and a table that is
+ * wrong stops synth.
  */
 import { DataAwsSsmParameter } from "@cdktf/provider-aws/lib/data-aws-ssm-parameter";
 import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
@@ -21,7 +23,9 @@ export interface ParameterDeclaration {
   readonly readers: readonly string[];
   /** Whether the workflow changes the value later, which Terraform then leaves alone. @default false */
   readonly changesAtRunTime?: boolean;
-  /** Whether an environment publishes it only if it has what the value names. No stack may read it then. @default false */
+  /**
+   * Whether an environment publishes it only if it has what the value names. No stack may read it then. @default false
+   */
   readonly mayBeMissing?: boolean;
 }
 
@@ -168,14 +172,18 @@ export type ParameterName = keyof typeof contract;
 /** The DAG that brings in surveys, as `airflow-dags/acme_data_workflow.py` calls itself. */
 export const dataWorkflowDag = "acme-data-workflow";
 
-/** Where in the data bucket models' public figures lie, and the document that stands for those of a model that has none: the stack `data` puts it there. */
+/**
+ * Where in the data bucket models' public figures lie, and the document that stands for those of a model that has none:
+ * the stack `data` puts it there.
+ */
 export const publicFigures = { prefix: "figures/", none: "figures/none.json" } as const;
 
 /** What stands in a parameter that changes at run time until it first does. */
 export const placeholder = "PLACEHOLDER";
 
 /**
- * The stacks of a contract in an order in which each comes after those from which it reads; among equals, the order of `stacks` counts.
+ * The stacks of a contract in an order in which each comes after those from which it reads; among equals, the order of
+ * `stacks` counts.
  * @throws Error that shows the circle when there is none, or names a stack that `stacks` does not have
  */
 export function deploymentOrder(table: Contract = contract, stacks: readonly string[] = stackIds): readonly string[] {
@@ -188,12 +196,16 @@ export function deploymentOrder(table: Contract = contract, stacks: readonly str
         );
       }
     }
-    for (const reader of readers) publishers.get(reader)?.add(publisher);
+    for (const reader of readers) {
+      publishers.get(reader)?.add(publisher);
+    }
   }
 
   const order: string[] = [];
   const visit = (stack: string, path: readonly string[]): void => {
-    if (order.includes(stack)) return;
+    if (order.includes(stack)) {
+      return;
+    }
     if (path.includes(stack)) {
       const circle = [...path.slice(path.indexOf(stack)), stack];
       throw new Error(
@@ -201,11 +213,15 @@ export function deploymentOrder(table: Contract = contract, stacks: readonly str
       );
     }
     for (const publisher of stacks) {
-      if (publishers.get(stack)?.has(publisher)) visit(publisher, [...path, stack]);
+      if (publishers.get(stack)?.has(publisher)) {
+        visit(publisher, [...path, stack]);
+      }
     }
     order.push(stack);
   };
-  for (const stack of stacks) visit(stack, []);
+  for (const stack of stacks) {
+    visit(stack, []);
+  }
   return order;
 }
 
@@ -239,7 +255,9 @@ export class ParameterStore {
         `The stack ${stack.node.id} publishes ${name}, which stacks/contract.ts gives to ${publisher}. Correct the one or the other.`,
       );
     }
-    if (this.published.has(name)) throw new Error(`The stack ${publisher} publishes ${name} twice; once is enough.`);
+    if (this.published.has(name)) {
+      throw new Error(`The stack ${publisher} publishes ${name} twice; once is enough.`);
+    }
     this.published.set(name, stack);
     new SsmParameter(stack, name, {
       name: this.ssmName(name),
@@ -285,7 +303,9 @@ export class ParameterStore {
       for (const reader of readers) {
         const stack = stacks.find(({ node }) => node.id === reader);
         // An environment without a VPC, say, has neither who publishes its ids nor who reads them.
-        if (!stack || (!ids.includes(publisher) && !this.reads.get(name)?.has(stack))) continue;
+        if (!stack || (!ids.includes(publisher) && !this.reads.get(name)?.has(stack))) {
+          continue;
+        }
         if (!this.reads.get(name)?.has(stack)) {
           throw new Error(
             `stacks/contract.ts says that ${reader} reads ${name}, but it doesn't. Read it there, or take ${reader} off its readers.`,
@@ -303,8 +323,9 @@ export class ParameterStore {
 
   private declaration(name: string): ParameterDeclaration {
     const declaration = Object.hasOwn(this.table, name) ? this.table[name] : undefined;
-    if (!declaration)
+    if (!declaration) {
       throw new Error(`${name} is not in stacks/contract.ts: declare there who publishes and who reads it.`);
+    }
     return declaration;
   }
 }

@@ -16,11 +16,11 @@ const finishedSurveys = ["surveys/processed/", "surveys/refused/"] as const;
 const rejectedRows = "surveys/rejected/";
 
 /**
- * Airflow, whose DAG brings in each new survey by the function ingest-survey and then starts the pipeline by the function release-change. The DAG
- * finds the names of all three in Airflow Variables.
+ * Airflow, whose DAG brings in each new survey by the function ingest-survey and then starts the pipeline by the
+ * function release-change. The DAG finds the names of all three in Airflow Variables.
  *
- * An environment without the setting `airflow` gets all but Airflow itself: the same DAG then runs in an Airflow beside the platform, and finds the
- * same Variables.
+ * An environment without the setting `airflow` gets all but Airflow itself: the same DAG then runs in an Airflow beside
+ * the platform, and finds the same Variables.
  */
 export class DataWorkflowStack extends PlatformStack {
   private readonly variablesPath = `/acme/${this.environment.name}/airflow/variables`;
@@ -101,7 +101,8 @@ export class DataWorkflowStack extends PlatformStack {
     const subnetIds = Fn.split(",", this.read("PrivateSubnetIds"));
     const files = readFiles(join(projectRoot, "airflow-dags"), (path) => /^(\w+\.py|requirements\.txt)$/.test(path));
     const requirements = files.get("requirements.txt");
-    // pip reaches no registry from a private web server, which stands in a VPC of AWS's, and from workers only through NAT.
+    // pip reaches no registry from a private web server, which stands in a VPC of AWS's, and from workers only through
+    // NAT.
     const pipReachesRegistry = settings.webServer === "public" && (network?.natGateways ?? 0) > 0;
     const airflow = new AirflowEnvironment(this, "airflow", {
       name: this.named("airflow"),

@@ -9,7 +9,10 @@ import { SecureBucket } from "../modules/secure-bucket";
 import { deployBoundary, executionBoundary } from "./boundaries";
 import { boundaryNames, type Platform, PlatformStack, stateBucketName } from "./platform";
 
-/** Records of the trail of which somebody is told at once (the first three of the CIS AWS Foundations Benchmark's section on monitoring that fit here). */
+/**
+ * Records of the trail of which somebody is told at once (the first three of the CIS AWS Foundations Benchmark's
+ * section on monitoring that fit here).
+ */
 const incidents = {
   "root-used": {
     pattern:
@@ -35,11 +38,13 @@ const incidents = {
 } as const;
 
 /**
- * What watches over the account: the trail of who did what, to objects, items and records too; alarms on what should never happen; the budget; and the
- * boundaries, which no role of the platform can leave. They stand here because an engineer deploys this stack, and the pipeline can't.
+ * What watches over the account: the trail of who did what, to objects, items and records too; alarms on what should
+ * never happen; the budget; and the boundaries, which no role of the platform can leave. They stand here because an
+ * engineer deploys this stack, and the pipeline can't.
  *
- * The tags of the platform show in the bills once they are activated as cost allocation tags, in the account that pays (AWS Billing User Guide,
- * "Activating user-defined cost allocation tags"); from then on the budget of the platform counts. That of the account always does.
+ * The tags of the platform show in the bills once they are activated as cost allocation tags, in the account that pays
+ * (AWS Billing User Guide, "Activating user-defined cost allocation tags"); from then on the budget of the platform
+ * counts. That of the account always does.
  */
 export class GovernanceStack extends PlatformStack {
   constructor(platform: Platform, settings: NonNullable<Environment["governance"]>) {
@@ -68,7 +73,9 @@ export class GovernanceStack extends PlatformStack {
     this.watchCosts(key, topic, settings.monthlyBudgetDollars);
   }
 
-  /** The stack's own role is made after its boundary; those of other stacks name theirs, as that has long been there. */
+  /**
+   * The stack's own role is made after its boundary; those of other stacks name theirs, as that has long been there.
+   */
   private boundRoles(protect: boolean): void {
     const execution = new PermissionsBoundary(this, "boundary", {
       name: this.named(boundaryNames.execution),
@@ -144,7 +151,10 @@ export class GovernanceStack extends PlatformStack {
     }
   }
 
-  /** What is done to the platform's data, by the beginning of its names. The logs themselves are left out: to record their writing would never end. */
+  /**
+   * What is done to the platform's data, by the beginning of its names. The logs themselves are left out: to record
+   * their writing would never end.
+   */
   private dataEvents(): readonly DataEvents[] {
     const { account, region } = this.environment;
     const bucket = (name: string): string => this.arn("s3", name, { region: "", account: "" });
@@ -166,8 +176,9 @@ export class GovernanceStack extends PlatformStack {
         arnPrefixes: [this.arn("sagemaker", `feature-group/${this.named("")}`)],
       },
       {
-        // Whoever asks often enough can copy a model by its answers. Of that CloudTrail records what is asked for as a stream alone, none of the calls of
-        // InvokeEndpoint (CloudTrail User Guide, "Logging data events"): what the websites ask, data capture keeps.
+        // Whoever asks often enough can copy a model by its answers. Of that CloudTrail records what is asked for as a
+        // stream alone, none of the calls of InvokeEndpoint (CloudTrail User Guide, "Logging data events"): what the
+        // websites ask, data capture keeps.
         name: "Questions to the platform's models, where they are answered as a stream",
         resourceType: "AWS::SageMaker::Endpoint",
         arnPrefixes: [this.arn("sagemaker", `endpoint/${this.named("")}`)],

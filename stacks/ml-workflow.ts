@@ -19,8 +19,9 @@ interface FunctionSettings {
 }
 
 /**
- * From survey to registered model: the state machine with its functions and roles, the model package group, and the function that puts a survey into the
- * feature group. Alarms tell of runs that fail, of models that miss the threshold, and of functions that fail.
+ * From survey to registered model: the state machine with its functions and roles, the model package group, and the
+ * function that puts a survey into the feature group. Alarms tell of runs that fail, of models that miss the threshold,
+ * and of functions that fail.
  */
 export class MlWorkflowStack extends PlatformStack {
   private readonly bucket: string;
@@ -148,8 +149,9 @@ export class MlWorkflowStack extends PlatformStack {
           resources: [this.arn("sagemaker", `feature-group/${featureGroup}`)],
         },
       ],
-      // A large file takes several calls, each until shortly before this. Who waits for an answer hears nothing meanwhile: NAT gateways and endpoints
-      // drop such a connection after 350 seconds (VPC User Guide, "NAT gateway basics"), and nobody would hear the answer.
+      // A large file takes several calls, each until shortly before this. Who waits for an answer hears nothing
+      // meanwhile: NAT gateways and endpoints drop such a connection after 350 seconds (VPC User Guide, "NAT gateway
+      // basics"), and nobody would hear the answer.
       timeoutSeconds: 300,
       // Of the largest survey, the rows that it has to remember; and as much of a processor again as with half of it.
       memoryMebibytes: 1_024,

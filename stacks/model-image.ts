@@ -4,7 +4,10 @@ import { readFiles } from "../modules/content-hash";
 import { projectRoot } from "../modules/project-root";
 import { type Platform, PlatformStack } from "./platform";
 
-/** What of the project goes into the image: code, its pinned requirements, the feature contract. Tests and what they leave behind stay out. */
+/**
+ * What of the project goes into the image: code, its pinned requirements, the feature contract. Tests and what they
+ * leave behind stay out.
+ */
 const inContext = (path: string): boolean =>
   /^model-image\/(Dockerfile|requirements\.txt|(bin|abalone)\/.+)$/.test(path) && !path.includes("__pycache__");
 

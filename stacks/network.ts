@@ -7,8 +7,8 @@ import { ServiceEndpoints } from "../modules/service-endpoints";
 import { type Platform, PlatformStack } from "./platform";
 
 /**
- * Where jobs and Airflow run: a VPC whose job subnets have no way to the internet, the endpoints through which all of it reaches AWS, and the jobs'
- * security group.
+ * Where jobs and Airflow run: a VPC whose job subnets have no way to the internet, the endpoints through which all of
+ * it reaches AWS, and the jobs' security group.
  */
 export class NetworkStack extends PlatformStack {
   constructor(platform: Platform, settings: NonNullable<Environment["network"]>) {
@@ -46,7 +46,8 @@ export class NetworkStack extends PlatformStack {
       vpcId: network.vpcId,
       subnetIds: network.subnetIds("private").slice(0, settings.endpointZones),
       routeTableIds: [...network.routeTableIds("private"), ...network.routeTableIds("jobs")],
-      // A service's name leads to its endpoint from everywhere in the VPC, so that the private tier depends on it as well.
+      // A service's name leads to its endpoint from everywhere in the VPC, so that the private tier depends on it as
+      // well.
       admitted: network.ranges("private"),
     });
 

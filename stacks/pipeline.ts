@@ -18,8 +18,9 @@ import { keepsOwnState, type Platform, PlatformStack } from "./platform";
 import { commandsOf, releaseSteps, type ReleaseStep, testCommands } from "./release";
 
 /**
- * The names of a stack's resources, behind `acme-<environment>-`: its role may touch no others. A stack that is not listed uses its id. When a
- * name is to leave a stack, it leaves this list in a later change: until then the role can still delete what bore it.
+ * The names of a stack's resources, behind `acme-<environment>-`: its role may touch no others. A stack that is not
+ * listed uses its id. When a name is to leave a stack, it leaves this list in a later change: until then the role can
+ * still delete what bore it.
  */
 const resourceNames: Readonly<Record<string, readonly string[]>> = {
   network: ["network*", "jobs*"],
@@ -61,11 +62,13 @@ const deployBuilds: Partial<Record<string, Pick<BuildProjectProps, "machine" | "
 const approvalMinutes = 2 * 24 * 60;
 
 /**
- * What releases a change: tests it, then deploys stack after stack, trains, asks the test website, has somebody approve, and deploys production. It
- * deploys the stacks that the app has when it is made, so it comes last in `main.ts`; an engineer deploys it once, and from then on it deploys itself.
+ * What releases a change: tests it, then deploys stack after stack, trains, asks the test website, has somebody
+ * approve, and deploys production. It deploys the stacks that the app has when it is made, so it comes last in
+ * `main.ts`; an engineer deploys it once, and from then on it deploys itself.
  *
- * All that changes the account is one stage, `Release`: only one run at a time is in it. A model that one run registered is therefore never taken to
- * production by another run that waited for its approval, and no run changes the pipeline while another deploys.
+ * All that changes the account is one stage, `Release`: only one run at a time is in it. A model that one run
+ * registered is therefore never taken to production by another run that waited for its approval, and no run changes the
+ * pipeline while another deploys.
  */
 export class PipelineStack extends PlatformStack {
   private readonly settings: NonNullable<Environment["pipeline"]>;
@@ -176,8 +179,9 @@ export class PipelineStack extends PlatformStack {
     statements: readonly Statement[],
     options: Pick<BuildProjectProps, "machine" | "timeoutMinutes" | "docker"> = {},
   ): BuildProject {
-    if (!commands)
+    if (!commands) {
       throw new Error(`The step ${name} has no commands: give it some in commandsOf of stacks/release.ts.`);
+    }
     const { account, backend, logRetentionDays } = this.environment;
     const withTerraform = commands.install !== undefined && backend.type === "cloud" && name !== "test";
     const token = this.named("terraform-cloud-token");
@@ -224,7 +228,9 @@ export class PipelineStack extends PlatformStack {
       this.useState(stack, "write"),
       deployBuilds[stack],
     );
-    if (made && made !== this) project.allow(this.mayDeploy(made));
+    if (made && made !== this) {
+      project.allow(this.mayDeploy(made));
+    }
     return project;
   }
 
@@ -244,13 +250,16 @@ export class PipelineStack extends PlatformStack {
         resources: [this.arn("sagemaker", `model-package/${this.named("abalone")}/*`)],
       },
     ]);
-    if (made) project.allow(planStatements(typesOf(made), this.scopeOf(made)));
+    if (made) {
+      project.allow(planStatements(typesOf(made), this.scopeOf(made)));
+    }
     return project;
   }
 
   /**
-   * Runs the ML workflow and waits for it. Each try is an execution of its own, named by the action's own id, so that none clashes. A champion that is kept
-   * is a success; a model below the threshold is a failure, which ends the release before anything of a website has changed.
+   * Runs the ML workflow and waits for it. Each try is an execution of its own, named by the action's own id, so that
+   * none clashes. A champion that is kept is a success; a model below the threshold is a failure, which ends the
+   * release before anything of a website has changed.
    */
   private train({ name }: ReleaseStep): PipelineAction {
     const machine = this.named("training");
@@ -353,7 +362,9 @@ export class PipelineStack extends PlatformStack {
 
   /** A stack's own state and the lock beside it, and no other's. */
   private useState(stack: StackId, access: "read" | "write"): readonly Statement[] {
-    if (!this.state) return [];
+    if (!this.state) {
+      return [];
+    }
     const { region, name } = this.environment;
     const bucketArn = this.arn("s3", this.state.bucket, { region: "", account: "" });
     const file = `${name}/${stack}.tfstate`;
@@ -363,7 +374,8 @@ export class PipelineStack extends PlatformStack {
         sid: "FindState",
         actions: ["s3:ListBucket"],
         resources: [bucketArn],
-        // Whether the bucket is there is asked without a prefix; Terraform also looks for workspaces, of which there are none.
+        // Whether the bucket is there is asked without a prefix; Terraform also looks for workspaces, of which there
+        // are none.
         conditions: { StringLikeIfExists: { "s3:prefix": [`${file}*`, "env:*"] } },
       },
       {
@@ -390,7 +402,10 @@ export class PipelineStack extends PlatformStack {
   }
 }
 
-/** The environment variable in which Terraform looks for the token of a host (Terraform CLI, "Environment Variable Credentials"). */
+/**
+ * The environment variable in which Terraform looks for the token of a host (Terraform CLI, "Environment Variable
+ * Credentials").
+ */
 function tokenVariable(hostname = "app.terraform.io"): string {
   return `TF_TOKEN_${hostname.replaceAll("-", "__").replaceAll(".", "_")}`;
 }
@@ -398,7 +413,9 @@ function tokenVariable(hostname = "app.terraform.io"): string {
 /** Terraform's types of a stack's resources and, with `data.` before, of its data sources. */
 export function typesOf(stack: PlatformStack): readonly string[] {
   const types = stack.node.findAll().flatMap((construct) => {
-    if (TerraformResource.isTerraformResource(construct)) return [construct.terraformResourceType];
+    if (TerraformResource.isTerraformResource(construct)) {
+      return [construct.terraformResourceType];
+    }
     return TerraformDataSource.isTerraformDataSource(construct) ? [`data.${construct.terraformResourceType}`] : [];
   });
   return [...new Set(types)].sort();
@@ -413,7 +430,9 @@ function keyStackOf(stack: PlatformStack): string {
 /** Who assumes the roles of a stack: to them its resources hand the roles. */
 function roleServicesOf(stack: PlatformStack): readonly string[] {
   const services = stack.node.findAll().flatMap((construct) => {
-    if (!(construct instanceof IamRole)) return [];
+    if (!(construct instanceof IamRole)) {
+      return [];
+    }
     const { Statement: statements } = JSON.parse(construct.assumeRolePolicyInput ?? "{}") as {
       Statement: readonly { Principal: { Service: string | readonly string[] } }[];
     };

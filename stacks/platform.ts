@@ -57,7 +57,9 @@ export class Platform {
     const stacks = this.app.node.children.filter((child) => child instanceof PlatformStack);
     this.parameters.connect(stacks);
     this.refuseWhatEscapes(stacks);
-    for (const stack of stacks) stack.prepareStack();
+    for (const stack of stacks) {
+      stack.prepareStack();
+    }
     enforce(
       stacks.map((stack) => ({ id: stack.id, document: stack.freeze() })),
       {
@@ -69,7 +71,10 @@ export class Platform {
     this.app.synth();
   }
 
-  /** The rules see frozen stacks: nothing else may be written, and nothing may change a stack later, as CDKTF's Aspects do. */
+  /**
+   * The rules see frozen stacks: nothing else may be written, and nothing may change a stack later, as CDKTF's Aspects
+   * do.
+   */
   private refuseWhatEscapes(stacks: readonly PlatformStack[]): void {
     for (const construct of this.app.node.findAll()) {
       if (TerraformStack.isStack(construct) && !stacks.some((stack) => stack === construct)) {
@@ -93,14 +98,17 @@ export function stateBucketName(account: string, region: string): string {
 }
 
 /**
- * Whether the environment has a stack `state`. Terraform Cloud keeps states itself. For an emulator `make bootstrap` creates the bare bucket: nothing
- * else of the stack means anything there.
+ * Whether the environment has a stack `state`. Terraform Cloud keeps states itself. For an emulator `make bootstrap`
+ * creates the bare bucket: nothing else of the stack means anything there.
  */
 export function keepsOwnState({ backend, emulated }: Environment): boolean {
   return backend.type === "s3" && !emulated;
 }
 
-/** The boundaries of roles, which the stack `governance` makes, by their names behind `acme-<environment>-`. No stack's own names begin like them. */
+/**
+ * The boundaries of roles, which the stack `governance` makes, by their names behind `acme-<environment>-`. No stack's
+ * own names begin like them.
+ */
 export const boundaryNames = {
   /** Of whatever runs on the platform. */
   execution: "boundary",
@@ -143,7 +151,9 @@ export abstract class PlatformStack extends TerraformStack {
     });
     this.keepState(environment);
     // By name, and not by the contract: a boundary is no value that a stack may read, and change.
-    if (environment.governance) boundRoles(this, this.boundaryArn(id === "pipeline" ? "deploy" : "execution"));
+    if (environment.governance) {
+      boundRoles(this, this.boundaryArn(id === "pipeline" ? "deploy" : "execution"));
+    }
   }
 
   /** The ARN of one of the boundaries of roles. */
@@ -179,14 +189,19 @@ export abstract class PlatformStack extends TerraformStack {
     this.addOverride("terraform.backend.s3.use_lockfile", true);
   }
 
-  /** Resolves the prepared stack once and for all: what was checked is what is written, and CDKTF's second pass costs nothing. */
+  /**
+   * Resolves the prepared stack once and for all: what was checked is what is written, and CDKTF's second pass costs
+   * nothing.
+   */
   freeze(): Readonly<Record<string, unknown>> {
     this.frozen ??= super.toTerraform() as Readonly<Record<string, unknown>>;
     return this.frozen;
   }
 
   override prepareStack(): void {
-    if (!this.frozen) super.prepareStack();
+    if (!this.frozen) {
+      super.prepareStack();
+    }
   }
 
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- CDKTF's own signature
@@ -199,7 +214,10 @@ export abstract class PlatformStack extends TerraformStack {
     return `acme-${this.environment.name}-${name}`;
   }
 
-  /** An ARN in the environment's account and region. For a service whose ARNs have neither (S3) or no region (IAM), set them empty. */
+  /**
+   * An ARN in the environment's account and region. For a service whose ARNs have neither (S3) or no region (IAM), set
+   * them empty.
+   */
   arn(service: string, resource: string, { region, account }: { region?: string; account?: string } = {}): string {
     const where = `${region ?? this.environment.region}:${account ?? this.environment.account}`;
     return `arn:${this.platform.partition}:${service}:${where}:${resource}`;
@@ -216,15 +234,20 @@ export abstract class PlatformStack extends TerraformStack {
   }
 
   /**
-   * Where the jobs run. The parameters are read wherever there is a network, so that the stacks are deployed in the same order. Each subnet's id is
-   * taken from the list by a local: a call within the state machine's definition would make its text invalid as JSON until Terraform has seen it.
+   * Where the jobs run. The parameters are read wherever there is a network, so that the stacks are deployed in the
+   * same order. Each subnet's id is taken from the list by a local: a call within the state machine's definition would
+   * make its text invalid as JSON until Terraform has seen it.
    */
   protected jobNetwork(): { readonly network?: JobNetwork } {
     const { jobsInVpc, network } = this.environment;
-    if (!network) return {};
+    if (!network) {
+      return {};
+    }
     const subnetIds = Fn.split(",", this.read("JobSubnetIds"));
     const securityGroupId = this.read("JobSecurityGroupId");
-    if (!jobsInVpc) return {};
+    if (!jobsInVpc) {
+      return {};
+    }
     return {
       network: {
         subnetIds: network.zones.map(
@@ -246,8 +269,8 @@ export abstract class PlatformStack extends TerraformStack {
   }
 
   /**
-   * Addresses such as `aws_s3_bucket.data_bucket`: the ids on the way, joined by underscores, without CDKTF's hash. They stay unique because no id
-   * has an underscore itself.
+   * Addresses such as `aws_s3_bucket.data_bucket`: the ids on the way, joined by underscores, without CDKTF's hash.
+   * They stay unique because no id has an underscore itself.
    */
   protected override allocateLogicalId(element: TerraformElement | Node): string {
     const node = TerraformElement.isTerraformElement(element) ? element.node : element;

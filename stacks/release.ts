@@ -1,6 +1,6 @@
 /**
- * What a release does, step by step: generated from the contract between the stacks, so that a stack which is added or comes to read from another finds its
- * place in the pipeline by itself.
+ * What a release does, step by step: generated from the contract between the stacks, so that a stack which is added or
+ * comes to read from another finds its place in the pipeline by itself.
  *
  *     releaseSteps(["network", "data", …], { approval: true }).map(({ name }) => name);
  *     // deploy-pipeline, deploy-network, deploy-data, …, train, deploy-website-test, system-test-test, review, approve, deploy-website-production, …
@@ -35,8 +35,8 @@ const stages: Partial<Record<StackId, WebsiteStage>> = {
 };
 
 /**
- * The steps of a release, in their order: the pipeline brings itself up to date, then each stack follows those from which it reads. The workflow trains as
- * soon as it stands, and each website is tested as soon as it stands.
+ * The steps of a release, in their order: the pipeline brings itself up to date, then each stack follows those from
+ * which it reads. The workflow trains as soon as it stands, and each website is tested as soon as it stands.
  * @param stacks the stacks that the environment has
  * @param options whether somebody has to approve before the website's stage `production`
  * @param table the contract. @default the platform's

@@ -4,8 +4,8 @@ import { SecureBucket } from "../modules/secure-bucket";
 import { type Platform, PlatformStack, stateBucketName } from "./platform";
 
 /**
- * Where Terraform keeps the states of all stacks, its own among them: `make bootstrap` creates the bucket before there is any state, and this stack takes
- * it over.
+ * Where Terraform keeps the states of all stacks, its own among them: `make bootstrap` creates the bucket before there
+ * is any state, and this stack takes it over.
  */
 export class StateStack extends PlatformStack {
   constructor(platform: Platform) {

@@ -52,8 +52,9 @@ interface WatchedEndpoint {
 }
 
 /**
- * One stage of the website: the champion's endpoint and what watches its traffic, the API in front of it, the pages, and what visitors write to us. The
- * system tests run on the stage `test`; what passed them goes to the stage `production`, whose drift starts the data workflow.
+ * One stage of the website: the champion's endpoint and what watches its traffic, the API in front of it, the pages,
+ * and what visitors write to us. The system tests run on the stage `test`; what passed them goes to the stage
+ * `production`, whose drift starts the data workflow.
  */
 export class WebsiteStack extends PlatformStack {
   constructor(
@@ -289,7 +290,10 @@ export class WebsiteStack extends PlatformStack {
     return firewall.arn;
   }
 
-  /** Puts `sitemap.xml` beside the pages: by its content, as Terraform knows the site's address, which stands in it, only when the distribution is there. */
+  /**
+   * Puts `sitemap.xml` beside the pages: by its content, as Terraform knows the site's address, which stands in it,
+   * only when the distribution is there.
+   */
   private showSitemap({ bucketName, url }: StaticSite): void {
     const key = "sitemap.xml";
     new S3Object(this, "sitemap", {
@@ -302,8 +306,9 @@ export class WebsiteStack extends PlatformStack {
   }
 
   /**
-   * Puts the champion's public figures beside the pages, as `/model.json`. By their content and not as a copy of the object, which Terraform would delete
-   * before it copies the next one. They come after the endpoint: a release that is rolled back changes none.
+   * Puts the champion's public figures beside the pages, as `/model.json`. By their content and not as a copy of the
+   * object, which Terraform would delete before it copies the next one. They come after the endpoint: a release that is
+   * rolled back changes none.
    */
   private showFigures({ bucketName }: StaticSite, dataBucket: string, { endpoint }: ModelEndpoint): void {
     const figures = new DataAwsS3Object(this, "figures", { bucket: dataBucket, key: this.read("FiguresKey") });
@@ -328,14 +333,19 @@ export class WebsiteStack extends PlatformStack {
     });
   }
 
-  /** What SageMaker keeps of the endpoint's traffic, and what the endpoint's role needs for that: nothing where nobody watches it. */
+  /**
+   * What SageMaker keeps of the endpoint's traffic, and what the endpoint's role needs for that: nothing where nobody
+   * watches it.
+   */
   private capture(
     name: string,
     dataBucket: string,
     encryptionKeyArn: string,
   ): { readonly capture?: DataCapture; readonly captureStatements: readonly Statement[] } {
     const { monitor } = this.environment.websites[this.stage];
-    if (!monitor) return { captureStatements: [] };
+    if (!monitor) {
+      return { captureStatements: [] };
+    }
     return {
       capture: {
         destinationUri: `s3://${dataBucket}/${prefix.capture}`,
@@ -350,7 +360,10 @@ export class WebsiteStack extends PlatformStack {
     };
   }
 
-  /** Compares the endpoint's traffic with the rows on which the champion was trained. Drift in production starts the data workflow. */
+  /**
+   * Compares the endpoint's traffic with the rows on which the champion was trained. Drift in production starts the
+   * data workflow.
+   */
   private watch(watched: WatchedEndpoint): void {
     const { account, region, processing, websites } = this.environment;
     const imageUri = this.read("ModelImageUri");
@@ -358,7 +371,9 @@ export class WebsiteStack extends PlatformStack {
     const stateMachine = this.read("StateMachine");
     const network = this.jobNetwork();
     const { monitor } = websites[this.stage];
-    if (!monitor) return;
+    if (!monitor) {
+      return;
+    }
     const { name, endpoint, dataBucket, dataKey, topicArn } = watched;
     const driftTopicArn = this.stage === "production" ? this.startOnDrift(watched, stateMachine) : undefined;
     new ModelMonitor(this, "monitor", {
@@ -394,8 +409,8 @@ export class WebsiteStack extends PlatformStack {
   }
 
   /**
-   * The topic of drift, and behind it the function that starts the data workflow. Airflow is deployed after the websites, so that it is named by
-   * convention; where an environment has none, the ML workflow takes its place.
+   * The topic of drift, and behind it the function that starts the data workflow. Airflow is deployed after the
+   * websites, so that it is named by convention; where an environment has none, the ML workflow takes its place.
    */
   private startOnDrift({ name, topicArn, keyArn }: WatchedEndpoint, stateMachine: string): string {
     const { account, airflow, logRetentionDays } = this.environment;
@@ -411,7 +426,8 @@ export class WebsiteStack extends PlatformStack {
       statements: [
         airflow
           ? {
-              // As Airflow's own role User, which may start DAGs and change no settings (MWAA User Guide, "Apache Airflow UI access policies").
+              // As Airflow's own role User, which may start DAGs and change no settings (MWAA User Guide, "Apache
+              // Airflow UI access policies").
               sid: "StartDag",
               actions: ["airflow:InvokeRestApi"],
               resources: [this.arn("airflow", `role/${airflowName}/User`)],

@@ -4,7 +4,8 @@
  *     tsx survey/cli.ts simulate --rows 500 --seed 7 [--shift 0.1] [--start 2025-03-01T08:00:00Z] [--output survey.csv]
  *     tsx survey/cli.ts convert abalone.data [--output survey.csv [--report report.json]]
  *
- * Without `--output` the file goes to standard output. Ends with 1 when the file can't be made, with 2 when it was called in a wrong way.
+ * Without `--output` the file goes to standard output. Ends with 1 when the file can't be made, with 2 when it was
+ * called in a wrong way.
  */
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
@@ -36,16 +37,24 @@ export interface ConversionReport {
 }
 
 function parseNumber(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+  if (text === undefined) {
+    return undefined;
+  }
   const value = Number(text);
-  if (text.trim() === "" || Number.isNaN(value)) throw new UsageError(`--${option}: '${text}' is not a number`);
+  if (text.trim() === "" || Number.isNaN(value)) {
+    throw new UsageError(`--${option}: '${text}' is not a number`);
+  }
   return value;
 }
 
 function parseStart(text: string | undefined): Date | undefined {
-  if (text === undefined) return undefined;
+  if (text === undefined) {
+    return undefined;
+  }
   const parsed = parseEventTime(text, new Date());
-  if ("fault" in parsed) throw new UsageError(`--start: '${text}' ${parsed.fault}`);
+  if ("fault" in parsed) {
+    throw new UsageError(`--start: '${text}' ${parsed.fault}`);
+  }
   return new Date(parsed.time);
 }
 
@@ -72,7 +81,9 @@ async function fileProblemOf(surveyFile: string): Promise<string | undefined> {
     await rows.next();
     return undefined;
   } catch (error) {
-    if (error instanceof SurveyFileError) return error.message;
+    if (error instanceof SurveyFileError) {
+      return error.message;
+    }
     throw error;
   } finally {
     await rows.return(undefined);
@@ -95,9 +106,12 @@ async function convert(path: string, output: string | undefined, report: string 
     };
     await writeFile(report, JSON.stringify(document));
   }
-  for (const { line, reason } of problems.slice(0, shownProblems))
+  for (const { line, reason } of problems.slice(0, shownProblems)) {
     console.error(`${path}:${line}: left out: ${reason}`);
-  if (problems.length > shownProblems) console.error(`${path}: ${problems.length - shownProblems} more lines left out`);
+  }
+  if (problems.length > shownProblems) {
+    console.error(`${path}: ${problems.length - shownProblems} more lines left out`);
+  }
 }
 
 async function main(words: readonly string[]): Promise<void> {
@@ -118,8 +132,12 @@ async function main(words: readonly string[]): Promise<void> {
   const [rows, seed, shift] = (["rows", "seed", "shift"] as const).map((option) => parseNumber(option, values[option]));
   const start = parseStart(values.start);
   if (command === "simulate" && path === undefined) {
-    if (report !== undefined) throw new UsageError("--report belongs to convert");
-    if (rows === undefined) throw new UsageError("--rows is missing");
+    if (report !== undefined) {
+      throw new UsageError("--report belongs to convert");
+    }
+    if (rows === undefined) {
+      throw new UsageError("--rows is missing");
+    }
     const options = {
       rows,
       ...(seed !== undefined && { seed }),
@@ -129,8 +147,12 @@ async function main(words: readonly string[]): Promise<void> {
     await write(simulateSurvey(options), output);
   } else if (command === "convert" && path !== undefined && rest.length === 0) {
     const option = (["rows", "seed", "shift", "start"] as const).find((candidate) => values[candidate] !== undefined);
-    if (option !== undefined) throw new UsageError(`--${option} belongs to simulate`);
-    if (report !== undefined && output === undefined) throw new UsageError("--report needs --output");
+    if (option !== undefined) {
+      throw new UsageError(`--${option} belongs to simulate`);
+    }
+    if (report !== undefined && output === undefined) {
+      throw new UsageError("--report needs --output");
+    }
     await convert(path, output, report);
   } else {
     throw new UsageError(command === undefined ? "Say what to do" : `'${positionals.join(" ")}' is not a command`);
@@ -141,6 +163,8 @@ main(process.argv.slice(2)).catch((error: unknown) => {
   const wrongUse =
     error instanceof UsageError || error instanceof RangeError || (error instanceof TypeError && "code" in error);
   console.error(error instanceof Error ? error.message : error);
-  if (wrongUse) console.error(usage);
+  if (wrongUse) {
+    console.error(usage);
+  }
   process.exitCode = wrongUse ? 2 : 1;
 });

@@ -1,10 +1,11 @@
 /**
- * The age at which farms harvest abalone. It is no feature, so it stands beside the contract: a change to it changes what the website says and nothing that
- * a model has learnt.
+ * The age at which farms harvest abalone. It is no feature, so it stands beside the contract: a change to it changes
+ * what the website says and nothing that a model has learnt.
  *
- * Tasmania, where the surveyed animals lived, farms this species (*Haliotis rubra*, blacklip) and its hybrids: some six months in the nursery, then two to
- * three years of grow-out, after which the animals are harvested. We take the end of that span, so that "reached" holds for slow ones too. FAO's training
- * manual on the artificial breeding of abalone (1990) gives three to four years for another species, *Haliotis discus hannai*.
+ * Tasmania, where the surveyed animals lived, farms this species (*Haliotis rubra*, blacklip) and its hybrids: some six
+ * months in the nursery, then two to three years of grow-out, after which the animals are harvested. We take the end of
+ * that span, so that "reached" holds for slow ones too. FAO's training manual on the artificial breeding of abalone
+ * (1990) gives three to four years for another species, *Haliotis discus hannai*.
  */
 export const farmingAge = {
   /** Half a year and three years. */

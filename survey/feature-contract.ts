@@ -1,8 +1,8 @@
 /**
  * The feature contract: what is measured of an abalone, in which unit and range, under which name and in which order.
  *
- * Everything that knows a column reads it here: the feature group, the survey file, the simulator, the API and the website's form. The model image
- * reads the same `features.json` in Python. Lengths are in mm, weights in g.
+ * Everything that knows a column reads it here: the feature group, the survey file, the simulator, the API and the
+ * website's form. The model image reads the same `features.json` in Python. Lengths are in mm, weights in g.
  */
 import document from "./features.json";
 import * as z from "./zod";
@@ -69,7 +69,10 @@ const contractSchema = z
     }),
     eventTime: z.strictObject({ name: columnName, description: text }),
     features: z.array(z.discriminatedUnion("type", [categoryFeature, numberFeature])).check(z.minLength(1)),
-    /** Of each two measures, the lesser is never above the greater in a living abalone: who says otherwise has measured or typed wrong. */
+    /**
+     * Of each two measures, the lesser is never above the greater in a living abalone: who says otherwise has measured
+     * or typed wrong.
+     */
     proportions: z.array(z.strictObject({ lesser: columnName, greater: columnName })),
     label: labelColumn,
     yearsBeyondRings: z.number().check(z.nonnegative()),
@@ -114,7 +117,9 @@ export type FeatureType = "String" | "Fractional" | "Integral";
  */
 export function parseContract(candidate: unknown): Contract {
   const result = contractSchema.safeParse(candidate);
-  if (result.success) return result.data;
+  if (result.success) {
+    return result.data;
+  }
   const faults = result.error.issues.map(({ path, message }) => `${path.join(".") || "the document"}: ${message}`);
   throw new Error(`survey/features.json is not a valid feature contract: ${faults.join("; ")}`);
 }
@@ -126,8 +131,8 @@ export const features: readonly Feature[] = contract.features;
 /** The features that are numbers, in the same order. */
 export const measures: readonly Measure[] = contract.features.filter((feature) => feature.type === "number");
 /**
- * Pairs of measures of which the lesser is at most the greater. Not a rule that refuses: real surveys break it in some rows out of thousands. It is a
- * reason to ask whether the measures are right.
+ * Pairs of measures of which the lesser is at most the greater. Not a rule that refuses: real surveys break it in some
+ * rows out of thousands. It is a reason to ask whether the measures are right.
  */
 export const proportions: Contract["proportions"] = contract.proportions;
 /** The column that the model learns. */
@@ -170,7 +175,9 @@ export function expectation(column: Feature | Label): string {
 
 /** Whether a column accepts a value. */
 export function accepts(column: Feature | Label, value: unknown): boolean {
-  if (column.type === "category") return typeof value === "string" && Object.hasOwn(column.categories, value);
+  if (column.type === "category") {
+    return typeof value === "string" && Object.hasOwn(column.categories, value);
+  }
   return (
     typeof value === "number" &&
     value >= column.minimum &&

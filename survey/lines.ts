@@ -43,14 +43,21 @@ export class LineSplitter {
 
   /** The last line, when the file does not end with a line end. */
   *finish(): Generator<Line> {
-    if (this.length > 0) yield this.take(0);
+    if (this.length > 0) {
+      yield this.take(0);
+    }
   }
 
   private hold(part: Uint8Array): void {
-    if (part.length === 0) return;
+    if (part.length === 0) {
+      return;
+    }
     this.length += part.length;
-    if (this.length <= longestLine) this.parts.push(part);
-    else this.parts = [];
+    if (this.length <= longestLine) {
+      this.parts.push(part);
+    } else {
+      this.parts = [];
+    }
   }
 
   private take(lineEnd: 0 | 1): Line {
@@ -63,11 +70,19 @@ export class LineSplitter {
     this.length = 0;
     this.number += 1;
     this.offset = end;
-    if (overlong) return { ...place, fault: `is longer than ${longestLine} bytes` };
-    if (!bytes || !isUtf8(bytes)) return { ...place, fault: "is not UTF-8 text" };
+    if (overlong) {
+      return { ...place, fault: `is longer than ${longestLine} bytes` };
+    }
+    if (!bytes || !isUtf8(bytes)) {
+      return { ...place, fault: "is not UTF-8 text" };
+    }
     let text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
-    if (text.endsWith("\r")) text = text.slice(0, -1);
-    if (number === 1 && text.startsWith("\uFEFF")) text = text.slice(1);
+    if (text.endsWith("\r")) {
+      text = text.slice(0, -1);
+    }
+    if (number === 1 && text.startsWith("\uFEFF")) {
+      text = text.slice(1);
+    }
     return { ...place, text };
   }
 }
@@ -78,7 +93,9 @@ export type Source = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | 
 /** The lines of a source. */
 export async function* readLines(source: Source): AsyncGenerator<Line> {
   const splitter = new LineSplitter();
-  for await (const chunk of source) yield* splitter.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
+  for await (const chunk of source) {
+    yield* splitter.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
+  }
   yield* splitter.finish();
 }
 
@@ -88,18 +105,24 @@ export const unreadableQuote = "a quote is not closed, or is followed by text";
 /**
  * The fields of one CSV line (RFC 4180), trimmed; `undefined` when a quote is left open or followed by text.
  *
- * A quoted field cannot go on in the next line: no column of a survey holds a line break, and a stray quote then spoils one row, not the rest of the
- * file.
+ * A quoted field cannot go on in the next line: no column of a survey holds a line break, and a stray quote then spoils
+ * one row, not the rest of the file.
  */
 export function splitFields(line: string): string[] | undefined {
-  if (!line.includes('"')) return line.split(",").map((field) => field.trim());
+  if (!line.includes('"')) {
+    return line.split(",").map((field) => field.trim());
+  }
   const fields: string[] = [];
   const field = /[ \t]*(?:"((?:[^"]|"")*)"[ \t]*|([^",]*))(,|$)/y;
   for (;;) {
     const match = field.exec(line);
-    if (!match) return undefined;
+    if (!match) {
+      return undefined;
+    }
     fields.push((match[1]?.replaceAll('""', '"') ?? match[2] ?? "").trim());
-    if (match[3] === "") return fields;
+    if (match[3] === "") {
+      return fields;
+    }
   }
 }
 
@@ -109,7 +132,10 @@ export function quote(value: string): string {
   return `'${visible.length > 40 ? `${visible.slice(0, 39)}…` : visible}'`;
 }
 
-/** A decimal number as people and programs write it, or `undefined`: no hexadecimal, no thousands separators, no NaN, no Infinity. */
+/**
+ * A decimal number as people and programs write it, or `undefined`: no hexadecimal, no thousands separators, no NaN, no
+ * Infinity.
+ */
 export function parseDecimal(value: string): number | undefined {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : undefined;
 }

@@ -6,7 +6,10 @@ import { isUciLine, readUci } from "./uci";
 /** A survey, and which form it had. */
 export interface LoadedSurvey {
   readonly form: "survey" | "uci";
-  /** Lines of the survey file that stand above the first line of the file that was loaded: the header, where that has none. */
+  /**
+   * Lines of the survey file that stand above the first line of the file that was loaded: the header, where that has
+   * none.
+   */
   readonly linesBefore: 0 | 1;
   /** The survey file, to be read once, in chunks. */
   readonly content: AsyncIterable<Uint8Array>;
@@ -21,7 +24,10 @@ export interface LoadSurveyOptions {
 /** Chunks that are gathered into larger ones, so that the reader has few to handle. */
 const chunkLength = 65_536;
 
-/** A line without an animal becomes a blank one: what is said of a line of the survey file is true of the line before it in UCI's. */
+/**
+ * A line without an animal becomes a blank one: what is said of a line of the survey file is true of the line before it
+ * in UCI's.
+ */
 async function* asSurveyFile(source: Source, report: LoadSurveyOptions["report"]): AsyncGenerator<Uint8Array> {
   let text = `${surveyHeader}\n`;
   for await (const record of readUci(source, report)) {
@@ -31,12 +37,14 @@ async function* asSurveyFile(source: Source, report: LoadSurveyOptions["report"]
       text = "";
     }
   }
-  if (text !== "") yield Buffer.from(text);
+  if (text !== "") {
+    yield Buffer.from(text);
+  }
 }
 
 /**
- * Finds out by its first line which form a file has, and gives it as a survey file. A file that is neither passes unchanged: ingestion says what is
- * wrong with it.
+ * Finds out by its first line which form a file has, and gives it as a survey file. A file that is neither passes
+ * unchanged: ingestion says what is wrong with it.
  */
 export async function loadSurvey(source: Source, { report }: LoadSurveyOptions): Promise<LoadedSurvey> {
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
@@ -48,9 +56,13 @@ export async function loadSurvey(source: Source, { report }: LoadSurveyOptions):
     const next = await iterator.next();
     done = next.done === true;
     const chunk = next.done === true ? undefined : Buffer.from(next.value);
-    if (chunk) read.push(chunk);
+    if (chunk) {
+      read.push(chunk);
+    }
     for (const line of chunk ? splitter.push(chunk) : splitter.finish()) {
-      if (line.text?.trim() === "") continue;
+      if (line.text?.trim() === "") {
+        continue;
+      }
       firstLine ??= line.text ?? line.fault;
     }
   }
@@ -60,10 +72,14 @@ export async function loadSurvey(source: Source, { report }: LoadSurveyOptions):
       while (!done) {
         const next = await iterator.next();
         done = next.done === true;
-        if (next.done !== true) yield Buffer.from(next.value);
+        if (next.done !== true) {
+          yield Buffer.from(next.value);
+        }
       }
     } finally {
-      if (!done) await iterator.return?.();
+      if (!done) {
+        await iterator.return?.();
+      }
     }
   };
   return firstLine !== undefined && isUciLine(firstLine)

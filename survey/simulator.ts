@@ -1,10 +1,12 @@
 /**
- * Simulates surveys: animals that grow as abalones do, so that the platform can be tried, tested and measured without real data.
+ * Simulates surveys: animals that grow as abalones do, so that the platform can be tried, tested and measured without
+ * real data.
  *
- * Each animal gets an age, grows along its own growth curve, and its other measures follow from its length and age by allometry (powers of one another,
- * so sums of logarithms) with noise. The constants were fitted to the abalone data of Nash, Sellers, Talbot, Cawthorn and Ford (1994;
- * UCI Machine Learning Repository, CC BY 4.0) in mm and g: a model that learns from 4,000 simulated animals has a root mean squared error of 2.15 rings
- * on the real ones, one that learns from the real ones 2.18 (tree ensembles, cross-validated).
+ * Each animal gets an age, grows along its own growth curve, and its other measures follow from its length and age by
+ * allometry (powers of one another, so sums of logarithms) with noise. The constants were fitted to the abalone data of
+ * Nash, Sellers, Talbot, Cawthorn and Ford (1994; UCI Machine Learning Repository, CC BY 4.0) in mm and g: a model that
+ * learns from 4,000 simulated animals has a root mean squared error of 2.15 rings on the real ones, one that learns
+ * from the real ones 2.18 (tree ensembles, cross-validated).
  */
 import { accepts, eventTime, features, label, measures, recordIdentifier, yearsBeyondRings } from "./feature-contract";
 import { type SurveyRecord, surveyHeader, surveyLine } from "./survey-file";
@@ -15,13 +17,19 @@ export interface SimulateOptions {
   readonly rows: number;
   /** The same seed gives the same animals; fewer rows give the first of them. A whole number from 0. @default 1 */
   readonly seed?: number;
-  /** How much longer animals are at the same age: 0.1 is 10 %. Makes the drift that a monitor should see; from -0.5 to 0.5. @default 0 */
+  /**
+   * How much longer animals are at the same age: 0.1 is 10 %. Makes the drift that a monitor should see; from -0.5 to
+   * 0.5. @default 0
+   */
   readonly shift?: number;
   /** When the first animal was measured; each further one a second later. @default 2025-03-01T08:00:00Z */
   readonly start?: Date;
 }
 
-/** Uniform numbers in [0, 1) from a seed (sfc32 by Doty-Humphrey, which passes PractRand): fast, and the same on every machine. */
+/**
+ * Uniform numbers in [0, 1) from a seed (sfc32 by Doty-Humphrey, which passes PractRand): fast, and the same on every
+ * machine.
+ */
 function uniformSource(seed: number): () => number {
   // SplitMix64's finaliser spreads neighbouring seeds over all bits.
   const mask = (1n << 64n) - 1n;
@@ -40,7 +48,9 @@ function uniformSource(seed: number): () => number {
     c = ((c << 21) | (c >>> 11)) + sum;
     return (sum >>> 0) / 0x100000000;
   };
-  for (let warmUp = 0; warmUp < 12; warmUp += 1) next();
+  for (let warmUp = 0; warmUp < 12; warmUp += 1) {
+    next();
+  }
   return next;
 }
 
@@ -55,11 +65,17 @@ const rings = { mean: 2.246, deviation: 0.315 };
 /** Generalised von Bertalanffy growth: length = asymptote * (1 - exp(-rate * (age - start)))^shape, in mm and years. */
 const growth = { asymptote: 123, asymptoteDeviation: 0.14, rate: 0.34, rateDeviation: 0.13, start: 1.6, shape: 3 };
 
-/** The chance to be too young to be sexed, and of an adult to be female, as logistic functions of the logarithms of rings and length. */
+/**
+ * The chance to be too young to be sexed, and of an adult to be female, as logistic functions of the logarithms of
+ * rings and length.
+ */
 const infant = { intercept: 23.03, rings: -2.589, length: -3.926 };
 const female = { intercept: -6.185, rings: 0.285, length: 1.132 };
 
-/** log(measure) = intercept + the sum of coefficient * log(other) + noise; `infant` adds its coefficient for animals without a sex. */
+/**
+ * log(measure) = intercept + the sum of coefficient * log(other) + noise; `infant` adds its coefficient for animals
+ * without a sex.
+ */
 const allometry: readonly {
   readonly name: string;
   readonly intercept: number;
@@ -143,7 +159,9 @@ function drawAnimal(uniform: () => number, normal: () => number, shift: number):
 }
 
 function requireRange(name: string, value: number, minimum: number, maximum: number, whole: boolean): void {
-  if (value >= minimum && value <= maximum && (!whole || Number.isInteger(value))) return;
+  if (value >= minimum && value <= maximum && (!whole || Number.isInteger(value))) {
+    return;
+  }
   throw new RangeError(`${name}: ${value} is not a ${whole ? "whole " : ""}number between ${minimum} and ${maximum}`);
 }
 
@@ -156,14 +174,17 @@ export function* simulate(options: SimulateOptions): Generator<SurveyRecord> {
   requireRange("rows", rows, 1, 100_000_000, true);
   requireRange("seed", seed, 0, Number.MAX_SAFE_INTEGER, true);
   requireRange("shift", shift, -0.5, 0.5, false);
-  if (Number.isNaN(start.getTime())) throw new RangeError("start: is not a date");
+  if (Number.isNaN(start.getTime())) {
+    throw new RangeError("start: is not a date");
+  }
   const uniform = uniformSource(seed);
   const normal = normalSource(uniform);
   const columns = [...features, label];
   for (let number = 1; number <= rows; number += 1) {
     let animal = drawAnimal(uniform, normal, shift);
-    while (!columns.every((column) => accepts(column, animal[column.name])))
+    while (!columns.every((column) => accepts(column, animal[column.name]))) {
       animal = drawAnimal(uniform, normal, shift);
+    }
     const time = new Date(start.getTime() + (number - 1) * 1000).toISOString().replace(/\.\d+Z$/, "Z");
     // A shifted population has other animals, which must not replace those of the same seed.
     const population = shift === 0 ? `${seed}` : `${seed}-${shift < 0 ? "minus" : "plus"}${Math.abs(shift)}`;
@@ -181,5 +202,7 @@ export function* simulateSurvey(options: SimulateOptions): Generator<string> {
       piece = "";
     }
   }
-  if (piece !== "") yield piece;
+  if (piece !== "") {
+    yield piece;
+  }
 }

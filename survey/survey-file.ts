@@ -1,8 +1,8 @@
 /**
  * Reads and writes survey files: CSV (UTF-8, comma, header) with one measured animal a line.
  *
- * Columns may stand in any order. Columns that the contract doesn't know are ignored and never stored, for they may hold names or notes. A row is
- * accepted whole or rejected with its reasons; one bad row never spoils another.
+ * Columns may stand in any order. Columns that the contract doesn't know are ignored and never stored, for they may
+ * hold names or notes. A row is accepted whole or rejected with its reasons; one bad row never spoils another.
  */
 import {
   accepts,
@@ -87,16 +87,24 @@ interface Fault {
 export function parseEventTime(value: string, now: Date): { readonly time: string } | { readonly fault: string } {
   const match = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(\.\d{1,9})?Z$/.exec(value);
   const whole = match?.[1];
-  if (whole === undefined) return { fault: `is not ${eventTimeExpectation}` };
-  if (/[1-9]/.test(match?.[2] ?? "")) return { fault: `has a fraction of a second; give ${eventTimeExpectation}` };
+  if (whole === undefined) {
+    return { fault: `is not ${eventTimeExpectation}` };
+  }
+  if (/[1-9]/.test(match?.[2] ?? "")) {
+    return { fault: `has a fraction of a second; give ${eventTimeExpectation}` };
+  }
   const time = `${whole}Z`;
   const milliseconds = Date.parse(time);
   // Date.parse rolls 30 February over to 1 March, so the way back has to give the same text.
   if (Number.isNaN(milliseconds) || new Date(milliseconds).toISOString() !== `${whole}.000Z`) {
     return { fault: "is not a date and time of the calendar" };
   }
-  if (milliseconds < earliestSurvey) return { fault: "is before the year 1900" };
-  if (milliseconds > now.getTime() + clockTolerance) return { fault: "is in the future" };
+  if (milliseconds < earliestSurvey) {
+    return { fault: "is before the year 1900" };
+  }
+  if (milliseconds > now.getTime() + clockTolerance) {
+    return { fault: "is in the future" };
+  }
   return { time };
 }
 
@@ -111,7 +119,10 @@ interface Header {
 /** Other separators than the comma, and what people call them. */
 const otherSeparators = { ";": "semicolons", "\t": "tabs", "|": "vertical bars" } as const;
 
-/** What a first line seems to be separated by, where that is no comma: a header with our names, or a line as UCI's file has them. */
+/**
+ * What a first line seems to be separated by, where that is no comma: a header with our names, or a line as UCI's file
+ * has them.
+ */
 function otherSeparator(text: string): string | undefined {
   const found = Object.entries(otherSeparators).find(([separator]) => {
     const fields = text.split(separator).map((field) => field.trim().replace(/^"(.*)"$/, "$1"));
@@ -134,21 +145,29 @@ function readHeader(line: Line): Header {
       `the columns seem to be separated by ${separator}: export the survey with commas between the columns and decimal points in the numbers`,
     );
   }
-  if (!names) throw new SurveyFileError("the header has a quote that is not closed");
+  if (!names) {
+    throw new SurveyFileError("the header has a quote that is not closed");
+  }
   if (missing.length > 0) {
     throw new SurveyFileError(
       `the header lacks ${missing.length === 1 ? "the column" : "the columns"} ${missing.join(", ")}; expected ${surveyColumns.join(",")}`,
     );
   }
   const repeated = surveyColumns.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
-  if (repeated !== undefined) throw new SurveyFileError(`the header names the column ${repeated} twice`);
+  if (repeated !== undefined) {
+    throw new SurveyFileError(`the header names the column ${repeated} twice`);
+  }
   return { positions: new Map(surveyColumns.map((name) => [name, names.indexOf(name)])), width: names.length };
 }
 
 function parseColumn(column: Feature | Label, text: string): { value: string | number } | { fault: string } {
-  if (text === "") return { fault: `is empty, expected ${expectation(column)}` };
+  if (text === "") {
+    return { fault: `is empty, expected ${expectation(column)}` };
+  }
   const value = column.type === "category" ? text : parseDecimal(text);
-  if (value === undefined) return { fault: `${quote(text)} is not a number` };
+  if (value === undefined) {
+    return { fault: `${quote(text)} is not a number` };
+  }
   return accepts(column, value) ? { value } : { fault: `${quote(text)} is not ${expectation(column)}` };
 }
 
@@ -165,8 +184,9 @@ function parseRow(
   };
 
   const identifier = field(recordIdentifier.name);
-  if (recordIdentifierPattern.test(identifier)) record[recordIdentifier.name] = identifier;
-  else {
+  if (recordIdentifierPattern.test(identifier)) {
+    record[recordIdentifier.name] = identifier;
+  } else {
     const fault = identifier === "" ? "is empty" : `${quote(identifier)} is not an identifier`;
     reject(
       recordIdentifier.name,
@@ -177,20 +197,30 @@ function parseRow(
 
   const time = field(eventTime.name);
   const parsedTime = parseEventTime(time, now);
-  if ("time" in parsedTime) record[eventTime.name] = parsedTime.time;
-  else if (time === "") reject(eventTime.name, time, `is empty, expected ${eventTimeExpectation}`);
-  else reject(eventTime.name, time, `${quote(time)} ${parsedTime.fault}`);
+  if ("time" in parsedTime) {
+    record[eventTime.name] = parsedTime.time;
+  } else if (time === "") {
+    reject(eventTime.name, time, `is empty, expected ${eventTimeExpectation}`);
+  } else {
+    reject(eventTime.name, time, `${quote(time)} ${parsedTime.fault}`);
+  }
 
   for (const column of columns) {
     const text = field(column.name);
     const parsed = parseColumn(column, text);
-    if ("value" in parsed) record[column.name] = parsed.value;
-    else reject(column.name, text, parsed.fault);
+    if ("value" in parsed) {
+      record[column.name] = parsed.value;
+    } else {
+      reject(column.name, text, parsed.fault);
+    }
   }
   return faults.length > 0 ? { faults } : { record };
 }
 
-/** Two independent words of 32 bits of a text (cyrb53 before it joins them): small enough to keep for each of millions of rows. */
+/**
+ * Two independent words of 32 bits of a text (cyrb53 before it joins them): small enough to keep for each of millions
+ * of rows.
+ */
 function fingerprint(text: string): readonly [number, number] {
   let high = 0xdeadbeef;
   let low = 0x41c6ce57;
@@ -210,8 +240,9 @@ const wordsOfRow = 4;
 /**
  * Remembers the accepted rows of one file: an animal may be measured again at another time, but only once at a time.
  *
- * Of each row four words: two of identifier and time, which tell ten million rows apart but for one chance in 300,000, one of the values, and its line.
- * They stand in one array with open places (linear probing), at most three of four taken: 21 to 43 bytes a row, where a Map of texts takes 200.
+ * Of each row four words: two of identifier and time, which tell ten million rows apart but for one chance in 300,000,
+ * one of the values, and its line. They stand in one array with open places (linear probing), at most three of four
+ * taken: 21 to 43 bytes a row, where a Map of texts takes 200.
  */
 class AcceptedVersions {
   private places = 1_024;
@@ -228,7 +259,9 @@ class AcceptedVersions {
     if (first === 0) {
       this.words.set([...key, content, line], start);
       this.rows += 1;
-      if (this.rows * 4 > this.places * 3) this.grow();
+      if (this.rows * 4 > this.places * 3) {
+        this.grow();
+      }
       return undefined;
     }
     return this.words[start + 2] === content
@@ -245,7 +278,9 @@ class AcceptedVersions {
     for (let place = one % this.places; ; place = (place + 1) % this.places) {
       const start = place * wordsOfRow;
       const isOpen = this.words[start + 3] === 0;
-      if (isOpen || (this.words[start] === one && this.words[start + 1] === two)) return start;
+      if (isOpen || (this.words[start] === one && this.words[start + 1] === two)) {
+        return start;
+      }
     }
   }
 
@@ -256,14 +291,17 @@ class AcceptedVersions {
     for (let start = 0; start < before.length; start += wordsOfRow) {
       const row = before.subarray(start, start + wordsOfRow);
       const [one = 0, two = 0, , line] = row;
-      if (line !== 0) this.words.set(row, this.find([one, two]));
+      if (line !== 0) {
+        this.words.set(row, this.find([one, two]));
+      }
     }
   }
 }
 
 /**
  * Reads a survey file row by row, in constant memory but for some 40 bytes a row. Blank lines are skipped.
- * @throws SurveyFileError when the file is empty, has no rows, is not UTF-8 text or lacks columns: nothing was given before it
+ * @throws SurveyFileError when the file is empty, has no rows, is not UTF-8 text or lacks columns: nothing was given
+ * before it
  */
 export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): AsyncGenerator<SurveyRow> {
   const splitter = new LineSplitter();
@@ -290,14 +328,22 @@ export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): A
     };
     if (!header) {
       // Blank lines above the header are as harmless as those below the last row.
-      if (line.text?.trim() !== "") header = readHeader(line);
+      if (line.text?.trim() !== "") {
+        header = readHeader(line);
+      }
       return undefined;
     }
-    if (line.text === undefined) return rejected([{ reason: `the line ${line.fault ?? ""}` }]);
+    if (line.text === undefined) {
+      return rejected([{ reason: `the line ${line.fault ?? ""}` }]);
+    }
     const fields = splitFields(line.text);
-    if (!fields) return rejected([{ reason: unreadableQuote }]);
+    if (!fields) {
+      return rejected([{ reason: unreadableQuote }]);
+    }
     // Spreadsheets save emptied rows as commas alone.
-    if (fields.every((field) => field === "")) return undefined;
+    if (fields.every((field) => field === "")) {
+      return undefined;
+    }
     const identifier = fields[header.positions.get(recordIdentifier.name) ?? -1] ?? "";
     const recordId = recordIdentifierPattern.test(identifier) ? identifier : undefined;
     if (fields.length !== header.width) {
@@ -305,7 +351,9 @@ export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): A
       return rejected([{ reason: `expected ${header.width} columns, found ${fields.length}${cutOff}` }], recordId);
     }
     const result = parseRow(fields, header, now);
-    if ("faults" in result) return rejected(result.faults, recordId);
+    if ("faults" in result) {
+      return rejected(result.faults, recordId);
+    }
     const clash = versions.add(result.record, number);
     return clash ? rejected([clash], recordId) : { line: number, offset, end, record: result.record };
   };
@@ -313,7 +361,9 @@ export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): A
   const readAll = function* (lines: Iterable<Line>): Generator<SurveyRow> {
     for (const line of lines) {
       const row = read(line);
-      if (!row) continue;
+      if (!row) {
+        continue;
+      }
       rows += 1;
       yield row;
     }
@@ -323,8 +373,12 @@ export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): A
     yield* readAll(splitter.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk));
   }
   yield* readAll(splitter.finish());
-  if (!header) throw new SurveyFileError("the file is empty");
-  if (rows === 0) throw new SurveyFileError("the file has a header but no rows");
+  if (!header) {
+    throw new SurveyFileError("the file is empty");
+  }
+  if (rows === 0) {
+    throw new SurveyFileError("the file has a header but no rows");
+  }
 }
 
 /** The first line of the survey files that we write, without its line end. */

@@ -1,5 +1,6 @@
 /**
- * Reads UCI's abalone file: no header; sex, length, diameter, height in mm/200, whole, shucked, viscera and shell weight in g/200, rings.
+ * Reads UCI's abalone file: no header; sex, length, diameter, height in mm/200, whole, shucked, viscera and shell
+ * weight in g/200, rings.
  *
  * https://archive.ics.uci.edu/dataset/1/abalone, CC BY 4.0.
  */
@@ -30,8 +31,12 @@ const toScale = (value: number): number => Number((value * scale).toFixed(4));
 
 function parseLine(text: string): { readonly values: Record<string, string | number> } | { readonly reason: string } {
   const fields = splitFields(text);
-  if (!fields) return { reason: unreadableQuote };
-  if (fields.length !== columns.length) return { reason: `expected ${columns.length} columns, found ${fields.length}` };
+  if (!fields) {
+    return { reason: unreadableQuote };
+  }
+  if (fields.length !== columns.length) {
+    return { reason: `expected ${columns.length} columns, found ${fields.length}` };
+  }
   const values: Record<string, string | number> = {};
   for (const [index, column] of columns.entries()) {
     const field = fields[index] ?? "";
@@ -40,16 +45,19 @@ function parseLine(text: string): { readonly values: Record<string, string | num
       continue;
     }
     const value = parseDecimal(field);
-    if (value === undefined) return { reason: `${column.name}: ${quote(field)} is not a number` };
+    if (value === undefined) {
+      return { reason: `${column.name}: ${quote(field)} is not a number` };
+    }
     values[column.name] = measures.some(({ name }) => name === column.name) ? toScale(value) : value;
   }
   return { values };
 }
 
 /**
- * The animals of a UCI file, scaled to mm and g: one for each line, and undefined for a line that is blank or cannot be read. A record's identifier
- * comes from its content, so that loading a file twice, or a part of it, changes nothing; a second animal with the very same values gets a suffix.
- * Ranges are not checked here: they are when the survey is ingested.
+ * The animals of a UCI file, scaled to mm and g: one for each line, and undefined for a line that is blank or cannot be
+ * read. A record's identifier comes from its content, so that loading a file twice, or a part of it, changes nothing; a
+ * second animal with the very same values gets a suffix. Ranges are not checked here: they are when the survey is
+ * ingested.
  * @param report is told of each line that cannot be read
  */
 export async function* readUci(

@@ -1,5 +1,6 @@
 /**
- * Zod in its small form, with its English messages: what of it a file doesn't use, the bundler leaves out, which saves each handler's archive 18 KB at least.
+ * Zod in its small form, with its English messages: what of it a file doesn't use, the bundler leaves out, which saves
+ * each handler's archive 18 KB at least.
  *
  *     import * as z from "../survey/zod";
  */

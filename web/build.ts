@@ -1,10 +1,10 @@
 /**
- * Builds the website: pages from one layout and one message file, their forms written from the feature contract, a script for each page that needs one,
- * one stylesheet, pictures.
+ * Builds the website: pages from one layout and one message file, their forms written from the feature contract, a
+ * script for each page that needs one, one stylesheet, pictures.
  *
- * The form stands in the HTML itself, so it is there before the script is, and a page can't offer a field that the API doesn't take. The same
- * sources give the same bytes, in any folder and at any time. Scripts and stylesheet carry a hash of their content in their names: they may be cached for
- * ever, the other files may not.
+ * The form stands in the HTML itself, so it is there before the script is, and a page can't offer a field that the API
+ * doesn't take. The same sources give the same bytes, in any folder and at any time. Scripts and stylesheet carry a
+ * hash of their content in their names: they may be cached for ever, the other files may not.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -31,13 +31,16 @@ export interface WebsiteOptions {
   readonly language?: keyof typeof languages;
   /** Days after which a contact message is deleted: the pages promise them. @default 365 */
   readonly contactRetentionDays?: number;
-  /** Days after which the last record of a request, with the address that it came from, is deleted: the page on privacy promises them. @default 455 */
+  /**
+   * Days after which the last record of a request, with the address that it came from, is deleted: the page on privacy
+   * promises them. @default 455
+   */
   readonly recordRetentionDays?: number;
   /** Whether contact messages are also mailed, which the page on privacy tells. @default false */
   readonly contactMailed?: boolean;
   /**
-   * The website's address, `https://…` without a slash at its end, where a setting gives it one. With it the pages name themselves (canonical address, Open
-   * Graph), and `robots.txt` names the sitemap.
+   * The website's address, `https://…` without a slash at its end, where a setting gives it one. With it the pages name
+   * themselves (canonical address, Open Graph), and `robots.txt` names the sitemap.
    * @default CloudFront's own name, which nobody knows before it is deployed
    */
   readonly address?: string;
@@ -83,8 +86,8 @@ interface Start {
 }
 
 /**
- * Runs a build, or takes what it made before of the same settings and the same files, as `BuildCache` of modules/build-cache.ts does. A build names the
- * files that it read by their paths from the folder in which `web` lies.
+ * Runs a build, or takes what it made before of the same settings and the same files, as `BuildCache` of
+ * modules/build-cache.ts does. A build names the files that it read by their paths from the folder in which `web` lies.
  */
 export type Keep = (
   name: string,
@@ -92,7 +95,10 @@ export type Keep = (
   build: () => { readonly output: Uint8Array; readonly inputs: readonly string[] },
 ) => Uint8Array;
 
-/** Compiles the stylesheet and the scripts. esbuild's processes take more processor time than all else here, so that what they make may be kept. */
+/**
+ * Compiles the stylesheet and the scripts. esbuild's processes take more processor time than all else here, so that
+ * what they make may be kept.
+ */
 function compile(folder: string, language: string, keep: Keep): Compiled {
   const home = basename(folder);
   const start = (entry: string): Start => ({
@@ -107,7 +113,11 @@ function compile(folder: string, language: string, keep: Keep): Compiled {
     const bundle = (begin: Start): string => {
       const stdin = { ...begin, resolveDir: folder, loader: "ts" } as const;
       const { outputFiles, metafile } = buildSync({ ...scriptOptions, absWorkingDir: dirname(folder), stdin });
-      for (const input of Object.keys(metafile.inputs)) if (input !== `${home}/${begin.sourcefile}`) inputs.add(input);
+      for (const input of Object.keys(metafile.inputs)) {
+        if (input !== `${home}/${begin.sourcefile}`) {
+          inputs.add(input);
+        }
+      }
       return outputFiles[0]?.text ?? "";
     };
     const made: Compiled = {
@@ -151,8 +161,8 @@ function manifest({ messages }: Site): string {
 const listed = ["index.html", "how-to-measure.html", "about-the-model.html", "privacy.html"] as const;
 
 /**
- * The website's `sitemap.xml`. It stands apart from the other files, as it takes absolute addresses alone (sitemaps.org, "XML tag definitions"), which may
- * be known only when the website is deployed.
+ * The website's `sitemap.xml`. It stands apart from the other files, as it takes absolute addresses alone
+ * (sitemaps.org, "XML tag definitions"), which may be known only when the website is deployed.
  * @param address `https://…`, without a slash at its end; also one that Terraform fills in
  */
 export function sitemap(address: string): string {

@@ -1,4 +1,7 @@
-/** The pictures that stand in the pages: drawn in lines, coloured by the stylesheet alone, so that they follow light and dark. */
+/**
+ * The pictures that stand in the pages: drawn in lines, coloured by the stylesheet alone, so that they follow light and
+ * dark.
+ */
 import type { PageMessages } from "./messages/en";
 import { attributes, type Html, html } from "./html";
 import { breathingHoles, growthLines, type Hole, shellBox } from "./src/shell";
@@ -32,8 +35,9 @@ export const nacre = html`<svg class="unseen" width="1" height="1" aria-hidden="
 </svg>`;
 
 /**
- * Where to measure: the shell from above and from the side, with a bar for each length. Each bar is as long as what it measures. The stylesheet lights a
- * bar up while its field is filled in, and the animal's place in the list is told by `data-measure`.
+ * Where to measure: the shell from above and from the side, with a bar for each length. Each bar is as long as what it
+ * measures. The stylesheet lights a bar up while its field is filled in, and the animal's place in the list is told by
+ * `data-measure`.
  * @param id makes the title's identifier unique in a page
  */
 export function measuringDrawing({ drawing }: PageMessages, id: string): Html {

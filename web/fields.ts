@@ -27,8 +27,8 @@ function categoryField(feature: CategoryFeature, step: number): Html {
 }
 
 /**
- * A text field with a decimal keyboard, not a number field: typed into Chromium's number field, 20,2 silently becomes 202, and a wheel over the field
- * changes the value unseen. Here a comma is a point, and everything else is said.
+ * A text field with a decimal keyboard, not a number field: typed into Chromium's number field, 20,2 silently becomes
+ * 202, and a wheel over the field changes the value unseen. Here a comma is a point, and everything else is said.
  */
 function measureField(measure: Measure, messages: PageMessages): Html {
   const name = camelCase(measure.name);
@@ -66,9 +66,11 @@ function groupsOf(inputs: readonly Feature[]): Feature[][] {
   const groups: Feature[][] = [];
   for (const feature of inputs) {
     const last = groups.at(-1)?.at(-1);
-    if (feature.type === "number" && last?.type === "number" && last.unit === feature.unit)
+    if (feature.type === "number" && last?.type === "number" && last.unit === feature.unit) {
       groups.at(-1)?.push(feature);
-    else groups.push([feature]);
+    } else {
+      groups.push([feature]);
+    }
   }
   return groups;
 }
@@ -77,7 +79,9 @@ function groupsOf(inputs: readonly Feature[]): Feature[][] {
 export function calculatorFields(inputs: readonly Feature[], messages: PageMessages): Html {
   return html`${groupsOf(inputs).map((group, index) => {
     const [first] = group;
-    if (first?.type !== "number") return first && categoryField(first, index + 1);
+    if (first?.type !== "number") {
+      return first && categoryField(first, index + 1);
+    }
     return html`<fieldset class="step">
       <legend><span class="number" aria-hidden="true">${index + 1}</span> ${messages.units[first.unit].title}</legend>
       ${first.unit === "mm" ? measuringDrawing(messages, "drawing-title") : undefined}
@@ -89,7 +93,8 @@ export function calculatorFields(inputs: readonly Feature[], messages: PageMessa
 }
 
 /**
- * The contact form's fields, and one that people neither see nor reach: who fills it in is a program, and the API keeps nothing of what it sends.
+ * The contact form's fields, and one that people neither see nor reach: who fills it in is a program, and the API keeps
+ * nothing of what it sends.
  */
 export function contactFields({ index }: PageMessages): Html {
   const fields = [
@@ -104,7 +109,8 @@ export function contactFields({ index }: PageMessages): Html {
       name,
       autocomplete,
       required: true,
-      // Browsers cut off without a word what is pasted beyond `maxlength`: of a long text the page says itself that it is too long.
+      // Browsers cut off without a word what is pasted beyond `maxlength`: of a long text the page says itself that it
+      // is too long.
       maxlength: type === undefined ? undefined : contactLimits[name],
       "data-longest": type === undefined ? contactLimits[name] : undefined,
       rows: type === undefined ? 6 : undefined,

@@ -18,9 +18,15 @@ function escape(text: string): string {
 }
 
 function render(content: Content): string {
-  if (content === undefined) return "";
-  if (content instanceof Html) return content.source;
-  if (typeof content === "string" || typeof content === "number") return escape(String(content));
+  if (content === undefined) {
+    return "";
+  }
+  if (content instanceof Html) {
+    return content.source;
+  }
+  if (typeof content === "string" || typeof content === "number") {
+    return escape(String(content));
+  }
   return content.map(render).join("");
 }
 
@@ -29,7 +35,10 @@ export function html(parts: TemplateStringsArray, ...values: readonly Content[])
   return new Html(parts.map((part, index) => part + render(values[index])).join(""));
 }
 
-/** The attributes of an element, each with a blank before it: true stands for an attribute without a value, false and undefined for none. */
+/**
+ * The attributes of an element, each with a blank before it: true stands for an attribute without a value, false and
+ * undefined for none.
+ */
 export function attributes(values: Readonly<Record<string, string | number | boolean | undefined>>): Html {
   const written = Object.entries(values)
     .filter(([, value]) => value !== undefined && value !== false)
@@ -38,7 +47,8 @@ export function attributes(values: Readonly<Record<string, string | number | boo
 }
 
 /**
- * A line of a message with the little markup that translators may use: `**strong**` and `[text](address)`. Everything else is text.
+ * A line of a message with the little markup that translators may use: `**strong**` and `[text](address)`. Everything
+ * else is text.
  * @throws Error when a link leads neither within the site (`/…`, `#…`) nor to `https://…`
  */
 export function inline(line: string): Html {

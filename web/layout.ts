@@ -50,7 +50,9 @@ function links({ navigation }: PageMessages): readonly (readonly [string, string
 }
 
 function shared(page: Page, { messages, address }: Site): Html {
-  if (page.description === undefined) return html`<meta name="robots" content="noindex" />`;
+  if (page.description === undefined) {
+    return html`<meta name="robots" content="noindex" />`;
+  }
   const url = address === undefined ? undefined : `${address}${pathOf(page)}`;
   return html`<meta name="description" content="${page.description}" />
     ${url === undefined ? undefined : html`<link rel="canonical" href="${url}" /><meta property="og:url" content="${url}" />`}

@@ -1,6 +1,7 @@
 /**
- * The API's description (OpenAPI 3.1), which the website publishes as `/openapi.json`: written from the feature contract and the contact form's limits, by which the
- * handlers themselves go. `make fuzz` asks the API what it follows from it, and `__tests__/web/openapi.test.ts` holds the handlers to it.
+ * The API's description (OpenAPI 3.1), which the website publishes as `/openapi.json`: written from the feature
+ * contract and the contact form's limits, by which the handlers themselves go. `make fuzz` asks the API what it follows
+ * from it, and `__tests__/web/openapi.test.ts` holds the handlers to it.
  */
 import { camelCase, type Feature, features, label, yearsBeyondRings } from "../survey/feature-contract";
 import { contactLimits } from "./contact-limits";

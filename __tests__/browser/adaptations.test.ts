@@ -135,8 +135,11 @@ describe("on paper", () => {
   ])("%s is printed dark on white, without what only works on a screen", async (name, path) => {
     await begin({ colorScheme: "dark", viewport: { width: 794, height: 1123 } });
     await visit.open(path);
-    if (path === link) await answered(visit.page);
-    else await visit.page.waitForLoadState("networkidle");
+    if (path === link) {
+      await answered(visit.page);
+    } else {
+      await visit.page.waitForLoadState("networkidle");
+    }
     await visit.page.emulateMedia({ media: "print", colorScheme: "light" });
     await visit.picture(`print/${name.replaceAll(" ", "-")}`);
     for (const hidden of ["header nav", "footer nav", "button"]) {
@@ -146,7 +149,9 @@ describe("on paper", () => {
     }
     expect(await visit.page.locator("h1").isVisible()).toBe(true);
     expect(await visit.overflows()).toEqual([]);
-    if (path === link) expect(await visit.page.locator(".years").isVisible()).toBe(true);
+    if (path === link) {
+      expect(await visit.page.locator(".years").isVisible()).toBe(true);
+    }
   });
 });
 

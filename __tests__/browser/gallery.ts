@@ -1,4 +1,7 @@
-/** One page with all pictures of a run, so that people look at them: a row for each state, narrow to wide, light beside dark. */
+/**
+ * One page with all pictures of a run, so that people look at them: a row for each state, narrow to wide, light beside
+ * dark.
+ */
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { screenshots } from "./visit";
@@ -9,7 +12,9 @@ const inOrder = (names: readonly string[]): string[] =>
 
 /** Writes `index.html` beside the pictures. A run without pictures has none. */
 export default function writeGallery(): void {
-  if (!existsSync(screenshots)) return;
+  if (!existsSync(screenshots)) {
+    return;
+  }
   const states = readdirSync(screenshots, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   const rows = inOrder(states.map(({ name }) => name)).map((state) => {
     const pictures = inOrder(readdirSync(join(screenshots, state))).map((file) => {

@@ -63,7 +63,9 @@ async function goTo(name: string, key: "Tab" | "Shift+Tab" = "Tab"): Promise<str
     const stop = await press(key);
     way.push(stop.name);
     expect(stop).toEqual({ name: stop.name, inSight: true, marked: true });
-    if (stop.name === name) return way;
+    if (stop.name === name) {
+      return way;
+    }
   }
   throw new Error(`The key ${key} never comes to ${name}, but to: ${way.join(", ")}`);
 }

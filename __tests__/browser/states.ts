@@ -89,7 +89,10 @@ export const link = `/#${new URLSearchParams([["sex", "F"], ...measures.map(({ n
 
 const markup = "<img src=x onerror=alert(1)>";
 
-/** A link that somebody has written to do harm: markup, a value twice, one beyond its range, a name that is none, and more. */
+/**
+ * A link that somebody has written to do harm: markup, a value twice, one beyond its range, a name that is none, and
+ * more.
+ */
 export const hostileLink = `/#${new URLSearchParams([
   ["sex", markup],
   ["length", "91"],
@@ -215,7 +218,9 @@ export const states: readonly State[] = [
   {
     name: "start-history-full",
     async reach({ page }) {
-      for (let number = 0; number < 21; number += 1) await ask(page, sized(80 + number));
+      for (let number = 0; number < 21; number += 1) {
+        await ask(page, sized(80 + number));
+      }
     },
   },
   {
@@ -266,7 +271,9 @@ export const states: readonly State[] = [
       website.intercept = ({ path }) => (path.endsWith(".js") ? unavailable : undefined);
     },
     async reach({ page }) {
-      for (const notice of await page.locator(".unready").all()) await notice.waitFor();
+      for (const notice of await page.locator(".unready").all()) {
+        await notice.waitFor();
+      }
     },
   },
   {

@@ -1,6 +1,6 @@
 /**
- * One person's visit to the website: a page in a real browser, which must neither complain nor ask another address for anything. Everything that a test
- * looks at more than once is looked at here, in one way.
+ * One person's visit to the website: a page in a real browser, which must neither complain nor ask another address for
+ * anything. Everything that a test looks at more than once is looked at here, in one way.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -56,7 +56,9 @@ export class Visit {
     const { page } = visit;
     const complain = (text: string): number => visit.#complaints.push(text);
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) complain(message.text());
+      if (["error", "warning"].includes(message.type())) {
+        complain(message.text());
+      }
     });
     page.on("pageerror", (error) => complain(error.message));
     page.on("dialog", (dialog) => {
@@ -65,7 +67,9 @@ export class Visit {
     });
     page.on("request", (request) => {
       const url = request.url();
-      if (!url.startsWith(`${address}/`) && !/^(blob|data):/.test(url)) complain(`left the website: ${url}`);
+      if (!url.startsWith(`${address}/`) && !/^(blob|data):/.test(url)) {
+        complain(`left the website: ${url}`);
+      }
     });
     return visit;
   }
@@ -76,8 +80,8 @@ export class Visit {
   }
 
   /**
-   * Opens a page as a browser that runs no scripts shows it. axe is a script: while it looks, the page may run some, so that what stands in `noscript`,
-   * which the browser would hide then, is taken out of it.
+   * Opens a page as a browser that runs no scripts shows it. axe is a script: while it looks, the page may run some, so
+   * that what stands in `noscript`, which the browser would hide then, is taken out of it.
    */
   async openWithoutScripts(path: string): Promise<void> {
     this.#debug = await this.context.newCDPSession(this.page);
@@ -99,18 +103,22 @@ export class Visit {
   async end(): Promise<void> {
     await this.context.close();
     const unexpected = this.#complaints.filter((complaint) => this.expectedComplaint?.test(complaint) !== true);
-    if (unexpected.length > 0) throw new Error(`The page complained:\n${unexpected.join("\n")}`);
+    if (unexpected.length > 0) {
+      throw new Error(`The page complained:\n${unexpected.join("\n")}`);
+    }
   }
 
   /**
-   * What axe finds: each rule with what breaks it. Besides its usual rules, WCAG 2.2's size of targets, and the contrast of 7 : 1 that somebody needs who reads
-   * in the sun (1.4.6).
+   * What axe finds: each rule with what breaks it. Besides its usual rules, WCAG 2.2's size of targets, and the
+   * contrast of 7 : 1 that somebody needs who reads in the sun (1.4.6).
    * @param contrast whether colours are the page's own. @default true
    */
   async violations({ contrast = true }: { readonly contrast?: boolean } = {}): Promise<string[]> {
     await this.#allowScripts(true);
     // Evaluated by the debugger, so that the page's own content security policy stays as strict as it is.
-    if (!(await this.page.evaluate("Boolean(window.axe)"))) await this.page.evaluate(axe);
+    if (!(await this.page.evaluate("Boolean(window.axe)"))) {
+      await this.page.evaluate(axe);
+    }
     const rules = {
       "target-size": { enabled: true },
       "color-contrast": { enabled: contrast },
@@ -126,8 +134,8 @@ export class Visit {
   }
 
   /**
-   * What reaches beyond the window's edges, so that somebody would have to scroll sideways or, where the page cuts it off, doesn't see it. Ornaments may;
-   * so may what only screen readers are to find.
+   * What reaches beyond the window's edges, so that somebody would have to scroll sideways or, where the page cuts it
+   * off, doesn't see it. Ornaments may; so may what only screen readers are to find.
    */
   async overflows(): Promise<Overflow[]> {
     return this.page.evaluate<Overflow[]>(`(() => {
@@ -146,8 +154,9 @@ export class Visit {
   async picture(name: string): Promise<void> {
     const path = join(screenshots, `${name}.png`);
     mkdirSync(dirname(path), { recursive: true });
-    if (!this.#debug)
+    if (!this.#debug) {
       await this.page.evaluate(`new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))`);
+    }
     await this.page.screenshot({ path, fullPage: true, animations: "disabled", caret: "hide" });
   }
 

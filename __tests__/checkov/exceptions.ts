@@ -1,13 +1,16 @@
 /**
- * What checkov asks for and this platform does not do, each with the reason. A row, or one of its resources, that excuses nothing fails `make checkov`.
- * The rules of `policies/` hold what we do instead.
+ * What checkov asks for and this platform does not do, each with the reason. A row, or one of its resources, that
+ * excuses nothing fails `make checkov`. The rules of `policies/` hold what we do instead.
  */
 
 /** One check that some resources need not pass. */
 export interface CheckovException {
   /** checkov's id of the check. */
   readonly check: string;
-  /** Stack and address; `*` stands for any part of a stack's or a resource's name: every function of a stack is `ml-workflow/aws_lambda_function.*`. */
+  /**
+   * Stack and address; `*` stands for any part of a stack's or a resource's name: every function of a stack is
+   * `ml-workflow/aws_lambda_function.*`.
+   */
   readonly resources: readonly string[];
   /** The environments in which they need not pass it. @default all */
   readonly environments?: readonly string[];

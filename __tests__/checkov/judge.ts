@@ -40,7 +40,9 @@ export function judge(findings: readonly Finding[], exceptions: readonly Checkov
       ({ check, environments, resource }) =>
         check === finding.check && (environments?.includes(finding.environment) ?? true) && names(resource, finding),
     );
-    for (const entry of fitting) used.add(entry);
+    for (const entry of fitting) {
+      used.add(entry);
+    }
     (fitting.length > 0 ? excused : unexcused).push(finding);
   }
   return { excused, unexcused, idle: entries.filter((entry) => !used.has(entry)) };
@@ -56,8 +58,11 @@ export function complaint({ unexcused, idle }: Judgement): string {
   for (const finding of unexcused) {
     const key = `${finding.check} ${finding.stack}/${finding.address}`;
     const known = places.get(key);
-    if (known) known.environments.push(finding.environment);
-    else places.set(key, { finding, environments: [finding.environment] });
+    if (known) {
+      known.environments.push(finding.environment);
+    } else {
+      places.set(key, { finding, environments: [finding.environment] });
+    }
   }
   const failures = [...places.values()].map(
     ({ finding: { address, check, name, stack }, environments }) =>

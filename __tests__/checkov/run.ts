@@ -63,8 +63,11 @@ async function main(): Promise<number> {
     }
     const text = complaint(judgement);
     const name = `checkov ${scanned[0]?.version ?? ""}`;
-    if (text === "") console.log(`${name}: no failure without a reason`);
-    else console.error(`${name} asks for more.\n${text}`);
+    if (text === "") {
+      console.log(`${name}: no failure without a reason`);
+    } else {
+      console.error(`${name} asks for more.\n${text}`);
+    }
     return text === "" ? 0 : 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });

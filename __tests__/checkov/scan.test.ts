@@ -144,5 +144,7 @@ test("the environments that a row names are there", () => {
 });
 
 test("every row has a reason that says something", () => {
-  for (const { reason } of exceptions) expect(reason.length).toBeGreaterThan(30);
+  for (const { reason } of exceptions) {
+    expect(reason.length).toBeGreaterThan(30);
+  }
 });

@@ -3,8 +3,8 @@
  *
  *     const { version, files } = await scan("terraform_json", [join(outdir, "stacks/data/cdk.tf.json")]);
  *
- * checkov ends well when it could read nothing: a file that it can't parse, one above its size limit, a block that it passes over. So what it read is
- * compared with what the file holds.
+ * checkov ends well when it could read nothing: a file that it can't parse, one above its size limit, a block that it
+ * passes over. So what it read is compared with what the file holds.
  */
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -13,7 +13,9 @@ import { promisify } from "node:util";
 import { projectRoot } from "../../modules/project-root";
 import { isArguments } from "../../policies/documents";
 
-/** checkov's names for what it is given: the JSON that Terraform reads, or what `terraform show -json` makes of a plan. */
+/**
+ * checkov's names for what it is given: the JSON that Terraform reads, or what `terraform show -json` makes of a plan.
+ */
 export type Framework = "terraform_json" | "terraform_plan";
 
 /** A check that a resource does not pass. */
@@ -87,13 +89,17 @@ export function checkRead(framework: Framework, scanned: ScannedFile): void {
   const there = addressesIn(framework, file);
   const missing = there.filter((address) => !read.has(address));
   const advice = "Its answer about the rest counts for nothing: look at what is special about the file.";
-  if (parsingErrors.length > 0) throw new Error(`checkov could not parse ${parsingErrors.join(", ")}. ${advice}`);
+  if (parsingErrors.length > 0) {
+    throw new Error(`checkov could not parse ${parsingErrors.join(", ")}. ${advice}`);
+  }
   if (missing.length > 0) {
     throw new Error(
       `checkov read ${there.length - missing.length} of ${there.length} resources in ${file}; it left out ${missing.join(", ")}. ${advice}`,
     );
   }
-  if (there.length > 0 && passed === 0) throw new Error(`checkov passed no check in ${file}. ${advice}`);
+  if (there.length > 0 && passed === 0) {
+    throw new Error(`checkov passed no check in ${file}. ${advice}`);
+  }
 }
 
 /**
@@ -101,7 +107,9 @@ export function checkRead(framework: Framework, scanned: ScannedFile): void {
  * @throws Error when checkov is not installed, fails, reaches for the network, or did not read a file whole
  */
 export async function scan(framework: Framework, files: readonly string[]): Promise<Scan> {
-  if (!existsSync(python)) throw new Error("checkov is not installed in .venv/checkov. Type make install-test first.");
+  if (!existsSync(python)) {
+    throw new Error("checkov is not installed in .venv/checkov. Type make install-test first.");
+  }
   const { stdout } = await promisify(execFile)(
     python,
     [join(projectRoot, "__tests__/checkov/scan.py"), framework, ...files],
@@ -113,6 +121,8 @@ export async function scan(framework: Framework, files: readonly string[]): Prom
     },
   );
   const answer = JSON.parse(stdout) as Scan;
-  for (const file of answer.files) checkRead(framework, file);
+  for (const file of answer.files) {
+    checkRead(framework, file);
+  }
   return answer;
 }

@@ -1,6 +1,7 @@
 /**
- * `make deploy` with the real terraform and the real cdktf: what was looked at is what is applied, whatever somebody else does meanwhile. Without terraform on
- * the PATH there is nothing to test here, and Jest says that these tests were skipped.
+ * `make deploy` with the real terraform and the real cdktf: what was looked at is what is applied, whatever somebody
+ * else does meanwhile. Without terraform on the PATH there is nothing to test here, and Jest says that these tests were
+ * skipped.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -52,8 +53,11 @@ const { account, region } = environment;
   afterAll(async () => {
     jest.restoreAllMocks();
     for (const name of Object.keys(variables)) {
-      if (saved[name] === undefined) Reflect.deleteProperty(process.env, name);
-      else process.env[name] = saved[name];
+      if (saved[name] === undefined) {
+        Reflect.deleteProperty(process.env, name);
+      } else {
+        process.env[name] = saved[name];
+      }
     }
     await emulator.stop();
     rmSync(root, { recursive: true, force: true });
@@ -64,7 +68,9 @@ const { account, region } = environment;
     const folder = writeStack({ outdir: mkdtempSync(join(root, "elsewhere-")), key, resources });
     for (const parameters of [["init"], ["apply", "-auto-approve"]]) {
       const { status, stderr } = spawnSync("terraform", parameters, { cwd: folder, env: { ...process.env } });
-      if (status !== 0) throw new Error(stderr.toString());
+      if (status !== 0) {
+        throw new Error(stderr.toString());
+      }
     }
   }
 
@@ -89,7 +95,9 @@ const { account, region } = environment;
         terraform: await findTerraform(),
         say: (text) => {
           said.push(text);
-          if (text.startsWith("local: ")) meanwhile((plans += 1));
+          if (text.startsWith("local: ")) {
+            meanwhile((plans += 1));
+          }
         },
       });
     } catch (refusal) {
@@ -113,7 +121,9 @@ const { account, region } = environment;
 
   test("is no longer applied once somebody else has deployed: what came meanwhile is not deleted unseen", async () => {
     const { error, said } = await deploy("data", { ours: {} }, (plans) => {
-      if (plans === 1) elsewhere("data", { theirs: {} });
+      if (plans === 1) {
+        elsewhere("data", { theirs: {} });
+      }
     });
     expect(said).toContain("Somebody else has changed data in local since this plan was made, so it was not applied.");
     expect(error).toBeInstanceOf(RefusedError);
@@ -124,7 +134,9 @@ const { account, region } = environment;
   test("gives way to a new one, which is shown and applied when nothing would be lost", async () => {
     elsewhere("network", { both: {} });
     const { error, said } = await deploy("network", { both: {}, theirs: {}, ours: {} }, (plans) => {
-      if (plans === 1) elsewhere("network", { both: {}, theirs: {} });
+      if (plans === 1) {
+        elsewhere("network", { both: {}, theirs: {} });
+      }
     });
     expect(error).toBeUndefined();
     expect(said.match(/^local: \d to create/gm)).toEqual(["local: 2 to create", "local: 1 to create"]);

@@ -1,6 +1,7 @@
 /**
- * The real `cdktf deploy` and the real terraform, with the one provider that it has built in, and its state in the emulator's S3: what remains when a deploy
- * is interrupted or killed. Without terraform on the PATH there is nothing to test here, and Jest says that these tests were skipped.
+ * The real `cdktf deploy` and the real terraform, with the one provider that it has built in, and its state in the
+ * emulator's S3: what remains when a deploy is interrupted or killed. Without terraform on the PATH there is nothing to
+ * test here, and Jest says that these tests were skipped.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
@@ -52,8 +53,11 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
 
   afterAll(async () => {
     for (const name of Object.keys(variables)) {
-      if (saved[name] === undefined) Reflect.deleteProperty(process.env, name);
-      else process.env[name] = saved[name];
+      if (saved[name] === undefined) {
+        Reflect.deleteProperty(process.env, name);
+      } else {
+        process.env[name] = saved[name];
+      }
     }
     await emulator.stop();
     rmSync(root, { recursive: true, force: true });
@@ -94,7 +98,9 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
     }
     const ended = new Promise<number | null>((settle) => child.once("exit", settle));
     while (untilSlow && !text.includes("Provisioning with")) {
-      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`It ended before:\n${text}`);
+      if (child.exitCode !== null || child.signalCode !== null) {
+        throw new Error(`It ended before:\n${text}`);
+      }
       await sleep(20);
     }
     return { child, ended, said: () => text };
@@ -145,7 +151,9 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
     for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
       try {
         const isTerraform = readFileSync(`/proc/${id}/comm`, "utf8").trim() === "terraform";
-        if (isTerraform && readlinkSync(`/proc/${id}/cwd`) === folder) process.kill(Number(id), "SIGKILL");
+        if (isTerraform && readlinkSync(`/proc/${id}/cwd`) === folder) {
+          process.kill(Number(id), "SIGKILL");
+        }
       } catch {
         // It has ended meanwhile.
       }
@@ -167,7 +175,9 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
     expect(await second.ended).toBe(1);
     expect(second.said()).toContain(`make unlock ENVIRONMENT=local STACK=data LOCK=${lock?.id ?? ""}`);
     writeFileSync(signal, "");
-    while (await readLock(environment, "ml-workflow")) await sleep(200);
+    while (await readLock(environment, "ml-workflow")) {
+      await sleep(200);
+    }
     expect(await state("ml-workflow")).toEqual({ quick: "whole", slow: "whole" });
     expect(existsSync(join(folder, "errored.tfstate"))).toBe(false);
   });

@@ -44,8 +44,11 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const name of Object.keys(variables)) {
-    if (saved[name] === undefined) Reflect.deleteProperty(process.env, name);
-    else process.env[name] = saved[name];
+    if (saved[name] === undefined) {
+      Reflect.deleteProperty(process.env, name);
+    } else {
+      process.env[name] = saved[name];
+    }
   }
   await emulator.stop();
   rmSync(outdir, { recursive: true, force: true });

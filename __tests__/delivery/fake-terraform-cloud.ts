@@ -1,6 +1,6 @@
 /**
- * Terraform Cloud as far as terraform asks it to plan and apply one workspace on its own machines (HCP Terraform's API documentation; JSON:API). It keeps
- * runs and whether they were applied; what a plan holds, the test says.
+ * Terraform Cloud as far as terraform asks it to plan and apply one workspace on its own machines (HCP Terraform's API
+ * documentation; JSON:API). It keeps runs and whether they were applied; what a plan holds, the test says.
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
@@ -31,7 +31,9 @@ const document = (
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
+  for await (const part of request) {
+    parts.push(part as Buffer);
+  }
   return Buffer.concat(parts).toString();
 }
 
@@ -88,7 +90,11 @@ export class FakeTerraformCloud {
 
   /** What Terraform Cloud does to saved plans when another run has been applied. */
   discardSavedPlans(): void {
-    for (const run of this.runs) if (run.status === "planned_and_saved") run.status = "discarded";
+    for (const run of this.runs) {
+      if (run.status === "planned_and_saved") {
+        run.status = "discarded";
+      }
+    }
   }
 
   private get address(): string {
@@ -135,7 +141,9 @@ export class FakeTerraformCloud {
       case "GET /workspaces/ws-N/current-state-version-outputs":
         return { data: [] };
       case "POST /runs/run-N/actions/apply":
-        if (run) run.status = "applied";
+        if (run) {
+          run.status = "applied";
+        }
         return {};
       case "GET /plans/plan-N":
         return { data: details("plan", "finished") };

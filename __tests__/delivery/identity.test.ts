@@ -9,8 +9,11 @@ const saved = { ...process.env };
 
 afterEach(() => {
   for (const name of [...Object.keys(keys), "AWS_ENDPOINT_URL"]) {
-    if (saved[name] === undefined) Reflect.deleteProperty(process.env, name);
-    else process.env[name] = saved[name];
+    if (saved[name] === undefined) {
+      Reflect.deleteProperty(process.env, name);
+    } else {
+      process.env[name] = saved[name];
+    }
   }
 });
 

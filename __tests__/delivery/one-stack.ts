@@ -1,4 +1,7 @@
-/** `node --import tsx one-stack.ts <outdir>`: plans and deploys the stack `data` of a folder that a test has written, as `make deploy` would. */
+/**
+ * `node --import tsx one-stack.ts <outdir>`: plans and deploys the stack `data` of a folder that a test has written, as
+ * `make deploy` would.
+ */
 import { join } from "node:path";
 import { cdktfDeploy } from "../../delivery/cdktf";
 import { findTerraform, Workspace } from "../../delivery/terraform";

@@ -1,4 +1,7 @@
-/** An HTTP server on this machine that stands where AWS would, answers as a test wants it to, and remembers what it was asked. */
+/**
+ * An HTTP server on this machine that stands where AWS would, answers as a test wants it to, and remembers what it was
+ * asked.
+ */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -32,7 +35,9 @@ export const refusal = (code: string, message: string): Answer => ({
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
-  for await (const part of request) parts.push(part as Buffer);
+  for await (const part of request) {
+    parts.push(part as Buffer);
+  }
   return Buffer.concat(parts).toString();
 }
 

@@ -90,7 +90,9 @@ function terraform(
         : [];
       plans.push(imports);
       const missing = imports.filter(({ id }) => !(id in there));
-      if (missing.length === 0) return Promise.resolve({ changes: true });
+      if (missing.length === 0) {
+        return Promise.resolve({ changes: true });
+      }
       const said = missing.map(
         ({ to }) =>
           "Error: Cannot import non-existent remote object\n\nWhile attempting to import an existing object to\n" +
@@ -102,7 +104,9 @@ function terraform(
       const imports = plans.at(-1) ?? [];
       const changes = (first.resource_changes ?? []).map((each) => {
         const found = imports.find(({ to }) => to === each.address);
-        if (!found) return each;
+        if (!found) {
+          return each;
+        }
         const change = { ...each.change, actions, importing: found, before: { tags_all: there[found.id] } };
         return { ...each, change } as never;
       });

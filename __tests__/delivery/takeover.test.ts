@@ -30,11 +30,15 @@ const change = { actions: ["create"], before: null, after: {}, after_unknown: {}
 const created = { address: "aws_s3_bucket.data", type: "aws_s3_bucket", name: "data", mode: "managed" };
 const plan = { format_version: "1.2", resource_changes: [{ ...created, provider_name: "aws", change }] };
 
-/** Deploys; each apply but the last ends so. @returns for each plan that was shown, whether it went without a question */
+/**
+ * Deploys; each apply but the last ends so. @returns for each plan that was shown, whether it went without a question
+ */
 async function deploy(...ends: readonly Error[]): Promise<readonly boolean[]> {
   jest.mocked(findStrays).mockResolvedValue(["aws_s3_bucket.data"]);
   const apply = jest.mocked(cdktfDeploy).mockReset();
-  for (const end of ends) apply.mockRejectedValueOnce(end);
+  for (const end of ends) {
+    apply.mockRejectedValueOnce(end);
+  }
   const asked = jest.mocked(confirm).mockReset();
   await deployStack({
     request: { environment, stack: "data", lock: undefined, saidYes: false, approved: false, lockSeconds: 0 },

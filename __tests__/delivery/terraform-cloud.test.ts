@@ -1,6 +1,7 @@
 /**
- * `make deploy` with Terraform Cloud, which plans and applies on its own machines: with the real terraform, the real cdktf, and what stands in Terraform
- * Cloud's place. Without terraform on the PATH there is nothing to test here, and Jest says that these tests were skipped.
+ * `make deploy` with Terraform Cloud, which plans and applies on its own machines: with the real terraform, the real
+ * cdktf, and what stands in Terraform Cloud's place. Without terraform on the PATH there is nothing to test here, and
+ * Jest says that these tests were skipped.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -40,8 +41,11 @@ const { hostname, organization } = backend;
   afterEach(async () => {
     jest.restoreAllMocks();
     for (const name of ["HOME", "CDKTF_OUTDIR", "TF_CLI_CONFIG_FILE"]) {
-      if (saved[name] === undefined) Reflect.deleteProperty(process.env, name);
-      else process.env[name] = saved[name];
+      if (saved[name] === undefined) {
+        Reflect.deleteProperty(process.env, name);
+      } else {
+        process.env[name] = saved[name];
+      }
     }
     await cloud.stop();
   });
@@ -78,7 +82,9 @@ const { hostname, organization } = backend;
       terraform: await findTerraform(),
       say: (text) => {
         said.push(text);
-        if (text.startsWith("development: ")) meanwhile((plans += 1));
+        if (text.startsWith("development: ")) {
+          meanwhile((plans += 1));
+        }
       },
     });
     return said.join("\n");
@@ -103,7 +109,9 @@ const { hostname, organization } = backend;
   test("that another run has overtaken gives way to a new one, which is shown", async () => {
     cloud.changes = [change(["create"])];
     const said = await deploy((plans) => {
-      if (plans === 1) cloud.discardSavedPlans();
+      if (plans === 1) {
+        cloud.discardSavedPlans();
+      }
     });
     expect(said).toContain("Somebody else has changed data in development since this plan was made");
     expect(said.match(/^development: 1 to create/gm)).toHaveLength(2);

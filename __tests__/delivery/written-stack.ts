@@ -1,4 +1,6 @@
-/** A stack of Terraform's built-in resources, written as a synth would write it, with its state in the emulator's S3. */
+/**
+ * A stack of Terraform's built-in resources, written as a synth would write it, with its state in the emulator's S3.
+ */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadEnvironment } from "../../environments";

@@ -60,5 +60,7 @@ test("every package that the project asks PyPI for stands in NOTICE", () => {
     .flatMap((file) => read(file).split("\n"))
     .filter((line) => /^[a-z]/i.test(line))
     .map((line) => /^[A-Za-z0-9_.-]+/.exec(line)![0]);
-  for (const name of new Set(names)) expect([name, [...licences.keys()].includes(name)]).toEqual([name, true]);
+  for (const name of new Set(names)) {
+    expect([name, [...licences.keys()].includes(name)]).toEqual([name, true]);
+  }
 });

@@ -23,7 +23,9 @@ function pageOwners(): ReadonlyMap<string, readonly string[]> {
   const owners = new Map<string, string[]>();
   for (const row of table.split("\n").filter((line) => line.startsWith("| ") && line.includes("`"))) {
     const [, team = "", paths = ""] = row.split("|").map((cell) => cell.trim());
-    for (const [, path] of paths.matchAll(/`([^`]+)`/g)) owners.set(path!, [...(owners.get(path!) ?? []), team]);
+    for (const [, path] of paths.matchAll(/`([^`]+)`/g)) {
+      owners.set(path!, [...(owners.get(path!) ?? []), team]);
+    }
   }
   return owners;
 }
@@ -40,7 +42,9 @@ test("CODEOWNERS and the page on the life cycle name the same teams for the same
 
 test("what has an owner is there", () => {
   for (const path of codeOwners().keys()) {
-    if (path !== "*") expect([path, existsSync(join(projectRoot, path))]).toEqual([path, true]);
+    if (path !== "*") {
+      expect([path, existsSync(join(projectRoot, path))]).toEqual([path, true]);
+    }
   }
 });
 
@@ -49,5 +53,7 @@ test("every handler has an owner who knows it, not only the platform team", () =
     (entry) => entry.isDirectory() && existsSync(join(projectRoot, "handlers", entry.name, "index.ts")),
   );
   expect(handlers.length).toBeGreaterThan(5);
-  for (const { name } of handlers) expect([...codeOwners().keys()]).toContain(`handlers/${name}`);
+  for (const { name } of handlers) {
+    expect([...codeOwners().keys()]).toContain(`handlers/${name}`);
+  }
 });

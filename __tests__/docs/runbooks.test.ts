@@ -36,7 +36,9 @@ test("each alarm's e-mail names its runbook, within what CloudWatch lets a descr
 
 test("each says what the alarm means, where to look, and what to do", () => {
   for (const section of alarmsOfPage.split(/^### /m).slice(1)) {
-    for (const part of ["**Means.** ", "**Look.** ", "**Do.** "]) expect(section).toContain(part);
+    for (const part of ["**Means.** ", "**Look.** ", "**Do.** "]) {
+      expect(section).toContain(part);
+    }
   }
 });
 

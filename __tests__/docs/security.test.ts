@@ -19,7 +19,9 @@ test.each(rows.map(([, point = "", , where = "", proof = ""]) => [point, where, 
   (_, where, proof) => {
     const files = [...where.matchAll(/\]\(\.\.\/([^)]+)\)/g)].map(([, file]) => file!);
     expect(files.length).toBeGreaterThan(0);
-    for (const file of files) expect([file, existsSync(join(projectRoot, file))]).toEqual([file, true]);
+    for (const file of files) {
+      expect([file, existsSync(join(projectRoot, file))]).toEqual([file, true]);
+    }
     const tests = [...proof.matchAll(/`([^`:]+): ([^`]+)`/g)];
     expect(tests.length).toBeGreaterThan(0);
     for (const [, file = "", title = ""] of tests) {

@@ -235,7 +235,8 @@ describe("faults", () => {
       await running.ended;
       expect(await waiting()).toEqual(["surveys/killed.csv"]);
     }
-    // Little time lies between a release and the move: whoever kills may come too late, and then the release is followed.
+    // Little time lies between a release and the move: whoever kills may come too late, and then the release is
+    // followed.
     const releasing = platform.start("data-workflow");
     await releasing.prints(/✔ release/);
     releasing.kill();

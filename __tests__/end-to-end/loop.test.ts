@@ -73,7 +73,9 @@ describe("from nothing to a website that tells an age", () => {
   test("the terminal shows what README promises", () => {
     const promised = readFileSync(join(root, "README.md"), "utf8").match(/^✔ Deploy website-.*\d+ created, .* only/gm);
     expect(promised).toHaveLength(2);
-    for (const line of promised!) expect(terminal).toContain(line);
+    for (const line of promised!) {
+      expect(terminal).toContain(line);
+    }
   });
 
   test("the terminal names the website, and the website answers there", async () => {
@@ -251,7 +253,9 @@ describe("from nothing to a website that tells an age", () => {
       const folder = platform.instance.path("mail");
       const mails = (): string[] => readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"));
       const isIt = (mail: string): boolean => mail.includes("A question from the jetty");
-      while (!mails().some(isIt)) await sleep(100);
+      while (!mails().some(isIt)) {
+        await sleep(100);
+      }
       expect(mails().filter(isIt)).toEqual([expect.stringMatching(/^Reply-To: .*ada@fishing\.example/m)]);
     });
 
@@ -293,7 +297,8 @@ describe("from nothing to a website that tells an age", () => {
     }
   });
 
-  // Only where this runs without a network has the whole loop proved it: `local/setup/without-network` says when it could not.
+  // Only where this runs without a network has the whole loop proved it: `local/setup/without-network` says when it
+  // could not.
   (process.env.WITHOUT_NETWORK === "yes" ? test : test.skip)("all of this happened without any network", async () => {
     await expect(fetch("http://192.0.2.1", { signal: AbortSignal.timeout(5000) })).rejects.toMatchObject({
       cause: { code: "ENETUNREACH" },

@@ -43,7 +43,9 @@ describe("what visitors ask", () => {
   async function until(what: string, check: () => Promise<boolean>): Promise<void> {
     const deadline = Date.now() + 240_000;
     while (!(await check())) {
-      if (Date.now() > deadline) throw new Error(`Waited in vain for ${what}`);
+      if (Date.now() > deadline) {
+        throw new Error(`Waited in vain for ${what}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
   }

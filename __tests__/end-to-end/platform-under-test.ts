@@ -44,7 +44,10 @@ export const settingsOfAnotherAccount = {
   HTTP_PROXY: "http://192.0.2.1:9",
 };
 
-/** Of each instance of this worker, the first of its ports: two that start at the same time would find the same ones free. */
+/**
+ * Of each instance of this worker, the first of its ports: two that start at the same time would find the same ones
+ * free.
+ */
 let nextPorts = 21_000 + 100 * Number(process.env.JEST_WORKER_ID ?? 0);
 
 /** An instance of the platform in a temporary folder, with ports of its own. */

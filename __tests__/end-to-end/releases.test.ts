@@ -72,7 +72,10 @@ async function poison(length: string): Promise<void> {
   await setChampion(ModelPackageArn!);
 }
 
-/** Four visitors of the production website's API who ask without a pause while something is done; how often which status came. */
+/**
+ * Four visitors of the production website's API who ask without a pause while something is done; how often which status
+ * came.
+ */
 async function visited<Result>(
   work: () => Promise<Result>,
 ): Promise<{ result: Result; statuses: Map<number, number> }> {

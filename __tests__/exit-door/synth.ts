@@ -1,10 +1,11 @@
 /**
- * Synthesizes the same source on CDK Terrain (`cdktn`), the living successor of the archived CDKTF: `main.ts` is bundled with the packages' names
- * exchanged, and nothing else.
+ * Synthesizes the same source on CDK Terrain (`cdktn`), the living successor of the archived CDKTF: `main.ts` is
+ * bundled with the packages' names exchanged, and nothing else.
  *
  *     ENVIRONMENT=production CDKTF_OUTDIR=/somewhere tsx __tests__/exit-door/synth.ts
  *
- * Its packages stand in `__tests__/exit-door/node_modules` (`make install-exit-door`), so that nobody else installs 480 MB more.
+ * Its packages stand in `__tests__/exit-door/node_modules` (`make install-exit-door`), so that nobody else installs 480
+ * MB more.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -14,7 +15,10 @@ import { build, type Plugin } from "esbuild";
 
 const root = join(__dirname, "../..");
 
-/** What takes the place of what. There is no docker provider for cdktn: CDKTF's own is bundled, and finds cdktn under the name of cdktf. */
+/**
+ * What takes the place of what. There is no docker provider for cdktn: CDKTF's own is bundled, and finds cdktn under
+ * the name of cdktf.
+ */
 export const aliases: Readonly<Record<string, string>> = {
   cdktf: "cdktn",
   "@cdktf/provider-aws": "@cdktn/provider-aws",
@@ -29,7 +33,9 @@ function exchange(folder: string): Plugin {
     name: "exchange",
     setup(bundle) {
       bundle.onResolve({ filter: /^[^./]/ }, ({ path, kind }) => {
-        if (kind === "entry-point" || path.startsWith("@cdktf/provider-docker")) return undefined;
+        if (kind === "entry-point" || path.startsWith("@cdktf/provider-docker")) {
+          return undefined;
+        }
         for (const [from, to] of Object.entries(aliases)) {
           if (path === from || path.startsWith(`${from}/`)) {
             return { path: fromFolder.resolve(to + path.slice(from.length)), external: true };
@@ -70,7 +76,9 @@ export async function synthesizeOnCdktn(environment: string, outdir: string): Pr
       encoding: "utf8",
       timeout: 120_000,
     });
-    if (status !== 0) throw new Error(`The app failed on cdktn:\n${stderr || stdout}`);
+    if (status !== 0) {
+      throw new Error(`The app failed on cdktn:\n${stderr || stdout}`);
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

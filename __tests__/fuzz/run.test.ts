@@ -53,12 +53,19 @@ describe("a website is asked", () => {
     let count = 0;
     const json = { "content-type": "application/json", "x-content-type-options": "nosniff" };
     website.intercept = ({ path, method, body }) => {
-      if (path !== "/api/predict" || method !== "POST") return undefined;
+      if (path !== "/api/predict" || method !== "POST") {
+        return undefined;
+      }
       count += 1;
-      if (count % 4 === 0)
+      if (count % 4 === 0) {
         return { status: 500, headers: { ...json, "content-type": "application/problem+json" }, body: "{}" };
-      if (count % 4 === 1) return { status: 400, headers: { ...json, "content-type": "text/html" }, body };
-      if (count % 4 === 2) return { status: 418, headers: json, body: "{}" };
+      }
+      if (count % 4 === 1) {
+        return { status: 400, headers: { ...json, "content-type": "text/html" }, body };
+      }
+      if (count % 4 === 2) {
+        return { status: 418, headers: json, body: "{}" };
+      }
       return { status: 200, headers: json, body: age };
     };
     const { status, output } = await fuzz(website.address);

@@ -1,6 +1,7 @@
 /**
- * `make fuzz [URL=https://…] [EXAMPLES=10000] [SEED=1]`: asks a website's API thousands of times what its own OpenAPI document allows and forbids, and holds every answer to
- * it. One answer of 5xx, one that the document doesn't tell of, or one that could be taken for HTML, and it fails.
+ * `make fuzz [URL=https://…] [EXAMPLES=10000] [SEED=1]`: asks a website's API thousands of times what its own OpenAPI
+ * document allows and forbids, and holds every answer to it. One answer of 5xx, one that the document doesn't tell of,
+ * or one that could be taken for HTML, and it fails.
  */
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
@@ -57,18 +58,27 @@ const reportSchema = z.object({
 type Report = z.infer<typeof reportSchema>;
 
 /**
- * Why a run proves nothing, although nothing failed in it: it ended early, asked too little, or no right request was ever taken.
+ * Why a run proves nothing, although nothing failed in it: it ended early, asked too little, or no right request was
+ * ever taken.
  * @returns nothing when it proves something
  */
 export function complaintOf(report: Report, examples: number): string | undefined {
   const { complete, operations, test_cases: cases, valid_rates: rates } = report;
-  if (!complete) return "it ended early";
+  if (!complete) {
+    return "it ended early";
+  }
   if (operations.total === 0 || operations.tested < operations.total) {
     return `it asked ${operations.tested} of ${operations.total} operations`;
   }
-  if (cases.generated < examples) return `it sent ${cases.generated} requests, expected ${examples} at least`;
-  if (cases.errored > 0) return `${cases.errored} requests got no answer`;
-  if (cases.without_checks > 0) return `nobody looked at ${cases.without_checks} answers`;
+  if (cases.generated < examples) {
+    return `it sent ${cases.generated} requests, expected ${examples} at least`;
+  }
+  if (cases.errored > 0) {
+    return `${cases.errored} requests got no answer`;
+  }
+  if (cases.without_checks > 0) {
+    return `nobody looked at ${cases.without_checks} answers`;
+  }
   const refused = Object.entries(rates).filter(([, phases]) =>
     Object.values(phases).every(({ accepted }) => accepted === 0),
   );
@@ -149,7 +159,9 @@ async function fuzz({ website, examples, seed }: FuzzSettings): Promise<void> {
     }
     const found = reportSchema.parse(JSON.parse(readFileSync(report, "utf8")));
     const complaint = complaintOf(found, examples);
-    if (complaint !== undefined) throw new Error(`The run proves nothing: ${complaint}.`);
+    if (complaint !== undefined) {
+      throw new Error(`The run proves nothing: ${complaint}.`);
+    }
     const { generated } = found.test_cases;
     const seconds = Math.round(found.running_time);
     console.log(
@@ -160,4 +172,6 @@ async function fuzz({ website, examples, seed }: FuzzSettings): Promise<void> {
   }
 }
 
-if (require.main === module) runCommand(async (variables) => fuzz(settingsFrom(variables)));
+if (require.main === module) {
+  runCommand(async (variables) => fuzz(settingsFrom(variables)));
+}

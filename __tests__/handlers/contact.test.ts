@@ -34,10 +34,16 @@ function tables({ operation, json }: AwsRequest): AwsAnswer {
     visitors.set(Key.id.S, { id: Key.id, day: values[":day"], key: values[":key"] });
     return { body: {} };
   }
-  if (operation !== "TransactWriteItems") return awsError(400, "UnknownOperationException");
+  if (operation !== "TransactWriteItems") {
+    return awsError(400, "UnknownOperationException");
+  }
   const reasons = json.TransactItems.map(({ Put, Update }: Json) => {
-    if (conflicts > 0) return "TransactionConflict";
-    if (Put) return items.has(Put.Item.id.S) ? "ConditionalCheckFailed" : "None";
+    if (conflicts > 0) {
+      return "TransactionConflict";
+    }
+    if (Put) {
+      return items.has(Put.Item.id.S) ? "ConditionalCheckFailed" : "None";
+    }
     const sent = visitors.get(Update.Key.id.S) ?? 0;
     return sent < Number(Update.ExpressionAttributeValues[":limit"].N) ? "None" : "ConditionalCheckFailed";
   });
@@ -49,8 +55,11 @@ function tables({ operation, json }: AwsRequest): AwsAnswer {
     };
   }
   for (const { Put, Update } of json.TransactItems) {
-    if (Put) items.set(Put.Item.id.S, Put);
-    else visitors.set(Update.Key.id.S, Number(visitors.get(Update.Key.id.S) ?? 0) + 1);
+    if (Put) {
+      items.set(Put.Item.id.S, Put);
+    } else {
+      visitors.set(Update.Key.id.S, Number(visitors.get(Update.Key.id.S) ?? 0) + 1);
+    }
   }
   return { body: {} };
 }
@@ -165,7 +174,9 @@ describe("a visitor who sends too much", () => {
     contact(requestOf(numbered(number), visitor, connected));
 
   test("is told so, and when to come back; the message is not stored, and others go on", async () => {
-    for (const number of [1, 2, 3]) expect((await send(number, "192.0.2.1")).statusCode).toBe(202);
+    for (const number of [1, 2, 3]) {
+      expect((await send(number, "192.0.2.1")).statusCode).toBe(202);
+    }
     const refused = await send(4, "192.0.2.1");
     expect(refused).toMatchObject({
       statusCode: 429,
@@ -178,29 +189,38 @@ describe("a visitor who sends too much", () => {
   });
 
   test("may go on in the next hour, and on the next day", async () => {
-    for (const number of [1, 2, 3]) await send(number, "192.0.2.1");
+    for (const number of [1, 2, 3]) {
+      await send(number, "192.0.2.1");
+    }
     expect((await send(4, "192.0.2.1")).statusCode).toBe(429);
     jest.setSystemTime(new Date("2026-03-01T10:00:00Z"));
     expect((await send(4, "192.0.2.1")).statusCode).toBe(202);
     jest.setSystemTime(new Date("2026-03-02T00:30:00Z"));
-    for (const number of [1, 2, 3]) expect((await send(number, "192.0.2.1")).statusCode).toBe(202);
+    for (const number of [1, 2, 3]) {
+      expect((await send(number, "192.0.2.1")).statusCode).toBe(202);
+    }
   });
 
   test("counts once for a message that is sent again, and is told of one that is there even at the limit", async () => {
-    for (const number of [1, 1, 1, 2, 3, 3, 1]) expect((await send(number, "192.0.2.1")).statusCode).toBe(202);
+    for (const number of [1, 1, 1, 2, 3, 3, 1]) {
+      expect((await send(number, "192.0.2.1")).statusCode).toBe(202);
+    }
     expect(items.size).toBe(3);
   });
 
   test("does not get further by other addresses of the same IPv6 network", async () => {
-    for (const number of [1, 2, 3]) await send(number, `2001:db8:0:7::${number}`);
+    for (const number of [1, 2, 3]) {
+      await send(number, `2001:db8:0:7::${number}`);
+    }
     expect((await send(4, "2001:db8:0:7:ffff:1:2:3")).statusCode).toBe(429);
     expect((await send(5, "2001:db8:0:8::1")).statusCode).toBe(202);
   });
 
   test("does not get far by calling the API itself under invented addresses", async () => {
     const answers = [];
-    for (let number = 0; number < 61; number++)
+    for (let number = 0; number < 61; number++) {
       answers.push((await send(number, `192.0.2.${number}`, "198.51.100.1")).statusCode);
+    }
     expect(answers.filter((status) => status === 202).length).toBe(60);
     expect(answers.at(-1)).toBe(429);
   });
@@ -210,7 +230,9 @@ describe("a visitor who sends too much", () => {
     ["sends something else than addresses", "<script>, not-an-address", "198.51.100.1"],
     ["comes from nowhere", "", ""],
   ])("who %s is counted by the connection", async (_name, forwarded, connected) => {
-    for (const number of [1, 2, 3]) expect((await send(number, forwarded, connected)).statusCode).toBe(202);
+    for (const number of [1, 2, 3]) {
+      expect((await send(number, forwarded, connected)).statusCode).toBe(202);
+    }
     expect((await send(4, forwarded, connected)).statusCode).toBe(429);
   });
 
@@ -223,7 +245,9 @@ describe("a visitor who sends too much", () => {
     jest.setSystemTime(new Date("2026-03-01T10:30:00Z"));
     await ask(2);
     expect([...visitors.keys()].length).toBe(5);
-    for (const code of first.slice(1)) expect(code).toMatch(/^2026-03-01T09#[\w-]{22}$/);
+    for (const code of first.slice(1)) {
+      expect(code).toMatch(/^2026-03-01T09#[\w-]{22}$/);
+    }
     expect(visitors.get("key")).toEqual(key);
     jest.setSystemTime(new Date("2026-03-02T10:30:00Z"));
     await ask(3);
@@ -234,7 +258,9 @@ describe("a visitor who sends too much", () => {
 
   test("is known to every process by the same code", async () => {
     const processes = [1, 2].map(() => loadHandler("contact", variables, aws));
-    for (const number of [1, 2, 3]) await processes[number % 2]!(requestOf(numbered(number), "192.0.2.1"));
+    for (const number of [1, 2, 3]) {
+      await processes[number % 2]!(requestOf(numbered(number), "192.0.2.1"));
+    }
     expect((await processes[0]!(requestOf(numbered(4), "192.0.2.1"))).statusCode).toBe(429);
   });
 });
@@ -369,7 +395,9 @@ test.each(["UpdateItem", "TransactWriteItems"])(
     const abort = new AbortController();
     const patience = jest.spyOn(AbortSignal, "timeout").mockReturnValueOnce(abort.signal);
     aws.respond = (request) => {
-      if (request.operation !== hanging) return tables(request);
+      if (request.operation !== hanging) {
+        return tables(request);
+      }
       abort.abort();
       return "hang";
     };
@@ -387,7 +415,9 @@ test("nothing that people write is logged, whatever becomes of it", async () => 
   aws.respond = ({ body }) => awsError(400, "ValidationException", body);
   await post(message);
   expect(output.lines().length).toBeGreaterThan(3);
-  for (const part of ["Zoë", "zoe", "91 mm"]) expect(output.text()).not.toContain(part);
+  for (const part of ["Zoë", "zoe", "91 mm"]) {
+    expect(output.text()).not.toContain(part);
+  }
 });
 
 test.each([

@@ -32,9 +32,12 @@ function respondAsS3({ method, path, headers, body }: AwsRequest): AwsAnswer {
     return { headers: { etag: etagOf(Buffer.from(body)) } };
   }
   const content = objects.get(path);
-  if (!content) return s3Error(404, "NoSuchKey");
-  if (headers["if-match"] !== undefined && headers["if-match"] !== etagOf(content))
+  if (!content) {
+    return s3Error(404, "NoSuchKey");
+  }
+  if (headers["if-match"] !== undefined && headers["if-match"] !== etagOf(content)) {
     return s3Error(412, "PreconditionFailed");
+  }
   return { headers: { etag: etagOf(content), "content-length": String(content.length) }, body: content };
 }
 
@@ -49,12 +52,16 @@ beforeEach(() => {
   putRecord = () => stored;
   aws.requests.length = 0;
   aws.respond = async (request) => {
-    if (request.path !== `/FeatureGroup/${group}`) return respondAsS3(request);
+    if (request.path !== `/FeatureGroup/${group}`) {
+      return respondAsS3(request);
+    }
     const record = Object.fromEntries(
       request.json.Record.map(({ FeatureName, ValueAsString }: Record<string, string>) => [FeatureName, ValueAsString]),
     );
     const answer = await putRecord(record);
-    if (answer === stored) records.push(record);
+    if (answer === stored) {
+      records.push(record);
+    }
     return answer;
   };
   output.clear();
@@ -187,7 +194,9 @@ describe("a survey that takes longer than one call", () => {
     });
     expect(byIdentifier(records)).toEqual(byIdentifier(animals(200)));
     const text = survey(...lines);
-    for (const { nextOffset } of results.slice(0, -1)) expect(text[nextOffset - 1]).toBe("\n");
+    for (const { nextOffset } of results.slice(0, -1)) {
+      expect(text[nextOffset - 1]).toBe("\n");
+    }
     const [rejecting] = results.filter(({ rejectedUri }) => rejectedUri !== undefined);
     expect(rejecting.problems).toEqual([
       { line: 152, recordId: "bad-1", reason: "expected 11 columns, found 2" },
@@ -240,7 +249,9 @@ describe("a survey that takes longer than one call", () => {
       const result = await ingest({ key: "surveys/f.csv", offset }, { getRemainingTimeInMillis: () => -1 });
       expect(result.rows.read).toBeGreaterThan(0);
       offset = result.nextOffset ?? Infinity;
-      if (result.complete) break;
+      if (result.complete) {
+        break;
+      }
     }
     expect(offset).toBe(Infinity);
     expect(byIdentifier(records)).toEqual(byIdentifier(animals(3)));

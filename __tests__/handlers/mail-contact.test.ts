@@ -36,16 +36,22 @@ const stored = (number: number, changes: object = {}): Json => ({
 function services({ operation, path, json }: AwsRequest): AwsAnswer {
   if (path === "/v2/email/outbound-emails") {
     const refusal = refusals.shift();
-    if (refusal) return refusal;
+    if (refusal) {
+      return refusal;
+    }
     mails.push(json);
     return { body: { MessageId: `mail-${mails.length}` } };
   }
   if (operation === "Scan") {
     return { body: { Items: [...items.values()].filter((item) => !item.mailedAt).map((item) => ({ id: item.id })) } };
   }
-  if (operation !== "UpdateItem") return awsError(400, "UnknownOperationException");
+  if (operation !== "UpdateItem") {
+    return awsError(400, "UnknownOperationException");
+  }
   const { Key, UpdateExpression: update, ConditionExpression: condition, ExpressionAttributeValues: values } = json;
-  if (refusedUpdate !== undefined && update.startsWith(refusedUpdate)) return awsError(400, "AccessDeniedException");
+  if (refusedUpdate !== undefined && update.startsWith(refusedUpdate)) {
+    return awsError(400, "AccessDeniedException");
+  }
   const item = items.get(Key.id.S);
   const fails = [
     !item,
@@ -53,10 +59,17 @@ function services({ operation, path, json }: AwsRequest): AwsAnswer {
     condition.includes(":lapsed") && item?.mailingSince?.S >= values[":lapsed"].S,
     condition === "mailingSince = :since" && item?.mailingSince?.S !== values[":since"].S,
   ].includes(true);
-  if (fails) return { ...(awsError(400, "ConditionalCheckFailedException") as object), body: { Item: item } };
-  if (update === "SET mailingSince = :since") item.mailingSince = values[":since"];
-  else delete item.mailingSince;
-  if (update.startsWith("SET mailedAt")) item.mailedAt = values[":now"];
+  if (fails) {
+    return { ...(awsError(400, "ConditionalCheckFailedException") as object), body: { Item: item } };
+  }
+  if (update === "SET mailingSince = :since") {
+    item.mailingSince = values[":since"];
+  } else {
+    delete item.mailingSince;
+  }
+  if (update.startsWith("SET mailedAt")) {
+    item.mailedAt = values[":now"];
+  }
   return { body: { Attributes: item } };
 }
 
@@ -141,7 +154,9 @@ test("two calls at once mail once", async () => {
   expect(mails.length).toBe(5);
   // Who finds somebody else at work comes again: the other may fail.
   for (const outcome of outcomes) {
-    if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ name: "MessagesNotMailed" });
+    if (outcome.status === "rejected") {
+      expect(outcome.reason).toMatchObject({ name: "MessagesNotMailed" });
+    }
   }
 });
 
@@ -181,14 +196,18 @@ describe("when SES refuses", () => {
   });
 
   test("every mail, it is not asked for each of thousands", async () => {
-    for (let number = 6; number < 200; number++) items.set(id(number), stored(number));
+    for (let number = 6; number < 200; number++) {
+      items.set(id(number), stored(number));
+    }
     refusals = Array.from({ length: 1_000 }, () => refusal);
     await expect(mail({ unsent: true })).rejects.toThrow("199 of 199");
     expect(aws.requests.filter(({ path }) => path.startsWith("/v2/email")).length).toBe(3);
   });
 
   test("some for what they hold, whoever stored them, the messages behind them are mailed in the same hour", async () => {
-    for (const number of [1, 2]) items.set(id(number), stored(number, { email: { S: "zoe" } }));
+    for (const number of [1, 2]) {
+      items.set(id(number), stored(number, { email: { S: "zoe" } }));
+    }
     refusals = [3, 4].map(() => awsError(400, "BadRequestException", "Domain contains illegal character: zoe"));
     await expect(mail({ unsent: true })).rejects.toThrow("4 of 5");
     expect(items.get(id(5))).toHaveProperty("mailedAt");
@@ -271,7 +290,9 @@ test("nothing that people write is logged, whatever becomes of it", async () => 
   await expect(mail(records(3))).rejects.toThrow();
   expect(output.lines()).toContainEqual(expect.objectContaining({ ContactNotMailed: 1 }));
   expect(output.lines()).toContainEqual(expect.objectContaining({ ContactMailed: 1 }));
-  for (const part of ["Zoë", "zoe", "91 mm"]) expect(output.text()).not.toContain(part);
+  for (const part of ["Zoë", "zoe", "91 mm"]) {
+    expect(output.text()).not.toContain(part);
+  }
 });
 
 test.each([{}, { unsent: false }, { again: [] }, { Records: [{ eventName: "INSERT" }] }, null, "unsent"])(

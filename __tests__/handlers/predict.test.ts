@@ -243,7 +243,9 @@ describe("wrong input is the visitor's to correct: each field with what it takes
   ])("%s is answered with %d", async (_name, status, event) => {
     const answer = await predict(event);
     expectProblem(answer, status);
-    if (status === 405) expect(answer.headers.allow).toBe("POST, OPTIONS");
+    if (status === 405) {
+      expect(answer.headers.allow).toBe("POST, OPTIONS");
+    }
   });
 
   test("OPTIONS is told what there is", async () => {

@@ -31,7 +31,9 @@ afterAll(() => aws.close());
 beforeEach(() => {
   existing = new Set();
   const create = (name: string): AwsAnswer => {
-    if (existing.has(name)) return awsError(400, "ValidationException", `${name} already exists`);
+    if (existing.has(name)) {
+      return awsError(400, "ValidationException", `${name} already exists`);
+    }
     existing.add(name);
     return { body: {} };
   };
@@ -93,7 +95,9 @@ test("two runs share the experiment and nothing else", async () => {
     "modelUri",
     "evaluationUri",
   ];
-  for (const name of names) expect(one[name]).not.toBe(other[name]);
+  for (const name of names) {
+    expect(one[name]).not.toBe(other[name]);
+  }
 });
 
 test("names are SageMaker's, at most 57 characters, and differ, whatever an execution is called", async () => {

@@ -108,12 +108,16 @@ beforeEach(() => {
   aws.requests.length = 0;
   aws.respond = ({ operation, json, method, path, headers, body }) => {
     if (method === "GET") {
-      if (path === "/acme-test-data/runs/run/evaluation/public-figures.json") return storedFigures;
+      if (path === "/acme-test-data/runs/run/evaluation/public-figures.json") {
+        return storedFigures;
+      }
       expect(path).toBe("/acme-test-data/runs/run/evaluation/model-card.json");
       return stored;
     }
     const failure = failures[operation || method];
-    if (failure) return failure;
+    if (failure) {
+      return failure;
+    }
     if (method === "PUT") {
       put.set(path, { type: headers["content-type"], text: body });
       return { body: "" };
@@ -353,7 +357,9 @@ test("the champion is named last, when its baseline and its figures are known", 
 });
 
 test("a repeated call gives the same package, however many came before it", async () => {
-  for (const run of ["a", "b", "c", "d"]) await register({ ...event, runName: run });
+  for (const run of ["a", "b", "c", "d"]) {
+    await register({ ...event, runName: run });
+  }
   const again = await register({ ...event, runName: "a" });
   expect(again).toEqual({ modelPackageArn: arnOf(1), version: 1 });
   expect(packages).toHaveLength(4);
@@ -369,7 +375,9 @@ test("a call that broke off after the package was made is finished by its repeti
 });
 
 test("a repeated call does not bring an old model back", async () => {
-  for (const run of ["a", "b"]) await register({ ...event, runName: run });
+  for (const run of ["a", "b"]) {
+    await register({ ...event, runName: run });
+  }
   await register({ ...event, runName: "a" });
   expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(2));
   expect(parameters.get("/acme/test/FiguresKey")).toBe("figures/b.json");

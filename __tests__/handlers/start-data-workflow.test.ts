@@ -48,8 +48,12 @@ describe("without Airflow", () => {
     start = loadHandler("start-data-workflow", withoutAirflow, aws);
     names = new Set();
     answer = ({ operation, json }) => {
-      if (operation !== "StartExecution") return awsError(400, "UnexpectedRequest");
-      if (names.has(json.name)) return awsError(400, "ExecutionAlreadyExists");
+      if (operation !== "StartExecution") {
+        return awsError(400, "UnexpectedRequest");
+      }
+      if (names.has(json.name)) {
+        return awsError(400, "ExecutionAlreadyExists");
+      }
       names.add(json.name);
       return { body: { executionArn: `${stateMachine}:${json.name}`, startDate: 1 } };
     };

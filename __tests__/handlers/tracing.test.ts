@@ -64,7 +64,9 @@ test("a trace shows the handler, the service and the call of the model, and noth
     _X_AMZN_TRACE_ID: `Root=${traceId};Parent=53995c3f42cd8ad8;Sampled=1`,
   });
   // Datagrams arrive when they arrive.
-  while (!segments.some(({ name }) => name === "## handler")) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!segments.some(({ name }) => name === "## handler")) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
   expect(segments).toContainEqual(
     expect.objectContaining({
       name: "## handler",

@@ -1,4 +1,6 @@
-/** The model image for real: built from what synth wrote, pushed, pulled by digest, and run under SageMaker's contract. */
+/**
+ * The model image for real: built from what synth wrote, pushed, pulled by digest, and run under SageMaker's contract.
+ */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,7 +22,9 @@ import { differences, readTree } from "./support/tree";
 
 function given(name: string): string {
   const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set: run "make test-image", which prepares this proof.`);
+  if (!value) {
+    throw new Error(`${name} is not set: run "make test-image", which prepares this proof.`);
+  }
   return value;
 }
 
@@ -305,7 +309,9 @@ const noProvider = ((): string | undefined => {
   });
   return error ? error.message : status === 0 ? undefined : (/Error: .+/.exec(stderr)?.[0] ?? stderr.slice(-200));
 })();
-if (noProvider !== undefined) process.stderr.write(`SKIPPED, the docker provider's half of the proof: ${noProvider}\n`);
+if (noProvider !== undefined) {
+  process.stderr.write(`SKIPPED, the docker provider's half of the proof: ${noProvider}\n`);
+}
 const describeProvider = noProvider === undefined ? describe : describe.skip;
 
 describeProvider("by Terraform's docker provider, from the resources that synth wrote", () => {
@@ -346,7 +352,8 @@ describeProvider("by Terraform's docker provider, from the resources that synth 
       adapted.replaceAll("${aws_ecr_repository.abalone_repository.repository_url}", `${registry.address}/${elsewhere}`),
     );
     engine = await startEngine(builder);
-    // The provider then speaks to the engine itself, as version 3 does, and not through buildx, which podman can't serve.
+    // The provider then speaks to the engine itself, as version 3 does, and not through buildx, which podman can't
+    // serve.
     environment = { ...process.env, DOCKER_HOST: engine.address, DOCKER_BUILDKIT: "0", CHECKPOINT_DISABLE: "1" };
   });
   afterAll(() => engine.stop());

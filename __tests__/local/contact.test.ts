@@ -88,7 +88,9 @@ async function items(): Promise<readonly Record<string, AttributeValue>[]> {
 async function eventually(what: () => boolean | Promise<boolean>): Promise<void> {
   const end = Date.now() + 60_000;
   while (!(await what())) {
-    if (Date.now() > end) throw new Error(`It did not come to be: ${what.toString()}`);
+    if (Date.now() > end) {
+      throw new Error(`It did not come to be: ${what.toString()}`);
+    }
     await sleep(100);
   }
 }

@@ -72,7 +72,9 @@ test("make down installs what it takes to stop a platform whose packages were de
 });
 
 test("make clean removes what make synth wrote; that of another platform leaves it", () => {
-  for (const folder of ["cdktf.out/stacks", "dist"]) mkdirSync(join(checkout, folder), { recursive: true });
+  for (const folder of ["cdktf.out/stacks", "dist"]) {
+    mkdirSync(join(checkout, folder), { recursive: true });
+  }
   make("clean", "PLATFORM_DIRECTORY=other");
   expect(existsSync(join(checkout, "cdktf.out/stacks"))).toBe(true);
   make("clean");

@@ -15,7 +15,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Simulated rows with the identifiers of every origin, a model trained on them, and its evaluation without and with a champion. */
+/**
+ * Simulated rows with the identifiers of every origin, a model trained on them, and its evaluation without and with a
+ * champion.
+ */
 const script = `
 import json, os, shutil, sys
 from dataclasses import replace

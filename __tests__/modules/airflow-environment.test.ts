@@ -63,7 +63,9 @@ describe("the environment", () => {
   test("writes all five logs, into encrypted groups that are there before it and end some day", () => {
     const configured = Object.values<{ enabled: boolean; log_level: string }>(environment.logging_configuration);
     expect(configured).toHaveLength(5);
-    for (const log of configured) expect(log).toEqual({ enabled: true, log_level: "INFO" });
+    for (const log of configured) {
+      expect(log).toEqual({ enabled: true, log_level: "INFO" });
+    }
     const groups = Object.entries(template.resources("aws_cloudwatch_log_group"));
     expect(groups.map(([, { name }]) => name as string).sort()).toEqual(
       ["DAGProcessing", "Scheduler", "Task", "WebServer", "Worker"].map((log) => `airflow-acme-test-airflow-${log}`),
@@ -143,7 +145,10 @@ describe("the bucket", () => {
 });
 
 describe("the role", () => {
-  /** MWAA User Guide, "Amazon MWAA execution role", sample policy for a customer-managed key; the bucket's three patterns by examples of each. */
+  /**
+   * MWAA User Guide, "Amazon MWAA execution role", sample policy for a customer-managed key; the bucket's three
+   * patterns by examples of each.
+   */
   test.each([
     ["airflow:PublishMetrics", `arn:aws:airflow:eu-west-1:${account}:environment/acme-test-airflow`],
     ["s3:GetObject", "${aws_s3_bucket.airflow_dags_bucket.arn}/dags/a.py"],

@@ -87,7 +87,9 @@ test("in SES's sandbox, where the receiver is verified too, it may mail to that 
 });
 
 test("it reads and marks messages, and stores and deletes none", () => {
-  for (const action of ["Scan", "UpdateItem"]) expect(policy.allows(`dynamodb:${action}`, table.arn)).toBe(true);
+  for (const action of ["Scan", "UpdateItem"]) {
+    expect(policy.allows(`dynamodb:${action}`, table.arn)).toBe(true);
+  }
   for (const action of ["PutItem", "DeleteItem", "GetItem", "Query"]) {
     expect(policy.allows(`dynamodb:${action}`, table.arn)).toBe(false);
   }

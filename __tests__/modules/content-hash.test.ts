@@ -40,7 +40,9 @@ test("no two different sets of files share a hash", () => {
 describe("reading files", () => {
   const folder = mkdtempSync(join(tmpdir(), "files-"));
   mkdirSync(join(folder, "sub"));
-  for (const name of ["b.txt", "a.txt", "sub/c.txt", "B.txt", "skip.log"]) writeFileSync(join(folder, name), name);
+  for (const name of ["b.txt", "a.txt", "sub/c.txt", "B.txt", "skip.log"]) {
+    writeFileSync(join(folder, name), name);
+  }
   afterAll(() => {
     rmSync(folder, { recursive: true });
   });

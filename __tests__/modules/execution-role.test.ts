@@ -82,7 +82,9 @@ test("it has the boundary of whatever holds it, the nearest of several, and none
   const boundary = (...arns: readonly string[]): unknown =>
     synthesize((stack) => {
       const inner = new Construct(stack, "inner");
-      for (const [index, arn] of arns.entries()) boundRoles(index === 0 ? stack : inner, arn);
+      for (const [index, arn] of arns.entries()) {
+        boundRoles(index === 0 ? stack : inner, arn);
+      }
       new ExecutionRole(inner, "reader", {
         name: "acme-reader",
         description: "Reads",

@@ -47,7 +47,9 @@ const stackFolder = join(outdir, "stacks", "data");
 
 test("files stand where Terraform is told that they stand, from the stack's own folder", () => {
   const asset = synth({ "bin/run": "#!/bin/sh", "notes/a.txt": "a" });
-  for (const name of ["bin/run", "notes/a.txt"]) expect(existsSync(join(stackFolder, asset.path(name)))).toBe(true);
+  for (const name of ["bin/run", "notes/a.txt"]) {
+    expect(existsSync(join(stackFolder, asset.path(name)))).toBe(true);
+  }
   expect(asset.path("bin/run")).toMatch(/^assets\/files\/[0-9a-f]{16}\/bin\/run$/);
   expect(statSync(join(stackFolder, asset.path("bin/run"))).mode & 0o777).toBe(0o755);
   expect(statSync(join(stackFolder, asset.path("notes/a.txt"))).mode & 0o777).toBe(0o644);

@@ -103,7 +103,9 @@ describe.each([0, 1, 2])("with %d NAT gateways", (natGateways) => {
   });
 
   test("jobs have no way to the internet, whatever the others have", () => {
-    for (const subnet of ["jobs-a", "jobs-b"]) expect(defaultRoute(stack, subnet)).toBeUndefined();
+    for (const subnet of ["jobs-a", "jobs-b"]) {
+      expect(defaultRoute(stack, subnet)).toBeUndefined();
+    }
     const tables = JSON.stringify(stack.resources("aws_route_table"));
     expect(tables).not.toContain("0.0.0.0/0");
     const jobTable = "${aws_route_table.net_jobs-routes.id}";
@@ -157,8 +159,12 @@ describe("network ACLs", () => {
   test.each<Tier>(["public", "private", "jobs"])(
     "%s: nothing else goes out, and no service answers strangers",
     (tier) => {
-      for (const port of [22, 25, 80, 3306]) expect(admits(tier, "out", port, outside)).toBe(false);
-      for (const port of [22, 80, 443, 1_023]) expect(admits(tier, "in", port, outside)).toBe(false);
+      for (const port of [22, 25, 80, 3306]) {
+        expect(admits(tier, "out", port, outside)).toBe(false);
+      }
+      for (const port of [22, 80, 443, 1_023]) {
+        expect(admits(tier, "in", port, outside)).toBe(false);
+      }
     },
   );
 
@@ -175,7 +181,9 @@ describe("network ACLs", () => {
   });
 
   test("nobody asks anything of a job", () => {
-    for (const port of [22, 80, 443, 1_023]) expect(admits("jobs", "in", port, inside)).toBe(false);
+    for (const port of [22, 80, 443, 1_023]) {
+      expect(admits("jobs", "in", port, inside)).toBe(false);
+    }
   });
 
   test("no two rules of a list share a number", () => {
@@ -190,7 +198,9 @@ test("what AWS makes with a VPC by itself lets nothing through", () => {
   expect(template.resource("aws_default_route_table").route).toEqual([]);
   const group = template.resource("aws_default_security_group");
   const list = template.resource("aws_default_network_acl");
-  for (const rules of [group.ingress, group.egress, list.ingress, list.egress]) expect(rules).toBeUndefined();
+  for (const rules of [group.ingress, group.egress, list.ingress, list.egress]) {
+    expect(rules).toBeUndefined();
+  }
   expect(group.vpc_id).toBe("${aws_vpc.net_vpc.id}");
 });
 

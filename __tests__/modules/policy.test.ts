@@ -47,8 +47,9 @@ test("who writes neither reads nor deletes", () => {
   const writing = policy(...writeObjects({ bucketArn, prefixes: ["runs/"] }));
   expect(writing.allows("s3:PutObject", `${bucketArn}/runs/a`)).toBe(true);
   expect(writing.allows("s3:PutObject", `${bucketArn}/surveys/a`)).toBe(false);
-  for (const action of ["s3:GetObject", "s3:DeleteObject"])
+  for (const action of ["s3:GetObject", "s3:DeleteObject"]) {
     expect(writing.allows(action, `${bucketArn}/runs/a`)).toBe(false);
+  }
 });
 
 test("one role can hold several grants", () => {

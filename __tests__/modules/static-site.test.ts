@@ -45,7 +45,8 @@ test("what never changes under its name is kept for ever; a page is asked for an
   for (const page of ["index-html", "404-html", "robots-txt"]) {
     expect(object(page).cache_control).toBe("public, max-age=0, s-maxage=60, must-revalidate");
   }
-  // AWS's policy "CachingOptimized" keeps to what Cache-Control says, from one second to a year, and asks for gzip and brotli.
+  // AWS's policy "CachingOptimized" keeps to what Cache-Control says, from one second to a year, and asks for gzip and
+  // brotli.
   expect(distribution.default_cache_behavior).toMatchObject({
     cache_policy_id: "658327ea-f89d-4fab-a63d-7e88639e58f6",
     compress: true,
@@ -180,12 +181,16 @@ test("browsers are told to load from the site alone, to frame it nowhere, to gue
   );
   expect(directives.get("default-src")).toBe("'none'");
   expect(directives.get("frame-ancestors")).toBe("'none'");
-  for (const value of directives.values()) expect(["'self'", "'none'"]).toContain(value);
+  for (const value of directives.values()) {
+    expect(["'self'", "'none'"]).toContain(value);
+  }
   expect(headers.strict_transport_security.access_control_max_age_sec).toBeGreaterThanOrEqual(31_536_000);
   expect(headers.strict_transport_security.include_subdomains).toBe(true);
   expect(headers.frame_options.frame_option).toBe("DENY");
   expect(headers.referrer_policy.referrer_policy).toBe("no-referrer");
-  for (const header of Object.values<{ override: boolean }>(headers)) expect(header.override).toBe(true);
+  for (const header of Object.values<{ override: boolean }>(headers)) {
+    expect(header.override).toBe(true);
+  }
   const policy = "${aws_cloudfront_response_headers_policy.website_headers.id}";
   expect(distribution.default_cache_behavior.response_headers_policy_id).toBe(policy);
   expect(distribution.ordered_cache_behavior[0].response_headers_policy_id).toBe(policy);
@@ -197,11 +202,15 @@ test("pages may use nothing of the device but what shares an animal and speaks t
   const denied = value.split(", ");
   expect(denied.length).toBeGreaterThan(40);
   expect(new Set(denied).size).toBe(denied.length);
-  for (const feature of denied) expect(feature).toMatch(/^[a-z]+(-[a-z]+)*=\(\)$/);
+  for (const feature of denied) {
+    expect(feature).toMatch(/^[a-z]+(-[a-z]+)*=\(\)$/);
+  }
   expect(denied).toEqual(
     expect.arrayContaining(["camera=()", "microphone=()", "geolocation=()", "payment=()", "usb=()"]),
   );
-  for (const used of ["clipboard-write", "web-share", "aria-notify"]) expect(value).not.toContain(used);
+  for (const used of ["clipboard-write", "web-share", "aria-notify"]) {
+    expect(value).not.toContain(used);
+  }
 });
 
 test("what CloudFront is told to send is what the tests' own web server sends", () => {

@@ -15,7 +15,9 @@ const rule = (name: string): Arguments => rules.find((each) => each.name === nam
 
 test("all of it stands in us-east-1, where CloudFront looks for it", () => {
   expect(acl.scope).toBe("CLOUDFRONT");
-  for (const [, , resource] of template.all()) expect(resource.region).toBe("us-east-1");
+  for (const [, , resource] of template.all()) {
+    expect(resource.region).toBe("us-east-1");
+  }
 });
 
 test("it lets through what no rule refuses", () => {
@@ -41,7 +43,9 @@ test("AWS's own rules refuse known attackers, known attacks, and what is common 
     "AWS/AWSManagedRulesKnownBadInputsRuleSet",
     "AWS/AWSManagedRulesCommonRuleSet",
   ]);
-  for (const { override_action: action } of rules.slice(1)) expect(action).toEqual({ none: {} });
+  for (const { override_action: action } of rules.slice(1)) {
+    expect(action).toEqual({ none: {} });
+  }
 });
 
 test("of the rules, those alone only count that would refuse what people write to us", () => {

@@ -5,7 +5,10 @@ import type { Arguments } from "../support/synthesize";
 /** Resources and data sources by address. */
 export type Blocks = Readonly<Record<string, Arguments>>;
 
-/** A stack with resources by address, such as `{ "aws_s3_bucket.data": {…} }`, and data sources, whose addresses begin with `data.`. */
+/**
+ * A stack with resources by address, such as `{ "aws_s3_bucket.data": {…} }`, and data sources, whose addresses begin
+ * with `data.`.
+ */
 export function stack(blocks: Blocks, id = "example", more: Arguments = {}): StackDocument {
   const document: Record<string, Record<string, Record<string, Arguments>>> = {};
   for (const [address, block] of Object.entries(blocks)) {

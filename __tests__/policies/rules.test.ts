@@ -48,7 +48,9 @@ describe.each(rules.map((rule) => [rule.id, rule] as const))("%s", (id, rule) =>
   });
 
   test("says what holds, who asks for it, and what to do", () => {
-    for (const text of [rule.promise, rule.source, rule.remedy]) expect(text.length).toBeGreaterThan(10);
+    for (const text of [rule.promise, rule.source, rule.remedy]) {
+      expect(text.length).toBeGreaterThan(10);
+    }
     const [, given] = fixtures[id]!.breaking[0]!;
     expect(() => {
       enforce(asStacks(given), settings);
@@ -130,18 +132,24 @@ describe("the platform's own stacks", () => {
     const broken = platforms.flatMap(([, stacks, given]) => allBreaches(stacks, given));
     const idle = exceptions.filter((exception) => !broken.some((breach) => excuses(exception, breach)));
     expect(idle).toEqual([]);
-    for (const { reason } of exceptions) expect(reason.length).toBeGreaterThan(20);
+    for (const { reason } of exceptions) {
+      expect(reason.length).toBeGreaterThan(20);
+    }
   });
 
   test("every action without resources is used", () => {
     const used = JSON.stringify(everything);
-    for (const action of Object.keys(actionsWithoutResources)) expect(used).toContain(action);
+    for (const action of Object.keys(actionsWithoutResources)) {
+      expect(used).toContain(action);
+    }
   });
 
   test("every type that the provider can encrypt with a key has a row, or a reason for none", () => {
     const types = new Set(everything.flatMap(({ document }) => Object.keys((document.resource ?? {}) as Arguments)));
     const without = [...types].filter((type) => {
-      if (!type.startsWith("aws_") || type in encryptionByType || type in encryptedElsewhere) return false;
+      if (!type.startsWith("aws_") || type in encryptionByType || type in encryptedElsewhere) {
+        return false;
+      }
       const folder = type.slice("aws_".length).replaceAll("_", "-");
       const file = join(projectRoot, "node_modules/@cdktf/provider-aws/lib", folder, "index.d.ts");
       expect([type, existsSync(file)]).toEqual([type, true]);

@@ -18,7 +18,9 @@ function synthWith(overrides: Readonly<Record<string, readonly [argument: string
   const platform = definePlatform(app, loadEnvironment("production"));
   for (const [path, [argument, value]] of Object.entries(overrides)) {
     const resource = path.split("/").reduce<IConstruct>((scope, id) => scope.node.findChild(id), app);
-    if (!TerraformResource.isTerraformResource(resource)) throw new Error(`${path} is no resource.`);
+    if (!TerraformResource.isTerraformResource(resource)) {
+      throw new Error(`${path} is no resource.`);
+    }
     resource.addOverride(argument, value);
   }
   platform.synth();

@@ -1,4 +1,7 @@
-/** A change that comes between the plan that was guarded and its application, with the real provider: it is neither undone unseen, nor lost. */
+/**
+ * A change that comes between the plan that was guarded and its application, with the real provider: it is neither
+ * undone unseen, nor lost.
+ */
 import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,7 +50,9 @@ test("a bucket that a colleague adds to the stack meanwhile is not deleted by th
   let over: Ended | undefined;
   void deploying.ended.then((end) => (over = end));
   while (!existsSync(reached)) {
-    if (over) throw new Error(`It ended before:\n${over.output}`);
+    if (over) {
+      throw new Error(`It ended before:\n${over.output}`);
+    }
     await sleep(100);
   }
 

@@ -1,4 +1,7 @@
-/** `make bootstrap` with the real provider: each point at which it may be killed, two people at once, and what a later one finds. */
+/**
+ * `make bootstrap` with the real provider: each point at which it may be killed, two people at once, and what a later
+ * one finds.
+ */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -51,8 +54,9 @@ class Person {
     const ended = new Promise<number | null>((settle) => child.once("exit", settle));
     const says = async (text: string): Promise<void> => {
       while (!said.includes(text)) {
-        if (child.exitCode !== null || child.signalCode !== null)
+        if (child.exitCode !== null || child.signalCode !== null) {
           throw new Error(`It never said ${text}, but:\n${said}`);
+        }
         await sleep(20);
       }
     };
@@ -80,7 +84,9 @@ class Person {
         return false;
       }
     });
-    for (const id of mine) process.kill(Number(id), "SIGKILL");
+    for (const id of mine) {
+      process.kill(Number(id), "SIGKILL");
+    }
     return mine.length;
   }
 
@@ -102,7 +108,9 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const one of people) one.remove();
+  for (const one of people) {
+    one.remove();
+  }
   people = [];
   await accounts.stop();
 });
@@ -201,7 +209,8 @@ test("interrupted in the middle, the next one goes on, and keeps the key that wa
   expect(await running.ended).toBe(1);
   expect(running.said()).toContain("was interrupted; Terraform has saved what was done.");
   expect(await lock()).toBeUndefined();
-  // Whatever else was under way in that moment may have to be made anew, which somebody has to approve; the key never has.
+  // Whatever else was under way in that moment may have to be made anew, which somebody has to approve; the key never
+  // has.
   const [status, said] = await one.type("bootstrap", { APPROVE: "yes" });
   expect([status, said]).toEqual([0, expect.stringContaining("✔ state: deployed.")]);
   expect(said).not.toContain("± aws_kms_key");

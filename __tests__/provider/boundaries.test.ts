@@ -76,5 +76,7 @@ test("roles that were made without a boundary get it in place, and a second plan
   expect(actions).toEqual(Object.fromEntries(roles.addresses.map((address) => [address, "update"])));
 
   await roles.apply();
-  for (const part of [roles, boundaries]) expect((await part.terraform.plan()).actions).toEqual({});
+  for (const part of [roles, boundaries]) {
+    expect((await part.terraform.plan()).actions).toEqual({});
+  }
 }, 300_000);

@@ -1,4 +1,7 @@
-/** checkov on what Terraform would really make: every default that the provider fills in, and every expression that it evaluates. */
+/**
+ * checkov on what Terraform would really make: every default that the provider fills in, and every expression that it
+ * evaluates.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

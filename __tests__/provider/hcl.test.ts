@@ -35,7 +35,9 @@ function withDocumentsRead(value: unknown): unknown {
       return value;
     }
   }
-  if (Array.isArray(value)) return value.map(withDocumentsRead);
+  if (Array.isArray(value)) {
+    return value.map(withDocumentsRead);
+  }
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, withDocumentsRead(entry)]));
   }

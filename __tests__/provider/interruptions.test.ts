@@ -1,4 +1,7 @@
-/** Two deploys at once, and deploys that are killed: whatever happens, the state is whole, and typing it again finishes the work. */
+/**
+ * Two deploys at once, and deploys that are killed: whatever happens, the state is whole, and typing it again finishes
+ * the work.
+ */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ListFunctionsCommand } from "@aws-sdk/client-lambda";
@@ -31,7 +34,9 @@ async function until(holds: () => Promise<boolean>, { ended }: Running): Promise
   let over: Ended | undefined;
   void ended.then((end) => (over = end));
   while (!(await holds())) {
-    if (over) throw new Error(`It ended before:\n${over.output}`);
+    if (over) {
+      throw new Error(`It ended before:\n${over.output}`);
+    }
     await sleep(100);
   }
 }
@@ -56,7 +61,9 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  for (const each of checkouts) each.remove();
+  for (const each of checkouts) {
+    each.remove();
+  }
   await accounts.stop();
 }, 60_000);
 

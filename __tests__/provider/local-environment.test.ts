@@ -1,6 +1,7 @@
 /**
- * The local environment, deployed as a person deploys it: `make bootstrap`, `make deploy`, a survey and the workflow, `make deploy` again; with real
- * Terraform, the real provider, and S3 state. What comes of it is compared with what `make up` makes without Terraform.
+ * The local environment, deployed as a person deploys it: `make bootstrap`, `make deploy`, a survey and the workflow,
+ * `make deploy` again; with real Terraform, the real provider, and S3 state. What comes of it is compared with what
+ * `make up` makes without Terraform.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -51,7 +52,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await other.make("down", { PLATFORM_DIRECTORY: upFolder }, accounts.variables(local));
   await accounts.stop();
-  for (const each of checkouts) each.remove();
+  for (const each of checkouts) {
+    each.remove();
+  }
   rmSync(upFolder, { recursive: true, force: true });
 }, 120_000);
 
@@ -108,7 +111,9 @@ describe("the local environment", () => {
 
   test("gets what comes after the websites", async () => {
     for (const { id } of stacks()) {
-      if (!(await stateOf(accounts.clients.s3, id))) await succeed("deploy", { STACK: id, APPROVE: "yes" });
+      if (!(await stateOf(accounts.clients.s3, id))) {
+        await succeed("deploy", { STACK: id, APPROVE: "yes" });
+      }
     }
   });
 
@@ -163,9 +168,13 @@ describe("the local environment", () => {
       // Side by side, whatever no other stack reads from any more.
       const free = remaining.filter(({ id }) => !remaining.some(({ dependencies }) => dependencies.includes(id)));
       await Promise.all(free.map(({ folder }) => new Terraform(folder, accounts.variables(local)).destroy()));
-      for (const each of free) remaining.splice(remaining.indexOf(each), 1);
+      for (const each of free) {
+        remaining.splice(remaining.indexOf(each), 1);
+      }
     }
-    for (const { id } of stacks()) expect(addressesIn(await stateOf(accounts.clients.s3, id))).toEqual([]);
+    for (const { id } of stacks()) {
+      expect(addressesIn(await stateOf(accounts.clients.s3, id))).toEqual([]);
+    }
     expect(await describeAccount(accounts.endpoint, local.region, local.account)).toEqual({});
   });
 });

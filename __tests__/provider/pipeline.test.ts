@@ -1,6 +1,7 @@
 /**
- * A whole release on one machine: every step of the pipeline that the local environment can take, from a copy of the source, with the real provider. What the
- * provider asked of AWS is then held to what the roles of production's builds may do.
+ * A whole release on one machine: every step of the pipeline that the local environment can take, from a copy of the
+ * source, with the real provider. What the provider asked of AWS is then held to what the roles of production's builds
+ * may do.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -57,7 +58,9 @@ async function train(): Promise<string> {
       error,
       cause,
     } = await stepFunctions.send(new DescribeExecutionCommand({ executionArn }));
-    if (status !== "RUNNING") return [status, output ?? "", error ?? "", cause ?? ""].join(" ");
+    if (status !== "RUNNING") {
+      return [status, output ?? "", error ?? "", cause ?? ""].join(" ");
+    }
     await sleep(1_000);
   }
 }
@@ -109,13 +112,17 @@ let stopped: string | undefined;
 test.each(steps.map((step) => [step.name, step] as const))(
   "%s",
   async (name, step) => {
-    if (stopped !== undefined) throw new Error(`The release stopped at ${stopped}.`);
+    if (stopped !== undefined) {
+      throw new Error(`The release stopped at ${stopped}.`);
+    }
     stopped = name;
     if (step.kind === "train") {
       await survey();
       expect(await train()).toMatch(/^SUCCEEDED .*"outcome": ?"registered"/);
     } else if (step.kind !== "approve") {
-      if (step.kind === "system-test") await openWebsite(step.stage);
+      if (step.kind === "system-test") {
+        await openWebsite(step.stage);
+      }
       const result = await runBuild(step);
       outcomes.set(name, result);
       expect([result.status, result.status === 0 ? "" : result.output.slice(-6_000)]).toEqual([0, ""]);
@@ -184,7 +191,10 @@ function callOf(line: string): string | undefined {
   return service === undefined || method === undefined ? undefined : actionOf(service.toLowerCase(), method);
 }
 
-/** What is asked of AWS for nothing but whose credentials these are: on AWS by STS, which everybody may ask; of an emulator by the user. */
+/**
+ * What is asked of AWS for nothing but whose credentials these are: on AWS by STS, which everybody may ask; of an
+ * emulator by the user.
+ */
 const identityCalls: readonly string[] = ["sts:GetCallerIdentity", "iam:GetUser"];
 
 test("whatever the provider asked of AWS, the role of that step may ask in production", () => {
@@ -215,7 +225,9 @@ test("whatever the provider asked of AWS, the role of that step may ask in produ
     );
     calls += asked.size;
     for (const action of asked) {
-      if (!allowed.has(action) && !identityCalls.includes(action)) missing.push(`${step.name}: ${action}`);
+      if (!allowed.has(action) && !identityCalls.includes(action)) {
+        missing.push(`${step.name}: ${action}`);
+      }
     }
   }
   expect(readdirSync(source.folder)).toContain("deploy-data.log");

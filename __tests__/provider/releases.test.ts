@@ -1,10 +1,11 @@
 /**
- * Releases by real Terraform and the real provider against the local SageMaker service: after a rollback SageMaker says InService, and the provider takes
- * that for a success. The deployment must fail all the same, and leave what serves alone.
+ * Releases by real Terraform and the real provider against the local SageMaker service: after a rollback SageMaker says
+ * InService, and the provider takes that for a success. The deployment must fail all the same, and leave what serves
+ * alone.
  */
 import { execFileSync } from "node:child_process";
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
 import {
@@ -29,7 +30,7 @@ beforeAll(async () => {
   platform = await Platform.start();
   await platform.sagemaker.send(new CreateModelPackageGroupCommand({ ModelPackageGroupName: "factors" }));
   const configuration = process.env.TF_CLI_CONFIG_FILE;
-  terraform = new Terraform(path.join(platform.folder, "stack", "stacks", "release"), {
+  terraform = new Terraform(join(platform.folder, "stack", "stacks", "release"), {
     PATH: process.env.PATH ?? "",
     HOME: platform.folder,
     AWS_ENDPOINT_URL: platform.emulator.endpoint,
@@ -46,10 +47,10 @@ afterAll(() => platform.stop(), 60_000);
 
 /** A model package that multiplies by a factor. */
 async function register(factor: number, poison?: string): Promise<string> {
-  const folder = fs.mkdtempSync(path.join(platform.folder, "model-"));
-  fs.writeFileSync(path.join(folder, "model.json"), JSON.stringify({ factor, poison }));
+  const folder = mkdtempSync(join(platform.folder, "model-"));
+  writeFileSync(join(folder, "model.json"), JSON.stringify({ factor, poison }));
   execFileSync("tar", ["-czf", `${folder}.tar.gz`, "-C", folder, "."]);
-  const ModelDataUrl = await platform.put(`models/${factor}/model.tar.gz`, fs.readFileSync(`${folder}.tar.gz`));
+  const ModelDataUrl = await platform.put(`models/${factor}/model.tar.gz`, readFileSync(`${folder}.tar.gz`));
   const { ModelPackageArn = "" } = await platform.sagemaker.send(
     new CreateModelPackageCommand({
       ModelPackageGroupName: "factors",
@@ -66,7 +67,7 @@ async function register(factor: number, poison?: string): Promise<string> {
 
 /** Writes the stack with an endpoint that serves the package; its state stays in the folder. */
 function write(modelPackageArn: string): void {
-  const app = new App({ outdir: path.join(platform.folder, "stack"), stackTraces: false });
+  const app = new App({ outdir: join(platform.folder, "stack"), stackTraces: false });
   const stack = new TerraformStack(app, "release");
   new AwsProvider(stack, "aws", {
     region,
@@ -176,7 +177,9 @@ describe("the real provider", () => {
       `The release to the endpoint ${name} was rolled back: the model before it goes on answering.`,
     );
     expect(said).toContain("What now: put the earlier package back.");
-    for (const failure of failures) expect(failure).toContain("the poisoned model failed");
+    for (const failure of failures) {
+      expect(failure).toContain("the poisoned model failed");
+    }
     expect(await ask()).toBe(3);
     expect(await serving()).toBe(before);
     expect(await configs()).toContain(before);

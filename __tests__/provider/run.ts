@@ -1,9 +1,10 @@
 /**
  * Finds terraform and the providers of the stacks, and runs the tests with them: `make test-provider`.
  *
- * The providers come from wherever the person's terraform finds them: from what `TF_CLI_CONFIG_FILE` or `~/.terraformrc` names, from
- * `~/.terraform.d/plugins`, or from the registry. The tests then take them from where terraform put them, so nothing is fetched twice, and no credentials
- * of that configuration reach a test. Its last line says whether the tests ran; where there are no providers to be had they don't, which is no failure.
+ * The providers come from wherever the person's terraform finds them: from what `TF_CLI_CONFIG_FILE` or
+ * `~/.terraformrc` names, from `~/.terraform.d/plugins`, or from the registry. The tests then take them from where
+ * terraform put them, so nothing is fetched twice, and no credentials of that configuration reach a test. Its last line
+ * says whether the tests ran; where there are no providers to be had they don't, which is no failure.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -26,7 +27,8 @@ function requiredProviders(): Readonly<Record<string, { readonly source: string;
 
 /**
  * Has terraform get the providers.
- * @returns a CLI configuration by which terraform finds them again without any network, or a sentence why there are none
+ * @returns a CLI configuration by which terraform finds them again without any network, or a sentence why there are
+ * none
  */
 async function findProviders(
   providers: ReturnType<typeof requiredProviders>,
@@ -36,7 +38,9 @@ async function findProviders(
   try {
     terraform = await findTerraform();
   } catch (error) {
-    if (error instanceof DeploymentError) return { reason: error.message.replace(/\n→ /, " ") };
+    if (error instanceof DeploymentError) {
+      return { reason: error.message.replace(/\n→ /, " ") };
+    }
     throw error;
   }
   writeFileSync(join(folder, "main.tf.json"), JSON.stringify({ terraform: { required_providers: providers } }));

@@ -30,7 +30,9 @@ class Bounded {
             ({ name }) => value === `arn:${this.partition}:iam::${this.account}:policy/${name}`,
           )
         : policies[reference];
-    if (!found) throw new Error(`No policy of governance is ${value}.`);
+    if (!found) {
+      throw new Error(`No policy of governance is ${value}.`);
+    }
     return found.policy;
   }
 
@@ -242,7 +244,9 @@ describe("what lies outside is found", () => {
   });
 });
 
-/** What a role can do: what its policies allow and its boundary allows too (IAM User Guide, "Policy evaluation logic"). */
+/**
+ * What a role can do: what its policies allow and its boundary allows too (IAM User Guide, "Policy evaluation logic").
+ */
 const effective =
   (...policies: readonly Policy[]) =>
   (action: string, resource: string, context: RequestContext = {}): boolean =>

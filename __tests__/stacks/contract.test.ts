@@ -8,7 +8,9 @@ import { type Contract, contract, deploymentOrder, ParameterStore, stackIds } fr
 const folders: string[] = [];
 
 afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true });
+  for (const folder of folders) {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 function stacks(...ids: string[]): TerraformStack[] {
@@ -32,7 +34,9 @@ describe("the platform's contract", () => {
     const order = deploymentOrder();
     expect([...order].sort()).toEqual([...stackIds].sort());
     for (const { publisher, readers } of Object.values(contract)) {
-      for (const reader of readers) expect(order.indexOf(publisher)).toBeLessThan(order.indexOf(reader));
+      for (const reader of readers) {
+        expect(order.indexOf(publisher)).toBeLessThan(order.indexOf(reader));
+      }
     }
   });
 

@@ -82,7 +82,9 @@ describe.each(names)("%s", (name) => {
     }
     expect(role.allows("s3:PutObject", `${data}/surveys/a.csv`)).toBe(false);
     expect(role.allows("s3:DeleteObject", `${data}/feature-store/a`)).toBe(false);
-    for (const action of ["kms:Decrypt", "kms:GenerateDataKey"]) expect(role.allows(action, key, via)).toBe(true);
+    for (const action of ["kms:Decrypt", "kms:GenerateDataKey"]) {
+      expect(role.allows(action, key, via)).toBe(true);
+    }
   });
 
   test("the DAG calls the two functions, and no other", () => {

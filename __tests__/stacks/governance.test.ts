@@ -16,7 +16,10 @@ interface Field {
   readonly not_ends_with?: readonly string[];
 }
 
-/** Whether CloudTrail would record an event: the fields of a selector all have to fit, and one selector is enough (CloudTrail User Guide). */
+/**
+ * Whether CloudTrail would record an event: the fields of a selector all have to fit, and one selector is enough
+ * (CloudTrail User Guide).
+ */
 function isRecorded(resourceType: string, arn: string): boolean {
   const event: Readonly<Record<string, string>> = {
     eventCategory: "Data",
@@ -57,10 +60,14 @@ test("who reads or writes an object of any bucket is recorded, but for the logs 
   );
   const logs = buckets.filter((name) => /^acme-production-(trail-|logs-)/.test(name));
   expect(logs).toHaveLength(3);
-  for (const bucket of logs) expect([bucket, object(bucket)]).toEqual([bucket, false]);
+  for (const bucket of logs) {
+    expect([bucket, object(bucket)]).toEqual([bucket, false]);
+  }
   const others = buckets.filter((name) => !logs.includes(name) && name.startsWith("acme-production-"));
   expect(others.length).toBeGreaterThanOrEqual(3);
-  for (const bucket of others) expect([bucket, object(bucket)]).toEqual([bucket, true]);
+  for (const bucket of others) {
+    expect([bucket, object(bucket)]).toEqual([bucket, true]);
+  }
   expect(object(`acme-state-${account}-eu-west-1`)).toBe(true);
   expect(object("acme-development-data")).toBe(false);
 });

@@ -216,7 +216,9 @@ test("somebody hears of every failure", () => {
     "acme-local-training-throttled",
     "acme-local-training-timed-out",
   ]);
-  for (const { alarm_actions } of alarms) expect(alarm_actions).toEqual([`\${aws_sns_topic.${topic}.arn}`]);
+  for (const { alarm_actions } of alarms) {
+    expect(alarm_actions).toEqual([`\${aws_sns_topic.${topic}.arn}`]);
+  }
 });
 
 test("a refused model is told apart from a failed run by the error that the state machine ends with", () => {
@@ -255,7 +257,8 @@ describe.each(environmentNames)("the jobs in %s", (name) => {
       });
     });
 
-    // SageMaker Developer Guide, execution roles: what CreateTrainingJob and CreateProcessingJob need besides when they are given a VPC.
+    // SageMaker Developer Guide, execution roles: what CreateTrainingJob and CreateProcessingJob need besides when they
+    // are given a VPC.
     test.each([
       ["ec2:CreateNetworkInterface", arn("network-interface/eni-1")],
       ["ec2:CreateNetworkInterface", arn("subnet/${local.job-subnet-a}")],

@@ -25,8 +25,9 @@ test("nothing of tests, caches and tools is in the build context: they would cha
 test("commands can be executed, other files can't", () => {
   const [folder] = Object.values(production.resources("docker_image")).map(({ build }) => build.context as string);
   const mode = (path: string): number => statSync(join(production.folder, folder!, path)).mode & 0o777;
-  for (const command of ["process", "train", "evaluate", "serve"])
+  for (const command of ["process", "train", "evaluate", "serve"]) {
     expect(mode(`model-image/bin/${command}`)).toBe(0o755);
+  }
   expect(mode("survey/features.json")).toBe(0o644);
 });
 

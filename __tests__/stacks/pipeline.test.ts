@@ -31,7 +31,10 @@ function policyOf(template: Template, project: string): Policy {
 const stagesOf = (template: Template): readonly Arguments[] => template.resource("aws_codepipeline").stage;
 const actionsOf = (template: Template): readonly Arguments[] => stagesOf(template).flatMap(({ action }) => action);
 
-/** What stands in the tree for people to review: every action with what it does, and every role with what it may do to what. */
+/**
+ * What stands in the tree for people to review: every action with what it does, and every role with what it may do to
+ * what.
+ */
 function outline(template: Template): string {
   const projects = template.resources("aws_codebuild_project");
   const pipeline = template.resource("aws_codepipeline");
@@ -68,7 +71,9 @@ function outline(template: Template): string {
 test.each(names)("the pipeline of %s is the one that people have reviewed", (name) => {
   const file = join(__dirname, `pipeline.${name}.lock.txt`);
   const made = outline(pipelineOf(name));
-  if (process.env.UPDATE_LOCK === "yes") writeFileSync(file, made);
+  if (process.env.UPDATE_LOCK === "yes") {
+    writeFileSync(file, made);
+  }
   const reviewed = existsSync(file) ? readFileSync(file, "utf8") : "";
   // The remedy stands in front of the lines that differ.
   const remedy = "Read the change, then: UPDATE_LOCK=yes npx jest __tests__/stacks/pipeline.test.ts";
@@ -138,7 +143,9 @@ describe.each(names)("the pipeline of %s", (name) => {
     for (const stack of deployed) {
       for (const [type, , resource] of platforms[name]![stack]!.all()) {
         const [action, argument, prefix] = restricted[type] ?? [];
-        if (action === undefined || argument === undefined || prefix === undefined) continue;
+        if (action === undefined || argument === undefined || prefix === undefined) {
+          continue;
+        }
         const arn = `${prefix}${resource[argument] as string}`;
         const { permissions_boundary: boundary } = resource;
         const context: RequestContext = boundary === undefined ? {} : { "iam:PermissionsBoundary": String(boundary) };
@@ -226,7 +233,9 @@ describe("the order of a release", () => {
   test("each build runs commands that a person types", () => {
     const commands = releaseSteps(all, { approval: true }).flatMap((step) => commandsOf(step, "production") ?? []);
     for (const { install = [], build } of [testCommands, ...commands]) {
-      for (const command of [...install, ...build]) expect(command).toMatch(/^(make [a-z-]+( |$)|\. \.\/review\.env$)/);
+      for (const command of [...install, ...build]) {
+        expect(command).toMatch(/^(make [a-z-]+( |$)|\. \.\/review\.env$)/);
+      }
     }
   });
 });

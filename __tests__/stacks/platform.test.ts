@@ -22,7 +22,9 @@ const cases = environmentNames.flatMap((name) =>
 const list = (values: string | readonly string[]): readonly string[] =>
   typeof values === "string" ? [values] : values;
 
-/** What roles are given: the policies within them and those attached to them, but not boundaries, which give nothing. */
+/**
+ * What roles are given: the policies within them and those attached to them, but not boundaries, which give nothing.
+ */
 function rolePolicies(template: Template): readonly (readonly [name: string, policy: Policy])[] {
   return ["aws_iam_role_policy", "aws_iam_policy"].flatMap((type) =>
     Object.entries(template.resources(type))
@@ -84,7 +86,9 @@ describe.each(cases)("%s", (id, template, name) => {
     for (const { policy_arn: policy } of Object.values(template.resources("aws_iam_role_policy_attachment"))) {
       expect(policy).toMatch(/^\$\{aws_iam_policy\.[\w-]+\.arn\}$/);
     }
-    for (const [, , resource] of template.all()) expect(resource).not.toHaveProperty("managed_policy_arns");
+    for (const [, , resource] of template.all()) {
+      expect(resource).not.toHaveProperty("managed_policy_arns");
+    }
   });
 
   test("a role is passed only to services that roles of the platform are made for", () => {
@@ -98,7 +102,9 @@ describe.each(cases)("%s", (id, template, name) => {
         expect(statement.Resource).not.toBe("*");
         const passedTo = statement.Condition?.StringEquals?.["iam:PassedToService"] ?? [];
         expect(list(passedTo).length).toBeGreaterThan(0);
-        for (const service of list(passedTo)) expect(services).toContain(service);
+        for (const service of list(passedTo)) {
+          expect(services).toContain(service);
+        }
       }
     }
   });
@@ -141,8 +147,12 @@ describe.each(cases)("%s", (id, template, name) => {
 
   test("names fit their services' limits", () => {
     for (const [type, place, { name: given, function_name: functionName }] of template.all()) {
-      if (type === "aws_iam_role") expect([place, given.length <= 64]).toEqual([place, true]);
-      if (type === "aws_lambda_function") expect([place, functionName.length <= 64]).toEqual([place, true]);
+      if (type === "aws_iam_role") {
+        expect([place, given.length <= 64]).toEqual([place, true]);
+      }
+      if (type === "aws_lambda_function") {
+        expect([place, functionName.length <= 64]).toEqual([place, true]);
+      }
     }
   });
 
@@ -214,7 +224,9 @@ describe("partitions", () => {
 describe("two synths in other folders, at other times, under other settings of the machine", () => {
   const folders: string[] = [];
   afterAll(() => {
-    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+    for (const folder of folders) {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   /** Copies the sources, runs `npm run synth` there, and gives every file that came out. */
@@ -262,6 +274,8 @@ describe("two synths in other folders, at other times, under other settings of t
     const second = synthInACopy("quite another folder", { TZ: "America/Los_Angeles", LANG: "tr_TR.UTF-8" });
     expect(first.size).toBeGreaterThan(20);
     expect([...second.keys()]).toEqual([...first.keys()]);
-    for (const [path, content] of first) expect([path, second.get(path) === content]).toEqual([path, true]);
+    for (const [path, content] of first) {
+      expect([path, second.get(path) === content]).toEqual([path, true]);
+    }
   }, 120_000);
 });

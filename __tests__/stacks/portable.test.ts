@@ -1,4 +1,7 @@
-/** A runner elsewhere (Terraform Cloud, a build) gets a stack's folder and nothing else: whatever the stack needs has to be in it. */
+/**
+ * A runner elsewhere (Terraform Cloud, a build) gets a stack's folder and nothing else: whatever the stack needs has to
+ * be in it.
+ */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,8 +19,12 @@ const pathArguments = /^(filename|source|path|context|build_context|template_fil
 
 /** Every text of a document, with the key under which it stands. */
 function texts(value: unknown, key = ""): readonly (readonly [key: string, text: string])[] {
-  if (typeof value === "string") return [[key, value]];
-  if (typeof value !== "object" || value === null) return [];
+  if (typeof value === "string") {
+    return [[key, value]];
+  }
+  if (typeof value !== "object" || value === null) {
+    return [];
+  }
   return Object.entries(value).flatMap(([name, element]) =>
     // CDKTF's own notes are no arguments.
     name === "//" ? [] : texts(element, Array.isArray(value) ? key : name),
@@ -41,7 +48,9 @@ describe.each(cases)("%s", (_, template) => {
       .map((file) => template.file(file).toString())
       .join("\n");
     expect(text.length).toBeGreaterThan(0);
-    for (const place of [projectRoot, template.folder]) expect(text).not.toContain(place);
+    for (const place of [projectRoot, template.folder]) {
+      expect(text).not.toContain(place);
+    }
   });
 
   test("finds each of its files in its own folder", () => {

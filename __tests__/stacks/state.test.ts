@@ -23,7 +23,9 @@ test("there is one where the account keeps its states in S3, and none where Terr
 test("the bucket is the one in which every stack keeps its state", () => {
   const name = `acme-state-${account}-eu-west-1`;
   expect(state.resource("aws_s3_bucket", "states_bucket").bucket).toBe(name);
-  for (const { document } of Object.values(development)) expect(document.terraform.backend.s3.bucket).toBe(name);
+  for (const { document } of Object.values(development)) {
+    expect(document.terraform.backend.s3.bucket).toBe(name);
+  }
   expect(state.resource("aws_ssm_parameter", "StateBucket")).toMatchObject({
     name: "/acme/development/StateBucket",
     insecure_value: `\${${states}.bucket}`,

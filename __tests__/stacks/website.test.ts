@@ -136,7 +136,9 @@ describe.each(stages)("the stage %s", (stage, template) => {
       "ANY /api/contact": "contact",
       $default: "predict",
     });
-    for (const { payload_format_version } of Object.values(integrations)) expect(payload_format_version).toBe("2.0");
+    for (const { payload_format_version } of Object.values(integrations)) {
+      expect(payload_format_version).toBe("2.0");
+    }
   });
 
   test("the API may call each function for that function's routes only", () => {
@@ -179,7 +181,9 @@ describe.each(stages)("the stage %s", (stage, template) => {
       "AWS/SageMaker/Invocation5XXErrors",
       "AWS/SageMaker/ModelLatency",
     ]);
-    for (const alarm of alarms) expect(alarm.alarm_actions).toEqual(["${aws_sns_topic.alarms_topic.arn}"]);
+    for (const alarm of alarms) {
+      expect(alarm.alarm_actions).toEqual(["${aws_sns_topic.alarms_topic.arn}"]);
+    }
     // Milliseconds in the settings, microseconds in the metric.
     expect(alarms.find(({ metric_name }) => metric_name === "ModelLatency")!.threshold).toBe(1_000_000);
   });
@@ -418,7 +422,9 @@ describe("what visitors write to us", () => {
     ];
     expect(able("PutItem")).toEqual(["contact_role_policy"]);
     expect(able("UpdateItem")).toEqual(["mail_mail-contact_role_policy"]);
-    for (const action of ["DeleteItem", "BatchWriteItem", "PartiQLDelete"]) expect(able(action)).toEqual([]);
+    for (const action of ["DeleteItem", "BatchWriteItem", "PartiQLDelete"]) {
+      expect(able(action)).toEqual([]);
+    }
   });
 
   test("passes through the stream as keys alone", () => {

@@ -1,6 +1,7 @@
 /**
- * Whether one policy lies inside another: whether whatever a role's statement allows is allowed by its permissions boundary too. Patterns are compared with
- * patterns, so that no request has to be thought up; references of Terraform are followed to the resources whose names and tags are in the stacks.
+ * Whether one policy lies inside another: whether whatever a role's statement allows is allowed by its permissions
+ * boundary too. Patterns are compared with patterns, so that no request has to be thought up; references of Terraform
+ * are followed to the resources whose names and tags are in the stacks.
  */
 import type { Arguments, Template } from "./synthesize";
 
@@ -21,7 +22,10 @@ const list = (values: Values): readonly string[] => (typeof values === "string" 
 export const statementsOf = (document: string): readonly RenderedStatement[] =>
   (JSON.parse(document) as { readonly Statement: readonly RenderedStatement[] }).Statement;
 
-/** Whether every text that the pattern `inner` means is meant by the pattern `outer`: a `*` within is matched by a `*` outside alone. */
+/**
+ * Whether every text that the pattern `inner` means is meant by the pattern `outer`: a `*` within is matched by a `*`
+ * outside alone.
+ */
 export function contains(outer: string, inner: string): boolean {
   const expression = outer
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")
@@ -36,7 +40,9 @@ export function overlaps(one: string, other: string): boolean {
   const from = (i: number, j: number): boolean => {
     const place = i * (other.length + 1) + j;
     const before = known.get(place);
-    if (before !== undefined) return before;
+    if (before !== undefined) {
+      return before;
+    }
     const [a, b] = [one[i], other[j]];
     const found =
       a === "*"
@@ -95,7 +101,9 @@ export class Stacks {
 
   private arnOf(type: string, resource: Arguments): string | undefined {
     const made = arns[type]?.(resource);
-    if (!made) return undefined;
+    if (!made) {
+      return undefined;
+    }
     const { account, region, partition } = this.place;
     const [service, name] = made;
     const where = service === "s3" ? ":" : `${service === "iam" ? "" : region}:${account}`;
@@ -127,28 +135,41 @@ export class Stacks {
     const document = this.templates[stack]?.document;
     const [, local] = /^local\.([\w-]+)$/.exec(reference) ?? [];
     const behind: unknown = local === undefined ? undefined : document?.locals?.[local];
-    if (typeof behind === "string") return this.resolve(stack, behind);
+    if (typeof behind === "string") {
+      return this.resolve(stack, behind);
+    }
 
     const [, parameter] = /^data\.aws_ssm_parameter\.([\w-]+)\.insecure_value$/.exec(reference) ?? [];
     if (parameter !== undefined) {
       const name: unknown = document?.data?.aws_ssm_parameter?.[parameter]?.name;
       for (const [publisher, template] of Object.entries(this.templates)) {
         const published = Object.values(template.resources("aws_ssm_parameter")).find((each) => each.name === name);
-        if (published) return this.resolve(publisher, String(published.insecure_value));
+        if (published) {
+          return this.resolve(publisher, String(published.insecure_value));
+        }
       }
     }
 
     const [, type = "", name = "", attribute = ""] = /^(\w+)\.([\w-]+)\.(\w+)$/.exec(reference) ?? [];
     const resource = this.templates[stack]?.resources(type)[name];
-    if (!resource) return { arn: unknown };
-    if (attribute === "arn") return { arn: this.arnOf(type, resource) ?? unknown, tags: this.tagsOf(stack) };
-    if (attribute === "stream_arn") return { arn: `${this.arnOf(type, resource) ?? unknown}/stream/*` };
+    if (!resource) {
+      return { arn: unknown };
+    }
+    if (attribute === "arn") {
+      return { arn: this.arnOf(type, resource) ?? unknown, tags: this.tagsOf(stack) };
+    }
+    if (attribute === "stream_arn") {
+      return { arn: `${this.arnOf(type, resource) ?? unknown}/stream/*` };
+    }
     const value: unknown = attribute === "id" ? (resource.bucket ?? resource.name) : resource[attribute];
     return typeof value === "string" ? this.resolve(stack, value) : { arn: unknown };
   }
 }
 
-/** What the boundary knows of a request before it is made: the conditions under which the role's statement holds, and the tags of what it names. */
+/**
+ * What the boundary knows of a request before it is made: the conditions under which the role's statement holds, and
+ * the tags of what it names.
+ */
 class Circumstances {
   constructor(
     private readonly conditions: NonNullable<RenderedStatement["Condition"]>,
@@ -158,7 +179,9 @@ class Circumstances {
   /** The values that a key of a request can have; undefined where it can be any. */
   private valuesOf(key: string): readonly string[] | undefined {
     const [, tag] = /^aws:ResourceTag\/(\w+)$/.exec(key) ?? [];
-    if (tag !== undefined && this.tags) return [this.tags[tag] ?? ""];
+    if (tag !== undefined && this.tags) {
+      return [this.tags[tag] ?? ""];
+    }
     const equal = this.conditions.StringEquals?.[key];
     return equal === undefined ? undefined : list(equal);
   }
@@ -167,7 +190,9 @@ class Circumstances {
   imply(conditions: RenderedStatement["Condition"] = {}): boolean {
     return Object.entries(conditions).every(([operator, keys]) =>
       Object.entries(keys).every(([key, wanted]) => {
-        if (operator === "StringEquals") return this.valuesOf(key)?.every((value) => list(wanted).includes(value));
+        if (operator === "StringEquals") {
+          return this.valuesOf(key)?.every((value) => list(wanted).includes(value));
+        }
         return JSON.stringify(this.conditions[operator]?.[key]) === JSON.stringify(wanted);
       }),
     );
@@ -177,7 +202,9 @@ class Circumstances {
   refute(conditions: RenderedStatement["Condition"] = {}): boolean {
     return Object.entries(conditions).some(([operator, keys]) =>
       Object.entries(keys).some(([key, wanted]) => {
-        if (operator !== "StringEquals") return false;
+        if (operator !== "StringEquals") {
+          return false;
+        }
         return this.valuesOf(key)?.every((value) => !list(wanted).includes(value));
       }),
     );
@@ -193,15 +220,17 @@ export interface Holder {
 /**
  * What a role's statement allows and its boundary does not, in words; nothing for a statement that refuses.
  *
- * A refusal of the boundary that asks for a tag is held against the resources which have that tag, as far as a pattern names them: of a pattern such
- * as `key/*` the tag alone decides.
+ * A refusal of the boundary that asks for a tag is held against the resources which have that tag, as far as a pattern
+ * names them: of a pattern such as `key/*` the tag alone decides.
  */
 export function outside(
   boundary: readonly RenderedStatement[],
   stacks: Stacks,
   { stack, statement }: Holder,
 ): string[] {
-  if (statement.Effect !== "Allow") return [];
+  if (statement.Effect !== "Allow") {
+    return [];
+  }
   const conditions = statement.Condition ?? {};
   const owner = conditions.StringEquals?.["aws:ResourceTag/Stack"];
   const found: string[] = [];
@@ -217,10 +246,16 @@ export function outside(
           list(Resource).some((pattern) => contains(pattern, arn)) &&
           circumstances.imply(Condition),
       );
-      if (!allowed) found.push(`${what} is not allowed`);
+      if (!allowed) {
+        found.push(`${what} is not allowed`);
+      }
       for (const { Sid, Effect, Action, Resource, Condition } of boundary) {
-        if (Effect !== "Deny" || circumstances.refute(Condition)) continue;
-        if (!list(Action).some((pattern) => overlaps(pattern, action))) continue;
+        if (Effect !== "Deny" || circumstances.refute(Condition)) {
+          continue;
+        }
+        if (!list(Action).some((pattern) => overlaps(pattern, action))) {
+          continue;
+        }
         const tags = list(Condition?.StringEquals?.["aws:ResourceTag/Stack"] ?? []);
         const refused =
           tags.length === 0
@@ -228,7 +263,9 @@ export function outside(
               list(Resource).some((pattern) => (arn === "*" ? pattern === "*" : overlaps(pattern, arn)))
             : circumstances.imply(Condition) ||
               (arn.includes("acme-") && stacks.resourcesOf(...tags).some((each) => contains(arn, each.arn)));
-        if (refused) found.push(`${what} is refused by ${Sid}`);
+        if (refused) {
+          found.push(`${what} is refused by ${Sid}`);
+        }
       }
     }
   }

@@ -1,4 +1,6 @@
-/** Decides what a policy document allows, as IAM would: an explicit refusal wins, and what nothing allows is refused. */
+/**
+ * Decides what a policy document allows, as IAM would: an explicit refusal wins, and what nothing allows is refused.
+ */
 
 interface RenderedStatement {
   readonly Sid: string;
@@ -70,8 +72,9 @@ export class Policy {
       // A request here brings one value of each key, so that all its values are the one; one that brings none passes.
       const optional = operator.endsWith("IfExists") || operator.startsWith("ForAllValues:");
       const holds = operators[operator.replace(/^ForAllValues:|IfExists$/g, "")];
-      if (!holds)
+      if (!holds) {
         throw new Error(`The test's policy evaluation has no ${operator}: add it to __tests__/support/policy.ts.`);
+      }
       return Object.entries(keys).every(([key, expected]) => {
         const actual = context[key];
         return actual === undefined

@@ -66,7 +66,9 @@ function temporaryFolder(): string {
 }
 
 afterAll(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders.splice(0)) {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 function read(outdir: string, id: string): Template {

@@ -3,7 +3,9 @@ import { type Line, LineSplitter, longestLine, parseDecimal, quote, readLines, s
 
 async function linesOf(...chunks: (string | Uint8Array)[]): Promise<Line[]> {
   const lines: Line[] = [];
-  for await (const line of readLines(chunks)) lines.push(line);
+  for await (const line of readLines(chunks)) {
+    lines.push(line);
+  }
   return lines;
 }
 

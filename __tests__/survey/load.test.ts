@@ -12,14 +12,18 @@ async function load(
   const problems: RowProblem[] = [];
   const { form, linesBefore, content } = await loadSurvey(source, { report: (problem) => problems.push(problem) });
   const chunks: Uint8Array[] = [];
-  for await (const chunk of content) chunks.push(chunk);
+  for await (const chunk of content) {
+    chunks.push(chunk);
+  }
   return { form, linesBefore, text: Buffer.concat(chunks).toString(), problems };
 }
 
 async function recordsOf(text: string): Promise<SurveyRecord[]> {
   const records: SurveyRecord[] = [];
   for await (const row of readSurvey([text], { now: new Date("2026-06-01T00:00:00Z") })) {
-    if ("record" in row) records.push(row.record);
+    if ("record" in row) {
+      records.push(row.record);
+    }
   }
   return records;
 }
@@ -68,7 +72,9 @@ describe("UCI's form", () => {
     const { text, linesBefore } = await load([lines.join("\r\n")]);
     const rejected: number[] = [];
     for await (const row of readSurvey([text], { now: new Date("2026-06-01T00:00:00Z") })) {
-      if ("problem" in row) rejected.push(row.line - linesBefore);
+      if ("problem" in row) {
+        rejected.push(row.line - linesBefore);
+      }
     }
     expect(rejected).toEqual([4, 8]);
     expect(lines[rejected[0]! - 1]).toBe(tooLow);
@@ -112,13 +118,19 @@ describe("every other file", () => {
     const source = (async function* () {
       await Promise.resolve();
       try {
-        for (;;) yield `${surveyHeader}\n`;
+        for (;;) {
+          yield `${surveyHeader}\n`;
+        }
       } finally {
         closed = true;
       }
     })();
     const { content } = await loadSurvey(source, { report: () => undefined });
-    for await (const chunk of content) if (chunk.length > 0) break;
+    for await (const chunk of content) {
+      if (chunk.length > 0) {
+        break;
+      }
+    }
     expect(closed).toBe(true);
   });
 });

@@ -45,7 +45,9 @@ test("every row is a good row of a survey file, an animal of its own", async () 
     now: new Date("2025-03-02T00:00:00Z"),
   })) {
     expect(row).toHaveProperty("record");
-    if ("record" in row) lines.push(surveyLine(row.record));
+    if ("record" in row) {
+      lines.push(surveyLine(row.record));
+    }
   }
   expect(lines).toEqual(population.map(surveyLine));
 });
@@ -87,7 +89,9 @@ test.each([
 
 test("a third of the animals each is female, male and infant, and infants are younger and smaller", () => {
   const of = (sex: string): SurveyRecord[] => population.filter((record) => record.sex === sex);
-  for (const sex of ["F", "M", "I"]) expect(Math.abs(of(sex).length / population.length - 1 / 3)).toBeLessThan(0.06);
+  for (const sex of ["F", "M", "I"]) {
+    expect(Math.abs(of(sex).length / population.length - 1 / 3)).toBeLessThan(0.06);
+  }
   for (const name of ["rings", "length"]) {
     expect(mean(column(of("I"), name))).toBeLessThan(0.85 * mean(column([...of("F"), ...of("M")], name)));
   }

@@ -32,7 +32,9 @@ const file = (...lines: string[]): string => `${[surveyHeader, ...lines].join("\
 
 async function read(...chunks: (string | Uint8Array)[]): Promise<SurveyRow[]> {
   const rows: SurveyRow[] = [];
-  for await (const row of readSurvey(chunks, { now })) rows.push(row);
+  for await (const row of readSurvey(chunks, { now })) {
+    rows.push(row);
+  }
   return rows;
 }
 const recordsOf = (rows: readonly SurveyRow[]): SurveyRecord[] =>
@@ -357,8 +359,11 @@ describe("for any survey", () => {
         const rows = await read(text);
         expect(new Set(rows.map((row) => row.line)).size).toBe(rows.length);
         for (const row of rows) {
-          if ("problem" in row) expect(row.problem.reason).not.toBe("");
-          else expect([...features, label].every((column) => accepts(column, row.record[column.name]))).toBe(true);
+          if ("problem" in row) {
+            expect(row.problem.reason).not.toBe("");
+          } else {
+            expect([...features, label].every((column) => accepts(column, row.record[column.name]))).toBe(true);
+          }
         }
         const filled = text.split("\n").filter((candidate) => /[^\s,"]/.test(candidate));
         expect(rows.length).toBeGreaterThanOrEqual(filled.length - 1);

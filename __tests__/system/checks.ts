@@ -1,6 +1,7 @@
 /**
- * What a stage has to prove before it is let through: that the website stands, that the model answers sensibly through it, and that bad input gets
- * the answers that the API promises. The checks know two addresses and the feature contract, nothing else.
+ * What a stage has to prove before it is let through: that the website stands, that the model answers sensibly through
+ * it, and that bad input gets the answers that the API promises. The checks know two addresses and the feature
+ * contract, nothing else.
  */
 import { features, label, yearsBeyondRings } from "../../survey/feature-contract";
 import {
@@ -107,7 +108,9 @@ const strictSeconds = 31_536_000;
 function expectHeaders(answer: Answer, wanted: Readonly<Record<string, RegExp>>): void {
   for (const [name, pattern] of Object.entries(wanted)) {
     const value = answer.headers.get(name);
-    if (value !== null && pattern.test(value)) continue;
+    if (value !== null && pattern.test(value)) {
+      continue;
+    }
     throw new Error(
       `${answer.request}: the header ${name} is ${value === null ? "missing" : `'${value}'`}, expected one that matches ${String(pattern)}. ` +
         "Look at modules/site-delivery.ts and the distribution's response headers policy.",
@@ -126,9 +129,13 @@ async function pagesOf(website: string): Promise<ReadonlyMap<string, Answer>> {
   const pages = new Map<string, Answer>();
   const waiting = [`${website}/`];
   for (let address = waiting.shift(); address !== undefined; address = waiting.shift()) {
-    if (pages.has(address)) continue;
+    if (pages.has(address)) {
+      continue;
+    }
     // No site of ours has so many: a page that leads to ever new ones is a fault.
-    if (pages.size === 50) throw new Error(`${website}/ leads to more than 50 pages: ${[...pages.keys()].join(", ")}`);
+    if (pages.size === 50) {
+      throw new Error(`${website}/ leads to more than 50 pages: ${[...pages.keys()].join(", ")}`);
+    }
     const answer = await send(address);
     pages.set(address, answer);
     for (const link of addressesIn(answer.text, "href", "a")) {
@@ -151,7 +158,9 @@ const loadedBy = (html: string): readonly string[] => [
 /** Seconds that a browser may keep an answer without asking. */
 function keptSeconds(answer: Answer): number {
   const rule = answer.headers.get("cache-control") ?? "";
-  if (/no-cache|no-store/.test(rule)) return 0;
+  if (/no-cache|no-store/.test(rule)) {
+    return 0;
+  }
   const [, seconds] = /(?:^|[\s,])max-age=(\d+)/.exec(rule) ?? [];
   return seconds === undefined ? Infinity : Number(seconds);
 }
@@ -178,7 +187,9 @@ const websiteChecks: readonly Check[] = [
         expectThat(/<title>[^<]+<\/title>/.test(answer.text), answer, "a page with a title");
       }
       const first = pages.get(`${website}/`);
-      if (first) expectThat(pages.size > 1, first, "a page that leads to others of the site");
+      if (first) {
+        expectThat(pages.size > 1, first, "a page that leads to others of the site");
+      }
     },
   },
   {
@@ -211,12 +222,16 @@ const websiteChecks: readonly Check[] = [
       for (const link of links) {
         const address = new URL(link, `${website}/`);
         // The page's own address, which it tells search engines.
-        if (address.pathname === "/" || address.pathname.endsWith(".html")) continue;
+        if (address.pathname === "/" || address.pathname.endsWith(".html")) {
+          continue;
+        }
         const answer = await send(address.href);
         expectStatus(answer, 200);
         const [, type] = Object.entries(types).find(([extension]) => link.endsWith(`.${extension}`)) ?? [];
         const given = answer.headers.get("content-type")?.replace("application/javascript", "text/javascript");
-        if (type) expectThat(given?.startsWith(type) === true, answer, `the content type ${type}`);
+        if (type) {
+          expectThat(given?.startsWith(type) === true, answer, `the content type ${type}`);
+        }
       }
     },
   },
@@ -310,7 +325,9 @@ const websiteChecks: readonly Check[] = [
       expectThat(Buffer.byteLength(answer.text) <= 40 * 1024, answer, "40 KB at most");
       const figures = jsonOf(answer);
       // A model that was registered by hand has none; the pages do without, and say so.
-      if (Object.keys(figures).length === 0) return;
+      if (Object.keys(figures).length === 0) {
+        return;
+      }
       const { version, survey } = figures;
       const { points } = (survey ?? {}) as { readonly points?: unknown };
       expectThat(version === 1, answer, "version 1");
@@ -326,7 +343,9 @@ const websiteChecks: readonly Check[] = [
   {
     name: "plain HTTP is sent on to HTTPS, where the website has it",
     async run({ website }) {
-      if (!website.startsWith("https:")) return;
+      if (!website.startsWith("https:")) {
+        return;
+      }
       const answer = await send(website.replace(/^https:/, "http:"));
       expectStatus(answer, 301, 302, 307, 308);
       expectThat(answer.headers.get("location")?.startsWith("https://") === true, answer, "a redirect to https://");
@@ -373,7 +392,9 @@ const predictionChecks: readonly Check[] = [
       const [direct, through] = await Promise.all(
         [api, `${website}/api`].map((base) => postJson(`${base}/predict`, animal("M"))),
       );
-      if (!direct || !through) throw new Error("Two requests, two answers");
+      if (!direct || !through) {
+        throw new Error("Two requests, two answers");
+      }
       expectStatus(direct, 200);
       expectStatus(through, 200);
       expectThat(through.text === direct.text, through, `what ${direct.request} answered: ${direct.text}`);
@@ -436,7 +457,9 @@ const refusalChecks: readonly Check[] = [
       ] as const;
       for (const [answer, wrong] of refusals) {
         const fields = fieldsOf(problemOf(answer, 400));
-        for (const field of wrong) expectThat(fields.includes(field), answer, `an error for the field ${field}`);
+        for (const field of wrong) {
+          expectThat(fields.includes(field), answer, `an error for the field ${field}`);
+        }
       }
     },
   },
@@ -453,7 +476,9 @@ const refusalChecks: readonly Check[] = [
       const through = await postJson(`${website}/api/no-such-address`, { ...animal("M"), sex: markup });
       expectStatus(through, 404);
       expectNoMarkup(through);
-      if (api !== `${website}/api`) problemOf(await postJson(`${api}/no-such-address`, animal("M")), 404);
+      if (api !== `${website}/api`) {
+        problemOf(await postJson(`${api}/no-such-address`, animal("M")), 404);
+      }
     },
   },
 ];

@@ -39,7 +39,9 @@ function address(name: string, value: string): string {
   if (!url || !["http:", "https:"].includes(url.protocol)) {
     throw new Error(`${name} is '${value}', which is no address that starts with https:// or http://. ${howToSet}`);
   }
-  if (url.search || url.hash) throw new Error(`${name} is '${value}': leave out what follows ? or #. ${howToSet}`);
+  if (url.search || url.hash) {
+    throw new Error(`${name} is '${value}': leave out what follows ? or #. ${howToSet}`);
+  }
   return url.href.replace(/\/+$/, "");
 }
 
@@ -49,15 +51,21 @@ function address(name: string, value: string): string {
  */
 export function deploymentFrom(environment: Readonly<Record<string, string | undefined>>): Deployment {
   const { WEBSITE, API } = environment;
-  if (!WEBSITE) throw new Error(`WEBSITE is not set: which stage shall be tested? ${howToSet}`);
+  if (!WEBSITE) {
+    throw new Error(`WEBSITE is not set: which stage shall be tested? ${howToSet}`);
+  }
   const website = address("WEBSITE", WEBSITE);
   const api = address("API", API ?? `${website}/api`);
-  if (!api.endsWith("/api")) throw new Error(`API is '${api}', but the API's address ends in /api. ${howToSet}`);
+  if (!api.endsWith("/api")) {
+    throw new Error(`API is '${api}', but the API's address ends in /api. ${howToSet}`);
+  }
   return { website, api };
 }
 
 function cause(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) {
+    return String(error);
+  }
   const inner: unknown = error.cause;
   return inner instanceof Error && inner.message ? inner.message : error.message;
 }
@@ -100,29 +108,42 @@ export function describeAnswer({ request, status, headers, text }: Answer): stri
 
 /** Where operations people find out more about a status that nobody wants. */
 function hint(status: number): string {
-  if (status === 429) return " The stage throttles: try again when less is going on.";
-  if (status === 503)
+  if (status === 429) {
+    return " The stage throttles: try again when less is going on.";
+  }
+  if (status === 503) {
     return " The model can't answer: look at the endpoint's status and at the predict function's log.";
-  if (status >= 500) return " Look at the log of the function behind this address.";
-  if (status === 403) return " CloudFront or S3 refused: look at the bucket policy and the origin access control.";
+  }
+  if (status >= 500) {
+    return " Look at the log of the function behind this address.";
+  }
+  if (status === 403) {
+    return " CloudFront or S3 refused: look at the bucket policy and the origin access control.";
+  }
   return "";
 }
 
 /** @throws Error with the whole answer in short when the status is none of those expected */
 export function expectStatus(answer: Answer, ...expected: readonly number[]): void {
-  if (expected.includes(answer.status)) return;
+  if (expected.includes(answer.status)) {
+    return;
+  }
   throw new Error(`${describeAnswer(answer)}. Expected ${expected.join(" or ")}.${hint(answer.status)}`);
 }
 
 /** @throws Error when the content type is another one; parameters such as the charset don't count */
 export function expectType(answer: Answer, expected: string): void {
   const type = answer.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (type !== expected) throw new Error(`${describeAnswer(answer)}. Expected the content type ${expected}.`);
+  if (type !== expected) {
+    throw new Error(`${describeAnswer(answer)}. Expected the content type ${expected}.`);
+  }
 }
 
 /** @throws Error with `expectation` and the answer in short when the condition doesn't hold */
 export function expectThat(condition: boolean, answer: Answer, expectation: string): void {
-  if (!condition) throw new Error(`${describeAnswer(answer)}. Expected ${expectation}.`);
+  if (!condition) {
+    throw new Error(`${describeAnswer(answer)}. Expected ${expectation}.`);
+  }
 }
 
 /**
@@ -132,7 +153,9 @@ export function expectThat(condition: boolean, answer: Answer, expectation: stri
 export function jsonOf(answer: Answer): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(answer.text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
   } catch {
     // Reported below, with the answer.
   }
@@ -176,8 +199,8 @@ export function animal(sex: string, size = 1): Record<string, string | number> {
 }
 
 /**
- * Waits until a stage that has just been deployed has woken up: roles, endpoints and distributions need a moment. Returns as soon as a prediction
- * succeeds, or when the time is up: the tests tell what is wrong then.
+ * Waits until a stage that has just been deployed has woken up: roles, endpoints and distributions need a moment.
+ * Returns as soon as a prediction succeeds, or when the time is up: the tests tell what is wrong then.
  */
 export async function awaitWarmUp({ website, api }: Deployment, seconds = 20): Promise<void> {
   const end = Date.now() + seconds * 1000;
@@ -189,7 +212,9 @@ export async function awaitWarmUp({ website, api }: Deployment, seconds = 20): P
         postJson(`${website}/api/predict`, animal("M")),
       ].map((answer) => answer.then(({ status }) => status).catch(() => 503)),
     );
-    if (statuses.every((status) => status < 500 && status !== 429) || Date.now() > end) return;
+    if (statuses.every((status) => status < 500 && status !== 429) || Date.now() > end) {
+      return;
+    }
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }

@@ -215,14 +215,18 @@ describe("the files", () => {
         const [path = "", id] = link.split("#");
         const file = path === "" ? name : path === "/" ? "index.html" : path.slice(1);
         // The deployment puts it beside the pages.
-        if (file === "model.json") continue;
+        if (file === "model.json") {
+          continue;
+        }
         expect([...files.keys()]).toContain(file);
-        if (id !== undefined)
+        if (id !== undefined) {
           expect({ link, found: pageOf(file).includes(`id="${id}"`) }).toEqual({ link, found: true });
+        }
       }
       for (const [, list = ""] of page.matchAll(/aria-(?:describedby|labelledby)="([^"]+)"/g)) {
-        for (const id of list.split(" "))
+        for (const id of list.split(" ")) {
           expect({ id, found: page.includes(`id="${id}"`) }).toEqual({ id, found: true });
+        }
       }
     }
   });
@@ -278,9 +282,12 @@ describe("what a synth keeps for the next one", () => {
     root = mkdtempSync(join(tmpdir(), "website-"));
     cpSync(join(__dirname, "../../web"), within("web"), { recursive: true });
     mkdirSync(within("node_modules"));
-    for (const name of ["package.json", "node_modules/.package-lock.json"]) writeFileSync(within(name), "{}");
-    for (const name of readdirSync(root, { recursive: true, encoding: "utf8" }))
+    for (const name of ["package.json", "node_modules/.package-lock.json"]) {
+      writeFileSync(within(name), "{}");
+    }
+    for (const name of readdirSync(root, { recursive: true, encoding: "utf8" })) {
       utimesSync(within(name), longAgo, longAgo);
+    }
   });
   afterEach(() => {
     jest.dontMock("esbuild");

@@ -23,7 +23,9 @@ const animal = (length: number): { sex: string; length: number } => ({ sex: "F",
 test("the latest animal comes first, and one with the same measures only once", () => {
   const store = makeStore();
   const history = new AnimalHistory(() => store, fields);
-  for (const length of [60, 91, 120, 91]) history.add(animal(length), age);
+  for (const length of [60, 91, 120, 91]) {
+    history.add(animal(length), age);
+  }
   expect(history.entries().map(({ values }) => values.length)).toEqual(["91", "120", "60"]);
   expect(history.entries()[0]).toEqual({ values: { sex: "F", length: "91" }, ...age });
 });
@@ -51,7 +53,9 @@ test("a doubt stays with its animal; one that was kept without a word of it has 
 test("twenty are kept, the oldest is forgotten", () => {
   const store = makeStore();
   const history = new AnimalHistory(() => store, fields);
-  for (let length = 20; length < 60; length += 1) history.add(animal(length), age);
+  for (let length = 20; length < 60; length += 1) {
+    history.add(animal(length), age);
+  }
   const lengths = history.entries().map(({ values }) => Number(values.length));
   expect([lengths.length, lengths[0], lengths.at(-1)]).toEqual([20, 59, 40]);
 });

@@ -1,4 +1,7 @@
-/** What the website tells of a model and of the survey, `/model.json`, as the model image makes it: of simulated animals, and with figures made up for tests. */
+/**
+ * What the website tells of a model and of the survey, `/model.json`, as the model image makes it: of simulated
+ * animals, and with figures made up for tests.
+ */
 import { yearsBeyondRings } from "../../survey/feature-contract";
 import { simulate } from "../../survey/simulator";
 

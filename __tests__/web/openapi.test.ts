@@ -145,9 +145,15 @@ test("every refusal is one that the document tells of, in the form that it tells
     for (const answer of answers) {
       const { headers = {}, content } = responses[String(answer.statusCode)];
       expect(Object.keys(content)).toContain(answer.headers["content-type"]);
-      for (const name of Object.keys(headers)) expect(answer.headers[name.toLowerCase()]).toEqual(expect.any(String));
-      for (const field of schemas.Problem.required) expect(bodyOf(answer)).toHaveProperty(field);
-      for (const field of Object.keys(bodyOf(answer))) expect(schemas.Problem.properties).toHaveProperty(field);
+      for (const name of Object.keys(headers)) {
+        expect(answer.headers[name.toLowerCase()]).toEqual(expect.any(String));
+      }
+      for (const field of schemas.Problem.required) {
+        expect(bodyOf(answer)).toHaveProperty(field);
+      }
+      for (const field of Object.keys(bodyOf(answer))) {
+        expect(schemas.Problem.properties).toHaveProperty(field);
+      }
     }
   }
 });

@@ -31,7 +31,9 @@ async function open(options: BrowserContextOptions = {}): Promise<void> {
   context = await browser.newContext({ reducedMotion: "reduce", ...options });
   page = await context.newPage();
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+    if (["error", "warning"].includes(message.type())) {
+      complaints.push(message.text());
+    }
   });
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("dialog", (dialog) => {
@@ -39,7 +41,9 @@ async function open(options: BrowserContextOptions = {}): Promise<void> {
     void dialog.dismiss();
   });
   page.on("request", (request) => {
-    if (!request.url().startsWith(`${website.address}/`)) complaints.push(`left 127.0.0.1: ${request.url()}`);
+    if (!request.url().startsWith(`${website.address}/`)) {
+      complaints.push(`left 127.0.0.1: ${request.url()}`);
+    }
   });
   await page.goto(`${website.address}/`);
 }
@@ -75,7 +79,9 @@ async function fillExample(changes: Readonly<Record<string, string>> = {}): Prom
 async function expectNothingToPress(): Promise<void> {
   const buttons = await page.locator("form").getByRole("button").all();
   expect(buttons.length).toBeGreaterThanOrEqual(2);
-  for (const button of buttons) expect(await button.isDisabled()).toBe(true);
+  for (const button of buttons) {
+    expect(await button.isDisabled()).toBe(true);
+  }
 }
 
 interface AgeAnswer {
@@ -288,7 +294,9 @@ describe("values that can't be right", () => {
     await page.locator("#example").click();
     expect(await summary().isVisible()).toBe(false);
     expect(await ageForm().locator("[aria-invalid]").count()).toBe(0);
-    for (const { name } of features) expect(await page.locator(`#${camelCase(name)}-error`).innerText()).toBe("");
+    for (const { name } of features) {
+      expect(await page.locator(`#${camelCase(name)}-error`).innerText()).toBe("");
+    }
   });
 
   test("the bullets of the summary stand beside the first line of what is wrapped", async () => {
@@ -296,7 +304,8 @@ describe("values that can't be right", () => {
     await fillExample({ shellWeight: "a very long weight indeed" });
     await calculate().click();
     expect((await summary().getByRole("link").boundingBox())!.height).toBeGreaterThan(60);
-    // A marker has no box to be measured: what flows in its list item has it at its first line, a block within a line at its last.
+    // A marker has no box to be measured: what flows in its list item has it at its first line, a block within a line
+    // at its last.
     const display = (selector: string): Promise<string> =>
       page.evaluate(`getComputedStyle(document.querySelector("#age-form .summary ${selector}")).display`);
     expect([await display("li"), await display("li a")]).toEqual(["list-item", "inline"]);
@@ -700,7 +709,8 @@ describe("the picture of the survey", () => {
     );
     expect(interval!.x > field!.x && interval!.x + interval!.width < field!.x + field!.width).toBe(true);
     await page.setViewportSize({ width: 320, height: 700 });
-    // Drawn anew for its place, between 200 and 300 wide. A selector: a function that is asked twice would break the page's content security policy.
+    // Drawn anew for its place, between 200 and 300 wide. A selector: a function that is asked twice would break the
+    // page's content security policy.
     await page.locator('#plot svg[viewBox^="0 0 2"]').waitFor();
   });
 
@@ -837,7 +847,9 @@ describe("a shared link", () => {
     await page.locator(".from-link p").waitFor();
     expect(website.calls).toEqual([]);
     expect(await page.locator("main img, main b").count()).toBe(0);
-    for (const { name } of measures) expect(await field(camelCase(name)).inputValue()).toBe("");
+    for (const { name } of measures) {
+      expect(await field(camelCase(name)).inputValue()).toBe("");
+    }
     expect(await violations()).toEqual([]);
   });
 });
@@ -1057,7 +1069,9 @@ describe("for everybody", () => {
     for (const form of await page.locator("form").all()) {
       expect(await form.locator("noscript").textContent()).toContain("which your browser has switched off");
     }
-    for (const { name } of measures) expect(await field(camelCase(name)).isVisible()).toBe(true);
+    for (const { name } of measures) {
+      expect(await field(camelCase(name)).isVisible()).toBe(true);
+    }
     await expectNothingToPress();
   });
 

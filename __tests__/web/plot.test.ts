@@ -20,8 +20,12 @@ describe("the picture", () => {
     for (const [x, y] of places) {
       expect(x >= left && x <= right && y >= top && y <= bottom).toBe(true);
     }
-    for (const { at } of plot.lengths) expect(at >= left && at <= right).toBe(true);
-    for (const { at } of plot.ages) expect(at >= top && at <= bottom).toBe(true);
+    for (const { at } of plot.lengths) {
+      expect(at >= left && at <= right).toBe(true);
+    }
+    for (const { at } of plot.ages) {
+      expect(at >= top && at <= bottom).toBe(true);
+    }
     expect(plot.width).toBe(width);
   });
 

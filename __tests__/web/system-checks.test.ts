@@ -45,7 +45,9 @@ const age = (years: number, changes: object = {}): Reply =>
 const on =
   (wanted: RegExp, reply: Reply | ((request: ReceivedRequest) => Reply | undefined)): Interception =>
   (request) => {
-    if (!wanted.test(`${request.method} ${request.path}`)) return undefined;
+    if (!wanted.test(`${request.method} ${request.path}`)) {
+      return undefined;
+    }
     return typeof reply === "function" ? reply(request) : reply;
   };
 
@@ -411,7 +413,9 @@ describe("the command of the pipeline", () => {
   test("passes for a good stage and lists what it proved", async () => {
     const { status, output } = await run({ WEBSITE: `${website.address}/`, API: website.api });
     expect(output).toContain(`Tests:       ${checks.length} passed, ${checks.length} total`);
-    for (const { name } of checks) expect(output).toContain(name);
+    for (const { name } of checks) {
+      expect(output).toContain(name);
+    }
     expect(status).toBe(0);
     expect(website.messages).toHaveLength(1);
   });

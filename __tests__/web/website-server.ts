@@ -1,6 +1,7 @@
 /**
- * A website as a visitor meets it, on 127.0.0.1: the built pages with CloudFront's security headers, and the real API handlers behind them. The two
- * AWS services that the handlers call are played by a second server, which can be told to fail.
+ * A website as a visitor meets it, on 127.0.0.1: the built pages with CloudFront's security headers, and the real API
+ * handlers behind them. The two AWS services that the handlers call are played by a second server, which can be told to
+ * fail.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -57,7 +58,9 @@ const cancelled: Reply = {
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
+  for await (const chunk of request) {
+    chunks.push(chunk as Buffer);
+  }
   return Buffer.concat(chunks).toString("utf8");
 }
 
@@ -170,7 +173,9 @@ export class WebsiteServer {
   /** The website's address, without a slash at its end. */
   get address(): string {
     const [, server] = this.#servers;
-    if (!server) throw new Error("The website is closed");
+    if (!server) {
+      throw new Error("The website is closed");
+    }
     return addressOf(server);
   }
 
@@ -206,7 +211,9 @@ export class WebsiteServer {
       const [stored] = (JSON.parse(body) as { readonly TransactItems: readonly Transaction[] }).TransactItems;
       const item = stored?.Put?.Item ?? {};
       const isKnown = this.messages.some(({ id }) => id?.S === item.id?.S);
-      if (!isKnown) this.messages.push(item);
+      if (!isKnown) {
+        this.messages.push(item);
+      }
       answerWith(response, isKnown ? cancelled : { status: 200, headers: amazonJson, body: "{}" });
     } else if (target === "DynamoDB_20120810.UpdateItem") {
       answerWith(response, { status: 200, headers: amazonJson, body: "{}" });
@@ -221,18 +228,26 @@ export class WebsiteServer {
     const received = { method: request.method ?? "GET", path, body: await bodyOf(request) };
     this.requests.push(received);
     const intercepted = await this.intercept?.(received);
-    if (intercepted) answerWith(response, intercepted);
-    else if (path.startsWith(`${directly}/api/`)) answerWith(response, await this.#api(request, received));
-    else if (path.startsWith("/api/")) answerWith(response, this.#shown(await this.#api(request, received)));
-    else if (["GET", "HEAD"].includes(received.method)) answerWith(response, this.#page(path));
-    else answerWith(response, { ...this.#page("/403.html"), status: 403 });
+    if (intercepted) {
+      answerWith(response, intercepted);
+    } else if (path.startsWith(`${directly}/api/`)) {
+      answerWith(response, await this.#api(request, received));
+    } else if (path.startsWith("/api/")) {
+      answerWith(response, this.#shown(await this.#api(request, received)));
+    } else if (["GET", "HEAD"].includes(received.method)) {
+      answerWith(response, this.#page(path));
+    } else {
+      answerWith(response, { ...this.#page("/403.html"), status: 403 });
+    }
   }
 
   async #api(request: IncomingMessage, received: ReceivedRequest): Promise<Reply> {
     const { body } = received;
     const path = received.path.replace(directly, "");
     const handler = path === "/api/contact" ? this.#handlers?.contact : this.#handlers?.predict;
-    if (!handler) throw new Error("The website is closed");
+    if (!handler) {
+      throw new Error("The website is closed");
+    }
     const result = await handler(eventOf(request, path, body), { functionName: path, awsRequestId: "1" } as Context);
     return {
       status: result.statusCode ?? 200,
@@ -243,7 +258,9 @@ export class WebsiteServer {
 
   /** What CloudFront makes of an answer of the API: it adds the headers, and shows its page in the place of a 404. */
   #shown(answer: Reply): Reply {
-    if (answer.status === 404) return this.#page("/nothing");
+    if (answer.status === 404) {
+      return this.#page("/nothing");
+    }
     return { ...answer, headers: { ...securityHeaders, ...answer.headers } };
   }
 

@@ -329,5 +329,7 @@ test.concurrent("two runs at once don't meet", async () => {
 
 /** Waits until something has been called. */
 async function called(workflow: WorkflowUnderTest, run: string, name: string): Promise<void> {
-  while (!names(workflow.services.callsOf(run)).includes(name)) await sleep(50);
+  while (!names(workflow.services.callsOf(run)).includes(name)) {
+    await sleep(50);
+  }
 }

@@ -1,5 +1,6 @@
 /**
- * Runs a command: what somebody can correct is said in a sentence, only a fault of the program itself needs a stack. Exit status 1 in both cases.
+ * Runs a command: what somebody can correct is said in a sentence, only a fault of the program itself needs a stack.
+ * Exit status 1 in both cases.
  * @param work gets the environment variables
  */
 export function runCommand(work: (variables: NodeJS.ProcessEnv) => Promise<void>): void {

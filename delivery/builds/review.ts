@@ -1,6 +1,7 @@
 /**
- * `make review ENVIRONMENT=production PLAN=plan.md RELEASE=<id>`: lays one page into the artefacts' bucket, which has all that an approver needs to say
- * yes or no, the plan and the model that it would serve. It prints what a shell reads to learn where.
+ * `make review ENVIRONMENT=production PLAN=plan.md RELEASE=<id>`: lays one page into the artefacts' bucket, which has
+ * all that an approver needs to say yes or no, the plan and the model that it would serve. It prints what a shell reads
+ * to learn where.
  */
 import { readFileSync } from "node:fs";
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -24,7 +25,9 @@ export interface ModelCard {
 
 /** The model in a line of plain text, for an e-mail. */
 export function summaryOf(card: ModelCard | undefined): string {
-  if (!card) return "No model has been registered yet.";
+  if (!card) {
+    return "No model has been registered yet.";
+  }
   const { rmse, threshold, rows } = card.properties;
   const name = card.modelPackageArn.split(":").at(-1)?.replace("model-package/", "") ?? card.modelPackageArn;
   const quality =
@@ -70,7 +73,9 @@ export function shellQuoted(text: string): string {
 }
 
 async function describe({ region }: Environment, modelPackageArn: string): Promise<ModelCard | undefined> {
-  if (modelPackageArn === placeholder) return undefined;
+  if (modelPackageArn === placeholder) {
+    return undefined;
+  }
   const client = new SageMakerClient({ region });
   try {
     const found = await client.send(new DescribeModelPackageCommand({ ModelPackageName: modelPackageArn }));

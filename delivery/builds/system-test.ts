@@ -1,6 +1,7 @@
 /**
- * `make system-test ENVIRONMENT=production STAGE=test`: asks a deployed stage of the website what the system tests ask. Where it stands, the stage itself has
- * published; that of a platform on this machine, `make up` has written down. `make system-test URL=https://…` asks the website at any address, and its API through it.
+ * `make system-test ENVIRONMENT=production STAGE=test`: asks a deployed stage of the website what the system tests ask.
+ * Where it stands, the stage itself has published; that of a platform on this machine, `make up` has written down.
+ * `make system-test URL=https://…` asks the website at any address, and its API through it.
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -38,7 +39,9 @@ export function readAddress(name: string, value: string): string {
  * @throws Error when it is none
  */
 export function readStage(value: string | undefined): WebsiteStage {
-  if (value === "test" || value === "production") return value;
+  if (value === "test" || value === "production") {
+    return value;
+  }
   throw new Error(
     `STAGE is ${JSON.stringify(value ?? "")}; expected test or production, for example: make system-test ENVIRONMENT=production STAGE=test, or: make system-test URL=https://abalone.example.com`,
   );
@@ -70,7 +73,9 @@ export async function addressesOf(
   stage: WebsiteStage,
   variables: NodeJS.ProcessEnv,
 ): Promise<Addresses> {
-  if (environment.emulated) return localAddresses(stage, variables);
+  if (environment.emulated) {
+    return localAddresses(stage, variables);
+  }
   await requireAccount(environment, variables);
   const [website, api] =
     stage === "test" ? (["TestWebsite", "TestApi"] as const) : (["ProductionWebsite", "ProductionApi"] as const);
@@ -81,8 +86,12 @@ export async function addressesOf(
 /** What is to be tested: the website at `URL`, or the stage `STAGE` of `ENVIRONMENT`. */
 export async function addressesFrom(variables: NodeJS.ProcessEnv): Promise<Addresses> {
   const { URL: url = "", STAGE: stage = "", ENVIRONMENT: environment } = variables;
-  if (url === "") return addressesOf(loadEnvironment(environment), readStage(stage), variables);
-  if (stage !== "") throw new Error(`URL is ${url}, and STAGE is ${stage}: expected one of the two.`);
+  if (url === "") {
+    return addressesOf(loadEnvironment(environment), readStage(stage), variables);
+  }
+  if (stage !== "") {
+    throw new Error(`URL is ${url}, and STAGE is ${stage}: expected one of the two.`);
+  }
   const website = readAddress("URL", url);
   return { WEBSITE: website, API: `${website}/api` };
 }

@@ -1,5 +1,6 @@
 /**
- * What AWS asks for each type of resource: one line a type. A type that isn't here stops `make costs`, so that nothing that is billed is left out unseen.
+ * What AWS asks for each type of resource: one line a type. A type that isn't here stops `make costs`, so that nothing
+ * that is billed is left out unseen.
  */
 import type { StackId } from "../../stacks/contract";
 import { priceOf } from "./prices";
@@ -40,7 +41,9 @@ const textOf = (value: unknown): string => (typeof value === "string" ? value : 
 
 /** The website of a stack; nothing for the other stacks. */
 function websiteOf({ stack }: Resource, { websites }: Usage): WebsiteUsage | undefined {
-  if (stack === "website-test") return websites.test;
+  if (stack === "website-test") {
+    return websites.test;
+  }
   return stack === "website-production" ? websites.production : undefined;
 }
 
@@ -53,19 +56,31 @@ function apiRequests(resource: Resource, usage: Usage): number {
 /** Calls of a function in a month; what isn't of a website works for the workflow, once a run. */
 function functionCalls(resource: Resource, usage: Usage): number {
   const website = websiteOf(resource, usage);
-  if (website === undefined) return usage.workflowRuns;
+  if (website === undefined) {
+    return usage.workflowRuns;
+  }
   // Drift starts it once a day at most.
-  if (resource.name.startsWith("start-data-workflow")) return 1;
-  if (resource.name.startsWith("contact")) return daysOfMonth * website.messages;
+  if (resource.name.startsWith("start-data-workflow")) {
+    return 1;
+  }
+  if (resource.name.startsWith("contact")) {
+    return daysOfMonth * website.messages;
+  }
   // Once for a message, and once an hour.
-  if (resource.name.startsWith("mail_")) return daysOfMonth * website.messages + hoursOfMonth;
+  if (resource.name.startsWith("mail_")) {
+    return daysOfMonth * website.messages + hoursOfMonth;
+  }
   return daysOfMonth * website.predictions;
 }
 
 /** The machines of jobs in a definition: whatever names an instance type. */
 function machinesIn(definition: unknown, mark = "InstanceType"): readonly Readonly<Record<string, unknown>>[] {
-  if (Array.isArray(definition)) return definition.flatMap((each) => machinesIn(each, mark));
-  if (!isObject(definition)) return [];
+  if (Array.isArray(definition)) {
+    return definition.flatMap((each) => machinesIn(each, mark));
+  }
+  if (!isObject(definition)) {
+    return [];
+  }
   return mark in definition ? [definition] : Object.values(definition).flatMap((each) => machinesIn(each, mark));
 }
 

@@ -104,7 +104,9 @@ export function costsOf(
       continue;
     }
     const charges = classification.charges(resource, usage);
-    if (charges.length === 0) free += 1;
+    if (charges.length === 0) {
+      free += 1;
+    }
     const counted = new Set<string>();
     for (const { price: id, quantity, kind } of charges) {
       const price = priceOf(id);

@@ -31,8 +31,9 @@ export function writtenPart(costs: readonly Costs[]): string {
 export function withCosts(text: string, costs: readonly Costs[]): string {
   const from = text.indexOf(begin);
   const to = text.indexOf(end, from);
-  if (from === -1 || to === -1)
+  if (from === -1 || to === -1) {
     throw new Error(`${document} has no place for the costs: put ${begin} and ${end} there.`);
+  }
   return `${text.slice(0, from + begin.length)}\n\n${writtenPart(costs)}\n\n${text.slice(to)}`;
 }
 
@@ -42,7 +43,9 @@ export const pricedEnvironments = environmentNames.map(loadEnvironment).filter((
 async function main(): Promise<void> {
   const file = join(projectRoot, document);
   const costs: Costs[] = [];
-  for (const environment of pricedEnvironments) costs.push(await countCosts(environment));
+  for (const environment of pricedEnvironments) {
+    costs.push(await countCosts(environment));
+  }
   writeFileSync(file, withCosts(readFileSync(file, "utf8"), costs));
   console.log(`${document}: written`);
 }

@@ -1,7 +1,9 @@
 /**
- * `make costs ENVIRONMENT=production`: what a month costs, by AWS's list prices, from the resources that synth writes. Nothing is asked of AWS.
+ * `make costs ENVIRONMENT=production`: what a month costs, by AWS's list prices, from the resources that synth writes.
+ * Nothing is asked of AWS.
  *
- * `FORMAT=markdown` gives the same for a document, `FORMAT=json` the lines as they are. Exit status 1 when a resource is of a type that nobody has classified.
+ * `FORMAT=markdown` gives the same for a document, `FORMAT=json` the lines as they are. Exit status 1 when a resource
+ * is of a type that nobody has classified.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -37,7 +39,9 @@ const formats: Readonly<Record<string, (costs: Costs) => string>> = {
   json: (costs) => JSON.stringify(costs, null, 2),
 };
 
-/** What is said of an environment that AWS doesn't run: who asks each environment for a form meets that form here, too. */
+/**
+ * What is said of an environment that AWS doesn't run: who asks each environment for a form meets that form here, too.
+ */
 const emulatedFormats: typeof formats = {
   ...formats,
   text: ({ environment }) => `${environment} costs nothing: an emulator on this machine takes the place of AWS.`,

@@ -148,7 +148,9 @@ const assumptions = ({ usage }: Costs): readonly string[] =>
 /** How the sum stands to the budget whose alarms watch over it. */
 export function budgetLine({ budget, lines }: Costs): string {
   const total = sum(lines);
-  if (budget === undefined) return "No budget watches over it.";
+  if (budget === undefined) {
+    return "No budget watches over it.";
+  }
   const share = `${Math.round((100 * total) / budget)} % of its budget of ${money(budget)}`;
   return total > budget ? `${share}: the budget's alarms will go off every month.` : `${share}.`;
 }

@@ -1,4 +1,6 @@
-/** How much the platform is used: assumptions, for the part of the bill that depends on it. Put your own numbers here. */
+/**
+ * How much the platform is used: assumptions, for the part of the bill that depends on it. Put your own numbers here.
+ */
 import type { Environment } from "../../environments";
 
 /** The use of one website in a day. */

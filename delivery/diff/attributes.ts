@@ -1,4 +1,7 @@
-/** Finds what changes in a resource, as small as it can be said: one argument, one element of a list, one statement of a policy. */
+/**
+ * Finds what changes in a resource, as small as it can be said: one argument, one element of a list, one statement of a
+ * policy.
+ */
 import { isDeepStrictEqual } from "node:util";
 import type { ResourceChange } from "../terraform";
 import { comparePolicies, readPolicy } from "./policy";
@@ -77,9 +80,15 @@ const holdsSecret = (value: unknown): boolean =>
 /** The value without what is secret in it. */
 function shown(place: Place, side: "before" | "after"): unknown {
   const value = place[side];
-  if (isSecret(place)) return "(hidden)";
-  if (side === "after" && place.unknown === true) return "(known after the deployment)";
-  if (Array.isArray(value)) return value.map((_, index) => shown(under(place, index), side));
+  if (isSecret(place)) {
+    return "(hidden)";
+  }
+  if (side === "after" && place.unknown === true) {
+    return "(known after the deployment)";
+  }
+  if (Array.isArray(value)) {
+    return value.map((_, index) => shown(under(place, index), side));
+  }
   if (isObject(value)) {
     const kept = Object.keys(value).filter((key) => !isAbsent(value[key]) || at(place.unknown, key) === true);
     return Object.fromEntries(kept.map((key) => [key, shown(under(place, key), side)]));
@@ -88,15 +97,23 @@ function shown(place: Place, side: "before" | "after"): unknown {
 }
 
 function valueOf(place: Place, side: "before" | "after"): Value {
-  if (side === "after" && place.unknown === true) return { kind: "unknown", from: [] };
-  if (isAbsent(place[side])) return { kind: "absent" };
-  if (isSecret(place)) return { kind: "hidden" };
+  if (side === "after" && place.unknown === true) {
+    return { kind: "unknown", from: [] };
+  }
+  if (isAbsent(place[side])) {
+    return { kind: "absent" };
+  }
+  if (isSecret(place)) {
+    return { kind: "hidden" };
+  }
   return { kind: "known", value: shown(place, side) as Extract<Value, { kind: "known" }>["value"] };
 }
 
 /** Text that holds a JSON object or list. */
 function parseStructure(value: unknown): unknown {
-  if (typeof value !== "string" || !/^\s*[[{]/.test(value)) return undefined;
+  if (typeof value !== "string" || !/^\s*[[{]/.test(value)) {
+    return undefined;
+  }
   try {
     return JSON.parse(value) as unknown;
   } catch {
@@ -111,8 +128,11 @@ function* compareLists(place: Place, before: readonly unknown[], after: readonly
   for (const index of after.keys()) {
     const match = at(place.unknown, index);
     const same = holdsTrue(match) ? -1 : gone.findIndex((other) => isDeepStrictEqual(before[other], after[index]));
-    if (same === -1) fresh.push(index);
-    else gone.splice(same, 1);
+    if (same === -1) {
+      fresh.push(index);
+    } else {
+      gone.splice(same, 1);
+    }
   }
   if (gone.length === 0 && fresh.length === 0) {
     if (!isDeepStrictEqual(before, after)) {
@@ -141,7 +161,9 @@ const holdsTrue = holdsSecret;
 
 function* compare(place: Place): Generator<Found> {
   const { path, before, after, unknown, secretBefore, secretAfter } = place;
-  if (unknown !== true && isAbsent(before) && isAbsent(after) && !holdsTrue(unknown)) return;
+  if (unknown !== true && isAbsent(before) && isAbsent(after) && !holdsTrue(unknown)) {
+    return;
+  }
   if (unknown === true || isSecret(place)) {
     if (unknown === true || !isDeepStrictEqual(before, after)) {
       yield { path, before: valueOf(place, "before"), after: valueOf(place, "after") };
@@ -159,10 +181,14 @@ function* compare(place: Place): Generator<Found> {
       return;
     }
     const keys = new Set([before, after, unknown].flatMap((side) => (isObject(side) ? Object.keys(side) : [])));
-    for (const key of keys) yield* compare(under(place, key));
+    for (const key of keys) {
+      yield* compare(under(place, key));
+    }
     return;
   }
-  if (isDeepStrictEqual(before, after)) return;
+  if (isDeepStrictEqual(before, after)) {
+    return;
+  }
   if (typeof before === "string" && typeof after === "string") {
     const [oldPolicy, newPolicy] = [readPolicy(before), readPolicy(after)];
     if (oldPolicy && newPolicy) {
@@ -194,9 +220,13 @@ const isExpression = (value: unknown): value is Expression =>
 function expressionAt(expressions: unknown, path: Path): Expression | undefined {
   let found = expressions;
   for (const step of path) {
-    if (isExpression(found)) break;
+    if (isExpression(found)) {
+      break;
+    }
     // A block that may stand only once has no index in the configuration.
-    if (typeof step === "string" || Array.isArray(found)) found = at(found, step);
+    if (typeof step === "string" || Array.isArray(found)) {
+      found = at(found, step);
+    }
   }
   return isExpression(found) ? found : undefined;
 }
@@ -217,7 +247,8 @@ export interface Attributes {
 
 /**
  * Compares a resource before and after.
- * @param expressions the resource's arguments in the plan's configuration: what isn't set there, and AWS gives anew, is only counted
+ * @param expressions the resource's arguments in the plan's configuration: what isn't set there, and AWS gives anew, is
+ * only counted
  */
 export function compareResource(
   { change }: ResourceChange,
@@ -246,11 +277,16 @@ export function compareResource(
       knownLater += 1;
       continue;
     }
-    // What nobody has set: AWS gives a new resource its default, and providers write false and 0 into the state but null into the plan.
+    // What nobody has set: AWS gives a new resource its default, and providers write false and 0 into the state but
+    // null into the plan.
     const untold = later.kind === "absent" && old.kind === "known" && expression === undefined && !forces;
-    if (untold && (change.actions.includes("delete") || [false, 0].includes(old.value as 0))) continue;
+    if (untold && (change.actions.includes("delete") || [false, 0].includes(old.value as 0))) {
+      continue;
+    }
     // The provider repeats a resource's own tags among all tags.
-    if (argument === "tags_all" && chosenTags.has(JSON.stringify(path.slice(1)))) continue;
+    if (argument === "tags_all" && chosenTags.has(JSON.stringify(path.slice(1)))) {
+      continue;
+    }
     const sources = [...new Set((expression?.references ?? []).map(resourceOf))];
     changes.push({
       path: pathText(path),

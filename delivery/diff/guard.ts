@@ -4,8 +4,9 @@
  *     const allowed = readAllowed(process.env.ALLOW_REPLACE);
  *     enforceGuard({ command: "make deploy ENVIRONMENT=production", allowed }, [summarizeStack("data", plan)]);
  *
- * What it watches over is the list of `policies/stateful.ts`. A name is `<stack>/<address>`: two stacks have the same addresses where they are made from one
- * class, and a permission for the test website must not reach the production website.
+ * What it watches over is the list of `policies/stateful.ts`. A name is `<stack>/<address>`: two stacks have the same
+ * addresses where they are made from one class, and a permission for the test website must not reach the production
+ * website.
  */
 import { stackIds } from "../../stacks/contract";
 import { DeploymentError } from "../terraform";
@@ -78,7 +79,9 @@ export function enforceGuard(
   stacks: readonly StackSummary[],
 ): void {
   const refused = refusalsOf(stacks, allowed);
-  if (refused.length === 0) return;
+  if (refused.length === 0) {
+    return;
+  }
   const isProtected = refused.some((one) => one.protected);
   throw new RefusedError(
     `The plan would lose data, so nothing was done:\n${refused.map((one) => `  ${nameOf(one)} ${lossOf(one)}`).join("\n")}`,

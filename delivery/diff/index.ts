@@ -1,9 +1,9 @@
 /**
  * `make diff ENVIRONMENT=production`: what a deployment would change, all stacks in one summary.
  *
- * Nothing is changed and nothing is locked. Exit status 0: the plans are there, with or without changes; 1: something is wrong, a stack that could not be
- * planned included; 2: refused, because data would be lost (`guard.ts`). `make` itself ends with 2 whenever a command fails: who must tell 1 from 2 runs
- * `npx tsx delivery/cli.ts diff`.
+ * Nothing is changed and nothing is locked. Exit status 0: the plans are there, with or without changes; 1: something
+ * is wrong, a stack that could not be planned included; 2: refused, because data would be lost (`guard.ts`). `make`
+ * itself ends with 2 whenever a command fails: who must tell 1 from 2 runs `npx tsx delivery/cli.ts diff`.
  */
 import { randomUUID } from "node:crypto";
 import { accessSync, constants, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -58,7 +58,9 @@ export function readWishes(variables: NodeJS.ProcessEnv): Wishes {
 
 /** The exit status that a summary gives the command. */
 export function exitStatusOf({ refused, stacks }: PlanSummary): number {
-  if (refused.length > 0) return refusedStatus;
+  if (refused.length > 0) {
+    return refusedStatus;
+  }
   return stacks.some(({ status }) => status === "failed") ? 1 : 0;
 }
 
@@ -98,7 +100,9 @@ const progress = ({ stack, status, resources }: StackSummary, seconds: number): 
 /** Runs the command; the exit status is the process's. */
 export async function diff({ environment, stack }: Request, say: (text: string) => void): Promise<void> {
   const { format, output, details, allowed } = readWishes(process.env);
-  if (output !== undefined) requireFolder(output);
+  if (output !== undefined) {
+    requireFolder(output);
+  }
   const tell = (text: string): void => {
     process.stderr.write(`${text}\n`);
   };
@@ -122,8 +126,9 @@ export async function diff({ environment, stack }: Request, say: (text: string) 
     json: () => `${JSON.stringify(summary, null, 2)}\n`,
     markdown: () => renderMarkdown(summary, { command, allowed }),
   }[format]();
-  if (output === undefined) say(text.trimEnd());
-  else {
+  if (output === undefined) {
+    say(text.trimEnd());
+  } else {
     writeWhole(output, text);
     tell(`Written to ${resolve(output)}`);
   }

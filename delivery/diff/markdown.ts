@@ -24,8 +24,8 @@ const limit = 60_000;
 const longestValue = 200;
 
 /**
- * Text from elsewhere as a code span: no mark of Markdown, no HTML, no mention of a person and no link comes to life in it. The fence is longer than
- * every run of backticks inside (CommonMark, "Code spans").
+ * Text from elsewhere as a code span: no mark of Markdown, no HTML, no mention of a person and no link comes to life in
+ * it. The fence is longer than every run of backticks inside (CommonMark, "Code spans").
  */
 export function code(text: string): string {
   const clean = printable(text);
@@ -160,7 +160,9 @@ function lossLines({ stacks, refused }: PlanSummary, command: string, allowed: r
 function changeLines({ stacks }: PlanSummary): string[] {
   return stacks.flatMap((stack) => {
     const changed = withActions(stack, "update", "import", "move");
-    if (changed.length === 0) return [];
+    if (changed.length === 0) {
+      return [];
+    }
     const { tags, others } = withoutCommonTags(changed);
     const more = changed.some(({ attributes }) =>
       attributes.some(({ policy = [] }) => policy.some(({ mayAllowMore }) => mayAllowMore)),
@@ -181,7 +183,9 @@ function changeLines({ stacks }: PlanSummary): string[] {
 function creationLines({ stacks }: PlanSummary, listed: boolean): string[] {
   return stacks.flatMap((stack) => {
     const created = withActions(stack, "create");
-    if (created.length === 0) return [];
+    if (created.length === 0) {
+      return [];
+    }
     const types = byType(created).map(([type, number]) => `- ${number} × ${code(type)}`);
     const each = created.map(
       ({ address, reason }) => `- ${marks.create} ${code(address)}${reason === undefined ? "" : ` ${reason}`}`,
@@ -211,8 +215,8 @@ function restLines({ stacks }: PlanSummary): string[] {
 }
 
 /**
- * The summary as Markdown, with a newline at its end. What would be longer than a comment may be loses first the list of creations, then that of changes;
- * what is lost stays.
+ * The summary as Markdown, with a newline at its end. What would be longer than a comment may be loses first the list
+ * of creations, then that of changes; what is lost stays.
  */
 export function renderMarkdown(
   summary: PlanSummary,

@@ -1,4 +1,7 @@
-/** Plans the stacks of an environment, side by side, in a folder of its own: no plan of `make deploy` is disturbed, and nothing is left behind. */
+/**
+ * Plans the stacks of an environment, side by side, in a folder of its own: no plan of `make deploy` is disturbed, and
+ * nothing is left behind.
+ */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
 import { join } from "node:path";
@@ -64,7 +67,9 @@ export async function sideBySide<Item>(
   // All have to end before the folder in which they work is removed.
   const ends = await Promise.allSettled(Array.from({ length: slots }, slot));
   const refusal = ends.find((end) => end.status === "rejected");
-  if (refusal) throw refusal.reason;
+  if (refusal) {
+    throw refusal.reason;
+  }
 }
 
 interface Document {
@@ -75,8 +80,8 @@ interface Document {
 }
 
 /**
- * Takes `prevent_destroy` out of a stack that is only planned: with it Terraform stops at the first protected resource that would go, and tells neither
- * why nor what else. The guard refuses afterwards, with all of it in sight.
+ * Takes `prevent_destroy` out of a stack that is only planned: with it Terraform stops at the first protected resource
+ * that would go, and tells neither why nor what else. The guard refuses afterwards, with all of it in sight.
  * @returns the addresses that it protects
  */
 export function liftProtection(folder: string): ReadonlySet<string> {
@@ -105,8 +110,12 @@ export function awaitedBy(reads: readonly string[], values: ReadonlyMap<string, 
     const published = read.filter(({ name }) => contract[name].publisher === stack);
     const missing = published.filter(({ ssmName }) => !values.has(ssmName)).map(({ name }) => name);
     const empty = published.filter(({ ssmName }) => values.get(ssmName) === placeholder).map(({ name }) => name);
-    if (missing.length > 0) awaited.push({ stack, parameters: missing, until: "deployed" });
-    if (empty.length > 0) awaited.push({ stack, parameters: empty, until: "run" });
+    if (missing.length > 0) {
+      awaited.push({ stack, parameters: missing, until: "deployed" });
+    }
+    if (empty.length > 0) {
+      awaited.push({ stack, parameters: empty, until: "run" });
+    }
   }
   return awaited;
 }
@@ -130,7 +139,10 @@ export function markReaders(stacks: readonly StackSummary[]): StackSummary[] {
   }));
 }
 
-/** The environment variables for Terraform: providers are kept between runs, and its memory is collected less often, which saves a third of its time. */
+/**
+ * The environment variables for Terraform: providers are kept between runs, and its memory is collected less often,
+ * which saves a third of its time.
+ */
 function variablesForPlans(): NodeJS.ProcessEnv {
   const providers = process.env.TF_PLUGIN_CACHE_DIR ?? join(projectRoot, "cdktf.out", "providers");
   mkdirSync(providers, { recursive: true });
@@ -143,19 +155,26 @@ function variablesForPlans(): NodeJS.ProcessEnv {
   };
 }
 
-/** The stacks whose `init` puts the providers into the cache: the first of each set of providers. Two at once could damage the cache. */
+/**
+ * The stacks whose `init` puts the providers into the cache: the first of each set of providers. Two at once could
+ * damage the cache.
+ */
 function firstOfEachProviders(stacks: readonly SynthesizedStack[]): readonly SynthesizedStack[] {
   const firsts = new Map<string, SynthesizedStack>();
   for (const stack of stacks) {
     const { terraform } = JSON.parse(readFileSync(join(stack.folder, "cdk.tf.json"), "utf8")) as Document;
     const providers = JSON.stringify(terraform?.required_providers ?? {});
-    if (!firsts.has(providers)) firsts.set(providers, stack);
+    if (!firsts.has(providers)) {
+      firsts.set(providers, stack);
+    }
   }
   return [...firsts.values()];
 }
 
 function chosenStacks({ stacks }: Manifest, { environment, stack }: PlanOptions): readonly SynthesizedStack[] {
-  if (stack === undefined) return stacks;
+  if (stack === undefined) {
+    return stacks;
+  }
   const chosen = stacks.filter(({ id }) => id === stack);
   if (chosen.length === 0) {
     throw new DeploymentError(
@@ -174,7 +193,8 @@ function stopWhenInterrupted({ signal }: Interruption): void {
 
 /**
  * Plans an environment's stacks, or one of them. Nothing is locked, for nobody applies these plans.
- * @throws DeploymentError when no stack can be planned at all: no credentials, no state bucket, no provider. What is wrong with one stack is in its summary
+ * @throws DeploymentError when no stack can be planned at all: no credentials, no state bucket, no provider. What is
+ * wrong with one stack is in its summary
  */
 export async function planEnvironment(options: PlanOptions): Promise<PlanSummary> {
   const { environment, allowed, onStack, valuesOf: ask = valuesOf } = options;
@@ -192,8 +212,9 @@ export async function planEnvironment(options: PlanOptions): Promise<PlanSummary
     const planned: SynthesizedStack[] = [];
     for (const stack of stacks) {
       const awaits = awaitedBy(reads.get(stack.id) ?? [], values);
-      if (awaits.length === 0) planned.push(stack);
-      else {
+      if (awaits.length === 0) {
+        planned.push(stack);
+      } else {
         summaries.set(stack.id, { stack: stack.id, status: "waiting", resources: [], awaits, readsChanging: [] });
       }
     }
@@ -208,7 +229,9 @@ export async function planEnvironment(options: PlanOptions): Promise<PlanSummary
       stopWhenInterrupted(interruption);
       const begin = performance.now();
       const workspace = workspaceOf(stack);
-      if (!firsts.includes(stack)) await workspace.init();
+      if (!firsts.includes(stack)) {
+        await workspace.init();
+      }
       const summary = await planStack(stack, workspace, interruption);
       summaries.set(stack.id, summary);
       onStack(summary, (performance.now() - begin) / 1_000);
@@ -230,7 +253,9 @@ async function askForValues(
   { region }: Environment,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  if (names.length === 0) return new Map();
+  if (names.length === 0) {
+    return new Map();
+  }
   try {
     return await ask(region, names);
   } catch (error) {
@@ -250,11 +275,15 @@ async function planStack(
   try {
     const protectedAddresses = liftProtection(folder);
     const { changes } = await workspace.plan({ file, lock: false });
-    if (!changes) return { stack: id, status: "unchanged", resources: [], awaits: [], readsChanging: [] };
+    if (!changes) {
+      return { stack: id, status: "unchanged", resources: [], awaits: [], readsChanging: [] };
+    }
     return summarizeStack(id, await workspace.show(file), protectedAddresses);
   } catch (error) {
     stopWhenInterrupted(interruption);
-    if (!(error instanceof DeploymentError)) throw error;
+    if (!(error instanceof DeploymentError)) {
+      throw error;
+    }
     const { problem, next, details } = error;
     return {
       stack: id,

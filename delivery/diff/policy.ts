@@ -1,4 +1,7 @@
-/** Compares policy documents of IAM and of resources by their statements, so that one reads which permission comes and which goes. */
+/**
+ * Compares policy documents of IAM and of resources by their statements, so that one reads which permission comes and
+ * which goes.
+ */
 import type { StatementChange } from "./summary";
 
 type Part = StatementChange["parts"][number]["part"];
@@ -42,7 +45,9 @@ const conditions = (value: unknown): readonly string[] =>
   );
 
 function readStatement(candidate: unknown, index: number): Statement | undefined {
-  if (!isObject(candidate) || (candidate.Effect !== "Allow" && candidate.Effect !== "Deny")) return undefined;
+  if (!isObject(candidate) || (candidate.Effect !== "Allow" && candidate.Effect !== "Deny")) {
+    return undefined;
+  }
   return {
     name: typeof candidate.Sid === "string" && candidate.Sid !== "" ? candidate.Sid : `statement ${index + 1}`,
     effect: candidate.Effect,
@@ -71,7 +76,9 @@ export function readPolicy(document: string): readonly Statement[] | undefined {
   } catch {
     return undefined;
   }
-  if (!isObject(parsed) || !("Statement" in parsed)) return undefined;
+  if (!isObject(parsed) || !("Statement" in parsed)) {
+    return undefined;
+  }
   const statements = listed(parsed.Statement).map(readStatement);
   return statements.every((statement) => statement !== undefined) ? statements : undefined;
 }
@@ -83,10 +90,15 @@ const without = (left: readonly string[], right: readonly string[]): string[] =>
 
 const meaning = ({ effect, parts: all }: Statement): string => JSON.stringify([effect, [...all]]);
 
-/** Whether what comes and goes in a statement can let somebody do more. Conditions narrow, and how two compare is beyond a list: any change counts. */
+/**
+ * Whether what comes and goes in a statement can let somebody do more. Conditions narrow, and how two compare is beyond
+ * a list: any change counts.
+ */
 function allowsMore(effect: "Allow" | "Deny", changes: StatementChange["parts"]): boolean {
   return changes.some(({ part, added, removed }) => {
-    if (part === "Condition") return true;
+    if (part === "Condition") {
+      return true;
+    }
     const widened = effect === "Allow" ? added : removed;
     const narrowed = effect === "Allow" ? removed : added;
     return (part.startsWith("Not") ? narrowed : widened).length > 0;
@@ -116,16 +128,19 @@ function compareStatement(
 }
 
 /**
- * What changes from one policy to another. Statements that only moved, or only got another name, don't count; those with the same `Sid` and effect
- * are compared part by part; what has no counterpart comes or goes as a whole.
+ * What changes from one policy to another. Statements that only moved, or only got another name, don't count; those
+ * with the same `Sid` and effect are compared part by part; what has no counterpart comes or goes as a whole.
  */
 export function comparePolicies(before: readonly Statement[], after: readonly Statement[]): StatementChange[] {
   const old = [...before];
   const fresh: Statement[] = [];
   for (const statement of after) {
     const same = old.findIndex((other) => meaning(other) === meaning(statement));
-    if (same === -1) fresh.push(statement);
-    else old.splice(same, 1);
+    if (same === -1) {
+      fresh.push(statement);
+    } else {
+      old.splice(same, 1);
+    }
   }
   const changes: StatementChange[] = [];
   for (const statement of fresh) {

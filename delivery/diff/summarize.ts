@@ -5,7 +5,10 @@ import type { ResourceChange, TerraformPlan } from "../terraform";
 import { compareResource } from "./attributes";
 import type { ResourceSummary, StackSummary } from "./summary";
 
-/** Terraform's reasons ("JSON Output Format", action_reason) in our words; the attributes themselves tell why an update isn't possible. */
+/**
+ * Terraform's reasons ("JSON Output Format", action_reason) in our words; the attributes themselves tell why an update
+ * isn't possible.
+ */
 const reasons: Readonly<Record<string, string>> = {
   replace_because_tainted: "its last creation failed half-way (tainted)",
   replace_by_request: "asked for by -replace",
@@ -22,11 +25,21 @@ export const actionOrder = ["delete", "replace", "forget", "update", "import", "
 
 function actionOf({ change, previous_address }: ResourceChange): ResourceSummary["action"] | undefined {
   const { actions, importing } = change;
-  if (actions.includes("delete")) return actions.includes("create") ? "replace" : "delete";
-  if (actions.includes("forget")) return "forget";
-  if (importing) return "import";
-  if (actions.includes("create")) return "create";
-  if (actions.includes("update")) return "update";
+  if (actions.includes("delete")) {
+    return actions.includes("create") ? "replace" : "delete";
+  }
+  if (actions.includes("forget")) {
+    return "forget";
+  }
+  if (importing) {
+    return "import";
+  }
+  if (actions.includes("create")) {
+    return "create";
+  }
+  if (actions.includes("update")) {
+    return "update";
+  }
   return previous_address === undefined ? undefined : "move";
 }
 
@@ -64,7 +77,9 @@ export function summarizeResources(
   const summaries = resource_changes.flatMap((resource): ResourceSummary[] => {
     const { address, mode, type, change, action_reason = "", previous_address } = resource;
     const action = mode === "managed" ? actionOf(resource) : undefined;
-    if (action === undefined) return [];
+    if (action === undefined) {
+      return [];
+    }
     // Instances of one resource share its configuration: `aws_subnet.private[0]`.
     const expressions = declared.get(address.replace(/\[.*$/, "")) ?? {};
     const whole = action === "create" || action === "delete" || action === "forget" || action === "move";

@@ -1,8 +1,9 @@
 /**
  * What `make diff FORMAT=json` prints: what a deployment of an environment would change, stack by stack.
  *
- * The shape is stable: `version` grows with the first change that an older reader would misunderstand; new optional fields may come at any time.
- * Addresses are Terraform's, paths are dots and indices as in `rule[0].prefix`. Nothing secret is in it: see `hidden`.
+ * The shape is stable: `version` grows with the first change that an older reader would misunderstand; new optional
+ * fields may come at any time. Addresses are Terraform's, paths are dots and indices as in `rule[0].prefix`. Nothing
+ * secret is in it: see `hidden`.
  */
 import { z } from "zod";
 import { stackIds } from "../../stacks/contract";
@@ -29,7 +30,10 @@ export const statementChangeSchema = z.object({
   change: z.enum(["added", "removed", "changed"]),
   /** Whether more may be allowed than before. In doubt it is true. */
   mayAllowMore: z.boolean(),
-  /** What comes and goes: actions, resources, principals, conditions (as "StringEquals aws:SourceAccount = 123456789012"). */
+  /**
+   * What comes and goes: actions, resources, principals, conditions (as "StringEquals aws:SourceAccount =
+   * 123456789012").
+   */
   parts: z.array(
     z.object({
       part: z.enum(["Action", "NotAction", "Resource", "NotResource", "Principal", "NotPrincipal", "Condition"]),
@@ -54,7 +58,10 @@ export const attributeChangeSchema = z.object({
 export const resourceChangeSchema = z.object({
   address: z.string(),
   type: z.string(),
-  /** `forget`: it stays in AWS, and Terraform no longer knows it. `import`: it is taken over. `move`: it has another address. */
+  /**
+   * `forget`: it stays in AWS, and Terraform no longer knows it. `import`: it is taken over. `move`: it has another
+   * address.
+   */
   action: z.enum(["delete", "replace", "forget", "update", "import", "move", "create"]),
   /** Whether a replacement makes the new one before it deletes the old one. */
   createBeforeDelete: z.boolean().optional(),

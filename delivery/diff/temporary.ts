@@ -14,11 +14,16 @@ function isRunning(process_: number): boolean {
   }
 }
 
-/** Removes the folders of processes that were killed before they could do it. Those of other users stay: the system lets nobody but them. */
+/**
+ * Removes the folders of processes that were killed before they could do it. Those of other users stay: the system lets
+ * nobody but them.
+ */
 function sweep(parent: string): void {
   for (const name of readdirSync(parent)) {
     const owner = new RegExp(`^${prefix}(\\d+)-`).exec(name)?.[1];
-    if (owner === undefined || isRunning(Number(owner))) continue;
+    if (owner === undefined || isRunning(Number(owner))) {
+      continue;
+    }
     try {
       rmSync(join(parent, name), { recursive: true, force: true });
     } catch {
@@ -35,8 +40,9 @@ export interface Interruption {
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Works in a folder that nobody else may read, and removes it afterwards: also when the work fails, and when somebody interrupts it. A signal ends
- * nothing here; the programs that the work runs get it, and the work has to look whether there was one.
+ * Works in a folder that nobody else may read, and removes it afterwards: also when the work fails, and when somebody
+ * interrupts it. A signal ends nothing here; the programs that the work runs get it, and the work has to look whether
+ * there was one.
  * @param parent where the folder is made. @default the system's folder for temporary files
  */
 export async function inTemporaryFolder<Result>(
@@ -48,13 +54,17 @@ export async function inTemporaryFolder<Result>(
   const listen = (signal: NodeJS.Signals): void => {
     interruption.signal ??= signal;
   };
-  for (const signal of signals) process.on(signal, listen);
+  for (const signal of signals) {
+    process.on(signal, listen);
+  }
   // Only its owner may read what mkdtemp makes.
   const folder = mkdtempSync(join(parent, `${prefix}${process.pid}-`));
   try {
     return await work(folder, interruption);
   } finally {
     rmSync(folder, { recursive: true, force: true });
-    for (const signal of signals) process.off(signal, listen);
+    for (const signal of signals) {
+      process.off(signal, listen);
+    }
   }
 }

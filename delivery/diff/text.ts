@@ -42,7 +42,9 @@ export function wrap(text: string, width: number): string[] {
     if (line !== "" && line.length + 1 + word.length > width) {
       lines.push(line);
       line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
   }
   return [...lines, line].map((each) => each.replaceAll("\u00a0", " "));
 }
@@ -99,7 +101,9 @@ class Writer {
       this.addresses(addresses, resource.action === "replace");
     }
     const { told, others } = toldAttributes(resource);
-    for (const attribute of told) this.attribute(attribute);
+    for (const attribute of told) {
+      this.attribute(attribute);
+    }
     const rest = others + resource.knownLater;
     if (rest > 0 && addresses.length === 1) {
       this.line(`        ${count(rest, "more value")} known after the deployment`, "dim");
@@ -117,11 +121,17 @@ class Writer {
     const why = forcesReplacement ? "  ← this makes it a replacement" : "";
     if (policy) {
       this.line(`        ${printable(path)}${why}`);
-      if (policy.length === 0) this.line("          only the order or the names of its statements", "dim");
+      if (policy.length === 0) {
+        this.line("          only the order or the names of its statements", "dim");
+      }
       for (const statement of policy) {
         const mark = { added: "+", removed: "-", changed: "~" }[statement.change];
-        for (const line of statementLines(statement)) this.paragraph(`          ${mark} `, line);
-        if (statement.mayAllowMore) this.line("            ↑ may allow more than before", "yellow");
+        for (const line of statementLines(statement)) {
+          this.paragraph(`          ${mark} `, line);
+        }
+        if (statement.mayAllowMore) {
+          this.line("            ↑ may allow more than before", "yellow");
+        }
       }
       return;
     }
@@ -145,9 +155,13 @@ class Writer {
 
 /** A long value from where it differs from the other one. */
 function differingPart(text: string, other: string, room: number): string {
-  if (text.length <= room) return text;
+  if (text.length <= room) {
+    return text;
+  }
   let same = 0;
-  while (same < text.length && text[same] === other[same]) same += 1;
+  while (same < text.length && text[same] === other[same]) {
+    same += 1;
+  }
   const start = Math.max(0, Math.min(same - 20, text.length - room + 1));
   return clip(start === 0 ? text : `…${text.slice(start)}`, room);
 }
@@ -162,12 +176,16 @@ function section(
   const found = stacks
     .map(({ stack, resources }) => [stack, resources.filter(({ action }) => actions.includes(action))] as const)
     .filter(([, resources]) => resources.length > 0);
-  if (found.length === 0) return;
+  if (found.length === 0) {
+    return;
+  }
   writer.heading(title);
   for (const [stack, resources] of found) {
     writer.line(`  ${stack}`, "bold");
     const { tags, others } = withoutCommonTags(resources);
-    for (const { resource, addresses } of alike(others)) writer.resource(resource, addresses);
+    for (const { resource, addresses } of alike(others)) {
+      writer.resource(resource, addresses);
+    }
     for (const { attribute, addresses } of tags.filter(() => actions.includes("update"))) {
       writer.line(`    ~ ${addresses.length} resources get another tag`, "yellow");
       writer.addresses(addresses, false);
@@ -203,8 +221,9 @@ export function renderText(summary: PlanSummary, options: TextOptions): string {
     for (const { stack, error } of failed) {
       writer.paragraph(`  ${stack}  `, error?.problem ?? "", "red");
       writer.paragraph("    → ", error?.next ?? "");
-      for (const line of (error?.details ?? "").split("\n").slice(0, 20))
+      for (const line of (error?.details ?? "").split("\n").slice(0, 20)) {
         writer.line(`    ${clip(printable(line), 96)}`, "dim");
+      }
     }
   }
 
@@ -218,26 +237,34 @@ export function renderText(summary: PlanSummary, options: TextOptions): string {
       const created = resources.filter(({ action }) => action === "create");
       if (options.details === true) {
         writer.line(`  ${stack}`, "bold");
-        for (const resource of created) writer.resource(resource);
+        for (const resource of created) {
+          writer.resource(resource);
+        }
         continue;
       }
       const types = byType(created).map(([type, number]) => `${number}\u00a0${type}`);
       writer.paragraph(`  ${stack.padEnd(20)} `, `${created.length}: ${types.join(", ")}`);
       // What was there once is news, whatever its type.
-      for (const resource of created.filter(({ reason }) => reason !== undefined)) writer.resource(resource);
+      for (const resource of created.filter(({ reason }) => reason !== undefined)) {
+        writer.resource(resource);
+      }
     }
   }
 
   const waiting = of("waiting");
   if (waiting.length > 0) {
     writer.heading("UNKNOWN YET");
-    for (const { stack, awaits } of waiting) writer.paragraph(`  ${stack.padEnd(20)} `, awaitedText(awaits));
+    for (const { stack, awaits } of waiting) {
+      writer.paragraph(`  ${stack.padEnd(20)} `, awaitedText(awaits));
+    }
   }
 
   const readers = stacks.filter(({ readsChanging }) => readsChanging.length > 0);
   if (readers.length > 0) {
     writer.heading("WILL CHANGE AS WELL, once what they read has changed");
-    for (const reader of readers) writer.paragraph(`  ${reader.stack.padEnd(20)} `, readsChangingText(reader));
+    for (const reader of readers) {
+      writer.paragraph(`  ${reader.stack.padEnd(20)} `, readsChangingText(reader));
+    }
   }
 
   const unchanged = of("unchanged").map(({ stack }) => stack);

@@ -10,8 +10,8 @@ import type {
 } from "./summary";
 
 /**
- * Text from elsewhere (names, descriptions, tags) on one line, with everything visible: control characters could colour or clear a terminal, and
- * characters that turn the direction of writing could show one address as another.
+ * Text from elsewhere (names, descriptions, tags) on one line, with everything visible: control characters could colour
+ * or clear a terminal, and characters that turn the direction of writing could show one address as another.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
@@ -105,7 +105,8 @@ export interface Alike {
 }
 
 /**
- * Puts together what changes alike, and is replaced for the same reason: one reads it once. What holds data, and what is deleted, stands alone.
+ * Puts together what changes alike, and is replaced for the same reason: one reads it once. What holds data, and what
+ * is deleted, stands alone.
  */
 export function alike(resources: readonly ResourceSummary[]): readonly Alike[] {
   const groups = new Map<string, { addresses: string[]; resource: ResourceSummary }>();
@@ -115,8 +116,11 @@ export function alike(resources: readonly ResourceSummary[]): readonly Alike[] {
     const told = attributes.filter(({ forcesReplacement }) => action === "update" || forcesReplacement);
     const key = grouped ? JSON.stringify([action, reason, told]) : resource.address;
     const group = groups.get(key);
-    if (group) group.addresses.push(resource.address);
-    else groups.set(key, { addresses: [resource.address], resource });
+    if (group) {
+      group.addresses.push(resource.address);
+    } else {
+      groups.set(key, { addresses: [resource.address], resource });
+    }
   }
   return [...groups.values()];
 }
@@ -128,7 +132,8 @@ export interface CommonTag {
 }
 
 /**
- * Takes the tags that change on several resources out of them: they would stand in every line, and hide what else changes.
+ * Takes the tags that change on several resources out of them: they would stand in every line, and hide what else
+ * changes.
  * @returns those tags, and the resources without them; a resource that has nothing else to tell is left out
  */
 export function withoutCommonTags(resources: readonly ResourceSummary[]): {
@@ -159,7 +164,9 @@ export function withoutCommonTags(resources: readonly ResourceSummary[]): {
 /** How many resources of each type, the most frequent first. */
 export function byType(resources: readonly ResourceSummary[]): readonly (readonly [type: string, count: number])[] {
   const counts = new Map<string, number>();
-  for (const { type } of resources) counts.set(type, (counts.get(type) ?? 0) + 1);
+  for (const { type } of resources) {
+    counts.set(type, (counts.get(type) ?? 0) + 1);
+  }
   return [...counts].sort(([one, few], [other, many]) => many - few || one.localeCompare(other));
 }
 

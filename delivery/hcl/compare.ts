@@ -1,5 +1,6 @@
 /**
- * Compares what HCL says with what the stack's JSON says: the HCL is parsed by HashiCorp's own parser (hcl2json), and both are brought to one form.
+ * Compares what HCL says with what the stack's JSON says: the HCL is parsed by HashiCorp's own parser (hcl2json), and
+ * both are brought to one form.
  *
  *     await differences(document, files);   // [] when they say the same
  */
@@ -18,13 +19,17 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 /** Reads the argument of `jsonencode(…)`, whose text is HCL, as JSON; anything else stays as it is. */
 async function decoded(value: unknown): Promise<unknown> {
-  if (Array.isArray(value)) return await Promise.all(value.map(decoded));
+  if (Array.isArray(value)) {
+    return await Promise.all(value.map(decoded));
+  }
   if (isObject(value)) {
     const entries = Object.entries(value).map(async ([key, entry]) => [key, await decoded(entry)] as const);
     return Object.fromEntries(await Promise.all(entries));
   }
   const encoded = typeof value === "string" ? /^\$\{jsonencode\((.*)\)\}$/s.exec(value)?.[1] : undefined;
-  if (encoded === undefined) return value;
+  if (encoded === undefined) {
+    return value;
+  }
   const { locals } = (await parse("document.tf", `locals {\n  document = ${encoded}\n}\n`)) as {
     locals: [{ document: unknown }];
   };
@@ -32,18 +37,22 @@ async function decoded(value: unknown): Promise<unknown> {
 }
 
 /**
- * One form for both: a block that stands once is a list of one in HCL and an object in JSON; a document is text in JSON and `jsonencode` in HCL.
- * Nulls say nothing, nor do empty lists but those that a provider takes for an order.
+ * One form for both: a block that stands once is a list of one in HCL and an object in JSON; a document is text in JSON
+ * and `jsonencode` in HCL. Nulls say nothing, nor do empty lists but those that a provider takes for an order.
  */
 function normal(value: unknown, key = ""): unknown {
   if (typeof value === "string") {
-    if (bare.has(key)) return value.replace(/^\$\{(.*)\}$/s, "$1");
+    if (bare.has(key)) {
+      return value.replace(/^\$\{(.*)\}$/s, "$1");
+    }
     const json = jsonWithin(value);
     return json === undefined ? value : normal({ jsonencode: json });
   }
   if (Array.isArray(value)) {
     const items = value.map((item) => normal(item, key)).filter((item) => item !== undefined);
-    if (items.length === 0) return ordered.has(key) ? items : undefined;
+    if (items.length === 0) {
+      return ordered.has(key) ? items : undefined;
+    }
     return items.length === 1 && isObject(items[0]) ? items[0] : items;
   }
   if (isObject(value)) {

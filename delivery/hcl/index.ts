@@ -1,8 +1,9 @@
 /**
- * `make hcl ENVIRONMENT=production`: every stack of an environment as HCL, for people who read Terraform and not CDKTF, and for those who leave CDKTF.
+ * `make hcl ENVIRONMENT=production`: every stack of an environment as HCL, for people who read Terraform and not CDKTF,
+ * and for those who leave CDKTF.
  *
- * `hcl/<environment>/<stack>/` holds `terraform.tf`, `main.tf` and the assets: all that Terraform needs. It is written beside `cdktf.out`, never into
- * it: Terraform reads every file of a folder, and would find each resource twice.
+ * `hcl/<environment>/<stack>/` holds `terraform.tf`, `main.tf` and the assets: all that Terraform needs. It is written
+ * beside `cdktf.out`, never into it: Terraform reads every file of a folder, and would find each resource twice.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -25,7 +26,9 @@ export function shapesOf(stack: PlatformStack): ReadonlyMap<string, Shape> {
   const shapes = new Map<string, Shape>();
   const providers = new Map<string, number>();
   for (const element of stack.node.findAll()) {
-    if (element === stack || !("toHclTerraform" in element)) continue;
+    if (element === stack || !("toHclTerraform" in element)) {
+      continue;
+    }
     const fragment = resolve<Fragment>(stack, (element as { toHclTerraform(): Fragment }).toHclTerraform());
     for (const section of ["resource", "data"] as const) {
       for (const [type, named] of Object.entries(fragment[section] ?? {})) {
@@ -55,7 +58,8 @@ export interface WrittenStack {
 /**
  * Writes every stack of an environment, after it has been parsed back and found to say what the JSON says.
  * @param folder what lies here is replaced; `<folder>/<stack>/` in it holds a stack
- * @throws Error when a stack can't be written, or when its HCL says something else than its JSON; nothing has changed then
+ * @throws Error when a stack can't be written, or when its HCL says something else than its JSON; nothing has changed
+ * then
  */
 export async function writeEnvironment(environment: Environment, folder: string): Promise<readonly WrittenStack[]> {
   const outdir = mkdtempSync(join(tmpdir(), "hcl-"));
@@ -78,9 +82,13 @@ export async function writeEnvironment(environment: Environment, folder: string)
       }
       const home = join(fresh, stack.id);
       mkdirSync(home, { recursive: true });
-      for (const [name, text] of Object.entries(files)) writeFileSync(join(home, name), text);
+      for (const [name, text] of Object.entries(files)) {
+        writeFileSync(join(home, name), text);
+      }
       const assets = join(outdir, "stacks", stack.id, "assets");
-      if (existsSync(assets)) cpSync(assets, join(home, "assets"), { recursive: true });
+      if (existsSync(assets)) {
+        cpSync(assets, join(home, "assets"), { recursive: true });
+      }
       const resources = Object.values((document.resource ?? {}) as Record<string, object>);
       written.push({
         stack: stack.id,
@@ -101,8 +109,9 @@ export async function writeEnvironment(environment: Environment, folder: string)
 export async function hcl({ environment }: Request, say: (text: string) => void): Promise<void> {
   const written = await writeEnvironment(environment, join("hcl", environment.name));
   const width = Math.max(...written.map(({ folder }) => folder.length));
-  for (const { folder, resources } of written)
+  for (const { folder, resources } of written) {
     say(`${folder.padEnd(width)}  ${String(resources).padStart(3)} resources`);
+  }
   say(
     `\nEach was parsed back and says what its JSON says. terraform init && terraform plan in a folder finds what cdktf would.`,
   );

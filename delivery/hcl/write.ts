@@ -3,9 +3,10 @@
  *
  *     writeStack(document, shapesOf(fragments));   // { "terraform.tf": "…", "main.tf": "…" }
  *
- * The values come from the stack's JSON, which is what is deployed. The JSON doesn't tell a block from an attribute, so that this comes from CDKTF's
- * constructs, which know it from the provider's schema. CDKTF's own `--hcl` writes texts that have both quotes and expressions, as policies do, in a
- * form that Terraform can't parse (cdktf 0.21, lib/hcl/render.js, escapeQuotes).
+ * The values come from the stack's JSON, which is what is deployed. The JSON doesn't tell a block from an attribute, so
+ * that this comes from CDKTF's constructs, which know it from the provider's schema. CDKTF's own `--hcl` writes texts
+ * that have both quotes and expressions, as policies do, in a form that Terraform can't parse (cdktf 0.21,
+ * lib/hcl/render.js, escapeQuotes).
  */
 import { expression, jsonWithin } from "./template";
 
@@ -18,7 +19,10 @@ export interface Shape {
   readonly blocks: ReadonlyMap<string, Shape>;
 }
 
-/** The shapes of a stack: by the address of a resource (`aws_s3_bucket.data`), data source (`data.aws_…`) or provider (`provider.aws.0`). */
+/**
+ * The shapes of a stack: by the address of a resource (`aws_s3_bucket.data`), data source (`data.aws_…`) or provider
+ * (`provider.aws.0`).
+ */
 export type Shapes = ReadonlyMap<string, Shape>;
 
 const isBody = (value: unknown): value is Body => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -38,7 +42,9 @@ export function shapeOf(described: Body): Shape {
   const attributes = new Set<string>();
   const blocks = new Map<string, Shape>();
   for (const [name, entry] of Object.entries(described)) {
-    if (!isDescribed(entry)) continue;
+    if (!isDescribed(entry)) {
+      continue;
+    }
     if (!(entry.isBlock ?? entry.is_block)) {
       attributes.add(name);
       continue;
@@ -59,8 +65,8 @@ function merge(one: Shape, other: Shape): Shape {
 }
 
 /**
- * Blocks that hold themselves, so that CDKTF takes them as they are and knows nothing of what is in them. The provider's schema has no maps there:
- * whatever is an object, or a list of objects, is a block.
+ * Blocks that hold themselves, so that CDKTF takes them as they are and knows nothing of what is in them. The
+ * provider's schema has no maps there: whatever is an object, or a list of objects, is a block.
  */
 const recursiveBlocks: ReadonlySet<string> = new Set(["aws_wafv2_web_acl.rule.statement"]);
 
@@ -74,8 +80,11 @@ function shapeByContent(content: unknown): Shape {
   const shapes = (Array.isArray(content) ? content : [content]).filter(isBody).map((entries): Shape => {
     const [attributes, blocks] = [new Set<string>(), new Map<string, Shape>()];
     for (const [name, entry] of Object.entries(entries)) {
-      if (isBody(Array.isArray(entry) ? entry[0] : entry)) blocks.set(name, shapeByContent(entry));
-      else attributes.add(name);
+      if (isBody(Array.isArray(entry) ? entry[0] : entry)) {
+        blocks.set(name, shapeByContent(entry));
+      } else {
+        attributes.add(name);
+      }
     }
     return { attributes, blocks };
   });
@@ -86,8 +95,12 @@ const key = (name: string): string => (/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name) ? 
 
 /** A value that is no block. */
 function value(entry: unknown): string {
-  if (typeof entry === "string") return expression(entry);
-  if (typeof entry === "number" || typeof entry === "boolean" || entry === null) return JSON.stringify(entry);
+  if (typeof entry === "string") {
+    return expression(entry);
+  }
+  if (typeof entry === "number" || typeof entry === "boolean" || entry === null) {
+    return JSON.stringify(entry);
+  }
   if (Array.isArray(entry)) {
     const items = entry.map(value);
     const line = `[${items.join(", ")}]`;
@@ -108,7 +121,10 @@ function argument(name: string, entry: unknown): string {
   return json === undefined ? value(entry) : `jsonencode(${value(json)})`;
 }
 
-/** Arguments of Terraform itself, which hold references and names, not texts (Terraform language documentation, "Meta-arguments"). */
+/**
+ * Arguments of Terraform itself, which hold references and names, not texts (Terraform language documentation,
+ * "Meta-arguments").
+ */
 const metaArguments: Readonly<Record<string, (entry: unknown) => string>> = {
   depends_on: references,
   provider: (entry) => entry as string,
@@ -145,8 +161,9 @@ function body(entries: Body, shape: Shape, place: string, special = metaArgument
     const inner = shape.blocks.get(name) ?? (isRecursive(place, name) ? shapeByContent(entry) : undefined);
     const asSpecial = special[name];
     // CDKTF's own notes; and what it leaves empty.
-    if (name === "//" || entry === undefined || entry === null) continue;
-    else if (name === "lifecycle" && isBody(entry)) {
+    if (name === "//" || entry === undefined || entry === null) {
+      continue;
+    } else if (name === "lifecycle" && isBody(entry)) {
       behind.unshift(block("lifecycle", [], body(entry, lifecycleShape, `${place}.lifecycle`, lifecycleArguments)));
     } else if (asSpecial) {
       (name === "depends_on" ? behind : attributes).push(`${name} = ${asSpecial(entry)}\n`);
@@ -156,11 +173,14 @@ function body(entries: Body, shape: Shape, place: string, special = metaArgument
       }
     } else if (inner) {
       for (const one of Array.isArray(entry) ? entry : [entry]) {
-        if (!isBody(one)) throw new Error(`${place}.${name} is a block; its content ${JSON.stringify(one)} is none.`);
+        if (!isBody(one)) {
+          throw new Error(`${place}.${name} is a block; its content ${JSON.stringify(one)} is none.`);
+        }
         blocks.push(block(name, [], body(one, inner, `${place}.${name}`, {})));
       }
-    } else if (shape.attributes.has(name)) attributes.push(`${key(name)} = ${argument(name, entry)}\n`);
-    else {
+    } else if (shape.attributes.has(name)) {
+      attributes.push(`${key(name)} = ${argument(name, entry)}\n`);
+    } else {
       throw new Error(
         `${place}.${name} comes from an override, so that nothing tells whether it is an attribute or a block. ` +
           "Set it by the construct's own properties, or teach delivery/hcl/write.ts what it is.",
@@ -175,8 +195,9 @@ function block(type: string, labels: readonly string[], inner: string): string {
 }
 
 /**
- * Lists of blocks that may be said to be empty, which is not the same as saying nothing: the provider then takes away what it finds (Terraform documentation,
- * "Attributes as Blocks"). Any other block that a list has none of is just not there.
+ * Lists of blocks that may be said to be empty, which is not the same as saying nothing: the provider then takes away
+ * what it finds (Terraform documentation, "Attributes as Blocks"). Any other block that a list has none of is just not
+ * there.
  */
 export const emptyLists: ReadonlySet<string> = new Set([
   "aws_default_network_acl.egress",
@@ -222,7 +243,8 @@ function terraform(settings: Body): string {
 const none: Shape = { attributes: new Set(), blocks: new Map() };
 
 /**
- * The files of a stack, by name: `terraform.tf` has providers and where the state is kept, `main.tf` the rest. Not aligned yet, as `terraform fmt` would.
+ * The files of a stack, by name: `terraform.tf` has providers and where the state is kept, `main.tf` the rest. Not
+ * aligned yet, as `terraform fmt` would.
  * @throws Error that names what can't be written
  */
 export function writeStack(document: Body, shapes: Shapes): Readonly<Record<"terraform.tf" | "main.tf", string>> {
@@ -230,10 +252,15 @@ export function writeStack(document: Body, shapes: Shapes): Readonly<Record<"ter
   const main: string[] = [];
   const named = new Map<string, string>();
   for (const [section, content] of Object.entries(document)) {
-    if (section === "//") continue;
-    if (!isBody(content)) throw new Error(`${section} of the stack is no object.`);
-    if (section === "terraform") settings.unshift(terraform(content));
-    else if (section === "provider") {
+    if (section === "//") {
+      continue;
+    }
+    if (!isBody(content)) {
+      throw new Error(`${section} of the stack is no object.`);
+    }
+    if (section === "terraform") {
+      settings.unshift(terraform(content));
+    } else if (section === "provider") {
       for (const [name, instances] of Object.entries(content)) {
         for (const [index, instance] of (instances as readonly Body[]).entries()) {
           const shape = shapes.get(`provider.${name}.${index}`) ?? none;
@@ -241,18 +268,23 @@ export function writeStack(document: Body, shapes: Shapes): Readonly<Record<"ter
           settings.push(block("provider", [name], body(instance, withAlias, `provider.${name}`)));
         }
       }
-    } else if (section === "locals") main.unshift(block("locals", [], body(content, attributesOf(content), "locals")));
-    else if (section === "data" || section === "resource") {
+    } else if (section === "locals") {
+      main.unshift(block("locals", [], body(content, attributesOf(content), "locals")));
+    } else if (section === "data" || section === "resource") {
       for (const [type, ofType] of Object.entries(content)) {
         for (const [name, entries] of Object.entries(ofType as Record<string, Body>)) {
           const address = `${section === "data" ? "data." : ""}${type}.${name}`;
           named.set(address, block(section, [type, name], body(entries, shapes.get(address) ?? none, address)));
         }
       }
-    } else throw new Error(`The section ${section} of a stack is new to delivery/hcl/write.ts: teach it what that is.`);
+    } else {
+      throw new Error(`The section ${section} of a stack is new to delivery/hcl/write.ts: teach it what that is.`);
+    }
   }
   // JSON has them by type; in the order of the constructs, a bucket stands beside its encryption and its policy.
   const order = [...shapes.keys()].filter((address) => named.has(address));
-  for (const address of new Set([...order, ...named.keys()])) main.push(named.get(address) ?? "");
+  for (const address of new Set([...order, ...named.keys()])) {
+    main.push(named.get(address) ?? "");
+  }
   return { "terraform.tf": settings.join("\n"), "main.tf": main.join("\n") };
 }

@@ -13,7 +13,9 @@ export interface ChildOptions {
   readonly seconds: number;
   /** Gets what it prints, on either stream, as it comes. @default nobody: it is only captured */
   readonly onOutput?: (text: string) => void;
-  /** The process that is to be interrupted in the program's place, as it is at that moment. @default the program itself */
+  /**
+   * The process that is to be interrupted in the program's place, as it is at that moment. @default the program itself
+   */
   readonly interruptible?: () => number | undefined;
 }
 
@@ -31,7 +33,10 @@ export interface Ended {
   readonly interrupted: boolean;
 }
 
-/** Seconds between the request to stop and the end by force: Terraform first waits for what it has begun, and saves its state. */
+/**
+ * Seconds between the request to stop and the end by force: Terraform first waits for what it has begun, and saves its
+ * state.
+ */
 const graceSeconds = 60;
 
 /** Milliseconds within which one ^C may arrive several times, from the terminal and from programs between it and us. */
@@ -42,9 +47,10 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /**
  * Runs a program.
  *
- * It gets a process group of its own. A terminal sends ^C to the whole foreground group, and a Terraform that gets it twice (from the terminal and from
- * us) stops without saving its state; so only this process gets it, and passes it on once. When this process is killed, the program goes on to its end: what
- * it prints goes into files, for a broken pipe would end a Terraform that holds a lock.
+ * It gets a process group of its own. A terminal sends ^C to the whole foreground group, and a Terraform that gets it
+ * twice (from the terminal and from us) stops without saving its state; so only this process gets it, and passes it on
+ * once. When this process is killed, the program goes on to its end: what it prints goes into files, for a broken pipe
+ * would end a Terraform that holds a lock.
  * @throws Error when the program can't be started
  */
 export async function runChild(program: string, parameters: readonly string[], options: ChildOptions): Promise<Ended> {
@@ -59,12 +65,16 @@ export async function runChild(program: string, parameters: readonly string[], o
   let lastInterrupt = -Infinity;
   let interrupt: (name: NodeJS.Signals) => void = () => undefined;
   const passOn = (): void => {
-    if (performance.now() - lastInterrupt < sameInterrupt) return;
+    if (performance.now() - lastInterrupt < sameInterrupt) {
+      return;
+    }
     lastInterrupt = performance.now();
     interrupted = true;
     interrupt("SIGINT");
   };
-  for (const name of signals) process.on(name, passOn);
+  for (const name of signals) {
+    process.on(name, passOn);
+  }
   try {
     const child = spawn(program, parameters, {
       cwd: options.folder,
@@ -73,9 +83,13 @@ export async function runChild(program: string, parameters: readonly string[], o
       stdio: ["ignore", outputFile, errorsFile],
     });
     interrupt = (name) => {
-      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
+        return;
+      }
       const other = name === "SIGINT" ? options.interruptible?.() : undefined;
-      if (other === undefined || !send(other, name)) child.kill(name);
+      if (other === undefined || !send(other, name)) {
+        child.kill(name);
+      }
     };
     timers.push(
       setTimeout(() => {
@@ -110,7 +124,9 @@ export async function runChild(program: string, parameters: readonly string[], o
     };
   } finally {
     timers.forEach(clearTimeout);
-    for (const name of signals) process.off(name, passOn);
+    for (const name of signals) {
+      process.off(name, passOn);
+    }
     files.forEach(closeSync);
     rmSync(records, { recursive: true, force: true });
   }

@@ -27,7 +27,9 @@ export interface Circumstances {
 /** Reads the block "Lock Info" of an error. */
 export function lockIn(text: string): Lock | undefined {
   const block = /Lock Info:\n((?: {2}\w+:.*\n?)+)/.exec(text)?.[1];
-  if (block === undefined) return undefined;
+  if (block === undefined) {
+    return undefined;
+  }
   const field = (name: string): string => new RegExp(`^ {2}${name}: +(.*)$`, "m").exec(block)?.[1]?.trim() ?? "";
   return {
     id: field("ID"),
@@ -42,7 +44,9 @@ export function lockIn(text: string): Lock | undefined {
 /** A time as people say it: "2026-11-22 19:09:44 UTC, 5 minutes ago". */
 export function since(created: string, now: Date = new Date()): string {
   const time = new Date(created);
-  if (Number.isNaN(time.getTime())) return created === "" ? "an unknown time" : created;
+  if (Number.isNaN(time.getTime())) {
+    return created === "" ? "an unknown time" : created;
+  }
   const minutes = Math.round((now.getTime() - time.getTime()) / 60_000);
   const amount = (count: number, unit: string): string => `${count} ${unit}${count === 1 ? "" : "s"} ago`;
   const ago =
@@ -198,7 +202,9 @@ export function explain(
   // Terraform prints its errors on the error stream; what stands on the other one would follow the last of them.
   const said = lastErrors(/^Error: /m.test(unframe(errors)) ? unframe(errors) : text);
   const lock = text.includes("Error acquiring the state lock") ? lockIn(text) : undefined;
-  if (lock) return heldLock(at, lock);
+  if (lock) {
+    return heldLock(at, lock);
+  }
   const { operation, stack, environmentName } = at;
   if (interrupted) {
     return new DeploymentError(
@@ -215,7 +221,9 @@ export function explain(
   }
   for (const { pattern, problem, next, kind } of faults) {
     const match = pattern.exec(said);
-    if (match) return new (kind ?? DeploymentError)(problem(match, at), next(at, match), said);
+    if (match) {
+      return new (kind ?? DeploymentError)(problem(match, at), next(at, match), said);
+    }
   }
   return new DeploymentError(
     `The ${operation} of ${stack} in ${environmentName} failed.`,

@@ -1,6 +1,8 @@
 /** The part of Terraform's plan as JSON that the platform reads ("JSON Output Format" in Terraform's documentation). */
 
-/** What Terraform does to a resource; a replacement has both "delete" and "create", in the order in which they happen. */
+/**
+ * What Terraform does to a resource; a replacement has both "delete" and "create", in the order in which they happen.
+ */
 export type PlanAction = "no-op" | "create" | "read" | "update" | "delete" | "forget";
 
 /** The change of one resource. */

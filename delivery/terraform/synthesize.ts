@@ -30,8 +30,8 @@ export function outputFolder(variables: NodeJS.ProcessEnv = process.env): string
 }
 
 /**
- * Where the stacks of an environment are synthesized for deployment. Each environment has a folder of its own: terraform remembers in it whose state
- * it works on, so that no environment ever meets another's.
+ * Where the stacks of an environment are synthesized for deployment. Each environment has a folder of its own:
+ * terraform remembers in it whose state it works on, so that no environment ever meets another's.
  */
 export function outdirOf(environmentName: string): string {
   return join(outputFolder(), environmentName);
@@ -97,11 +97,15 @@ export function readManifest(outdir: string): Manifest {
     >;
   };
   for (const name of readdirSync(join(folder, "stacks"))) {
-    if (!Object.hasOwn(stacks, name)) rmSync(join(folder, "stacks", name), { recursive: true });
+    if (!Object.hasOwn(stacks, name)) {
+      rmSync(join(folder, "stacks", name), { recursive: true });
+    }
   }
   const order: StackId[] = [];
   const visit = (id: StackId): void => {
-    if (order.includes(id) || !Object.hasOwn(stacks, id)) return;
+    if (order.includes(id) || !Object.hasOwn(stacks, id)) {
+      return;
+    }
     stacks[id]?.dependencies.forEach(visit);
     order.push(id);
   };

@@ -40,8 +40,9 @@ type Operation = keyof typeof limits;
 const providerCache = (): string => join(outputFolder(), "providers");
 
 /**
- * The environment variables with which terraform runs unattended: it asks nothing, calls home to nobody, and words its hints for a program. Arguments that
- * the shell would slip in (`TF_CLI_ARGS…`), another folder for its data, and another workspace are left out: they would change which state is worked on.
+ * The environment variables with which terraform runs unattended: it asks nothing, calls home to nobody, and words its
+ * hints for a program. Arguments that the shell would slip in (`TF_CLI_ARGS…`), another folder for its data, and
+ * another workspace are left out: they would change which state is worked on.
  */
 export function terraformVariables(
   variables: NodeJS.ProcessEnv,
@@ -51,8 +52,8 @@ export function terraformVariables(
     ([name]) => !name.startsWith("TF_CLI_ARGS") && !["TF_WORKSPACE", "TF_DATA_DIR"].includes(name),
   );
   return {
-    // A remote runner needs the registry's checksums for its own system, which a provider out of the cache doesn't bring. Each synth begins without a file of
-    // checksums, which therefore can't break.
+    // A remote runner needs the registry's checksums for its own system, which a provider out of the cache doesn't
+    // bring. Each synth begins without a file of checksums, which therefore can't break.
     ...(backend.type === "s3"
       ? { TF_PLUGIN_CACHE_DIR: providerCache(), TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE: "1" }
       : {}),
@@ -130,7 +131,9 @@ export class Workspace {
         readonly detail?: string;
       }[];
     };
-    if (result.valid) return;
+    if (result.valid) {
+      return;
+    }
     const said = (result.diagnostics ?? [])
       .filter(({ severity }) => severity === "error")
       .map(({ summary, detail = "" }) => `Error: ${summary}\n\n${detail}`)
@@ -176,7 +179,9 @@ export class Workspace {
       variables: terraformVariables(variables, this.options.environment),
       seconds: limits[operation] + lockSeconds,
     });
-    if (!expected.includes(end.status) || end.late || end.interrupted) throw explain(this.at(operation), end);
+    if (!expected.includes(end.status) || end.late || end.interrupted) {
+      throw explain(this.at(operation), end);
+    }
     return end;
   }
 }

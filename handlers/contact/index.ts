@@ -29,12 +29,15 @@ const environment = readEnvironment({
 const client = new DynamoDBClient(clientOptions);
 const codes = new VisitorCodes(client, environment.CONTACT_VISITORS_TABLE);
 
-/** Time in ms for all that DynamoDB is asked, retries included: within the function's own, so that a visitor gets an answer of ours. */
+/**
+ * Time in ms for all that DynamoDB is asked, retries included: within the function's own, so that a visitor gets an
+ * answer of ours.
+ */
 const patience = 8_000;
 
 /**
- * Every message within the limits fits into it, however it is written: JSON may write each character as six (`\u00e9`), and what is trimmed and what
- * stands between the fields gets a KiB.
+ * Every message within the limits fits into it, however it is written: JSON may write each character as six (`\u00e9`),
+ * and what is trimmed and what stands between the fields gets a KiB.
  */
 const maximumBodyBytes = 6 * (contactLimits.name + contactLimits.email + contactLimits.message) + 1024;
 
@@ -45,7 +48,10 @@ const expected = {
   message: `1 to ${contactLimits.message} characters`,
 } as const;
 
-/** Longer parts no mail server takes (RFC 5321, section 4.5.3.1.1), and no domain has (RFC 1035, section 2.3.4): a mail that names them is refused. */
+/**
+ * Longer parts no mail server takes (RFC 5321, section 4.5.3.1.1), and no domain has (RFC 1035, section 2.3.4): a mail
+ * that names them is refused.
+ */
 const mailable = /^[^@]{1,64}@(?:[^@.]{1,63}\.)+[^@.]{1,63}$/;
 
 const contactSchema = z.strictObject({
@@ -68,13 +74,15 @@ function readContact(body: unknown): { readonly message: ContactMessage; readonl
   const fields = Object.keys(expected) as (keyof typeof expected)[];
   const places = new Set(result.error.issues.map(({ path }) => path[0]));
   const wrong = fields.filter((field) => places.has(field)).map((field) => ({ field, expected: expected[field] }));
-  if (wrong.length > 0) throw fieldProblem(wrong);
+  if (wrong.length > 0) {
+    throw fieldProblem(wrong);
+  }
   throw fieldProblem([{ field: "", expected: `a JSON object with the fields ${fields.join(", ")} and no other` }]);
 }
 
 /**
- * An identifier in the form of a UUID (version 8, RFC 9562) from the message and its day: a form that is sent twice, by a double click or a retry, is
- * stored once, and the same words are a new message tomorrow.
+ * An identifier in the form of a UUID (version 8, RFC 9562) from the message and its day: a form that is sent twice, by
+ * a double click or a retry, is stored once, and the same words are a new message tomorrow.
  */
 function identify(message: ContactMessage, day: string): string {
   const hash = createHash("sha256")
@@ -86,8 +94,8 @@ function identify(message: ContactMessage, day: string): string {
 }
 
 /**
- * How many visitors may stand behind one connection. One machine of CloudFront speaks for many, so that the address that nobody can invent gets more
- * than the one that CloudFront tells of.
+ * How many visitors may stand behind one connection. One machine of CloudFront speaks for many, so that the address
+ * that nobody can invent gets more than the one that CloudFront tells of.
  */
 const visitorsOfConnection = 20;
 
@@ -125,12 +133,20 @@ async function write(items: TransactWriteItem[], abortSignal: AbortSignal): Prom
       await client.send(new TransactWriteItemsCommand({ TransactItems: items }), { abortSignal });
       return "stored";
     } catch (error) {
-      if (!(error instanceof TransactionCanceledException)) throw error;
+      if (!(error instanceof TransactionCanceledException)) {
+        throw error;
+      }
       const reasons = (error.CancellationReasons ?? []).map(({ Code }) => Code);
       // A message that is there already counts for nobody.
-      if (reasons[0] === "ConditionalCheckFailed") return "known";
-      if (reasons.includes("ConditionalCheckFailed")) return "too many";
-      if (attempt > conflicts || !reasons.includes("TransactionConflict")) throw error;
+      if (reasons[0] === "ConditionalCheckFailed") {
+        return "known";
+      }
+      if (reasons.includes("ConditionalCheckFailed")) {
+        return "too many";
+      }
+      if (attempt > conflicts || !reasons.includes("TransactionConflict")) {
+        throw error;
+      }
       await sleep(Math.random() * 20 * 2 ** attempt);
     }
   }

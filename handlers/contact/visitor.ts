@@ -1,8 +1,10 @@
 /**
- * Who writes, without knowing who it is: the addresses of a request become short codes that count messages for an hour and tell nothing afterwards.
+ * Who writes, without knowing who it is: the addresses of a request become short codes that count messages for an hour
+ * and tell nothing afterwards.
  *
- * A code is a keyed hash of address and hour. The key is random, lies in the table of the counters, and is replaced every day: from then on nobody, we
- * included, can find the addresses by trying them all, as one can with a hash without a key.
+ * A code is a keyed hash of address and hour. The key is random, lies in the table of the counters, and is replaced
+ * every day: from then on nobody, we included, can find the addresses by trying them all, as one can with a hash
+ * without a key.
  */
 import { createHmac, randomBytes } from "node:crypto";
 import { isIP } from "node:net";
@@ -12,7 +14,9 @@ import { header } from "../shared/http";
 
 /** The addresses by which a visitor is counted. */
 export interface Addresses {
-  /** Whoever opened the connection to the API: CloudFront, or somebody who calls the API itself. Nobody can invent it. */
+  /**
+   * Whoever opened the connection to the API: CloudFront, or somebody who calls the API itself. Nobody can invent it.
+   */
   readonly connected: string;
   /** The visitor whom CloudFront tells of; missing where there is none. Who calls the API itself can invent it. */
   readonly forwarded?: string;
@@ -22,14 +26,18 @@ export interface Addresses {
 const keyId = "key";
 
 /**
- * What one visitor has of the internet: an IPv4 address, or the 64 bits of an IPv6 address that name a network, of which each visitor has a whole one
- * (RFC 6177).
+ * What one visitor has of the internet: an IPv4 address, or the 64 bits of an IPv6 address that name a network, of
+ * which each visitor has a whole one (RFC 6177).
  * @returns nothing for what is no address
  */
 export function networkOf(address: string): string | undefined {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
-  if (isIP(mapped) === 4) return mapped;
-  if (isIP(mapped) !== 6 || mapped.includes("%")) return undefined;
+  if (isIP(mapped) === 4) {
+    return mapped;
+  }
+  if (isIP(mapped) !== 6 || mapped.includes("%")) {
+    return undefined;
+  }
   const [head = "", tail = ""] = new URL(`http://[${mapped}]`).hostname.slice(1, -1).split("::");
   const groups = (text: string): string[] => (text === "" ? [] : text.split(":"));
   const written = groups(head);
@@ -38,16 +46,18 @@ export function networkOf(address: string): string | undefined {
 }
 
 /**
- * The addresses of a request. CloudFront and API Gateway each write the address from which they were called behind the others in `X-Forwarded-For`
- * (CloudFront Developer Guide, "Request and response behavior for custom origins"), so the last one before CloudFront's own is the visitor's; whatever
- * stands before that came with the request.
+ * The addresses of a request. CloudFront and API Gateway each write the address from which they were called behind the
+ * others in `X-Forwarded-For` (CloudFront Developer Guide, "Request and response behavior for custom origins"), so the
+ * last one before CloudFront's own is the visitor's; whatever stands before that came with the request.
  */
 export function addressesOf(event: APIGatewayProxyEventV2): Addresses {
   const source = (event.requestContext.http as { readonly sourceIp?: string }).sourceIp ?? "";
   const hops = header(event, "x-forwarded-for")
     .split(",")
     .map((hop) => hop.trim());
-  while (hops.length > 0 && hops.at(-1) === source) hops.pop();
+  while (hops.length > 0 && hops.at(-1) === source) {
+    hops.pop();
+  }
   const connected = networkOf(source) ?? "unknown";
   const forwarded = networkOf(hops.at(-1) ?? "");
   return { connected, ...(forwarded === undefined || forwarded === connected ? {} : { forwarded }) };
@@ -74,7 +84,9 @@ export class VisitorCodes {
 
   /** The day's key: made by whoever asks first, in the place of the day before's. */
   private async key(day: string, abortSignal: AbortSignal): Promise<Uint8Array> {
-    if (this.known?.day !== day) this.known = { day, key: await this.replaceKey(day, abortSignal) };
+    if (this.known?.day !== day) {
+      this.known = { day, key: await this.replaceKey(day, abortSignal) };
+    }
     return this.known.key;
   }
 
@@ -97,7 +109,9 @@ export class VisitorCodes {
       return made;
     } catch (error) {
       const found = error instanceof ConditionalCheckFailedException ? error.Item?.key?.B : undefined;
-      if (found === undefined) throw error;
+      if (found === undefined) {
+        throw error;
+      }
       return found;
     }
   }

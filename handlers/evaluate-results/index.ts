@@ -1,8 +1,10 @@
 /**
- * Judges a challenger by the evaluation job's scores: against the quality threshold, and against the champion on the same rows.
+ * Judges a challenger by the evaluation job's scores: against the quality threshold, and against the champion on the
+ * same rows.
  *
- * Every decision is made here. The job measures and knows no setting: it tells how the difference of the two models is distributed, so that what is
- * decided can be checked by its file, or decided anew with other settings, without scoring a row again.
+ * Every decision is made here. The job measures and knows no setting: it tells how the difference of the two models is
+ * distributed, so that what is decided can be checked by its file, or decided anew with other settings, without scoring
+ * a row again.
  */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -29,7 +31,10 @@ const eventSchema = z.object({ evaluationUri: s3Uri });
 const error = z.object({ value: z.number().check(z.nonnegative()) });
 const metricsSchema = z.object({ rmse: error, mae: error, mse: error, r2: z.object({ value: z.number() }) });
 
-/** When the last animal was measured that a model learnt from; older artefacts don't tell. Always with milliseconds, so that later ones sort after. */
+/**
+ * When the last animal was measured that a model learnt from; older artefacts don't tell. Always with milliseconds, so
+ * that later ones sort after.
+ */
 const trainingSchema = z.object({
   newest_event: z.nullable(
     z.string().check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, "expected a time in UTC with milliseconds")),
@@ -71,7 +76,8 @@ const evaluationSchema = z.object({
   champion: z.nullable(
     z.union([
       scoredChampionSchema,
-      // Gone or damaged for good. One that could not be read for another reason has failed the job, and there is nothing to judge.
+      // Gone or damaged for good. One that could not be read for another reason has failed the job, and there is
+      // nothing to judge.
       z.strictObject({ model_package: z.string().check(z.minLength(1)), error: z.string() }),
     ]),
   ),
@@ -92,7 +98,9 @@ async function readEvaluation(evaluationUri: string): Promise<Evaluation> {
     const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
     text = (await Body?.transformToString()) ?? "";
   } catch (error) {
-    if ((error as Error).name !== "NoSuchKey") throw error;
+    if ((error as Error).name !== "NoSuchKey") {
+      throw error;
+    }
     throw new InvalidEvaluation(`${uri} is missing: look at the evaluation job's log`, { cause: error });
   }
   let document: unknown;
@@ -102,7 +110,9 @@ async function readEvaluation(evaluationUri: string): Promise<Evaluation> {
     throw new InvalidEvaluation(`${uri} is not valid JSON, which has no NaN and no Infinity: ${errorMessage(error)}`);
   }
   const result = evaluationSchema.safeParse(document);
-  if (result.success) return result.data;
+  if (result.success) {
+    return result.data;
+  }
   const faults = result.error.issues.map(({ path, message }) => `${path.join(".") || "the document"}: ${message}`);
   throw new InvalidEvaluation(`${uri} is not an evaluation: ${faults.join("; ")}`);
 }
@@ -116,7 +126,8 @@ function compare(evaluation: Evaluation, champion: z.infer<typeof scoredChampion
     challenger: evaluation.regression_metrics[metric].value,
     champion: champion.regression_metrics[metric].value,
   };
-  // Scores and difference come from the same predictions. Where they part, one of them was scored by another model's or on other rows.
+  // Scores and difference come from the same predictions. Where they part, one of them was scored by another model's or
+  // on other rows.
   const expected = scores.challenger - scores.champion;
   if (Math.abs(value - expected) > 1e-9 * Math.max(1, Math.abs(scores.challenger), Math.abs(scores.champion))) {
     throw new InvalidEvaluation(
@@ -182,7 +193,9 @@ export const handler = observed(
     const judgement = judge(await readEvaluation(evaluationUri));
     logger.info("The challenger is judged", { evaluationUri, judgement });
     metrics.addMetric("ChallengerRmse", MetricUnit.NoUnit, judgement.rmse);
-    if (judgement.champion?.rmse != null) metrics.addMetric("ChampionRmse", MetricUnit.NoUnit, judgement.champion.rmse);
+    if (judgement.champion?.rmse != null) {
+      metrics.addMetric("ChampionRmse", MetricUnit.NoUnit, judgement.champion.rmse);
+    }
     return judgement;
   }),
 );

@@ -1,11 +1,13 @@
 /**
- * Ingests a survey file: reads it from S3, puts each good row into the feature group, and lists the others with their reasons in S3.
+ * Ingests a survey file: reads it from S3, puts each good row into the feature group, and lists the others with their
+ * reasons in S3.
  *
- * Safe to repeat: a record with the same identifier and time is the same record. A file that takes longer than one call is continued at
- * `nextOffset`; the rows before it are read again, for duplicates are looked for in the whole file, but not put again.
+ * Safe to repeat: a record with the same identifier and time is the same record. A file that takes longer than one call
+ * is continued at `nextOffset`; the rows before it are read again, for duplicates are looked for in the whole file, but
+ * not put again.
  *
- * A large file can be put in several calls at the same time, each with its own range of bytes. A row belongs to the range in which it starts, so that
- * ranges may begin and end anywhere: none of its rows is lost, and none is put twice.
+ * A large file can be put in several calls at the same time, each with its own range of bytes. A row belongs to the
+ * range in which it starts, so that ranges may begin and end anywhere: none of its rows is lost, and none is put twice.
  */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -27,15 +29,17 @@ const reserve = 30_000;
 /** Rejected rows that one call lists: it stops there, as at its deadline, so that no file can fill the memory. */
 const maximumRejected = 50_000;
 /**
- * The largest file, in bytes: even of the shortest rows there are no more in it than the function's memory remembers, and the last range of it is reached
- * long before the function's time is over, though each call reads the file from its beginning.
+ * The largest file, in bytes: even of the shortest rows there are no more in it than the function's memory remembers,
+ * and the last range of it is reached long before the function's time is over, though each call reads the file from its
+ * beginning.
  */
 const largestSurvey = 512 * 1024 * 1024;
 /** Rejected rows that the answer itself names. */
 const maximumProblems = 20;
 
 const environment = readEnvironment({ DATA_BUCKET: name, FEATURE_GROUP: name });
-// Neither client is traced: a trace of a million puts says nothing, and the tracer's hooks alone cost a third of the rows per second.
+// Neither client is traced: a trace of a million puts says nothing, and the tracer's hooks alone cost a third of the
+// rows per second.
 const s3 = new S3Client({
   ...clientOptions,
   // A survey is read only as fast as its records are put, so its connection may be quiet for long.
@@ -116,7 +120,9 @@ async function openSurvey(bucket: string, key: string, etag: string | undefined)
     const { Body, ETag, ContentLength } = await s3.send(
       new GetObjectCommand({ Bucket: bucket, Key: key, ...(etag !== undefined && { IfMatch: etag }) }),
     );
-    if (!Body || ETag === undefined) throw new Error(`${place} came without content or without an ETag`);
+    if (!Body || ETag === undefined) {
+      throw new Error(`${place} came without content or without an ETag`);
+    }
     return { etag: ETag, content: complete(Body as AsyncIterable<Uint8Array>, ContentLength, place) };
   } catch (error) {
     if (httpStatus(error) === 412) {
@@ -124,7 +130,9 @@ async function openSurvey(bucket: string, key: string, etag: string | undefined)
         `${place} was replaced since it was first read (ETag ${etag ?? ""}): start again without an offset`,
       );
     }
-    if (httpStatus(error) === 404) throw new SurveyNotFound(`There is no object ${place}`);
+    if (httpStatus(error) === 404) {
+      throw new SurveyNotFound(`There is no object ${place}`);
+    }
     throw error;
   }
 }
@@ -171,7 +179,10 @@ async function putRecord(record: SurveyRecord, line: number, key: string): Promi
   }
 }
 
-/** Writes this call's rejected rows; the name follows from the content and the place in it, so that a repeated call overwrites its own list. */
+/**
+ * Writes this call's rejected rows; the name follows from the content and the place in it, so that a repeated call
+ * overwrites its own list.
+ */
 async function writeRejected(
   bucket: string,
   key: string,
@@ -224,9 +235,13 @@ export const handler = observed(
     const work = async (): Promise<void> => {
       while (!failed && !isDone && nextOffset === undefined) {
         const next = await rows.next();
-        if (next.done === true) return;
+        if (next.done === true) {
+          return;
+        }
         const row = next.value;
-        if (row.offset < offset) continue;
+        if (row.offset < offset) {
+          continue;
+        }
         if (row.offset >= until) {
           isDone = true;
           return;
@@ -236,8 +251,11 @@ export const handler = observed(
           return;
         }
         read += 1;
-        if ("problem" in row) problems.push(row.problem);
-        else await putRecord(row.record, row.line, key);
+        if ("problem" in row) {
+          problems.push(row.problem);
+        } else {
+          await putRecord(row.record, row.line, key);
+        }
       }
     };
     const worker = async (): Promise<void> => {
@@ -252,9 +270,13 @@ export const handler = observed(
     try {
       const workers = await Promise.allSettled(Array.from({ length: concurrency }, worker));
       const failure = workers.find((result) => result.status === "rejected");
-      if (failure) throw failure.reason;
+      if (failure) {
+        throw failure.reason;
+      }
     } catch (error) {
-      if (!(error instanceof SurveyFileError)) throw error;
+      if (!(error instanceof SurveyFileError)) {
+        throw error;
+      }
       logger.warn("The file is not a survey", { key, fileProblem: error.message });
       metrics.addMetric("SurveyRefused", MetricUnit.Count, 1);
       return {

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorName, httpStatus } from "../shared/clients";
 
-/** Tries, waits included, take up to about 20 s: longer than SageMaker throttles a burst, shorter than the time kept before the deadline. */
+/**
+ * Tries, waits included, take up to about 20 s: longer than SageMaker throttles a burst, shorter than the time kept
+ * before the deadline.
+ */
 const maximumTries = 9;
 const firstWait = 100;
 const longestWait = 5_000;
@@ -30,7 +33,9 @@ export async function putWithRetries<Result>(
     try {
       return await put();
     } catch (error) {
-      if (tried >= maximumTries || !isTransient(error)) throw error;
+      if (tried >= maximumTries || !isTransient(error)) {
+        throw error;
+      }
       const ceiling = Math.min(firstWait * 2 ** tried, longestWait);
       await wait(ceiling * (0.5 + Math.random() / 2));
     }

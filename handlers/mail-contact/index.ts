@@ -1,9 +1,10 @@
 /**
- * Mails what visitors wrote: called with the records of the table's stream, and every hour for what SES refused until then. Nothing that people write
- * is logged or traced.
+ * Mails what visitors wrote: called with the records of the table's stream, and every hour for what SES refused until
+ * then. Nothing that people write is logged or traced.
  *
- * Whoever mails a message first marks it as being mailed, then as mailed, so that neither a repeated batch nor two calls at once mail it twice. One
- * window is left: when SES has taken a mail and its answer, or the mark after it, is lost, the message is mailed once more.
+ * Whoever mails a message first marks it as being mailed, then as mailed, so that neither a repeated batch nor two
+ * calls at once mail it twice. One window is left: when SES has taken a mail and its answer, or the mark after it, is
+ * lost, the message is mailed once more.
  */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import {
@@ -56,20 +57,31 @@ const claimSeconds = 120;
 /** Time in ms that a message needs at most, so that none is begun which could not be finished. */
 const reserve = 25_000;
 
-/** Messages that SES refuses one after another, after which the rest waits for the next call: SES takes none at the moment. */
+/**
+ * Messages that SES refuses one after another, after which the rest waits for the next call: SES takes none at the
+ * moment.
+ */
 const refusalsInARow = 3;
 
-/** Whether a refusal tells of its message alone, as one of an address that is none does: the messages behind it may be mailed all the same. */
+/**
+ * Whether a refusal tells of its message alone, as one of an address that is none does: the messages behind it may be
+ * mailed all the same.
+ */
 function isOfMessage(error: unknown): boolean {
   return error instanceof z.ZodError || errorName(error) === "BadRequestException";
 }
 
-/** Some messages were not mailed. Lambda calls again with the same records, of which those that were mailed are skipped. */
+/**
+ * Some messages were not mailed. Lambda calls again with the same records, of which those that were mailed are skipped.
+ */
 class MessagesNotMailed extends Error {
   override readonly name = "MessagesNotMailed";
 }
 
-/** `gone`: deleted, or mailed before; `busy`: somebody mails it at this moment; `unfit`: refused for what it holds itself. */
+/**
+ * `gone`: deleted, or mailed before; `busy`: somebody mails it at this moment; `unfit`: refused for what it holds
+ * itself.
+ */
 type Outcome = "mailed" | "gone" | "busy" | "refused" | "unfit";
 
 const now = (): string => new Date().toISOString();
@@ -97,7 +109,9 @@ async function change(
     );
     return Attributes;
   } catch (error) {
-    if (!(error instanceof ConditionalCheckFailedException)) throw error;
+    if (!(error instanceof ConditionalCheckFailedException)) {
+      throw error;
+    }
     return error.Item?.mailingSince === undefined ? "gone" : "busy";
   }
 }
@@ -117,7 +131,9 @@ async function claim(id: string, since: string, again: boolean): ReturnType<type
 async function mail(id: string, { again = false } = {}): Promise<Outcome> {
   const since = now();
   const message = await claim(id, since, again);
-  if (typeof message === "string") return message;
+  if (typeof message === "string") {
+    return message;
+  }
   try {
     const { subject, replyTo, body } = writeMail(message, environment.MAIL_WEBSITE);
     const inUtf8 = (Data: string): { Data: string; Charset: string } => ({ Data, Charset: "UTF-8" });
@@ -177,8 +193,12 @@ async function mailAll(
     }
     const outcome = await mail(id, { again });
     refusals = outcome === "refused" ? refusals + 1 : 0;
-    if (outcome === "mailed") mailed++;
-    if (outcome === "refused" || outcome === "unfit" || (outcome === "busy" && !othersMayMail)) left++;
+    if (outcome === "mailed") {
+      mailed++;
+    }
+    if (outcome === "refused" || outcome === "unfit" || (outcome === "busy" && !othersMayMail)) {
+      left++;
+    }
   }
   if (left > 0) {
     throw new MessagesNotMailed(
@@ -199,7 +219,11 @@ async function* unsent(): AsyncGenerator<string> {
       ConsistentRead: true,
     },
   )) {
-    for (const { id } of Items) if (id?.S !== undefined) yield id.S;
+    for (const { id } of Items) {
+      if (id?.S !== undefined) {
+        yield id.S;
+      }
+    }
   }
 }
 
@@ -212,6 +236,8 @@ export const handler = observed<unknown, Result>(async (event, context) => {
     const ids = new Set(inserted.map(({ dynamodb }) => dynamodb.Keys.id.S));
     return mailAll(ids, { remainingMilliseconds });
   }
-  if ("again" in order) return mailAll(new Set(order.again), { again: true, remainingMilliseconds });
+  if ("again" in order) {
+    return mailAll(new Set(order.again), { again: true, remainingMilliseconds });
+  }
   return mailAll(unsent(), { othersMayMail: true, remainingMilliseconds });
 });

@@ -1,4 +1,7 @@
-/** The mail that a message becomes: plain text, whose header holds nothing of the visitor's but the address to answer to. */
+/**
+ * The mail that a message becomes: plain text, whose header holds nothing of the visitor's but the address to answer
+ * to.
+ */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import * as z from "../../survey/zod";
 

@@ -12,7 +12,9 @@ import { tracer } from "../shared/tracing";
 const environment = readEnvironment({ ENDPOINT_NAME: name });
 const client = tracer.captureAWSv3Client(new SageMakerRuntimeClient({ ...clientOptions, maxAttempts: 3 }));
 
-/** The model answers in milliseconds. What takes longer than this, retries included, won't come in time for a visitor. */
+/**
+ * The model answers in milliseconds. What takes longer than this, retries included, won't come in time for a visitor.
+ */
 const patience = 8_000;
 /** Seconds after which a visitor may try again: an endpoint that is replaced or throttled has recovered by then. */
 const retryAfter = "5";
@@ -42,7 +44,9 @@ function readAnimal(body: unknown): Record<string, unknown> {
     ]);
   }
   const result = animalSchema.safeParse(body);
-  if (result.success) return result.data;
+  if (result.success) {
+    return result.data;
+  }
   const sent = new Map(Object.entries(body));
   throw fieldProblem(
     result.error.issues.flatMap((issue): FieldError[] => {
@@ -60,12 +64,20 @@ function readAnimal(body: unknown): Record<string, unknown> {
   );
 }
 
-/** Asks in all. While a release is watched, some of the instances may have a model that fails; the next try may meet another. */
+/**
+ * Asks in all. While a release is watched, some of the instances may have a model that fails; the next try may meet
+ * another.
+ */
 const tries = 3;
 
-/** A prediction changes nothing, so that it may be asked again: where the model failed, not where it refuses the request. */
+/**
+ * A prediction changes nothing, so that it may be asked again: where the model failed, not where it refuses the
+ * request.
+ */
 function isWorthAnotherTry(error: unknown): boolean {
-  if (error instanceof ModelError) return (error.OriginalStatusCode ?? 0) >= 500 || error.OriginalStatusCode === 0;
+  if (error instanceof ModelError) {
+    return (error.OriginalStatusCode ?? 0) >= 500 || error.OriginalStatusCode === 0;
+  }
   return error instanceof SyntaxError || error instanceof z.ZodError; // an answer that is none
 }
 
@@ -83,22 +95,26 @@ async function ask(body: string, abortSignal: AbortSignal): Promise<z.infer<type
       );
       return answerSchema.parse(JSON.parse(Buffer.from(Body).toString("utf8")));
     } catch (error) {
-      if (attempt === tries || !isWorthAnotherTry(error)) throw error;
+      if (attempt === tries || !isWorthAnotherTry(error)) {
+        throw error;
+      }
       metrics.addMetric("ModelAskedAgain", MetricUnit.Count, 1);
     }
   }
 }
 
 /**
- * Why the model did not answer, for the log. What the model itself says may repeat what the visitor sent, so that only its place is told: SageMaker
- * keeps the model's own log.
+ * Why the model did not answer, for the log. What the model itself says may repeat what the visitor sent, so that only
+ * its place is told: SageMaker keeps the model's own log.
  */
 function reasonOf(error: unknown): string {
   if (error instanceof ModelError) {
     const { OriginalStatusCode: status = "nothing", LogStreamArn: log = "the endpoint's log group" } = error;
     return `the model answered ${status}: read ${log}`;
   }
-  if (error instanceof SyntaxError) return "the model's answer is no JSON";
+  if (error instanceof SyntaxError) {
+    return "the model's answer is no JSON";
+  }
   if (error instanceof z.ZodError) {
     const places = error.issues.map(({ path }) => path.join(".") || "the whole");
     return `the model's answer is wrong: ${places.join(", ")}`;

@@ -1,4 +1,7 @@
-/** First state of the workflow: names the run and its folders after the execution, opens its experiment and trial, finds the champion. */
+/**
+ * First state of the workflow: names the run and its folders after the execution, opens its experiment and trial, finds
+ * the champion.
+ */
 import { createHash } from "node:crypto";
 import {
   CreateExperimentCommand,
@@ -63,7 +66,10 @@ const longestName = 57;
 const suffixes = { process: "-process", train: "-train", evaluate: "-evaluate" } as const;
 const noChampion: Champion = { modelPackageArn: "none", modelDataUrl: "none" };
 
-/** A name that is the same for every attempt of an execution and differs from every other execution's: ARNs are unique, the hash keeps that. */
+/**
+ * A name that is the same for every attempt of an execution and differs from every other execution's: ARNs are unique,
+ * the hash keeps that.
+ */
 function nameRun(executionArn: string): string {
   const hash = createHash("sha256").update(executionArn).digest("hex").slice(0, 8);
   const room = longestName - environment.RESOURCE_PREFIX.length - hash.length - "--".length - suffixes.evaluate.length;
@@ -75,7 +81,10 @@ function nameRun(executionArn: string): string {
   return [environment.RESOURCE_PREFIX, execution, hash].filter((part) => part !== "").join("-");
 }
 
-/** Creates something that an earlier attempt, or another run, may have created: SageMaker's refusal counts only if it really isn't there. */
+/**
+ * Creates something that an earlier attempt, or another run, may have created: SageMaker's refusal counts only if it
+ * really isn't there.
+ */
 async function ensure(create: () => Promise<unknown>, describe: () => Promise<unknown>): Promise<void> {
   try {
     await create();
@@ -106,7 +115,9 @@ async function readChampionParameter(): Promise<string> {
     const { Parameter } = await parameters.send(new GetParameterCommand({ Name }));
     return Parameter?.Value ?? "";
   } catch (error) {
-    if (!(error instanceof ParameterNotFound)) throw error;
+    if (!(error instanceof ParameterNotFound)) {
+      throw error;
+    }
     throw new Error(`The parameter ${Name}, which names the champion, is missing: deploy the ml-workflow stack again`, {
       cause: error,
     });
@@ -122,7 +133,9 @@ function isMissing(error: unknown): boolean {
 
 async function findChampion(): Promise<Champion> {
   const modelPackageArn = await readChampionParameter();
-  if (!modelPackageArn.startsWith("arn:")) return noChampion;
+  if (!modelPackageArn.startsWith("arn:")) {
+    return noChampion;
+  }
   const without = (reason: string): Champion => {
     logger.warn("The run goes on without a champion", { modelPackageArn, reason });
     return noChampion;
@@ -132,12 +145,16 @@ async function findChampion(): Promise<Champion> {
       new DescribeModelPackageCommand({ ModelPackageName: modelPackageArn }),
     );
     const modelDataUrl = InferenceSpecification?.Containers?.[0]?.ModelDataUrl;
-    if (ModelApprovalStatus === "Rejected") return without("its model package was rejected");
+    if (ModelApprovalStatus === "Rejected") {
+      return without("its model package was rejected");
+    }
     return modelDataUrl === undefined
       ? without("its model package has no model data")
       : { modelPackageArn, modelDataUrl };
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (!isMissing(error)) {
+      throw error;
+    }
     return without("its model package was deleted");
   }
 }

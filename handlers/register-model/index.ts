@@ -70,7 +70,9 @@ const describeRun = (runName: string): string => `Registered by run ${runName}`;
 /** The version that ends a package's ARN. */
 function versionOf(modelPackageArn: string): number {
   const version = /\/(\d+)$/.exec(modelPackageArn)?.[1];
-  if (version === undefined) throw new Error(`${modelPackageArn} is not the ARN of a version in a model package group`);
+  if (version === undefined) {
+    throw new Error(`${modelPackageArn} is not the ARN of a version in a model package group`);
+  }
   return Number(version);
 }
 
@@ -89,7 +91,9 @@ async function findPackage(runName: string): Promise<string | undefined> {
     const found = ModelPackageSummaryList.find(
       ({ ModelPackageDescription }) => ModelPackageDescription === describeRun(runName),
     );
-    if (found) return found.ModelPackageArn;
+    if (found) {
+      return found.ModelPackageArn;
+    }
   }
   return undefined;
 }
@@ -109,7 +113,9 @@ async function readEvaluationFile(
     const { Body } = await objects.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
     return (await Body?.transformToString()) ?? "";
   } catch (error) {
-    if ((error as Error).name !== "NoSuchKey") throw error;
+    if ((error as Error).name !== "NoSuchKey") {
+      throw error;
+    }
     throw new Invalid(`${uri} is missing: look at the evaluation job's log`, { cause: error });
   }
 }
@@ -178,15 +184,17 @@ async function readParameter(Name: string): Promise<string> {
     const { Parameter } = await parameters.send(new GetParameterCommand({ Name }));
     return Parameter?.Value ?? "";
   } catch (error) {
-    if (error instanceof ParameterNotFound)
+    if (error instanceof ParameterNotFound) {
       throw new Error(`The parameter ${Name} is missing: deploy the ml-workflow stack again`, { cause: error });
+    }
     throw error;
   }
 }
 
 /**
- * Names the package champion, unless another run has registered a later one meanwhile: a repeated step must not bring an old model back. Nor does one
- * that has beaten another champion than the present one: of two runs side by side, the second to end was never compared with the first.
+ * Names the package champion, unless another run has registered a later one meanwhile: a repeated step must not bring
+ * an old model back. Nor does one that has beaten another champion than the present one: of two runs side by side, the
+ * second to end was never compared with the first.
  */
 async function nameChampion(modelPackageArn: string, event: RegisterEvent, figures: PublicFigures): Promise<void> {
   const { runName, evaluationUri, baselineUri } = event;
@@ -226,7 +234,9 @@ export const handler = observed(
     );
     const found = await findPackage(input.runName);
     const modelPackageArn = found ?? (await createPackage(input));
-    if (modelPackageArn === undefined) throw new Error("SageMaker created a model package without an ARN");
+    if (modelPackageArn === undefined) {
+      throw new Error("SageMaker created a model package without an ARN");
+    }
     await nameChampion(modelPackageArn, input, figures);
     logger.info("The challenger is registered", { modelPackageArn, repeated: found !== undefined });
     return { modelPackageArn, version: versionOf(modelPackageArn) };

@@ -43,7 +43,9 @@ function describeJudgement({ outcome, rmse, threshold, comparison }: Judgement):
     rmse: String(rmse),
     "highest rmse allowed": String(threshold),
   };
-  if (comparison === null) return decision;
+  if (comparison === null) {
+    return decision;
+  }
   const { metric, challenger, champion, confidence, worseByAtMost, margin, tolerance, newerData } = comparison;
   return {
     ...decision,

@@ -1,8 +1,10 @@
 /**
- * Releases what new surveys change: starts the pipeline, which trains on them and deploys the websites if the model is better.
+ * Releases what new surveys change: starts the pipeline, which trains on them and deploys the websites if the model is
+ * better.
  *
- * Safe to repeat: the same surveys make the same token, and CodePipeline takes a repeated request with the same token for the same execution. A survey
- * that comes again is another one, also with the content of an earlier: another one of the same name may have come between.
+ * Safe to repeat: the same surveys make the same token, and CodePipeline takes a repeated request with the same token
+ * for the same execution. A survey that comes again is another one, also with the content of an earlier: another one of
+ * the same name may have come between.
  */
 import { createHash } from "node:crypto";
 import {
@@ -54,7 +56,10 @@ export class PipelineNotFound extends Error {
   override readonly name = "PipelineNotFound";
 }
 
-/** Of the surveys, their contents and when they came, in whatever order they come: 64 hexadecimal digits, of the 128 characters that CodePipeline takes. */
+/**
+ * Of the surveys, their contents and when they came, in whatever order they come: 64 hexadecimal digits, of the 128
+ * characters that CodePipeline takes.
+ */
 function tokenOf(surveys: readonly Survey[]): string {
   const lines = surveys.map(({ key, etag, arrived }) =>
     JSON.stringify([
@@ -76,12 +81,15 @@ export const handler = observed(
       const { pipelineExecutionId } = await pipelines.send(
         new StartPipelineExecutionCommand({ name: pipeline, clientRequestToken: token }),
       );
-      if (pipelineExecutionId === undefined)
+      if (pipelineExecutionId === undefined) {
         throw new Error(`CodePipeline started ${pipeline} without an execution id`);
+      }
       logger.info("The change is released", { pipeline, pipelineExecutionId, token, surveys: surveys.length });
       return { pipeline, pipelineExecutionId, token };
     } catch (error) {
-      if (!(error instanceof PipelineNotFoundException)) throw error;
+      if (!(error instanceof PipelineNotFoundException)) {
+        throw error;
+      }
       throw new PipelineNotFound(`There is no pipeline ${pipeline}: deploy the pipeline stack, then repeat the call`, {
         cause: error,
       });

@@ -9,7 +9,9 @@ export function readEnvironment<Shape extends z.core.$ZodShape>(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): z.infer<z.ZodMiniObject<Shape>> {
   const result = z.object(shape).safeParse(environment);
-  if (result.success) return result.data;
+  if (result.success) {
+    return result.data;
+  }
   const faults = result.error.issues.map(({ path, message }) => {
     const name = path.join(".");
     const value = environment[name];

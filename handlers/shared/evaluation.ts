@@ -22,7 +22,10 @@ const comparisonSchema = z.object({
   champion: z.number(),
   /** How sure the bound is. */
   confidence: z.number(),
-  /** How much worse than the champion the challenger is at most, as surely as that; below zero it is better by this much at least. */
+  /**
+   * How much worse than the champion the challenger is at most, as surely as that; below zero it is better by this much
+   * at least.
+   */
   worseByAtMost: z.number(),
   /** By how much it has to be better. */
   margin: z.number().check(z.nonnegative()),
@@ -45,7 +48,10 @@ export const judgementSchema = z.object({
   rows: z.int().check(z.positive()),
   /** Whether the RMSE is at or below the threshold. */
   goodEnough: z.boolean(),
-  /** Whether it takes the champion's place: there is none that can be scored, or the comparison's verdict is for the challenger. */
+  /**
+   * Whether it takes the champion's place: there is none that can be scored, or the comparison's verdict is for the
+   * challenger.
+   */
   better: z.boolean(),
   champion: z.nullable(championSchema),
   /** Null when there is no champion that can be scored. */

@@ -68,9 +68,15 @@ function problemAnswer({ status, detail, extra: { headers, errors } }: HttpProbl
 
 /** Shows a value of the request in an answer: never more than a short text, and no structure. */
 export function shorten(value: unknown): FieldError["value"] {
-  if (typeof value === "string") return value.length > 40 ? `${value.slice(0, 39)}…` : value;
-  if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
-  if (typeof value === "boolean" || value === null) return value;
+  if (typeof value === "string") {
+    return value.length > 40 ? `${value.slice(0, 39)}…` : value;
+  }
+  if (typeof value === "number") {
+    return Number.isFinite(value) ? value : String(value);
+  }
+  if (typeof value === "boolean" || value === null) {
+    return value;
+  }
   return Array.isArray(value) ? "a list" : "an object";
 }
 
@@ -110,7 +116,9 @@ function readJson(event: APIGatewayProxyEventV2, maximumBodyBytes: number): unkn
   if (!body || body.length > maximumBodyBytes) {
     throw new HttpProblem(413, `The body is larger than ${maximumBodyBytes} bytes`);
   }
-  if (body.length === 0) throw new HttpProblem(400, "The body is empty, expected a JSON object");
+  if (body.length === 0) {
+    throw new HttpProblem(400, "The body is empty, expected a JSON object");
+  }
   const [type = "", ...parameters] = header(event, "content-type").toLowerCase().split(";");
   if (type.trim() !== "application/json") {
     throw new HttpProblem(415, "The content type has to be application/json", {
@@ -127,7 +135,9 @@ function readJson(event: APIGatewayProxyEventV2, maximumBodyBytes: number): unkn
   if (encoding !== "" && encoding !== "identity") {
     throw new HttpProblem(415, "The body must not be compressed", { headers: { "accept-encoding": "identity" } });
   }
-  if (!isUtf8(body)) throw new HttpProblem(400, "The body is not UTF-8 text");
+  if (!isUtf8(body)) {
+    throw new HttpProblem(400, "The body is not UTF-8 text");
+  }
   try {
     return JSON.parse(body.toString("utf8"));
   } catch {
@@ -150,8 +160,9 @@ export interface HttpResult {
 const allow = "POST, OPTIONS";
 
 /**
- * A handler of one POST route of an HTTP API (payload format 2.0): checks path, method, size, content type and JSON, and turns whatever
- * goes wrong into a problem. What it throws itself is answered with 500 and logged, without anything of the request.
+ * A handler of one POST route of an HTTP API (payload format 2.0): checks path, method, size, content type and JSON,
+ * and turns whatever goes wrong into a problem. What it throws itself is answered with 500 and logged, without anything
+ * of the request.
  */
 export function postJson(
   path: string,
@@ -159,11 +170,16 @@ export function postJson(
   { maximumBodyBytes = usualBodyBytes }: RouteOptions = {},
 ): LambdaHandler<APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2> {
   const route = async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
-    if (pathOf(event) !== path) throw new HttpProblem(404, "There is nothing at this address");
+    if (pathOf(event) !== path) {
+      throw new HttpProblem(404, "There is nothing at this address");
+    }
     const { method } = event.requestContext.http;
-    if (method === "OPTIONS") return { statusCode: 204, headers: { ...always, allow } };
-    if (method !== "POST")
+    if (method === "OPTIONS") {
+      return { statusCode: 204, headers: { ...always, allow } };
+    }
+    if (method !== "POST") {
       throw new HttpProblem(405, `This address takes POST, not ${method.slice(0, 10)}`, { headers: { allow } });
+    }
     const { status, body } = await handle(readJson(event, maximumBodyBytes), event);
     return answer(status, "application/json", body);
   };

@@ -1,8 +1,8 @@
 import * as z from "../../survey/zod";
 
 /**
- * Text from outside that AWS is sent. JSON can spell half a surrogate pair (`"\ud800"`), which UTF-8 cannot: the SDK's clients throw at it, or send
- * something else in its place.
+ * Text from outside that AWS is sent. JSON can spell half a surrogate pair (`"\ud800"`), which UTF-8 cannot: the SDK's
+ * clients throw at it, or send something else in its place.
  */
 export const text = z.string().check(z.regex(/^\P{Cs}*$/u, "is not well-formed Unicode text"));
 
@@ -23,7 +23,9 @@ export class InvalidEvent extends Error {
  */
 export function parseEvent<Output>(schema: z.ZodMiniType<Output>, event: unknown): Output {
   const result = schema.safeParse(event);
-  if (result.success) return result.data;
+  if (result.success) {
+    return result.data;
+  }
   const faults = result.error.issues.map(({ path, message }) => `${path.join(".") || "the event"}: ${message}`);
   throw new InvalidEvent(`The event is not what this function takes: ${faults.join("; ")}`);
 }

@@ -1,7 +1,8 @@
 /**
- * Where a function's AWS credentials come from: Lambda puts those of the function's role into the environment, and renews them there ("Defined runtime environment
- * variables" in the Lambda Developer Guide). The bundler puts this in the place of the SDK's own search through profiles, single sign-on and metadata services, none
- * of which Lambda has, and saves each archive a seventh of its size.
+ * Where a function's AWS credentials come from: Lambda puts those of the function's role into the environment, and
+ * renews them there ("Defined runtime environment variables" in the Lambda Developer Guide). The bundler puts this in
+ * the place of the SDK's own search through profiles, single sign-on and metadata services, none of which Lambda has,
+ * and saves each archive a seventh of its size.
  */
 
 interface Credentials {

@@ -1,6 +1,7 @@
 /**
- * What the bundler puts in the place of the package `semver`. X-Ray's SDK asks it one thing alone: whether version 2 of the AWS SDK is new enough to be traced. Handlers
- * have version 3, so that nobody asks, and each traced handler's archive is 10 KB smaller.
+ * What the bundler puts in the place of the package `semver`. X-Ray's SDK asks it one thing alone: whether version 2 of
+ * the AWS SDK is new enough to be traced. Handlers have version 3, so that nobody asks, and each traced handler's
+ * archive is 10 KB smaller.
  */
 
 /**

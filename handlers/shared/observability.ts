@@ -13,8 +13,8 @@ export const metrics = new Metrics();
 export type LambdaHandler<Event, Result> = (event: Event, context: Context) => Promise<Result>;
 
 /**
- * Adds to a handler: the request's id in each log line, the cold-start metric, and a log line for what it throws. Metrics are written even when it
- * fails, and a warm process starts without the keys of the call before.
+ * Adds to a handler: the request's id in each log line, the cold-start metric, and a log line for what it throws.
+ * Metrics are written even when it fails, and a warm process starts without the keys of the call before.
  */
 export function observed<Event, Result>(handle: LambdaHandler<Event, Result>): LambdaHandler<Event, Result> {
   return async (event, context) => {

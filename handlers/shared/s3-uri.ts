@@ -10,8 +10,9 @@ export interface S3Location {
  */
 export function parseS3Uri(uri: string): S3Location {
   const match = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/(.+)$/.exec(uri);
-  if (match?.[1] === undefined || match[2] === undefined)
+  if (match?.[1] === undefined || match[2] === undefined) {
     throw new Error(`'${uri}' is not an S3 URI such as s3://bucket/key`);
+  }
   return { bucket: match[1], key: match[2] };
 }
 

@@ -1,4 +1,7 @@
-/** Traces of the handlers that a person or the workflow waits for. Lambda itself traces every function; this adds what happens inside. */
+/**
+ * Traces of the handlers that a person or the workflow waits for. Lambda itself traces every function; this adds what
+ * happens inside.
+ */
 import { Tracer } from "@aws-lambda-powertools/tracer";
 import type { LambdaHandler } from "./observability";
 
@@ -13,7 +16,9 @@ export const tracer = new Tracer({
 export function traced<Event, Result>(handle: LambdaHandler<Event, Result>): LambdaHandler<Event, Result> {
   return async (event, context) => {
     const parent = tracer.isTracingEnabled() ? tracer.getSegment() : undefined;
-    if (!parent) return handle(event, context);
+    if (!parent) {
+      return handle(event, context);
+    }
     const segment = parent.addNewSubsegment("## handler");
     tracer.setSegment(segment);
     tracer.annotateColdStart();

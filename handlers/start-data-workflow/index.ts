@@ -1,9 +1,9 @@
 /**
- * Answers an alarm on drift: starts the data workflow, which brings in the surveys that wait and releases what they change. Where there is no Airflow,
- * the ML workflow trains on what is in the feature store.
+ * Answers an alarm on drift: starts the data workflow, which brings in the surveys that wait and releases what they
+ * change. Where there is no Airflow, the ML workflow trains on what is in the feature store.
  *
- * It starts one run a day and stage, however often the alarm goes off: the run is named after stage and day, and neither Airflow nor Step Functions
- * takes a name twice. A run therefore can't cause the next one.
+ * It starts one run a day and stage, however often the alarm goes off: the run is named after stage and day, and
+ * neither Airflow nor Step Functions takes a name twice. A run therefore can't cause the next one.
  */
 import { createHash, createHmac } from "node:crypto";
 import { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
@@ -102,7 +102,10 @@ const answerSchema = z.catch(
   {},
 );
 
-/** Calls MWAA's InvokeRestApi (API reference of that name): AWS's credentials open Airflow's own REST API, be its web server private or public. */
+/**
+ * Calls MWAA's InvokeRestApi (API reference of that name): AWS's credentials open Airflow's own REST API, be its web
+ * server private or public.
+ */
 async function startDagRun(airflow: string, dag: string, run: string, time: Date): Promise<boolean> {
   const url = new URL(
     `/restapi/${encodeURIComponent(airflow)}`,
@@ -126,7 +129,9 @@ async function startDagRun(airflow: string, dag: string, run: string, time: Date
   const answer = await response.text();
   const { RestApiStatusCode: status } = answerSchema.parse(parseJson(answer));
   // A conflict: there is a run of this name.
-  if (status === 409) return false;
+  if (status === 409) {
+    return false;
+  }
   if (!response.ok || status === undefined || status >= 300) {
     throw new AirflowRefused(
       `Airflow ${airflow} did not start ${dag}: HTTP ${response.status}: ${answer.slice(0, 500)}. ` +
@@ -149,7 +154,9 @@ async function startExecution(stateMachineArn: string, run: string): Promise<boo
     await stepFunctions.send(new StartExecutionCommand({ stateMachineArn, name: run, input: "{}" }));
     return true;
   } catch (error) {
-    if (error instanceof ExecutionAlreadyExists) return false;
+    if (error instanceof ExecutionAlreadyExists) {
+      return false;
+    }
     throw error;
   }
 }
@@ -174,7 +181,9 @@ export const handler = observed(
     const started: StartedRun[] = [];
     for (const { Sns } of records) {
       const alarm = parseEvent(alarmSchema, parseJson(Sns.Message));
-      if (alarm.NewStateValue !== "ALARM") continue;
+      if (alarm.NewStateValue !== "ALARM") {
+        continue;
+      }
       const time = new Date(alarm.StateChangeTime);
       const run = await start(`drift-${environment.STAGE}-${time.toISOString().slice(0, 10)}`, time);
       logger.info(run.alreadyStarted ? "Today's run was started before" : "The data workflow is started", {

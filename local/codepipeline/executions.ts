@@ -56,8 +56,8 @@ export interface Turn {
 export type Runner = (turn: Turn) => Promise<void>;
 
 /**
- * Executions, one after the other. An execution that waits gives way to a later one, as in CodePipeline's execution mode
- * SUPERSEDED: the later one trains on what the earlier one would have, and more.
+ * Executions, one after the other. An execution that waits gives way to a later one, as in CodePipeline's execution
+ * mode SUPERSEDED: the later one trains on what the earlier one would have, and more.
  */
 export class ExecutionQueue {
   private executions: readonly Execution[];

@@ -108,8 +108,8 @@ function requireSimulation(options: Parameters<typeof simulate>[0]): void {
 }
 
 /**
- * Simulates a survey of animals that nobody has measured before, and puts it where surveys come in. The same wishes make the
- * same file.
+ * Simulates a survey of animals that nobody has measured before, and puts it where surveys come in. The same wishes
+ * make the same file.
  * @throws Error when the platform doesn't run, or a wish can't be granted.
  */
 export async function writeSurvey(instance: Instance, wishes: SurveyWishes): Promise<NewSurvey> {

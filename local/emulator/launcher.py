@@ -21,7 +21,8 @@ logger = logging.getLogger("emulator")
 _GRACE_SECONDS = 3.0
 
 
-# What the services exit with when another has their port (packages/sagemaker-local/src/loopback.ts): whoever started them knows by it.
+# The services' exit status when another process has their port (packages/sagemaker-local/src/loopback.ts):
+# whoever started them knows by it.
 _PORT_TAKEN_STATUS = 98
 
 

@@ -149,7 +149,8 @@ function countLines(content: Buffer): number {
 
 /**
  * The absolute path of a survey that somebody named.
- * @param source As it was typed: relative to the checkout, or to the home folder when it begins with `~/`, which not every
+ * @param source As it was typed: relative to the checkout, or to the home folder when it begins with `~/`, which not
+ * every
  *   shell replaces inside of `SURVEY=~/…`.
  * @throws SurveyRefused when no file can be read there.
  */
@@ -179,8 +180,8 @@ export function findSurvey(source: string): string {
 }
 
 /**
- * Puts a survey file into the data bucket and has it ingested by the ingest-survey function. Writes the list of all rejected
- * rows, where there are any, beside the survey file.
+ * Puts a survey file into the data bucket and has it ingested by the ingest-survey function. Writes the list of all
+ * rejected rows, where there are any, beside the survey file.
  * @throws Error when the file as a whole is refused or the function fails.
  */
 export async function ingest(
@@ -239,8 +240,8 @@ export async function ingest(
 }
 
 /**
- * Moves a survey that is in to where the data workflow lays those that it is done with: what lies below `surveys/` is what
- * it has to do.
+ * Moves a survey that is in to where the data workflow lays those that it is done with: what lies below `surveys/` is
+ * what it has to do.
  */
 export async function fileAway(clients: Clients, survey: SurveyFile): Promise<void> {
   const bucket = await requireContract(clients, "DataBucket");

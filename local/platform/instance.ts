@@ -90,8 +90,8 @@ export function writeJson(file: string, value: unknown): void {
 }
 
 /**
- * The environment of every child of the platform. It starts from nothing, so real AWS credentials, profiles, endpoints and
- * proxies of the shell reach no child; `HOME` is an empty folder, so neither do those in `~/.aws`.
+ * The environment of every child of the platform. It starts from nothing, so real AWS credentials, profiles, endpoints
+ * and proxies of the shell reach no child; `HOME` is an empty folder, so neither do those in `~/.aws`.
  * @param extra What this child needs besides.
  */
 export function cleanEnvironment(instance: Instance, extra: Record<string, string> = {}): Record<string, string> {

@@ -43,9 +43,9 @@ export async function locked<T>(instance: Instance, work: () => Promise<T>, lock
 }
 
 /**
- * Takes the next turn: each is a file with a number, which holds the process whose turn it is, and the highest number counts.
- * A file is made once and never taken away from its process, so that of several commands that find the same lock left
- * behind, one makes the next file and the others meet it.
+ * Takes the next turn: each is a file with a number, which holds the process whose turn it is, and the highest number
+ * counts. A file is made once and never taken away from its process, so that of several commands that find the same
+ * lock left behind, one makes the next file and the others meet it.
  * @returns The path of the turn's file.
  */
 function takeTurn(instance: Instance, folder: string): string {

@@ -15,7 +15,10 @@ export interface ModelCardAtHand {
   readonly modelPackage: string;
   /** Whether the model may be used: SageMaker's approval of the package, which the gate gave. */
   readonly approval: string;
-  /** Whether somebody has reviewed the card: SageMaker's status of the document, on which the model's approval doesn't wait. */
+  /**
+   * Whether somebody has reviewed the card: SageMaker's status of the document, on which the model's approval doesn't
+   * wait.
+   */
   readonly status: string;
   /** The page's file on this machine. */
   readonly path: string;

@@ -90,8 +90,8 @@ export async function checkSetPorts(instance: Instance): Promise<void> {
 }
 
 /**
- * The port of a server that is about to start: the one its variable sets, else the one of its last start, else the one it
- * prefers, else any free one. The choice is kept for the next start.
+ * The port of a server that is about to start: the one its variable sets, else the one of its last start, else the one
+ * it prefers, else any free one. The choice is kept for the next start.
  * @throws Error when a set port is taken, not allowed, or no port.
  */
 export async function choosePort(instance: Instance, name: ServerName): Promise<number> {
@@ -108,11 +108,12 @@ export async function choosePort(instance: Instance, name: ServerName): Promise<
 }
 
 /**
- * Starts what listens on ports that were chosen before. Two platforms that start in the same moment may have chosen the same
- * one, or one looks whether a port is free in the moment when the other opens it: who opens it first has it, and the other
- * chooses anew.
+ * Starts what listens on ports that were chosen before. Two platforms that start in the same moment may have chosen the
+ * same one, or one looks whether a port is free in the moment when the other opens it: who opens it first has it, and
+ * the other chooses anew.
  * @param start Chooses the ports that it needs and starts what listens there.
- * @throws Error of `start`, when another reason than a taken port made it fail, or it failed too often. The ports are then those
+ * @throws Error of `start`, when another reason than a taken port made it fail, or it failed too often. The ports are
+ * then those
  *   of before: one at which a server never came up must not be tried again for ever.
  */
 export async function onOwnPorts<T>(instance: Instance, start: () => Promise<T>): Promise<T> {

@@ -213,8 +213,8 @@ async function startMissing(
 }
 
 /**
- * Has the emulator write its state to disk now. It does so every two seconds by itself; what a stage is remembered for must
- * be there before.
+ * Has the emulator write its state to disk now. It does so every two seconds by itself; what a stage is remembered for
+ * must be there before.
  */
 export async function saveState(instance: Instance): Promise<void> {
   const response = await fetch(`${addressOf(instance, "emulator")}/_ministack/save`, { method: "POST" });

@@ -4,10 +4,11 @@ import { stopService } from "./processes";
 import { stopServices } from "./services";
 
 /**
- * Stops everything of an instance that runs, for `make down`. A release that the pipeline runs ends in the middle, and goes on
- * at the next start; in all other work it does not meddle.
+ * Stops everything of an instance that runs, for `make down`. A release that the pipeline runs ends in the middle, and
+ * goes on at the next start; in all other work it does not meddle.
  * @returns The names of the services that ran.
- * @throws PlatformBusy when another command works on the instance; then nothing was stopped, but for a pipeline whose turn the
+ * @throws PlatformBusy when another command works on the instance; then nothing was stopped, but for a pipeline whose
+ * turn the
  *   other command has taken over in that moment.
  */
 export async function stopPlatform(instance: Instance): Promise<string[]> {

@@ -82,7 +82,9 @@ function describeVerdict(comparison: NonNullable<WorkflowOutcome["evaluation"]["
     case "newer":
       return `from newer data and ${surely} at most ${tolerance} ${worse} ${than}`;
     case "not better":
-      if (challenger === champion) return `equal to ${than}`;
+      if (challenger === champion) {
+        return `equal to ${than}`;
+      }
       return challenger < champion === lowerIsBetter
         ? `${better} ${than}, but not ${surely}${margin === 0 ? "" : ` by more than ${margin}`},`
         : `${worse} ${than}`;

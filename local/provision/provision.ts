@@ -23,7 +23,9 @@ export interface ProvisionOptions {
   readonly region: string;
   /** Account id of 12 digits. */
   readonly account: string;
-  /** Told of every step. What it throws stops the provisioning after the resources that are under way. @default nobody */
+  /**
+   * Told of every step. What it throws stops the provisioning after the resources that are under way. @default nobody
+   */
   readonly onProgress?: (message: string, step: Step) => void;
   /** How many resources are made at once at most. @default 8 */
   readonly parallel?: number;

@@ -51,8 +51,8 @@ export function asText(value: Value): string | undefined {
 }
 
 /**
- * JSON as Terraform's `jsonencode` writes it: keys sorted, `<`, `>` and `&` escaped, so that a policy's text is the same
- * as the one that the real provider would send.
+ * JSON as Terraform's `jsonencode` writes it: keys sorted, `<`, `>` and `&` escaped, so that a policy's text is the
+ * same as the one that the real provider would send.
  */
 export function encodeJson(value: Value): string {
   if (isList(value)) {

@@ -8,7 +8,9 @@ import { policyDocument, type Statement } from "../policy";
 import { type BuildCommands, buildSpec } from "./build-spec";
 import { distribute } from "./deploy-permissions";
 
-/** A build's machine (CodeBuild User Guide, "Build environment compute modes and types"): 2, 4 or 8 virtual processors. */
+/**
+ * A build's machine (CodeBuild User Guide, "Build environment compute modes and types"): 2, 4 or 8 virtual processors.
+ */
 export type BuildMachine = "small" | "medium" | "large";
 
 const computeTypes = {
@@ -21,7 +23,9 @@ const computeTypes = {
 const image = "aws/codebuild/standard:7.0";
 
 export interface BuildProjectProps {
-  /** 2 to 150 letters, digits, hyphens and underscores. Its role has the same name, of which IAM takes 64 characters. */
+  /**
+   * 2 to 150 letters, digits, hyphens and underscores. Its role has the same name, of which IAM takes 64 characters.
+   */
   readonly name: string;
   readonly description: string;
   readonly account: string;
@@ -41,7 +45,9 @@ export interface BuildProjectProps {
   readonly encryptionKeyArn: string;
 }
 
-/** A project of CodeBuild that works for a pipeline, with a role and a log group of its own. One build runs at a time. */
+/**
+ * A project of CodeBuild that works for a pipeline, with a role and a log group of its own. One build runs at a time.
+ */
 export class BuildProject extends Construct {
   readonly name: string;
   readonly arn: string;
@@ -87,7 +93,8 @@ export class BuildProject extends Construct {
           type: "SECRETS_MANAGER",
         })),
       },
-      // On the build's own host, where there is one from before: no place that several projects share, so that none can leave another something.
+      // On the build's own host, where there is one from before: no place that several projects share, so that none can
+      // leave another something.
       cache: { type: "LOCAL", modes: ["LOCAL_CUSTOM_CACHE", ...(docker ? ["LOCAL_DOCKER_LAYER_CACHE"] : [])] },
       logsConfig: { cloudwatchLogs: { status: "ENABLED", groupName: logs.name } },
       dependsOn: [this.role.policy],
@@ -96,7 +103,10 @@ export class BuildProject extends Construct {
     this.arn = project.arn;
   }
 
-  /** Lets builds do more, by policies of their own: what deploys a stack is longer than the policy within a role may be. Call it once. */
+  /**
+   * Lets builds do more, by policies of their own: what deploys a stack is longer than the policy within a role may be.
+   * Call it once.
+   */
   allow(statements: readonly Statement[]): void {
     for (const [index, part] of distribute(this.name, statements).entries()) {
       const name = `${this.name}-${index + 1}`;

@@ -1,6 +1,6 @@
 /**
- * What a build of CodeBuild does: the commands that a person would type, in a buildspec of version 0.2 (CodeBuild User Guide, "Build specification
- * reference").
+ * What a build of CodeBuild does: the commands that a person would type, in a buildspec of version 0.2 (CodeBuild User
+ * Guide, "Build specification reference").
  */
 
 /** A build's commands. */
@@ -13,7 +13,10 @@ export interface BuildCommands {
   readonly exports?: readonly string[];
 }
 
-/** Versions that CodeBuild's image brings along. Node runs npm alone: npm installs the version with which everything else runs. */
+/**
+ * Versions that CodeBuild's image brings along. Node runs npm alone: npm installs the version with which everything
+ * else runs.
+ */
 const runtimes = { nodejs: "22", python: "3.12" } as const;
 
 /** What package managers keep. Each package is checked against its hash when it is taken from here. */

@@ -1,5 +1,6 @@
 /**
- * A pipeline of CodePipeline: where the source comes from, what starts a run, the artefacts' bucket and key, and who is told of a failure.
+ * A pipeline of CodePipeline: where the source comes from, what starts a run, the artefacts' bucket and key, and who is
+ * told of a failure.
  *
  *     const pipeline = new DeliveryPipeline(this, "delivery", { name, source, bucket, encryptionKey, topic, stages: [{ name: "Test", actions: [buildAction("test", project)] }], … });
  */
@@ -125,8 +126,8 @@ export function readSource(
 }
 
 /**
- * A pipeline of type V2. Newer runs overtake those that wait before a stage (SUPERSEDED): what somebody pushed last is what shall be there, and nobody has to
- * approve a change that the next one has replaced.
+ * A pipeline of type V2. Newer runs overtake those that wait before a stage (SUPERSEDED): what somebody pushed last is
+ * what shall be there, and nobody has to approve a change that the next one has replaced.
  */
 export class DeliveryPipeline extends Construct {
   readonly name: string;
@@ -263,7 +264,9 @@ export class DeliveryPipeline extends Construct {
   /** CodeCommit tells EventBridge of a push; a connection has the pipeline's own trigger. */
   private startOnChange(pipeline: Codepipeline): void {
     const { source, name, account, region, partition = "aws" } = this.props;
-    if (source.type !== "codecommit") return;
+    if (source.type !== "codecommit") {
+      return;
+    }
     this.startOn("source-changed", pipeline, {
       name: `${name}-source-changed`,
       description: `Starts ${name} when ${source.branch} of ${source.repository} changes`,
@@ -281,9 +284,10 @@ export class DeliveryPipeline extends Construct {
   }
 
   /**
-   * A run whose pipeline gets a new definition is cancelled (API reference, PipelineExecutionSummary: "The pipeline's definition was updated before the
-   * pipeline execution could be completed"): by its own update of the pipeline, or by an engineer's. Another run, with the new definition, takes its place.
-   * A run that somebody stops is not cancelled but stopped, and stays so.
+   * A run whose pipeline gets a new definition is cancelled (API reference, PipelineExecutionSummary: "The pipeline's
+   * definition was updated before the pipeline execution could be completed"): by its own update of the pipeline, or by
+   * an engineer's. Another run, with the new definition, takes its place. A run that somebody stops is not cancelled
+   * but stopped, and stays so.
    */
   private startAgain(pipeline: Codepipeline): void {
     const { name } = this.props;
@@ -310,7 +314,9 @@ export class DeliveryPipeline extends Construct {
     });
   }
 
-  /** One e-mail for each action that fails, with the reason and the way to its log; an approval that is refused counts. */
+  /**
+   * One e-mail for each action that fails, with the reason and the way to its log; an approval that is refused counts.
+   */
   private tellOfFailures(): void {
     const { name, account, topic, encryptionKey } = this.props;
     const rule = new CloudwatchEventRule(this, "action-failed", {

@@ -1,11 +1,13 @@
 /**
- * What a role needs to deploy a stack with Terraform, from the types of the stack's resources and the beginnings of their names.
+ * What a role needs to deploy a stack with Terraform, from the types of the stack's resources and the beginnings of
+ * their names.
  *
  *     deployStatements(["aws_lambda_function", "aws_iam_role"], where);  // create, change, delete
  *     planStatements(["aws_lambda_function", "aws_iam_role"], where);    // only read
  *
- * The actions are the calls that Terraform's AWS provider makes for each type, as its source shows, and those that AWS checks besides. What can't be
- * made again nobody deletes with such a role: no bucket, key, table, repository, feature group, model package group or Airflow environment.
+ * The actions are the calls that Terraform's AWS provider makes for each type, as its source shows, and those that AWS
+ * checks besides. What can't be made again nobody deletes with such a role: no bucket, key, table, repository, feature
+ * group, model package group or Airflow environment.
  */
 import { managedPolicyCharacters } from "../permissions-boundary";
 import { type Conditions, policyDocument, type Statement } from "../policy";
@@ -16,7 +18,10 @@ export interface DeployScope {
   readonly region: string;
   /** AWS partition. @default "aws" */
   readonly partition?: string;
-  /** The stack's tag `Stack`: it tells its keys and its part of the network from its neighbours', whose ARNs show no name. */
+  /**
+   * The stack's tag `Stack`: it tells its keys and its part of the network from its neighbours', whose ARNs show no
+   * name.
+   */
   readonly stack: string;
   /** Patterns of the names of the stack's resources, such as `acme-production-test*`. */
   readonly names: readonly string[];
@@ -40,13 +45,18 @@ export interface DeployScope {
     /** The tag `Stack` of the key that encrypts them. */
     readonly keyStack: string;
   };
-  /** The domains and addresses from which the stack mails: what SES calls the identities that it makes. @default none */
+  /**
+   * The domains and addresses from which the stack mails: what SES calls the identities that it makes. @default none
+   */
   readonly mailIdentities?: readonly string[];
   /** The hosted zones in which the stack writes names. @default none */
   readonly hostedZones?: readonly string[];
   /** The services to which the stack's resources hand roles, such as `lambda.amazonaws.com`. */
   readonly roleServices: readonly string[];
-  /** The tag `Stack` of the key that encrypts what the stack makes: its own, or where it has none, that of the stack whose key it reads. */
+  /**
+   * The tag `Stack` of the key that encrypts what the stack makes: its own, or where it has none, that of the stack
+   * whose key it reads.
+   */
   readonly keyStack: string;
 }
 
@@ -103,7 +113,10 @@ const logDelivery = [
   "logs:UpdateLogDelivery",
 ];
 
-/** The use, through a service, of the key that encrypts what the stack makes. What of the service is used is for the other statements to say. */
+/**
+ * The use, through a service, of the key that encrypts what the stack makes. What of the service is used is for the
+ * other statements to say.
+ */
 function useKey({ arn, keyStack, region }: Resolved, sid: string, service: string): Statement {
   return {
     sid,
@@ -156,8 +169,8 @@ const table: readonly Permissions[] = [
       "iam:ListRolePolicies",
       "iam:ListRoleTags",
     ],
-    // Those of which IAM can't ask the boundary: they give a role no right (Service Authorization Reference, "Actions defined by AWS Identity and Access
-    // Management (IAM)", condition keys).
+    // Those of which IAM can't ask the boundary: they give a role no right (Service Authorization Reference, "Actions
+    // defined by AWS Identity and Access Management (IAM)", condition keys).
     writes: [
       "iam:DeleteRole",
       "iam:TagRole",
@@ -172,7 +185,8 @@ const table: readonly Permissions[] = [
         ? []
         : [
             {
-              // Of a role without it only the boundary itself can be set: so one comes under it that was made before there was a boundary.
+              // Of a role without it only the boundary itself can be set: so one comes under it that was made before
+              // there was a boundary.
               sid: "BoundedRoles",
               actions: [
                 "iam:CreateRole",
@@ -492,7 +506,8 @@ const table: readonly Permissions[] = [
   {
     sid: "EventSources",
     types: ["aws_lambda_event_source_mapping"],
-    // Its ARN has a number; the function for which it is stands in the request (Service Authorization Reference, "Actions defined by AWS Lambda").
+    // Its ARN has a number; the function for which it is stands in the request (Service Authorization Reference,
+    // "Actions defined by AWS Lambda").
     reads: ["lambda:GetEventSourceMapping", "lambda:ListTags"],
     writes: [
       "lambda:DeleteEventSourceMapping",
@@ -591,8 +606,8 @@ const table: readonly Permissions[] = [
     on: ({ named }) => named("sagemaker", "feature-group/"),
     more: ({ arn }) => [
       {
-        // The table of the offline store, under a name of SageMaker's own, is made with the rights of whoever makes the group (AWS managed policy
-        // AmazonSageMakerFullAccess, its statements for Glue).
+        // The table of the offline store, under a name of SageMaker's own, is made with the rights of whoever makes the
+        // group (AWS managed policy AmazonSageMakerFullAccess, its statements for Glue).
         sid: "OfflineStoreTables",
         actions: ["glue:CreateDatabase", "glue:CreateTable", "glue:GetDatabase", "glue:GetTable"],
         resources: ["catalog", "database/sagemaker_featurestore", "table/sagemaker_featurestore/*"].map((resource) =>
@@ -741,7 +756,8 @@ const table: readonly Permissions[] = [
       "ecr:UntagResource",
     ],
     on: ({ named }) => named("ecr", "repository/"),
-    // ECR User Guide, "Encryption at rest", required IAM permissions: ECR takes a grant on the key that AWS manages for it.
+    // ECR User Guide, "Encryption at rest", required IAM permissions: ECR takes a grant on the key that AWS manages for
+    // it.
     more: ({ arn, region }) => [
       {
         sid: "EncryptRepositories",
@@ -815,7 +831,8 @@ const table: readonly Permissions[] = [
       "wafv2:UntagResource",
       "wafv2:UpdateWebACL",
     ],
-    // Those for CloudFront are global, and stand in us-east-1 with the groups of rules that AWS keeps (Service Authorization Reference, "AWS WAF V2").
+    // Those for CloudFront are global, and stand in us-east-1 with the groups of rules that AWS keeps (Service
+    // Authorization Reference, "AWS WAF V2").
     on: ({ account, partition, names }) => [
       ...names.map((name) => `arn:${partition}:wafv2:us-east-1:${account}:global/webacl/${name}/*`),
       `arn:${partition}:wafv2:us-east-1:${account}:global/managedruleset/*/*`,
@@ -975,7 +992,8 @@ const table: readonly Permissions[] = [
     writesAnywhere: ["logs:CreateLogDelivery", "logs:DeleteLogDelivery"],
     more: ({ partition }) => [
       {
-        // The private names of an endpoint are a hosted zone of AWS's (service authorization reference of EC2, dependent actions of CreateVpcEndpoint).
+        // The private names of an endpoint are a hosted zone of AWS's (service authorization reference of EC2,
+        // dependent actions of CreateVpcEndpoint).
         sid: "PrivateNames",
         actions: ["route53:AssociateVPCWithHostedZone"],
         resources: [`arn:${partition}:route53:::hostedzone/*`],
@@ -1016,7 +1034,8 @@ const table: readonly Permissions[] = [
     writes: ["airflow:CreateEnvironment", "airflow:TagResource", "airflow:UntagResource", "airflow:UpdateEnvironment"],
     on: ({ named }) => named("airflow", "environment/"),
     readsAnywhere: ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"],
-    // MWAA User Guide, "Accessing an Amazon MWAA environment": what it does on behalf of whoever creates an environment.
+    // MWAA User Guide, "Accessing an Amazon MWAA environment": what it does on behalf of whoever creates an
+    // environment.
     more: (scope) => [
       {
         sid: "AirflowEndpoints",
@@ -1033,7 +1052,8 @@ const table: readonly Permissions[] = [
       },
       useKey(scope, "EncryptAirflow", "airflow"),
       {
-        // MWAA User Guide, "Using customer managed keys for encryption": it goes on using the key by grants of whoever creates the environment.
+        // MWAA User Guide, "Using customer managed keys for encryption": it goes on using the key by grants of whoever
+        // creates the environment.
         sid: "GrantAirflowKey",
         actions: ["kms:CreateGrant", "kms:DescribeKey"],
         resources: [scope.arn("kms", "key/*")],

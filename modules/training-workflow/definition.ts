@@ -1,5 +1,6 @@
 /**
- * The ML workflow as a state machine: takes the survey data of a feature group and ends with a registered model, a kept champion, or a reason.
+ * The ML workflow as a state machine: takes the survey data of a feature group and ends with a registered model, a kept
+ * champion, or a reason.
  *
  * A pure function, so that tests run the very definition that AWS gets, and documents draw it.
  */
@@ -35,7 +36,10 @@ export interface JobSettings {
   readonly maximumSeconds: number;
 }
 
-/** Where in a VPC the jobs run; two instances of the same job would need a rule with which the security groups let each other in. */
+/**
+ * Where in a VPC the jobs run; two instances of the same job would need a rule with which the security groups let each
+ * other in.
+ */
 export interface JobNetwork {
   /** One in each zone that is to be used. */
   readonly subnetIds: readonly string[];
@@ -74,7 +78,10 @@ export interface TrainingWorkflowDefinitionProps {
   readonly network?: JobNetwork;
   /** Hyperparameters of the training, as texts. @default those of the model image */
   readonly hyperparameters?: Readonly<Record<string, string>>;
-  /** Tags on each job; Terraform's own default tags don't reach what Step Functions creates. @default only the run's name */
+  /**
+   * Tags on each job; Terraform's own default tags don't reach what Step Functions creates. @default only the run's
+   * name
+   */
   readonly jobTags?: Readonly<Record<string, string>>;
   /** Seconds after which the whole execution ends. @default 3600 */
   readonly timeoutSeconds?: number;
@@ -105,16 +112,25 @@ export interface LambdaArguments {
   readonly Payload: Json;
 }
 
-/** Error with which an execution ends whose model misses the threshold: not a fault of the workflow, so that an alarm can tell the two apart. */
+/**
+ * Error with which an execution ends whose model misses the threshold: not a fault of the workflow, so that an alarm
+ * can tell the two apart.
+ */
 export const belowThresholdError = "BelowQualityThreshold";
 
 /** The numbers that a training job prints and SageMaker records (log line `validation:rmse=2.05;`). */
 export const trainingMetrics = ["train:rmse", "validation:rmse", "validation:mae", "validation:coverage"] as const;
 
-/** Where SageMaker mounts the data of a processing job; its inputs and outputs must lie under it (API reference, ProcessingS3Input). */
+/**
+ * Where SageMaker mounts the data of a processing job; its inputs and outputs must lie under it (API reference,
+ * ProcessingS3Input).
+ */
 const processingFolder = "/opt/ml/processing";
 
-/** Seconds by which a task outlives its job's own limit: SageMaker needs some minutes to start an instance and to upload results. */
+/**
+ * Seconds by which a task outlives its job's own limit: SageMaker needs some minutes to start an instance and to upload
+ * results.
+ */
 const provisioningSeconds = 600;
 
 /** Seconds for a Lambda task; the functions' own time limits lie below. */
@@ -151,7 +167,8 @@ const jobRetry: readonly Retrier[] = [
     JitterStrategy: "FULL",
   },
   {
-    // SageMaker's throttling and internal errors. Step Functions gives a refused request the same name, so the waits are short.
+    // SageMaker's throttling and internal errors. Step Functions gives a refused request the same name, so the waits
+    // are short.
     ErrorEquals: ["SageMaker.AmazonSageMakerException", "SageMaker.SdkClientException"],
     IntervalSeconds: 3,
     MaxAttempts: 4,
@@ -160,7 +177,8 @@ const jobRetry: readonly Retrier[] = [
     JitterStrategy: "FULL",
   },
   {
-    // A job that failed. "CapacityError" and "InternalServerError" go away by trying again, but a retrier can't read the reason: one more attempt for all.
+    // A job that failed. "CapacityError" and "InternalServerError" go away by trying again, but a retrier can't read
+    // the reason: one more attempt for all.
     ErrorEquals: ["States.TaskFailed"],
     IntervalSeconds: 10,
     MaxAttempts: 1,
@@ -204,7 +222,10 @@ function attemptName(name: string): Expression {
   );
 }
 
-/** A job's result, or an error when someone or a time limit stopped the job: what a stopped job left behind must not count. */
+/**
+ * A job's result, or an error when someone or a time limit stopped the job: what a stopped job left behind must not
+ * count.
+ */
 function completed(kind: "Processing" | "Training"): Expression {
   const [name, status] = [`$states.result.${kind}JobName`, `$states.result.${kind}JobStatus`];
   return jsonata(
@@ -213,8 +234,9 @@ function completed(kind: "Processing" | "Training"): Expression {
 }
 
 /**
- * Instance types with a disk of their own: SageMaker puts the volume there, encrypts it by itself and refuses a key for it
- * (API reference, ResourceConfig.VolumeKmsKeyId). They bear a `d` after the generation, or are accelerators with NVMe disks.
+ * Instance types with a disk of their own: SageMaker puts the volume there, encrypts it by itself and refuses a key for
+ * it (API reference, ResourceConfig.VolumeKmsKeyId). They bear a `d` after the generation, or are accelerators with
+ * NVMe disks.
  */
 export function hasLocalStorage(instanceType: string): boolean {
   return /^ml\.([a-z]+\d+[a-z]*d[a-z]*|g5|g6e?|gr6|p5e?n?|p6-[a-z0-9]+|trn1n?|trn2)\./.test(instanceType);
@@ -225,15 +247,18 @@ function volumeKey(settings: JobSettings, keyArn: string): { readonly VolumeKmsK
 }
 
 function vpcConfig(network: JobNetwork | undefined): { readonly VpcConfig?: VpcConfig } {
-  if (!network) return {};
+  if (!network) {
+    return {};
+  }
   return { VpcConfig: { Subnets: [...network.subnetIds], SecurityGroupIds: [...network.securityGroupIds] } };
 }
 
 /** SageMaker's limits on hyperparameters (API reference, CreateTrainingJob). */
 function checkHyperparameters(hyperparameters: Readonly<Record<string, string>>): void {
   const entries = Object.entries(hyperparameters);
-  if (entries.length > 100)
+  if (entries.length > 100) {
     throw new Error(`hyperparameters has ${entries.length} entries; SageMaker takes at most 100.`);
+  }
   for (const [name, value] of entries) {
     if (name.length > 256 || value.length > 2_500) {
       throw new Error(

@@ -1,5 +1,6 @@
 /**
- * The training workflow: a Step Functions state machine, the role that it works under, and the role of the SageMaker jobs that it starts.
+ * The training workflow: a Step Functions state machine, the role that it works under, and the role of the SageMaker
+ * jobs that it starts.
  *
  *     const workflow = new TrainingWorkflow(this, "training", { name: "acme-local-training", …, functions: { prepareRun, evaluateResults, registerModel } });
  *     workflow.arn; workflow.logGroupName;
@@ -91,7 +92,8 @@ export class TrainingWorkflow extends Construct {
       statements: jobStatements(props, arn, partition, this.featureTables(props)),
     });
 
-    // AWS's advice: a name under /aws/vendedlogs/ keeps the log's resource policy, which all state machines of an account share, from growing over its limit.
+    // AWS's advice: a name under /aws/vendedlogs/ keeps the log's resource policy, which all state machines of an
+    // account share, from growing over its limit.
     const logs = new CloudwatchLogGroup(this, "logs", {
       name: `/aws/vendedlogs/states/${props.name}`,
       retentionInDays: props.logRetentionDays,
@@ -128,10 +130,12 @@ export class TrainingWorkflow extends Construct {
       type: "STANDARD",
       roleArn: this.role.arn,
       definition: JSON.stringify(definition),
-      // A run is a few dozen events without personal data, so everything is logged: the log outlives the 90 days of an execution's history.
+      // A run is a few dozen events without personal data, so everything is logged: the log outlives the 90 days of an
+      // execution's history.
       loggingConfiguration: { level: "ALL", includeExecutionData: true, logDestination: `${logs.arn}:*` },
       tracingConfiguration: { enabled: true },
-      // Step Functions checks the permissions of the role when it makes the machine. The jobs' role has to be complete before the first run.
+      // Step Functions checks the permissions of the role when it makes the machine. The jobs' role has to be complete
+      // before the first run.
       dependsOn: [this.role.policy, this.jobRole.policy],
     });
     this.arn = machine.arn;
@@ -139,8 +143,9 @@ export class TrainingWorkflow extends Construct {
   }
 
   /**
-   * The pattern of the offline store's table: SageMaker names it after the group, with underscores and the time of its creation. The group's name comes
-   * from another stack, so Terraform replaces the hyphens; as a local, because a call within a policy would make its text invalid as JSON until then.
+   * The pattern of the offline store's table: SageMaker names it after the group, with underscores and the time of its
+   * creation. The group's name comes from another stack, so Terraform replaces the hyphens; as a local, because a call
+   * within a policy would make its text invalid as JSON until then.
    */
   private featureTables({ featureGroup }: TrainingWorkflowProps): string {
     const name = new TerraformLocal(this, "feature-table", Fn.replace(featureGroup, "-", "_"));
@@ -173,7 +178,10 @@ const observationStatements: readonly Statement[] = [
   },
 ];
 
-/** What the containers and SageMaker itself do on behalf of a job ("How to use SageMaker AI execution roles" in the SageMaker Developer Guide). */
+/**
+ * What the containers and SageMaker itself do on behalf of a job ("How to use SageMaker AI execution roles" in the
+ * SageMaker Developer Guide).
+ */
 function jobStatements(
   props: TrainingWorkflowProps,
   arn: ArnOf,
@@ -194,7 +202,8 @@ function jobStatements(
     },
     useKey({ keyArn: encryptionKeyArn, services: ["s3"], region, access: "write", sid: "UseKeyForObjects" }),
     {
-      // API reference, OutputDataConfig: for a key of one's own, "the SageMaker AI execution role must include permissions to call kms:Encrypt".
+      // API reference, OutputDataConfig: for a key of one's own, "the SageMaker AI execution role must include
+      // permissions to call kms:Encrypt".
       sid: "EncryptOutputs",
       actions: ["kms:Encrypt"],
       resources: [encryptionKeyArn],
@@ -258,7 +267,8 @@ function jobStatements(
       resources: logGroups.flatMap((group) => [group, `${group}:log-stream:*`]),
     },
     {
-      // Metrics know no resources, only namespaces (service authorization reference, Amazon CloudWatch): these are SageMaker's for jobs.
+      // Metrics know no resources, only namespaces (service authorization reference, Amazon CloudWatch): these are
+      // SageMaker's for jobs.
       sid: "WriteMetrics",
       actions: ["cloudwatch:PutMetricData"],
       resources: ["*"],

@@ -4,7 +4,10 @@ import type { JobNetwork } from "./definition";
 /** An ARN in the account and region of who asks. */
 export type ArnOf = (service: string, resource: string) => string;
 
-/** With which SageMaker connects the instances of a job with a VPC (SageMaker Developer Guide, execution roles: CreateTrainingJob and CreateProcessingJob). */
+/**
+ * With which SageMaker connects the instances of a job with a VPC (SageMaker Developer Guide, execution roles:
+ * CreateTrainingJob and CreateProcessingJob).
+ */
 export function networkStatements({ subnetIds, securityGroupIds }: JobNetwork, arn: ArnOf): readonly Statement[] {
   const interfaces = arn("ec2", "network-interface/*");
   return [

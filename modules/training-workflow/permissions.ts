@@ -1,6 +1,6 @@
 /**
- * What a state machine's role must be allowed: read off the definition's tasks, so that a task never has too little and a task that is taken out
- * leaves nothing behind.
+ * What a state machine's role must be allowed: read off the definition's tasks, so that a task never has too little and
+ * a task that is taken out leaves nothing behind.
  *
  *     integrationStatements(definition, { account, region, jobPrefix: "acme-local" });
  */
@@ -27,7 +27,10 @@ interface Job {
   readonly takesRole: boolean;
 }
 
-/** The integrations that wait for a job ("IAM policies for calling Amazon SageMaker AI" in the Step Functions Developer Guide). */
+/**
+ * The integrations that wait for a job ("IAM policies for calling Amazon SageMaker AI" in the Step Functions Developer
+ * Guide).
+ */
 const jobs: Readonly<Record<string, Job>> = {
   createProcessingJob: { noun: "ProcessingJob", resource: "processing-job", rule: "ProcessingJobs", takesRole: true },
   createTrainingJob: { noun: "TrainingJob", resource: "training-job", rule: "TrainingJobs", takesRole: true },
@@ -45,12 +48,20 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 /** The tasks of a definition, those within Map and Parallel states too. */
 function tasksOf(definition: unknown): readonly Task[] {
-  if (Array.isArray(definition)) return definition.flatMap(tasksOf);
-  if (!isObject(definition)) return [];
+  if (Array.isArray(definition)) {
+    return definition.flatMap(tasksOf);
+  }
+  if (!isObject(definition)) {
+    return [];
+  }
   const { States: states } = definition;
-  if (!isObject(states)) return [];
+  if (!isObject(states)) {
+    return [];
+  }
   return Object.entries(states).flatMap(([name, state]) => {
-    if (!isObject(state)) return [];
+    if (!isObject(state)) {
+      return [];
+    }
     const { Type: type, Resource: resource, Arguments: given } = state;
     if (type === "Task" && typeof resource === "string") {
       return [{ name, resource, arguments: isObject(given) ? given : {} }];
@@ -59,7 +70,10 @@ function tasksOf(definition: unknown): readonly Task[] {
   });
 }
 
-/** What a task is given under a name, which has to be known before the run: a role can't be allowed what a state decides. */
+/**
+ * What a task is given under a name, which has to be known before the run: a role can't be allowed what a state
+ * decides.
+ */
 function fixed({ name, arguments: given }: Task, argument: string): string {
   const value = given[argument];
   if (typeof value !== "string" || value.startsWith("{%")) {
@@ -75,8 +89,8 @@ const unique = (values: readonly string[]): readonly string[] => [...new Set(val
 
 /**
  * The statements that the tasks of a definition need, and none besides.
- * @throws Error when a task uses another integration than `lambda:invoke` and SageMaker's jobs with `.sync`, or decides in the run which function it
- * calls or which role it passes
+ * @throws Error when a task uses another integration than `lambda:invoke` and SageMaker's jobs with `.sync`, or decides
+ * in the run which function it calls or which role it passes
  */
 export function integrationStatements(definition: unknown, scope: IntegrationScope): readonly Statement[] {
   const { account, jobPrefix, partition = "aws", region } = scope;
@@ -89,10 +103,13 @@ export function integrationStatements(definition: unknown, scope: IntegrationSco
     const [, integration = ""] = /^arn:[^:]+:states:::(.+)$/.exec(task.resource) ?? [];
     const [, api = ""] = /^sagemaker:(\w+)\.sync$/.exec(integration) ?? [];
     const job = Object.hasOwn(jobs, api) ? jobs[api] : undefined;
-    if (integration === "lambda:invoke") functions.push(fixed(task, "FunctionName"));
-    else if (job) {
+    if (integration === "lambda:invoke") {
+      functions.push(fixed(task, "FunctionName"));
+    } else if (job) {
       used.add(job);
-      if (job.takesRole) roles.push(fixed(task, "RoleArn"));
+      if (job.takesRole) {
+        roles.push(fixed(task, "RoleArn"));
+      }
     } else {
       throw new Error(
         `The state ${task.name} uses ${task.resource}, of which modules/training-workflow/permissions.ts does not know what it needs: ` +

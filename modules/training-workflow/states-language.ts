@@ -1,5 +1,6 @@
 /**
- * The part of the Amazon States Language (https://states-language.net) that the training workflow uses, as types: query language JSONata only.
+ * The part of the Amazon States Language (https://states-language.net) that the training workflow uses, as types: query
+ * language JSONata only.
  */
 
 /** A JSONata expression as a state machine holds it. */

@@ -2,7 +2,10 @@
 import { attachmentsOf, policyMeant } from "../boundaries";
 import type { Rule } from "../rule";
 
-/** Roles and users without a boundary. A service-linked role is another type: AWS alone writes its policy, and takes no boundary for it. */
+/**
+ * Roles and users without a boundary. A service-linked role is another type: AWS alone writes its policy, and takes no
+ * boundary for it.
+ */
 export const boundedRoles: Rule = {
   id: "bounded-roles",
   promise: "Every role has a permissions boundary that one of the stacks makes, and that grants nothing itself.",
@@ -10,7 +13,9 @@ export const boundedRoles: Rule = {
   remedy:
     "Make roles with ExecutionRole (modules/execution-role.ts), which takes the boundary of its stack, and attach a boundary to nobody. The stack governance makes the boundaries: an environment on AWS needs the setting.",
   *check(documents, { boundedRoles: wanted }) {
-    if (!wanted) return;
+    if (!wanted) {
+      return;
+    }
     for (const role of documents.resources("aws_iam_role", "aws_iam_user")) {
       const { permissions_boundary: boundary } = role.arguments;
       if (typeof boundary !== "string" || boundary === "") {

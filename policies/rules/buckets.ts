@@ -9,7 +9,9 @@ function arnsOf({ address, arguments: { bucket } }: Resource): readonly string[]
   return [`\${${address}.arn}`, ...named];
 }
 
-/** Whether a statement refuses everybody everything in a bucket that comes in the clear, and depends on nothing else. */
+/**
+ * Whether a statement refuses everybody everything in a bucket that comes in the clear, and depends on nothing else.
+ */
 function refusesPlainText({ allows, principal, actions, conditions }: Statement): boolean {
   const [[operator, keys] = ["", undefined], ...others] = Object.entries(conditions);
   const [[key, value] = ["", undefined], ...otherKeys] = Object.entries(isArguments(keys) ? keys : {});
@@ -71,7 +73,9 @@ export const privateBuckets: Rule = {
       const missing = publicAccessSettings.filter(
         (setting) => !blocks.some((block) => values(block.arguments, setting)[0] === true),
       );
-      if (missing.length > 0) yield { place: bucket, found: `has no ${missing.join(", ")}` };
+      if (missing.length > 0) {
+        yield { place: bucket, found: `has no ${missing.join(", ")}` };
+      }
     }
   },
 };

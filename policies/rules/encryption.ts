@@ -3,8 +3,8 @@ import { type Arguments, type Documents, parseObject, type Resource, tasks, valu
 import type { Rule } from "../rule";
 
 /**
- * Who encrypts it: a key of ours, a key of AWS's, the hardware of the instance, or nobody. `refused`: it has a key where AWS takes none, so that making
- * it would fail.
+ * Who encrypts it: a key of ours, a key of AWS's, the hardware of the instance, or nobody. `refused`: it has a key
+ * where AWS takes none, so that making it would fail.
  */
 export type Encryption = "own key" | "key of AWS" | "hardware" | "none" | "refused";
 
@@ -30,17 +30,23 @@ const keyArgument =
     ownKeyIf(filled(resource.arguments, ...path), otherwise);
 
 /**
- * Whether an instance type has disks of its own, which its hardware encrypts and for which SageMaker takes no key. The letter d after the generation
- * says so, and some families of accelerators have them without it (EC2 User Guide, "Instance store volumes" and "Instance type naming conventions").
+ * Whether an instance type has disks of its own, which its hardware encrypts and for which SageMaker takes no key. The
+ * letter d after the generation says so, and some families of accelerators have them without it (EC2 User Guide,
+ * "Instance store volumes" and "Instance type naming conventions").
  */
 export function hasLocalStorage(instanceType: string): boolean {
   return /^ml\.(?:[a-z]+\d+[a-z]*d[a-z]*|g[56]e?|gr6|p[456][a-z]*|trn\d\w*)\./.test(instanceType);
 }
 
-/** The volumes of SageMaker's instances (API reference, KmsKeyId of CreateEndpointConfig and VolumeKmsKeyId of ResourceConfig). */
+/**
+ * The volumes of SageMaker's instances (API reference, KmsKeyId of CreateEndpointConfig and VolumeKmsKeyId of
+ * ResourceConfig).
+ */
 function volumes(instanceTypes: readonly unknown[], hasKey: boolean, part: string): Answer {
   const local = instanceTypes.some((type) => typeof type === "string" && hasLocalStorage(type));
-  if (local) return { encryption: hasKey ? "refused" : "hardware", part };
+  if (local) {
+    return { encryption: hasKey ? "refused" : "hardware", part };
+  }
   return { encryption: hasKey ? "own key" : "key of AWS", part };
 }
 
@@ -54,12 +60,17 @@ const jobs: Readonly<Record<string, { readonly instances: readonly string[]; rea
   createTransformJob: { instances: ["TransformResources"], output: ["TransformOutput", "KmsKeyId"] },
 };
 
-/** The jobs that a state machine starts. The machine's own history names jobs and addresses and holds no data: AWS's own key encrypts it. */
+/**
+ * The jobs that a state machine starts. The machine's own history names jobs and addresses and holds no data: AWS's own
+ * key encrypts it.
+ */
 function jobsOf({ arguments: { definition } }: Resource): readonly Answer[] {
   const machine: Arguments = typeof definition === "string" ? (parseObject(definition) ?? {}) : {};
   return tasks(machine).flatMap((task) => {
     const job = jobs[/:sagemaker:(create\w+Job)(?:\.|$)/.exec(task.integration)?.[1] ?? ""];
-    if (!job) return [];
+    if (!job) {
+      return [];
+    }
     const instanceTypes = values(task.arguments, ...job.instances, "InstanceType");
     return [
       volumes(
@@ -76,14 +87,16 @@ function jobsOf({ arguments: { definition } }: Resource): readonly Answer[] {
 }
 
 /**
- * The types that keep something, and where each has its key. What AWS does without one is in the security chapter of each service's guide, section
- * "Encryption at rest".
+ * The types that keep something, and where each has its key. What AWS does without one is in the security chapter of
+ * each service's guide, section "Encryption at rest".
  */
 export const encryptionByType: Readonly<Record<string, Row>> = {
   aws_athena_workgroup: ({ arguments: block }) => {
     const path = ["configuration", "result_configuration", "encryption_configuration"];
     const [option] = values(block, ...path, "encryption_option");
-    if (option === undefined) return [{ encryption: "none" }];
+    if (option === undefined) {
+      return [{ encryption: "none" }];
+    }
     return ownKeyIf(option !== "SSE_S3" && filled(block, ...path, "kms_key_arn"), "key of AWS");
   },
   aws_cloudtrail: keyArgument("key of AWS", "kms_key_id"),
@@ -107,7 +120,9 @@ export const encryptionByType: Readonly<Record<string, Row>> = {
     const defaults = documents
       .belongingTo(bucket, type, "bucket", ["bucket", "id"])
       .flatMap((configuration) => values(configuration.arguments, "rule", "apply_server_side_encryption_by_default"));
-    if (defaults.length === 0) return [{ encryption: "none" }];
+    if (defaults.length === 0) {
+      return [{ encryption: "none" }];
+    }
     return ownKeyIf(
       defaults.every((rule) => filled(rule, "kms_master_key_id")),
       "key of AWS",
@@ -167,7 +182,9 @@ export const encryptedElsewhere: Readonly<Record<string, string>> = {
 function* encryptions(documents: Documents): Iterable<Answer & { readonly resource: Resource }> {
   for (const [type, row] of Object.entries(encryptionByType)) {
     for (const resource of documents.resources(type)) {
-      for (const answer of row(resource, documents)) yield { ...answer, resource };
+      for (const answer of row(resource, documents)) {
+        yield { ...answer, resource };
+      }
     }
   }
 }
@@ -182,8 +199,9 @@ export const encryptedAtRest: Rule = {
   remedy: "Give it the key of its stack; an instance with disks of its own takes none.",
   *check(documents) {
     for (const answer of encryptions(documents)) {
-      if (answer.encryption === "none")
+      if (answer.encryption === "none") {
         yield { place: answer.resource, found: `${subject(answer)}nothing encrypts it` };
+      }
       if (answer.encryption === "refused") {
         yield { place: answer.resource, found: `${subject(answer)}AWS takes no key for disks of the instance's own` };
       }

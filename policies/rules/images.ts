@@ -26,7 +26,9 @@ const imagesOf: Readonly<Record<string, (resource: Resource) => readonly unknown
 function keyed(value: unknown, pattern: RegExp): readonly unknown[] {
   const found: unknown[] = [];
   walk(value, (element, key) => {
-    if (typeof element === "string" && pattern.test(key)) found.push(element);
+    if (typeof element === "string" && pattern.test(key)) {
+      found.push(element);
+    }
   });
   return found;
 }
@@ -34,7 +36,9 @@ function keyed(value: unknown, pattern: RegExp): readonly unknown[] {
 function* tagged(documents: Documents, resource: Resource, images: readonly unknown[]): Iterable<Finding> {
   for (const image of new Set(images)) {
     const meant = typeof image === "string" ? documents.follow(resource.stack, image) : JSON.stringify(image);
-    if (!byDigest.test(meant)) yield { place: resource, found: `runs ${meant}` };
+    if (!byDigest.test(meant)) {
+      yield { place: resource, found: `runs ${meant}` };
+    }
   }
 }
 
@@ -46,7 +50,9 @@ export const imagesByDigest: Rule = {
   remedy: "Take the image from ContainerImage.uri, or from the contract's ModelImageUri.",
   *check(documents) {
     for (const [type, images] of Object.entries(imagesOf)) {
-      for (const resource of documents.resources(type)) yield* tagged(documents, resource, images(resource));
+      for (const resource of documents.resources(type)) {
+        yield* tagged(documents, resource, images(resource));
+      }
     }
   },
 };

@@ -6,7 +6,9 @@ import type { Rule } from "../rule";
 const writers: Readonly<Record<string, (resource: Resource) => string | undefined>> = {
   aws_lambda_function: ({ arguments: block }) => {
     const [chosen] = values(block, "logging_config", "log_group");
-    if (typeof chosen === "string") return chosen;
+    if (typeof chosen === "string") {
+      return chosen;
+    }
     const { function_name: name } = block;
     return typeof name === "string" ? `/aws/lambda/${name}` : undefined;
   },
@@ -33,7 +35,9 @@ export const endingLogs: Rule = {
   *check(documents) {
     for (const group of documents.resources("aws_cloudwatch_log_group")) {
       const days = group.arguments.retention_in_days;
-      if (typeof days !== "number" || days < 1) yield { place: group, found: "keeps its events for ever" };
+      if (typeof days !== "number" || days < 1) {
+        yield { place: group, found: "keeps its events for ever" };
+      }
     }
     for (const [type, groupOf] of Object.entries(writers)) {
       for (const writer of documents.resources(type)) {

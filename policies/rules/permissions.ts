@@ -1,4 +1,7 @@
-/** Who may do what: no managed policy of everything, no wildcards, roles passed to named services only, nobody let in who is not named. */
+/**
+ * Who may do what: no managed policy of everything, no wildcards, roles passed to named services only, nobody let in
+ * who is not named.
+ */
 import { actionsWithoutResources } from "../actions-without-resources";
 import { boundaries } from "../boundaries";
 import { type Documents, isArguments, type Resource, texts, values, walk } from "../documents";
@@ -23,7 +26,9 @@ export const managedPolicies: Rule = {
           names.add(name);
         }
       });
-      for (const name of names) yield { place: resource, found: `holds ${name}` };
+      for (const name of names) {
+        yield { place: resource, found: `holds ${name}` };
+      }
     }
   },
 };
@@ -34,11 +39,14 @@ const isPolicy = ({ type }: Resource): boolean => type === "data.aws_iam_policy"
 const keyTypes: ReadonlySet<string> = new Set(["aws_kms_key", "aws_kms_key_policy", "aws_kms_replica_key"]);
 
 /**
- * The statement with which AWS begins every key's policy: it gives the key to its own account, whose IAM policies then decide. Without it nobody can
- * change the key any more (KMS Developer Guide, "Default key policy"). The account is the one in which the stack's provider works.
+ * The statement with which AWS begins every key's policy: it gives the key to its own account, whose IAM policies then
+ * decide. Without it nobody can change the key any more (KMS Developer Guide, "Default key policy"). The account is the
+ * one in which the stack's provider works.
  */
 function givesKeyToAccount({ resource, principal, actions }: Statement, { stacks }: Documents): boolean {
-  if (!keyTypes.has(resource.type) || actions.join() !== "kms:*" || !isArguments(principal)) return false;
+  if (!keyTypes.has(resource.type) || actions.join() !== "kms:*" || !isArguments(principal)) {
+    return false;
+  }
   const document = stacks.find(({ id }) => id === resource.stack)?.document;
   const accounts = texts(values(document, "provider", "aws", "allowed_account_ids"));
   const [holder, ...others] = Object.values(principal).flatMap(texts);
@@ -46,16 +54,21 @@ function givesKeyToAccount({ resource, principal, actions }: Statement, { stacks
   return others.length === 0 && account !== undefined && accounts.includes(account);
 }
 
-/** Their policies grant nothing: they bound what passes, and the caller's and the resource's own policies still decide. */
+/**
+ * Their policies grant nothing: they bound what passes, and the caller's and the resource's own policies still decide.
+ */
 const endpointTypes: ReadonlySet<string> = new Set(["aws_vpc_endpoint", "aws_vpc_endpoint_policy"]);
 
 /**
- * Whether a statement of an endpoint's policy is a boundary that holds every caller to accounts that it names, whatever they do: "An endpoint policy
- * does not override or replace IAM user policies or service-specific policies" (AWS PrivateLink Guide, "Control access to VPC endpoints using endpoint
- * policies"). An operator with IfExists would let through a request without the key, and StringLike any account.
+ * Whether a statement of an endpoint's policy is a boundary that holds every caller to accounts that it names, whatever
+ * they do: "An endpoint policy does not override or replace IAM user policies or service-specific policies" (AWS
+ * PrivateLink Guide, "Control access to VPC endpoints using endpoint policies"). An operator with IfExists would let
+ * through a request without the key, and StringLike any account.
  */
 function boundsAccounts({ resource, conditions: { StringEquals: equal } }: Statement): boolean {
-  if (!endpointTypes.has(resource.type) || !isArguments(equal)) return false;
+  if (!endpointTypes.has(resource.type) || !isArguments(equal)) {
+    return false;
+  }
   const accounts = Object.entries(equal)
     .filter(([key]) => key.toLowerCase() === "aws:principalaccount")
     .flatMap(([, value]) => texts(value));
@@ -82,15 +95,23 @@ export const namedActions: Rule = {
     "List the actions. Only a resource's own policy and a boundary, which grants nothing, may end an action with *, and only a boundary and a VPC endpoint's policy allow all of a service, the latter to named accounts (StringEquals aws:PrincipalAccount).",
   *check(documents) {
     for (const statement of statements(documents)) {
-      if (!statement.allows || givesKeyToAccount(statement, documents)) continue;
+      if (!statement.allows || givesKeyToAccount(statement, documents)) {
+        continue;
+      }
       for (const key of statement.inverted.filter((inverted) => inverted !== "NotPrincipal")) {
         yield finding(statement, `all but what its ${key} lists`);
       }
       const identity = statement.principal === undefined;
       for (const action of statement.actions) {
-        if (boundsAccounts(statement) && serviceWide.test(action)) continue;
-        if (boundaries(documents).has(statement.resource) && withinService.test(action)) continue;
-        if (identity ? /[*?]/.test(action) : /^(?:[^:]*:)?[*?]+$/.test(action)) yield finding(statement, action);
+        if (boundsAccounts(statement) && serviceWide.test(action)) {
+          continue;
+        }
+        if (boundaries(documents).has(statement.resource) && withinService.test(action)) {
+          continue;
+        }
+        if (identity ? /[*?]/.test(action) : /^(?:[^:]*:)?[*?]+$/.test(action)) {
+          yield finding(statement, action);
+        }
       }
     }
   },
@@ -110,8 +131,12 @@ function knownActions(documents: Documents): ReadonlySet<string> {
 
 /** Whether a boundary's pattern means actions that know no resources, and, of those that are known, no others. */
 function knowsNoResources(pattern: string, known: ReadonlySet<string>): boolean {
-  if (lists.test(pattern)) return true;
-  if (serviceWide.test(pattern)) return false;
+  if (lists.test(pattern)) {
+    return true;
+  }
+  if (serviceWide.test(pattern)) {
+    return false;
+  }
   const meant = [...known].filter((action) => covers(pattern, action));
   return meant.length > 0 && meant.every((action) => Object.hasOwn(actionsWithoutResources, action));
 }
@@ -126,19 +151,30 @@ export const namedResources: Rule = {
   *check(documents) {
     const known = knownActions(documents);
     for (const statement of statements(documents)) {
-      if (!statement.allows || keyTypes.has(statement.resource.type) || boundsAccounts(statement)) continue;
+      if (!statement.allows || keyTypes.has(statement.resource.type) || boundsAccounts(statement)) {
+        continue;
+      }
       const resource = statement.resources.find((candidate) => anything.test(candidate));
-      if (resource === undefined) continue;
+      if (resource === undefined) {
+        continue;
+      }
       const bounds = boundaries(documents).has(statement.resource);
       for (const action of statement.actions) {
-        if (bounds && knowsNoResources(action, known)) continue;
-        if (!Object.hasOwn(actionsWithoutResources, action)) yield finding(statement, `${action} on ${resource}`);
+        if (bounds && knowsNoResources(action, known)) {
+          continue;
+        }
+        if (!Object.hasOwn(actionsWithoutResources, action)) {
+          yield finding(statement, `${action} on ${resource}`);
+        }
       }
     }
   },
 };
 
-/** Whether a statement holds only for services that are named. An operator with IfExists would let through a request without the key. */
+/**
+ * Whether a statement holds only for services that are named. An operator with IfExists would let through a request
+ * without the key.
+ */
 function namesServices({ conditions }: Statement): boolean {
   return ["StringEquals", "StringLike"].some((operator) => {
     const entries = Object.entries(isArguments(conditions[operator]) ? conditions[operator] : {});
@@ -158,9 +194,13 @@ export const passedRoles: Rule = {
   remedy: "Add the condition StringEquals iam:PassedToService with the service (passRole in modules/policy.ts).",
   *check(documents) {
     for (const statement of statements(documents)) {
-      if (!statement.allows || namesServices(statement) || boundaries(documents).has(statement.resource)) continue;
+      if (!statement.allows || namesServices(statement) || boundaries(documents).has(statement.resource)) {
+        continue;
+      }
       const action = statement.actions.find((pattern) => covers(pattern, "iam:PassRole"));
-      if (action !== undefined) yield finding(statement, `${action} to whatever service`);
+      if (action !== undefined) {
+        yield finding(statement, `${action} to whatever service`);
+      }
     }
   },
 };
@@ -180,13 +220,17 @@ export const namedPrincipals: Rule = {
   remedy: "Name the principal, or limit the statement by a condition on who asks, such as aws:PrincipalAccount.",
   *check(documents) {
     for (const statement of statements(documents)) {
-      if (!statement.allows || isLimited(statement)) continue;
+      if (!statement.allows || isLimited(statement)) {
+        continue;
+      }
       if (isAnyone(statement.principal) || statement.inverted.includes("NotPrincipal")) {
         yield finding(statement, "anyone in");
       }
     }
     for (const permission of documents.resources("aws_lambda_permission")) {
-      if (permission.arguments.principal === "*") yield { place: permission, found: "lets anyone in" };
+      if (permission.arguments.principal === "*") {
+        yield { place: permission, found: "lets anyone in" };
+      }
     }
   },
 };

@@ -5,7 +5,9 @@ import { stateful, type StatefulType, statefulTypes } from "../stateful";
 
 const isTrue = (block: Arguments, ...path: readonly string[]): boolean => values(block, ...path)[0] === true;
 
-/** What of each type would let it go in spite of `prevent_destroy`: by another's hand, or as soon as the line is gone. */
+/**
+ * What of each type would let it go in spite of `prevent_destroy`: by another's hand, or as soon as the line is gone.
+ */
 const faults: Partial<Readonly<Record<StatefulType, (block: Arguments) => readonly string[]>>> = {
   aws_dynamodb_table: (block) =>
     isTrue(block, "deletion_protection_enabled") ? [] : ["no deletion_protection_enabled"],
@@ -21,7 +23,9 @@ export const protectedData: Rule = {
   remedy:
     "Hand protectData on to the module, or write in policies/exceptions.ts why it holds nothing that can be lost.",
   *check(documents, { protectData }) {
-    if (!protectData) return;
+    if (!protectData) {
+      return;
+    }
     for (const type of statefulTypes) {
       for (const resource of documents.resources(type)) {
         const block = resource.arguments;

@@ -17,7 +17,9 @@ function objectSelections(documents: Documents): readonly Selection[] {
       const objects = of("resources.type").some((field) => values(field, "equals").includes("AWS::S3::Object"));
       // Half of what is done, by `readOnly` or by event, is no record of who read.
       const known = ["eventCategory", "resources.type", "resources.ARN"];
-      if (!objects || fields.some(({ field }) => typeof field !== "string" || !known.includes(field))) return [];
+      if (!objects || fields.some(({ field }) => typeof field !== "string" || !known.includes(field))) {
+        return [];
+      }
       const arns = of("resources.ARN");
       return [
         {
@@ -30,7 +32,9 @@ function objectSelections(documents: Documents): readonly Selection[] {
 }
 
 function isRecordedByTrail({ arguments: { bucket } }: Resource, documents: Documents): boolean {
-  if (typeof bucket !== "string") return false;
+  if (typeof bucket !== "string") {
+    return false;
+  }
   const objects = ["aws", "aws-cn", "aws-us-gov"].map((partition) => `arn:${partition}:s3:::${bucket}/`);
   return objectSelections(documents).some(({ from, except }) =>
     objects.some(
@@ -52,9 +56,14 @@ function isLogged(bucket: Resource, documents: Documents): boolean {
   return targets.some((target) => !itself.has(target));
 }
 
-/** Whether CloudFront delivers the access logs, by the older way or by a source, a destination and a delivery between them. */
+/**
+ * Whether CloudFront delivers the access logs, by the older way or by a source, a destination and a delivery between
+ * them.
+ */
 function isDelivered({ stack, address, arguments: block }: Resource, documents: Documents): boolean {
-  if (values(block, "logging_config", "bucket").length > 0) return true;
+  if (values(block, "logging_config", "bucket").length > 0) {
+    return true;
+  }
   return documents
     .resources("aws_cloudwatch_log_delivery_source")
     .some(
@@ -85,7 +94,9 @@ export const recordedAccess: Rule = {
   *check(documents) {
     for (const [type, isRecorded] of Object.entries(records)) {
       for (const resource of documents.resources(type)) {
-        if (!isRecorded(resource, documents)) yield { place: resource, found: "has no record of who uses it" };
+        if (!isRecorded(resource, documents)) {
+          yield { place: resource, found: "has no record of who uses it" };
+        }
       }
     }
   },

@@ -22,7 +22,9 @@ function* faults({ stack, arguments: block }: Resource, documents: Documents): I
     yield "moves all traffic at once and forgets the old instances";
   }
   const alarms = values(block, "deployment_config", "auto_rollback_configuration", "alarms", "alarm_name");
-  if (alarms.length === 0) yield "has no alarm that would stop a bad release";
+  if (alarms.length === 0) {
+    yield "has no alarm that would stop a bad release";
+  }
   const known = alarmNames(documents, stack);
   for (const alarm of alarms) {
     if (typeof alarm !== "string" || !known.has(alarm)) {
@@ -40,7 +42,9 @@ export const watchedReleases: Rule = {
     "Make it a ModelEndpoint (modules/model-endpoint.ts), or give it a deployment_config with alarms of its stack.",
   *check(documents) {
     for (const endpoint of documents.resources("aws_sagemaker_endpoint")) {
-      for (const found of faults(endpoint, documents)) yield { place: endpoint, found };
+      for (const found of faults(endpoint, documents)) {
+        yield { place: endpoint, found };
+      }
     }
   },
 };

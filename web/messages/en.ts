@@ -1,9 +1,10 @@
 /**
- * All words of the website in English. Another language is another file with the same two exports, typed by this one's `PageMessages` and `ScriptMessages`.
+ * All words of the website in English. Another language is another file with the same two exports, typed by this one's
+ * `PageMessages` and `ScriptMessages`.
  *
- * `pages` goes into the pages, `script` into the script, so that no page carries what the script says and the other way round. Lines of `pages` may hold
- * `**strong**` and `[links](/address)`; lines of `script` are plain text. A number and its unit are joined by a no-break space (`\u00a0`): no line ends
- * between them.
+ * `pages` goes into the pages, `script` into the script, so that no page carries what the script says and the other way
+ * round. Lines of `pages` may hold `**strong**` and `[links](/address)`; lines of `script` are plain text. A number and
+ * its unit are joined by a no-break space (`\u00a0`): no line ends between them.
  */
 
 const decimal = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
@@ -261,7 +262,9 @@ export const script = {
   },
   failure: {
     again: (seconds: number | undefined) => {
-      if (seconds === undefined) return "in a moment";
+      if (seconds === undefined) {
+        return "in a moment";
+      }
       return seconds < 120 ? `in ${seconds}\u00a0seconds` : `in ${whole.format(Math.ceil(seconds / 60))}\u00a0minutes`;
     },
     tooLong: "That is too much text to send. Please shorten it.",
@@ -303,7 +306,9 @@ export const script = {
   plot: {
     /** Of the animals of the data, `simulated` of `rows` have been measured by nobody. */
     kind: (simulated: number, rows: number) => {
-      if (simulated === 0) return "surveyed";
+      if (simulated === 0) {
+        return "surveyed";
+      }
       return simulated < rows ? "surveyed or simulated" : "simulated";
     },
     simulated: (simulated: number, rows: number) =>

@@ -1,6 +1,7 @@
 /**
- * Draws the pictures that browsers and other sites take only as PNG: the icons and the Open Graph picture. They are committed, as a browser is needed to
- * draw them: `CHROMIUM=/usr/bin/chromium npx tsx web/pictures/draw.ts`, after a change to the shell, the name or the heading.
+ * Draws the pictures that browsers and other sites take only as PNG: the icons and the Open Graph picture. They are
+ * committed, as a browser is needed to draw them: `CHROMIUM=/usr/bin/chromium npx tsx web/pictures/draw.ts`, after a
+ * change to the shell, the name or the heading.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +20,10 @@ async function shoot(browser: Browser, name: string, width: number, height: numb
   await page.close();
 }
 
-/** The favicon's drawing as large as the icon; a maskable one keeps its drawing within the inner 80 % (W3C manifest, "Icon masks"). */
+/**
+ * The favicon's drawing as large as the icon; a maskable one keeps its drawing within the inner 80 % (W3C manifest,
+ * "Icon masks").
+ */
 function icon(size: number, maskable: boolean): string {
   const drawing = readFileSync(join(__dirname, "favicon.svg"), "utf8").replace(' rx="14"', "");
   const drawn = Math.round(size * (maskable ? 0.8 : 1));
@@ -100,7 +104,9 @@ async function draw(): Promise<void> {
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
   });
   try {
-    for (const size of [180, 192, 512]) await shoot(browser, `icon-${size}.png`, size, size, icon(size, false));
+    for (const size of [180, 192, 512]) {
+      await shoot(browser, `icon-${size}.png`, size, size, icon(size, false));
+    }
     await shoot(browser, "icon-maskable-512.png", 512, 512, icon(512, true));
     await shoot(browser, "open-graph.png", 1200, 630, openGraph());
   } finally {

@@ -21,14 +21,22 @@ export function fieldsOf(form: HTMLFormElement): Field[] {
   return [...fields.values()];
 }
 
-/** Fills values in as if they had been typed, so that what was said of earlier values is taken back. A field without a value is emptied. */
+/**
+ * Fills values in as if they had been typed, so that what was said of earlier values is taken back. A field without a
+ * value is emptied.
+ */
 export function fillIn(form: HTMLFormElement, values: Readonly<Record<string, string>>): void {
   for (const control of controlsOf(form)) {
     const value = values[control.name];
-    if (control instanceof HTMLInputElement && control.type === "radio") control.checked = control.value === value;
-    else control.value = value ?? "";
+    if (control instanceof HTMLInputElement && control.type === "radio") {
+      control.checked = control.value === value;
+    } else {
+      control.value = value ?? "";
+    }
   }
-  for (const control of controlsOf(form)) control.dispatchEvent(new Event("input", { bubbles: true }));
+  for (const control of controlsOf(form)) {
+    control.dispatchEvent(new Event("input", { bubbles: true }));
+  }
 }
 
 /** What people call a choice, from its label. */

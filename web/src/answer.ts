@@ -1,13 +1,15 @@
 /**
- * Shows an age: the number, its range in plain words and on a scale, whether it is of farming age, and as many growth lines in the shell as rings were
- * estimated.
+ * Shows an age: the number, its range in plain words and on a scale, whether it is of farming age, and as many growth
+ * lines in the shell as rings were estimated.
  */
 import type { ScriptMessages } from "../messages/en";
 import { element, find } from "./form";
 import { isRecord } from "./http";
 import { breathingHoles, growthLines } from "./shell";
 
-/** What the API answers: rings, and the age in years with the range that holds the true age with the given confidence. */
+/**
+ * What the API answers: rings, and the age in years with the range that holds the true age with the given confidence.
+ */
 export interface AgeAnswer {
   readonly rings: number;
   readonly age: { readonly years: number; readonly low: number; readonly high: number; readonly confidence: number };
@@ -18,8 +20,8 @@ export interface AgeAnswer {
 const scaleYears = 30;
 
 /**
- * The part of a model's name that tells it from others. SageMaker calls a model after its training job: after the platform, the execution, eight digits
- * that no other run has, and which attempt of it this was.
+ * The part of a model's name that tells it from others. SageMaker calls a model after its training job: after the
+ * platform, the execution, eight digits that no other run has, and which attempt of it this was.
  */
 export function shortName(model: string): string {
   return /-([0-9a-f]{8})-train(?:-r?\d+)*$/.exec(model)?.[1] ?? model;
@@ -27,7 +29,9 @@ export function shortName(model: string): string {
 
 /** Whether an animal is of farming age: surely, where its whole range lies on one side. */
 export function farmingVerdict(low: number, high: number, farmingAge: number): "reached" | "perhaps" | "notYet" {
-  if (low >= farmingAge) return "reached";
+  if (low >= farmingAge) {
+    return "reached";
+  }
   return high < farmingAge ? "notYet" : "perhaps";
 }
 
@@ -36,19 +40,25 @@ const beyondAnyAge = 1_000;
 
 /** The API's answer, or undefined when the body is none. */
 export function readAnswer(body: unknown): AgeAnswer | undefined {
-  if (!isRecord(body) || !isRecord(body.age)) return undefined;
+  if (!isRecord(body) || !isRecord(body.age)) {
+    return undefined;
+  }
   const { years, low, high, confidence } = body.age;
   const numbers = [body.rings, years, low, high, confidence].every(
     (value) => typeof value === "number" && value >= 0 && value <= beyondAnyAge,
   );
-  if (!numbers || typeof body.model !== "string") return undefined;
+  if (!numbers || typeof body.model !== "string") {
+    return undefined;
+  }
   const answer = body as unknown as AgeAnswer;
   return answer.age.low <= answer.age.high && answer.age.confidence < 1 ? answer : undefined;
 }
 
 function drawing(name: string, attributes: Readonly<Record<string, string | number>>): SVGElement {
   const drawn = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [attribute, value] of Object.entries(attributes)) drawn.setAttribute(attribute, String(value));
+  for (const [attribute, value] of Object.entries(attributes)) {
+    drawn.setAttribute(attribute, String(value));
+  }
   return drawn;
 }
 
@@ -95,7 +105,9 @@ export class AnswerPanel {
 
   /** The measures are no longer those of the answer that is shown. */
   outdated(): void {
-    if (this.#panel.dataset.state !== "answered") return;
+    if (this.#panel.dataset.state !== "answered") {
+      return;
+    }
     this.#state("outdated");
     this.#place.append(element("p", this.#words.answer.outdated, "notice"));
   }

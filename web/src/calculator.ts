@@ -19,7 +19,9 @@ function attachShare(place: HTMLElement, words: ScriptMessages): { show(content:
   const said = find<HTMLElement>(place, ".shared");
   const button = find<HTMLButtonElement>(place, "#share");
   const byDialogue = matchMedia("(pointer: coarse)").matches && "share" in navigator;
-  if (byDialogue) button.textContent = words.answer.share;
+  if (byDialogue) {
+    button.textContent = words.answer.share;
+  }
   let link = "";
 
   const copy = (): void => {
@@ -43,7 +45,9 @@ function attachShare(place: HTMLElement, words: ScriptMessages): { show(content:
     }
     navigator.share({ title: document.title, url: link }).catch((error: unknown) => {
       // Who closes the dialogue has changed their mind.
-      if (!(error instanceof DOMException && error.name === "AbortError")) copy();
+      if (!(error instanceof DOMException && error.name === "AbortError")) {
+        copy();
+      }
     });
   });
   return {
@@ -58,22 +62,32 @@ function attachShare(place: HTMLElement, words: ScriptMessages): { show(content:
   };
 }
 
-/** A link's measures are filled in, and calculated when they are complete; what can't be used or is missing is named. */
+/**
+ * A link's measures are filled in, and calculated when they are complete; what can't be used or is missing is named.
+ */
 function attachLinks(form: HTMLFormElement, words: ScriptMessages): void {
   const said = find<HTMLElement>(form, ".from-link");
   const fields = fieldsOf(form);
   const read = (): void => {
-    if (!holdsValues(location.hash)) return;
+    if (!holdsValues(location.hash)) {
+      return;
+    }
     const { values, refused } = readValues(location.hash, fields);
-    if (Object.keys(values).length + refused.length === 0) return;
+    if (Object.keys(values).length + refused.length === 0) {
+      return;
+    }
     fillIn(form, values);
     const open = fields.filter(({ name }) => !(name in values)).map(({ label }) => label);
     const tell = refused.length > 0 ? words.link.refused : words.link.incomplete;
     said.replaceChildren(element("p", open.length > 0 ? tell(open.join(", ")) : words.link.read, "notice"));
-    if (open.length === 0) form.requestSubmit();
+    if (open.length === 0) {
+      form.requestSubmit();
+    }
   };
   form.addEventListener("input", ({ isTrusted }) => {
-    if (isTrusted) said.replaceChildren();
+    if (isTrusted) {
+      said.replaceChildren();
+    }
   });
   window.addEventListener("hashchange", read);
   read();
@@ -108,15 +122,23 @@ function attachAge(words: ScriptMessages): void {
     const found = await facts();
     const [shortest, longest] = found ? lengthsOf(found.survey) : [length, length];
     const beyond = !doubted && (length < shortest || length > longest);
-    if (beyond) animals.add(sent, { ...age, doubtful: true });
-    if (mine !== turn) return;
+    if (beyond) {
+      animals.add(sent, { ...age, doubtful: true });
+    }
+    if (mine !== turn) {
+      return;
+    }
     if (beyond) {
       const outdated = section.dataset.state === "outdated";
       panel.show(answer, words.answer.beyond(words.number(shortest), words.number(longest)));
-      if (outdated) panel.outdated();
+      if (outdated) {
+        panel.outdated();
+      }
     }
     // The range says nothing of measures that hardly any animal has: it isn't drawn.
-    if (!doubted && !beyond) chart.show(found?.survey, { length, years: age.years, low: age.low, high: age.high });
+    if (!doubted && !beyond) {
+      chart.show(found?.survey, { length, years: age.years, low: age.low, high: age.high });
+    }
     // During a release another model than the site tells of may have answered.
     if (found && (found.model.name === model || model.includes(found.model.run))) {
       panel.named(model, found.model.name, found.model.trainedAt);
@@ -141,7 +163,9 @@ function attachAge(words: ScriptMessages): void {
       },
       onAnswer(body, sent) {
         const answer = readAnswer(body);
-        if (!answer) return false;
+        if (!answer) {
+          return false;
+        }
         const doubted = doubtful();
         panel.show(answer, doubted ? words.answer.doubtful : undefined);
         animals.add(sent, { ...answer.age, doubtful: doubted });
@@ -185,7 +209,9 @@ function attachContact(words: ScriptMessages): void {
       onFailure: clear,
       onCorrected: clear,
       onAnswer(body) {
-        if (!isRecord(body) || typeof body.id !== "string") return false;
+        if (!isRecord(body) || typeof body.id !== "string") {
+          return false;
+        }
         form.reset();
         answer.replaceChildren(element("p", words.contact.sent(body.id), "notice good"));
         return true;

@@ -12,7 +12,9 @@ function drawn(
   ...content: (Node | string)[]
 ): SVGElement {
   const created = document.createElementNS(namespace, name);
-  for (const [attribute, value] of Object.entries(attributes)) created.setAttribute(attribute, String(value));
+  for (const [attribute, value] of Object.entries(attributes)) {
+    created.setAttribute(attribute, String(value));
+  }
   created.append(...content);
   return created;
 }
@@ -32,7 +34,9 @@ export class Chart {
     this.#words = words;
     this.#farmingAge = farmingAge;
     new ResizeObserver(() => {
-      if (this.#shown && this.#place.clientWidth !== this.#width) this.#draw();
+      if (this.#shown && this.#place.clientWidth !== this.#width) {
+        this.#draw();
+      }
     }).observe(this.#place);
   }
 
@@ -94,7 +98,9 @@ export class Chart {
   }
 
   #draw(): void {
-    if (!this.#shown) return;
+    if (!this.#shown) {
+      return;
+    }
     const { survey, animal } = this.#shown;
     this.#width = this.#place.clientWidth;
     const { plot: words, number } = this.#words;

@@ -1,17 +1,21 @@
-/** Asks about measures that don't go together, such as a diameter above the length, before they are sent. It forbids nothing. */
+/**
+ * Asks about measures that don't go together, such as a diameter above the length, before they are sent. It forbids
+ * nothing.
+ */
 import type { ScriptMessages } from "../messages/en";
 import { controlsOf, element } from "./form";
 import { parseNumber } from "./number";
 
 /**
- * Meat, gut and shell together may weigh so much of the whole animal: less than all of it, but scales err, and small animals weigh a gram. Of the 3,342
- * rows of UCI's abalone data (Nash and others 1994) 116 are above the whole, 25 above this.
+ * Meat, gut and shell together may weigh so much of the whole animal: less than all of it, but scales err, and small
+ * animals weigh a gram. Of the 3,342 rows of UCI's abalone data (Nash and others 1994) 116 are above the whole, 25
+ * above this.
  */
 const mostOfWhole = 1.15;
 
 /**
- * Whole weight over the cube of the length, in g per cubic millimetre: an abalone keeps its shape as it grows. Of the same 3,342 rows nine in ten lie
- * between 0.000100 and 0.000154, and seven outside of these limits.
+ * Whole weight over the cube of the length, in g per cubic millimetre: an abalone keeps its shape as it grows. Of the
+ * same 3,342 rows nine in ten lie between 0.000100 and 0.000154, and seven outside of these limits.
  */
 const densities = { least: 60e-6, most: 250e-6 };
 
@@ -43,7 +47,9 @@ function doubtAboutParts(measures: readonly TypedMeasure[], { form, number }: Sc
   const whole = measures.find(({ name }) => name === "wholeWeight");
   const limit = whole && valueOf(whole);
   const parts = measures.filter(({ atMost }) => atMost.includes("wholeWeight")).map(valueOf);
-  if (whole === undefined || limit === undefined || parts.some((part) => part === undefined || part > limit)) return [];
+  if (whole === undefined || limit === undefined || parts.some((part) => part === undefined || part > limit)) {
+    return [];
+  }
   const sum = parts.reduce<number>((total, part = 0) => total + part, 0);
   return sum > mostOfWhole * limit ? [form.partsAbove(`${number(sum)}\u00a0${whole.unit}`, quantityOf(whole))] : [];
 }
@@ -52,7 +58,9 @@ function doubtAboutParts(measures: readonly TypedMeasure[], { form, number }: Sc
 function doubtAboutWeight(measures: readonly TypedMeasure[], { form, number }: ScriptMessages): string[] {
   const [length, weight] = ["length", "wholeWeight"].map((wanted) => measures.find(({ name }) => name === wanted));
   const [long, heavy] = [length && valueOf(length), weight && valueOf(weight)];
-  if (!length || !weight || long === undefined || heavy === undefined) return [];
+  if (!length || !weight || long === undefined || heavy === undefined) {
+    return [];
+  }
   const [least, most] = [densities.least * long ** 3, densities.most * long ** 3];
   return heavy < least || heavy > most
     ? [
@@ -66,7 +74,10 @@ function doubtAboutWeight(measures: readonly TypedMeasure[], { form, number }: S
     : [];
 }
 
-/** One sentence for each two measures that hardly any living abalone has, and for weights that don't go together or with the length. */
+/**
+ * One sentence for each two measures that hardly any living abalone has, and for weights that don't go together or with
+ * the length.
+ */
 export function doubtsAbout(measures: readonly TypedMeasure[], words: ScriptMessages): string[] {
   const pairs = measures.flatMap((lesser) =>
     measures

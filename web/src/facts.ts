@@ -79,7 +79,9 @@ function hasNumbers<Name extends string>(value: unknown, ...names: Name[]): valu
 const isMeasured = (value: unknown): value is Measured => hasNumbers(value, "value", "low", "high", "confidence");
 
 function readOrigins(data: unknown): Origin[] {
-  if (!isRecord(data) || !Array.isArray(data.origins)) return [];
+  if (!isRecord(data) || !Array.isArray(data.origins)) {
+    return [];
+  }
   return data.origins.filter(
     (origin): origin is Origin =>
       isRecord(origin) &&
@@ -93,7 +95,9 @@ function readOrigins(data: unknown): Origin[] {
 const rowsOf = (origins: readonly Origin[]): number => origins.reduce((sum, { rows }) => sum + rows, 0);
 
 function readSurvey(survey: unknown, origins: readonly Origin[]): Survey | undefined {
-  if (!isRecord(survey) || !Array.isArray(survey.points) || !Array.isArray(survey.bands)) return undefined;
+  if (!isRecord(survey) || !Array.isArray(survey.points) || !Array.isArray(survey.bands)) {
+    return undefined;
+  }
   const points = survey.points.filter(
     (point): point is [number, number] => Array.isArray(point) && isNumber(point[0]) && isNumber(point[1]),
   );
@@ -106,19 +110,27 @@ function readSurvey(survey: unknown, origins: readonly Origin[]): Survey | undef
 
 /** Reads the document; undefined when it is another one than this page knows. */
 export function readFacts(body: unknown): Facts | undefined {
-  if (!isRecord(body) || body.version !== 1) return undefined;
+  if (!isRecord(body) || body.version !== 1) {
+    return undefined;
+  }
   const { model, data, quality, limits } = body;
   const origins = readOrigins(data);
   const survey = readSurvey(body.survey, origins);
-  if (!survey || !isRecord(model) || !isRecord(quality) || !isRecord(quality.coverage)) return undefined;
+  if (!survey || !isRecord(model) || !isRecord(quality) || !isRecord(quality.coverage)) {
+    return undefined;
+  }
   const { name, run } = model;
   const trainedAt = new Date(String(model.trainedAt));
   const { rmse, meanAbsoluteError, coverage } = quality;
-  if (typeof name !== "string" || typeof run !== "string" || Number.isNaN(trainedAt.getTime())) return undefined;
+  if (typeof name !== "string" || typeof run !== "string" || Number.isNaN(trainedAt.getTime())) {
+    return undefined;
+  }
   if (!hasNumbers(data, "rows", "trainingRows", "heldOutRows") || !isMeasured(rmse) || !isMeasured(meanAbsoluteError)) {
     return undefined;
   }
-  if (!hasNumbers(coverage, "confidence", "overall")) return undefined;
+  if (!hasNumbers(coverage, "confidence", "overall")) {
+    return undefined;
+  }
   const { bySex, byThird } = coverage as Record<string, unknown>;
   const sexes = isRecord(bySex)
     ? Object.entries(bySex).filter((entry): entry is [string, GroupCoverage] =>
@@ -164,7 +176,9 @@ async function load(): Promise<Facts | undefined> {
 /** The model's facts, loaded once; what can't be had now is asked for again the next time. */
 export function facts(): Promise<Facts | undefined> {
   loading ??= load().then((found) => {
-    if (!found) loading = undefined;
+    if (!found) {
+      loading = undefined;
+    }
     return found;
   });
   return loading;

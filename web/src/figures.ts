@@ -8,7 +8,9 @@ function list(rows: readonly (readonly [string, string, string?])[]): HTMLElemen
   for (const [name, value, note] of rows) {
     const row = element("div");
     const shown = element("dd", value);
-    if (note !== undefined) shown.append(element("small", note));
+    if (note !== undefined) {
+      shown.append(element("small", note));
+    }
     row.append(element("dt", name), shown);
     created.append(row);
   }
@@ -88,7 +90,9 @@ function show(
       coverage.byThird.map((group) => [figures.third(tenths(group.from), tenths(group.to)), ...covered(group)]),
     ),
   );
-  if (limits.length === 0) return;
+  if (limits.length === 0) {
+    return;
+  }
   const found = element("ul");
   found.append(...limits.map((limit) => element("li", limit)));
   place.append(element("h3", figures.limits), found);
@@ -99,7 +103,10 @@ export function start(words: ScriptMessages): void {
   const place = find<HTMLElement>(document, "#figures");
   place.replaceChildren(element("p", place.dataset.loading ?? "", "muted"));
   void facts().then((found) => {
-    if (found) show(place, found, words);
-    else place.replaceChildren(element("p", words.figures.missing, "notice"));
+    if (found) {
+      show(place, found, words);
+    } else {
+      place.replaceChildren(element("p", words.figures.missing, "notice"));
+    }
   });
 }

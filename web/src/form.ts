@@ -1,4 +1,7 @@
-/** What both forms share: checks before sending, faults beside their fields, a summary that takes the focus, one request at a time. */
+/**
+ * What both forms share: checks before sending, faults beside their fields, a summary that takes the focus, one request
+ * at a time.
+ */
 import type { ScriptMessages } from "../messages/en";
 import { type Outcome, post, type Refusal } from "./http";
 import { parseNumber } from "./number";
@@ -39,7 +42,9 @@ export interface FormBehaviour {
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- what a selector finds is known to its caller alone
 export function find<Found extends Element>(root: ParentNode, selector: string): Found {
   const found = root.querySelector<Found>(selector);
-  if (!found) throw new Error(`The page has no ${selector}`);
+  if (!found) {
+    throw new Error(`The page has no ${selector}`);
+  }
   return found;
 }
 
@@ -47,7 +52,9 @@ export function find<Found extends Element>(root: ParentNode, selector: string):
 export function element(name: string, text = "", className = ""): HTMLElement {
   const created = document.createElement(name);
   created.textContent = text;
-  if (className) created.className = className;
+  if (className) {
+    created.className = className;
+  }
   return created;
 }
 
@@ -59,22 +66,37 @@ export function controlsOf(form: HTMLFormElement): Control[] {
 /** Whether a control is the one that people neither see nor reach: what stands in it is sent, but never asked for. */
 const isTrap = (control: Control): boolean => control.dataset.trap !== undefined;
 
-/** Why a control's value can't be sent, or undefined when it can. The limits come with the control, from the feature contract. */
+/**
+ * Why a control's value can't be sent, or undefined when it can. The limits come with the control, from the feature
+ * contract.
+ */
 function faultOf(control: Control, form: HTMLFormElement, words: Words): string | undefined {
-  if (isTrap(control)) return undefined;
+  if (isTrap(control)) {
+    return undefined;
+  }
   const { label = "", unit, minimum = "", maximum = "" } = control.dataset;
-  if (control.type === "radio") return new FormData(form).has(control.name) ? undefined : words.choose(label);
+  if (control.type === "radio") {
+    return new FormData(form).has(control.name) ? undefined : words.choose(label);
+  }
   const value = control.value.trim();
   if (unit !== undefined) {
-    if (value === "") return words.enterMeasure(label, unit);
+    if (value === "") {
+      return words.enterMeasure(label, unit);
+    }
     const expected = words.between(minimum, maximum, unit);
     const number = parseNumber(value);
-    if (number === undefined) return words.notANumber(label, expected, value);
+    if (number === undefined) {
+      return words.notANumber(label, expected, value);
+    }
     return number < Number(minimum) || number > Number(maximum) ? words.outside(label, expected, value) : undefined;
   }
-  if (value === "") return words.enter(label);
+  if (value === "") {
+    return words.enter(label);
+  }
   const longest = Number(control.dataset.longest ?? Infinity);
-  if (value.length > longest) return words.tooLong(label, longest, value.length);
+  if (value.length > longest) {
+    return words.tooLong(label, longest, value.length);
+  }
   // Browsers take a name without a dot behind the @, to which no mail from here would come.
   return control.validity.typeMismatch || (control.type === "email" && !/@[^@]+\.[^@.]+$/.test(value))
     ? words.email
@@ -85,7 +107,9 @@ function check(form: HTMLFormElement, words: Words): Fault[] {
   const faults = new Map<string, string>();
   for (const control of controlsOf(form)) {
     const reason = faultOf(control, form, words);
-    if (reason !== undefined) faults.set(control.name, reason);
+    if (reason !== undefined) {
+      faults.set(control.name, reason);
+    }
   }
   return [...faults].map(([field, reason]) => ({ field, reason }));
 }
@@ -96,19 +120,28 @@ function toFault(form: HTMLFormElement, { field, expected }: Refusal, words: Wor
   return { field, reason: words.refused(control?.dataset.label ?? (field || undefined), expected) };
 }
 
-/** What a form holds, as it is sent: numbers as numbers, and of what people can't see only what a program has filled in. */
+/**
+ * What a form holds, as it is sent: numbers as numbers, and of what people can't see only what a program has filled in.
+ */
 export function contentOf(form: HTMLFormElement): FormContent {
   const content: Record<string, string | number> = {};
   for (const control of controlsOf(form)) {
-    if (control instanceof HTMLInputElement && control.type === "radio" && !control.checked) continue;
+    if (control instanceof HTMLInputElement && control.type === "radio" && !control.checked) {
+      continue;
+    }
     const value = control.value.trim();
-    if (isTrap(control) && value === "") continue;
+    if (isTrap(control) && value === "") {
+      continue;
+    }
     content[control.name] = control.dataset.unit === undefined ? value : (parseNumber(value) ?? value);
   }
   return content;
 }
 
-/** Makes a form send itself to its `action` by script. Without one its buttons do nothing, for what the API answers is nothing to read. */
+/**
+ * Makes a form send itself to its `action` by script. Without one its buttons do nothing, for what the API answers is
+ * nothing to read.
+ */
 export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: ScriptMessages): void {
   const words = text.form;
   const summary = find<HTMLElement>(form, ".summary");
@@ -120,9 +153,15 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: Sc
   const entries = new Map<string, HTMLElement>();
 
   const clearField = (name: string): void => {
-    for (const control of controlsOf(form)) if (control.name === name) control.removeAttribute("aria-invalid");
+    for (const control of controlsOf(form)) {
+      if (control.name === name) {
+        control.removeAttribute("aria-invalid");
+      }
+    }
     const place = document.getElementById(`${name}-error`);
-    if (place) place.textContent = "";
+    if (place) {
+      place.textContent = "";
+    }
     entries.get(name)?.remove();
     entries.delete(name);
   };
@@ -130,16 +169,22 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: Sc
   const clear = (): void => {
     summary.hidden = true;
     summary.replaceChildren();
-    for (const { name } of controlsOf(form)) clearField(name);
+    for (const { name } of controlsOf(form)) {
+      clearField(name);
+    }
   };
 
   /** Takes back what was said of a field that is right now, as soon as it is. */
   const correct = (control: Control): void => {
-    if (!entries.has(control.name) || faultOf(control, form, words) !== undefined) return;
+    if (!entries.has(control.name) || faultOf(control, form, words) !== undefined) {
+      return;
+    }
     clearField(control.name);
     const left = summary.querySelectorAll("li").length;
     find(summary, "h3").textContent = words.faults(left);
-    if (left > 0) return;
+    if (left > 0) {
+      return;
+    }
     clear();
     behaviour.onCorrected();
   };
@@ -158,7 +203,9 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: Sc
       const place = document.getElementById(`${field}-error`);
       if (control && place) {
         place.textContent = reason;
-        if (control.type !== "radio") control.setAttribute("aria-invalid", "true");
+        if (control.type !== "radio") {
+          control.setAttribute("aria-invalid", "true");
+        }
         const link = element("a", reason) as HTMLAnchorElement;
         link.href = `#${control.id}`;
         link.addEventListener("click", (event) => {
@@ -182,15 +229,19 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: Sc
   };
 
   const settle = (outcome: Outcome, sent: FormContent): void => {
-    if (outcome.kind === "refused") showFaults(outcome.refusals.map((refusal) => toFault(form, refusal, words)));
-    else if (outcome.kind === "failed") showFailure(outcome.reason);
-    else if (!behaviour.onAnswer(outcome.body, sent)) {
+    if (outcome.kind === "refused") {
+      showFaults(outcome.refusals.map((refusal) => toFault(form, refusal, words)));
+    } else if (outcome.kind === "failed") {
+      showFailure(outcome.reason);
+    } else if (!behaviour.onAnswer(outcome.body, sent)) {
       showFailure(words.unreadable);
     }
   };
 
   const submit = async (): Promise<void> => {
-    if (busy) return;
+    if (busy) {
+      return;
+    }
     clear();
     behaviour.onStart();
     const faults = check(form, words);
@@ -213,12 +264,16 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: Sc
 
   form.addEventListener("input", ({ target }) => {
     const control = controlsOf(form).find((candidate) => candidate === target);
-    if (control) correct(control);
+    if (control) {
+      correct(control);
+    }
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void submit();
   });
   find(form, ".unready").remove();
-  for (const one of form.querySelectorAll("button")) one.disabled = false;
+  for (const one of form.querySelectorAll("button")) {
+    one.disabled = false;
+  }
 }

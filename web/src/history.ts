@@ -1,4 +1,7 @@
-/** The animals that were calculated on this device, in the browser's storage, which may be full, forbidden, or written by anybody. */
+/**
+ * The animals that were calculated on this device, in the browser's storage, which may be full, forbidden, or written
+ * by anybody.
+ */
 import { isRecord } from "./http";
 import { type Field, readValues, writeValues } from "./share";
 
@@ -55,7 +58,9 @@ export class AnimalHistory {
     const { years, low, high, doubtful } = told;
     const others = this.entries().filter((entry) => writeValues(entry.values) !== written);
     const [entry] = this.#read({ values: written, years, low, high, doubtful });
-    if (!entry) return;
+    if (!entry) {
+      return;
+    }
     const list = [entry, ...others].slice(0, longest);
     this.#attempt((store) => {
       store.setItem(storageKey, JSON.stringify(list.map((one) => ({ ...one, values: writeValues(one.values) }))));
@@ -78,12 +83,16 @@ export class AnimalHistory {
   }
 
   #read(item: unknown): Entry[] {
-    if (!isRecord(item) || typeof item.values !== "string") return [];
+    if (!isRecord(item) || typeof item.values !== "string") {
+      return [];
+    }
     const { values, refused } = readValues(item.values, this.#fields);
     const complete = refused.length === 0 && this.#fields.every(({ name }) => name in values);
     const { years, low, high } = item;
     const ages = [years, low, high].every((age) => typeof age === "number" && Number.isFinite(age));
-    if (!complete || !ages) return [];
+    if (!complete || !ages) {
+      return [];
+    }
     return [
       { values, years: years as number, low: low as number, high: high as number, doubtful: item.doubtful === true },
     ];

@@ -22,7 +22,9 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function refusalsOf(body: unknown): Refusal[] {
-  if (!isRecord(body) || !Array.isArray(body.errors)) return [];
+  if (!isRecord(body) || !Array.isArray(body.errors)) {
+    return [];
+  }
   return body.errors.flatMap((entry: unknown) =>
     isRecord(entry) && typeof entry.field === "string" && typeof entry.expected === "string"
       ? [{ field: entry.field, expected: entry.expected }]
@@ -71,7 +73,9 @@ export async function post(address: string, content: unknown, words: Words): Pro
     return { kind: "failed", reason: late ? words.late : words.offline };
   }
   const body: unknown = await response.json().catch(() => undefined);
-  if (response.ok) return { kind: "answered", body };
+  if (response.ok) {
+    return { kind: "answered", body };
+  }
   const refusals = response.status === 400 ? refusalsOf(body) : [];
   return refusals.length > 0 ? { kind: "refused", refusals } : { kind: "failed", reason: failureOf(response, words) };
 }

@@ -1,4 +1,7 @@
-/** Where everything stands in the picture of the survey: length against age. Pure geometry: nothing here touches a document. */
+/**
+ * Where everything stands in the picture of the survey: length against age. Pure geometry: nothing here touches a
+ * document.
+ */
 import type { Band, Survey } from "./facts";
 
 /** The animal that was asked about. */
@@ -37,7 +40,9 @@ export interface Plot {
 
 const rounded = (value: number): number => Math.round(value * 10) / 10;
 
-/** Of steps between the numbers of an axis the first that leaves each number so many pixels; the last where none does. */
+/**
+ * Of steps between the numbers of an axis the first that leaves each number so many pixels; the last where none does.
+ */
 function stepOf(steps: readonly number[], pixelsOfOne: number, room: number): number {
   return steps.find((step) => step * pixelsOfOne >= room) ?? Math.max(...steps);
 }
@@ -48,7 +53,9 @@ const upTo = (value: number, step: number): number => downTo(value, step) + step
 
 function ticks(start: number, end: number, step: number, place: (value: number) => number): Tick[] {
   const values: number[] = [];
-  for (let value = Math.ceil(start / step) * step; value <= end; value += step) values.push(value);
+  for (let value = Math.ceil(start / step) * step; value <= end; value += step) {
+    values.push(value);
+  }
   return values.map((value) => ({ at: place(value), value }));
 }
 

@@ -1,7 +1,9 @@
 /**
- * An animal's measures as text, as they stand in a shared link behind the `#`, in an example and in the history: `sex=M&length=91&…`.
+ * An animal's measures as text, as they stand in a shared link behind the `#`, in an example and in the history:
+ * `sex=M&length=91&…`.
  *
- * Whatever is read from there was written by anybody. Only fields that the form has are looked at, and only values that the form would send are taken.
+ * Whatever is read from there was written by anybody. Only fields that the form has are looked at, and only values that
+ * the form would send are taken.
  */
 import { parseNumber } from "./number";
 
@@ -20,7 +22,9 @@ export interface ReadValues {
 const longest = 1_000;
 
 function usable(field: Field, text: string): string | undefined {
-  if ("choices" in field) return field.choices.includes(text) ? text : undefined;
+  if ("choices" in field) {
+    return field.choices.includes(text) ? text : undefined;
+  }
   const value = parseNumber(text.trim());
   return value === undefined || value < field.minimum || value > field.maximum ? undefined : String(value);
 }
@@ -32,16 +36,23 @@ export function holdsValues(fragment: string): boolean {
 
 /** Reads the values of `fields` from text. Never throws; a value that stands there twice is refused. */
 export function readValues(text: string, fields: readonly Field[]): ReadValues {
-  if (text.length > longest) return { values: {}, refused: fields.map(({ label }) => label) };
+  if (text.length > longest) {
+    return { values: {}, refused: fields.map(({ label }) => label) };
+  }
   const written = new URLSearchParams(text.replace(/^#/, ""));
   const values: Record<string, string> = {};
   const refused: string[] = [];
   for (const field of fields) {
     const found = written.getAll(field.name);
-    if (found.length === 0) continue;
+    if (found.length === 0) {
+      continue;
+    }
     const value = found.length === 1 ? usable(field, found[0] ?? "") : undefined;
-    if (value === undefined) refused.push(field.label);
-    else values[field.name] = value;
+    if (value === undefined) {
+      refused.push(field.label);
+    } else {
+      values[field.name] = value;
+    }
   }
   return { values, refused };
 }

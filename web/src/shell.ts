@@ -1,8 +1,9 @@
 /**
- * The drawing of an abalone's shell: growth lines around the apex, which lies near the edge, and the row of breathing holes.
+ * The drawing of an abalone's shell: growth lines around the apex, which lies near the edge, and the row of breathing
+ * holes.
  *
- * A shell grows by adding to its edge, so every line is the outer one made smaller towards the apex. Nothing here touches a document: the page is
- * built with it, and the answer is drawn with it.
+ * A shell grows by adding to its edge, so every line is the outer one made smaller towards the apex. Nothing here
+ * touches a document: the page is built with it, and the answer is drawn with it.
  */
 
 /** A place in a drawing 240 wide and 190 high. */
@@ -39,7 +40,9 @@ const edge: readonly Place[] = [
 /** The box around the shell's edge. */
 export const shellBox = { left: 12, top: 17, right: 228, bottom: 173 } as const;
 
-/** Share of the full size that a shell has after a year: von Bertalanffy's growth, at a rate that keeps the lines apart. */
+/**
+ * Share of the full size that a shell has after a year: von Bertalanffy's growth, at a rate that keeps the lines apart.
+ */
 const growthRate = 0.13;
 const grown = (year: number): number => 1 - Math.exp(-growthRate * year);
 

@@ -1,4 +1,7 @@
-/** What the pipeline's builds run, from a copy of the source. What needs Terraform's real provider is in `__tests__/provider/pipeline.test.ts`. */
+/**
+ * What the pipeline's builds run, from a copy of the source. What needs Terraform's real provider is in
+ * `__tests__/provider/pipeline.test.ts`.
+ */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CreateBucketCommand, GetObjectCommand, S3Client } from "@aws-sdk/client-s3";

@@ -17,7 +17,8 @@ export interface BuildResult {
 const longAgo = new Date("2001-01-01T00:00:00Z");
 
 /**
- * A copy of what git has of the source, changes that are not committed included. What was installed is linked to save the time.
+ * A copy of what git has of the source, changes that are not committed included. What was installed is linked to save
+ * the time.
  * @throws Error when nothing is installed, for make would then install into a link
  */
 export class SourceCopy {
@@ -25,7 +26,9 @@ export class SourceCopy {
 
   constructor() {
     for (const marker of ["node_modules/.installed", ".venv/emulator/.installed", ".venv/model/.installed"]) {
-      if (!existsSync(join(projectRoot, marker))) throw new Error(`There is no ${marker}: type make install first.`);
+      if (!existsSync(join(projectRoot, marker))) {
+        throw new Error(`There is no ${marker}: type make install first.`);
+      }
     }
     const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
       cwd: projectRoot,
@@ -34,7 +37,9 @@ export class SourceCopy {
     });
     for (const file of new Set(files.split("\0"))) {
       const [from, to] = [join(projectRoot, file), join(this.folder, file)];
-      if (file === "" || !existsSync(from)) continue;
+      if (file === "" || !existsSync(from)) {
+        continue;
+      }
       mkdirSync(dirname(to), { recursive: true });
       copyFileSync(from, to);
       utimesSync(to, longAgo, longAgo);

@@ -28,7 +28,9 @@ function chargesOf(
   stack: StackId = "data",
 ): readonly Charge[] {
   const classification = classifications[type];
-  if (!classification || !("charges" in classification)) throw new Error(`${type} has no charges`);
+  if (!classification || !("charges" in classification)) {
+    throw new Error(`${type} has no charges`);
+  }
   return classification.charges({ stack, type, name, arguments: block }, usages.production);
 }
 
@@ -163,8 +165,11 @@ describe("what people see", () => {
 describe("an environment that AWS doesn't run", () => {
   const before = process.env.FORMAT;
   afterEach(() => {
-    if (before === undefined) Reflect.deleteProperty(process.env, "FORMAT");
-    else process.env.FORMAT = before;
+    if (before === undefined) {
+      Reflect.deleteProperty(process.env, "FORMAT");
+    } else {
+      process.env.FORMAT = before;
+    }
   });
 
   const told = async (format: string): Promise<string> => {

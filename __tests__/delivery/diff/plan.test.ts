@@ -1,4 +1,7 @@
-/** How the stacks are planned: with a program in the place of terraform that notes what it is asked, and answers with real plans. */
+/**
+ * How the stacks are planned: with a program in the place of terraform that notes what it is asked, and answers with
+ * real plans.
+ */
 import {
   chmodSync,
   existsSync,
@@ -46,7 +49,9 @@ describe("side by side", () => {
     let ended = false;
     const work = async (item: number): Promise<void> => {
       begun.push(item);
-      if (item === 1) throw new Error("no bucket");
+      if (item === 1) {
+        throw new Error("no bucket");
+      }
       await new Promise((settle) => setTimeout(settle, 20));
       ended = true;
     };
@@ -142,8 +147,11 @@ if (command === "show") process.stdout.write(readFileSync(${JSON.stringify(join(
 
   afterEach(() => {
     for (const name of ["TERRAFORM_BINARY_NAME", "TMPDIR", "TEST_NO_BUCKET"]) {
-      if (before[name] === undefined) Reflect.deleteProperty(process.env, name);
-      else process.env[name] = before[name];
+      if (before[name] === undefined) {
+        Reflect.deleteProperty(process.env, name);
+      } else {
+        process.env[name] = before[name];
+      }
     }
     rmSync(folder, { recursive: true });
   });

@@ -7,8 +7,8 @@ import type { PlanSummary, ResourceSummary, StackSummary } from "../../../delive
 import type { TerraformPlan } from "../../../delivery/terraform";
 
 /**
- * `data`: another feature, a renamed bucket, a statement more in a policy, a tag on everything, a secret parameter. `ml-workflow`: a permission more,
- * another function. `every-action`: each kind of change that Terraform knows.
+ * `data`: another feature, a renamed bucket, a statement more in a policy, a tag on everything, a secret parameter.
+ * `ml-workflow`: a permission more, another function. `every-action`: each kind of change that Terraform knows.
  */
 export function plan(name: "data" | "ml-workflow" | "every-action"): TerraformPlan {
   return JSON.parse(readFileSync(join(__dirname, "plans", `${name}.json`), "utf8")) as TerraformPlan;
@@ -17,7 +17,9 @@ export function plan(name: "data" | "ml-workflow" | "every-action"): TerraformPl
 /** One resource of a stack. */
 export function resourceOf({ resources }: StackSummary, address: string): ResourceSummary {
   const found = resources.find((resource) => resource.address === address);
-  if (!found) throw new Error(`${address} is none of ${resources.map((resource) => resource.address).join(", ")}`);
+  if (!found) {
+    throw new Error(`${address} is none of ${resources.map((resource) => resource.address).join(", ")}`);
+  }
   return found;
 }
 

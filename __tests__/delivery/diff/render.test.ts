@@ -53,8 +53,9 @@ describe.each([
 
   test("what is replaced for one reason stands together, with every address", () => {
     expect(render()).toContain("3 resources are replaced alike");
-    for (const address of ["logs_policy", "logs_versioning", "logs_ownership"])
+    for (const address of ["logs_policy", "logs_versioning", "logs_ownership"]) {
       expect(render()).toContain(`.${address}`);
+    }
   });
 
   test("an added permission reads as a permission", () => {

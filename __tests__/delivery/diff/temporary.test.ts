@@ -56,7 +56,9 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
     let output = "";
     work.stdout?.on("data", (part: Buffer) => {
       output += part.toString();
-      if (output === "running\n") work.kill(signal);
+      if (output === "running\n") {
+        work.kill(signal);
+      }
     });
     await new Promise((settle) => work.once("close", settle));
     expect(output).toBe(`running\n${signal}\n`);
@@ -67,7 +69,9 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
 
 test("what a killed process left behind is removed by the next, and what a running one has is not", async () => {
   const { pid: dead } = spawnSync("true");
-  for (const owner of [dead, process.pid]) mkdirSync(join(parent, `acme-plan-${owner}-abc`));
+  for (const owner of [dead, process.pid]) {
+    mkdirSync(join(parent, `acme-plan-${owner}-abc`));
+  }
   mkdirSync(join(parent, "acme-plan-of-somebody"));
   await inTemporaryFolder(() => Promise.resolve(), parent);
   expect(readdirSync(parent).sort()).toEqual([`acme-plan-${process.pid}-abc`, "acme-plan-of-somebody"].sort());

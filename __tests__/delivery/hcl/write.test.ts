@@ -172,7 +172,9 @@ describe.each(environmentNames)("%s", (name) => {
       const files = Object.fromEntries(
         ["terraform.tf", "main.tf"].map((file) => [file, readFileSync(join(home, stack, file), "utf8")]),
       );
-      for (const hcl of Object.values(files)) expect(await format(hcl)).toBe(hcl);
+      for (const hcl of Object.values(files)) {
+        expect(await format(hcl)).toBe(hcl);
+      }
       expect(await differences(template.document, files)).toEqual([]);
       for (const [, path] of JSON.stringify(template.document).matchAll(/"(?:source|filename)":"(assets\/[^"]+)"/g)) {
         expect(existsSync(join(home, stack, path!))).toBe(true);

@@ -34,7 +34,9 @@ test("asks what takes too long to stop, and says so", async () => {
       {
         seconds: 60,
         onOutput: (text) => {
-          if (text.includes("ready")) clock.advanceTimersByTime(60_000);
+          if (text.includes("ready")) {
+            clock.advanceTimersByTime(60_000);
+          }
         },
       },
     );
@@ -48,8 +50,11 @@ test("passes an interrupt on once, however often it comes", async () => {
   const script = "trap 'echo interrupted; sleep 0.5; exit 1' INT; echo ready; while :; do sleep 0.1; done";
   const { output, interrupted } = await shell(script, {
     onOutput: (text) => {
-      if (text.includes("ready"))
-        for (const signal of ["SIGINT", "SIGINT", "SIGTERM", "SIGHUP"]) process.emit(signal as "SIGINT");
+      if (text.includes("ready")) {
+        for (const signal of ["SIGINT", "SIGINT", "SIGTERM", "SIGHUP"]) {
+          process.emit(signal as "SIGINT");
+        }
+      }
     },
   });
   expect(output).toBe("ready\ninterrupted\n");
@@ -65,7 +70,9 @@ test("interrupts what it is told to interrupt, and not the program that started 
     interruptible: () => id,
     onOutput: (text) => {
       const found = /inner (\d+)/.exec(text)?.[1];
-      if (found === undefined) return;
+      if (found === undefined) {
+        return;
+      }
       id = Number(found);
       process.emit("SIGINT");
     },

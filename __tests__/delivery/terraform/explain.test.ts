@@ -1,6 +1,6 @@
 /**
- * What needs AWS, a name server or a token to be provoked, in the words of terraform 1.11.4 and its AWS provider 6.25.0 as they were recorded. What the real
- * terraform can be made to say on this machine is in workspace.test.ts.
+ * What needs AWS, a name server or a token to be provoked, in the words of terraform 1.11.4 and its AWS provider 6.25.0
+ * as they were recorded. What the real terraform can be made to say on this machine is in workspace.test.ts.
  */
 import { ExistsError } from "../../../delivery/terraform";
 import { explain, lockIn, since, unframe } from "../../../delivery/terraform/explain";

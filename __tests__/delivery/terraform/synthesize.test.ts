@@ -23,7 +23,9 @@ test("the app of cdktf.json gives the stacks, each after those from which it rea
   expect(order.length).toBeGreaterThan(5);
   for (const [index, { id, folder: work, dependencies }] of stacks.entries()) {
     expect(existsSync(join(work, "cdk.tf.json"))).toBe(true);
-    for (const dependency of dependencies) expect(order.indexOf(dependency)).toBeLessThan(index);
+    for (const dependency of dependencies) {
+      expect(order.indexOf(dependency)).toBeLessThan(index);
+    }
     const publishers = Object.values(contract)
       .filter(({ readers }) => (readers as readonly string[]).includes(id))
       .map(({ publisher }) => publisher);

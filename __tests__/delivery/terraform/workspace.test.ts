@@ -1,6 +1,6 @@
 /**
- * The real terraform, with the one provider that it has built in, and its states in the emulator's S3. Without terraform on the PATH there is nothing to
- * test here, and Jest says that these tests were skipped.
+ * The real terraform, with the one provider that it has built in, and its states in the emulator's S3. Without
+ * terraform on the PATH there is nothing to test here, and Jest says that these tests were skipped.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -73,7 +73,9 @@ const lock = {
       () => undefined,
       (reason: unknown) => reason,
     );
-    if (!(error instanceof DeploymentError)) throw new Error(`Expected a DeploymentError, got ${String(error)}`);
+    if (!(error instanceof DeploymentError)) {
+      throw new Error(`Expected a DeploymentError, got ${String(error)}`);
+    }
     return error;
   };
 
@@ -82,7 +84,9 @@ const lock = {
       cwd: folder,
       env: variables(),
     });
-    if (status !== 0) throw new Error(stderr.toString());
+    if (status !== 0) {
+      throw new Error(stderr.toString());
+    }
   };
 
   const start = (folder: string): Promise<number | null> => {
@@ -100,8 +104,11 @@ const lock = {
 
   afterAll(async () => {
     for (const name of Object.keys(variables())) {
-      if (saved[name] === undefined) Reflect.deleteProperty(process.env, name);
-      else process.env[name] = saved[name];
+      if (saved[name] === undefined) {
+        Reflect.deleteProperty(process.env, name);
+      } else {
+        process.env[name] = saved[name];
+      }
     }
     s3.destroy();
     await emulator.stop();
@@ -172,7 +179,9 @@ const lock = {
   test("of two that apply at once one is refused, and the state is whole", async () => {
     const slow = { one: { input: "a", provisioner: [{ "local-exec": { command: "sleep 3" } }] } };
     const [first, second] = [join(root, "first"), join(root, "second")];
-    for (const folder of [first, second]) await workspace(slow, { key: "at-once", folder }).init();
+    for (const folder of [first, second]) {
+      await workspace(slow, { key: "at-once", folder }).init();
+    }
     expect((await Promise.all([start(first), start(second)])).sort()).toEqual([0, 1]);
     const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: "local/at-once.tfstate" }));
     const state = JSON.parse((await Body?.transformToString()) ?? "");

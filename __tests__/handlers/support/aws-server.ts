@@ -1,4 +1,7 @@
-/** A server on 127.0.0.1 that plays AWS: it speaks the services' wire protocols, so the handlers' real clients are tested with them. */
+/**
+ * A server on 127.0.0.1 that plays AWS: it speaks the services' wire protocols, so the handlers' real clients are
+ * tested with them.
+ */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -55,7 +58,9 @@ export function s3Error(status: number, code: string): AwsAnswer {
 
 async function read(message: IncomingMessage): Promise<AwsRequest> {
   const chunks: Buffer[] = [];
-  for await (const chunk of message) chunks.push(chunk as Buffer);
+  for await (const chunk of message) {
+    chunks.push(chunk as Buffer);
+  }
   const body = Buffer.concat(chunks).toString("utf8");
   const isJson = (message.headers["content-type"] ?? "").includes("json");
   return {
@@ -72,7 +77,9 @@ async function read(message: IncomingMessage): Promise<AwsRequest> {
 }
 
 function write(response: ServerResponse, answer: AwsAnswer): void {
-  if (answer === "hang") return;
+  if (answer === "hang") {
+    return;
+  }
   if (answer === "break") {
     response.destroy();
     return;
@@ -81,8 +88,11 @@ function write(response: ServerResponse, answer: AwsAnswer): void {
   const isContent = typeof body === "string" || Buffer.isBuffer(body);
   response.writeHead(status, { ...(!isContent && { "content-type": "application/x-amz-json-1.1" }), ...headers });
   const content = isContent ? body : JSON.stringify(body);
-  if (answer.breakAfterBody === true) response.write(content, () => setTimeout(() => response.destroy(), 20));
-  else response.end(content);
+  if (answer.breakAfterBody === true) {
+    response.write(content, () => setTimeout(() => response.destroy(), 20));
+  } else {
+    response.end(content);
+  }
 }
 
 /** Starts a server that refuses everything until a test says otherwise. */

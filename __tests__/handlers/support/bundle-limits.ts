@@ -3,7 +3,8 @@ const usualLimit = 150_000;
 
 /** The functions that may weigh more, each with its reason in docs/measurements.md. */
 const exceptions: ReadonlyMap<string, number> = new Map([
-  // The one with clients of three services, S3 among them. Nobody waits for it: it is called once a run, after training.
+  // The one with clients of three services, S3 among them. Nobody waits for it: it is called once a run, after
+  // training.
   ["register-model", 180_000],
 ]);
 

@@ -29,7 +29,9 @@ let given: readonly string[] = [];
 /** Starts `handlers/<name>` afresh, as a cold start does. */
 export function loadHandler(name: string, variables: Readonly<Record<string, string>>, aws: AwsServer): Call {
   const ambient = Object.keys(process.env).filter((variable) => /^(AWS_|POWERTOOLS_|_X_AMZN)/.test(variable));
-  for (const variable of [...ambient, ...given]) Reflect.deleteProperty(process.env, variable);
+  for (const variable of [...ambient, ...given]) {
+    Reflect.deleteProperty(process.env, variable);
+  }
   const environment = functionEnvironment(name, variables, aws);
   given = Object.keys(environment);
   Object.assign(process.env, environment);

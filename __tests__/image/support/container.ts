@@ -1,6 +1,7 @@
 /**
- * Runs an image's command in its root file system as SageMaker does: as root, with the image's own environment and working folder, and with /opt/ml
- * mounted (Developer Guide, *How Amazon SageMaker AI Runs Your Training Image* and *Custom Inference Code with Hosting Services*).
+ * Runs an image's command in its root file system as SageMaker does: as root, with the image's own environment and
+ * working folder, and with /opt/ml mounted (Developer Guide, *How Amazon SageMaker AI Runs Your Training Image* and
+ * *Custom Inference Code with Hosting Services*).
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

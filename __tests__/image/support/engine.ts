@@ -1,9 +1,10 @@
 /**
  * An engine for Terraform's docker provider: podman's API on a socket, with a small server before it.
  *
- * The Docker API has no word for how a build is isolated, and podman then takes an OCI runtime, which needs cgroups of its own liking. Podman's own build
- * request has that word, and otherwise takes the same parameters and the same body: so the server passes a build on as that one, with what
- * `podman build` gets here on its command line (but mounts, for which podman 4.3 has no parameter). All other requests pass as they are.
+ * The Docker API has no word for how a build is isolated, and podman then takes an OCI runtime, which needs cgroups of
+ * its own liking. Podman's own build request has that word, and otherwise takes the same parameters and the same body:
+ * so the server passes a build on as that one, with what `podman build` gets here on its command line (but mounts, for
+ * which podman 4.3 has no parameter). All other requests pass as they are.
  */
 import { createServer, request } from "node:http";
 import { once } from "node:events";

@@ -1,6 +1,7 @@
 /**
- * This machine's way to a package index, for a build that runs on it: index, certificates, proxy, local wheels. It is read from pip's own settings
- * and the environment, and mounted into the build; neither the project nor the image keeps any of it.
+ * This machine's way to a package index, for a build that runs on it: index, certificates, proxy, local wheels. It is
+ * read from pip's own settings and the environment, and mounted into the build; neither the project nor the image keeps
+ * any of it.
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -28,18 +29,25 @@ export function readSettings(listed: string): Map<string, string> {
       /^(?:global|install|:env:)\.([a-z-]+)=(['"])?(.*?)\2?$/
         .exec(line)
         ?.flatMap((part, index) => (index === 2 ? [] : [part])) ?? [];
-    if (name !== undefined && value !== undefined) settings.set(name, value.replaceAll("\\n", "\n"));
+    if (name !== undefined && value !== undefined) {
+      settings.set(name, value.replaceAll("\\n", "\n"));
+    }
   }
   return settings;
 }
 
-/** Mounts for a build, each `source:target:ro`; every target is there in the base, so that the mounts leave nothing behind. */
+/**
+ * Mounts for a build, each `source:target:ro`; every target is there in the base, so that the mounts leave nothing
+ * behind.
+ */
 export async function packageIndexMounts(pip: string, folder: string): Promise<readonly string[]> {
   mkdirSync(folder, { recursive: true });
   const settings = readSettings(await succeed(pip, ["config", "list"]));
   const { env } = process;
   const proxy = env.HTTPS_PROXY ?? env.https_proxy ?? env.HTTP_PROXY ?? env.http_proxy;
-  if (proxy !== undefined && !settings.has("proxy")) settings.set("proxy", proxy);
+  if (proxy !== undefined && !settings.has("proxy")) {
+    settings.set("proxy", proxy);
+  }
 
   const certificates = [settings.get("cert"), env.REQUESTS_CA_BUNDLE, env.SSL_CERT_FILE, systemCertificates].find(
     (file) => file !== undefined && existsSync(file),
@@ -50,11 +58,14 @@ export async function packageIndexMounts(pip: string, folder: string): Promise<r
   const local = links.filter((link) => existsSync(link) && statSync(link).isDirectory());
   for (const source of local) {
     for (const name of readdirSync(source)) {
-      if (statSync(join(source, name)).isFile()) copyFileSync(join(source, name), join(wheels, name));
+      if (statSync(join(source, name)).isFile()) {
+        copyFileSync(join(source, name), join(wheels, name));
+      }
     }
   }
-  if (links.length > 0)
+  if (links.length > 0) {
     settings.set("find-links", [...links.filter((link) => !local.includes(link)), "/mnt"].join(" "));
+  }
 
   const lines = [...settings]
     .filter(([name]) => passedOn.has(name))
@@ -65,7 +76,9 @@ export async function packageIndexMounts(pip: string, folder: string): Promise<r
           .split(/\s*\n\s*/)
           .join("\n    ")}`,
     );
-  if (certificates !== undefined) lines.push(`cert = ${systemCertificates}`);
+  if (certificates !== undefined) {
+    lines.push(`cert = ${systemCertificates}`);
+  }
   const file = join(folder, "pip.conf");
   writeFileSync(file, ["[global]", ...lines, ""].join("\n"));
   return [

@@ -1,6 +1,6 @@
 /**
- * Debian's podman on a storage of its own: no daemon, no cgroups, no overlay file system. What runs in a build only changes its root
- * (`--isolation chroot`), and a container's file system is a plain folder (storage driver `vfs`).
+ * Debian's podman on a storage of its own: no daemon, no cgroups, no overlay file system. What runs in a build only
+ * changes its root (`--isolation chroot`), and a container's file system is a plain folder (storage driver `vfs`).
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -35,7 +35,9 @@ export class Registry {
     const response = await fetch(`http://${this.address}/v2/${repository}/manifests/${reference}`, {
       headers: { accept: `${dockerManifest}, application/vnd.oci.image.manifest.v1+json` },
     });
-    if (!response.ok) throw new Error(`${repository}:${reference}: the registry answers ${response.status}`);
+    if (!response.ok) {
+      throw new Error(`${repository}:${reference}: the registry answers ${response.status}`);
+    }
     await response.arrayBuffer();
     return {
       digest: response.headers.get("docker-content-digest") ?? "",

@@ -3,7 +3,10 @@ import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join, posix } from "node:path";
 
-/** Path from the folder, and all that makes two files the same: kind, mode, owner, content. Times are left out, links are not followed. */
+/**
+ * Path from the folder, and all that makes two files the same: kind, mode, owner, content. Times are left out, links
+ * are not followed.
+ */
 export function readTree(folder: string): ReadonlyMap<string, string> {
   const tree = new Map<string, string>();
   const visit = (parent: string): void => {
@@ -17,7 +20,9 @@ export function readTree(folder: string): ReadonlyMap<string, string> {
           ? createHash("sha256").update(readFileSync(file)).digest("hex")
           : "";
       tree.set(path, `${status.mode.toString(8)} ${status.uid}:${status.gid} ${content}`);
-      if (status.isDirectory()) visit(path);
+      if (status.isDirectory()) {
+        visit(path);
+      }
     }
   };
   visit("");

@@ -27,8 +27,11 @@ const runner = (turn: Turn): Promise<void> =>
     turns.push({
       ...turn,
       end: (error) => {
-        if (error) refuse(error);
-        else settle();
+        if (error) {
+          refuse(error);
+        } else {
+          settle();
+        }
       },
     });
   });

@@ -13,8 +13,11 @@ beforeEach(() => {
 
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
-  if (before === undefined) Reflect.deleteProperty(process.env, "PLATFORM_DIRECTORY");
-  else process.env.PLATFORM_DIRECTORY = before;
+  if (before === undefined) {
+    Reflect.deleteProperty(process.env, "PLATFORM_DIRECTORY");
+  } else {
+    process.env.PLATFORM_DIRECTORY = before;
+  }
 });
 
 describe("the state folder", () => {

@@ -112,7 +112,9 @@ describe("a failure never goes unseen", () => {
   });
 
   test.each(tasks)("%s ends in time and retries with patience", (_name, state) => {
-    if (state.Type !== "Task") throw new Error("not a task");
+    if (state.Type !== "Task") {
+      throw new Error("not a task");
+    }
     expect(state.TimeoutSeconds).toBeGreaterThan(0);
     expect(state.TimeoutSeconds).toBeLessThanOrEqual(definition.TimeoutSeconds);
     expect(state.Retry.length).toBeGreaterThan(0);
@@ -149,7 +151,9 @@ test("everything that the states take from prepare-run, the judgement and the tr
   };
   const used = [...JSON.stringify(definition).matchAll(/\$(run|judgement|training)\.(\w+)/g)];
   expect(used.length).toBeGreaterThan(20);
-  for (const [, variable, field] of used) expect(variables[variable!]).toHaveProperty(field!);
+  for (const [, variable, field] of used) {
+    expect(variables[variable!]).toHaveProperty(field!);
+  }
 });
 
 describe("jobs run as they should", () => {
@@ -198,7 +202,9 @@ describe("jobs run as they should", () => {
     expect(within.Train.Arguments.VpcConfig).toEqual(expected);
     expect(within.Evaluate.Arguments.NetworkConfig?.VpcConfig).toEqual(expected);
     expect(within.Train.Arguments.EnableNetworkIsolation).toBe(true);
-    for (const { Arguments } of [Process, Evaluate]) expect(Arguments.NetworkConfig).not.toHaveProperty("VpcConfig");
+    for (const { Arguments } of [Process, Evaluate]) {
+      expect(Arguments.NetworkConfig).not.toHaveProperty("VpcConfig");
+    }
     expect(Train.Arguments).not.toHaveProperty("VpcConfig");
   });
 

@@ -1,4 +1,7 @@
-/** The expressions with JSONata's reference engine (Step Functions implements JSONata 2.0.6), for what no execution in a test can show. */
+/**
+ * The expressions with JSONata's reference engine (Step Functions implements JSONata 2.0.6), for what no execution in a
+ * test can show.
+ */
 import jsonata from "jsonata";
 
 import { trainingWorkflowDefinition } from "../../../modules/training-workflow/definition";
@@ -10,7 +13,9 @@ const { States } = trainingWorkflowDefinition(exampleProps);
 /** Evaluates a field with the variables that a state sees. */
 async function evaluate(field: unknown, variables: Record<string, unknown>): Promise<unknown> {
   const [, text] = /^\{%([\s\S]*)%\}$/.exec(String(field)) ?? [];
-  if (text === undefined) throw new Error(`${String(field)} is no expression`);
+  if (text === undefined) {
+    throw new Error(`${String(field)} is no expression`);
+  }
   return jsonata(text).evaluate(undefined, variables);
 }
 

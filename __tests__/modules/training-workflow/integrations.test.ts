@@ -25,9 +25,10 @@ const lines = (statements: readonly Statement[]): string[] =>
 const passed = `iam:PassRole ${role} {"StringEquals":{"iam:PassedToService":"sagemaker.amazonaws.com"}}`;
 
 /**
- * The policies for "Run a Job (.sync)" with static resources, of the page "IAM policies for calling Amazon SageMaker AI" in the Step Functions Developer
- * Guide; its `sagemaker:ListTags` on `*` is held to the jobs here. `sagemaker:AddTags` is what Step Functions marks its jobs with. The guide lets a
- * transform job pass a role, but CreateTransformJob takes none.
+ * The policies for "Run a Job (.sync)" with static resources, of the page "IAM policies for calling Amazon SageMaker
+ * AI" in the Step Functions Developer Guide; its `sagemaker:ListTags` on `*` is held to the jobs here.
+ * `sagemaker:AddTags` is what Step Functions marks its jobs with. The guide lets a transform job pass a role, but
+ * CreateTransformJob takes none.
  */
 const lists: readonly (readonly [api: string, given: object, kind: string, resource: string, rule: string])[] = [
   ["createTrainingJob", { RoleArn: role }, "TrainingJob", "training-job", "TrainingJobs"],

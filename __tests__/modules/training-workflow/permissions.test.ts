@@ -53,9 +53,10 @@ const machine = Object.values(resources.aws_sfn_state_machine!)[0]!;
 type Needs = Readonly<Record<string, readonly string[]>>;
 
 /**
- * AWS's own lists, "IAM policies for integrated services" in the Step Functions Developer Guide: pages lambda-iam.html and sagemaker-iam.html
- * (CreateTrainingJob and CreateProcessingJob, "Run a Job (.sync)"). `sagemaker:AddTags` is not on the latter page's oldest editions: Step Functions needs it since it
- * tags the jobs that it waits for (MANAGED_BY_AWS = STARTED_BY_STEP_FUNCTIONS).
+ * AWS's own lists, "IAM policies for integrated services" in the Step Functions Developer Guide: pages lambda-iam.html
+ * and sagemaker-iam.html (CreateTrainingJob and CreateProcessingJob, "Run a Job (.sync)"). `sagemaker:AddTags` is not
+ * on the latter page's oldest editions: Step Functions needs it since it tags the jobs that it waits for
+ * (MANAGED_BY_AWS = STARTED_BY_STEP_FUNCTIONS).
  */
 const documented: Readonly<Record<string, Needs>> = {
   "arn:aws:states:::lambda:invoke": { "lambda:InvokeFunction": [`arn:aws:lambda:${region}:${account}:function:`] },
@@ -84,7 +85,10 @@ function eventsRule(name: string): Needs {
   return { "events:PutTargets": rule, "events:PutRule": rule, "events:DescribeRule": rule };
 }
 
-/** Actions for which AWS knows no resource: "Logging in CloudWatch Logs" and "Tracing with AWS X-Ray" in the Step Functions Developer Guide. */
+/**
+ * Actions for which AWS knows no resource: "Logging in CloudWatch Logs" and "Tracing with AWS X-Ray" in the Step
+ * Functions Developer Guide.
+ */
 const withoutResource = [
   "logs:CreateLogDelivery",
   "logs:GetLogDelivery",
@@ -130,7 +134,9 @@ describe("the state machine's role", () => {
   test("reaches its own functions and jobs only", () => {
     expect(allowed("lambda:InvokeFunction")).toEqual(Object.values(exampleProps.functions));
     for (const action of ["sagemaker:CreateTrainingJob", "sagemaker:StopProcessingJob", "sagemaker:AddTags"]) {
-      for (const resource of allowed(action)) expect(resource).toMatch(/-job\/acme-test-\*$/);
+      for (const resource of allowed(action)) {
+        expect(resource).toMatch(/-job\/acme-test-\*$/);
+      }
     }
   });
 
@@ -198,7 +204,10 @@ describe("the jobs' role", () => {
   });
 });
 
-/** Beside the state machine's: a registry's token (Amazon ECR) and metrics, which know namespaces only (service authorization reference). */
+/**
+ * Beside the state machine's: a registry's token (Amazon ECR) and metrics, which know namespaces only (service
+ * authorization reference).
+ */
 const mayBeEverything = [...withoutResource, "ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"];
 
 test.each(["acme-test-training", "acme-test-training-job"])(
@@ -206,8 +215,12 @@ test.each(["acme-test-training", "acme-test-training-job"])(
   (role) => {
     for (const { Action, Resource, Effect } of statementsOf(role)) {
       expect(Effect).toBe("Allow");
-      for (const action of listOf(Action)) expect(action).not.toContain("*");
-      if (listOf(Resource).includes("*")) expect(mayBeEverything).toEqual(expect.arrayContaining(listOf(Action)));
+      for (const action of listOf(Action)) {
+        expect(action).not.toContain("*");
+      }
+      if (listOf(Resource).includes("*")) {
+        expect(mayBeEverything).toEqual(expect.arrayContaining(listOf(Action)));
+      }
     }
   },
 );

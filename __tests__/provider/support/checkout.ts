@@ -1,4 +1,7 @@
-/** A copy of the checkout, as another engineer or a build server has it: what is typed there writes nothing into this one. */
+/**
+ * A copy of the checkout, as another engineer or a build server has it: what is typed there writes nothing into this
+ * one.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -81,8 +84,12 @@ export class Checkout {
       killAll: () => {
         // The youngest last: none may notice that another has gone, and act upon it.
         const all = [child.pid ?? 0, ...descendants(child.pid ?? 0)];
-        for (const id of all) stop(id);
-        for (const id of all) kill(id);
+        for (const id of all) {
+          stop(id);
+        }
+        for (const id of all) {
+          kill(id);
+        }
       },
     };
   }
@@ -113,14 +120,20 @@ export class Checkout {
   /** Stops what still runs, and removes the copy. */
   remove(): void {
     for (const { pid = 0, exitCode } of this.started) {
-      if (exitCode === null) for (const id of [pid, ...descendants(pid)]) kill(id);
+      if (exitCode === null) {
+        for (const id of [pid, ...descendants(pid)]) {
+          kill(id);
+        }
+      }
     }
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
 function signal(id: number, name: NodeJS.Signals): void {
-  if (id === 0) return;
+  if (id === 0) {
+    return;
+  }
   try {
     process.kill(id, name);
   } catch {

@@ -52,7 +52,10 @@ export type Inventory = Readonly<Record<string, Description>>;
 const pick = <Value extends object>(value: Value, ...keys: (keyof Value)[]): Description =>
   Object.fromEntries(keys.map((key) => [key, value[key]]));
 
-/** What a service takes where nothing is said, beside what is off or empty: for one client says it, and another leaves it out. */
+/**
+ * What a service takes where nothing is said, beside what is off or empty: for one client says it, and another leaves
+ * it out.
+ */
 const defaults: readonly (readonly [name: string, value: string])[] = [
   ["Mode", "SingleModel"], // SageMaker's ContainerDefinition
   ["MinimumProtocolVersion", "TLSv1"], // CloudFront's ViewerCertificate, with CloudFront's own certificate
@@ -61,8 +64,12 @@ const defaults: readonly (readonly [name: string, value: string])[] = [
 
 /** Without what says nothing: what is off, empty, or a default. */
 function telling(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(telling);
-  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    return value.map(telling);
+  }
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
   const members = Object.entries(value)
     .map(([name, member]) => [name, telling(member)] as const)
     .filter(([, member]) => member !== undefined && member !== null && member !== false && member !== "")
@@ -74,8 +81,12 @@ function telling(value: unknown): unknown {
 
 /** CloudFront's lists are sets: their order means nothing. */
 function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted).sort((one, other) => text(one).localeCompare(text(other)));
-  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    return value.map(sorted).sort((one, other) => text(one).localeCompare(text(other)));
+  }
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, sorted(member)]));
 }
 
@@ -97,7 +108,9 @@ async function buckets({ s3 }: Clients): Promise<Inventory> {
       access: (await s3.send(new GetPublicAccessBlockCommand({ Bucket }))).PublicAccessBlockConfiguration,
       policy: statements((await s3.send(new GetBucketPolicyCommand({ Bucket }))).Policy),
     };
-    if (!Bucket.includes("-site-")) continue;
+    if (!Bucket.includes("-site-")) {
+      continue;
+    }
     for (const { Key = "" } of (await s3.send(new ListObjectsV2Command({ Bucket }))).Contents ?? []) {
       const object = await s3.send(new HeadObjectCommand({ Bucket, Key }));
       found[`object ${Bucket}/${Key}`] = pick(object, "ContentLength", "ContentType", "CacheControl");
@@ -118,7 +131,9 @@ async function keys({ kms }: Clients, chosen: Chosen): Promise<Inventory> {
   const { Aliases = [] } = await kms.send(new ListAliasesCommand({}));
   const found: Record<string, Description> = {};
   for (const { AliasName = "", TargetKeyId } of Aliases.filter(({ AliasName }) => AliasName?.includes("acme-"))) {
-    if (TargetKeyId === undefined) continue;
+    if (TargetKeyId === undefined) {
+      continue;
+    }
     chosen.set(TargetKeyId, `key ${AliasName}`);
     const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: TargetKeyId }));
     const { KeyRotationEnabled } = await kms.send(new GetKeyRotationStatusCommand({ KeyId: TargetKeyId }));
@@ -144,7 +159,9 @@ async function callers(lambda: Clients["lambda"], FunctionName: string): Promise
   try {
     return statements((await lambda.send(new GetPolicyCommand({ FunctionName }))).Policy);
   } catch (error) {
-    if ((error as Error).name === "ResourceNotFoundException") return [];
+    if ((error as Error).name === "ResourceNotFoundException") {
+      return [];
+    }
     throw error;
   }
 }
@@ -154,7 +171,8 @@ async function parameters({ ssm }: Clients): Promise<Inventory> {
   const { Parameters = [] } = await ssm.send(new DescribeParametersCommand({ MaxResults: 50 }));
   for (const { Name = "", Description: description } of Parameters) {
     const { Parameter } = await ssm.send(new GetParameterCommand({ Name }));
-    // The workflow writes where its last run has put the champion's predictions and figures; runs have names of their own.
+    // The workflow writes where its last run has put the champion's predictions and figures; runs have names of their
+    // own.
     const Value = Parameter?.Value?.replace(/\/runs\/[^/]+\//, "/runs/<run>/").replace(
       /^figures\/(?!none\.json$)[^/]+\.json$/,
       "figures/<run>.json",
@@ -174,11 +192,15 @@ async function workflow({ stepFunctions, athena, sns }: Clients): Promise<Invent
     };
   }
   for (const { Name: WorkGroup } of (await athena.send(new ListWorkGroupsCommand({}))).WorkGroups ?? []) {
-    if (WorkGroup === "primary") continue;
+    if (WorkGroup === "primary") {
+      continue;
+    }
     const described = await athena.send(new GetWorkGroupCommand({ WorkGroup }));
     found[`workgroup ${WorkGroup}`] = { ...described.WorkGroup?.Configuration };
   }
-  for (const { TopicArn } of (await sns.send(new ListTopicsCommand({}))).Topics ?? []) found[`topic ${TopicArn}`] = {};
+  for (const { TopicArn } of (await sns.send(new ListTopicsCommand({}))).Topics ?? []) {
+    found[`topic ${TopicArn}`] = {};
+  }
   return found;
 }
 
@@ -186,7 +208,9 @@ async function observation({ logs, cloudWatch }: Clients): Promise<Inventory> {
   const found: Record<string, Description> = {};
   for (const group of (await logs.send(new DescribeLogGroupsCommand({}))).logGroups ?? []) {
     // Jobs and endpoints make their own, when they first write.
-    if (group.logGroupName?.startsWith("/aws/sagemaker/")) continue;
+    if (group.logGroupName?.startsWith("/aws/sagemaker/")) {
+      continue;
+    }
     found[`log group ${group.logGroupName}`] = pick(group, "retentionInDays", "kmsKeyId");
   }
   for (const filter of (await logs.send(new DescribeMetricFiltersCommand({}))).metricFilters ?? []) {
@@ -324,7 +348,9 @@ function refuseHalfLists({ middlewareStack }: Clients["s3"]): void {
       const more = Object.entries(answer.output).find(
         ([name, value]) => /^(next|lastevaluated)/i.test(name) && Boolean(value),
       );
-      if (more) throw new Error(`${context.commandName ?? "A list"} has another page: ask for more at once.`);
+      if (more) {
+        throw new Error(`${context.commandName ?? "A list"} has another page: ask for more at once.`);
+      }
       return answer;
     },
     { step: "initialize" },
@@ -332,15 +358,17 @@ function refuseHalfLists({ middlewareStack }: Clients["s3"]): void {
 }
 
 /**
- * Describes all that the platform has made in an account. What a service has chosen itself, such as an API's id, is replaced by what it stands for, so that
- * two accounts can be compared.
+ * Describes all that the platform has made in an account. What a service has chosen itself, such as an API's id, is
+ * replaced by what it stands for, so that two accounts can be compared.
  * @param endpoint the emulator's address
  */
 export async function describeAccount(endpoint: string, region: string, account: string): Promise<Inventory> {
   const clients = makeClients(endpoint, region, account);
   const chosen: Chosen = new Map();
   // All clients have the same middleware, each with types of its own.
-  for (const client of Object.values(clients) as unknown as Clients["s3"][]) refuseHalfLists(client);
+  for (const client of Object.values(clients) as unknown as Clients["s3"][]) {
+    refuseHalfLists(client);
+  }
   try {
     const found: Record<string, Description> = {};
     const describe = [
@@ -355,9 +383,13 @@ export async function describeAccount(endpoint: string, region: string, account:
       apis,
       distributions,
     ];
-    for (const each of describe) Object.assign(found, await each(clients, chosen));
+    for (const each of describe) {
+      Object.assign(found, await each(clients, chosen));
+    }
     let whole = text(found);
-    for (const [id, meaning] of chosen) whole = whole.replaceAll(id, `<${meaning}>`);
+    for (const [id, meaning] of chosen) {
+      whole = whole.replaceAll(id, `<${meaning}>`);
+    }
     const inventory = JSON.parse(whole) as Readonly<Record<string, unknown>>;
     return Object.fromEntries(Object.entries(inventory).map(([name, each]) => [name, telling(each) as Description]));
   } finally {

@@ -1,4 +1,7 @@
-/** AWS as the real provider meets it in these tests: the emulator and SageMaker of `make up`, in a temporary folder, on free ports. */
+/**
+ * AWS as the real provider meets it in these tests: the emulator and SageMaker of `make up`, in a temporary folder, on
+ * free ports.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -65,7 +68,9 @@ export class EmulatedAccounts {
     await this.makeBucket(environment, stateBucketName(environment.account, environment.region));
   }
 
-  /** Puts a document without public figures where the plan of a website looks for it, and makes the bucket if need be. */
+  /**
+   * Puts a document without public figures where the plan of a website looks for it, and makes the bucket if need be.
+   */
   async putFigures(environment: Environment): Promise<void> {
     const bucket = plausibleValue(environment, "DataBucket");
     await this.makeBucket(environment, bucket);
@@ -88,7 +93,9 @@ export class EmulatedAccounts {
         }),
       );
     } catch (error) {
-      if (!(error instanceof BucketAlreadyOwnedByYou)) throw error;
+      if (!(error instanceof BucketAlreadyOwnedByYou)) {
+        throw error;
+      }
     } finally {
       s3.destroy();
     }

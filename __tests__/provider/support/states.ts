@@ -25,7 +25,9 @@ async function read(s3: S3Client, Key: string, VersionId?: string): Promise<stri
     const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key, ...(VersionId && { VersionId }) }));
     return await Body?.transformToString();
   } catch (error) {
-    if (error instanceof NoSuchKey) return undefined;
+    if (error instanceof NoSuchKey) {
+      return undefined;
+    }
     throw error;
   }
 }
@@ -47,7 +49,10 @@ export async function statesOf(s3: S3Client, stack: StackId): Promise<readonly S
   return states;
 }
 
-/** The addresses of what a state holds, such as `aws_s3_bucket.data_bucket`, sorted; one that is there twice stands there twice. */
+/**
+ * The addresses of what a state holds, such as `aws_s3_bucket.data_bucket`, sorted; one that is there twice stands
+ * there twice.
+ */
 export function addressesIn(state: State | undefined): readonly string[] {
   return (state?.resources ?? [])
     .filter(({ mode }) => mode === "managed")

@@ -1,7 +1,10 @@
 /** The real terraform, run in a stack's folder. */
 import { type Ended, findTerraform, runChild } from "../../../delivery/terraform";
 
-/** One line of what `terraform plan -json` and `terraform apply -json` print ("Machine-Readable UI" of Terraform's documentation). */
+/**
+ * One line of what `terraform plan -json` and `terraform apply -json` print ("Machine-Readable UI" of Terraform's
+ * documentation).
+ */
 interface Message {
   readonly type: string;
   readonly "@message": string;
@@ -39,7 +42,9 @@ export class Terraform {
   /** What the provider's schemas say of the stack: nothing, when all is well. */
   async validate(): Promise<readonly Diagnostic[]> {
     const { output, errors } = await this.run("validate", "-json");
-    if (output === "") throw new Error(`terraform validate says nothing but ${errors}`);
+    if (output === "") {
+      throw new Error(`terraform validate says nothing but ${errors}`);
+    }
     return (JSON.parse(output) as { readonly diagnostics: readonly Diagnostic[] }).diagnostics;
   }
 
@@ -72,7 +77,9 @@ export class Terraform {
    */
   async succeed(...parameters: string[]): Promise<string> {
     const { status, output, errors } = await this.run(...parameters);
-    if (status !== 0) throw new Error(`terraform ${parameters.join(" ")} ended with ${status}:\n${output}${errors}`);
+    if (status !== 0) {
+      throw new Error(`terraform ${parameters.join(" ")} ended with ${status}:\n${output}${errors}`);
+    }
     return output;
   }
 
@@ -82,7 +89,9 @@ export class Terraform {
       variables: this.variables,
       seconds: 240,
     });
-    if (end.late) throw new Error(`terraform ${parameters.join(" ")} took more than 240 seconds:\n${end.output}`);
+    if (end.late) {
+      throw new Error(`terraform ${parameters.join(" ")} took more than 240 seconds:\n${end.output}`);
+    }
     return end;
   }
 }

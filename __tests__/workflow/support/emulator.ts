@@ -79,7 +79,9 @@ export class Emulator {
         ({ ok }) => ok,
         () => false,
       );
-      if (answered) return emulator;
+      if (answered) {
+        return emulator;
+      }
       if (child.pid === undefined || child.exitCode !== null || Date.now() > deadline) {
         await emulator.stop();
         throw new Error(

@@ -1,8 +1,10 @@
 /**
- * What the state machine calls, played by a script: SageMaker (its wire protocol, for jobs only) and the three functions.
+ * What the state machine calls, played by a script: SageMaker (its wire protocol, for jobs only) and the three
+ * functions.
  *
- * Every execution has a scenario under its own name, so that many run side by side. Whatever is called is recorded; each job request is checked against
- * SageMaker's own API description, and a job's name can be used once only, as on AWS.
+ * Every execution has a scenario under its own name, so that many run side by side. Whatever is called is recorded;
+ * each job request is checked against SageMaker's own API description, and a job's name can be used once only, as on
+ * AWS.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -27,7 +29,10 @@ export type JobAnswer =
   | { readonly status: "Completed" | "InProgress" }
   | { readonly status: "Failed" | "Stopped"; readonly reason: string };
 
-/** What an execution meets; `attempt` counts from 0. Everything that is left out succeeds, with no champion and a challenger that is good enough. */
+/**
+ * What an execution meets; `attempt` counts from 0. Everything that is left out succeeds, with no champion and a
+ * challenger that is good enough.
+ */
 export interface Scenario {
   readonly prepareRun?: (attempt: number) => FunctionAnswer;
   readonly evaluateResults?: (attempt: number) => FunctionAnswer;
@@ -160,7 +165,9 @@ export class ScriptedServices {
     }[name]();
     const attempt = this.record(run, name, event);
     const scripted = this.scenarios.get(run)?.[name]?.(attempt);
-    if (scripted !== undefined) return scripted;
+    if (scripted !== undefined) {
+      return scripted;
+    }
     switch (name) {
       case "prepareRun":
         return { payload: preparedRun(run) };
@@ -198,12 +205,15 @@ export class ScriptedServices {
         ];
       }
       const answer = this.scenarios.get(run)?.[task]?.(attempt) ?? { status: "Completed" as const };
-      if ("refused" in answer)
+      if ("refused" in answer) {
         return [answer.refused.status, { __type: answer.refused.code, message: answer.refused.message }];
+      }
       this.jobs.set(`${kind} ${name}`, { run, answer });
       return [200, { [`${kind}Arn`]: `arn:aws:sagemaker:eu-west-1:123456789012:job/${name}` }];
     }
-    if (found === undefined) return [400, { __type: "ValidationException", message: "Requested resource not found." }];
+    if (found === undefined) {
+      return [400, { __type: "ValidationException", message: "Requested resource not found." }];
+    }
     if (action === "Stop") {
       this.record(found.run, `stop ${name}`, request);
       found.answer = { status: "Stopped", reason: "stopped by request" };

@@ -1,5 +1,6 @@
 /**
- * AWS's own description of its APIs, as botocore ships it in the emulator's Python environment, and a check of requests against it.
+ * AWS's own description of its APIs, as botocore ships it in the emulator's Python environment, and a check of requests
+ * against it.
  */
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -26,7 +27,9 @@ export interface ServiceModel {
 
 /** The folder `botocore/data`; the environment variable `BOTOCORE_DATA` names another one. */
 function botocoreData(): string {
-  if (process.env.BOTOCORE_DATA !== undefined) return process.env.BOTOCORE_DATA;
+  if (process.env.BOTOCORE_DATA !== undefined) {
+    return process.env.BOTOCORE_DATA;
+  }
   const libraries = resolve(__dirname, "../../../.venv/emulator/lib");
   const candidates = existsSync(libraries)
     ? readdirSync(libraries).map((name) => join(libraries, name, "site-packages/botocore/data"))
@@ -49,16 +52,20 @@ export function loadServiceModel(service: string, version: string): ServiceModel
 const isExpression = (value: unknown): boolean => typeof value === "string" && /^\{%[\s\S]*%\}$/.test(value);
 
 /**
- * Every fault of a request, each with its place: names that the API doesn't know, required ones that are missing, and values outside of their enumeration,
- * pattern or limits. A JSONata expression passes for any value; its name doesn't.
+ * Every fault of a request, each with its place: names that the API doesn't know, required ones that are missing, and
+ * values outside of their enumeration, pattern or limits. A JSONata expression passes for any value; its name doesn't.
  */
 export function requestFaults(model: ServiceModel, operation: string, request: unknown): string[] {
   const input = model.operations[operation]?.input;
-  if (input === undefined) return [`${operation}: no such operation`];
+  if (input === undefined) {
+    return [`${operation}: no such operation`];
+  }
   const faults: string[] = [];
 
   const check = (shapeName: string, value: unknown, place: string): void => {
-    if (isExpression(value)) return;
+    if (isExpression(value)) {
+      return;
+    }
     const shape = model.shapes[shapeName]!;
     const fault = (expected: string): void => void faults.push(`${place}: ${JSON.stringify(value)} is not ${expected}`);
     const outside = (size: number): boolean => size < (shape.min ?? -Infinity) || size > (shape.max ?? Infinity);
@@ -72,12 +79,17 @@ export function requestFaults(model: ServiceModel, operation: string, request: u
         }
         const given = value as Record<string, unknown>;
         for (const name of shape.required ?? []) {
-          if (given[name] === undefined) faults.push(`${place}: ${name} is missing`);
+          if (given[name] === undefined) {
+            faults.push(`${place}: ${name} is missing`);
+          }
         }
         for (const [name, inner] of Object.entries(given)) {
           const member = shape.members?.[name];
-          if (member === undefined) faults.push(`${place}.${name}: no such parameter`);
-          else check(member.shape, inner, `${place}.${name}`);
+          if (member === undefined) {
+            faults.push(`${place}.${name}: no such parameter`);
+          } else {
+            check(member.shape, inner, `${place}.${name}`);
+          }
         }
         return;
       }
@@ -86,7 +98,9 @@ export function requestFaults(model: ServiceModel, operation: string, request: u
           fault("a list");
           return;
         }
-        if (outside(value.length)) fault(`a list of ${limits}`);
+        if (outside(value.length)) {
+          fault(`a list of ${limits}`);
+        }
         value.forEach((inner, index) => {
           check(shape.member!.shape, inner, `${place}[${String(index)}]`);
         });
@@ -106,9 +120,12 @@ export function requestFaults(model: ServiceModel, operation: string, request: u
           fault("a text");
           return;
         }
-        if (shape.enum !== undefined && !shape.enum.includes(value))
+        if (shape.enum !== undefined && !shape.enum.includes(value)) {
           fault(`one of ${shape.enum.slice(0, 5).join(", ")} …`);
-        if (outside(value.length)) fault(`a text of ${limits} characters`);
+        }
+        if (outside(value.length)) {
+          fault(`a text of ${limits} characters`);
+        }
         if (shape.pattern !== undefined && !new RegExp(`^(?:${shape.pattern})$`, "u").test(value)) {
           fault(`a text like ${shape.pattern}`);
         }
@@ -119,10 +136,14 @@ export function requestFaults(model: ServiceModel, operation: string, request: u
           fault("a whole number");
           return;
         }
-        if (outside(value)) fault(`a number from ${limits}`);
+        if (outside(value)) {
+          fault(`a number from ${limits}`);
+        }
         return;
       case "boolean":
-        if (typeof value !== "boolean") fault("true or false");
+        if (typeof value !== "boolean") {
+          fault("true or false");
+        }
         return;
       case "blob":
         return;

@@ -5,8 +5,9 @@ const sagemaker = loadServiceModel("sagemaker", "2017-07-24");
 const lambda = loadServiceModel("lambda", "2015-03-31");
 
 /**
- * The optimised integrations that wait for an answer, with the API operation behind each: "Integrating optimized services with Step Functions" and its pages
- * on Lambda and SageMaker in the Step Functions Developer Guide. `lambda:invoke` answers when the function does, so it has no `.sync`.
+ * The optimised integrations that wait for an answer, with the API operation behind each: "Integrating optimized
+ * services with Step Functions" and its pages on Lambda and SageMaker in the Step Functions Developer Guide.
+ * `lambda:invoke` answers when the function does, so it has no `.sync`.
  */
 const integrations: Readonly<Record<string, { model: typeof sagemaker; operation: string }>> = {
   "arn:aws:states:::lambda:invoke": { model: lambda, operation: "Invoke" },
@@ -17,9 +18,13 @@ const integrations: Readonly<Record<string, { model: typeof sagemaker; operation
 /** Every fault that AWS's API descriptions find in the tasks of a definition. */
 export function taskFaults({ States }: TrainingWorkflowDefinition): string[] {
   return Object.entries(States).flatMap(([name, state]) => {
-    if (state.Type !== "Task") return [];
+    if (state.Type !== "Task") {
+      return [];
+    }
     const integration = integrations[state.Resource];
-    if (integration === undefined) return [`${name}: ${state.Resource} is no integration that waits for an answer`];
+    if (integration === undefined) {
+      return [`${name}: ${state.Resource} is no integration that waits for an answer`];
+    }
     return requestFaults(integration.model, integration.operation, state.Arguments).map((fault) => `${name}: ${fault}`);
   });
 }

@@ -7,8 +7,8 @@ export type ExpressionFunction = (...parameters: Value[]) => Value;
 /** What an expression can refer to. */
 export interface Scope {
   /**
-   * The value of a root such as `aws_s3_bucket.data`, `data.aws_region.current`, `local.name` or `var.name`, and how many
-   * names of the chain it took.
+   * The value of a root such as `aws_s3_bucket.data`, `data.aws_region.current`, `local.name` or `var.name`, and how
+   * many names of the chain it took.
    *
    * @throws ExpressionError when there is no such thing.
    */

@@ -134,9 +134,13 @@ async function changeStream(list: Arguments, dynamoDb: DynamoDBClient, found: Ta
   const wanted = list.boolean("stream_enabled") ? streamOf(list) : undefined;
   list.accept("stream_view_type");
   const current = found.StreamSpecification?.StreamEnabled === true ? found.StreamSpecification : undefined;
-  if (wanted?.StreamViewType === current?.StreamViewType) return;
+  if (wanted?.StreamViewType === current?.StreamViewType) {
+    return;
+  }
   for (const StreamSpecification of [current && { StreamEnabled: false }, wanted]) {
-    if (!StreamSpecification) continue;
+    if (!StreamSpecification) {
+      continue;
+    }
     await dynamoDb.send(new UpdateTableCommand({ TableName: found.TableName, StreamSpecification }));
     await waitUntilActive(dynamoDb, found.TableName ?? "");
   }

@@ -63,7 +63,9 @@ const target: ResourceKind = settled({
         ],
       }),
     );
-    if (failed) throw new Error(`EventBridge took no target ${Id}: ${failed.ErrorMessage ?? failed.ErrorCode}`);
+    if (failed) {
+      throw new Error(`EventBridge took no target ${Id}: ${failed.ErrorMessage ?? failed.ErrorCode}`);
+    }
     return { id: `${Rule}-${Id}` };
   },
   async read({ attributes, arguments: list, clients }) {

@@ -333,7 +333,9 @@ const eventSourceMapping: ResourceKind = {
     );
     // Its name is a number of Lambda's: one that a killed run has made is known by what it connects.
     const known = EventSourceMappings.find(({ UUID = "" }) => UUID !== "" && !isTaken(UUID));
-    if (known?.UUID !== undefined) return await changeMapping(list, clients.lambda, known.UUID);
+    if (known?.UUID !== undefined) {
+      return await changeMapping(list, clients.lambda, known.UUID);
+    }
     const { UUID: id = "" } = await clients.lambda.send(
       new CreateEventSourceMappingCommand({
         ...mappingSettings(list),

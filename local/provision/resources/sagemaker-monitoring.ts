@@ -165,7 +165,9 @@ const schedule: ResourceKind = settled({
           return true;
         } catch (error) {
           // An execution is under way, and ends by itself.
-          if (isNamed(error, "ResourceInUse")) return undefined;
+          if (isNamed(error, "ResourceInUse")) {
+            return undefined;
+          }
           throw error;
         }
       },

@@ -28,7 +28,9 @@ async function made(work: Promise<unknown>): Promise<boolean> {
     await work;
     return true;
   } catch (error) {
-    if (isNamed(error, "AlreadyExistsException")) return false;
+    if (isNamed(error, "AlreadyExistsException")) {
+      return false;
+    }
     throw error;
   }
 }

@@ -50,7 +50,9 @@ const queue: ResourceKind = settled({
     if (Object.keys(Attributes).length > 0) {
       await clients.sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes }));
     }
-    if (Object.keys(tags).length > 0) await clients.sqs.send(new TagQueueCommand({ QueueUrl, Tags: tags }));
+    if (Object.keys(tags).length > 0) {
+      await clients.sqs.send(new TagQueueCommand({ QueueUrl, Tags: tags }));
+    }
     return { id: QueueUrl, url: QueueUrl, arn: `arn:${partition}:sqs:${region}:${account}:${QueueName}` };
   },
   async read({ attributes, clients }) {

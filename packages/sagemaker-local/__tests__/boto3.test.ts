@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import * as path from "node:path";
+import { join } from "node:path";
 import { image, Platform, python } from "./support/service";
 
 let platform: Platform;
@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => platform.stop(), 60_000);
 
 test("boto3 finds SageMaker behind the emulator's address: pagers, waiters, error classes", async () => {
-  const script = path.join(__dirname, "test_boto3.py");
+  const script = join(__dirname, "test_boto3.py");
   const { stdout } = await promisify(execFile)(python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", script], {
     cwd: platform.folder,
     env: {

@@ -25,7 +25,9 @@ beforeEach(() => {
   written = [];
   fails = false;
   const uploadText = (text: string, uri: string): Promise<void> => {
-    if (fails) return Promise.reject(new Error("S3 is down"));
+    if (fails) {
+      return Promise.reject(new Error("S3 is down"));
+    }
     written.push({ uri, text });
     return Promise.resolve();
   };
@@ -52,7 +54,9 @@ test("a type is known by its name, whatever its parameters; only what was asked 
 });
 
 test("a sample is about as large as it was asked for", async () => {
-  for (let count = 0; count < 4_000; count += 1) capture.record(config(25), invocation);
+  for (let count = 0; count < 4_000; count += 1) {
+    capture.record(config(25), invocation);
+  }
   await capture.flush();
   expect(lines().length).toBeGreaterThan(800);
   expect(lines().length).toBeLessThan(1_200);

@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { GetPartitionsCommand, GetTableCommand } from "@aws-sdk/client-glue";
 import {
   CreateFeatureGroupCommand,
@@ -203,7 +203,7 @@ describe("a kill at any time", () => {
 
     const { database, table } = await platform.catalogOf("killed");
     const journal = journalOf("killed");
-    await eventually("an empty journal", async () => Promise.resolve(fs.readdirSync(journal).length === 0));
+    await eventually("an empty journal", async () => Promise.resolve(readdirSync(journal).length === 0));
     const counted = await countOf("killed");
     expect(counted.rows).toBeGreaterThanOrEqual(answered.size);
     // The SDK repeats a put whose answer the kill swallowed; such a record may stand there twice, as on AWS.
@@ -215,7 +215,9 @@ describe("a kill at any time", () => {
         database,
         `SELECT DISTINCT record_id FROM "${table}" ORDER BY record_id LIMIT 900 OFFSET ${page * 900}`,
       );
-      for (const { record_id } of rows) found.add(record_id ?? "");
+      for (const { record_id } of rows) {
+        found.add(record_id ?? "");
+      }
     }
     expect(missing.filter((id) => !found.has(id))).toEqual([]);
   });
@@ -224,13 +226,13 @@ describe("a kill at any time", () => {
     await createGroup("repeated");
     const journal = journalOf("repeated");
     // A segment that is closed but still there is what a kill between writing and removing leaves behind.
-    const segment = path.join(journal, "000000007-1767225600000.jsonl");
+    const segment = join(journal, "000000007-1767225600000.jsonl");
     const lines = ["e1", "e2"].map((id) => JSON.stringify([1767225600000, 0, animal(id)]));
     for (let run = 1; run <= 2; run += 1) {
       await platform.service.stop("SIGKILL");
-      fs.writeFileSync(segment, `${lines.join("\n")}\n[1767225600000,0,{"record_id":"ha`);
+      writeFileSync(segment, `${lines.join("\n")}\n[1767225600000,0,{"record_id":"ha`);
       await platform.service.start();
-      await eventually("the segment to be moved", async () => Promise.resolve(!fs.existsSync(segment)));
+      await eventually("the segment to be moved", async () => Promise.resolve(!existsSync(segment)));
     }
     expect(await countOf("repeated")).toEqual({ rows: 2, records: 2 });
     expect(platform.service.output).toContain("its last line was cut short");
@@ -277,9 +279,9 @@ describe("an emulator that is gone", () => {
         90,
       );
       expect(status.BlockedReason).toContain("ECONNREFUSED");
-      const records = path.join(alone.folder, "state", "records");
-      const journal = path.join(records, fs.readdirSync(records)[0] ?? "", "journal");
-      const segments = fs.readdirSync(journal).map((name) => fs.readFileSync(path.join(journal, name), "utf8"));
+      const records = join(alone.folder, "state", "records");
+      const journal = join(records, readdirSync(records)[0] ?? "", "journal");
+      const segments = readdirSync(journal).map((name) => readFileSync(join(journal, name), "utf8"));
       expect(segments.join("")).toContain('"record_id":"w1"');
     } finally {
       await alone.stop();
@@ -288,8 +290,8 @@ describe("an emulator that is gone", () => {
 });
 
 const journalOf = (group: string): string => {
-  const records = path.join(platform.folder, "state", "records");
-  return path.join(records, fs.readdirSync(records).find((name) => name.startsWith(`${group}-`)) ?? "", "journal");
+  const records = join(platform.folder, "state", "records");
+  return join(records, readdirSync(records).find((name) => name.startsWith(`${group}-`)) ?? "", "journal");
 };
 
 describe("records that are refused", () => {

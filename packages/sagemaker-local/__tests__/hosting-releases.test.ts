@@ -1,7 +1,7 @@
 /** Releases to an endpoint under load: canary, baking period, alarms that turn them back, kills in their middle. */
 import { execFileSync } from "node:child_process";
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   CloudWatchClient,
@@ -32,7 +32,9 @@ beforeAll(async () => {
   cloudWatch = new CloudWatchClient(clientOptions(platform.emulator.endpoint));
   await putModel("old", { factor: 2 });
   await putModel("new", { factor: 3 });
-  for (const poison of poisons) await putModel(poison.replace(" ", "-"), { factor: 666, poison });
+  for (const poison of poisons) {
+    await putModel(poison.replace(" ", "-"), { factor: 666, poison });
+  }
   await putModel("unstartable", { factor: 666 }, { SERVE_MODE: "broken" });
 }, 180_000);
 afterAll(() => platform.stop(), 60_000);
@@ -40,10 +42,10 @@ jest.setTimeout(180_000);
 
 /** A model, and a configuration of four instances with it. */
 async function putModel(name: string, content: object, environment?: Record<string, string>): Promise<void> {
-  const folder = fs.mkdtempSync(path.join(platform.folder, "model-"));
-  fs.writeFileSync(path.join(folder, "model.json"), JSON.stringify(content));
+  const folder = mkdtempSync(join(platform.folder, "model-"));
+  writeFileSync(join(folder, "model.json"), JSON.stringify(content));
   execFileSync("tar", ["-czf", `${folder}.tar.gz`, "-C", folder, "."]);
-  const ModelDataUrl = await platform.put(`models/${name}/model.tar.gz`, fs.readFileSync(`${folder}.tar.gz`));
+  const ModelDataUrl = await platform.put(`models/${name}/model.tar.gz`, readFileSync(`${folder}.tar.gz`));
   await platform.sagemaker.send(
     new CreateModelCommand({
       ModelName: name,
@@ -284,7 +286,9 @@ describe("a poisoned model", () => {
       for (const failure of load.failures) {
         expect(failure.message).toMatch(/the poisoned model failed|ended or broke off before it had answered/);
       }
-      if (poison === "is slow") expect(load.failures).toEqual([]);
+      if (poison === "is slow") {
+        expect(load.failures).toEqual([]);
+      }
       await eventually("its server to be gone", async () =>
         Promise.resolve(childrenOf(platform).filter(({ purpose }) => purpose.includes(` ${name},`)).length === 1),
       );
@@ -315,7 +319,9 @@ describe("a poisoned model", () => {
     const load = new Load("killed", 2);
     const killer = setInterval(() => {
       for (const { pid, purpose } of childrenOf(platform)) {
-        if (purpose.includes(" killed,") && pid !== old) process.kill(pid, "SIGKILL");
+        if (purpose.includes(" killed,") && pid !== old) {
+          process.kill(pid, "SIGKILL");
+        }
       }
     }, 20);
     const back = await settled("killed");
@@ -323,7 +329,9 @@ describe("a poisoned model", () => {
     expect(back.EndpointConfigName).toBe("old-config");
     expect(isRunning(old)).toBe(true);
     await load.stop();
-    for (const failure of load.failures) expect(failure.message).toContain("ended or broke off");
+    for (const failure of load.failures) {
+      expect(failure.message).toContain("ended or broke off");
+    }
   });
 });
 
@@ -427,7 +435,9 @@ describe("a deployment configuration", () => {
       /LinearStepSize is 5 %: expected from 10 to 50 %/,
     ],
   ] as const)("%j is refused, and nothing has begun", async (routing, message) => {
-    if (!(await describeEndpoint("refused").catch(() => undefined))) await createEndpoint("refused");
+    if (!(await describeEndpoint("refused").catch(() => undefined))) {
+      await createEndpoint("refused");
+    }
     await expect(release("refused", "new-config", routing, { alarms: ["any"] })).rejects.toThrow(message);
     expect((await describeEndpoint("refused")).EndpointStatus).toBe("InService");
   });

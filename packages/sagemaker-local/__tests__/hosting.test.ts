@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { execFileSync } from "node:child_process";
 import {
   CreateEndpointCommand,
@@ -20,7 +20,9 @@ import { account, bucket, childrenOf, eventually, image, isRunning, Platform, re
 let platform: Platform;
 beforeAll(async () => {
   platform = await Platform.start();
-  for (const factor of [2, 3]) await putModel(factor);
+  for (const factor of [2, 3]) {
+    await putModel(factor);
+  }
   await createModel("double", 2);
   await createModel("triple", 3);
   await createConfig("double-config", [["AllTraffic", "double"]]);
@@ -30,11 +32,11 @@ afterAll(() => platform.stop(), 60_000);
 jest.setTimeout(120_000);
 
 async function putModel(factor: number): Promise<void> {
-  const folder = fs.mkdtempSync(path.join(platform.folder, "model-"));
-  fs.writeFileSync(path.join(folder, "model.json"), JSON.stringify({ factor }));
+  const folder = mkdtempSync(join(platform.folder, "model-"));
+  writeFileSync(join(folder, "model.json"), JSON.stringify({ factor }));
   const archive = `${folder}.tar.gz`;
   execFileSync("tar", ["-czf", archive, "-C", folder, "."]);
-  await platform.put(`models/${factor}/model.tar.gz`, fs.readFileSync(archive));
+  await platform.put(`models/${factor}/model.tar.gz`, readFileSync(archive));
 }
 
 async function createModel(name: string, factor: number, environment?: Record<string, string>): Promise<void> {
@@ -220,7 +222,9 @@ describe("an update", () => {
     const values = new Set<number>();
     let asking = true;
     const asker = async (): Promise<void> => {
-      while (asking) values.add((await predict("updated", 1)).value);
+      while (asking) {
+        values.add((await predict("updated", 1)).value);
+      }
     };
     const askers = [asker(), asker(), asker()];
     await update("updated", "triple-config");

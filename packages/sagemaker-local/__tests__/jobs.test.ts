@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { CloudWatchLogsClient, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
 import {
   CreateExperimentCommand,
@@ -89,11 +89,11 @@ const train = async (...parameters: Parameters<typeof startTraining>): Promise<D
 };
 const untilStep = (name: string, step: string): Promise<unknown> =>
   eventually(`training job ${name} to be ${step}`, async () => (await describeTraining(name)).SecondaryStatus === step);
-const logOf = (name: string): string => fs.readFileSync(path.join(platform.folder, "logs", `${name}.log`), "utf8");
+const logOf = (name: string): string => readFileSync(join(platform.folder, "logs", `${name}.log`), "utf8");
 
 async function filesInArchive(key: string): Promise<string[]> {
-  const archive = path.join(platform.folder, path.basename(key));
-  fs.writeFileSync(archive, await platform.bytes(key));
+  const archive = join(platform.folder, basename(key));
+  writeFileSync(archive, await platform.bytes(key));
   return execFileSync("tar", ["-tzf", archive], { encoding: "utf8" }).trim().split("\n").sort();
 }
 

@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { execFileSync } from "node:child_process";
 import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import {
@@ -50,10 +50,10 @@ let imageDirectory: string;
 
 beforeAll(async () => {
   platform = await Platform.start({ SAGEMAKER_MONITORING_SECONDS: "4", ...withMonitor() });
-  const folder = fs.mkdtempSync(path.join(platform.folder, "model-"));
-  fs.writeFileSync(path.join(folder, "model.json"), JSON.stringify({ factor: 2 }));
+  const folder = mkdtempSync(join(platform.folder, "model-"));
+  writeFileSync(join(folder, "model.json"), JSON.stringify({ factor: 2 }));
   execFileSync("tar", ["-czf", `${folder}.tar.gz`, "-C", folder, "."]);
-  await platform.put("models/model.tar.gz", fs.readFileSync(`${folder}.tar.gz`));
+  await platform.put("models/model.tar.gz", readFileSync(`${folder}.tar.gz`));
   for (const file of ["statistics", "constraints"]) {
     await platform.put(`runs/first/baseline/${file}.json`, Buffer.from(JSON.stringify({ file })));
   }
@@ -74,17 +74,17 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await platform.stop();
-  fs.rmSync(imageDirectory, { recursive: true, force: true });
+  rmSync(imageDirectory, { recursive: true, force: true });
 }, 60_000);
 jest.setTimeout(120_000);
 
 /** The fixture's image with a command for monitoring jobs, which its Dockerfile names. */
 function withMonitor(): Record<string, string> {
-  const fixture = path.resolve(__dirname, "fixtures/image");
-  imageDirectory = fs.mkdtempSync("/tmp/monitoring-image-");
-  fs.cpSync(fixture, imageDirectory, { recursive: true });
-  fs.writeFileSync(path.join(imageDirectory, "bin/look"), looking);
-  fs.writeFileSync(path.join(imageDirectory, "Dockerfile"), 'FROM scratch\nCMD ["look"]\n');
+  const fixture = resolve(__dirname, "fixtures/image");
+  imageDirectory = mkdtempSync("/tmp/monitoring-image-");
+  cpSync(fixture, imageDirectory, { recursive: true });
+  writeFileSync(join(imageDirectory, "bin/look"), looking);
+  writeFileSync(join(imageDirectory, "Dockerfile"), 'FROM scratch\nCMD ["look"]\n');
   return { MODEL_IMAGE_DIRECTORY: imageDirectory };
 }
 

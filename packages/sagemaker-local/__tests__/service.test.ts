@@ -1,13 +1,13 @@
-import * as fs from "node:fs";
-import * as http from "node:http";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { request as httpRequest } from "node:http";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
-import * as path from "node:path";
+import { join } from "node:path";
 import { portTakenStatus } from "../src/loopback";
 import { freePort, ServiceProcess } from "./support/service";
 
-const folder = fs.mkdtempSync(path.join(tmpdir(), "acme-sagemaker-"));
+const folder = mkdtempSync(join(tmpdir(), "acme-sagemaker-"));
 let service: ServiceProcess;
 const nobody = "http://127.0.0.1:9"; // The emulator, which none of these tests needs.
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await service.stop();
-  fs.rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
 }, 60_000);
 
 interface WireAnswer {
@@ -31,10 +31,10 @@ async function send(
   body: string,
   options: { method?: string; path?: string; headers?: Record<string, string> } = {},
 ): Promise<WireAnswer> {
-  const { method = "POST", path: target_path = "/", headers = {} } = options;
+  const { method = "POST", path: requestPath = "/", headers = {} } = options;
   return new Promise((resolve, reject) => {
-    const request = http.request(
-      service.url + target_path,
+    const request = httpRequest(
+      service.url + requestPath,
       { method, headers: { ...(target !== undefined && { "X-Amz-Target": target }), ...headers } },
       (response) => {
         let text = "";
@@ -173,10 +173,10 @@ describe("the start", () => {
     await once(listener, "listening");
     const { port } = listener.address() as { port: number };
     // What answers on the port is not the service: the helper's wait ends when the process does.
-    const elsewhere = fs.mkdtempSync(path.join(tmpdir(), "acme-sagemaker-"));
+    const elsewhere = mkdtempSync(join(tmpdir(), "acme-sagemaker-"));
     const { code, output } = await startOther({ SAGEMAKER_PORT: String(port), SAGEMAKER_STATE_DIRECTORY: elsewhere });
     listener.close();
-    fs.rmSync(elsewhere, { recursive: true });
+    rmSync(elsewhere, { recursive: true });
     expect(code).toBe(portTakenStatus);
     expect(output).toContain(`Port ${port} on 127.0.0.1 is already in use: `);
     expect(output).toContain("set another SAGEMAKER_PORT");
@@ -197,9 +197,9 @@ describe("the start", () => {
     ["AWS_ACCOUNT_ID", "12", "AWS_ACCOUNT_ID is '12': expected an account number of twelve digits"],
     ["BOTOCORE_DATA", "/nonexistent", "botocore's model of sagemaker is not there"],
   ])("with %s=%s ends with status 1 and names it", async (name, value, message) => {
-    const elsewhere = fs.mkdtempSync(path.join(tmpdir(), "acme-sagemaker-"));
+    const elsewhere = mkdtempSync(join(tmpdir(), "acme-sagemaker-"));
     const { code, output } = await startOther({ SAGEMAKER_STATE_DIRECTORY: elsewhere, [name]: value });
-    fs.rmSync(elsewhere, { recursive: true });
+    rmSync(elsewhere, { recursive: true });
     expect(code).toBe(1);
     expect(output).toContain(message);
   });
@@ -207,31 +207,29 @@ describe("the start", () => {
   test.each(["half a fil", "null", '{"pid":"1"}', ""])(
     "with a damaged note of who has the state folder (%j) ends with status 1 and says what to do",
     async (content) => {
-      const elsewhere = fs.mkdtempSync(path.join(tmpdir(), "acme-sagemaker-"));
-      const owner = path.join(elsewhere, "owner.json");
-      fs.writeFileSync(owner, content);
+      const elsewhere = mkdtempSync(join(tmpdir(), "acme-sagemaker-"));
+      const owner = join(elsewhere, "owner.json");
+      writeFileSync(owner, content);
       const { code, output } = await startOther({ SAGEMAKER_STATE_DIRECTORY: elsewhere });
       expect(code).toBe(1);
       expect(output).toMatch(/^\/.*owner\.json is damaged, .* delete the file, and start again\.\n$/);
-      fs.rmSync(owner);
-      fs.mkdirSync(path.join(elsewhere, "children"));
-      fs.writeFileSync(path.join(elsewhere, "children", "77.json"), content);
+      rmSync(owner);
+      mkdirSync(join(elsewhere, "children"));
+      writeFileSync(join(elsewhere, "children", "77.json"), content);
       const healed = await startOther({ SAGEMAKER_STATE_DIRECTORY: elsewhere });
       expect(healed.code).toBe(0);
       expect(healed.output).toContain("77.json is damaged");
-      expect(fs.readdirSync(path.join(elsewhere, "children"))).toEqual([]);
-      fs.rmSync(elsewhere, { recursive: true });
+      expect(readdirSync(join(elsewhere, "children"))).toEqual([]);
+      rmSync(elsewhere, { recursive: true });
     },
   );
 
   describe("with a damaged file of a resource", () => {
-    const elsewhere = fs.mkdtempSync(path.join(tmpdir(), "acme-sagemaker-"));
+    const elsewhere = mkdtempSync(join(tmpdir(), "acme-sagemaker-"));
     const filesOf = (directory: string): Record<string, string> =>
-      Object.fromEntries(
-        fs.readdirSync(directory).map((name) => [name, fs.readFileSync(path.join(directory, name), "utf8")]),
-      );
+      Object.fromEntries(readdirSync(directory).map((name) => [name, readFileSync(join(directory, name), "utf8")]));
     afterAll(() => {
-      fs.rmSync(elsewhere, { recursive: true });
+      rmSync(elsewhere, { recursive: true });
     });
 
     const name = "abalone-4bd86464.json";
@@ -246,16 +244,16 @@ describe("the start", () => {
       ["model-packages", "a list", '[1,"x",null]'],
       ["experiments", "half a file", '{"name": "aba'],
     ])("of %s (%s) ends with status 1, names it, and changes nothing", async (kind, _, content) => {
-      const resources = path.join(elsewhere, "resources", kind);
-      fs.rmSync(path.join(elsewhere, "resources"), { recursive: true, force: true });
-      fs.mkdirSync(resources, { recursive: true });
-      fs.writeFileSync(path.join(resources, name), content);
-      fs.writeFileSync(path.join(resources, `${name}.1.new`), "a draft that may be the good copy");
+      const resources = join(elsewhere, "resources", kind);
+      rmSync(join(elsewhere, "resources"), { recursive: true, force: true });
+      mkdirSync(resources, { recursive: true });
+      writeFileSync(join(resources, name), content);
+      writeFileSync(join(resources, `${name}.1.new`), "a draft that may be the good copy");
       const before = filesOf(resources);
       const { code, output } = await startOther({ SAGEMAKER_STATE_DIRECTORY: elsewhere });
       expect(code).toBe(1);
       expect(output).toBe(
-        `${path.join(resources, name)} is damaged. Put back a good copy, or start over with \`make clean\`.\n`,
+        `${join(resources, name)} is damaged. Put back a good copy, or start over with \`make clean\`.\n`,
       );
       expect(filesOf(resources)).toEqual(before);
     });
@@ -265,15 +263,15 @@ describe("the start", () => {
     await call("CreateExperiment", { ExperimentName: "damaged" });
     await call("CreateExperiment", { ExperimentName: "other" });
     await service.stop("SIGKILL");
-    const resources = path.join(folder, "state", "resources", "experiments");
+    const resources = join(folder, "state", "resources", "experiments");
     const fileOf = (prefix: string): string =>
-      path.join(resources, fs.readdirSync(resources).find((each) => each.startsWith(prefix)) ?? "");
-    const good = fs.readFileSync(fileOf("damaged-"));
-    fs.copyFileSync(fileOf("other-"), fileOf("damaged-"));
+      join(resources, readdirSync(resources).find((each) => each.startsWith(prefix)) ?? "");
+    const good = readFileSync(fileOf("damaged-"));
+    copyFileSync(fileOf("other-"), fileOf("damaged-"));
     await service.start();
     expect(await service.stop()).toBe(1);
     expect(service.output).toContain(`${fileOf("damaged-")} is damaged.`);
-    fs.writeFileSync(fileOf("damaged-"), good);
+    writeFileSync(fileOf("damaged-"), good);
     await service.start();
     for (const ExperimentName of ["damaged", "other", "wired"]) {
       expect((await call("DescribeExperiment", { ExperimentName })).status).toBe(200);

@@ -1,8 +1,8 @@
 import { type Server } from "node:net";
 
 /**
- * The exit status of a service that found its port taken, EADDRINUSE's number on Linux. The emulator's launcher has the same:
- * who started the service knows by it that another port helps.
+ * The exit status of a service that found its port taken, EADDRINUSE's number on Linux. The emulator's launcher has the
+ * same: who started the service knows by it that another port helps.
  */
 export const portTakenStatus = 98;
 

@@ -12,7 +12,9 @@ async function main(): Promise<void> {
   log(`SageMaker service on http://127.0.0.1:${service.port}, state in ${settings.stateDirectory}`);
   let stopping = false;
   const stop = (signal: string): void => {
-    if (stopping) return;
+    if (stopping) {
+      return;
+    }
     stopping = true;
     log(`${signal}: stopping jobs and endpoints.`);
     void service.stop().then(() => {

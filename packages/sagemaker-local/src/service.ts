@@ -1,7 +1,7 @@
-import * as fs from "node:fs";
-import * as http from "node:http";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import * as path from "node:path";
+import { join } from "node:path";
 import { listenAt } from "./loopback";
 import { ownProcess, startTimeOf } from "./process-identity";
 import { AwsClients } from "./aws";
@@ -60,12 +60,12 @@ export class SageMakerService {
   private readonly endpointMetrics: EndpointMetrics;
   private readonly control: JsonProtocol;
   private readonly runtimes: readonly RestProtocol[];
-  private readonly server: http.Server;
+  private readonly server: Server;
   private restored: Promise<void> = Promise.resolve();
 
   private constructor(private readonly settings: Settings) {
     const store = <Resource extends object>(kind: string, ...members: string[]): ResourceStore<Resource> =>
-      new ResourceStore<Resource>(path.join(settings.stateDirectory, "resources", kind), members);
+      new ResourceStore<Resource>(join(settings.stateDirectory, "resources", kind), members);
     const arns = new Arns(settings);
     const clients = new AwsClients(settings);
     const tags = new TagRegistry(store("tags", "arn", "tags"), arns);
@@ -178,7 +178,7 @@ export class SageMakerService {
       ),
       new RestProtocol(model("sagemaker-featurestore-runtime"), recordOperations(this.featureGroups) as Operations),
     ];
-    this.server = http.createServer((request, response) => {
+    this.server = createServer((request, response) => {
       void this.answer(request, response);
     });
     // Clients keep connections open for long; a shorter time here would break their next request.
@@ -193,8 +193,8 @@ export class SageMakerService {
    * @throws StartError when the state folder is in use, or a file in it is damaged
    */
   static async start(settings: Settings): Promise<SageMakerService> {
-    fs.mkdirSync(settings.stateDirectory, { recursive: true });
-    fs.mkdirSync(settings.logDirectory, { recursive: true });
+    mkdirSync(settings.stateDirectory, { recursive: true });
+    mkdirSync(settings.logDirectory, { recursive: true });
     takeStateFolder(settings.stateDirectory);
     const service = new SageMakerService(settings);
     await listenAt(service.server, settings.port, "set another SAGEMAKER_PORT");
@@ -207,7 +207,10 @@ export class SageMakerService {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** Stops jobs, endpoints and the service itself; records that are not in the offline store yet are moved there if it answers. */
+  /**
+   * Stops jobs, endpoints and the service itself; records that are not in the offline store yet are moved there if it
+   * answers.
+   */
   async stop(): Promise<void> {
     await this.restored;
     this.monitoring.close();
@@ -220,12 +223,12 @@ export class SageMakerService {
     ]);
     await Promise.race([Promise.all([flushed, this.endpointMetrics.close()]), pause(flushGrace)]);
     this.server.closeAllConnections();
-    fs.rmSync(ownerFile(this.settings.stateDirectory), { force: true });
+    rmSync(ownerFile(this.settings.stateDirectory), { force: true });
   }
 
   private async restore(): Promise<void> {
     await stopOrphans(childrenFolder(this.settings.stateDirectory));
-    fs.rmSync(path.join(this.settings.stateDirectory, "jobs"), { recursive: true, force: true });
+    rmSync(join(this.settings.stateDirectory, "jobs"), { recursive: true, force: true });
     this.featureGroups.restore();
     this.processingJobs.restore();
     this.trainingJobs.restore();
@@ -233,16 +236,17 @@ export class SageMakerService {
     this.monitoring.restore();
   }
 
-  private async answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     let answer: WireAnswer;
     try {
       answer = await this.route(request);
     } catch (error) {
       const known = error instanceof ServiceError ? error : new ServiceError("InternalFailure", messageOf(error), 500);
-      if (known !== error)
+      if (known !== error) {
         log(
           `${request.method ?? ""} ${request.url ?? ""}: ${error instanceof Error ? (error.stack ?? "") : String(error)}`,
         );
+      }
       answer = errorAnswer(
         known,
         request.headers["x-amz-target"] === undefined ? "application/json" : this.control.contentType,
@@ -252,7 +256,7 @@ export class SageMakerService {
     response.end(answer.body);
   }
 
-  private async route(request: http.IncomingMessage): Promise<WireAnswer> {
+  private async route(request: IncomingMessage): Promise<WireAnswer> {
     const url = new URL(request.url ?? "/", "http://127.0.0.1");
     const method = request.method ?? "GET";
     const target = request.headers["x-amz-target"];
@@ -262,10 +266,14 @@ export class SageMakerService {
     }
     refuseForeignPages(request.headers);
     await this.restored;
-    if (typeof target === "string") return this.control.call(target, await readBody(request, requestLimit));
+    if (typeof target === "string") {
+      return this.control.call(target, await readBody(request, requestLimit));
+    }
     for (const runtime of this.runtimes) {
       const route = runtime.route(method, url.pathname);
-      if (route === undefined) continue;
+      if (route === undefined) {
+        continue;
+      }
       const limit = route.operation.name.startsWith("InvokeEndpoint") ? invocationLimit : requestLimit;
       return runtime.call(route, url, request.headers, await readBody(request, limit));
     }
@@ -278,17 +286,19 @@ export class SageMakerService {
   }
 }
 
-const ownerFile = (stateDirectory: string): string => path.join(stateDirectory, "owner.json");
+const ownerFile = (stateDirectory: string): string => join(stateDirectory, "owner.json");
 
 /** Who has the state folder, or had it when it was killed. */
 function readOwner(file: string): { readonly pid: number; readonly startedAt: string } {
   try {
-    const owner = JSON.parse(fs.readFileSync(file, "utf8")) as { pid?: unknown; startedAt?: unknown } | null;
+    const owner = JSON.parse(readFileSync(file, "utf8")) as { pid?: unknown; startedAt?: unknown } | null;
     if (typeof owner?.pid === "number" && typeof owner.startedAt === "string") {
       return { pid: owner.pid, startedAt: owner.startedAt };
     }
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
+    if (!(error instanceof SyntaxError)) {
+      throw error;
+    }
   }
   throw new StartError(
     `${file} is damaged, so whether another SageMaker service works on this state folder can't be known. ` +
@@ -299,7 +309,7 @@ function readOwner(file: string): { readonly pid: number; readonly startedAt: st
 /** Two services on one state folder would stop one another's jobs. */
 function takeStateFolder(stateDirectory: string): void {
   const file = ownerFile(stateDirectory);
-  if (fs.existsSync(file)) {
+  if (existsSync(file)) {
     const { pid, startedAt } = readOwner(file);
     if (pid !== process.pid && startTimeOf(pid) === startedAt) {
       throw new StartError(

@@ -1,4 +1,4 @@
-import * as path from "node:path";
+import { join, resolve } from "node:path";
 
 /** Where the service listens, keeps its state and finds the model image. */
 export interface Settings {
@@ -41,10 +41,12 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     }
     return value;
   };
-  const folder = (name: string, expected: string): string => path.resolve(text(name, expected));
+  const folder = (name: string, expected: string): string => resolve(text(name, expected));
 
   const port = Number(text("SAGEMAKER_PORT", "a port number from 0 to 65535 (0 takes a free one)", /^\d{1,5}$/));
-  if (port > 65535) throw new SettingsError(`SAGEMAKER_PORT is '${port}': expected a port number from 0 to 65535.`);
+  if (port > 65535) {
+    throw new SettingsError(`SAGEMAKER_PORT is '${port}': expected a port number from 0 to 65535.`);
+  }
   const monitoring = environment.SAGEMAKER_MONITORING_SECONDS;
   const monitoringSeconds = Number(monitoring);
   if (monitoring !== undefined && !(Number.isInteger(monitoringSeconds) && monitoringSeconds >= 1)) {
@@ -56,7 +58,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   return {
     port,
     stateDirectory,
-    logDirectory: path.resolve(environment.SAGEMAKER_LOG_DIRECTORY ?? path.join(stateDirectory, "logs")),
+    logDirectory: resolve(environment.SAGEMAKER_LOG_DIRECTORY ?? join(stateDirectory, "logs")),
     awsEndpoint: text(
       "AWS_ENDPOINT_URL",
       "the AWS emulator's address, such as http://127.0.0.1:4566",

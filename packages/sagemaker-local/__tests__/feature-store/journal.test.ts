@@ -1,17 +1,17 @@
-import * as fs from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import * as path from "node:path";
+import { join } from "node:path";
 import { AppendLog } from "../../src/feature-store/append-log";
 import { Journal, type JournalEntry } from "../../src/feature-store/journal";
 
 let folder: string;
 beforeEach(() => {
-  folder = fs.mkdtempSync(path.join(tmpdir(), "acme-journal-"));
+  folder = mkdtempSync(join(tmpdir(), "acme-journal-"));
   jest.spyOn(process.stdout, "write").mockReturnValue(true);
 });
 afterEach(() => {
   jest.restoreAllMocks();
-  fs.rmSync(folder, { recursive: true });
+  rmSync(folder, { recursive: true });
 });
 
 const entry = (id: string): JournalEntry => ({ values: { record_id: id }, deleted: false, invokedAt: 1 });
@@ -34,7 +34,7 @@ test("a journal that was killed is taken up, under names that it never had befor
   const killed = new Journal(folder);
   await killed.append(entry("a"));
   const [segment] = await killed.close();
-  fs.writeFileSync(path.join(folder, "000000002.jsonl"), '[1,0,{"record_id":"b"}]\n');
+  writeFileSync(join(folder, "000000002.jsonl"), '[1,0,{"record_id":"b"}]\n');
 
   const next = new Journal(folder);
   await next.append(entry("c"));
@@ -45,20 +45,20 @@ test("a journal that was killed is taken up, under names that it never had befor
 });
 
 test("half a last line is left out, and a damaged line in the middle is kept aside", () => {
-  const file = path.join(folder, "000000001-1767225600000.jsonl");
-  fs.writeFileSync(file, '[1,0,{"record_id":"a"}]\n[1,0,{"rec\n[1,0,{"record_id":"b"}]\n[1,0,{"record_id":"c"}');
+  const file = join(folder, "000000001-1767225600000.jsonl");
+  writeFileSync(file, '[1,0,{"record_id":"a"}]\n[1,0,{"rec\n[1,0,{"record_id":"b"}]\n[1,0,{"record_id":"c"}');
   const journal = new Journal(folder);
   expect(idsOf(journal.read(journal.segments()[0]!))).toEqual(["a", "b"]);
-  expect(fs.readFileSync(`${file}.unreadable`, "utf8")).toBe('[1,0,{"rec\n');
+  expect(readFileSync(`${file}.unreadable`, "utf8")).toBe('[1,0,{"rec\n');
 });
 
 test("an append that can't be written fails, and the log takes the next one when it can", async () => {
-  const missing = path.join(folder, "later");
-  const log = new AppendLog(path.join(missing, "log.jsonl"));
+  const missing = join(folder, "later");
+  const log = new AppendLog(join(missing, "log.jsonl"));
   await expect(log.append("lost")).rejects.toMatchObject({ code: "ENOENT" });
-  fs.mkdirSync(missing);
+  mkdirSync(missing);
   await log.append("kept");
   await log.close();
-  expect(fs.readFileSync(log.file, "utf8").split("\n").filter(Boolean)).toEqual(["kept"]);
+  expect(readFileSync(log.file, "utf8").split("\n").filter(Boolean)).toEqual(["kept"]);
   expect(log.lines).toBe(1);
 });

@@ -18,7 +18,9 @@ function allPages(jobs: readonly Job[], request: ListRequest): string[] {
   for (let token: string | undefined; ;) {
     const page = listPage(jobs, { ...request, NextToken: token }, view, "Ascending");
     names.push(...page.items.map(({ name }) => name));
-    if (page.nextToken === undefined) return names;
+    if (page.nextToken === undefined) {
+      return names;
+    }
     token = page.nextToken;
   }
 }

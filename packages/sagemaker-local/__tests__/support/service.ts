@@ -3,10 +3,10 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import * as fs from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import * as path from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   AthenaClient,
@@ -29,10 +29,10 @@ import { account, Emulator, region } from "../../../../__tests__/workflow/suppor
 
 export { account, region };
 
-const root = path.resolve(__dirname, "../../../..");
+const root = resolve(__dirname, "../../../..");
 
 /** Interpreter of the emulator's environment, which also runs the fixture's containers: they need Python alone. */
-export const python = path.join(root, ".venv/emulator/bin/python");
+export const python = join(root, ".venv/emulator/bin/python");
 /** An image that the service runs: its code is the folder fixtures/image. */
 export const image = `${account}.dkr.ecr.${region}.amazonaws.com/acme-test-image:1`;
 export const role = `arn:aws:iam::${account}:role/acme-test`;
@@ -56,20 +56,24 @@ export async function eventually<Result>(
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     const result = await check();
-    if (result !== undefined && result !== false) return result;
-    if (Date.now() > deadline) throw new Error(`Waited ${seconds} seconds in vain for: ${what}`);
+    if (result !== undefined && result !== false) {
+      return result;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`Waited ${seconds} seconds in vain for: ${what}`);
+    }
     await sleep(50);
   }
 }
 
 /** What botocore's folder of service models is in the emulator's environment. */
 export function botocoreData(): string {
-  const library = path.join(root, ".venv/emulator/lib");
-  const version = fs.existsSync(library)
-    ? fs.readdirSync(library).find((name) => name.startsWith("python3"))
-    : undefined;
-  if (version === undefined) throw new Error(`${library} is missing: run "make setup".`);
-  return path.join(library, version, "site-packages/botocore/data");
+  const library = join(root, ".venv/emulator/lib");
+  const version = existsSync(library) ? readdirSync(library).find((name) => name.startsWith("python3")) : undefined;
+  if (version === undefined) {
+    throw new Error(`${library} is missing: run "make setup".`);
+  }
+  return join(library, version, "site-packages/botocore/data");
 }
 
 export async function freePort(): Promise<number> {
@@ -94,15 +98,15 @@ export class ServiceProcess {
   /** Settings for a service of its own on a port. */
   static settings(port: number, folder: string, awsEndpoint: string): Record<string, string> {
     return {
-      PATH: `${path.dirname(process.execPath)}:/usr/bin:/bin`,
+      PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
       HOME: folder,
       SAGEMAKER_PORT: String(port),
-      SAGEMAKER_STATE_DIRECTORY: path.join(folder, "state"),
-      SAGEMAKER_LOG_DIRECTORY: path.join(folder, "logs"),
+      SAGEMAKER_STATE_DIRECTORY: join(folder, "state"),
+      SAGEMAKER_LOG_DIRECTORY: join(folder, "logs"),
       AWS_ENDPOINT_URL: awsEndpoint,
       AWS_REGION: region,
       AWS_ACCOUNT_ID: account,
-      MODEL_IMAGE_DIRECTORY: path.resolve(__dirname, "../fixtures/image"),
+      MODEL_IMAGE_DIRECTORY: resolve(__dirname, "../fixtures/image"),
       MODEL_IMAGE_PYTHON: python,
       MODEL_IMAGE_REPOSITORY: "acme-test-image",
       BOTOCORE_DATA: botocoreData(),
@@ -119,15 +123,11 @@ export class ServiceProcess {
 
   /** Starts the process; the promise is kept when it answers, or has ended. */
   async start(): Promise<void> {
-    const child = spawn(
-      process.execPath,
-      ["--import", "tsx", path.join(root, "packages/sagemaker-local/src/main.ts")],
-      {
-        cwd: root,
-        env: { ...this.environment },
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+    const child = spawn(process.execPath, ["--import", "tsx", join(root, "packages/sagemaker-local/src/main.ts")], {
+      cwd: root,
+      env: { ...this.environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.child = child;
     const collect = (chunk: Buffer): void => {
       this.output += chunk.toString();
@@ -137,7 +137,9 @@ export class ServiceProcess {
     await eventually(
       "the service to answer",
       async () => {
-        if (child.exitCode !== null) return true;
+        if (child.exitCode !== null) {
+          return true;
+        }
         return fetch(`${this.url}/health`, { signal: AbortSignal.timeout(1000) }).then(
           ({ ok }) => ok,
           () => false,
@@ -159,7 +161,9 @@ export class ServiceProcess {
   }
 }
 
-/** An emulator, a service that uses it, and clients of both: all of SageMaker is asked through the emulator's address. */
+/**
+ * An emulator, a service that uses it, and clients of both: all of SageMaker is asked through the emulator's address.
+ */
 export class Platform {
   readonly sagemaker: SageMakerClient;
   readonly runtime: SageMakerRuntimeClient;
@@ -184,7 +188,7 @@ export class Platform {
 
   /** @param changes settings of the service that differ. @default none */
   static async start(changes: Readonly<Record<string, string>> = {}): Promise<Platform> {
-    const folder = fs.mkdtempSync(path.join(tmpdir(), "acme-sagemaker-"));
+    const folder = mkdtempSync(join(tmpdir(), "acme-sagemaker-"));
     const port = await freePort();
     const emulator = await Emulator.start(`http://127.0.0.1:${port}`);
     const service = new ServiceProcess({
@@ -202,7 +206,7 @@ export class Platform {
   async stop(): Promise<void> {
     await this.service.stop();
     await this.emulator.stop();
-    fs.rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   /** Kills the service as nothing can prepare for, and starts it again. */
@@ -243,7 +247,9 @@ export class Platform {
     await eventually(`the query ${sql}`, async () => {
       const { QueryExecution } = await this.athena.send(new GetQueryExecutionCommand({ QueryExecutionId }));
       const { State, StateChangeReason } = QueryExecution?.Status ?? {};
-      if (State === "FAILED") throw new Error(`${sql}: ${StateChangeReason ?? ""}`);
+      if (State === "FAILED") {
+        throw new Error(`${sql}: ${StateChangeReason ?? ""}`);
+      }
       return State === "SUCCEEDED";
     });
     const { ResultSet } = await this.athena.send(new GetQueryResultsCommand({ QueryExecutionId }));
@@ -267,7 +273,7 @@ export class Platform {
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return !fs.existsSync(`/proc/${pid}/stat`) || !fs.readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+    return !existsSync(`/proc/${pid}/stat`) || !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
   } catch {
     return false;
   }
@@ -275,9 +281,8 @@ export function isRunning(pid: number): boolean {
 
 /** The children that the service has recorded, by their purpose. */
 export function childrenOf(platform: Platform): { pid: number; purpose: string }[] {
-  const folder = path.join(platform.folder, "state", "children");
-  return fs
-    .readdirSync(folder)
+  const folder = join(platform.folder, "state", "children");
+  return readdirSync(folder)
     .filter((name) => name.endsWith(".json"))
-    .map((name) => JSON.parse(fs.readFileSync(path.join(folder, name), "utf8")) as { pid: number; purpose: string });
+    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as { pid: number; purpose: string });
 }

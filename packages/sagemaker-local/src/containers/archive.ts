@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
-import * as fs from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
 /** Packs the content of `folder` as SageMaker packs a model: a gzipped tar whose paths start in the folder. */
 export async function packFolder(folder: string, archive: string): Promise<void> {
-  const names = fs.readdirSync(folder).sort();
+  const names = readdirSync(folder).sort();
   // tar refuses to make an empty archive unless it is told so.
   const content = names.length === 0 ? ["-T", "/dev/null"] : names.map((name) => `./${name}`);
   await run("tar", ["-czf", archive, "-C", folder, ...content]);
@@ -18,7 +18,7 @@ export async function packFolder(folder: string, archive: string): Promise<void>
  * @throws Error when the file is none
  */
 export async function unpackArchive(archive: string, folder: string): Promise<void> {
-  fs.mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true });
   await run("tar", ["-xzf", archive, "-C", folder]).catch((error: unknown) => {
     const reason = (error as { stderr?: string }).stderr ?? String(error);
     throw new Error(

@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { basename, delimiter, dirname, join } from "node:path";
 import type { Settings } from "../settings";
 
 /** Where SageMaker's containers find their files; here moved by SAGEMAKER_BASE_DIR. */
@@ -24,11 +24,15 @@ export function containerCommand(
   checkImage(settings, image);
   const named = entrypoint.length > 0 ? entrypoint : imageCommand(settings);
   const [executable = "", ...rest] = named.map((part) => movedPath(part, base));
-  const own = path.join(settings.imageDirectory, "bin", path.basename(executable));
-  if (executable !== "" && fs.existsSync(own)) return { command: settings.imagePython, arguments: [own, ...rest] };
-  if (/^python3?(\.\d+)?$/.test(path.basename(executable))) return { command: settings.imagePython, arguments: rest };
-  const bin = path.join(settings.imageDirectory, "bin");
-  const available = fs.existsSync(bin) ? fs.readdirSync(bin).filter((name) => !name.startsWith(".")) : [];
+  const own = join(settings.imageDirectory, "bin", basename(executable));
+  if (executable !== "" && existsSync(own)) {
+    return { command: settings.imagePython, arguments: [own, ...rest] };
+  }
+  if (/^python3?(\.\d+)?$/.test(basename(executable))) {
+    return { command: settings.imagePython, arguments: rest };
+  }
+  const bin = join(settings.imageDirectory, "bin");
+  const available = existsSync(bin) ? readdirSync(bin).filter((name) => !name.startsWith(".")) : [];
   throw new ContainerError(
     `The model image has no executable '${executable}': its folder ${bin} has [${available.sort().join(", ")}]. ` +
       "Name one of these in the ContainerEntrypoint, or 'python3' with a script",
@@ -37,8 +41,8 @@ export function containerCommand(
 
 /** What the image runs when nobody names a command: the CMD of its Dockerfile. */
 function imageCommand({ imageDirectory }: Settings): readonly string[] {
-  const file = path.join(imageDirectory, "Dockerfile");
-  const text = fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "";
+  const file = join(imageDirectory, "Dockerfile");
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
   const [, list] = /^CMD\s+(\[.*\])\s*$/m.exec(text) ?? [];
   return list === undefined ? [] : (JSON.parse(list) as string[]);
 }
@@ -83,14 +87,12 @@ export function containerEnvironment(
   return {
     PYTHONUNBUFFERED: "1",
     ...own,
-    PATH: [path.dirname(settings.imagePython), path.join(settings.imageDirectory, "bin"), ...system].join(
-      path.delimiter,
-    ),
+    PATH: [dirname(settings.imagePython), join(settings.imageDirectory, "bin"), ...system].join(delimiter),
     HOME: base,
     LANG: "C.UTF-8",
     TZ: "UTC",
     // Keeps compiled Python out of the image's folder.
-    PYTHONPYCACHEPREFIX: path.join(settings.stateDirectory, "pycache"),
+    PYTHONPYCACHEPREFIX: join(settings.stateDirectory, "pycache"),
     AWS_ACCESS_KEY_ID: settings.account,
     AWS_SECRET_ACCESS_KEY: "test",
     AWS_REGION: settings.region,
@@ -104,7 +106,7 @@ export function containerEnvironment(
 /** The text of a file that a container may have written, at most 1,024 characters of it. */
 export function writtenText(file: string): string | undefined {
   try {
-    return fs.readFileSync(file, "utf8").trim().slice(0, 1024) || undefined;
+    return readFileSync(file, "utf8").trim().slice(0, 1024) || undefined;
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import * as fs from "node:fs";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
 import type { AwsClients } from "../aws";
 import { log } from "../log";
@@ -35,7 +35,7 @@ export class LogFollower {
     private readonly stream: string,
     private readonly onLine: (line: string, timestamp: number) => void = () => undefined,
   ) {
-    this.position = fs.existsSync(file) ? fs.statSync(file).size : 0;
+    this.position = existsSync(file) ? statSync(file).size : 0;
     this.timer = setInterval(() => {
       this.read(false);
     }, interval);
@@ -57,25 +57,31 @@ export class LogFollower {
 
   private read(final: boolean): void {
     try {
-      if (fs.statSync(this.file).size > this.position) this.readNew();
+      if (statSync(this.file).size > this.position) {
+        this.readNew();
+      }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") log(`${this.file}: ${messageOf(error)}`);
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
+        log(`${this.file}: ${messageOf(error)}`);
+      }
     }
-    if (final && this.rest !== "") this.take("\n");
+    if (final && this.rest !== "") {
+      this.take("\n");
+    }
     this.ship();
   }
 
   private readNew(): void {
-    const handle = fs.openSync(this.file, "r");
+    const handle = openSync(this.file, "r");
     try {
       const buffer = Buffer.alloc(chunkBytes);
       for (let count = 1; count > 0;) {
-        count = fs.readSync(handle, buffer, 0, buffer.length, this.position);
+        count = readSync(handle, buffer, 0, buffer.length, this.position);
         this.position += count;
         this.take(this.decoder.write(buffer.subarray(0, count)));
       }
     } finally {
-      fs.closeSync(handle);
+      closeSync(handle);
     }
   }
 
@@ -85,7 +91,9 @@ export class LogFollower {
     const timestamp = Date.now();
     for (const line of lines) {
       this.onLine(line, timestamp);
-      if (line.trim() === "") continue;
+      if (line.trim() === "") {
+        continue;
+      }
       this.last.push(line);
       this.waiting.push({ timestamp, message: line.slice(0, longestMessage) });
     }
@@ -94,14 +102,18 @@ export class LogFollower {
   }
 
   private ship(): void {
-    if (this.waiting.length === 0) return;
+    if (this.waiting.length === 0) {
+      return;
+    }
     this.shipping = this.shipping.then(async () => {
       const lines = this.waiting.splice(0);
       try {
         await this.put(lines);
       } catch (error) {
         // The file has them all; the emulator may be restarting.
-        if (!this.complained) log(`${this.group}: lines could not be sent to CloudWatch Logs: ${messageOf(error)}`);
+        if (!this.complained) {
+          log(`${this.group}: lines could not be sent to CloudWatch Logs: ${messageOf(error)}`);
+        }
         this.complained = true;
         this.streamReady = false;
       }
@@ -115,7 +127,9 @@ export class LogFollower {
     const place = { logGroupName: this.group, logStreamName: this.stream };
     if (!this.streamReady) {
       const unlessThere = (error: unknown): void => {
-        if (nameOf(error) !== "ResourceAlreadyExistsException") throw error;
+        if (nameOf(error) !== "ResourceAlreadyExistsException") {
+          throw error;
+        }
       };
       await client.send(new CreateLogGroupCommand({ logGroupName: this.group })).catch(unlessThere);
       await client.send(new CreateLogStreamCommand(place)).catch(unlessThere);

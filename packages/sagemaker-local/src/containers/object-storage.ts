@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { createWriteStream, mkdirSync, promises, readdirSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { Readable } from "node:stream";
 import type { AwsClients } from "../aws";
@@ -15,7 +15,9 @@ const transfersAtOnce = 8;
  */
 export function parseS3Uri(uri: string): { bucket: string; key: string } {
   const match = /^s3:\/\/([^/]+)\/?(.*)$/s.exec(uri);
-  if (match?.[1] === undefined) throw new Error(`'${uri}' is no S3 address: expected s3://bucket/key.`);
+  if (match?.[1] === undefined) {
+    throw new Error(`'${uri}' is no S3 address: expected s3://bucket/key.`);
+  }
   return { bucket: match[1], key: match[2] ?? "" };
 }
 
@@ -51,8 +53,8 @@ export class ObjectStorage {
       );
     }
     await eachOf(wanted, transfersAtOnce, async (key) => {
-      const file = path.join(folder, key.slice(base.length));
-      if (!file.startsWith(folder + path.sep)) {
+      const file = join(folder, key.slice(base.length));
+      if (!file.startsWith(folder + sep)) {
         throw new Error(
           `The S3 key "${key}" in bucket "${bucket}" would be written outside of its input's folder: rename the object`,
         );
@@ -71,10 +73,12 @@ export class ObjectStorage {
     const { bucket, key } = parseS3Uri(uri);
     try {
       const { Body } = await (await this.clients.s3()).send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-      fs.mkdirSync(path.dirname(file), { recursive: true });
-      await pipeline(Body as Readable, fs.createWriteStream(file));
+      mkdirSync(dirname(file), { recursive: true });
+      await pipeline(Body as Readable, createWriteStream(file));
     } catch (error) {
-      if (!["NoSuchKey", "NoSuchBucket", "NotFound"].includes(nameOf(error))) throw error;
+      if (!["NoSuchKey", "NoSuchBucket", "NotFound"].includes(nameOf(error))) {
+        throw error;
+      }
       throw new Error(`Could not find the S3 object "${uri}"`, { cause: error });
     }
   }
@@ -82,7 +86,7 @@ export class ObjectStorage {
   async uploadFile(file: string, uri: string): Promise<void> {
     const { PutObjectCommand } = await import("@aws-sdk/client-s3");
     const { bucket, key } = parseS3Uri(uri);
-    const body = await fs.promises.readFile(file);
+    const body = await promises.readFile(file);
     await (await this.clients.s3()).send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
   }
 
@@ -104,7 +108,7 @@ export class ObjectStorage {
   /** Uploads every file in `folder` under `uri`, by its path in the folder. */
   async uploadFolder(folder: string, uri: string): Promise<void> {
     await eachOf(filesIn(folder), transfersAtOnce, async (name) => {
-      await this.uploadFile(path.join(folder, name), joinS3Uri(uri, ...name.split(path.sep)));
+      await this.uploadFile(join(folder, name), joinS3Uri(uri, ...name.split(sep)));
     });
   }
 
@@ -117,7 +121,9 @@ export class ObjectStorage {
       const page = await s3
         .send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }))
         .catch((error: unknown) => {
-          if (nameOf(error) !== "NoSuchBucket") throw error;
+          if (nameOf(error) !== "NoSuchBucket") {
+            throw error;
+          }
           throw new Error(`The S3 bucket of "${uri}" does not exist`);
         });
       keys.push(...(page.Contents ?? []).flatMap(({ Key }) => (Key === undefined ? [] : [Key])));
@@ -129,10 +135,9 @@ export class ObjectStorage {
 
 /** Paths of all files under `folder`, relative to it, in their order. */
 export function filesIn(folder: string): string[] {
-  return fs
-    .readdirSync(folder, { recursive: true, withFileTypes: true })
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
     .sort();
 }
 

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { startTimeOf } from "../process-identity";
 import { pause } from "../concurrency";
 import { log } from "../log";
@@ -57,7 +57,7 @@ export class Children {
   private stopping = false;
 
   constructor(private readonly folder: string) {
-    fs.mkdirSync(folder, { recursive: true });
+    mkdirSync(folder, { recursive: true });
   }
 
   /**
@@ -66,9 +66,11 @@ export class Children {
    * @throws Error when its command can't be started, or everything is being stopped
    */
   async start(options: ChildOptions): Promise<Child> {
-    if (this.stopping) throw new Error("the service is being stopped");
-    fs.mkdirSync(path.dirname(options.logFile), { recursive: true });
-    const output = fs.openSync(options.logFile, options.truncateLog === true ? "w" : "a");
+    if (this.stopping) {
+      throw new Error("the service is being stopped");
+    }
+    mkdirSync(dirname(options.logFile), { recursive: true });
+    const output = openSync(options.logFile, options.truncateLog === true ? "w" : "a");
     let child: ChildProcess;
     try {
       child = spawn(options.command, options.arguments, {
@@ -78,14 +80,14 @@ export class Children {
         detached: true,
       });
     } finally {
-      fs.closeSync(output);
+      closeSync(output);
     }
     const { pid } = child;
     if (pid === undefined) {
       const reason = await new Promise<Error>((resolve) => child.once("error", resolve));
       throw new Error(`${options.command} could not be started: ${reason.message}`);
     }
-    const record = path.join(this.folder, `${pid}.json`);
+    const record = join(this.folder, `${pid}.json`);
     const recorded: Recorded = { pid, startedAt: startTimeOf(pid) ?? "", purpose: options.purpose };
     writeAtomically(record, JSON.stringify(recorded));
 
@@ -94,7 +96,7 @@ export class Children {
       child.once("exit", (code, signal) => {
         ended = { code, signal };
         signalGroup(pid, "SIGKILL");
-        fs.rmSync(record, { force: true });
+        rmSync(record, { force: true });
         this.running.delete(started);
         resolve(ended);
       });
@@ -104,7 +106,9 @@ export class Children {
       ended: end,
       running: () => ended === undefined,
       stop: async (graceMilliseconds) => {
-        if (ended !== undefined) return ended;
+        if (ended !== undefined) {
+          return ended;
+        }
         signalGroup(pid, "SIGTERM");
         const kill = setTimeout(() => {
           signalGroup(pid, "SIGKILL");
@@ -132,12 +136,12 @@ export class Children {
 
 /** Where a service records its children; `stopOrphans` of this folder stops what a killed service left running. */
 export function childrenFolder(stateDirectory: string): string {
-  return path.join(stateDirectory, "children");
+  return join(stateDirectory, "children");
 }
 
 function readRecord(file: string): Recorded | undefined {
   try {
-    const { pid, startedAt, purpose } = JSON.parse(fs.readFileSync(file, "utf8")) as Partial<Recorded>;
+    const { pid, startedAt, purpose } = JSON.parse(readFileSync(file, "utf8")) as Partial<Recorded>;
     return pid === undefined || startedAt === undefined || purpose === undefined
       ? undefined
       : { pid, startedAt, purpose };
@@ -154,17 +158,18 @@ function readRecord(file: string): Recorded | undefined {
  * @returns what was stopped, in words
  */
 export async function stopOrphans(folder: string): Promise<string[]> {
-  if (!fs.existsSync(folder)) return [];
+  if (!existsSync(folder)) {
+    return [];
+  }
   const stopped = await Promise.all(
-    fs
-      .readdirSync(folder)
+    readdirSync(folder)
       .filter((name) => name.endsWith(".json"))
       .map(async (name) => {
-        const file = path.join(folder, name);
+        const file = join(folder, name);
         const recorded = readRecord(file);
         if (recorded === undefined) {
           log(`${file} is damaged: which process it recorded can't be known, so none is stopped for it.`);
-          fs.rmSync(file, { force: true });
+          rmSync(file, { force: true });
           return [];
         }
         const { pid, startedAt, purpose } = recorded;
@@ -172,12 +177,18 @@ export async function stopOrphans(folder: string): Promise<string[]> {
         const found = alive();
         if (found) {
           signalGroup(pid, "SIGTERM");
-          for (let waited = 0; alive() && waited < 2000; waited += 50) await pause(50);
-          if (alive()) signalGroup(pid, "SIGKILL");
-          for (let waited = 0; alive() && waited < 2000; waited += 20) await pause(20);
+          for (let waited = 0; alive() && waited < 2000; waited += 50) {
+            await pause(50);
+          }
+          if (alive()) {
+            signalGroup(pid, "SIGKILL");
+          }
+          for (let waited = 0; alive() && waited < 2000; waited += 20) {
+            await pause(20);
+          }
           log(`Stopped ${purpose} (process ${pid}), which a killed service had left behind.`);
         }
-        fs.rmSync(file, { force: true });
+        rmSync(file, { force: true });
         return found ? [purpose] : [];
       }),
   );

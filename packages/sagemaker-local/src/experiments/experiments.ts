@@ -60,13 +60,19 @@ export class Experiments {
    * @throws ServiceError ResourceNotFound
    */
   check(config: ExperimentConfig | undefined): void {
-    if (config?.ExperimentName !== undefined) this.experiment(config.ExperimentName);
-    if (config?.TrialName !== undefined) this.trial(config.TrialName);
+    if (config?.ExperimentName !== undefined) {
+      this.experiment(config.ExperimentName);
+    }
+    if (config?.TrialName !== undefined) {
+      this.trial(config.TrialName);
+    }
   }
 
   /** Writes down, in the job's trial component, what is known about the job. */
   record(config: ExperimentConfig | undefined, job: SourceJob, facts: JobFacts): void {
-    if (config === undefined) return;
+    if (config === undefined) {
+      return;
+    }
     const name = `${job.name}-aws-${job.kind}`;
     const stored = this.stores.components.get(name);
     const now = new Date();
@@ -177,7 +183,9 @@ export class Experiments {
       return { TrialArn };
     },
     ListTrials: (request) => {
-      if (request.ExperimentName !== undefined) this.experiment(request.ExperimentName);
+      if (request.ExperimentName !== undefined) {
+        this.experiment(request.ExperimentName);
+      }
       const component =
         request.TrialComponentName === undefined ? undefined : this.component(request.TrialComponentName);
       const trials = this.stores.trials
@@ -251,7 +259,9 @@ export class Experiments {
               .values()
               .filter((trial) => trial.ExperimentName === this.experiment(request.ExperimentName ?? "").ExperimentName)
               .map(({ TrialName }) => TrialName);
-      if (request.TrialName !== undefined) this.trial(request.TrialName);
+      if (request.TrialName !== undefined) {
+        this.trial(request.TrialName);
+      }
       const components = this.stores.components
         .values()
         .filter(
@@ -300,20 +310,26 @@ export class Experiments {
 
   private experiment(name: string): Experiment {
     const experiment = this.stores.experiments.get(name);
-    if (experiment === undefined) throw resourceNotFound(`Experiment '${name}' does not exist.`);
+    if (experiment === undefined) {
+      throw resourceNotFound(`Experiment '${name}' does not exist.`);
+    }
     return experiment;
   }
 
   private trial(name: string): Trial {
     const trial = this.stores.trials.get(name);
-    if (trial === undefined) throw resourceNotFound(`Trial '${name}' does not exist.`);
+    if (trial === undefined) {
+      throw resourceNotFound(`Trial '${name}' does not exist.`);
+    }
     return trial;
   }
 
   private component(nameOrArn: string): StoredComponent {
     const name = this.arns.nameIn("experiment-trial-component", nameOrArn);
     const component = this.stores.components.get(name);
-    if (component === undefined) throw resourceNotFound(`Trial component '${name}' does not exist.`);
+    if (component === undefined) {
+      throw resourceNotFound(`Trial component '${name}' does not exist.`);
+    }
     return component;
   }
 }

@@ -1,4 +1,4 @@
-import * as fs from "node:fs";
+import { promises, readFileSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 
 interface Waiting {
@@ -48,15 +48,19 @@ export class AppendLog {
       const batch = this.waiting;
       this.waiting = [];
       try {
-        this.handle ??= await fs.promises.open(this.file, "a");
+        this.handle ??= await promises.open(this.file, "a");
         await this.handle.appendFile(this.separator + batch.map(({ line }) => `${line}\n`).join(""));
         await this.handle.datasync();
         this.separator = "";
         this.written += batch.length;
-        for (const { resolve } of batch) resolve();
+        for (const { resolve } of batch) {
+          resolve();
+        }
       } catch (error) {
         this.separator = "\n";
-        for (const { reject } of batch) reject(error);
+        for (const { reject } of batch) {
+          reject(error);
+        }
       }
     }
     this.draining = undefined;
@@ -72,11 +76,13 @@ export function readLines<Line>(
   parse: (text: string) => Line,
   onUnreadable: (text: string, isLast: boolean) => void,
 ): Line[] {
-  const texts = fs.readFileSync(file, "utf8").split("\n");
+  const texts = readFileSync(file, "utf8").split("\n");
   const lines: Line[] = [];
   texts.forEach((text, index) => {
     const isLast = index === texts.length - 1;
-    if (text === "") return;
+    if (text === "") {
+      return;
+    }
     if (isLast) {
       onUnreadable(text, true);
       return;

@@ -12,7 +12,9 @@ export function parseEventTime(text: string, type: "String" | "Fractional" | "In
     return seconds <= latestSecond ? Math.floor(seconds * 1000) : undefined;
   }
   const match = isoTime.exec(text);
-  if (match === null) return undefined;
+  if (match === null) {
+    return undefined;
+  }
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
     number,
     number,
@@ -27,7 +29,9 @@ export function parseEventTime(text: string, type: "String" | "Fractional" | "In
   // A date that does not exist, such as 30 February, would roll over to another day.
   const exists =
     time.getUTCDate() === day && time.getUTCMonth() === month - 1 && hour < 24 && minute < 60 && second < 60;
-  if (!exists) return undefined;
+  if (!exists) {
+    return undefined;
+  }
   const offset = (Number(match[9] ?? 0) * 60 + Number(match[10] ?? 0)) * (match[8] === "-" ? -1 : 1);
   return time.getTime() - offset * 60_000;
 }

@@ -1,4 +1,4 @@
-import * as path from "node:path";
+import { join } from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
 import type { DescribeFeatureGroupResponse } from "@aws-sdk/client-sagemaker";
 import type { AwsClients } from "../aws";
@@ -53,9 +53,14 @@ export class FeatureGroups {
   /** Takes up, after a restart, what was going on before it. */
   restore(): void {
     for (const { group } of this.store.values()) {
-      if (group.FeatureGroupStatus === "Creating") void this.finishCreation(group.FeatureGroupName);
-      else this.openRecords(group);
-      if (group.FeatureGroupStatus === "Deleting") void this.finishDeletion(group.FeatureGroupName);
+      if (group.FeatureGroupStatus === "Creating") {
+        void this.finishCreation(group.FeatureGroupName);
+      } else {
+        this.openRecords(group);
+      }
+      if (group.FeatureGroupStatus === "Deleting") {
+        void this.finishDeletion(group.FeatureGroupName);
+      }
     }
   }
 
@@ -167,7 +172,9 @@ export class FeatureGroups {
       } satisfies Partial<FeatureGroup>);
       const metadata = { ...newMetadata(FeatureAdditions ?? [], changed), ...stored.metadata };
       this.store.put(group.FeatureGroupName, { group, metadata });
-      if (group.OfflineStoreConfig !== undefined) await new OfflineStore(this.clients, group).updateTable();
+      if (group.OfflineStoreConfig !== undefined) {
+        await new OfflineStore(this.clients, group).updateTable();
+      }
       return { FeatureGroupArn: group.FeatureGroupArn };
     },
     DeleteFeatureGroup: ({ FeatureGroupName }) => {
@@ -230,7 +237,9 @@ export class FeatureGroups {
       const { group, metadata } = this.feature(FeatureGroupName, FeatureName);
       const replaced = new Set([...(ParameterRemovals ?? []), ...(ParameterAdditions ?? []).map(({ Key }) => Key)]);
       const parameters = (metadata.Parameters ?? []).filter(({ Key }) => !replaced.has(Key));
-      for (const { Key, Value } of ParameterAdditions ?? []) parameters.push({ Key: Key ?? "", Value: Value ?? "" });
+      for (const { Key, Value } of ParameterAdditions ?? []) {
+        parameters.push({ Key: Key ?? "", Value: Value ?? "" });
+      }
       const changed: FeatureMetadata = {
         CreationTime: metadata.CreationTime,
         LastModifiedTime: new Date(),
@@ -294,16 +303,20 @@ export class FeatureGroups {
 
   private openRecords(group: FeatureGroup): void {
     const folder = `${group.FeatureGroupName}-${group.CreationTime.getTime()}`;
-    const records = new GroupRecords(path.join(this.settings.stateDirectory, "records", folder), group, this.clients);
+    const records = new GroupRecords(join(this.settings.stateDirectory, "records", folder), group, this.clients);
     this.records.set(group.FeatureGroupName, records);
   }
 
   private async finishCreation(name: string): Promise<void> {
     const stored = this.store.get(name);
-    if (stored === undefined) return;
+    if (stored === undefined) {
+      return;
+    }
     const { group, metadata } = stored;
     try {
-      if (group.OfflineStoreConfig !== undefined) await new OfflineStore(this.clients, group).create();
+      if (group.OfflineStoreConfig !== undefined) {
+        await new OfflineStore(this.clients, group).create();
+      }
       this.openRecords(group);
       group.FeatureGroupStatus = "Created";
     } catch (error) {
@@ -317,7 +330,9 @@ export class FeatureGroups {
   private async finishDeletion(name: string): Promise<void> {
     const stored = this.store.get(name);
     const records = this.records.get(name);
-    if (stored === undefined) return;
+    if (stored === undefined) {
+      return;
+    }
     const { group, metadata } = stored;
     for (let attempt = 1; records !== undefined; attempt += 1) {
       try {
@@ -328,7 +343,9 @@ export class FeatureGroups {
           await pause(1000);
           continue;
         }
-        if (messageOf(error).includes("bucket does not exist")) break;
+        if (messageOf(error).includes("bucket does not exist")) {
+          break;
+        }
         group.FeatureGroupStatus = "DeleteFailed";
         group.FailureReason = `The last records could not be moved to the offline store: ${messageOf(error)}`.slice(
           0,

@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import type { AwsClients } from "../aws";
 import { log } from "../log";
 import { messageOf } from "../protocol/errors";
@@ -31,18 +31,26 @@ export class GroupRecords {
     private readonly group: FeatureGroup,
     private readonly clients: AwsClients,
   ) {
-    if (group.OnlineStoreConfig?.EnableOnlineStore === true) this.online = new OnlineStore(folder);
+    if (group.OnlineStoreConfig?.EnableOnlineStore === true) {
+      this.online = new OnlineStore(folder);
+    }
     if (group.OfflineStoreConfig !== undefined) {
-      this.journal = new Journal(path.join(folder, "journal"));
-      if (this.journal.segments().length > 0) this.schedule(0);
+      this.journal = new Journal(join(folder, "journal"));
+      if (this.journal.segments().length > 0) {
+        this.schedule(0);
+      }
     }
   }
 
   /** Resolves once the record is in the journal on the disk; it reaches the offline store in the background. */
   async appendOffline(values: Readonly<Record<string, string>>, deleted: boolean): Promise<void> {
-    if (this.journal === undefined) return;
+    if (this.journal === undefined) {
+      return;
+    }
     await this.journal.append({ values, deleted, invokedAt: Date.now() });
-    if (this.firstAppend === 0) this.firstAppend = Date.now();
+    if (this.firstAppend === 0) {
+      this.firstAppend = Date.now();
+    }
     const waited = Date.now() - this.firstAppend;
     const full = this.journal.openEntries >= mostEntries;
     if (this.blockedReason === undefined) {
@@ -73,11 +81,13 @@ export class GroupRecords {
   /** Closes the group's records and removes them from this machine; the offline store stays as it is. */
   async remove(): Promise<void> {
     await this.close();
-    fs.rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   private schedule(delay: number): void {
-    if (this.closed) return;
+    if (this.closed) {
+      return;
+    }
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.flush().catch(() => {
@@ -88,14 +98,18 @@ export class GroupRecords {
   }
 
   private async move(): Promise<void> {
-    if (this.journal === undefined) return;
+    if (this.journal === undefined) {
+      return;
+    }
     this.firstAppend = 0;
     try {
       for (const segment of await this.journal.close()) {
         await new OfflineStore(this.clients, this.group).write(segment, this.journal.read(segment));
-        fs.rmSync(segment.file);
+        rmSync(segment.file);
       }
-      if (this.blockedReason !== undefined) log(`Offline store of ${this.group.FeatureGroupName}: works again.`);
+      if (this.blockedReason !== undefined) {
+        log(`Offline store of ${this.group.FeatureGroupName}: works again.`);
+      }
       this.blockedReason = undefined;
       this.retryDelay = quietTime;
     } catch (error) {

@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { log } from "../log";
 import { AppendLog, readLines } from "./append-log";
 
@@ -35,7 +35,9 @@ export function writeEntry(entry: JournalEntry): string {
  */
 export function readEntry(text: string): JournalEntry {
   const [invokedAt, deleted, values] = JSON.parse(text) as [number?, (0 | 1)?, Record<string, string>?];
-  if (invokedAt === undefined || values === undefined) throw new Error("not a journal entry");
+  if (invokedAt === undefined || values === undefined) {
+    throw new Error("not a journal entry");
+  }
   return { invokedAt, deleted: deleted === 1, values };
 }
 
@@ -49,10 +51,12 @@ export class Journal {
   private number: number;
 
   constructor(private readonly folder: string) {
-    fs.mkdirSync(folder, { recursive: true });
-    const names = fs.readdirSync(folder);
+    mkdirSync(folder, { recursive: true });
+    const names = readdirSync(folder);
     this.number = 1 + Math.max(0, ...names.map((name) => Number(/^\d{9}/.exec(name)?.[0] ?? 0)));
-    for (const name of names.filter((each) => openName.test(each))) this.giveFinalName(path.join(folder, name));
+    for (const name of names.filter((each) => openName.test(each))) {
+      this.giveFinalName(join(folder, name));
+    }
     this.open = this.newSegment();
   }
 
@@ -80,13 +84,14 @@ export class Journal {
 
   /** Closed segments, oldest first. */
   segments(): Segment[] {
-    return fs
-      .readdirSync(this.folder)
+    return readdirSync(this.folder)
       .sort()
       .flatMap((name) => {
         const match = closedName.exec(name);
-        if (match === null) return [];
-        return [{ number: Number(match[1]), closedAt: Number(match[2]), file: path.join(this.folder, name) }];
+        if (match === null) {
+          return [];
+        }
+        return [{ number: Number(match[1]), closedAt: Number(match[2]), file: join(this.folder, name) }];
       });
   }
 
@@ -96,17 +101,17 @@ export class Journal {
       if (isLast) {
         log(`${segment.file}: its last line was cut short, as a kill does it; nobody was told that it is stored.`);
       } else {
-        fs.writeFileSync(`${segment.file}.unreadable`, `${text}\n`);
+        writeFileSync(`${segment.file}.unreadable`, `${text}\n`);
         log(`${segment.file}: a line could not be read; it is kept in ${segment.file}.unreadable.`);
       }
     });
   }
 
   private newSegment(): AppendLog {
-    return new AppendLog(path.join(this.folder, `${String(this.number).padStart(9, "0")}.jsonl`));
+    return new AppendLog(join(this.folder, `${String(this.number).padStart(9, "0")}.jsonl`));
   }
 
   private giveFinalName(file: string): void {
-    fs.renameSync(file, file.replace(/\.jsonl$/, `-${Date.now()}.jsonl`));
+    renameSync(file, file.replace(/\.jsonl$/, `-${Date.now()}.jsonl`));
   }
 }

@@ -39,7 +39,9 @@ export class OfflineStore {
     try {
       await (await this.clients.s3()).send(new HeadBucketCommand({ Bucket: bucket }));
     } catch (error) {
-      if (nameOf(error) !== "NotFound") throw error;
+      if (nameOf(error) !== "NotFound") {
+        throw error;
+      }
       throw new Error(`The S3 bucket '${bucket}' of the offline store does not exist. Create it first.`, {
         cause: error,
       });
@@ -49,7 +51,9 @@ export class OfflineStore {
 
   /** Brings the table's columns up to the group's definitions, after a feature was added. */
   async updateTable(): Promise<void> {
-    if (this.catalog === undefined) return;
+    if (this.catalog === undefined) {
+      return;
+    }
     const { UpdateTableCommand } = await import("@aws-sdk/client-glue");
     const { database } = this.catalog;
     await (
@@ -116,7 +120,9 @@ export class OfflineStore {
 
   private async createTable(): Promise<void> {
     const catalog = this.catalog;
-    if (catalog === undefined) return;
+    if (catalog === undefined) {
+      return;
+    }
     const { CreateDatabaseCommand, CreateTableCommand } = await import("@aws-sdk/client-glue");
     const glue = await this.clients.glue();
     await glue
@@ -129,7 +135,9 @@ export class OfflineStore {
 
   private async registerPartitions(all: readonly (readonly string[])[]): Promise<void> {
     const catalog = this.catalog;
-    if (catalog === undefined) return;
+    if (catalog === undefined) {
+      return;
+    }
     const { BatchCreatePartitionCommand } = await import("@aws-sdk/client-glue");
     const glue = await this.clients.glue();
     for (let start = 0; start < all.length; start += partitionsPerRequest) {
@@ -147,7 +155,9 @@ export class OfflineStore {
       });
       const { Errors } = await glue.send(command).catch(async (error: unknown) => {
         // An emulator that was killed may have lost the table: the objects in S3 are worth nothing without it.
-        if (nameOf(error) !== "EntityNotFoundException") throw error;
+        if (nameOf(error) !== "EntityNotFoundException") {
+          throw error;
+        }
         await this.createTable();
         return glue.send(command);
       });
@@ -195,7 +205,9 @@ const storageFormat = {
 
 function unless(expected: string): (error: unknown) => undefined {
   return (error) => {
-    if (nameOf(error) !== expected) throw error;
+    if (nameOf(error) !== expected) {
+      throw error;
+    }
     return undefined;
   };
 }

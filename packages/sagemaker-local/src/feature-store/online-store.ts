@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { log } from "../log";
 import { AppendLog, readLines } from "./append-log";
 
@@ -22,9 +22,11 @@ export class OnlineStore {
   private readonly changes: AppendLog;
 
   constructor(folder: string) {
-    fs.mkdirSync(folder, { recursive: true });
-    const file = path.join(folder, "online.jsonl");
-    if (fs.existsSync(file)) this.restore(file);
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, "online.jsonl");
+    if (existsSync(file)) {
+      this.restore(file);
+    }
     this.changes = new AppendLog(file);
   }
 
@@ -42,7 +44,9 @@ export class OnlineStore {
 
   /** Resolves once the version is on the disk; a version older than the stored one changes nothing. */
   async put(record: OnlineRecord): Promise<void> {
-    if (!this.isLatest(record.identifier, record.eventTime)) return;
+    if (!this.isLatest(record.identifier, record.eventTime)) {
+      return;
+    }
     this.apply(record);
     await this.changes.append(JSON.stringify(record));
   }
@@ -60,8 +64,11 @@ export class OnlineStore {
   }
 
   private apply(record: OnlineRecord): void {
-    if (record.removed === true) this.records.delete(record.identifier);
-    else this.records.set(record.identifier, record);
+    if (record.removed === true) {
+      this.records.delete(record.identifier);
+    } else {
+      this.records.set(record.identifier, record);
+    }
   }
 
   private restore(file: string): void {
@@ -77,8 +84,8 @@ export class OnlineStore {
     });
     // Only the latest versions are worth keeping.
     const compact = `${file}.new`;
-    fs.writeFileSync(compact, [...this.records.values()].map((record) => `${JSON.stringify(record)}\n`).join(""));
-    fs.renameSync(compact, file);
+    writeFileSync(compact, [...this.records.values()].map((record) => `${JSON.stringify(record)}\n`).join(""));
+    renameSync(compact, file);
   }
 }
 

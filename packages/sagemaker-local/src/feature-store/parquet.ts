@@ -20,7 +20,9 @@ function valueOf(
   type: FeatureDefinition["FeatureType"],
   value: string | undefined,
 ): string | number | bigint | undefined {
-  if (value === undefined || type === "String") return value;
+  if (value === undefined || type === "String") {
+    return value;
+  }
   return type === "Fractional" ? Number(value) : BigInt(value.replace("+", ""));
 }
 

@@ -28,7 +28,9 @@ export function recordOperations(groups: FeatureGroups): OperationTable<typeof r
     try {
       return groups.find(name);
     } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
+      if (!(error instanceof ServiceError)) {
+        throw error;
+      }
       // The runtime has its own names and statuses for the same errors.
       throw error.code === "ResourceNotFound"
         ? new ServiceError(error.code, error.message, 404)
@@ -47,7 +49,9 @@ export function recordOperations(groups: FeatureGroups): OperationTable<typeof r
     const values = checkRecord(group, record);
     const eventTime = checkEventTime(group, values[group.EventTimeFeatureName] ?? "");
     const expiresAt = expiry(ttl ?? group.OnlineStoreConfig?.TtlDuration, eventTime);
-    if (toOffline) await records.appendOffline(values, false);
+    if (toOffline) {
+      await records.appendOffline(values, false);
+    }
     const identifier = values[group.RecordIdentifierFeatureName] ?? "";
     await toOnline?.put({ identifier, eventTime, values, deleted: false, expiresAt });
   };
@@ -65,7 +69,9 @@ export function recordOperations(groups: FeatureGroups): OperationTable<typeof r
           try {
             await put(entry.FeatureGroupName, entry.Record, entry.TargetStores, entry.TtlDuration ?? TtlDuration);
           } catch (error) {
-            if (!(error instanceof ServiceError)) throw error;
+            if (!(error instanceof ServiceError)) {
+              throw error;
+            }
             errors.push({ Entry: entry, ErrorCode: error.code, ErrorMessage: error.message });
           }
         }),
@@ -97,7 +103,9 @@ export function recordOperations(groups: FeatureGroups): OperationTable<typeof r
               answer.Records.push({ ...of, ...view(group, record, FeatureNames, ExpirationTimeResponse) });
             }
           } catch (error) {
-            if (!(error instanceof ServiceError)) throw error;
+            if (!(error instanceof ServiceError)) {
+              throw error;
+            }
             answer.Errors.push({ ...of, ErrorCode: error.code, ErrorMessage: error.message });
           }
         }
@@ -128,7 +136,9 @@ export function recordOperations(groups: FeatureGroups): OperationTable<typeof r
           `Validation Error: EventTime [${EventTime}] is older than the record's own in FeatureGroup [${group.FeatureGroupName}].`,
         );
       }
-      if (toOffline) await records.appendOffline(values, true);
+      if (toOffline) {
+        await records.appendOffline(values, true);
+      }
       await toOnline?.put({
         identifier: RecordIdentifierValueAsString,
         eventTime,
@@ -182,7 +192,9 @@ function chooseStores(
 }
 
 function expiry(ttl: TtlDuration | undefined, eventTime: number): number | undefined {
-  if (ttl?.Unit === undefined || ttl.Value === undefined) return undefined;
+  if (ttl?.Unit === undefined || ttl.Value === undefined) {
+    return undefined;
+  }
   return eventTime + ttl.Value * (unitSeconds[ttl.Unit] ?? 1) * 1000;
 }
 

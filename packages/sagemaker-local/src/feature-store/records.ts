@@ -14,7 +14,9 @@ const fractional = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const largest = 2n ** 63n;
 
 function isIntegral(text: string): boolean {
-  if (!integral.test(text)) return false;
+  if (!integral.test(text)) {
+    return false;
+  }
   const value = BigInt(text.replace("+", ""));
   return value < largest && value >= -largest;
 }
@@ -48,7 +50,9 @@ export function checkRecord(group: FeatureGroup, record: readonly FeatureValue[]
         `Validation Error: Feature [${FeatureName}] is no collection: give its value as ValueAsString.`,
       );
     }
-    if (ValueAsString === undefined) continue;
+    if (ValueAsString === undefined) {
+      continue;
+    }
     checkType(definition, ValueAsString);
     values[FeatureName] = ValueAsString;
   }

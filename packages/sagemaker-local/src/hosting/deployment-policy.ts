@@ -5,7 +5,9 @@ import { validationException } from "../protocol/errors";
 /** A release that was given up; its message says why, for the endpoint's FailureReason. */
 export class ReleaseFailed extends Error {}
 
-/** How a release goes on: shares of the traffic for the new fleet, one after the other, and how long each is watched. */
+/**
+ * How a release goes on: shares of the traffic for the new fleet, one after the other, and how long each is watched.
+ */
 export interface ReleasePlan {
   /** From above 0 up to 1. */
   readonly shares: readonly number[];
@@ -101,7 +103,9 @@ const limitOf = (seconds: number | undefined): number | undefined =>
  * @throws Error when CloudWatch does not answer
  */
 export async function trippedAlarm(clients: AwsClients, names: readonly string[]): Promise<string | undefined> {
-  if (names.length === 0) return undefined;
+  if (names.length === 0) {
+    return undefined;
+  }
   const { DescribeAlarmsCommand } = await import("@aws-sdk/client-cloudwatch");
   const client = await clients.cloudWatch();
   const { MetricAlarms = [], CompositeAlarms = [] } = await client.send(

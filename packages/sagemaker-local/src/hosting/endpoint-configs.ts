@@ -49,8 +49,9 @@ export class EndpointConfigs {
       }
       const names = new Set<string>();
       for (const { VariantName, ModelName } of request.ProductionVariants) {
-        if (names.has(VariantName))
+        if (names.has(VariantName)) {
           throw validationException(`Variant names must be unique: '${VariantName}' stands twice.`);
+        }
         names.add(VariantName);
         if (ModelName === undefined) {
           throw validationException(

@@ -64,15 +64,20 @@ export class EndpointMetrics {
       this.counted.set(key, own);
     }
     own.invocations += 1;
-    if (status >= 500) own.serverErrors += 1;
-    else if (status >= 400) own.clientErrors += 1;
+    if (status >= 500) {
+      own.serverErrors += 1;
+    } else if (status >= 400) {
+      own.clientErrors += 1;
+    }
     const latency = rounded(milliseconds * 1000);
     own.latencies.set(latency, (own.latencies.get(latency) ?? 0) + 1);
   }
 
   /** Sends what was counted so far. What CloudWatch doesn't take now is sent with the next. */
   flush(): Promise<void> {
-    for (const own of this.counted.values()) this.waiting.push(...describe(own));
+    for (const own of this.counted.values()) {
+      this.waiting.push(...describe(own));
+    }
     this.counted.clear();
     this.waiting.splice(0, this.waiting.length - mostWaiting);
     this.sending = this.sending.then(() => this.send());
@@ -86,7 +91,9 @@ export class EndpointMetrics {
   }
 
   private async send(): Promise<void> {
-    if (this.waiting.length === 0) return;
+    if (this.waiting.length === 0) {
+      return;
+    }
     const { PutMetricDataCommand } = await import("@aws-sdk/client-cloudwatch");
     const client = await this.clients.cloudWatch();
     while (this.waiting.length > 0) {
@@ -95,7 +102,9 @@ export class EndpointMetrics {
         await client.send(new PutMetricDataCommand({ Namespace: namespace, MetricData: data }));
       } catch (error) {
         this.waiting.unshift(...data);
-        if (!this.complained) log(`Metrics could not be sent to CloudWatch: ${messageOf(error)}`);
+        if (!this.complained) {
+          log(`Metrics could not be sent to CloudWatch: ${messageOf(error)}`);
+        }
         this.complained = true;
         return;
       }

@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
 import type { DataCaptureConfig, DeploymentConfig, DescribeEndpointOutput } from "@aws-sdk/client-sagemaker";
 import type { AwsClients } from "../aws";
@@ -119,9 +119,13 @@ export class Endpoints {
       if (deployment !== undefined) {
         const fleet = this.fleetOf(name, deployment);
         this.fleets.set(name, fleet);
-        for (const server of fleet.servers.values()) server.resume();
+        for (const server of fleet.servers.values()) {
+          server.resume();
+        }
       }
-      if (pendingConfigName !== undefined) void this.deploy(name, pendingConfigName, pendingPolicy);
+      if (pendingConfigName !== undefined) {
+        void this.deploy(name, pendingConfigName, pendingPolicy);
+      }
     }
   }
 
@@ -159,7 +163,9 @@ export class Endpoints {
     }
     const shift = this.shifts.get(endpointName);
     const next = shift?.fleet.servers.get(chosen);
-    if (shift === undefined || next === undefined) return { server };
+    if (shift === undefined || next === undefined) {
+      return { server };
+    }
     shift.requests += 1;
     const before = Math.floor((shift.requests - 1) * shift.share);
     return Math.floor(shift.requests * shift.share) > before ? { server: next, otherwise: server } : { server };
@@ -169,14 +175,18 @@ export class Endpoints {
   captureOf(endpointName: string): EndpointCapture | undefined {
     const deployment = this.store.get(endpointName)?.deployment;
     const config = deployment && this.findConfig(deployment.configName)?.DataCaptureConfig;
-    if (deployment === undefined || config === undefined || config.EnableCapture === false) return undefined;
+    if (deployment === undefined || config === undefined || config.EnableCapture === false) {
+      return undefined;
+    }
     return { config, variants: deployment.variants.map(({ name }) => name) };
   }
 
   readonly operations: OperationTable<typeof control> = {
     CreateEndpoint: ({ EndpointName: name, EndpointConfigName, DeploymentConfig, Tags }) => {
       const arn = this.arns.of("endpoint", name);
-      if (this.store.has(name)) throw validationException(`Cannot create already existing endpoint "${arn}".`);
+      if (this.store.has(name)) {
+        throw validationException(`Cannot create already existing endpoint "${arn}".`);
+      }
       this.planFor(this.configs.existing(EndpointConfigName), DeploymentConfig);
       this.tags.create(arn, Tags);
       const now = new Date();
@@ -237,7 +247,9 @@ export class Endpoints {
       }
       delete endpoint.FailureReason;
       endpoint.EndpointStatus = "Updating";
-      if (policy) endpoint.LastDeploymentConfig = policy;
+      if (policy) {
+        endpoint.LastDeploymentConfig = policy;
+      }
       endpoint.LastModifiedTime = new Date();
       this.store.put(name, {
         endpoint,
@@ -255,7 +267,9 @@ export class Endpoints {
           `Cannot delete in-progress endpoint "${endpoint.EndpointArn}": it is in status ${endpoint.EndpointStatus}.`,
         );
       }
-      if (endpoint.EndpointStatus === "Deleting") return {};
+      if (endpoint.EndpointStatus === "Deleting") {
+        return {};
+      }
       endpoint.EndpointStatus = "Deleting";
       this.store.put(name, { endpoint, deployment });
       const fleet = this.fleets.get(name);
@@ -332,7 +346,9 @@ export class Endpoints {
       }
     } catch (error) {
       // The service is being stopped: its next start begins the release anew.
-      if (this.closing) return;
+      if (this.closing) {
+        return;
+      }
       this.shifts.delete(name);
       const serving = previous?.deployment.configName;
       this.finish(
@@ -343,15 +359,19 @@ export class Endpoints {
           : messageOf(error),
       );
       await this.stopFleet(fleet);
-      fs.rmSync(folder, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true });
       return;
     }
-    if (this.closing) return;
+    if (this.closing) {
+      return;
+    }
     this.fleets.set(name, fleet);
     this.shifts.delete(name);
     this.finish(name, fleet.deployment, undefined);
     await this.stopFleet(previous);
-    if (previous !== undefined) fs.rmSync(previous.deployment.folder, { recursive: true, force: true });
+    if (previous !== undefined) {
+      rmSync(previous.deployment.folder, { recursive: true, force: true });
+    }
   }
 
   /**
@@ -364,7 +384,9 @@ export class Endpoints {
     for (const share of plan.shares) {
       this.shifts.set(name, { fleet, share, requests: 0, since: new Date() });
       log(`Endpoint ${name}: ${fleet.deployment.configName} has ${Math.round(share * 100)} % of the requests.`);
-      if (plan.bakeMilliseconds > 0) await this.bake(fleet, plan, begin);
+      if (plan.bakeMilliseconds > 0) {
+        await this.bake(fleet, plan, begin);
+      }
     }
     for (const end = Date.now() + plan.terminationMilliseconds; Date.now() < end && !this.closing;) {
       await pause(Math.min(lookInterval, end - Date.now()));
@@ -376,7 +398,9 @@ export class Endpoints {
     const end = Date.now() + plan.bakeMilliseconds;
     for (let passed = false; !passed;) {
       await pause(Math.max(0, Math.min(lookInterval, end - Date.now())));
-      if (this.closing) return;
+      if (this.closing) {
+        return;
+      }
       const last = Date.now() >= end;
       if (plan.timeoutMilliseconds !== undefined && Date.now() - begin > plan.timeoutMilliseconds) {
         throw new ReleaseFailed(`it was not done after ${plan.timeoutMilliseconds / 1000} seconds`);
@@ -384,10 +408,14 @@ export class Endpoints {
       await this.metrics.flush();
       try {
         const tripped = await trippedAlarm(this.clients, plan.alarms);
-        if (tripped !== undefined) throw new ReleaseFailed(tripped);
+        if (tripped !== undefined) {
+          throw new ReleaseFailed(tripped);
+        }
         passed = last;
       } catch (error) {
-        if (error instanceof ReleaseFailed) throw error;
+        if (error instanceof ReleaseFailed) {
+          throw error;
+        }
         if (Date.now() > end + longestSilence) {
           throw new ReleaseFailed(`its alarms can't be read (${messageOf(error)})`);
         }
@@ -401,11 +429,17 @@ export class Endpoints {
 
   private finish(name: string, deployment: Deployment | undefined, failure: string | undefined): void {
     const stored = this.store.get(name);
-    if (stored === undefined) return;
+    if (stored === undefined) {
+      return;
+    }
     const { endpoint } = stored;
     endpoint.LastModifiedTime = new Date();
-    if (deployment !== undefined) endpoint.EndpointConfigName = deployment.configName;
-    if (failure !== undefined) endpoint.FailureReason = failure.slice(0, 1024);
+    if (deployment !== undefined) {
+      endpoint.EndpointConfigName = deployment.configName;
+    }
+    if (failure !== undefined) {
+      endpoint.FailureReason = failure.slice(0, 1024);
+    }
     const serving = deployment ?? stored.deployment;
     endpoint.EndpointStatus = serving === undefined ? "Failed" : "InService";
     this.store.put(name, { endpoint, deployment: serving });
@@ -418,14 +452,14 @@ export class Endpoints {
     for (const variant of config.ProductionVariants) {
       const container = this.models.servingContainer(variant.ModelName ?? "");
       checkImage(this.settings, container.image);
-      const base = path.join(folder, variant.VariantName, "ml");
-      const model = path.join(base, "model");
-      fs.mkdirSync(model, { recursive: true });
+      const base = join(folder, variant.VariantName, "ml");
+      const model = join(base, "model");
+      mkdirSync(model, { recursive: true });
       if (container.modelDataUrl !== undefined) {
-        const archive = path.join(base, "model.tar.gz");
+        const archive = join(base, "model.tar.gz");
         await this.storage.downloadObject(container.modelDataUrl, archive);
         await unpackArchive(archive, model);
-        fs.rmSync(archive);
+        rmSync(archive);
       }
       const startupSeconds = variant.ContainerStartupHealthCheckTimeoutInSeconds ?? defaultStartupSeconds;
       variants.push({
@@ -471,26 +505,28 @@ export class Endpoints {
   }
 
   private forget(name: string, arn: string): void {
-    fs.rmSync(this.folderOf(name), { recursive: true, force: true });
+    rmSync(this.folderOf(name), { recursive: true, force: true });
     this.tags.remove(arn);
     this.store.delete(name);
   }
 
   private folderOf(name: string): string {
-    return path.join(this.settings.stateDirectory, "endpoints", name);
+    return join(this.settings.stateDirectory, "endpoints", name);
   }
 
   /** A folder for a new deployment, beside that of the one in service. */
   private newFolder(name: string): string {
     const inService = this.store.get(name)?.deployment?.folder;
     const parent = this.folderOf(name);
-    fs.mkdirSync(parent, { recursive: true });
+    mkdirSync(parent, { recursive: true });
     // What an interrupted deployment has left behind.
-    for (const entry of fs.readdirSync(parent)) {
-      const folder = path.join(parent, entry);
-      if (folder !== inService) fs.rmSync(folder, { recursive: true, force: true });
+    for (const entry of readdirSync(parent)) {
+      const folder = join(parent, entry);
+      if (folder !== inService) {
+        rmSync(folder, { recursive: true, force: true });
+      }
     }
-    return fs.mkdtempSync(path.join(parent, "deployment-"));
+    return mkdtempSync(join(parent, "deployment-"));
   }
 }
 
@@ -498,7 +534,9 @@ function drawVariant(variants: readonly DeployedVariant[]): string {
   let draw = Math.random() * variants.reduce((sum, { weight }) => sum + weight, 0);
   for (const { name, weight } of variants) {
     draw -= weight;
-    if (draw < 0) return name;
+    if (draw < 0) {
+      return name;
+    }
   }
   return variants[0]?.name ?? "";
 }

@@ -30,7 +30,9 @@ export function invocationOperations(
         }),
         request.Body as Uint8Array,
       );
-      if (answer.status < 200 || answer.status > 299) throw modelError(answer, server, settings);
+      if (answer.status < 200 || answer.status > 299) {
+        throw modelError(answer, server, settings);
+      }
       capture.record(endpoints.captureOf(request.EndpointName)?.config, {
         endpointName: request.EndpointName,
         variantName: server.options.variantName,

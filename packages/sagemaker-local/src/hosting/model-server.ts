@@ -1,7 +1,7 @@
-import * as fs from "node:fs";
-import * as http from "node:http";
-import * as net from "node:net";
-import * as path from "node:path";
+import { mkdirSync } from "node:fs";
+import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request as httpRequest } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
+import { basename, dirname, join } from "node:path";
 import type { AwsClients } from "../aws";
 import { pause } from "../concurrency";
 import { containerCommand, containerEnvironment } from "../containers/container";
@@ -28,7 +28,7 @@ export interface ServerOptions {
 /** An answer of the container. */
 export interface ContainerAnswer {
   readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
+  readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
 
@@ -73,7 +73,7 @@ export class ModelServer {
   /** The file with what the server says: of this configuration alone, for two run while a release goes on. */
   get logFile(): string {
     const { endpointName, variantName, configName } = this.options;
-    return path.join(this.settings.logDirectory, `endpoint-${endpointName}-${variantName}-${configName}.log`);
+    return join(this.settings.logDirectory, `endpoint-${endpointName}-${variantName}-${configName}.log`);
   }
 
   /**
@@ -116,7 +116,7 @@ export class ModelServer {
    * @param patient - whether to wait for a server that is being started again, and to ask twice when it ends meanwhile
    * @throws ServerUnavailable, ServerBroken or ServerTimeout
    */
-  async invoke(headers: http.OutgoingHttpHeaders, body: Uint8Array, patient = true): Promise<ContainerAnswer> {
+  async invoke(headers: OutgoingHttpHeaders, body: Uint8Array, patient = true): Promise<ContainerAnswer> {
     this.inFlight += 1;
     try {
       const deadline = patient ? Date.now() + waitForServer : 0;
@@ -133,12 +133,16 @@ export class ModelServer {
           } else if (error instanceof ServerUnavailable && Date.now() < deadline) {
             // Nothing has reached the server, and its supervisor is about to notice that it is gone.
             await pause(50);
-          } else throw error;
+          } else {
+            throw error;
+          }
         }
       }
     } finally {
       this.inFlight -= 1;
-      if (this.inFlight === 0) this.drained?.();
+      if (this.inFlight === 0) {
+        this.drained?.();
+      }
     }
   }
 
@@ -159,12 +163,12 @@ export class ModelServer {
 
   private follow(): LogFollower {
     const { endpointName, variantName } = this.options;
-    fs.mkdirSync(this.settings.logDirectory, { recursive: true });
+    mkdirSync(this.settings.logDirectory, { recursive: true });
     this.follower = new LogFollower(
       this.logFile,
       this.clients,
       `/aws/sagemaker/Endpoints/${endpointName}`,
-      `${variantName}/${path.basename(path.dirname(this.options.base))}`,
+      `${variantName}/${basename(dirname(this.options.base))}`,
     );
     return this.follower;
   }
@@ -191,7 +195,9 @@ export class ModelServer {
     const child = this.child;
     const deadline = Date.now() + this.options.startupMilliseconds;
     while (Date.now() < deadline) {
-      if (this.isStopped()) throw new Error("it was stopped");
+      if (this.isStopped()) {
+        throw new Error("it was stopped");
+      }
       if (child?.running() !== true) {
         const exit = await child?.ended;
         throw new Error(
@@ -200,7 +206,9 @@ export class ModelServer {
             : `it ended by signal ${exit.signal}`,
         );
       }
-      if (await this.answersPing()) return;
+      if (await this.answersPing()) {
+        return;
+      }
       await pause(50);
     }
     throw new Error(`it did not answer GET /ping with 200 within ${this.options.startupMilliseconds / 1000} seconds`);
@@ -220,35 +228,48 @@ export class ModelServer {
       if (this.state === "ready") {
         const readySince = Date.now();
         const reason = await this.untilUnhealthy();
-        if (this.isStopped()) return;
+        if (this.isStopped()) {
+          return;
+        }
         this.setState("starting");
         failures = Date.now() - readySince < shortLife ? failures + 1 : 0;
         log(`Endpoint ${this.options.endpointName}: its server ${reason}. It is started again.`);
       }
       await this.child?.stop(stopGrace);
       await pause(Math.min(100 * 2 ** failures, longestRestartDelay));
-      if (this.isStopped()) return;
+      if (this.isStopped()) {
+        return;
+      }
       try {
         await this.startProcess();
         await this.untilHealthy();
-        if (!this.isStopped()) this.setState("ready");
+        if (!this.isStopped()) {
+          this.setState("ready");
+        }
       } catch (error) {
-        if (failures < 2) log(`Endpoint ${this.options.endpointName}: its server does not start: ${messageOf(error)}`);
+        if (failures < 2) {
+          log(`Endpoint ${this.options.endpointName}: its server does not start: ${messageOf(error)}`);
+        }
         failures += 1;
       }
       // A stop that came while the process was being started did not find it yet.
-      if (this.isStopped()) await this.child?.stop(stopGrace);
+      if (this.isStopped()) {
+        await this.child?.stop(stopGrace);
+      }
     }
   }
 
   /** Resolves, with the reason, when the server has ended or misses its pings. */
   private async untilUnhealthy(): Promise<string> {
     const child = this.child;
-    if (child === undefined) return "is gone";
+    if (child === undefined) {
+      return "is gone";
+    }
     for (let missed = 0; missed < failedPings;) {
       const exit = await Promise.race([child.ended, pause(pingInterval)]);
-      if (exit !== undefined)
+      if (exit !== undefined) {
         return exit.signal === null ? `ended (exit code ${exit.code ?? "unknown"})` : `ended (signal ${exit.signal})`;
+      }
       missed = (await this.answersPing()) ? 0 : missed + 1;
     }
     return `missed ${failedPings} pings`;
@@ -278,18 +299,20 @@ export class ModelServer {
 
   private setState(state: State): void {
     this.state = state;
-    for (const notify of this.changed) notify();
+    for (const notify of this.changed) {
+      notify();
+    }
   }
 
   private request(
     method: string,
     target: string,
-    headers: http.OutgoingHttpHeaders,
+    headers: OutgoingHttpHeaders,
     body: Uint8Array | undefined,
     timeout: number,
   ): Promise<ContainerAnswer> {
     return new Promise((resolve, reject) => {
-      const request = http.request(
+      const request = httpRequest(
         {
           host: "127.0.0.1",
           port: this.port,
@@ -316,9 +339,13 @@ export class ModelServer {
         request.destroy(new ServerTimeout(`no answer within ${timeout / 1000} seconds`));
       });
       request.on("error", (error: NodeJS.ErrnoException) => {
-        if (error instanceof ServerTimeout) reject(error);
-        else if (error.code === "ECONNREFUSED") reject(new ServerUnavailable(error.message));
-        else reject(new ServerBroken(error.message));
+        if (error instanceof ServerTimeout) {
+          reject(error);
+        } else if (error.code === "ECONNREFUSED") {
+          reject(new ServerUnavailable(error.message));
+        } else {
+          reject(new ServerBroken(error.message));
+        }
       });
       request.end(body);
     });
@@ -327,16 +354,18 @@ export class ModelServer {
 
 /** Whether a process that has broken off a connection did so because it ended. */
 async function hasEnded(child: Child | undefined): Promise<boolean> {
-  if (child === undefined) return true;
+  if (child === undefined) {
+    return true;
+  }
   await Promise.race([child.ended, pause(200)]);
   return !child.running();
 }
 
 /** A port of the loopback interface that nobody listens on. */
 async function freePort(): Promise<number> {
-  const server = net.createServer();
+  const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as net.AddressInfo;
+  const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
 }

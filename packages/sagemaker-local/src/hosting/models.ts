@@ -37,7 +37,9 @@ export class Models {
    */
   existing(name: string): Model {
     const model = this.store.get(name);
-    if (model === undefined) throw validationException(`Could not find model "${this.arns.of("model", name)}".`);
+    if (model === undefined) {
+      throw validationException(`Could not find model "${this.arns.of("model", name)}".`);
+    }
     return model;
   }
 
@@ -67,7 +69,9 @@ export class Models {
     CreateModel: (request) => {
       const { ModelName: name, Tags, ...described } = request;
       const arn = this.arns.of("model", name);
-      if (this.store.has(name)) throw validationException(`Cannot create already existing model "${arn}".`);
+      if (this.store.has(name)) {
+        throw validationException(`Cannot create already existing model "${arn}".`);
+      }
       const containers = [request.PrimaryContainer, ...(request.Containers ?? [])].filter((each) => each !== undefined);
       const [container] = containers;
       if (container === undefined || containers.length > 1) {
@@ -87,7 +91,9 @@ export class Models {
       ) {
         throw validationException("ModelDataSource.S3DataSource needs the CompressionType Gzip on the local platform.");
       }
-      if (container.ModelPackageName !== undefined) this.registry.deployable(container.ModelPackageName);
+      if (container.ModelPackageName !== undefined) {
+        this.registry.deployable(container.ModelPackageName);
+      }
       this.tags.create(arn, Tags);
       this.store.put(name, { ...described, ModelName: name, ModelArn: arn, CreationTime: new Date() });
       return { ModelArn: arn };

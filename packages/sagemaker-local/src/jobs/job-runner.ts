@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { mkdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { AwsClients } from "../aws";
 import { containerEnvironment, containerCommand, writtenText } from "../containers/container";
 import { LogFollower } from "../containers/logs";
@@ -66,13 +66,13 @@ export class JobRunner {
   /** A new, empty folder that stands for /opt/ml. */
   newBase(kind: string, name: string): string {
     const base = this.baseOf(kind, name);
-    fs.rmSync(base, { recursive: true, force: true });
-    fs.mkdirSync(base, { recursive: true });
+    rmSync(base, { recursive: true, force: true });
+    mkdirSync(base, { recursive: true });
     return base;
   }
 
   removeBase(kind: string, name: string): void {
-    fs.rmSync(path.dirname(this.baseOf(kind, name)), { recursive: true, force: true });
+    rmSync(dirname(this.baseOf(kind, name)), { recursive: true, force: true });
   }
 
   /**
@@ -87,9 +87,11 @@ export class JobRunner {
       container.entrypoint,
       container.base,
     );
-    if (signal.requested) return { kind: "stopped" };
-    const logFile = path.join(this.settings.logDirectory, `${container.name}.log`);
-    fs.rmSync(logFile, { force: true });
+    if (signal.requested) {
+      return { kind: "stopped" };
+    }
+    const logFile = join(this.settings.logDirectory, `${container.name}.log`);
+    rmSync(logFile, { force: true });
     const child = await this.children.start({
       purpose: container.purpose,
       command,
@@ -103,7 +105,9 @@ export class JobRunner {
     const stream = `${container.name}/algo-1-${Math.floor(Date.now() / 1000)}`;
     const follower = new LogFollower(logFile, this.clients, container.logGroup, stream, container.onLine);
     // A stop that came while the process was being started.
-    if (isRequested(signal)) void child.stop(graceMilliseconds);
+    if (isRequested(signal)) {
+      void child.stop(graceMilliseconds);
+    }
 
     const time = new StopSignal();
     time.child = child;
@@ -118,10 +122,18 @@ export class JobRunner {
     signal.child = undefined;
     await follower.finish();
 
-    if (isRequested(signal)) return { kind: "stopped" };
-    if (isRequested(time)) return { kind: "timed out" };
-    if (exit.code === 0) return { kind: "succeeded" };
-    if (this.children.areStopping) return { kind: "failed", reason: restartReason };
+    if (isRequested(signal)) {
+      return { kind: "stopped" };
+    }
+    if (isRequested(time)) {
+      return { kind: "timed out" };
+    }
+    if (exit.code === 0) {
+      return { kind: "succeeded" };
+    }
+    if (this.children.areStopping) {
+      return { kind: "failed", reason: restartReason };
+    }
     const ending = exit.signal === null ? `exit code: ${exit.code ?? "unknown"}` : `stopped by signal ${exit.signal}`;
     const reason =
       writtenText(container.reasonFile) ?? (follower.lastLines.slice(-10).join("\n").trim() || "it printed nothing");
@@ -136,13 +148,15 @@ export class JobRunner {
   }
 
   private baseOf(kind: string, name: string): string {
-    return path.join(this.settings.stateDirectory, "jobs", kind, name, "ml");
+    return join(this.settings.stateDirectory, "jobs", kind, name, "ml");
   }
 }
 
 /** @throws JobStopped when the job was asked to stop */
 export function checkStop(signal: StopSignal): void {
-  if (signal.requested) throw new JobStopped();
+  if (signal.requested) {
+    throw new JobStopped();
+  }
 }
 
 // Reads the flag anew: it changes while the process is being started, and while it runs.

@@ -11,7 +11,9 @@ export class MetricFinder {
   constructor(definitions: readonly Validated<MetricDefinition>[] | undefined) {
     this.patterns = (definitions ?? []).map(({ Name, Regex }) => {
       try {
-        if (new RegExp(`${Regex}|`).exec("")?.length === 1) throw new Error("it has no group that captures the value");
+        if (new RegExp(`${Regex}|`).exec("")?.length === 1) {
+          throw new Error("it has no group that captures the value");
+        }
         return { name: Name, pattern: new RegExp(Regex, "g") };
       } catch (error) {
         throw validationException(

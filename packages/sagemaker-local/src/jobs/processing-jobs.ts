@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
 import type { DescribeProcessingJobResponse } from "@aws-sdk/client-sagemaker";
 import { ContainerError, movedPath, writtenText } from "../containers/container";
@@ -150,12 +150,14 @@ export class ProcessingJobs {
           base,
           logGroup: "/aws/sagemaker/ProcessingJobs",
           maxRuntimeSeconds: job.StoppingCondition?.MaxRuntimeInSeconds ?? defaultRuntimeSeconds,
-          reasonFile: path.join(base, "output", "message"),
+          reasonFile: join(base, "output", "message"),
         },
         signal,
       );
-      const exitMessage = writtenText(path.join(base, "output", "message"));
-      if (exitMessage !== undefined) this.change(job, { ExitMessage: exitMessage });
+      const exitMessage = writtenText(join(base, "output", "message"));
+      if (exitMessage !== undefined) {
+        this.change(job, { ExitMessage: exitMessage });
+      }
       if (outcome.kind === "succeeded") {
         await this.upload(job, base);
         this.end(job, "Completed");
@@ -167,8 +169,9 @@ export class ProcessingJobs {
         this.end(job, "Stopped", outcome.kind === "timed out" ? timedOut : undefined);
       }
     } catch (error) {
-      if (error instanceof JobStopped) this.end(job, "Stopped");
-      else {
+      if (error instanceof JobStopped) {
+        this.end(job, "Stopped");
+      } else {
         const origin = error instanceof ContainerError ? "ClientError" : originOf(error);
         this.end(job, "Failed", `${origin}: ${messageOf(error)}`);
       }
@@ -179,32 +182,40 @@ export class ProcessingJobs {
   }
 
   private async prepare(job: ProcessingJob, base: string, signal: StopSignal): Promise<void> {
-    const configuration = path.join(base, "config");
-    fs.mkdirSync(configuration, { recursive: true });
-    fs.mkdirSync(path.join(base, "output"), { recursive: true });
-    fs.writeFileSync(path.join(configuration, "processingjobconfig.json"), JSON.stringify(job));
-    fs.writeFileSync(
-      path.join(configuration, "resourceconfig.json"),
+    const configuration = join(base, "config");
+    mkdirSync(configuration, { recursive: true });
+    mkdirSync(join(base, "output"), { recursive: true });
+    writeFileSync(join(configuration, "processingjobconfig.json"), JSON.stringify(job));
+    writeFileSync(
+      join(configuration, "resourceconfig.json"),
       JSON.stringify({ current_host: "algo-1", hosts: ["algo-1"] }),
     );
     for (const { S3Input } of job.ProcessingInputs ?? []) {
       checkStop(signal);
-      if (S3Input?.LocalPath === undefined) continue;
+      if (S3Input?.LocalPath === undefined) {
+        continue;
+      }
       const folder = movedPath(S3Input.LocalPath, base);
-      fs.mkdirSync(folder, { recursive: true });
+      mkdirSync(folder, { recursive: true });
       await this.runner.storage.downloadPrefix(S3Input.S3Uri, folder);
     }
     for (const { S3Output } of job.ProcessingOutputConfig?.Outputs ?? []) {
-      if (S3Output?.LocalPath !== undefined) fs.mkdirSync(movedPath(S3Output.LocalPath, base), { recursive: true });
+      if (S3Output?.LocalPath !== undefined) {
+        mkdirSync(movedPath(S3Output.LocalPath, base), { recursive: true });
+      }
     }
     checkStop(signal);
   }
 
   private async upload(job: ProcessingJob, base: string): Promise<void> {
     for (const { S3Output } of job.ProcessingOutputConfig?.Outputs ?? []) {
-      if (S3Output?.LocalPath === undefined) continue;
+      if (S3Output?.LocalPath === undefined) {
+        continue;
+      }
       const folder = movedPath(S3Output.LocalPath, base);
-      if (filesIn(folder).length > 0) await this.runner.storage.uploadFolder(folder, S3Output.S3Uri);
+      if (filesIn(folder).length > 0) {
+        await this.runner.storage.uploadFolder(folder, S3Output.S3Uri);
+      }
     }
   }
 
@@ -246,7 +257,9 @@ export class ProcessingJobs {
 
   private existing(name: string): ProcessingJob {
     const job = this.store.get(name);
-    if (job === undefined) throw resourceNotFound(`Could not find requested job with name: ${name}`);
+    if (job === undefined) {
+      throw resourceNotFound(`Could not find requested job with name: ${name}`);
+    }
     return job;
   }
 }
@@ -295,7 +308,9 @@ function checkPaths(request: {
       );
     }
     const unique = `${kindOfPath} '${name}'`;
-    if (names.has(unique)) throw validationException(`Names must be unique: the processing ${unique} stands twice.`);
+    if (names.has(unique)) {
+      throw validationException(`Names must be unique: the processing ${unique} stands twice.`);
+    }
     names.add(unique);
   }
 }

@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
 import type { DescribeTrainingJobResponse, SecondaryStatus } from "@aws-sdk/client-sagemaker";
 import { packFolder } from "../containers/archive";
@@ -53,8 +53,12 @@ export class TrainingJobs {
   /** Ends, after a restart, the jobs that were running when the service was killed. */
   restore(): void {
     for (const job of this.store.values()) {
-      if (job.TrainingJobStatus === "InProgress") this.end(job, "Failed", "Failed", restartReason);
-      if (job.TrainingJobStatus === "Stopping") this.end(job, "Stopped", "Stopped");
+      if (job.TrainingJobStatus === "InProgress") {
+        this.end(job, "Failed", "Failed", restartReason);
+      }
+      if (job.TrainingJobStatus === "Stopping") {
+        this.end(job, "Stopped", "Stopped");
+      }
     }
   }
 
@@ -172,7 +176,7 @@ export class TrainingJobs {
           base,
           logGroup: "/aws/sagemaker/TrainingJobs",
           maxRuntimeSeconds: limit,
-          reasonFile: path.join(base, "output", "failure"),
+          reasonFile: join(base, "output", "failure"),
           onLine: (line, timestamp) => {
             metrics.read(line, timestamp);
           },
@@ -187,11 +191,15 @@ export class TrainingJobs {
       // A job that was stopped may have left a model that is worth keeping.
       this.enter(job, "Uploading");
       await this.upload(job, base);
-      if (outcome.kind === "succeeded") this.end(job, "Completed", "Completed");
-      else this.end(job, "Stopped", outcome.kind === "timed out" ? "MaxRuntimeExceeded" : "Stopped");
+      if (outcome.kind === "succeeded") {
+        this.end(job, "Completed", "Completed");
+      } else {
+        this.end(job, "Stopped", outcome.kind === "timed out" ? "MaxRuntimeExceeded" : "Stopped");
+      }
     } catch (error) {
-      if (error instanceof JobStopped) this.end(job, "Stopped", "Stopped");
-      else {
+      if (error instanceof JobStopped) {
+        this.end(job, "Stopped", "Stopped");
+      } else {
         const origin = error instanceof ContainerError ? "ClientError" : originOf(error);
         this.end(job, "Failed", "Failed", `${origin}: ${messageOf(error)}`);
       }
@@ -202,9 +210,9 @@ export class TrainingJobs {
   }
 
   private async prepare(job: TrainingJob, base: string, signal: StopSignal): Promise<void> {
-    const configuration = path.join(base, "input", "config");
+    const configuration = join(base, "input", "config");
     for (const folder of ["input/config", "input/data", "model", "output/data"]) {
-      fs.mkdirSync(path.join(base, folder), { recursive: true });
+      mkdirSync(join(base, folder), { recursive: true });
     }
     const channels = job.InputDataConfig ?? [];
     const files = {
@@ -228,12 +236,12 @@ export class TrainingJobs {
       },
     };
     for (const [file, content] of Object.entries(files)) {
-      fs.writeFileSync(path.join(configuration, file), JSON.stringify(content));
+      writeFileSync(join(configuration, file), JSON.stringify(content));
     }
     for (const { ChannelName, DataSource } of channels) {
       checkStop(signal);
-      const folder = path.join(base, "input", "data", ChannelName);
-      fs.mkdirSync(folder, { recursive: true });
+      const folder = join(base, "input", "data", ChannelName);
+      mkdirSync(folder, { recursive: true });
       await this.runner.storage.downloadPrefix(DataSource.S3DataSource?.S3Uri ?? "", folder);
     }
     checkStop(signal);
@@ -242,10 +250,10 @@ export class TrainingJobs {
   private async upload(job: TrainingJob, base: string): Promise<void> {
     const { storage } = this.runner;
     const output = joinS3Uri(job.OutputDataConfig?.S3OutputPath ?? "", job.TrainingJobName, "output");
-    const archive = path.join(base, "model.tar.gz");
-    await packFolder(path.join(base, "model"), archive);
+    const archive = join(base, "model.tar.gz");
+    await packFolder(join(base, "model"), archive);
     await storage.uploadFile(archive, `${output}/model.tar.gz`);
-    const data = path.join(base, "output", "data");
+    const data = join(base, "output", "data");
     if (filesIn(data).length > 0) {
       await packFolder(data, archive);
       await storage.uploadFile(archive, `${output}/output.tar.gz`);
@@ -256,7 +264,9 @@ export class TrainingJobs {
     const now = new Date();
     const transitions = [...(job.SecondaryStatusTransitions ?? [])];
     const last = transitions.at(-1);
-    if (last !== undefined) transitions[transitions.length - 1] = { ...last, EndTime: now };
+    if (last !== undefined) {
+      transitions[transitions.length - 1] = { ...last, EndTime: now };
+    }
     const message = stepMessages[step];
     transitions.push({ Status: step, StartTime: now, ...(message !== undefined && { StatusMessage: message }) });
     this.change(job, { ...changes, SecondaryStatus: step, SecondaryStatusTransitions: transitions });
@@ -279,7 +289,9 @@ export class TrainingJobs {
     });
     const transitions = job.SecondaryStatusTransitions ?? [];
     const last = transitions.at(-1);
-    if (last !== undefined) last.EndTime = now;
+    if (last !== undefined) {
+      last.EndTime = now;
+    }
     this.change(job, {});
     this.recordTrial(job);
     log(`Training job ${job.TrainingJobName}: ${status}${reason === undefined ? "" : `: ${reason}`}`);
@@ -328,7 +340,9 @@ export class TrainingJobs {
 
   private existing(name: string): TrainingJob {
     const job = this.store.get(name);
-    if (job === undefined) throw resourceNotFound(`Requested resource not found: training job ${name}`);
+    if (job === undefined) {
+      throw resourceNotFound(`Requested resource not found: training job ${name}`);
+    }
     return job;
   }
 }
@@ -354,8 +368,9 @@ function checkRequest(request: Validated<control.CreateTrainingJobRequest>): voi
   new MetricFinder(specification.MetricDefinitions);
   const names = new Set<string>();
   for (const { ChannelName, DataSource, CompressionType, RecordWrapperType } of channels ?? []) {
-    if (names.has(ChannelName))
+    if (names.has(ChannelName)) {
       throw validationException(`Channel names must be unique: '${ChannelName}' stands twice.`);
+    }
     names.add(ChannelName);
     const source = DataSource.S3DataSource;
     if (source?.S3DataType !== "S3Prefix") {

@@ -48,8 +48,12 @@ export class DataCapture {
 
   /** Keeps an invocation, if the endpoint's configuration says so and chance takes it into the sample. */
   record(config: Validated<DataCaptureConfig> | undefined, invocation: Invocation): void {
-    if (config === undefined || config.EnableCapture === false) return;
-    if (Math.random() * 100 >= config.InitialSamplingPercentage) return;
+    if (config === undefined || config.EnableCapture === false) {
+      return;
+    }
+    if (Math.random() * 100 >= config.InitialSamplingPercentage) {
+      return;
+    }
     const now = new Date();
     const modes = new Set(config.CaptureOptions.map(({ CaptureMode }) => CaptureMode));
     const document = {
@@ -86,7 +90,9 @@ export class DataCapture {
           this.complained = false;
         } catch (error) {
           this.waiting.set(folder, [...lines, ...(this.waiting.get(folder) ?? [])].slice(-mostWaiting));
-          if (!this.complained) log(`Captured traffic could not be written to ${folder}: ${messageOf(error)}`);
+          if (!this.complained) {
+            log(`Captured traffic could not be written to ${folder}: ${messageOf(error)}`);
+          }
           this.complained = true;
         }
       }
@@ -107,7 +113,10 @@ function fileName(now: Date): string {
   return `${minute ?? ""}-${second ?? ""}-${millisecond ?? ""}-${randomUUID()}.jsonl`;
 }
 
-/** Text where the configuration says that the content type is text; else Base64 (API reference, CaptureContentTypeHeader). */
+/**
+ * Text where the configuration says that the content type is text; else Base64 (API reference,
+ * CaptureContentTypeHeader).
+ */
 function captured(
   { CaptureContentTypeHeader: header }: Validated<DataCaptureConfig>,
   mode: "INPUT" | "OUTPUT",

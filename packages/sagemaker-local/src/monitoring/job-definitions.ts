@@ -29,7 +29,9 @@ export class JobDefinitions {
    */
   existing(name: string): JobDefinition {
     const definition = this.store.get(name);
-    if (definition === undefined) throw resourceNotFound(`Could not find data quality job definition ${name}.`);
+    if (definition === undefined) {
+      throw resourceNotFound(`Could not find data quality job definition ${name}.`);
+    }
     return definition;
   }
 
@@ -37,7 +39,9 @@ export class JobDefinitions {
     CreateDataQualityJobDefinition: (request) => {
       const { JobDefinitionName: name, Tags, ...described } = request;
       const arn = this.arns.of("data-quality-job-definition", name);
-      if (this.store.has(name)) throw resourceInUse(`The data quality job definition ${arn} exists already.`);
+      if (this.store.has(name)) {
+        throw resourceInUse(`The data quality job definition ${arn} exists already.`);
+      }
       const input = request.DataQualityJobInput.EndpointInput;
       if (input === undefined) {
         throw validationException(

@@ -20,8 +20,8 @@ export function everySeconds(seconds: number): Timetable {
 }
 
 /**
- * The times of a schedule expression, as SageMaker takes it: each hour, each day at an hour, or from an hour on every so many hours
- * (SageMaker Developer Guide, "The cron expression for monitoring schedule").
+ * The times of a schedule expression, as SageMaker takes it: each hour, each day at an hour, or from an hour on every
+ * so many hours (SageMaker Developer Guide, "The cron expression for monitoring schedule").
  *
  * @throws ServiceError when it is none of these
  */
@@ -41,7 +41,9 @@ export function parseScheduleExpression(expression: string): Timetable {
   };
   const search = (from: number, step: number): Date => {
     let time = from;
-    while (!isDue(time)) time += step;
+    while (!isDue(time)) {
+      time += step;
+    }
     return new Date(time);
   };
   return {
@@ -57,6 +59,8 @@ export function parseScheduleExpression(expression: string): Timetable {
  */
 export function offsetFrom(moment: Date, offset: string): Date {
   const match = /^-P(?:(\d+)D)?(?:T(?:(\d+)H)?)?$/.exec(offset);
-  if (match === null) throw validationException(`The offset '${offset}' is none: expected such as -PT1H or -P1D.`);
+  if (match === null) {
+    throw validationException(`The offset '${offset}' is none: expected such as -PT1H or -P1D.`);
+  }
   return new Date(moment.getTime() - (Number(match[1] ?? 0) * 24 + Number(match[2] ?? 0)) * hour);
 }

@@ -47,8 +47,9 @@ const baselineFolder = "/opt/ml/processing/baseline";
 const restartReason = "InternalServerError: the service was restarted while the execution was running.";
 
 /**
- * Monitoring schedules: at their times, a processing job compares what an endpoint was asked since the time before with a
- * baseline, under the container contract of SageMaker Model Monitor (SageMaker Developer Guide, "Container Contract Inputs").
+ * Monitoring schedules: at their times, a processing job compares what an endpoint was asked since the time before with
+ * a baseline, under the container contract of SageMaker Model Monitor (SageMaker Developer Guide, "Container Contract
+ * Inputs").
  */
 export class MonitoringSchedules {
   private readonly running = new Set<string>();
@@ -81,7 +82,9 @@ export class MonitoringSchedules {
         this.change(stored, { MonitoringExecutionStatus: "Failed", FailureReason: restartReason });
       }
     }
-    for (const { schedule } of this.stores.schedules.values()) this.plan(schedule);
+    for (const { schedule } of this.stores.schedules.values()) {
+      this.plan(schedule);
+    }
     this.timer = setInterval(() => {
       this.look(new Date());
     }, lookMilliseconds);
@@ -96,7 +99,9 @@ export class MonitoringSchedules {
   readonly operations: OperationTable<typeof control> = {
     CreateMonitoringSchedule: ({ MonitoringScheduleName: name, MonitoringScheduleConfig: config, Tags }) => {
       const arn = this.arns.of("monitoring-schedule", name);
-      if (this.stores.schedules.has(name)) throw resourceInUse(`The monitoring schedule ${arn} exists already.`);
+      if (this.stores.schedules.has(name)) {
+        throw resourceInUse(`The monitoring schedule ${arn} exists already.`);
+      }
       this.check(config);
       this.tags.create(arn, Tags);
       const now = new Date();
@@ -139,7 +144,9 @@ export class MonitoringSchedules {
           `The monitoring schedule ${name} has an execution in progress: wait for its end, or stop its job.`,
         );
       }
-      for (const { id } of this.executionsOf(name)) this.stores.executions.delete(id);
+      for (const { id } of this.executionsOf(name)) {
+        this.stores.executions.delete(id);
+      }
       this.stores.schedules.delete(name);
       this.missed.delete(name);
       this.tags.remove(schedule.MonitoringScheduleArn);
@@ -237,12 +244,18 @@ export class MonitoringSchedules {
         "MonitoringScheduleConfig.ScheduleConfig is required: without it nothing is ever compared.",
       );
     }
-    if (expression !== "NOW") parseScheduleExpression(expression);
-    else if (ScheduleConfig?.DataAnalysisStartTime === undefined || ScheduleConfig.DataAnalysisEndTime === undefined) {
+    if (expression !== "NOW") {
+      parseScheduleExpression(expression);
+    } else if (
+      ScheduleConfig?.DataAnalysisStartTime === undefined ||
+      ScheduleConfig.DataAnalysisEndTime === undefined
+    ) {
       throw validationException(
         "ScheduleConfig.DataAnalysisStartTime and DataAnalysisEndTime are required with the schedule expression NOW, such as -PT1H and -PT0H.",
       );
-    } else this.periodOfNow(ScheduleConfig, new Date());
+    } else {
+      this.periodOfNow(ScheduleConfig, new Date());
+    }
   }
 
   private periodOfNow(config: Validated<control.ScheduleConfig>, now: Date): Period {
@@ -278,16 +291,22 @@ export class MonitoringSchedules {
 
   private timetableOf({ MonitoringScheduleConfig: config }: Schedule): Timetable | undefined {
     const expression = config.ScheduleConfig?.ScheduleExpression ?? "NOW";
-    if (expression === "NOW") return undefined;
+    if (expression === "NOW") {
+      return undefined;
+    }
     return this.periodSeconds === undefined ? parseScheduleExpression(expression) : everySeconds(this.periodSeconds);
   }
 
   private look(now: Date): void {
     for (const { schedule, next } of this.stores.schedules.values()) {
-      if (next === undefined || next > now) continue;
+      if (next === undefined || next > now) {
+        continue;
+      }
       this.plan(schedule);
       const timetable = this.timetableOf(schedule);
-      if (timetable === undefined) continue;
+      if (timetable === undefined) {
+        continue;
+      }
       const name = schedule.MonitoringScheduleName;
       const start = this.missed.get(name) ?? timetable.previous(next);
       // On a busy machine a comparison may take longer than a schedule that short: the next one looks at both periods.
@@ -318,7 +337,9 @@ export class MonitoringSchedules {
       },
     };
     this.change(stored, {});
-    for (const { id } of this.executionsOf(name).slice(0, -keptExecutions)) this.stores.executions.delete(id);
+    for (const { id } of this.executionsOf(name).slice(0, -keptExecutions)) {
+      this.stores.executions.delete(id);
+    }
     try {
       const definition = this.definitionOf(schedule.MonitoringScheduleConfig);
       const inputs = await this.traffic(definition, period);
@@ -349,8 +370,12 @@ export class MonitoringSchedules {
   private async ended(jobName: string): Promise<ProcessingJob> {
     for (;;) {
       const job = this.jobs.find(jobName);
-      if (job === undefined) throw new Error(`The processing job ${jobName} was deleted while it ran`);
-      if (job.ProcessingJobStatus !== "InProgress" && job.ProcessingJobStatus !== "Stopping") return job;
+      if (job === undefined) {
+        throw new Error(`The processing job ${jobName} was deleted while it ran`);
+      }
+      if (job.ProcessingJobStatus !== "InProgress" && job.ProcessingJobStatus !== "Stopping") {
+        return job;
+      }
       await pause(100);
     }
   }
@@ -372,14 +397,18 @@ export class MonitoringSchedules {
     const input = definition.DataQualityJobInput.EndpointInput;
     const endpoint = input?.EndpointName ?? "";
     const captured = this.endpoints.captureOf(endpoint);
-    if (captured === undefined) throw new Error(`The endpoint ${endpoint} captures no data`);
+    if (captured === undefined) {
+      throw new Error(`The endpoint ${endpoint} captures no data`);
+    }
     await this.capture.flush();
     const inputs: Validated<ProcessingInput>[] = [];
     for (let time = Math.floor(start.getTime() / hour) * hour; time < end.getTime(); time += hour) {
       for (const variant of captured.variants) {
         const parts = [endpoint, variant, ...hourFolder(new Date(time)).split("/")];
         const uri = joinS3Uri(captured.config.DestinationS3Uri, ...parts);
-        if (!(await this.storage.hasObjects(`${uri}/`))) continue;
+        if (!(await this.storage.hasObjects(`${uri}/`))) {
+          continue;
+        }
         inputs.push({
           InputName: `endpoint-input-${inputs.length + 1}`,
           S3Input: {
@@ -408,7 +437,9 @@ export class MonitoringSchedules {
 
   private existing(name: string): StoredSchedule {
     const stored = this.stores.schedules.get(name);
-    if (stored === undefined) throw resourceNotFound(`Monitoring schedule ${name} not found.`);
+    if (stored === undefined) {
+      throw resourceNotFound(`Monitoring schedule ${name} not found.`);
+    }
     return stored;
   }
 }

@@ -13,7 +13,9 @@ export class ServiceError extends Error {
   }
 }
 
-/** The request can't be right, whatever the state of the service; also SageMaker's answer for many a missing resource. */
+/**
+ * The request can't be right, whatever the state of the service; also SageMaker's answer for many a missing resource.
+ */
 export const validationException = (message: string): ServiceError => new ServiceError("ValidationException", message);
 
 /** The resource that the request names does not exist. */

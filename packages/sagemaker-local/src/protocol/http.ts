@@ -1,4 +1,4 @@
-import type * as http from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { ServiceError } from "./errors";
 import type { AnyOperation } from "./operations";
 import type { OperationModel, ServiceModel } from "./service-model";
@@ -35,13 +35,15 @@ export function errorAnswer(error: ServiceError, contentType: string): WireAnswe
  *
  * @throws ServiceError once the body is longer than `limit` bytes
  */
-export async function readBody(request: http.IncomingMessage, limit: number): Promise<Buffer> {
+export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
     // The rest is read and dropped: a client that is still sending would not see an answer.
-    if (size <= limit) chunks.push(chunk);
+    if (size <= limit) {
+      chunks.push(chunk);
+    }
   }
   if (size > limit) {
     throw new ServiceError(
@@ -54,7 +56,9 @@ export async function readBody(request: http.IncomingMessage, limit: number): Pr
 }
 
 function parseJson(body: Buffer): unknown {
-  if (body.length === 0) return {};
+  if (body.length === 0) {
+    return {};
+  }
   try {
     return JSON.parse(body.toString("utf8")) as unknown;
   } catch (error) {
@@ -86,7 +90,9 @@ export class JsonProtocol {
       throw new ServiceError("UnknownOperationException", `SageMaker has no operation '${name}'.`);
     }
     const operation = Object.hasOwn(this.operations, name) ? this.operations[name] : undefined;
-    if (operation === undefined) throw notHere(name, this.operations);
+    if (operation === undefined) {
+      throw notHere(name, this.operations);
+    }
     const request = this.validator.validate(description.input?.shape ?? "", parseJson(body));
     const answer = await operation(request);
     return { status: 200, headers: { "Content-Type": this.contentType }, body: toWire(answer) };
@@ -138,15 +144,17 @@ export class RestProtocol {
    *
    * @throws ServiceError as SageMaker would answer it
    */
-  async call(route: Route, url: URL, headers: http.IncomingHttpHeaders, body: Buffer): Promise<WireAnswer> {
+  async call(route: Route, url: URL, headers: IncomingHttpHeaders, body: Buffer): Promise<WireAnswer> {
     const { operation } = route;
     const implementation = this.operations[operation.name];
-    if (implementation === undefined) throw notHere(operation.name, this.operations);
+    if (implementation === undefined) {
+      throw notHere(operation.name, this.operations);
+    }
     const request = this.validator.validate(operation.input?.shape ?? "", this.bindRequest(route, url, headers, body));
     return this.bindAnswer(operation, await implementation(request));
   }
 
-  private bindRequest(route: Route, url: URL, headers: http.IncomingHttpHeaders, body: Buffer): object {
+  private bindRequest(route: Route, url: URL, headers: IncomingHttpHeaders, body: Buffer): object {
     const shape = this.model.shape(route.operation.input?.shape ?? "");
     const values = route.path.exec(url.pathname)?.slice(1) ?? [];
     const labels = new Map(route.labels.map((label, index) => [label, decode(values[index] ?? "")]));
@@ -155,13 +163,20 @@ export class RestProtocol {
     for (const [name, member] of Object.entries(shape.members ?? {})) {
       const locationName = member.locationName ?? name;
       const isList = this.model.shape(member.shape).type === "list";
-      if (member.location === "uri") bound[name] = labels.get(locationName);
-      else if (member.location === "header") bound[name] = headers[locationName.toLowerCase()];
-      else if (member.location === "querystring") {
+      if (member.location === "uri") {
+        bound[name] = labels.get(locationName);
+      } else if (member.location === "header") {
+        bound[name] = headers[locationName.toLowerCase()];
+      } else if (member.location === "querystring") {
         const all = url.searchParams.getAll(locationName);
-        if (all.length > 0) bound[name] = isList ? all : all[0];
-      } else if (name === shape.payload) bound[name] = body;
-      else bodyMembers = true;
+        if (all.length > 0) {
+          bound[name] = isList ? all : all[0];
+        }
+      } else if (name === shape.payload) {
+        bound[name] = body;
+      } else {
+        bodyMembers = true;
+      }
     }
     if (bodyMembers) {
       const content = parseJson(body);
@@ -184,12 +199,20 @@ export class RestProtocol {
     let body: Uint8Array | undefined;
     for (const [name, value] of Object.entries(answer)) {
       const member = shape?.members?.[name];
-      if (member === undefined || value === undefined) continue;
-      if (member.location === "header") headers[member.locationName ?? name] = String(value);
-      else if (name === shape?.payload) body = value as Uint8Array;
-      else content[name] = value;
+      if (member === undefined || value === undefined) {
+        continue;
+      }
+      if (member.location === "header") {
+        headers[member.locationName ?? name] = String(value);
+      } else if (name === shape?.payload) {
+        body = value as Uint8Array;
+      } else {
+        content[name] = value;
+      }
     }
-    if (body !== undefined) return { status, headers, body };
+    if (body !== undefined) {
+      return { status, headers, body };
+    }
     headers["Content-Type"] = this.contentType;
     return { status, headers, body: shape === undefined ? "" : toWire(content) };
   }

@@ -1,5 +1,5 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
 /** What botocore's service models say about a type. */
@@ -65,24 +65,26 @@ export class ServiceModel {
    * @throws Error when botocore has no such service, naming the folder that was searched
    */
   static load(botocoreData: string, service: string): ServiceModel {
-    const folder = path.join(botocoreData, service);
-    const version = fs.existsSync(folder) ? fs.readdirSync(folder).sort().at(-1) : undefined;
-    const plain = path.join(folder, version ?? "", "service-2.json");
-    const found = [plain, `${plain}.gz`].find((file) => fs.existsSync(file));
+    const folder = join(botocoreData, service);
+    const version = existsSync(folder) ? readdirSync(folder).sort().at(-1) : undefined;
+    const plain = join(folder, version ?? "", "service-2.json");
+    const found = [plain, `${plain}.gz`].find((file) => existsSync(file));
     if (found === undefined) {
       throw new Error(
         `BOTOCORE_DATA is '${botocoreData}', but botocore's model of ${service} is not there: expected ${plain} or ` +
           `${plain}.gz. Install the emulator's Python environment, or point BOTOCORE_DATA to another botocore/data.`,
       );
     }
-    const content = fs.readFileSync(found);
+    const content = readFileSync(found);
     const text = (found.endsWith(".gz") ? gunzipSync(content) : content).toString("utf8");
     return new ServiceModel(JSON.parse(text) as ServiceDescription);
   }
 
   shape(name: string): Shape {
     const shape = this.shapes[name];
-    if (shape === undefined) throw new Error(`The service model has no shape ${name}.`);
+    if (shape === undefined) {
+      throw new Error(`The service model has no shape ${name}.`);
+    }
     return shape;
   }
 }

@@ -3,9 +3,15 @@ import type { ServiceModel, Shape } from "./service-model";
 
 /** Words of the AWS front end for what a JSON value is. */
 function kindOf(value: unknown): string {
-  if (Array.isArray(value)) return "START_ARRAY";
-  if (typeof value === "object") return "START_OBJECT";
-  if (typeof value === "boolean") return value ? "TRUE_VALUE" : "FALSE_VALUE";
+  if (Array.isArray(value)) {
+    return "START_ARRAY";
+  }
+  if (typeof value === "object") {
+    return "START_OBJECT";
+  }
+  if (typeof value === "boolean") {
+    return value ? "TRUE_VALUE" : "FALSE_VALUE";
+  }
   return typeof value === "number" ? "NUMBER_VALUE" : "STRING_VALUE";
 }
 
@@ -85,7 +91,9 @@ export class Validator {
       case "structure":
         return this.checkStructure(shape, this.asObject(shape, value, path), path, problems);
       case "list": {
-        if (!Array.isArray(value)) throw this.wrongType(shape, value, path);
+        if (!Array.isArray(value)) {
+          throw this.wrongType(shape, value, path);
+        }
         this.checkSize(shape, value.length, value, path, problems);
         const member = this.model.shape(shape.member?.shape ?? "");
         return value.map((item, index) => this.check(member, item, `${path}.${index + 1}.member`, problems));
@@ -93,19 +101,27 @@ export class Validator {
       case "map":
         return this.checkMap(shape, this.asObject(shape, value, path), path, problems);
       case "string":
-        if (typeof value !== "string") throw this.wrongType(shape, value, path);
+        if (typeof value !== "string") {
+          throw this.wrongType(shape, value, path);
+        }
         problems.push(...this.stringProblems(shape, value).map((constraint) => failure(value, path, constraint)));
         return value;
       case "boolean":
-        if (typeof value !== "boolean") throw this.wrongType(shape, value, path);
+        if (typeof value !== "boolean") {
+          throw this.wrongType(shape, value, path);
+        }
         return value;
       case "timestamp": {
         const date = typeof value === "number" ? new Date(value * 1000) : new Date(NaN);
-        if (Number.isNaN(date.getTime())) throw this.wrongType(shape, value, path);
+        if (Number.isNaN(date.getTime())) {
+          throw this.wrongType(shape, value, path);
+        }
         return date;
       }
       case "blob":
-        if (Buffer.isBuffer(value)) this.checkSize(shape, value.length, "", path, problems);
+        if (Buffer.isBuffer(value)) {
+          this.checkSize(shape, value.length, "", path, problems);
+        }
         return value;
       default:
         return this.checkNumber(shape, value, path, problems);
@@ -127,7 +143,9 @@ export class Validator {
     }
     const checked: Record<string, unknown> = {};
     for (const [name, item] of Object.entries(value)) {
-      if (item === null || item === undefined) continue;
+      if (item === null || item === undefined) {
+        continue;
+      }
       const member = Object.hasOwn(members, name) ? members[name] : undefined;
       if (member === undefined) {
         const known = Object.keys(members).map(lowerFirst).join(", ");
@@ -196,7 +214,9 @@ export class Validator {
 
   private checkNumber(shape: Shape, value: unknown, path: string, problems: string[]): unknown {
     const whole = shape.type === "integer" || shape.type === "long";
-    if (typeof value !== "number" || (whole && !Number.isInteger(value))) throw this.wrongType(shape, value, path);
+    if (typeof value !== "number" || (whole && !Number.isInteger(value))) {
+      throw this.wrongType(shape, value, path);
+    }
     if (shape.max !== undefined && value > shape.max) {
       problems.push(failure(value, path, `Member must have value less than or equal to ${shape.max}`));
     }
@@ -216,7 +236,9 @@ export class Validator {
   }
 
   private asObject(shape: Shape, value: unknown, path: string): Readonly<Record<string, unknown>> {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw this.wrongType(shape, value, path);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw this.wrongType(shape, value, path);
+    }
     return value as Readonly<Record<string, unknown>>;
   }
 

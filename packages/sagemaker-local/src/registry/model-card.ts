@@ -1,6 +1,7 @@
 /**
- * The content of a model package's card, as SageMaker's "Model package model card schema" allows it (Developer Guide, "View the details of a model
- * version"): a text of JSON whose members and lengths are limited. SageMaker refuses a package whose card breaks it.
+ * The content of a model package's card, as SageMaker's "Model package model card schema" allows it (Developer Guide,
+ * "View the details of a model version"): a text of JSON whose members and lengths are limited. SageMaker refuses a
+ * package whose card breaks it.
  */
 import { z } from "zod";
 
@@ -10,7 +11,9 @@ const text = (longest: number): z.ZodString => z.string().max(longest);
 const long = text(2048);
 const short = text(1024);
 const axisName = text(63);
-/** The schema asks for a pattern `.{1,63}` or `.{1,255}` that may match anywhere: at least one character, of any number. */
+/**
+ * The schema asks for a pattern `.{1,63}` or `.{1,255}` that may match anywhere: at least one character, of any number.
+ */
 const filled = z.string().regex(/./);
 const locations = (most: number): z.ZodArray<z.ZodString> => z.array(short).max(most);
 
@@ -124,7 +127,9 @@ export const modelCardContent = z.strictObject({
  * @throws ServiceError that names each member that breaks the schema
  */
 export function checkModelCard(content: string | undefined): void {
-  if (content === undefined) return;
+  if (content === undefined) {
+    return;
+  }
   let document: unknown;
   try {
     document = JSON.parse(content);
@@ -132,7 +137,9 @@ export function checkModelCard(content: string | undefined): void {
     throw validationException(`ModelCard.ModelCardContent is not JSON: ${String(error)}`);
   }
   const result = modelCardContent.safeParse(document);
-  if (result.success) return;
+  if (result.success) {
+    return;
+  }
   const faults = result.error.issues.map(({ path, message }) => `${path.join(".") || "the card"}: ${message}`);
   throw validationException(
     `ModelCard.ModelCardContent breaks the model package model card schema: ${faults.join("; ")}`,

@@ -67,7 +67,9 @@ export class ModelRegistry {
   readonly operations: OperationTable<typeof control> = {
     CreateModelPackageGroup: ({ ModelPackageGroupName: name, ModelPackageGroupDescription, Tags }) => {
       const arn = this.arns.of("model-package-group", name);
-      if (this.stores.groups.has(name)) throw validationException(`Model Package Group already exists: ${arn}`);
+      if (this.stores.groups.has(name)) {
+        throw validationException(`Model Package Group already exists: ${arn}`);
+      }
       this.tags.create(arn, Tags);
       const group = {
         ModelPackageGroupName: name,
@@ -186,7 +188,9 @@ export class ModelRegistry {
         }),
         LastModifiedTime: new Date(),
       };
-      if (kept.length === 0) delete modelPackage.CustomerMetadataProperties;
+      if (kept.length === 0) {
+        delete modelPackage.CustomerMetadataProperties;
+      }
       this.stores.packages.put(this.keyOf(ModelPackageArn), { ...stored, modelPackage });
       return { ModelPackageArn: current.ModelPackageArn };
     },

@@ -96,7 +96,9 @@ function matches(listed: ListedResource, request: ListRequest): boolean {
 }
 
 function compare(a: Position, b: Position): number {
-  if (a.key !== b.key) return a.key < b.key ? -1 : 1;
+  if (a.key !== b.key) {
+    return a.key < b.key ? -1 : 1;
+  }
   return a.name === b.name ? 0 : a.name < b.name ? -1 : 1;
 }
 

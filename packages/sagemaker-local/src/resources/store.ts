@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import * as fs from "node:fs";
-import * as path from "node:path";
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { StartError } from "../start-error";
 
 /** Dates would come back as text, so they are marked on the way out. */
@@ -19,8 +19,8 @@ function reviver(_key: string, value: unknown): unknown {
 /** Writes a file so that a reader, or a restart after a kill, sees either the old content or the new one. */
 export function writeAtomically(file: string, content: string | Uint8Array): void {
   const temporary = `${file}.${process.pid}.new`;
-  fs.writeFileSync(temporary, content);
-  fs.renameSync(temporary, file);
+  writeFileSync(temporary, content);
+  renameSync(temporary, file);
 }
 
 /** What a path such as "group.FeatureGroupName" leads to; undefined where it leads nowhere. */
@@ -51,12 +51,14 @@ export class ResourceStore<Resource extends object> {
     private readonly folder: string,
     private readonly members: readonly string[],
   ) {
-    fs.mkdirSync(folder, { recursive: true });
-    const entries = fs.readdirSync(folder);
-    for (const entry of entries.filter((each) => each.endsWith(".json"))) this.load(path.join(folder, entry));
+    mkdirSync(folder, { recursive: true });
+    const entries = readdirSync(folder);
+    for (const entry of entries.filter((each) => each.endsWith(".json"))) {
+      this.load(join(folder, entry));
+    }
     // Only now: while a file is damaged, a draft may be the good copy of it.
     for (const entry of entries.filter((each) => each.endsWith(".new"))) {
-      fs.rmSync(path.join(folder, entry), { force: true });
+      rmSync(join(folder, entry), { force: true });
     }
   }
 
@@ -80,11 +82,11 @@ export class ResourceStore<Resource extends object> {
 
   delete(name: string): void {
     this.resources.delete(name);
-    fs.rmSync(this.file(name), { force: true });
+    rmSync(this.file(name), { force: true });
   }
 
   private load(file: string): void {
-    const text = fs.readFileSync(file, "utf8");
+    const text = readFileSync(file, "utf8");
     let content: unknown;
     try {
       content = JSON.parse(text, reviver);
@@ -107,6 +109,6 @@ export class ResourceStore<Resource extends object> {
   private file(name: string): string {
     // The hash tells names apart that a file system without upper and lower case would take for the same.
     const hash = createHash("sha256").update(name).digest("hex").slice(0, 8);
-    return path.join(this.folder, `${name.replaceAll(/[^A-Za-z0-9-]/g, "_")}-${hash}.json`);
+    return join(this.folder, `${name.replaceAll(/[^A-Za-z0-9-]/g, "_")}-${hash}.json`);
   }
 }

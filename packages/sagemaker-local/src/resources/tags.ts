@@ -80,7 +80,9 @@ export class TagRegistry {
     if (resource === undefined || exists === undefined) {
       throw validationException(`'${arn}' is not the ARN of a SageMaker resource that can have tags.`);
     }
-    if (!exists(resource.name)) throw resourceNotFound(`Could not find resource "${arn}".`);
+    if (!exists(resource.name)) {
+      throw resourceNotFound(`Could not find resource "${arn}".`);
+    }
     return arn;
   }
 }
