@@ -7,11 +7,11 @@
  *     airflow.alarms({ topicArn, dagIds: ["acme-data-workflow"] });
  *
  * - **Objects.** DAGs lie below `dags/`, which Airflow looks through by itself: a new one changes nothing else.
- *   `requirements.txt` is taken by its
- *   version, which changes with its content alone, so that the environment is updated (20 minutes and more) only for a new one.
+ *   `requirements.txt` is taken by its version, which changes with its content alone, so that the environment is
+ *   updated (20 minutes and more) only for a new one.
  * - **Variables** come from SSM's Parameter Store, Airflow's secrets backend. They hold names and nothing secret, so
- *   that Secrets Manager would only
- *   cost more; and a changed one is read by the next task, where a startup script would need an update of the environment.
+ *   that Secrets Manager would only cost more; and a changed one is read by the next task, where a startup script would
+ *   need an update of the environment.
  */
 import { createHash } from "node:crypto";
 import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
