@@ -27,11 +27,15 @@ def extract_artefact(archive: Path, folder: Path) -> Path:
                     raise JobError(
                         f"{archive.name}: {ARTEFACT} is no regular file of at most {LARGEST_ARTEFACT} bytes."
                     )
-                tar.extract(member, folder, filter="data")
+                # Read, not extracted: so no path, link or mode from the archive reaches the disk. `extract` has its
+                # `filter` against those only since Python 3.11.4, and Debian 12 has 3.11.2.
+                content = tar.extractfile(member).read()
                 # The checksum stands at the end: without it, wrong bytes would pass for a model.
-                while tar.fileobj and tar.fileobj.read(CHUNK):
+                while tar.fileobj.read(CHUNK):
                     pass
-                return folder / ARTEFACT
+                artefact = folder / ARTEFACT
+                artefact.write_bytes(content)
+                return artefact
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise JobError(f"{archive.name} cannot be unpacked: {error}.") from error
     raise JobError(f"{archive.name} holds no {ARTEFACT}: it was not made by this image's `train`.")

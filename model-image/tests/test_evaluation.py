@@ -327,7 +327,7 @@ def test_a_disk_that_fails_is_no_damaged_champion(tmp_path: Path, trained: Path,
 
     pack_model(trained / "model", tmp_path / "model.tar.gz")
     monkeypatch.setattr(evaluation, "_download", lambda *_: tmp_path / "model.tar.gz")
-    monkeypatch.setattr(tarfile.TarFile, "makefile", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
 
     with pytest.raises(JobError, match="No space left on device"):
         evaluation._champion(load_contract(), URL, data_set(UNSEEN))
