@@ -166,7 +166,7 @@ node_modules/.installed: package-lock.json
 
 __tests__/exit-door/node_modules/.installed: __tests__/exit-door/package-lock.json
 	@echo "Installing the Node packages of the exit door (once)" >&2
-	@npm ci --prefix exit-door --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@npm ci --prefix __tests__/exit-door --ignore-scripts --no-audit --no-fund --loglevel=error >&2
 	@touch $@
 
 benchmarks/lighthouse/node_modules/.installed: benchmarks/lighthouse/package-lock.json
