@@ -4,28 +4,29 @@ import { projectRoot } from "../../modules/project-root";
 
 const read = (path: string): string => readFileSync(join(projectRoot, path), "utf8");
 
-/** The rows of the page's tables: point, how, where, proof. */
-const rows = (/<!-- lens:[^]*?-->([^]*)<!-- end of lens -->/.exec(read("docs/security.md"))?.[1] ?? "")
-  .split("\n")
-  .filter((line) => line.startsWith("| ") && !/^\| (point|-)/.test(line))
-  .map((line) => line.split("|").map((cell) => cell.trim()));
+/** The page's points, each with the lines below it that begin with `where` and `proof`. */
+const points = (/<!-- lens:[^]*?-->([^]*)<!-- end of lens -->/.exec(read("docs/security.md"))?.[1] ?? "")
+  .split(/^- (?=\*\*)/m)
+  .slice(1)
+  .map((text) => {
+    const [point = "", ...parts] = text.split(/^ {2}- /m);
+    const part = (name: string): string => parts.find((line) => line.startsWith(`${name}:`)) ?? "";
+    return [point.replaceAll("*", "").trim(), part("where"), part("proof")] as const;
+  });
 
 test("both lists are there", () => {
-  expect(rows.length).toBeGreaterThan(20);
+  expect(points.length).toBeGreaterThan(20);
 });
 
-test.each(rows.map(([, point = "", , where = "", proof = ""]) => [point, where, proof] as const))(
-  "%s: the file and the test are there",
-  (_, where, proof) => {
-    const files = [...where.matchAll(/\]\(\.\.\/([^)]+)\)/g)].map(([, file]) => file!);
-    expect(files.length).toBeGreaterThan(0);
-    for (const file of files) {
-      expect([file, existsSync(join(projectRoot, file))]).toEqual([file, true]);
-    }
-    const tests = [...proof.matchAll(/`([^`:]+): ([^`]+)`/g)];
-    expect(tests.length).toBeGreaterThan(0);
-    for (const [, file = "", title = ""] of tests) {
-      expect([file, title, read(file).includes(JSON.stringify(title))]).toEqual([file, title, true]);
-    }
-  },
-);
+test.each(points)("%s: the file and the test are there", (_, where, proof) => {
+  const files = [...where.matchAll(/\]\(\.\.\/([^)]+)\)/g)].map(([, file]) => file!);
+  expect(files.length).toBeGreaterThan(0);
+  for (const file of files) {
+    expect([file, existsSync(join(projectRoot, file))]).toEqual([file, true]);
+  }
+  const tests = [...proof.matchAll(/`([^`:]+): ([^`]+)`/g)];
+  expect(tests.length).toBeGreaterThan(0);
+  for (const [, file = "", title = ""] of tests) {
+    expect([file, title, read(file).includes(JSON.stringify(title))]).toEqual([file, title, true]);
+  }
+});
