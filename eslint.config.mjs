@@ -1,11 +1,18 @@
 import eslint from "@eslint/js";
 import prettier from "eslint-config-prettier";
+import { readdirSync } from "node:fs";
 import tseslint from "typescript-eslint";
 
 const barrels = ["cdktf-cli", "@cdktf/provider-aws", "@cdktf/provider-docker"].map((name) => ({
   name,
   message: `Import the one file that you need (${name}/lib/…): the barrel costs 5 CPU seconds and 500 MB at every synth.`,
 }));
+
+/** A package is used by its name, which leads to what it exports. */
+const packagePaths = {
+  regex: "^(\\.\\./)+packages/",
+  message: 'Import a package by its name, such as "sagemaker-local/protocol".',
+};
 
 /**
  * Folders import downwards only: each entry lists what the folder on its left must never import, as the beginning of a regular expression that goes on
@@ -22,8 +29,12 @@ const forbiddenFolders = {
   web: ["environments", "stacks", "modules", "policies", "handlers", "local"],
   local: ["handlers", "delivery"],
   delivery: ["handlers", "local"],
-  packages: ["environments", "stacks", "modules", "policies", "handlers", "local", "delivery", "survey", "web"],
 };
+
+/** The folders at the top: a package, with its tests, imports nothing of them. */
+const rooms = readdirSync(import.meta.dirname, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+  .map(({ name }) => name);
 
 export default tseslint.config(
   { ignores: ["node_modules", "dist", "cdktf.out", ".local", ".venv", "**/*.js", "**/*.mjs"] },
@@ -33,7 +44,7 @@ export default tseslint.config(
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
-      "@typescript-eslint/no-restricted-imports": ["error", { paths: barrels }],
+      "@typescript-eslint/no-restricted-imports": ["error", { paths: barrels, patterns: [packagePaths] }],
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
       "@typescript-eslint/consistent-type-definitions": ["error", "interface"],
       "@typescript-eslint/naming-convention": ["error", { selector: "typeLike", format: ["PascalCase"] }],
@@ -42,17 +53,20 @@ export default tseslint.config(
       "@typescript-eslint/no-extraneous-class": "off",
     },
   },
-  ...Object.entries(forbiddenFolders).map(([folder, forbidden]) => ({
-    files: [folder === "packages" ? "packages/*/src/**/*.ts" : `${folder}/**/*.ts`],
+  ...Object.entries({ ...forbiddenFolders, packages: rooms }).map(([folder, forbidden]) => ({
+    files: [`${folder}/**/*.ts`],
     rules: {
       "@typescript-eslint/no-restricted-imports": [
         "error",
         {
           paths: barrels,
-          patterns: forbidden.map((name) => ({
-            regex: `^(\\.\\./)+${name}(/|$)`,
-            message: `${folder}/ must not import ${name.replace(/\(.*/, "")}/ (see "The house plan" in docs/architecture.md).`,
-          })),
+          patterns: [
+            packagePaths,
+            ...forbidden.map((name) => ({
+              regex: `^(\\.\\./)+${name}(/|$)`,
+              message: `${folder}/ must not import ${name.replace(/\(.*/, "")}/ (see "The house plan" in docs/architecture.md).`,
+            })),
+          ],
         },
       ],
     },
@@ -73,7 +87,10 @@ export default tseslint.config(
     rules: {
       curly: "error",
       // Prettier holds the code at 120 characters and leaves comments alone; examples of code in them may be longer.
-      "max-len": ["error", { code: 1000, comments: 120, ignoreUrls: true, ignorePattern: "^ +\\* {5,}|eslint-disable" }],
+      "max-len": [
+        "error",
+        { code: 1000, comments: 120, ignoreUrls: true, ignorePattern: "^ +\\* {5,}|eslint-disable" },
+      ],
       "no-restricted-syntax": [
         "error",
         {

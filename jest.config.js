@@ -1,6 +1,6 @@
 /**
- * Every kind of test is a project: `jest --selectProjects unit`, or `jest <part of a path>` for a file of any of them. TypeScript is only
- * transpiled here; `npm run check:types` checks it.
+ * Every kind of test is a project: `jest --selectProjects unit`, or `jest <part of a path>` for a file of any of them. So is every
+ * package, by its own configuration, with which its tests also run alone. TypeScript is only transpiled; `npm run check:types` checks it.
  */
 const common = {
   rootDir: __dirname,
@@ -46,11 +46,11 @@ const projects = [
 ];
 
 const unit = project("unit", {
-  testMatch: ["<rootDir>/__tests__/**/*.test.ts", "<rootDir>/packages/*/__tests__/**/*.test.ts"],
+  testMatch: ["<rootDir>/__tests__/**/*.test.ts"],
   testPathIgnorePatterns: [
     ...common.testPathIgnorePatterns,
     ...projects.map(({ displayName }) => `<rootDir>/__tests__/${displayName}/`),
   ],
 });
 
-module.exports = { projects: [unit, ...projects] };
+module.exports = { projects: [unit, "<rootDir>/packages/*", ...projects] };

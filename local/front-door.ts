@@ -17,8 +17,8 @@ import {
 } from "node:http";
 import { pipeline } from "node:stream";
 
-import { exitStatusOf, listenAt } from "../packages/sagemaker-local/src/loopback";
-import { ownProcess } from "../packages/sagemaker-local/src/process-identity";
+import { exitStatusOf, listenAt } from "sagemaker-local/loopback";
+import { ownProcess } from "sagemaker-local/process-identity";
 
 /** Domain of each website's distribution by the port on which it is shown; an empty domain is not deployed yet. */
 export type Sites = ReadonlyMap<number, string>;

@@ -20,15 +20,16 @@ interface Lock {
   readonly packages: Readonly<Record<string, { readonly license?: string }>>;
 }
 
-/** The packages that a folder's `package.json` asks for, with the folder. */
-const asked = (folder: string): readonly (readonly [name: string, folder: string])[] => {
+/** The packages that a folder's `package.json` asks for, with the folder of the lock file. */
+const asked = (folder: string, lockFolder = folder): readonly (readonly [name: string, lockFolder: string])[] => {
   const { dependencies, devDependencies } = JSON.parse(read(join(folder, "package.json"))) as Manifest;
-  return Object.keys({ ...dependencies, ...devDependencies }).map((name) => [name, folder] as const);
+  return Object.keys({ ...dependencies, ...devDependencies }).map((name) => [name, lockFolder] as const);
 };
 
-const npmPackages = [".", "__tests__/exit-door", "benchmarks/lighthouse"]
-  .flatMap(asked)
-  .filter(([name]) => !name.startsWith("@types/"));
+const npmPackages = [
+  ...[".", "__tests__/exit-door", "benchmarks/lighthouse"].flatMap((folder) => asked(folder)),
+  ...readdirSync(join(projectRoot, "packages")).flatMap((name) => asked(join("packages", name), ".")),
+].filter(([name]) => !name.startsWith("@types/"));
 
 /** Families that NOTICE names as one. */
 const nameOf = (name: string): string =>

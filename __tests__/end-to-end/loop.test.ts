@@ -16,7 +16,7 @@ import { requireContract } from "../../local/platform/clients";
 import { root } from "../../local/platform/instance";
 import { simulate } from "../../survey/simulator";
 import { surveyHeader, surveyLine, type SurveyRecord } from "../../survey/survey-file";
-import { startTimeOf } from "../../packages/sagemaker-local/src/process-identity";
+import { startTimeOf } from "sagemaker-local/process-identity";
 import { animal } from "../system/deployment";
 import { ask, fillContact, send } from "../browser/states";
 import { Visit } from "../browser/visit";

@@ -1,4 +1,4 @@
-import { modelCardContent } from "../../packages/sagemaker-local/src/registry/model-card";
+import { modelCardContent } from "sagemaker-local/model-card";
 import { type AwsAnswer, type AwsServer, awsError, type Json, s3Error, startAws } from "./support/aws-server";
 import { type Call, collectOutput, loadHandler } from "./support/lambda";
 

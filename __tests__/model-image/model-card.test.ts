@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { completeModelCard } from "../../handlers/register-model/model-card";
 import { readPublicFigures } from "../../handlers/register-model/public-figures";
 import { nameAfterVersion, statusInWords } from "../../local/platform/model-card";
-import { modelCardContent } from "../../packages/sagemaker-local/src/registry/model-card";
+import { modelCardContent } from "sagemaker-local/model-card";
 import { projectRoot } from "../../modules/project-root";
 
 const folder = mkdtempSync(join(tmpdir(), "model-card-"));

@@ -19,7 +19,8 @@ import { InvokeEndpointCommand } from "@aws-sdk/client-sagemaker-runtime";
 import { App, TerraformStack } from "cdktf";
 import { EncryptionKey } from "../../modules/encryption-key";
 import { ModelEndpoint } from "../../modules/model-endpoint";
-import { account, image, Platform, region } from "../../packages/sagemaker-local/__tests__/support/service";
+import { account, image, Platform, region } from "sagemaker-local/testing";
+import { Emulator } from "../workflow/support/emulator";
 import { Terraform } from "./support/terraform";
 
 const name = "acme-local-release";
@@ -27,7 +28,7 @@ let platform: Platform;
 let terraform: Terraform;
 
 beforeAll(async () => {
-  platform = await Platform.start();
+  platform = await Platform.start({}, (url) => Emulator.start(url));
   await platform.sagemaker.send(new CreateModelPackageGroupCommand({ ModelPackageGroupName: "factors" }));
   const configuration = process.env.TF_CLI_CONFIG_FILE;
   terraform = new Terraform(join(platform.folder, "stack", "stacks", "release"), {

@@ -98,7 +98,7 @@ class Platform:
         path = {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "HOME": str(self.folder)}
         library = next((REPOSITORY / ".venv/emulator/lib").glob("python3*"))
         self.run(
-            [str(BIN / "node"), "--import", "tsx", "packages/sagemaker-local/src/main.ts"],
+            [str(BIN / "node"), str(BIN / "sagemaker-local")],
             {
                 **path,
                 "SAGEMAKER_PORT": str(self.sagemaker),
@@ -133,7 +133,7 @@ class Platform:
         self.deploy()
 
     def run(self, command: list[str], environment: dict[str, str], health: str) -> None:
-        log = self.folder / f"{Path(command[-1]).parent.name}.log"
+        log = self.folder / f"{Path(command[-1]).stem}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, env=environment, cwd=REPOSITORY, stdout=output, stderr=output, start_new_session=True

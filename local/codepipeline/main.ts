@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { exitStatusOf } from "../../packages/sagemaker-local/src/loopback";
+import { exitStatusOf } from "sagemaker-local/loopback";
 import { forgetRealCredentials, type Instance, openInstance } from "../platform/instance";
 import { locked, PlatformBusy } from "../platform/lock";
 import { pipelineName } from "../platform/services";

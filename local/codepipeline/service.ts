@@ -11,11 +11,9 @@ import type {
   StartPipelineExecutionOutput,
 } from "@aws-sdk/client-codepipeline";
 
-import { listenAt } from "../../packages/sagemaker-local/src/loopback";
-import { ownProcess } from "../../packages/sagemaker-local/src/process-identity";
-import { refuseForeignPages } from "../../packages/sagemaker-local/src/protocol/callers";
-import { ServiceError } from "../../packages/sagemaker-local/src/protocol/errors";
-import { errorAnswer, readBody, toWire } from "../../packages/sagemaker-local/src/protocol/http";
+import { listenAt } from "sagemaker-local/loopback";
+import { ownProcess } from "sagemaker-local/process-identity";
+import { errorAnswer, readBody, refuseForeignPages, ServiceError, toWire } from "sagemaker-local/protocol";
 import type { Execution, ExecutionQueue } from "./executions";
 
 const contentType = "application/x-amz-json-1.1";

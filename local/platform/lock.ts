@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { linkSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { startTimeOf } from "../../packages/sagemaker-local/src/process-identity";
+import { startTimeOf } from "sagemaker-local/process-identity";
 import { type Instance, readJson, writeJson } from "./instance";
 import { isRunning, type RecordedProcess, recordedProcess } from "./processes";
 

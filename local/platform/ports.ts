@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from "node:net";
 
-import { PortError } from "../../packages/sagemaker-local/src/loopback";
+import { PortError } from "sagemaker-local/loopback";
 import { type Instance, readJson, writeJson } from "./instance";
 
 /** The servers of an instance, each with the port it prefers and the variable that sets another. */

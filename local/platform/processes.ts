@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { PortError, portTakenStatus } from "../../packages/sagemaker-local/src/loopback";
-import { startTimeOf } from "../../packages/sagemaker-local/src/process-identity";
+import { PortError, portTakenStatus } from "sagemaker-local/loopback";
+import { startTimeOf } from "sagemaker-local/process-identity";
 import { type Instance, readJson, root, writeJson } from "./instance";
 
 /** A process that outlives the command that started it. */

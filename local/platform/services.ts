@@ -12,8 +12,8 @@ import {
   writeJson,
 } from "./instance";
 import { healthPath } from "../front-door";
-import { processHeader } from "../../packages/sagemaker-local/src/process-identity";
-import { childrenFolder, stopOrphans } from "../../packages/sagemaker-local/src/containers/processes";
+import { processHeader } from "sagemaker-local/process-identity";
+import { childrenFolder, stopOrphans } from "sagemaker-local/processes";
 import { checkSetPorts, choosePort, isToMove, knownPorts, onOwnPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
 
@@ -179,7 +179,7 @@ async function startMissing(
     {
       name: "sagemaker",
       command: join(root, "node_modules/.bin/node"),
-      arguments: ["--import", "tsx", join(root, "packages/sagemaker-local/src/main.ts")],
+      arguments: [join(root, "node_modules/.bin/sagemaker-local")],
       environment: cleanEnvironment(instance, {
         ...awsEnvironment(endpoint),
         AWS_ACCOUNT_ID: account,

@@ -17,7 +17,7 @@ import {
   startService,
   stopService,
 } from "../../../local/platform/processes";
-import { startTimeOf } from "../../../packages/sagemaker-local/src/process-identity";
+import { startTimeOf } from "sagemaker-local/process-identity";
 import { doneBefore, fingerprintOf, lastResult, remember } from "../../../local/platform/progress";
 
 let instance: Instance;

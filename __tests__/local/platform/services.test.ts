@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { healthPath } from "../../../local/front-door";
-import { PortError } from "../../../packages/sagemaker-local/src/loopback";
+import { PortError } from "sagemaker-local/loopback";
 import {
   cleanEnvironment,
   type Instance,

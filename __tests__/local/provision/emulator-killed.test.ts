@@ -7,7 +7,7 @@ import { GetParameterCommand } from "@aws-sdk/client-ssm";
 import { zipSync } from "fflate";
 import { cleanEnvironment, type Instance, openInstance, root } from "../../../local/platform/instance";
 import { recordedProcess, startService, stopService } from "../../../local/platform/processes";
-import { freePort } from "../../../packages/sagemaker-local/__tests__/support/service";
+import { freePort } from "sagemaker-local/testing";
 import { account, failure, region, type Stack, Workspace } from "./support/workspace";
 
 jest.setTimeout(300_000);

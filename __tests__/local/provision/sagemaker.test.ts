@@ -13,7 +13,8 @@ import {
   ListTagsCommand,
 } from "@aws-sdk/client-sagemaker";
 import { InvokeEndpointCommand } from "@aws-sdk/client-sagemaker-runtime";
-import { bucket, image, Platform, role } from "../../../packages/sagemaker-local/__tests__/support/service";
+import { bucket, image, Platform, role } from "sagemaker-local/testing";
+import { Emulator } from "../../workflow/support/emulator";
 import { failure, type Stack, Workspace } from "./support/workspace";
 
 jest.setTimeout(300_000);
@@ -22,7 +23,7 @@ let platform: Platform;
 let workspace: Workspace;
 
 beforeAll(async () => {
-  platform = await Platform.start();
+  platform = await Platform.start({}, (url) => Emulator.start(url));
   workspace = new Workspace(platform.emulator.endpoint);
 });
 afterAll(async () => {

@@ -5,7 +5,8 @@ import { CreateModelPackageCommand, DeleteModelPackageCommand } from "@aws-sdk/c
 import { DescribeStateMachineCommand } from "@aws-sdk/client-sfn";
 import { GetParameterCommand, PutParameterCommand } from "@aws-sdk/client-ssm";
 import { destroy, inventory, provision, type Provisioned } from "../../../local/provision";
-import { image, Platform } from "../../../packages/sagemaker-local/__tests__/support/service";
+import { image, Platform } from "sagemaker-local/testing";
+import { Emulator } from "../../workflow/support/emulator";
 import { failure, Workspace } from "./support/workspace";
 
 jest.setTimeout(300_000);
@@ -17,7 +18,7 @@ let platform: Platform;
 let workspace: Workspace;
 
 beforeAll(async () => {
-  platform = await Platform.start();
+  platform = await Platform.start({}, (url) => Emulator.start(url));
   workspace = new Workspace(platform.emulator.endpoint);
   execFileSync(process.execPath, [join(root, "node_modules/tsx/dist/cli.mjs"), "main.ts"], {
     cwd: root,

@@ -9,7 +9,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => platform.stop(), 60_000);
 
-test("boto3 finds SageMaker behind the emulator's address: pagers, waiters, error classes", async () => {
+test("boto3 is answered as by SageMaker: pagers, waiters, error classes", async () => {
   const script = join(__dirname, "test_boto3.py");
   const { stdout } = await promisify(execFile)(python, ["-m", "pytest", "-q", "-p", "no:cacheprovider", script], {
     cwd: platform.folder,
@@ -17,7 +17,8 @@ test("boto3 finds SageMaker behind the emulator's address: pagers, waiters, erro
       PATH: "/usr/bin:/bin",
       HOME: platform.folder,
       PYTHONDONTWRITEBYTECODE: "1",
-      SAGEMAKER_ENDPOINT_URL: platform.emulator.endpoint,
+      AWS_ENDPOINT_URL: platform.emulator.endpoint,
+      SAGEMAKER_ENDPOINT_URL: platform.service.url,
       TEST_IMAGE: image,
     },
   }).catch((error: unknown) => {

@@ -179,7 +179,7 @@ describe("the start", () => {
     rmSync(elsewhere, { recursive: true });
     expect(code).toBe(portTakenStatus);
     expect(output).toContain(`Port ${port} on 127.0.0.1 is already in use: `);
-    expect(output).toContain("set another SAGEMAKER_PORT");
+    expect(output).toContain("choose another with --port or SAGEMAKER_PORT");
     expect(output).not.toContain("    at ");
   });
 

@@ -1,6 +1,6 @@
-"""The SageMaker service as boto3 sees it: pagers, waiters, error classes. `SAGEMAKER_ENDPOINT_URL` says where it is.
+"""The SageMaker service as boto3 sees it: pagers, waiters, error classes. `SAGEMAKER_ENDPOINT_URL` is its address.
 
-Run by boto3.test.ts, which starts the service and the emulator whose address serves all of it.
+Run by boto3.test.ts, which starts the service and the AWS endpoint with its S3.
 """
 
 import json
@@ -14,7 +14,6 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 
-ENDPOINT = os.environ["SAGEMAKER_ENDPOINT_URL"]
 IMAGE = os.environ["TEST_IMAGE"]
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/acme-test"
@@ -25,7 +24,7 @@ def client(service: str) -> Any:
     """A client that leaves the checking of parameters to the service."""
     return boto3.client(
         service,
-        endpoint_url=ENDPOINT,
+        endpoint_url=os.environ["AWS_ENDPOINT_URL" if service == "s3" else "SAGEMAKER_ENDPOINT_URL"],
         region_name="eu-west-1",
         aws_access_key_id=ACCOUNT,
         aws_secret_access_key="test",

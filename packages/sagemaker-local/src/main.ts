@@ -7,7 +7,11 @@ import { StartError } from "./start-error";
 
 /** Runs the SageMaker service until it is asked to stop. */
 async function main(): Promise<void> {
-  const settings = readSettings(process.env);
+  const settings = readSettings(process.argv.slice(2), process.env);
+  if (typeof settings === "string") {
+    process.stdout.write(`${settings}\n`);
+    return;
+  }
   const service = await SageMakerService.start(settings);
   log(`SageMaker service on http://127.0.0.1:${service.port}, state in ${settings.stateDirectory}`);
   let stopping = false;

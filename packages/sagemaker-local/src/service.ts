@@ -197,7 +197,7 @@ export class SageMakerService {
     mkdirSync(settings.logDirectory, { recursive: true });
     takeStateFolder(settings.stateDirectory);
     const service = new SageMakerService(settings);
-    await listenAt(service.server, settings.port, "set another SAGEMAKER_PORT");
+    await listenAt(service.server, settings.port, "choose another with --port or SAGEMAKER_PORT");
     service.restored = service.restore();
     return service;
   }
@@ -302,7 +302,7 @@ function readOwner(file: string): { readonly pid: number; readonly startedAt: st
   }
   throw new StartError(
     `${file} is damaged, so whether another SageMaker service works on this state folder can't be known. ` +
-      "Make sure that none does (`make down`), delete the file, and start again.",
+      "Make sure that none does, delete the file, and start again.",
   );
 }
 
@@ -314,7 +314,7 @@ function takeStateFolder(stateDirectory: string): void {
     if (pid !== process.pid && startTimeOf(pid) === startedAt) {
       throw new StartError(
         `The state folder ${stateDirectory} belongs to a SageMaker service that runs already (process ${pid}). ` +
-          "Stop it first, or set SAGEMAKER_STATE_DIRECTORY to another folder.",
+          "Stop it first, or choose another folder with --state-directory or SAGEMAKER_STATE_DIRECTORY.",
       );
     }
   }

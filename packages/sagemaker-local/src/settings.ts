@@ -1,6 +1,9 @@
-import { join, resolve } from "node:path";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { basename, delimiter, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 
-/** Where the service listens, keeps its state and finds the model image. */
+/** Where the service listens, keeps its state and finds the image. */
 export interface Settings {
   /** Loopback port of the service; 0 takes a free one. */
   readonly port: number;
@@ -8,68 +11,253 @@ export interface Settings {
   readonly stateDirectory: string;
   /** Folder of the logs of jobs and endpoints, one file each. */
   readonly logDirectory: string;
-  /** Address of the AWS emulator, which holds S3, Glue and CloudWatch Logs. */
+  /** Address of the AWS endpoint, which has S3, Glue, CloudWatch and CloudWatch Logs. */
   readonly awsEndpoint: string;
   readonly region: string;
   /** Twelve digits. */
   readonly account: string;
-  /** Folder of the model image's code, with its executables under `bin/`. */
+  /** Folder of the image's code, with its executables under `bin/`. */
   readonly imageDirectory: string;
-  /** Interpreter of the model image's Python environment. */
+  /** Interpreter of the image's Python environment, by its path. */
   readonly imagePython: string;
   /** Name of the repository whose images are `imageDirectory`. */
   readonly imageRepository: string;
   /** Seconds after which every monitoring schedule runs again. @default as its expression says */
-  readonly monitoringSeconds?: number;
+  readonly monitoringSeconds: number | undefined;
   /** botocore's folder of service models, from which requests are validated. */
   readonly botocoreData: string;
 }
 
-/** A setting that is missing or wrong; its message says which one and what was expected. */
+/** A setting that is missing or wrong; its message names it, its value, what was expected and the next step. */
 export class SettingsError extends Error {}
 
+interface Option {
+  readonly variable: string;
+  /** What stands for its value in the help. */
+  readonly value: string;
+  readonly help: string;
+  /** What is taken when nobody sets it. */
+  readonly fallback?: string;
+  /** In place of a fallback that is not a fixed text. */
+  readonly fallbackHelp?: string;
+  readonly pattern?: RegExp;
+  readonly expected: string;
+}
+
+/** Each option is a flag and an environment variable; the flag wins. */
+const options = {
+  "image-directory": {
+    variable: "MODEL_IMAGE_DIRECTORY",
+    value: "folder",
+    help: "the image's code: its executables (train, serve, …) stand in the folder's bin/",
+    expected: "the folder of the image's code, whose bin/ holds its executables",
+  },
+  "image-python": {
+    variable: "MODEL_IMAGE_PYTHON",
+    value: "file",
+    help: "the Python that runs the image's executables",
+    fallback: "python3",
+    expected: "the Python interpreter of the image",
+  },
+  "image-repository": {
+    variable: "MODEL_IMAGE_REPOSITORY",
+    value: "name",
+    help: "jobs and models whose image is of this repository run the image's code",
+    fallbackHelp: "the name of the image's folder",
+    expected: "the name of the image's repository",
+  },
+  "aws-endpoint": {
+    variable: "AWS_ENDPOINT_URL",
+    value: "url",
+    help: "an AWS emulator with S3 (ministack, moto, LocalStack)",
+    fallback: "http://127.0.0.1:4566",
+    pattern: /^https?:\/\/\S+$/,
+    expected: "the AWS emulator's address, such as http://127.0.0.1:4566",
+  },
+  port: {
+    variable: "SAGEMAKER_PORT",
+    value: "number",
+    help: "the port of 127.0.0.1 to listen on; 0 takes a free one",
+    fallback: "4567",
+    pattern: /^(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/,
+    expected: "a port number from 0 to 65535 (0 takes a free one)",
+  },
+  "state-directory": {
+    variable: "SAGEMAKER_STATE_DIRECTORY",
+    value: "folder",
+    help: "keeps everything that a restart must find again",
+    fallback: ".sagemaker-local",
+    expected: "a folder for the service's state",
+  },
+  "log-directory": {
+    variable: "SAGEMAKER_LOG_DIRECTORY",
+    value: "folder",
+    help: "gets a log file for each job and endpoint",
+    fallbackHelp: "logs in the state folder",
+    expected: "a folder for the logs of jobs and endpoints",
+  },
+  region: {
+    variable: "AWS_REGION",
+    value: "name",
+    help: "the region in every ARN",
+    fallback: "us-east-1",
+    pattern: /^[a-z]{2}(-[a-z]+)+-\d$/,
+    expected: "a region, such as eu-west-1",
+  },
+  account: {
+    variable: "AWS_ACCOUNT_ID",
+    value: "number",
+    help: "the account in every ARN",
+    fallback: "000000000000",
+    pattern: /^\d{12}$/,
+    expected: "an account number of twelve digits",
+  },
+  "monitoring-seconds": {
+    variable: "SAGEMAKER_MONITORING_SECONDS",
+    value: "number",
+    help: "run every monitoring schedule after so many seconds",
+    fallbackHelp: "as the schedule's expression says",
+    pattern: /^[1-9]\d{0,8}$/,
+    expected: "the seconds between two comparisons, a whole number from 1",
+  },
+  "botocore-data": {
+    variable: "BOTOCORE_DATA",
+    value: "folder",
+    help: "botocore's service models, from which requests are checked",
+    fallbackHelp: "the botocore that the image's Python or python3 has",
+    expected: "botocore's data folder (site-packages/botocore/data)",
+  },
+} as const satisfies Readonly<Record<string, Option>>;
+
+type OptionName = keyof typeof options;
+
+/** What `--help` prints. */
+export function help(): string {
+  const lines = Object.entries(options as Readonly<Record<string, Option>>).flatMap(([name, option]) => {
+    const byDefault = option.fallback ?? option.fallbackHelp;
+    const ending = byDefault === undefined ? " (required)" : ` (default: ${byDefault})`;
+    return [`  --${name} <${option.value}>`, `      ${option.help}${ending} [${option.variable}]`];
+  });
+  return [
+    "sagemaker-local --image-directory <folder> [options]",
+    "",
+    "Runs Amazon SageMaker's API on 127.0.0.1. Jobs and endpoints are processes of one image's code.",
+    "",
+    ...lines,
+    "  --help",
+    "  --version",
+    "",
+    "Each option can also be set by the environment variable in brackets.",
+  ].join("\n");
+}
+
+/** This package's version. */
+export function version(): string {
+  const file = resolve(__dirname, "../package.json");
+  return (JSON.parse(readFileSync(file, "utf8")) as { readonly version: string }).version;
+}
+
+/** The path of an interpreter that is given by its path or by its name alone. */
+function interpreterAt(nameOrPath: string, path = ""): string {
+  const places = nameOrPath.includes("/") ? [resolve()] : path.split(delimiter);
+  const found = places.map((folder) => resolve(folder, nameOrPath)).find((file) => existsSync(file));
+  if (found === undefined) {
+    throw new SettingsError(
+      `MODEL_IMAGE_PYTHON is '${nameOrPath}', which does not exist: expected ${options["image-python"].expected}. ` +
+        "Install Python, or pass --image-python <file>.",
+    );
+  }
+  return found;
+}
+
+/** The data folder of the botocore that an interpreter imports, if it has one. */
+function botocoreOf(python: string): string | undefined {
+  try {
+    const script = "import botocore; print(botocore.__path__[0])";
+    const folder = execFileSync(python, ["-c", script], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    return join(folder.trim(), "data");
+  } catch {
+    return undefined;
+  }
+}
+
 /**
- * Reads the service's settings from environment variables.
+ * Reads the service's settings from a command line and environment variables.
  *
- * @throws SettingsError naming the variable, its value and what was expected
+ * @returns the settings, or the text to print instead of starting
+ * @throws SettingsError naming the flag and the variable, the value, what was expected and the next step
  */
-export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const text = (name: string, expected: string, pattern = /./): string => {
-    const value = environment[name];
-    if (value === undefined || !pattern.test(value)) {
-      throw new SettingsError(`${name} is ${value === undefined ? "not set" : `'${value}'`}: expected ${expected}.`);
+export function readSettings(
+  flags: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Settings | string {
+  const values = parse(flags);
+  if (values.help === true) {
+    return help();
+  }
+  if (values.version === true) {
+    return version();
+  }
+  const find = (name: OptionName): string | undefined => {
+    const option: Option = options[name];
+    const flag = values[name];
+    const value = typeof flag === "string" ? flag : (environment[option.variable] ?? option.fallback);
+    if (value !== undefined && !(option.pattern ?? /./).test(value)) {
+      const origin = typeof flag === "string" ? `--${name}` : option.variable;
+      throw new SettingsError(`${origin} is '${value}': expected ${option.expected}.`);
     }
     return value;
   };
-  const folder = (name: string, expected: string): string => resolve(text(name, expected));
-
-  const port = Number(text("SAGEMAKER_PORT", "a port number from 0 to 65535 (0 takes a free one)", /^\d{1,5}$/));
-  if (port > 65535) {
-    throw new SettingsError(`SAGEMAKER_PORT is '${port}': expected a port number from 0 to 65535.`);
-  }
-  const monitoring = environment.SAGEMAKER_MONITORING_SECONDS;
-  const monitoringSeconds = Number(monitoring);
-  if (monitoring !== undefined && !(Number.isInteger(monitoringSeconds) && monitoringSeconds >= 1)) {
+  const text = (name: OptionName, fallback?: string): string => {
+    const value = find(name) ?? fallback;
+    if (value === undefined) {
+      const { variable, expected, value: kind } = options[name];
+      throw new SettingsError(
+        `${variable} is not set: expected ${expected}. Pass --${name} <${kind}>, or see sagemaker-local --help.`,
+      );
+    }
+    return value;
+  };
+  const imageDirectory = resolve(text("image-directory"));
+  if (!existsSync(join(imageDirectory, "bin"))) {
     throw new SettingsError(
-      `SAGEMAKER_MONITORING_SECONDS is '${monitoring}': expected the seconds between two comparisons, a whole number from 1.`,
+      `MODEL_IMAGE_DIRECTORY is '${imageDirectory}', which has no folder bin: expected ` +
+        `${options["image-directory"].expected}. Create bin/train and bin/serve there, or pass --image-directory.`,
     );
   }
-  const stateDirectory = folder("SAGEMAKER_STATE_DIRECTORY", "a folder for the service's state");
+  const imagePython = interpreterAt(text("image-python"), environment.PATH);
+  const stateDirectory = resolve(text("state-directory"));
+  const monitoringSeconds = find("monitoring-seconds");
+  const botocoreData = find("botocore-data") ?? botocoreOf(imagePython) ?? botocoreOf("python3");
+  if (botocoreData === undefined) {
+    throw new SettingsError(
+      `BOTOCORE_DATA is not set, and neither ${imagePython} nor python3 has botocore: expected ` +
+        `${options["botocore-data"].expected}. Install it (pip install botocore), or pass --botocore-data <folder>.`,
+    );
+  }
   return {
-    port,
+    port: Number(text("port")),
     stateDirectory,
-    logDirectory: resolve(environment.SAGEMAKER_LOG_DIRECTORY ?? join(stateDirectory, "logs")),
-    awsEndpoint: text(
-      "AWS_ENDPOINT_URL",
-      "the AWS emulator's address, such as http://127.0.0.1:4566",
-      /^https?:\/\/\S+$/,
-    ),
-    region: text("AWS_REGION", "a region, such as eu-west-1", /^[a-z]{2}(-[a-z]+)+-\d$/),
-    account: text("AWS_ACCOUNT_ID", "an account number of twelve digits", /^\d{12}$/),
-    imageDirectory: folder("MODEL_IMAGE_DIRECTORY", "the folder of the model image's code"),
-    imagePython: text("MODEL_IMAGE_PYTHON", "the interpreter of the model image's Python environment"),
-    imageRepository: text("MODEL_IMAGE_REPOSITORY", "the name of the model image's repository"),
-    ...(monitoring !== undefined && { monitoringSeconds }),
-    botocoreData: folder("BOTOCORE_DATA", "botocore's data folder (site-packages/botocore/data)"),
+    logDirectory: resolve(text("log-directory", join(stateDirectory, "logs"))),
+    awsEndpoint: text("aws-endpoint"),
+    region: text("region"),
+    account: text("account"),
+    imageDirectory,
+    imagePython,
+    imageRepository: text("image-repository", basename(imageDirectory)),
+    monitoringSeconds: monitoringSeconds === undefined ? undefined : Number(monitoringSeconds),
+    botocoreData: resolve(botocoreData),
   };
+}
+
+function parse(flags: readonly string[]): Readonly<Record<string, unknown>> {
+  const kinds = Object.fromEntries(Object.keys(options).map((name) => [name, { type: "string" } as const]));
+  try {
+    return parseArgs({
+      args: [...flags],
+      options: { ...kinds, help: { type: "boolean", short: "h" }, version: { type: "boolean" } },
+    }).values;
+  } catch (error) {
+    throw new SettingsError(`${error instanceof Error ? error.message : String(error)}. See sagemaker-local --help.`);
+  }
 }

@@ -4,7 +4,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -25,14 +24,10 @@ import {
 import { DescribeFeatureGroupCommand, SageMakerClient } from "@aws-sdk/client-sagemaker";
 import { SageMakerFeatureStoreRuntimeClient } from "@aws-sdk/client-sagemaker-featurestore-runtime";
 import { SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
-import { account, Emulator, region } from "../../../../__tests__/workflow/support/emulator";
+import { account, type AwsEndpoint, freePort, python, region, startMinistack } from "./aws";
 
-export { account, region };
+export { account, freePort, python, region };
 
-const root = resolve(__dirname, "../../../..");
-
-/** Interpreter of the emulator's environment, which also runs the fixture's containers: they need Python alone. */
-export const python = join(root, ".venv/emulator/bin/python");
 /** An image that the service runs: its code is the folder fixtures/image. */
 export const image = `${account}.dkr.ecr.${region}.amazonaws.com/acme-test-image:1`;
 export const role = `arn:aws:iam::${account}:role/acme-test`;
@@ -66,25 +61,6 @@ export async function eventually<Result>(
   }
 }
 
-/** What botocore's folder of service models is in the emulator's environment. */
-export function botocoreData(): string {
-  const library = join(root, ".venv/emulator/lib");
-  const version = existsSync(library) ? readdirSync(library).find((name) => name.startsWith("python3")) : undefined;
-  if (version === undefined) {
-    throw new Error(`${library} is missing: run "make setup".`);
-  }
-  return join(library, version, "site-packages/botocore/data");
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 /** The service as a process. */
 export class ServiceProcess {
   output = "";
@@ -109,7 +85,6 @@ export class ServiceProcess {
       MODEL_IMAGE_DIRECTORY: resolve(__dirname, "../fixtures/image"),
       MODEL_IMAGE_PYTHON: python,
       MODEL_IMAGE_REPOSITORY: "acme-test-image",
-      BOTOCORE_DATA: botocoreData(),
     };
   }
 
@@ -123,8 +98,7 @@ export class ServiceProcess {
 
   /** Starts the process; the promise is kept when it answers, or has ended. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, ["--import", "tsx", join(root, "packages/sagemaker-local/src/main.ts")], {
-      cwd: root,
+    const child = spawn(process.execPath, [resolve(__dirname, "../../bin/sagemaker-local.mjs")], {
       env: { ...this.environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -161,9 +135,7 @@ export class ServiceProcess {
   }
 }
 
-/**
- * An emulator, a service that uses it, and clients of both: all of SageMaker is asked through the emulator's address.
- */
+/** An AWS endpoint, a service that uses it, and clients of both. */
 export class Platform {
   readonly sagemaker: SageMakerClient;
   readonly runtime: SageMakerRuntimeClient;
@@ -174,23 +146,30 @@ export class Platform {
 
   private constructor(
     readonly folder: string,
-    readonly emulator: Emulator,
+    readonly emulator: AwsEndpoint,
     readonly service: ServiceProcess,
   ) {
     const options = clientOptions(emulator.endpoint);
-    this.sagemaker = new SageMakerClient(options);
-    this.runtime = new SageMakerRuntimeClient(options);
-    this.records = new SageMakerFeatureStoreRuntimeClient(options);
+    const ownOptions = clientOptions(service.url);
+    this.sagemaker = new SageMakerClient(ownOptions);
+    this.runtime = new SageMakerRuntimeClient(ownOptions);
+    this.records = new SageMakerFeatureStoreRuntimeClient(ownOptions);
     this.s3 = new S3Client({ ...options, forcePathStyle: true });
     this.glue = new GlueClient(options);
     this.athena = new AthenaClient(options);
   }
 
-  /** @param changes settings of the service that differ. @default none */
-  static async start(changes: Readonly<Record<string, string>> = {}): Promise<Platform> {
-    const folder = mkdtempSync(join(tmpdir(), "acme-sagemaker-"));
+  /**
+   * @param changes settings of the service that differ. @default none
+   * @param startAws starts the AWS endpoint, which may hand on what it is asked of SageMaker to the service's address
+   */
+  static async start(
+    changes: Readonly<Record<string, string>> = {},
+    startAws: (sagemakerUrl: string) => Promise<AwsEndpoint> = startMinistack,
+  ): Promise<Platform> {
+    const folder = mkdtempSync(join(tmpdir(), "sagemaker-local-"));
     const port = await freePort();
-    const emulator = await Emulator.start(`http://127.0.0.1:${port}`);
+    const emulator = await startAws(`http://127.0.0.1:${port}`);
     const service = new ServiceProcess({
       ...ServiceProcess.settings(port, folder, emulator.endpoint),
       ...changes,

@@ -72,7 +72,7 @@ export class ServiceModel {
     if (found === undefined) {
       throw new Error(
         `BOTOCORE_DATA is '${botocoreData}', but botocore's model of ${service} is not there: expected ${plain} or ` +
-          `${plain}.gz. Install the emulator's Python environment, or point BOTOCORE_DATA to another botocore/data.`,
+          `${plain}.gz. Install a newer botocore, or pass the data folder of another (--botocore-data).`,
       );
     }
     const content = readFileSync(found);
