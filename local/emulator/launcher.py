@@ -1,4 +1,4 @@
-"""Starts the AWS emulator: ministack in this process, on a loopback address only, with the seams that ACME needs.
+"""Starts the AWS emulator: ministack in this process, on a loopback address only, with the patches that ACME needs.
 
 Run as `python local/emulator/launcher.py` with the settings in the environment (see settings.py). Ends with status 1
 and one plain line when it cannot start; SIGTERM and SIGINT save the state and stop it.
@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 
-from seams.compatibility import IncompatibleEmulatorError, require, require_version
+from patches.compatibility import IncompatibleEmulatorError, require, require_version
 from settings import Settings, SettingsError, clean_environment, read_settings
 
 logger = logging.getLogger("emulator")
@@ -63,7 +63,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     from hypercorn.config import Config
     from ministack import app as emulator
 
-    from seams import (
+    from patches import (
         alarms,
         api_gateway,
         athena,
@@ -128,7 +128,7 @@ def main() -> int:
         os.environ.clear()
         os.environ.update(environment)
         require_version()
-        from seams.persistence import DamagedStateError, StateInUseError, check_state_files, lock_state, mend_objects
+        from patches.persistence import DamagedStateError, StateInUseError, check_state_files, lock_state, mend_objects
     except (SettingsError, IncompatibleEmulatorError) as error:
         return fail(error)
     try:

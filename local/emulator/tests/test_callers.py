@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from seams import callers
+from patches import callers
 
 SCOPE = {
     "type": "http",

@@ -14,8 +14,8 @@ from conftest import LAUNCHER, ROLE, Emulator
 
 sys.path.insert(0, str(LAUNCHER.parent))
 
-from seams import compatibility
-from seams.persistence import mend_objects
+from patches import compatibility
+from patches.persistence import mend_objects
 from settings import SettingsError, clean_environment, read_settings
 
 GOOD = {

@@ -158,13 +158,13 @@ def test_a_function_that_a_kill_caught_in_its_creation_or_update_becomes_ready(m
     slow.write_text(
         "import runpy, sys\n"
         f"sys.path.insert(0, {str(LAUNCHER.parent)!r})\n"
-        "import seams.lambda_functions as seam\n"
-        "install = seam.install\n"
+        "import patches.lambda_functions as patch\n"
+        "install = patch.install\n"
         "def install_and_never_become_ready():\n"
         "    install()\n"
         "    from ministack.services import lambda_svc\n"
         "    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = 3600\n"
-        "seam.install = install_and_never_become_ready\n"
+        "patch.install = install_and_never_become_ready\n"
         f"runpy.run_path({str(LAUNCHER)!r}, run_name='__main__')\n"
     )
     emulator = make_emulator()

@@ -1,4 +1,4 @@
-"""Seam: streams of DynamoDB that survive a stop and a kill.
+"""Patch: streams of DynamoDB that survive a stop and a kill.
 
 ministack keeps how far a function has read a table's stream, but not the stream: after a restart the stream was empty,
 so that what had not been read was lost, and as many new records as had been read before were passed over. Here the
@@ -8,7 +8,7 @@ after it.
 
 from typing import Any
 
-from seams.compatibility import require
+from patches.compatibility import require
 
 
 def install() -> None:

@@ -1,4 +1,4 @@
-"""Seams of what a service tells of its resources: Terraform compares it with what it asked for, at every plan.
+"""Patches of what a service tells of its resources: Terraform compares it with what it asked for, at every plan.
 
 What is changed, and why:
 
@@ -13,7 +13,7 @@ import copy
 import json
 from typing import Any
 
-from seams.compatibility import require
+from patches.compatibility import require
 
 #: Tracing of a state machine that nobody has set ("DescribeStateMachine" of Step Functions' API reference).
 _NO_TRACING = {"enabled": False}

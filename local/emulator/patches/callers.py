@@ -1,4 +1,4 @@
-"""Seam: only programs of this machine, and the pages of this machine that use a deployed API, are answered.
+"""Patch: only programs of this machine, and the pages of this machine that use a deployed API, are answered.
 
 The emulator checks no signatures: whoever gets a request through to it can create a function and run it. A page of any
 website that is open in the developer's browser can make the browser send requests to 127.0.0.1: from a script or a
@@ -17,8 +17,8 @@ from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from seams.api_gateway import ENDPOINT
-from seams.sagemaker_forward import Application, Receive, Scope, Send
+from patches.api_gateway import ENDPOINT
+from patches.sagemaker_forward import Application, Receive, Scope, Send
 
 _LOOPBACK = r"127\.\d+\.\d+\.\d+|\[::1\]|(?:[a-z0-9.-]+\.)?localhost"
 
@@ -78,7 +78,7 @@ def _is_open(scope: Scope, host: str) -> bool:
     """Whether AWS answers such a request without a signature: a distribution's, an API's, or the health of this one."""
     path = scope["path"]
     if _DISTRIBUTION.match(host):
-        # Of these the seam of CloudFront takes every one but a websocket.
+        # Of these the patch of CloudFront takes every one but a websocket.
         return scope["type"] == "http"
     if ENDPOINT.match(host):
         return not path.startswith(_ADMINISTRATION)

@@ -1,4 +1,4 @@
-"""Seams of Lambda: errors keep their names, warm calls are quick, and nothing of the emulator leaks into a function.
+"""Patches of Lambda: errors keep their names, warm calls are quick, and nothing of the emulator leaks into a function.
 
 What is changed, and why:
 
@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from seams.compatibility import PINNED_VERSION, IncompatibleEmulatorError, require
+from patches.compatibility import PINNED_VERSION, IncompatibleEmulatorError, require
 
 #: The emulator's own settings, which are none of a function's business. What a function itself sets comes back when
 #: its worker is initialised.
@@ -125,7 +125,7 @@ def _change_worker_script(script: str) -> str:
         if script.count(before) != 1:
             raise IncompatibleEmulatorError(
                 f"ministack differs from {PINNED_VERSION}: its Node worker lacks {before.strip()[:80]!r}, "
-                "which the seam of Lambda replaces."
+                "which the patch of Lambda replaces."
             )
         script = script.replace(before, after)
     return script

@@ -1,4 +1,4 @@
-"""Seam: what is signed for SageMaker or CodePipeline goes to the platform's own service in its place.
+"""Patch: what is signed for SageMaker or CodePipeline goes to the platform's own service in its place.
 
 ministack has no SageMaker. All of SageMaker's services (control plane, runtime, feature store runtime, metrics) sign
 for the same name, so the credential scope alone decides, and one AWS_ENDPOINT_URL serves every client. Requests are
@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import h11
 
-from seams.compatibility import require
+from patches.compatibility import require
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -1,4 +1,4 @@
-"""Seams of Step Functions: SageMaker's `.sync` tasks, stopping, time limits, and what its JSONata lacks.
+"""Patches of Step Functions: SageMaker's `.sync` tasks, stopping, time limits, and what its JSONata lacks.
 
 What is changed, and why:
 
@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seams.compatibility import require
+from patches.compatibility import require
 
 #: The execution on whose thread (or branch's thread) we are.
 _execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("execution", default=None)

@@ -1,4 +1,4 @@
-"""Seam: mails that a developer can read.
+"""Patch: mails that a developer can read.
 
 ministack remembers what SES v2 is asked to send in its memory alone, and without the address to answer to. Here each
 mail becomes a file with the whole header, which any mail program opens, before SES answers. Nothing is sent anywhere.
@@ -13,7 +13,7 @@ from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
-from seams.compatibility import require
+from patches.compatibility import require
 
 _LINE_BYTES = 998
 

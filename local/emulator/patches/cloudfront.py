@@ -1,4 +1,4 @@
-"""Seams of CloudFront: the distribution that is synthesized for AWS works unchanged.
+"""Patches of CloudFront: the distribution that is synthesized for AWS works unchanged.
 
 What is changed, and why:
 
@@ -15,9 +15,9 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote
 
-from seams.api_gateway import ENDPOINT
-from seams.compatibility import require
-from seams.sagemaker_forward import Application, Receive, Scope, Send
+from patches.api_gateway import ENDPOINT
+from patches.compatibility import require
+from patches.sagemaker_forward import Application, Receive, Scope, Send
 
 _ERROR = "Error from cloudfront"
 

@@ -1,4 +1,4 @@
-"""Seams of API Gateway's HTTP APIs: AWS's names, limits and errors.
+"""Patches of API Gateway's HTTP APIs: AWS's names, limits and errors.
 
 What is changed, and why:
 
@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from seams.compatibility import require
+from patches.compatibility import require
 
 #: HTTP API quotas: the payload of a request; and Lambda's, of the event that carries it.
 _LARGEST_PAYLOAD_BYTES = 10 * 1024 * 1024

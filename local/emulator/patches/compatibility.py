@@ -1,4 +1,4 @@
-"""Checks that the emulator still has the private names that the seams patch."""
+"""Checks that the emulator still has the private names that the patches change."""
 
 import inspect
 from types import ModuleType
@@ -8,7 +8,7 @@ PINNED_VERSION = "1.5.33"
 
 
 class IncompatibleEmulatorError(Exception):
-    """The installed ministack is not the one that the seams were written for."""
+    """The installed ministack is not the one that the patches were written for."""
 
 
 def require(owner: ModuleType | type, name: str, parameters: tuple[str, ...] | None = None) -> Any:  # noqa: ANN401
@@ -16,8 +16,8 @@ def require(owner: ModuleType | type, name: str, parameters: tuple[str, ...] | N
 
     Args:
         owner: the module or class.
-        name: the attribute that a seam patches or calls.
-        parameters: names of the callable's parameters, where the seam replaces or wraps it.
+        name: the attribute that a patch changes or calls.
+        parameters: names of the callable's parameters, where the patch replaces or wraps it.
 
     Raises:
         IncompatibleEmulatorError: the name is missing or takes other parameters.
@@ -26,7 +26,7 @@ def require(owner: ModuleType | type, name: str, parameters: tuple[str, ...] | N
     if not hasattr(owner, name):
         raise IncompatibleEmulatorError(
             f"ministack {installed_version()} differs from {PINNED_VERSION}: {place} is missing. "
-            "Install local/emulator/requirements.txt again, or adapt the seam that patches it."
+            "Install local/emulator/requirements.txt again, or adapt the patch that changes it."
         )
     found = getattr(owner, name)
     if parameters is not None:
@@ -34,7 +34,7 @@ def require(owner: ModuleType | type, name: str, parameters: tuple[str, ...] | N
         if actual != parameters:
             raise IncompatibleEmulatorError(
                 f"ministack {installed_version()} differs from {PINNED_VERSION}: {place} takes {actual}, "
-                f"expected {parameters}. Install local/emulator/requirements.txt again, or adapt the seam."
+                f"expected {parameters}. Install local/emulator/requirements.txt again, or adapt the patch."
             )
     return found
 
@@ -47,13 +47,13 @@ def installed_version() -> str:
 
 
 def require_version() -> None:
-    """Stops unless exactly the pinned version is installed: every seam patches private names of that one.
+    """Stops unless exactly the pinned version is installed: every patch changes private names of that one.
 
     Raises:
         IncompatibleEmulatorError: another version is installed.
     """
     if installed_version() != PINNED_VERSION:
         raise IncompatibleEmulatorError(
-            f"ministack {installed_version()} differs from {PINNED_VERSION}, for which the seams were written. "
+            f"ministack {installed_version()} differs from {PINNED_VERSION}, for which the patches were written. "
             "Install local/emulator/requirements.txt again."
         )

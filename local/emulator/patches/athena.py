@@ -1,4 +1,4 @@
-"""Seams of Athena: results where AWS puts them, Trino's functions, and no reading outside S3.
+"""Patches of Athena: results where AWS puts them, Trino's functions, and no reading outside S3.
 
 What is changed, and why:
 
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from seams.compatibility import require
+from patches.compatibility import require
 
 logger = logging.getLogger("emulator.athena")
 

@@ -1,4 +1,4 @@
-"""Seam of CloudWatch's alarms: what releases of endpoints are rolled back by, and what wakes people.
+"""Patch of CloudWatch's alarms: what releases of endpoints are rolled back by, and what wakes people.
 
 What is changed, and why:
 
@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from seams.compatibility import require
+from patches.compatibility import require
 
 logger = logging.getLogger("emulator")
 

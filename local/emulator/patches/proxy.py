@@ -1,4 +1,4 @@
-"""Seam: the emulator is its own proxy for the names that SDKs put before its address.
+"""Patch: the emulator is its own proxy for the names that SDKs put before its address.
 
 S3 Control's operations go to `<account>.127.0.0.1:<port>`, a name that no name server knows: the SDK puts the account
 before any address that it is given. A client that has the emulator as its HTTP proxy asks no name server; it sends the
@@ -8,7 +8,7 @@ usual form here. Go's clients never send a plain loopback address to a proxy, so
 
 from urllib.parse import unquote, urlsplit
 
-from seams.sagemaker_forward import Application, Receive, Scope, Send
+from patches.sagemaker_forward import Application, Receive, Scope, Send
 
 
 def serve_proxied(application: Application) -> Application:

@@ -1,4 +1,4 @@
-"""Seam: the health answer names the process that gives it.
+"""Patch: the health answer names the process that gives it.
 
 Of two platforms that start in the same moment both may have chosen the same port. Whoever waits for one of them must
 not take the other's answer for its own (local/platform/services.ts).
@@ -8,7 +8,7 @@ import os
 from collections.abc import MutableMapping
 from typing import Any
 
-from seams.sagemaker_forward import Application, Receive, Scope, Send
+from patches.sagemaker_forward import Application, Receive, Scope, Send
 
 
 def name_process(application: Application) -> Application:

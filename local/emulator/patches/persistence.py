@@ -1,4 +1,4 @@
-"""Seam: state that survives a kill.
+"""Patch: state that survives a kill.
 
 ministack saves only when it is asked to stop, so a SIGKILL loses everything but the S3 objects. Here every service's
 state is written every two seconds if it changed, at SIGTERM, and on `POST /_ministack/save`; each file is replaced
@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seams.compatibility import require
-from seams.sagemaker_forward import Application, Receive, Scope, Send
+from patches.compatibility import require
+from patches.sagemaker_forward import Application, Receive, Scope, Send
 
 logger = logging.getLogger("emulator.persistence")
 
