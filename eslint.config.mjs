@@ -19,19 +19,19 @@ const packagePaths = {
  * behind the folder's name.
  */
 const forbiddenFolders = {
-  survey: ["environments", "stacks", "modules", "policies", "handlers", "local"],
-  environments: ["stacks", "modules", "policies", "handlers", "local"],
+  survey: ["aws-services", "environments", "stacks", "modules", "policies", "handlers", "local"],
+  environments: ["aws-services", "stacks", "modules", "policies", "handlers", "local"],
   modules: ["environments", "stacks", "policies", "handlers", "local"],
   policies: ["environments", "stacks", "modules", "handlers", "local"],
   stacks: ["handlers", "local"],
   // Of the website, the functions know the limits that both promise, and nothing else.
-  handlers: ["environments", "stacks", "modules", "policies", "local", "web(?!/contact-limits$)"],
-  web: ["environments", "stacks", "modules", "policies", "handlers", "local"],
+  handlers: ["aws-services", "environments", "stacks", "modules", "policies", "local", "web(?!/contact-limits$)"],
+  web: ["aws-services", "environments", "stacks", "modules", "policies", "handlers", "local"],
   local: ["handlers", "delivery"],
   delivery: ["handlers", "local"],
 };
 
-/** The folders at the top: a package, with its tests, imports nothing of them. */
+/** The folders at the top: what is known of AWS, and a package with its tests, import nothing of them. */
 const rooms = readdirSync(import.meta.dirname, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
   .map(({ name }) => name);
@@ -53,7 +53,7 @@ export default tseslint.config(
       "@typescript-eslint/no-extraneous-class": "off",
     },
   },
-  ...Object.entries({ ...forbiddenFolders, packages: rooms }).map(([folder, forbidden]) => ({
+  ...Object.entries({ ...forbiddenFolders, "aws-services": rooms, packages: rooms }).map(([folder, forbidden]) => ({
     files: [`${folder}/**/*.ts`],
     rules: {
       "@typescript-eslint/no-restricted-imports": [

@@ -13,10 +13,11 @@ import { SagemakerDataQualityJobDefinition } from "@cdktf/provider-aws/lib/sagem
 import { SagemakerMonitoringSchedule } from "@cdktf/provider-aws/lib/sagemaker-monitoring-schedule";
 import type { ITerraformDependable, Precondition } from "cdktf";
 import { Construct } from "constructs";
+import { hasLocalStorage } from "../aws-services/sagemaker";
 import { Alarm } from "./alarm";
 import { ExecutionRole } from "./execution-role";
 import { readObjects, type Statement, useKey, writeObjects } from "./policy";
-import { hasLocalStorage, type JobNetwork, type JobSettings } from "./training-workflow/definition";
+import type { JobNetwork, JobSettings } from "./training-workflow/definition";
 import { networkStatements } from "./training-workflow/network-permissions";
 
 export interface ModelMonitorProps {

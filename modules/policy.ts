@@ -6,20 +6,9 @@
  *   share.
  */
 
-/** A condition block: operator, then key, then the value or values. */
-export type Conditions = Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+import type { Statement } from "../aws-services/permissions";
 
-/** One statement of an identity policy. */
-export interface Statement {
-  /** What the statement is for, in letters and digits: it is what people read in a plan. */
-  readonly sid: string;
-  /** @default "Allow" */
-  readonly effect?: "Allow" | "Deny";
-  readonly actions: readonly string[];
-  readonly resources: readonly string[];
-  /** @default none */
-  readonly conditions?: Conditions;
-}
+export type { Conditions, Statement } from "../aws-services/permissions";
 
 /** One statement of a policy that belongs to a resource, and therefore says whom it speaks of. */
 export interface ResourceStatement extends Statement {

@@ -11,7 +11,7 @@ import type {
   TrainingInstanceType,
   VpcConfig,
 } from "@aws-sdk/client-sagemaker";
-
+import { hasLocalStorage } from "../../aws-services/sagemaker";
 import {
   type Catcher,
   type ChoiceState,
@@ -231,15 +231,6 @@ function completed(kind: "Processing" | "Training"): Expression {
   return jsonata(
     `${status} = 'Completed' ? {'jobName': ${name}} : $error(${name} & ' ended as ' & ${status} & ' and not as Completed')`,
   );
-}
-
-/**
- * Instance types with a disk of their own: SageMaker puts the volume there, encrypts it by itself and refuses a key for
- * it (API reference, ResourceConfig.VolumeKmsKeyId). They bear a `d` after the generation, or are accelerators with
- * NVMe disks.
- */
-export function hasLocalStorage(instanceType: string): boolean {
-  return /^ml\.([a-z]+\d+[a-z]*d[a-z]*|g5|g6e?|gr6|p5e?n?|p6-[a-z0-9]+|trn1n?|trn2)\./.test(instanceType);
 }
 
 function volumeKey(settings: JobSettings, keyArn: string): { readonly VolumeKmsKeyId?: string } {

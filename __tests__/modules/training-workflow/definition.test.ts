@@ -2,7 +2,6 @@ import validate from "asl-validator";
 
 import {
   belowThresholdError,
-  hasLocalStorage,
   trainingMetrics,
   trainingWorkflowDefinition,
   type TrainingWorkflowDefinition,
@@ -171,19 +170,11 @@ describe("jobs run as they should", () => {
   test.each(["ml.m5d.large", "ml.c6id.xlarge", "ml.g4dn.xlarge", "ml.g5.xlarge", "ml.p4d.24xlarge", "ml.trn1.2xlarge"])(
     "%s has a disk of its own, for which SageMaker refuses a key",
     (instanceType) => {
-      expect(hasLocalStorage(instanceType)).toBe(true);
       const { States } = trainingWorkflowDefinition({
         ...exampleProps,
         training: { ...exampleProps.training, instanceType },
       });
       expect(States.Train.Arguments.ResourceConfig).not.toHaveProperty("VolumeKmsKeyId");
-    },
-  );
-
-  test.each(["ml.t3.medium", "ml.m5.large", "ml.c5.xlarge", "ml.r5.large", "ml.m7i.large", "ml.p3.2xlarge"])(
-    "%s has none",
-    (instanceType) => {
-      expect(hasLocalStorage(instanceType)).toBe(false);
     },
   );
 

@@ -1,0 +1,91 @@
+/** AWS Lambda: functions, who may call them, and where their events come from. */
+import { blocks, keyed, list, numberOf, textOf, values } from "./arguments";
+import type { Permissions } from "./permissions";
+import { identity, use } from "./price";
+import type { Service } from "./resource-type";
+
+const functions: Permissions = {
+  sid: "Functions",
+  service: "lambda",
+  reads: [
+    "GetFunction",
+    "GetFunctionCodeSigningConfig",
+    "GetFunctionConcurrency",
+    "GetFunctionConfiguration",
+    "GetPolicy",
+    "ListTags",
+    "ListVersionsByFunction",
+  ],
+  writes: [
+    "AddPermission",
+    "CreateFunction",
+    "DeleteFunction",
+    "DeleteFunctionConcurrency",
+    "PutFunctionConcurrency",
+    "RemovePermission",
+    "TagResource",
+    "UntagResource",
+    "UpdateFunctionCode",
+    "UpdateFunctionConfiguration",
+  ],
+  on: ["function:{name}"],
+};
+
+const eventSources: Permissions = {
+  sid: "EventSources",
+  service: "lambda",
+  // Its ARN has a number; the function for which it is stands in the request (Service Authorization Reference,
+  // "Actions defined by AWS Lambda").
+  reads: ["GetEventSourceMapping", "ListTags"],
+  writes: ["DeleteEventSourceMapping", "TagResource", "UntagResource", "UpdateEventSourceMapping"],
+  on: ["event-source-mapping:*"],
+  readsAnywhere: ["lambda:ListEventSourceMappings"],
+  more: (scope) => [
+    {
+      sid: "CreateEventSources",
+      actions: ["lambda:CreateEventSourceMapping"],
+      resources: ["*"],
+      conditions: { ArnLike: { "lambda:FunctionArn": scope.arns("lambda", "function:{name}") } },
+    },
+  ],
+};
+
+export const lambda: Service = {
+  aws_lambda_function: {
+    permissions: [functions],
+    price: {
+      charges: ({ architectures, memory_size }, { functionCalls, functionSeconds }) => [
+        use("functionRequest", functionCalls),
+        use(
+          list(architectures).includes("arm64") ? "functionArmSecond" : "functionSecond",
+          (functionCalls * functionSeconds * numberOf(memory_size, 128)) / 1_024,
+        ),
+      ],
+    },
+    importId: "function_name",
+    encryption: {
+      elsewhere:
+        "AWS's own key encrypts the environment, which holds names and numbers alone, and the code, which is ours.",
+    },
+    logGroup: (block) => {
+      const [chosen] = values(block, "logging_config", "log_group");
+      const name = textOf(block.function_name);
+      return typeof chosen === "string" ? chosen : name === "" ? undefined : `/aws/lambda/${name}`;
+    },
+    images: (block) => [
+      ...values(block, "image_uri"),
+      // What a function hands on, as register-model does with the image of the model package.
+      ...blocks(block, "environment", "variables").flatMap((variables) => keyed(variables, /(?:^|_)IMAGE_URI$/)),
+    ],
+  },
+  aws_lambda_permission: {
+    permissions: [functions],
+    price: identity,
+    importId: ({ function_name: name, statement_id: id }) => `${String(name)}/${String(id)}`,
+  },
+  aws_lambda_event_source_mapping: {
+    permissions: [eventSources],
+    price: { free: "what Lambda reads of a stream costs nothing; its calls are counted there" },
+    encryption: { elsewhere: "AWS's own key encrypts the filter, which names a kind of event." },
+  },
+};

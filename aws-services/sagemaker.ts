@@ -1,0 +1,149 @@
+/** Amazon SageMaker: feature store, model registry, models and endpoints. Its monitors are in sagemaker-monitor.ts. */
+import { blocks, filled, numberOf, textOf, values } from "./arguments";
+import { type Encryption, ownKeyIf } from "./encryption";
+import type { Permissions } from "./permissions";
+import { type Charge, fixed, hoursOfMonth, use } from "./price";
+import type { Service } from "./resource-type";
+
+/**
+ * Whether an instance type has disks of its own, which its hardware encrypts and for which SageMaker takes no key. The
+ * letter d after the generation means that, and some families of accelerators have them without it (EC2 User Guide,
+ * "Instance store volumes" and "Instance type naming conventions").
+ */
+export function hasLocalStorage(instanceType: string): boolean {
+  return /^ml\.(?:[a-z]+\d+[a-z]*d[a-z]*|g[56]e?|gr6|p[45][a-z]*|p6[a-z0-9-]*|trn\d\w*)\./.test(instanceType);
+}
+
+/**
+ * The volumes of instances (API reference, KmsKeyId of CreateEndpointConfig and VolumeKmsKeyId of ResourceConfig).
+ */
+export function volumes(instanceTypes: readonly unknown[], hasKey: boolean, part: string): Encryption {
+  if (instanceTypes.some((type) => typeof type === "string" && hasLocalStorage(type))) {
+    return { by: hasKey ? "refused" : "hardware", part };
+  }
+  return ownKeyIf(hasKey, part);
+}
+
+/** The charges for an instance of a job, and for its volume. */
+export const instanceCharges = (instanceType: unknown, hours: number, volumeGigabytes: unknown): readonly Charge[] => [
+  use(`instance:${textOf(instanceType)}`, hours),
+  use("jobVolumeGigabyteMonth", (hours * numberOf(volumeGigabytes, 1)) / hoursOfMonth),
+];
+
+const featureStore: Permissions = {
+  sid: "FeatureStore",
+  service: "sagemaker",
+  reads: ["DescribeFeatureGroup", "ListTags"],
+  writes: ["AddTags", "CreateFeatureGroup", "DeleteTags", "UpdateFeatureGroup"],
+  on: ["feature-group/{name}"],
+  more: (scope) => [
+    {
+      // The table of the offline store, under a name of SageMaker's own, is made with the rights of whoever makes the
+      // group (AWS managed policy AmazonSageMakerFullAccess, its statements for Glue).
+      sid: "OfflineStoreTables",
+      actions: ["glue:CreateDatabase", "glue:CreateTable", "glue:GetDatabase", "glue:GetTable"],
+      resources: scope.arns("glue", "catalog", "database/sagemaker_featurestore", "table/sagemaker_featurestore/*"),
+    },
+  ],
+};
+
+const modelRegistry: Permissions = {
+  sid: "ModelRegistry",
+  service: "sagemaker",
+  reads: ["DescribeModelPackageGroup", "ListTags"],
+  writes: ["AddTags", "CreateModelPackageGroup", "DeleteTags"],
+  on: ["model-package-group/{name}"],
+};
+
+const models: Permissions = {
+  sid: "Models",
+  service: "sagemaker",
+  reads: ["DescribeModel", "ListTags"],
+  writes: ["AddTags", "CreateModel", "DeleteModel", "DeleteTags"],
+  // The provider names a model without a name by itself.
+  on: ["model/{name}", "model/terraform-*"],
+  more: (scope) => [
+    {
+      sid: "ServePackages",
+      actions: ["sagemaker:DescribeModelPackage"],
+      resources: scope.arns("sagemaker", `model-package/${scope.of.prefix}*`),
+    },
+  ],
+};
+
+const endpoints: Permissions = {
+  sid: "Endpoints",
+  service: "sagemaker",
+  reads: ["DescribeEndpoint", "DescribeEndpointConfig", "ListTags"],
+  writes: [
+    "AddTags",
+    "CreateEndpoint",
+    "CreateEndpointConfig",
+    "DeleteEndpoint",
+    "DeleteEndpointConfig",
+    "DeleteTags",
+    "UpdateEndpoint",
+    "UpdateEndpointWeightsAndCapacities",
+  ],
+  on: ["endpoint/{name}", "endpoint-config/{name}"],
+};
+
+export const sagemaker: Service = {
+  aws_sagemaker_feature_group: {
+    permissions: [featureStore],
+    price: { charges: (_, { featureWrites }) => [use("featureWrite", featureWrites)] },
+    importId: "feature_group_name",
+    holds: {
+      what: "records, until every survey has gone through a new group",
+      lostBy: ["sagemaker:DeleteFeatureGroup"],
+    },
+    encryption: ({ arguments: block }) => [
+      ...blocks(block, "offline_store_config").map((store) =>
+        ownKeyIf(filled(store, "s3_storage_config", "kms_key_id"), "the offline store"),
+      ),
+      ...blocks(block, "online_store_config").map((store) =>
+        ownKeyIf(filled(store, "security_config", "kms_key_id"), "the online store"),
+      ),
+    ],
+  },
+  aws_sagemaker_model_package_group: {
+    permissions: [modelRegistry],
+    price: { free: "the registry costs nothing; its files are counted with their bucket" },
+    importId: "model_package_group_name",
+    holds: {
+      what: "registered models, with the evaluation by which each was let in",
+      lostBy: ["sagemaker:DeleteModelPackage*"],
+    },
+  },
+  aws_sagemaker_model: {
+    permissions: [models],
+    price: { free: "its files are counted with their bucket" },
+    importId: "name",
+    images: (block) => [...values(block, "primary_container", "image"), ...values(block, "container", "image")],
+  },
+  aws_sagemaker_endpoint: {
+    permissions: [endpoints],
+    price: { free: "counted with its configuration, which names the instances" },
+    importId: "name",
+    logGroup: ({ name }) => (typeof name === "string" ? `/aws/sagemaker/Endpoints/${name}` : undefined),
+  },
+  aws_sagemaker_endpoint_configuration: {
+    permissions: [endpoints],
+    price: {
+      charges: (block) =>
+        blocks(block, "production_variants").map(({ instance_type, initial_instance_count }) =>
+          fixed(`instance:${textOf(instance_type)}`, hoursOfMonth * numberOf(initial_instance_count, 1)),
+        ),
+    },
+    encryption: ({ arguments: block }) => [
+      volumes(
+        ["production_variants", "shadow_production_variants"].flatMap((kind) => values(block, kind, "instance_type")),
+        filled(block, "kms_key_arn"),
+        "the volumes of the instances",
+      ),
+      ...blocks(block, "data_capture_config").map((capture) =>
+        ownKeyIf(filled(capture, "kms_key_id"), "the captured data"),
+      ),
+    ],
+  },
+};

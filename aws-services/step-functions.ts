@@ -1,0 +1,98 @@
+/** AWS Step Functions, and the SageMaker jobs that its state machines start. */
+import { type Arguments, filled, isArguments, keyed, numberOf, parseObject, textOf, values, walk } from "./arguments";
+import { arnOf } from "./arn";
+import { logDelivery } from "./cloudwatch-logs";
+import { ownKeyIf } from "./encryption";
+import type { Permissions } from "./permissions";
+import { use } from "./price";
+import type { Service } from "./resource-type";
+import { instanceCharges, volumes } from "./sagemaker";
+
+/** A task of a state machine that calls an API. */
+export interface Task {
+  /** The state's name. */
+  readonly name: string;
+  /** ARN of the service integration. */
+  readonly integration: string;
+  /** What the API is given. */
+  readonly arguments: unknown;
+}
+
+const definitionOf = ({ definition }: Arguments): Arguments => parseObject(textOf(definition)) ?? {};
+
+/** The tasks of a state machine, those within Map and Parallel states too. */
+export function tasksOf(machine: Arguments): readonly Task[] {
+  const found: Task[] = [];
+  walk(definitionOf(machine), (value) => {
+    if (!isArguments(value) || !isArguments(value.States)) {
+      return;
+    }
+    for (const [name, state] of Object.entries(value.States)) {
+      if (isArguments(state) && state.Type === "Task" && typeof state.Resource === "string") {
+        found.push({ name, integration: state.Resource, arguments: state.Arguments ?? state.Parameters });
+      }
+    }
+  });
+  return found;
+}
+
+/** Where the arguments of each of SageMaker's jobs have the instances, and the keys of outputs. */
+const jobs: Readonly<Record<string, { readonly instances: readonly string[]; readonly output: readonly string[] }>> = {
+  createProcessingJob: {
+    instances: ["ProcessingResources", "ClusterConfig"],
+    output: ["ProcessingOutputConfig", "KmsKeyId"],
+  },
+  createTrainingJob: { instances: ["ResourceConfig"], output: ["OutputDataConfig", "KmsKeyId"] },
+  createTransformJob: { instances: ["TransformResources"], output: ["TransformOutput", "KmsKeyId"] },
+};
+
+const stateMachines: Permissions = {
+  sid: "StateMachines",
+  service: "states",
+  reads: ["DescribeStateMachine", "ListStateMachineVersions", "ListTagsForResource"],
+  writes: ["CreateStateMachine", "DeleteStateMachine", "TagResource", "UntagResource", "UpdateStateMachine"],
+  on: ["stateMachine:{name}"],
+  readsAnywhere: ["states:ValidateStateMachineDefinition"],
+  writesAnywhere: logDelivery,
+};
+
+export const stepFunctions: Service = {
+  aws_sfn_state_machine: {
+    permissions: [stateMachines],
+    price: {
+      charges: (block, { stateTransitions, workflowJobHours }) => {
+        const machines: Arguments[] = [];
+        walk(definitionOf(block), (value) => {
+          if (isArguments(value) && "InstanceType" in value) {
+            machines.push(value);
+          }
+        });
+        return [
+          use("stateTransition", stateTransitions),
+          ...machines.flatMap(({ InstanceType, InstanceCount, VolumeSizeInGB }) =>
+            instanceCharges(InstanceType, workflowJobHours * numberOf(InstanceCount, 1), VolumeSizeInGB),
+          ),
+        ];
+      },
+    },
+    importId: ({ name }, place) => arnOf(place, "states", `stateMachine:${String(name)}`),
+    // The machine's own history names jobs and addresses and holds no data: AWS's own key encrypts it.
+    encryption: ({ arguments: block }) =>
+      tasksOf(block).flatMap(({ name, integration, arguments: given }) => {
+        const job = jobs[/:sagemaker:(create\w+Job)(?:\.|$)/.exec(integration)?.[1] ?? ""];
+        if (!job) {
+          return [];
+        }
+        const instanceTypes = values(given, ...job.instances, "InstanceType");
+        const hasKey = filled(given, ...job.instances, "VolumeKmsKeyId");
+        return [
+          volumes(instanceTypes, hasKey, `the volumes of the task ${name}`),
+          ownKeyIf(filled(given, ...job.output), `the output of the task ${name}`),
+        ];
+      }),
+    images: (block) =>
+      tasksOf(block)
+        .filter(({ integration }) => integration.includes(":sagemaker:"))
+        .flatMap((task) => keyed(task.arguments, /^(?:ImageUri|TrainingImage|Image)$/)),
+  },
+};
