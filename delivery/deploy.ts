@@ -11,6 +11,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { awsServices } from "../aws-services";
 import type { StackId } from "../stacks/contract";
 import { keepsOwnState } from "../stacks/platform";
 import { cdktfDeploy } from "./cdktf";
@@ -19,7 +20,7 @@ import { enforceGuard, type PlanSummary, readAllowed, refusalsOf, renderText, su
 import { type Identity, requireAccount } from "./identity";
 import { confirm, type Request, stackOf } from "./request";
 import { requireOwnStateBucket, stateBucketExists } from "./state";
-import { findStrays, forgetStrays } from "./strays";
+import { findOrphans, forgetOrphans } from "./orphans";
 import {
   DeploymentError,
   ExistsError,
@@ -131,7 +132,7 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
   }
   await requireDependencies(environment, manifest, stack);
   const workspace = new Workspace({ folder: stack.folder, stack: stack.id, environment, terraform, lockSeconds });
-  forgetStrays(stack);
+  forgetOrphans(stack);
   await workspace.init();
   // Not beside the stack: another deploy from the same checkout could put its own plan there.
   const plans = mkdtempSync(join(tmpdir(), "acme-plans-"));
@@ -148,9 +149,9 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
       if (takesOver) {
         takesOver = false;
         const place = { ...identity, region: environment.region };
-        const strays = await findStrays({ workspace, stack, place, plan, file: join(plans, "strays.plan") });
-        if (strays.length > 0) {
-          say([`${stack.id}: taking over what is there:`, ...strays.map((address) => `  ${address}`)].join("\n"));
+        const orphans = await findOrphans({ workspace, stack, place, plan, file: join(plans, "orphans.plan") });
+        if (orphans.length > 0) {
+          say([`${stack.id}: taking over what is there:`, ...orphans.map((address) => `  ${address}`)].join("\n"));
           harmlessIsApproved ||= exists !== undefined;
           continue;
         }
@@ -179,7 +180,7 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
       }
     }
   } finally {
-    forgetStrays(stack);
+    forgetOrphans(stack);
     rmSync(plans, { recursive: true, force: true });
   }
 }
@@ -217,12 +218,6 @@ async function approve(
 }
 
 /**
- * What one call makes whole. When an interrupt comes after it, Terraform takes the resource for half made and wants to
- * replace it; but what is missing are settings, which a plan finds and sets.
- */
-const madeByOneCall: readonly string[] = ["aws_dynamodb_table", "aws_ecr_repository", "aws_kms_key", "aws_s3_bucket"];
-
-/**
  * Plans, and keeps what holds data and was being made when a deploy was interrupted: its replacement would be refused
  * for ever.
  * @param file gets the plan
@@ -251,7 +246,9 @@ async function planKeeping(
     }
     failure = error;
   }
-  const kept = (await workspace.resources()).filter(({ type, tainted }) => tainted && madeByOneCall.includes(type));
+  const kept = (await workspace.resources()).filter(
+    ({ type, tainted }) => tainted && awsServices.find(type)?.madeByOneCall,
+  );
   for (const { address } of kept) {
     await workspace.untaint(address);
     say(`${address} was being made when a deploy was interrupted: it is kept, and completed.`);

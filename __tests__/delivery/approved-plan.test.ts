@@ -8,6 +8,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { awsServices } from "../../aws-services";
 import { deployStack } from "../../delivery/deploy";
 import { RefusedError } from "../../delivery/diff";
 import { createStateBucket } from "../../delivery/state";
@@ -16,9 +17,6 @@ import { loadEnvironment } from "../../environments";
 import { stateBucketName } from "../../stacks/platform";
 import { Emulator } from "../workflow/support/emulator";
 import { writeStack } from "./written-stack";
-
-// The resources that terraform has built in hold nothing: here they stand for those that do.
-jest.mock("../../policies/stateful", () => ({ stateful: { terraform_data: "what a test has put there" } }));
 
 // Time for a machine that does thirty other things.
 jest.setTimeout(600_000);
@@ -45,6 +43,12 @@ const { account, region } = environment;
       CDKTF_OUTDIR: root,
     };
     Object.assign(process.env, variables);
+    // The resources that terraform has built in hold nothing: here they stand for those that do.
+    jest.spyOn(awsServices, "find").mockReturnValue({
+      permissions: [],
+      price: { free: "built in" },
+      holds: { what: "what a test has put there", lostBy: [] },
+    });
     // What terraform prints is of interest to people alone.
     jest.spyOn(process.stdout, "write").mockReturnValue(true);
     await createStateBucket(environment);

@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { cdktfDeploy } from "../../delivery/cdktf";
 import { deployStack } from "../../delivery/deploy";
 import { confirm } from "../../delivery/request";
-import { findStrays } from "../../delivery/strays";
+import { findOrphans } from "../../delivery/orphans";
 import { ExistsError, StaleError } from "../../delivery/terraform";
 import { loadEnvironment } from "../../environments";
 import { Shell } from "./command";
 
 jest.mock("../../delivery/cdktf");
 jest.mock("../../delivery/request");
-jest.mock("../../delivery/strays");
+jest.mock("../../delivery/orphans");
 
 const shell = new Shell();
 const folder = mkdtempSync(join(tmpdir(), "takeover-"));
@@ -34,7 +34,7 @@ const plan = { format_version: "1.2", resource_changes: [{ ...created, provider_
  * Deploys; each apply but the last ends so. @returns for each plan that was shown, whether it went without a question
  */
 async function deploy(...ends: readonly Error[]): Promise<readonly boolean[]> {
-  jest.mocked(findStrays).mockResolvedValue(["aws_s3_bucket.data"]);
+  jest.mocked(findOrphans).mockResolvedValue(["aws_s3_bucket.data"]);
   const apply = jest.mocked(cdktfDeploy).mockReset();
   for (const end of ends) {
     apply.mockRejectedValueOnce(end);

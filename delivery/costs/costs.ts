@@ -1,10 +1,11 @@
 /** What an environment costs in a month, from what synth wrote. */
+import { awsServices } from "../../aws-services";
+import type { Arguments } from "../../aws-services/arguments";
 import type { Environment } from "../../environments";
 import { type StackId, stackIds } from "../../stacks/contract";
 import { DeploymentError } from "../terraform";
-import { classifications, type Resource } from "./classify";
 import { priceOf, prices } from "./prices";
-import { type Usage, usages } from "./usage";
+import { type Resource, type Usage, usages, useOf } from "./usage";
 
 /** A stack as in `cdk.tf.json`. */
 export interface StackDocument {
@@ -53,7 +54,7 @@ export function resourcesOf(documents: Readonly<Partial<Record<StackId, StackDoc
         stack,
         type,
         name,
-        arguments: block as Readonly<Record<string, unknown>>,
+        arguments: block as Arguments,
       })),
     ),
   );
@@ -62,7 +63,8 @@ export function resourcesOf(documents: Readonly<Partial<Record<StackId, StackDoc
 /**
  * Counts what the stacks of an environment cost.
  * @param documents the synthesized stacks
- * @throws DeploymentError when there is a type that nobody has classified, or when the prices are of another region
+ * @throws DeploymentError when the prices are of another region
+ * @throws Error for a type of which aws-services/ has no record
  */
 export function costsOf(
   { name, region, governance }: Pick<Environment, "name" | "region" | "governance">,
@@ -76,16 +78,6 @@ export function costsOf(
   }
   const usage = usages[name];
   const resources = resourcesOf(documents);
-  const unknown = [...new Set(resources.map(({ type }) => type))].filter(
-    (type) => !Object.hasOwn(classifications, type),
-  );
-  if (unknown.length > 0) {
-    throw new DeploymentError(
-      `Nobody has said yet what ${unknown.join(" and ")} ${unknown.length === 1 ? "costs" : "cost"}.`,
-      "Add a line to delivery/costs/classify.ts: its charges, or why it costs nothing or isn't counted.",
-    );
-  }
-
   const lines = new Map<string, CostLine>();
   const unpriced = new Map<string, Unpriced>();
   let free = 0;
@@ -94,23 +86,23 @@ export function costsOf(
     unpriced.set(key, { stack, type, why, count: (unpriced.get(key)?.count ?? 0) + 1 });
   };
   for (const resource of resources) {
-    const classification = classifications[resource.type];
-    if (!classification || "free" in classification) {
+    const { price } = awsServices.record(resource.type);
+    if ("free" in price) {
       free += 1;
       continue;
     }
-    if ("notPriced" in classification) {
-      leaveOut(resource, classification.notPriced);
+    if ("notPriced" in price) {
+      leaveOut(resource, price.notPriced);
       continue;
     }
-    const charges = classification.charges(resource, usage);
+    const charges = price.charges(resource.arguments, useOf(resource, usage));
     if (charges.length === 0) {
       free += 1;
     }
     const counted = new Set<string>();
     for (const { price: id, quantity, kind } of charges) {
-      const price = priceOf(id);
-      if (!price) {
+      const listed = priceOf(id);
+      if (!listed) {
         leaveOut(resource, `delivery/costs/prices.json has no price ${id}`);
         continue;
       }
@@ -122,7 +114,7 @@ export function costsOf(
         // Two jobs of one state machine are charges of one resource.
         count: line.count + (counted.has(key) ? 0 : 1),
         quantity: line.quantity + quantity,
-        dollars: line.dollars + quantity * price.usd,
+        dollars: line.dollars + quantity * listed.usd,
       });
       counted.add(key);
     }

@@ -1,7 +1,6 @@
 /** The costs as a table: for a terminal, and as Markdown for the documents. */
 import { wrap } from "../diff/text";
 import { count } from "../diff/words";
-import { notInTheStacks } from "./classify";
 import { type CostLine, type Costs, sum, unverified } from "./costs";
 import { durations } from "./durations";
 import { priceOf, prices } from "./prices";
@@ -119,6 +118,15 @@ function textTable(table: Table): string {
   const widths = widthsOf(table, 0);
   return [table.head, ...table.rows].map((row) => `  ${pad(row, table, widths).join("  ").trimEnd()}`).join("\n");
 }
+
+/** What no resource shows, and is therefore in no sum. */
+const notInTheStacks: readonly string[] = [
+  "the volumes behind endpoints, whose size SageMaker chooses",
+  "metrics that the functions write, and X-Ray's traces",
+  "data between availability zones",
+  "a second and third version of each key after its yearly rotations",
+  "support, taxes, and every free tier and discount, which would make it less",
+];
 
 /** What the sums leave out, one thing a line. */
 export function leftOut({ unpriced }: Costs): readonly string[] {

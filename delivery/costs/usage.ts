@@ -1,7 +1,10 @@
 /**
  * How much the platform is used: assumptions, for the part of the bill that depends on it. Put your own numbers here.
  */
+import type { Arguments } from "../../aws-services/arguments";
+import { daysOfMonth, hoursOfMonth, type MonthlyUse } from "../../aws-services/price";
 import type { Environment } from "../../environments";
+import type { StackId } from "../../stacks/contract";
 
 /** The use of one website in a day. */
 export interface WebsiteUsage {
@@ -125,7 +128,73 @@ export const usages: Readonly<Record<Environment["name"], Usage>> = {
   },
 };
 
-/** The hours of a month, as AWS counts it in its own examples. */
-export const hoursOfMonth = 730;
-/** The days of a month: 365 / 12. */
-export const daysOfMonth = hoursOfMonth / 24;
+/** A resource as synth wrote it. */
+export interface Resource {
+  readonly stack: StackId;
+  readonly type: string;
+  readonly name: string;
+  readonly arguments: Arguments;
+}
+
+/** The website of a stack, a day; nothing is used of the other stacks. */
+function websiteOf(stack: StackId, { websites }: Usage): WebsiteUsage {
+  if (stack === "website-test") {
+    return websites.test;
+  }
+  return stack === "website-production"
+    ? websites.production
+    : { visits: 0, predictions: 0, messages: 0, comparisons: 0 };
+}
+
+/** Calls of a function in a month; what isn't of a website works for the workflow, once a run. */
+function functionCalls({ stack, name }: Resource, usage: Usage): number {
+  const { messages, predictions } = websiteOf(stack, usage);
+  if (!stack.startsWith("website-")) {
+    return usage.workflowRuns;
+  }
+  // Drift starts it once a day at most.
+  if (name.startsWith("start-data-workflow")) {
+    return 1;
+  }
+  if (name.startsWith("contact")) {
+    return daysOfMonth * messages;
+  }
+  // Once for a message, and once an hour.
+  if (name.startsWith("mail_")) {
+    return daysOfMonth * messages + hoursOfMonth;
+  }
+  return daysOfMonth * predictions;
+}
+
+/** How much one resource is used in a month, by the assumptions of its environment. */
+export function useOf(resource: Resource, usage: Usage): MonthlyUse {
+  const { stack, name } = resource;
+  const website = websiteOf(stack, usage);
+  const visits = daysOfMonth * website.visits;
+  const messages = daysOfMonth * website.messages;
+  const apiRequests = daysOfMonth * (website.predictions + website.messages);
+  const jobHours = workload.jobMinutes / 60;
+  return {
+    ...usage,
+    ...workload,
+    apiRequests,
+    websiteRequests: visits * workload.requestsOfVisit + apiRequests,
+    websiteGigabytes: (visits * workload.megabytesOfVisit) / 1_000,
+    mails: messages,
+    functionCalls: functionCalls(resource, usage),
+    workflowJobHours: usage.workflowRuns * jobHours,
+    stateTransitions: usage.workflowRuns * workload.transitionsOfRun,
+    comparisonJobHours: daysOfMonth * website.comparisons * jobHours,
+    comparisonMetrics: (workload.metricsOfComparison * website.comparisons) / 24,
+    featureWrites: usage.surveyRows,
+    queryTerabytes: (usage.workflowRuns * workload.queryGigabytesOfRun) / 1_000,
+    // Two units each in a transaction; that a message was mailed is written in two steps.
+    tableWrites: messages * 4,
+    tableReads: messages,
+    bucketGigabytes: stack === "data" && name.startsWith("data") ? usage.dataGigabytes : usage.otherBucketGigabytes,
+    logGigabytes: name.includes("flow-log") ? usage.flowLogGigabytes : usage.logGigabytes,
+    internetGigabytes: usage.natGigabytes / 10,
+    buildMinutes: usage.pipelineRuns * workload.buildMinutes,
+    pipelineMinutes: usage.pipelineRuns * workload.actionMinutesOfRun,
+  };
+}

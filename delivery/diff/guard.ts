@@ -4,9 +4,9 @@
  *     const allowed = readAllowed(process.env.ALLOW_REPLACE);
  *     enforceGuard({ command: "make deploy ENVIRONMENT=production", allowed }, [summarizeStack("data", plan)]);
  *
- * What it watches over is the list of `policies/stateful.ts`. A name is `<stack>/<address>`: two stacks have the same
- * addresses where they are made from one class, and a permission for the test website must not reach the production
- * website.
+ * It watches over what `holds` something by its record in aws-services/. A name is `<stack>/<address>`: two stacks have
+ * the same addresses where they are made from one class, and a permission for the test website must not reach the
+ * production website.
  */
 import { stackIds } from "../../stacks/contract";
 import { DeploymentError } from "../terraform";

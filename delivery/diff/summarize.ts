@@ -1,6 +1,6 @@
 /** From Terraform's plan as JSON to what a reviewer wants to know of it. */
+import { awsServices } from "../../aws-services";
 import { type StackId } from "../../stacks/contract";
-import { stateful, type StatefulType } from "../../policies/stateful";
 import type { ResourceChange, TerraformPlan } from "../terraform";
 import { compareResource } from "./attributes";
 import type { ResourceSummary, StackSummary } from "./summary";
@@ -53,11 +53,6 @@ interface Configuration {
   };
 }
 
-/** What holds data and can't be made again, by its type. */
-export function heldBy(type: string): string | undefined {
-  return Object.hasOwn(stateful, type) ? stateful[type as StatefulType] : undefined;
-}
-
 /**
  * The resources that a plan changes, what is lost first.
  * @param protectedAddresses what `prevent_destroy` protects
@@ -89,7 +84,7 @@ export function summarizeResources(
         ? "somebody deleted it outside Terraform"
         : reasons[action_reason];
     const lost = action === "delete" || action === "replace";
-    const holds = lost ? heldBy(type) : undefined;
+    const holds = lost ? awsServices.find(type)?.holds?.what : undefined;
     return [
       {
         address,

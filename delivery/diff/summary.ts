@@ -69,7 +69,7 @@ export const resourceChangeSchema = z.object({
   reason: z.string().optional(),
   /** Its address before the move. */
   previousAddress: z.string().optional(),
-  /** What is lost with a resource of this type when it is deleted: see `policies/stateful.ts`. */
+  /** What is lost with a resource of this type when it is deleted: `holds` of its record in aws-services/. */
   holds: z.string().optional(),
   /** Whether `prevent_destroy` protects it. */
   protected: z.boolean().optional(),

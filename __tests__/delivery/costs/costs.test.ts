@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { awsServices } from "../../../aws-services";
+import type { Charge } from "../../../aws-services/price";
 import { costs as costsCommand } from "../../../delivery/costs";
-import { type Charge, classifications, type Resource } from "../../../delivery/costs/classify";
 import { type Costs, costsOf, type StackDocument, sum, unverified } from "../../../delivery/costs/costs";
 import { document, pricedEnvironments, withCosts } from "../../../delivery/costs/document";
 import { priceOf, prices } from "../../../delivery/costs/prices";
 import { budgetLine, money, renderCosts, renderCostsMarkdown } from "../../../delivery/costs/render";
-import { usages } from "../../../delivery/costs/usage";
+import { type Resource, usages, useOf } from "../../../delivery/costs/usage";
 import { readRequest } from "../../../delivery/request";
 import { environmentNames, loadEnvironment } from "../../../environments";
 import { projectRoot } from "../../../modules/project-root";
@@ -27,18 +28,18 @@ function chargesOf(
   name = "it",
   stack: StackId = "data",
 ): readonly Charge[] {
-  const classification = classifications[type];
-  if (!classification || !("charges" in classification)) {
+  const { price } = awsServices.record(type);
+  if (!("charges" in price)) {
     throw new Error(`${type} has no charges`);
   }
-  return classification.charges({ stack, type, name, arguments: block }, usages.production);
+  return price.charges(block, useOf({ stack, type, name, arguments: block }, usages.production));
 }
 
 const quantityOf = (charges: readonly Charge[], price: string): number =>
   charges.filter((charge) => charge.price === price).reduce((total, { quantity }) => total + quantity, 0);
 
 describe("the stacks of every environment", () => {
-  test.each(environmentNames)("%s: no type is unclassified, and every charge has a price", (name) => {
+  test.each(environmentNames)("%s: every type has a record, and every charge a price", (name) => {
     const { lines, unpriced, free } = costsOf(loadEnvironment(name), documentsOf(name));
     expect(unpriced.filter(({ why }) => why.includes("has no price"))).toEqual([]);
     expect(lines.length + unpriced.length).toBeGreaterThan(5);
@@ -66,7 +67,9 @@ describe("the stacks of every environment", () => {
 describe("one resource", () => {
   test("a type that nobody knows stops it, by its name", () => {
     const documents = { data: { resource: { aws_supercomputer: { one: {} }, aws_vpc: { two: {} } } } };
-    expect(() => costsOf(production, documents)).toThrow(/what aws_supercomputer costs[\s\S]*classify\.ts/);
+    expect(() => costsOf(production, documents)).toThrow(
+      /known of aws_supercomputer: .*aws-services\/supercomputer\.ts/,
+    );
   });
 
   test("prices of one region are not taken for another", () => {

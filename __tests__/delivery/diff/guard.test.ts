@@ -1,7 +1,7 @@
+import { awsServices } from "../../../aws-services";
 import { enforceGuard, howToAllow, readAllowed, RefusedError, refusalsOf } from "../../../delivery/diff/guard";
 import { summarizeStack } from "../../../delivery/diff/summarize";
 import type { StackSummary } from "../../../delivery/diff/summary";
-import { statefulTypes } from "../../../policies/stateful";
 import { data, everyAction, plan, still } from "./plans";
 
 const lost = (type: string, action: "delete" | "replace"): StackSummary => {
@@ -18,12 +18,15 @@ const lost = (type: string, action: "delete" | "replace"): StackSummary => {
   });
 };
 
-test.each(statefulTypes)("%s is neither replaced nor deleted unless somebody allows it", (type) => {
-  for (const action of ["delete", "replace"] as const) {
-    expect(refusalsOf([lost(type, action)])).toMatchObject([{ stack: "data", address: `${type}.it`, action }]);
-    expect(refusalsOf([lost(type, action)], [`data/${type}.it`])).toEqual([]);
-  }
-});
+test.each(awsServices.having("holds").map(([type]) => type))(
+  "%s is neither replaced nor deleted unless somebody allows it",
+  (type) => {
+    for (const action of ["delete", "replace"] as const) {
+      expect(refusalsOf([lost(type, action)])).toMatchObject([{ stack: "data", address: `${type}.it`, action }]);
+      expect(refusalsOf([lost(type, action)], [`data/${type}.it`])).toEqual([]);
+    }
+  },
+);
 
 test("what holds nothing may go", () => {
   expect(refusalsOf([lost("aws_cloudwatch_metric_alarm", "delete")])).toEqual([]);

@@ -16,6 +16,9 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { KMSClient, paginateListAliases } from "@aws-sdk/client-kms";
 import { LambdaClient, LambdaServiceException, paginateListEventSourceMappings } from "@aws-sdk/client-lambda";
+import { awsServices } from "../aws-services";
+import type { Arguments } from "../aws-services/arguments";
+import type { Place } from "../aws-services/arn";
 import {
   DeploymentError,
   type ResourceChange,
@@ -32,20 +35,11 @@ export interface Import {
    * Arguments of a data source, of the resource's own type and name, of which `id` is made. @default none: `id` is
    * known
    */
-  readonly lookup?: Values;
+  readonly lookup?: Arguments;
 }
-
-/** Where a stack is deployed, as ARNs name it. */
-export interface Place {
-  readonly partition: string;
-  readonly account: string;
-  readonly region: string;
-}
-
-type Values = Readonly<Record<string, unknown>>;
 
 /** The region in which a resource stands; most stand where the environment does. */
-const regionOf = ({ region }: Values, place: Place): string => (typeof region === "string" ? region : place.region);
+const regionOf = ({ region }: Arguments, place: Place): string => (typeof region === "string" ? region : place.region);
 
 /**
  * An id as an import block takes it: with its region, where that is not the provider's (AWS provider, guide "Enhanced
@@ -53,62 +47,22 @@ const regionOf = ({ region }: Values, place: Place): string => (typeof region ==
  */
 const idIn = (region: string, place: Place, id: string): string => (region === place.region ? id : `${id}@${region}`);
 
-const named =
-  (argument: string) =>
-  (values: Values): unknown =>
-    values[argument];
-
-/**
- * The id by which Terraform imports a resource ("Import" in the provider's documentation of each), of types whose
- * second creation AWS refuses. What AWS lets be made twice under one name, being the same then, is left out: it does no
- * harm.
- */
-const importIds: Readonly<Record<string, (values: Values, place: Place) => unknown>> = {
-  aws_athena_workgroup: named("name"),
-  aws_budgets_budget: ({ name }, { account }) => `${account}:${String(name)}`,
-  aws_cloudwatch_log_group: named("name"),
-  aws_codebuild_project: named("name"),
-  aws_codecommit_repository: named("repository_name"),
-  aws_codepipeline: named("name"),
-  aws_dynamodb_table: named("name"),
-  aws_ecr_repository: named("name"),
-  aws_iam_policy: ({ name }, { partition, account }) => `arn:${partition}:iam::${account}:policy/${String(name)}`,
-  aws_iam_role: named("name"),
-  aws_kms_alias: named("name"),
-  aws_lambda_function: named("function_name"),
-  aws_lambda_permission: ({ function_name: name, statement_id: id }) => `${String(name)}/${String(id)}`,
-  aws_mwaa_environment: named("name"),
-  aws_s3_bucket: named("bucket"),
-  aws_sagemaker_endpoint: named("name"),
-  aws_sagemaker_feature_group: named("feature_group_name"),
-  aws_sagemaker_model: named("name"),
-  aws_sagemaker_model_package_group: named("model_package_group_name"),
-  aws_sesv2_configuration_set: named("configuration_set_name"),
-  aws_sesv2_configuration_set_event_destination: ({
-    configuration_set_name: settings,
-    event_destination_name: destination,
-  }) => `${String(settings)}|${String(destination)}`,
-  aws_sesv2_email_identity: named("email_identity"),
-  aws_sfn_state_machine: ({ name }, { partition, account, region }) =>
-    `arn:${partition}:states:${region}:${account}:stateMachine:${String(name)}`,
-  aws_ssm_parameter: named("name"),
-};
-
 /** Import blocks for all that a plan would create and that could be there already under its name. */
 export function candidates({ resource_changes: changes = [] }: TerraformPlan, place: Place): readonly Import[] {
   return changes.flatMap(({ address, type, change }) => {
     if (change.actions.join() !== "create") {
       return [];
     }
-    const after = (change.after ?? {}) as Values;
+    const after = (change.after ?? {}) as Arguments;
     const region = regionOf(after, place);
-    if (type === "aws_wafv2_web_acl") {
-      const { name, scope } = after;
-      const id = idIn(region, place, `\${data.${address}.id}/${String(name)}/${String(scope)}`);
-      return [{ to: address, id, lookup: { region, name, scope } }];
+    const { importId, lookUpBy } = awsServices.find(type) ?? {};
+    const id =
+      typeof importId === "function" ? importId(after, { ...place, region, address }) : after[importId ?? "undefined"];
+    if (typeof id !== "string" || /\bundefined\b/.test(id)) {
+      return [];
     }
-    const id = importIds[type]?.(after, { ...place, region });
-    return typeof id === "string" && !/\bundefined\b/.test(id) ? [{ to: address, id: idIn(region, place, id) }] : [];
+    const lookup = lookUpBy && { region, ...Object.fromEntries(lookUpBy.map((name) => [name, after[name]])) };
+    return [{ to: address, id: idIn(region, place, id), lookup }];
   });
 }
 
@@ -139,7 +93,7 @@ export function aliasesOfKeys(
   );
   const { resources = [] } = (configuration as Configuration | undefined)?.root_module ?? {};
   return resources.flatMap(({ address, expressions }) => {
-    const after = (created.get(address)?.after ?? {}) as Values;
+    const after = (created.get(address)?.after ?? {}) as Arguments;
     const key = expressions?.target_key_id?.references?.find((reference) => created.has(reference));
     return typeof after.name === "string" && key !== undefined
       ? [{ to: key, alias: after.name, region: regionOf(after, place) }]
@@ -226,7 +180,7 @@ async function eventSources(
     if (type !== "aws_lambda_event_source_mapping" || change.actions.join() !== "create") {
       continue;
     }
-    const after = (change.after ?? {}) as Values;
+    const after = (change.after ?? {}) as Arguments;
     const { function_name: name, event_source_arn: wanted } = after;
     if (typeof name !== "string") {
       continue;
@@ -256,14 +210,14 @@ export function missingIn(said: string, imports: readonly Import[]): readonly Im
   );
 }
 
-const file = "strays.tf.json";
+const file = "orphans.tf.json";
 
 /** Forgets the import blocks of an earlier deploy. */
-export function forgetStrays({ folder }: SynthesizedStack): void {
+export function forgetOrphans({ folder }: SynthesizedStack): void {
   rmSync(join(folder, file), { force: true });
 }
 
-/** Where and how strays are looked for. */
+/** Where and how orphans are looked for. */
 export interface Search {
   readonly workspace: Workspace;
   readonly stack: SynthesizedStack;
@@ -279,11 +233,11 @@ export interface Search {
 }
 
 /**
- * Finds what is there, and writes import blocks for it beside the stack; `forgetStrays` removes them.
+ * Finds what is there, and writes import blocks for it beside the stack; `forgetOrphans` removes them.
  * @returns the addresses of what is taken over
  * @throws DeploymentError when something of that name is there that another stack, or somebody else, has made
  */
-export async function findStrays(search: Search): Promise<readonly string[]> {
+export async function findOrphans(search: Search): Promise<readonly string[]> {
   const { workspace, stack, place, plan, file: planFile } = search;
   let imports = [
     ...candidates(plan, place),
@@ -297,7 +251,7 @@ export async function findStrays(search: Search): Promise<readonly string[]> {
       break;
     } catch (error) {
       const missing = error instanceof DeploymentError ? missingIn(error.details, imports) : [];
-      forgetStrays(stack);
+      forgetOrphans(stack);
       if (missing.length === 0) {
         throw error;
       }
@@ -311,7 +265,7 @@ export async function findStrays(search: Search): Promise<readonly string[]> {
   const found = changes.filter(({ change }) => change.importing !== undefined);
   const foreign = found.find((change) => !isOurs(change) || change.change.actions.includes("delete"));
   if (foreign) {
-    forgetStrays(stack);
+    forgetOrphans(stack);
     throw new DeploymentError(
       `${foreign.address} of ${stack.id} wants a name that something else has: ` +
         `it ${isOurs(foreign) ? "can't be made what the stack wants without replacing it" : "bears other tags than those of the stack"}.`,
@@ -323,7 +277,7 @@ export async function findStrays(search: Search): Promise<readonly string[]> {
 
 /** Import blocks, and the data sources that they need, in Terraform's JSON. */
 function blocksOf(imports: readonly Import[]): object {
-  const data: Record<string, Record<string, Values>> = {};
+  const data: Record<string, Record<string, Arguments>> = {};
   for (const { to, lookup } of imports) {
     const [type = "", name = ""] = to.split(".");
     if (lookup) {
@@ -341,7 +295,7 @@ function isOurs({ type, change }: ResourceChange): boolean {
   const tagsOf = (values: unknown): Readonly<Record<string, string>> =>
     (values as { readonly tags_all?: Readonly<Record<string, string>> | null } | null)?.tags_all ?? {};
   const [there, wanted] = [tagsOf(change.before), tagsOf(change.after)];
-  if (type === "aws_s3_bucket" && Object.keys(there).length === 0) {
+  if (awsServices.find(type)?.taggedLater === true && Object.keys(there).length === 0) {
     return true;
   }
   return ["Project", "Environment", "Stack"].every((name) => there[name] === wanted[name]);

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import {
   aliasesOfKeys,
   candidates,
-  findStrays,
-  forgetStrays,
+  findOrphans,
+  forgetOrphans,
   type Import,
   missingIn,
   type Search,
-} from "../../delivery/strays";
+} from "../../delivery/orphans";
 import {
   DeploymentError,
   type ResourceChange,
@@ -20,9 +20,9 @@ import { loadEnvironment } from "../../environments";
 
 const { account, region } = loadEnvironment("development");
 const place = { partition: "aws", account, region };
-const folder = mkdtempSync(join(tmpdir(), "strays-"));
+const folder = mkdtempSync(join(tmpdir(), "orphans-"));
 const stack: SynthesizedStack = { id: "ml-workflow", folder, dependencies: [] };
-const file = join(folder, "strays.tf.json");
+const file = join(folder, "orphans.tf.json");
 const tags = { Project: "acme", Environment: "development", Stack: "ml-workflow" };
 
 afterAll(() => {
@@ -113,7 +113,7 @@ function terraform(
       return Promise.resolve(planOf(...changes));
     },
   };
-  const search: Search = { workspace: workspace as never, stack, place, plan: first, file: "strays.plan" };
+  const search: Search = { workspace: workspace as never, stack, place, plan: first, file: "orphans.plan" };
   return { search, plans };
 }
 
@@ -145,18 +145,18 @@ test("what a plan says of other faults leaves all import blocks in their places"
 
 test("what is there is taken over, what isn't is created", async () => {
   const { search, plans } = terraform({ "acme-development-judge": tags });
-  await expect(findStrays(search)).resolves.toEqual(["aws_iam_role.judge"]);
+  await expect(findOrphans(search)).resolves.toEqual(["aws_iam_role.judge"]);
   expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
     import: [{ to: "aws_iam_role.judge", id: "acme-development-judge" }],
   });
   expect(plans.map((imports) => imports.length)).toEqual([3, 1]);
-  forgetStrays(stack);
+  forgetOrphans(stack);
   expect(existsSync(file)).toBe(false);
 });
 
 test("where nothing is there, no import block stays behind", async () => {
   const { search } = terraform({});
-  await expect(findStrays(search)).resolves.toEqual([]);
+  await expect(findOrphans(search)).resolves.toEqual([]);
   expect(existsSync(file)).toBe(false);
 });
 
@@ -166,7 +166,7 @@ test.each([
   ["that would have to be replaced", tags, ["delete", "create"], /without replacing it/],
 ])("something %s is left alone, and said", async (_, found, actions, problem) => {
   const { search } = terraform({ "acme-development-judge": found }, actions);
-  await expect(findStrays(search)).rejects.toMatchObject({
+  await expect(findOrphans(search)).rejects.toMatchObject({
     problem: expect.stringMatching(problem) as string,
   });
   expect(existsSync(file)).toBe(false);
@@ -174,8 +174,8 @@ test.each([
 
 test("a bucket that was killed before it got its tags is the stack's own", async () => {
   const { search } = terraform({ "acme-development-data": {} });
-  await expect(findStrays(search)).resolves.toEqual(["aws_s3_bucket.data"]);
-  forgetStrays(stack);
+  await expect(findOrphans(search)).resolves.toEqual(["aws_s3_bucket.data"]);
+  forgetOrphans(stack);
 });
 
 test("an id is of the partition in which the account is", () => {
@@ -202,19 +202,19 @@ describe("a key, which has no name of its own,", () => {
   test("is found by its alias, which is taken over with it", async () => {
     const { search } = terraform({ [alias]: tags, "1234-abcd": tags }, ["update"], plan);
     const keysBehind = () => Promise.resolve(new Map([[alias, "1234-abcd"]]));
-    await expect(findStrays({ ...search, keysBehind })).resolves.toEqual(["aws_kms_key.data", "aws_kms_alias.data"]);
+    await expect(findOrphans({ ...search, keysBehind })).resolves.toEqual(["aws_kms_key.data", "aws_kms_alias.data"]);
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
       import: [
         { to: "aws_kms_alias.data", id: alias },
         { to: "aws_kms_key.data", id: "1234-abcd" },
       ],
     });
-    forgetStrays(stack);
+    forgetOrphans(stack);
   });
 
   test("is made where there is no such alias", async () => {
     const { search } = terraform({}, ["update"], plan);
-    await expect(findStrays({ ...search, keysBehind: () => Promise.resolve(new Map()) })).resolves.toEqual([]);
+    await expect(findOrphans({ ...search, keysBehind: () => Promise.resolve(new Map()) })).resolves.toEqual([]);
   });
 
   test("is not looked for when it is there, or when its alias is", () => {
@@ -243,8 +243,8 @@ describe("a key, which has no name of its own,", () => {
       ["us-east-1", "1234-abroad"],
     ]);
     const keysBehind = (where: string) => Promise.resolve(new Map([[alias, keys.get(where) ?? "nowhere"]]));
-    await expect(findStrays({ ...search, keysBehind })).resolves.toEqual(["aws_kms_key.data", "aws_kms_key.firewall"]);
-    forgetStrays(stack);
+    await expect(findOrphans({ ...search, keysBehind })).resolves.toEqual(["aws_kms_key.data", "aws_kms_key.firewall"]);
+    forgetOrphans(stack);
   });
 });
 
@@ -256,15 +256,15 @@ describe("a web ACL, whose id is a number,", () => {
 
   test("is looked up by its name, by Terraform, where it stands", async () => {
     const { search } = terraform({ [id]: tags }, ["update"], planOf(acl));
-    await expect(findStrays(search)).resolves.toEqual(["aws_wafv2_web_acl.acl"]);
+    await expect(findOrphans(search)).resolves.toEqual(["aws_wafv2_web_acl.acl"]);
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
       data: { aws_wafv2_web_acl: { acl: lookup } },
       import: [{ to: "aws_wafv2_web_acl.acl", id }],
     });
-    forgetStrays(stack);
+    forgetOrphans(stack);
   });
 
-  const read = "with data.aws_wafv2_web_acl.acl,\n  on strays.tf.json line 5";
+  const read = "with data.aws_wafv2_web_acl.acl,\n  on orphans.tf.json line 5";
   const refused = "operation error WAFV2: ListWebACLs, api error AccessDeniedException: not authorized";
   test.each([
     ["is not there", `Error: WAFv2 WebACL not found for name: acme-web\n\n  ${read}`, [acl.address]],
@@ -300,16 +300,16 @@ describe("a function's event source, whose id is a number,", () => {
       asked.push(question);
       return Promise.resolve(there);
     };
-    await expect(findStrays({ ...search, eventSourcesOf })).resolves.toHaveLength(ids.length);
+    await expect(findOrphans({ ...search, eventSourcesOf })).resolves.toHaveLength(ids.length);
     expect(plans.flat().map(({ id }) => id)).toEqual(ids);
     expect(asked).toEqual([["acme-mail", (change.change.after as { readonly region: string }).region]]);
-    forgetStrays(stack);
+    forgetOrphans(stack);
   });
 });
 
 test("a plan that fails for another reason fails, and leaves no import block behind", async () => {
   const { search } = terraform({});
   const workspace = { plan: () => Promise.reject(new Error("no way")) };
-  await expect(findStrays({ ...search, workspace: workspace as never })).rejects.toThrow("no way");
+  await expect(findOrphans({ ...search, workspace: workspace as never })).rejects.toThrow("no way");
   expect(existsSync(file)).toBe(false);
 });
