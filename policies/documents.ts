@@ -6,8 +6,9 @@
  *     documents.follow(resource.stack, "${data.aws_ssm_parameter.…}");  // what another stack publishes under that name
  */
 
-/** The arguments of a resource or of a block within. */
-export type Arguments = Readonly<Record<string, unknown>>;
+import { type Arguments, isArguments, values } from "../aws-services/arguments";
+
+export * from "../aws-services/arguments";
 
 /** One synthesized stack: its id and its Terraform JSON. */
 export interface StackDocument {
@@ -27,86 +28,6 @@ export interface Resource extends Place {
   readonly type: string;
   readonly name: string;
   readonly arguments: Arguments;
-}
-
-/** Whether a value is a block or an object: no list, no text, not nothing. */
-export function isArguments(value: unknown): value is Arguments {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A value as a list: a block may stand once or as a list of blocks, an action as a text or as a list of texts. */
-export function list(value: unknown): readonly unknown[] {
-  return value === undefined || value === null ? [] : Array.isArray(value) ? (value as readonly unknown[]) : [value];
-}
-
-/** The texts of a value that is one or a list of them. */
-export function texts(value: unknown): readonly string[] {
-  return list(value).filter((text) => typeof text === "string");
-}
-
-/** All values at a path of argument names, through every block on the way. */
-export function values(block: unknown, ...path: readonly string[]): readonly unknown[] {
-  const [key, ...rest] = path;
-  if (key === undefined) {
-    return list(block);
-  }
-  return list(block).flatMap((element) => (isArguments(element) ? values(element[key], ...rest) : []));
-}
-
-/**
- * Calls `visit` with every value within, its key (a list's elements have that of the list) and itself; the deepest
- * last.
- */
-export function walk(value: unknown, visit: (value: unknown, key: string) => void, key = ""): void {
-  visit(value, key);
-  if (Array.isArray(value)) {
-    for (const element of value) {
-      walk(element, visit, key);
-    }
-  } else if (isArguments(value)) {
-    // The key "//" holds CDKTF's own notes.
-    for (const [name, element] of Object.entries(value)) {
-      if (name !== "//") {
-        walk(element, visit, name);
-      }
-    }
-  }
-}
-
-/** A text parsed as a JSON object, or undefined when it is none, as `${data.aws_iam_policy_document.x.json}`. */
-export function parseObject(text: string): Arguments | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isArguments(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A task of a state machine that calls an API. */
-export interface Task {
-  /** The state's name. */
-  readonly name: string;
-  /** ARN of the service integration. */
-  readonly integration: string;
-  /** What the API is given. */
-  readonly arguments: unknown;
-}
-
-/** The tasks of a state machine's definition, those within Map and Parallel states too. */
-export function tasks(definition: Arguments): readonly Task[] {
-  const found: Task[] = [];
-  walk(definition, (value) => {
-    if (!isArguments(value) || !isArguments(value.States)) {
-      return;
-    }
-    for (const [name, state] of Object.entries(value.States)) {
-      if (isArguments(state) && state.Type === "Task" && typeof state.Resource === "string") {
-        found.push({ name, integration: state.Resource, arguments: state.Arguments ?? state.Parameters });
-      }
-    }
-  });
-  return found;
 }
 
 function resourcesOf({ id, document }: StackDocument): readonly Resource[] {

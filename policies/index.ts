@@ -26,12 +26,14 @@ import { protectedData } from "./rules/protection";
 import { recordedAccess } from "./rules/records";
 import { watchedReleases } from "./rules/releases";
 import { defaultTags } from "./rules/tags";
+import { knownTypes } from "./rules/types";
 
 export type { StackDocument } from "./documents";
 export type { PolicySettings } from "./rule";
 
 /** All rules. */
 export const rules: readonly Rule[] = [
+  knownTypes,
   readablePolicies,
   managedPolicies,
   namedActions,

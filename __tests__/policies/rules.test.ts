@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { awsServices } from "../../aws-services";
 import { environmentNames, loadEnvironment } from "../../environments";
 import { platformTags } from "../../environments/settings";
 import {
@@ -13,7 +14,6 @@ import {
 } from "../../policies";
 import { actionsWithoutResources } from "../../policies/actions-without-resources";
 import { exceptions } from "../../policies/exceptions";
-import { encryptedElsewhere, encryptionByType, hasLocalStorage } from "../../policies/rules/encryption";
 import { projectRoot } from "../../modules/project-root";
 import { type Arguments, synthesizePlatform } from "../support/synthesize";
 import { type Blocks, type Fixture, fixtures, stack } from "./fixtures";
@@ -99,23 +99,6 @@ test("an exception for what one statement allows excuses no other statement, act
   ]);
 });
 
-test.each([
-  ["ml.t2.medium", false],
-  ["ml.m5.xlarge", false],
-  ["ml.c5.large", false],
-  ["ml.g4dn.xlarge", true],
-  ["ml.m5d.large", true],
-  ["ml.c6gd.large", true],
-  ["ml.p3.2xlarge", false],
-  ["ml.p3dn.24xlarge", true],
-  ["ml.p4d.24xlarge", true],
-  ["ml.g5.2xlarge", true],
-  ["ml.inf1.xlarge", false],
-  ["ml.trn1.2xlarge", true],
-])("%s has disks of its own: %p", (instanceType, expected) => {
-  expect(hasLocalStorage(instanceType)).toBe(expected);
-});
-
 describe("the platform's own stacks", () => {
   const platforms = environmentNames.map((name) => {
     const stacks = Object.entries(synthesizePlatform(name)).map(([id, { document }]) => ({ id, document }));
@@ -144,10 +127,10 @@ describe("the platform's own stacks", () => {
     }
   });
 
-  test("every type that the provider can encrypt with a key has a row, or a reason for none", () => {
+  test("every type that the provider can encrypt with a key has a rule, or a reason for none", () => {
     const types = new Set(everything.flatMap(({ document }) => Object.keys((document.resource ?? {}) as Arguments)));
     const without = [...types].filter((type) => {
-      if (!type.startsWith("aws_") || type in encryptionByType || type in encryptedElsewhere) {
+      if (!type.startsWith("aws_") || awsServices.record(type).encryption !== undefined) {
         return false;
       }
       const folder = type.slice("aws_".length).replaceAll("_", "-");

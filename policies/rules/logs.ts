@@ -1,20 +1,7 @@
 /** Logs that end some day. */
-import { type Documents, type Resource, values } from "../documents";
+import { awsServices } from "../../aws-services";
+import type { Documents, Resource } from "../documents";
 import type { Rule } from "../rule";
-
-/** What writes logs, and the group into which AWS writes them; undefined when only Terraform knows its name. */
-const writers: Readonly<Record<string, (resource: Resource) => string | undefined>> = {
-  aws_lambda_function: ({ arguments: block }) => {
-    const [chosen] = values(block, "logging_config", "log_group");
-    if (typeof chosen === "string") {
-      return chosen;
-    }
-    const { function_name: name } = block;
-    return typeof name === "string" ? `/aws/lambda/${name}` : undefined;
-  },
-  aws_sagemaker_endpoint: ({ arguments: { name } }) =>
-    typeof name === "string" ? `/aws/sagemaker/Endpoints/${name}` : undefined,
-};
 
 function groupExists(documents: Documents, writer: Resource, group: string): boolean {
   return documents
@@ -39,9 +26,9 @@ export const endingLogs: Rule = {
         yield { place: group, found: "keeps its events for ever" };
       }
     }
-    for (const [type, groupOf] of Object.entries(writers)) {
+    for (const [type, groupOf] of awsServices.having("logGroup")) {
       for (const writer of documents.resources(type)) {
-        const group = groupOf(writer);
+        const group = groupOf(writer.arguments);
         if (group === undefined || !groupExists(documents, writer, group)) {
           yield { place: writer, found: `writes to ${group ?? "a log group"} that its stack does not make` };
         }
