@@ -7,28 +7,12 @@
  * deploys them by hand, and a change of a role must not wait for that. What they refuse, they refuse whatever else
  * allows it.
  */
+import { awsServices } from "../aws-services";
 import type { Conditions, Statement } from "../modules/policy";
 import { keepsOwnState, type PlatformStack, stateBucketName } from "./platform";
 
-/** The services whose resources bear names in their ARNs. */
-const namedServices = [
-  "airflow",
-  "athena",
-  "cloudwatch",
-  "codebuild",
-  "codepipeline",
-  "dynamodb",
-  "ecr",
-  "events",
-  "lambda",
-  "logs",
-  "sagemaker",
-  "ses",
-  "sns",
-  "sqs",
-  "states",
-  "wafv2",
-];
+/** The services whose resources bear names in their ARNs; what those of IAM, KMS and S3 need stands below. */
+const namedServices = awsServices.namedServices.filter((service) => !["iam", "kms", "s3"].includes(service));
 
 /** The kinds of EC2's resources of which the network consists; no instance is among them. */
 const networkKinds = ["*gateway", "elastic-ip", "network-acl", "route-table", "security-group*", "subnet", "vpc*"];
@@ -39,17 +23,10 @@ const logDelivery = ["logs:*LogDeliver*", "logs:*ResourcePolic*", "logs:Describe
 /** What no role of the platform is for, and would be a way out of its account or of its boundary. */
 const foreignServices = ["account:*", "cloudtrail:*", "organizations:*", "sts:AssumeRole"];
 
-/** What can't be made again is deleted by people. */
-const losses = [
-  "airflow:DeleteEnvironment",
-  "dynamodb:DeleteTable",
-  "ecr:DeleteRepository",
-  "kms:DisableKey",
-  "kms:ScheduleKeyDeletion",
-  "s3:DeleteBucket",
-  "sagemaker:DeleteFeatureGroup",
-  "sagemaker:DeleteModelPackage*",
-];
+/** What can't be made again is deleted by people: of what engineers alone deploy, nothing is allowed anyway. */
+const losses = awsServices.records
+  .flatMap(([, { permissions, holds }]) => (permissions === "engineers" ? [] : (holds?.lostBy ?? [])))
+  .sort();
 
 const tagged = (key: string, value: string | readonly string[]): Conditions => ({
   StringEquals: { [`aws:ResourceTag/${key}`]: value },
