@@ -1,13 +1,19 @@
 # The front door: `make help` lists what can be done. Nothing here needs an AWS account but what says so.
 SHELL := /bin/bash
-.SHELLFLAGS := -euo pipefail -c
+# A user's startup files are not run: bash reads ~/.bashrc where its input is a socket, as under a program that starts make.
+.SHELLFLAGS := --norc -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
 # Node would follow the shell's proxy even to 127.0.0.1, before any line of ours could forbid it.
-unexport NODE_USE_ENV_PROXY NODE_OPTIONS
+unexport NODE_USE_ENV_PROXY NODE_OPTIONS BASH_ENV
 export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.venv/terraform:$(PATH)
 
-ENVIRONMENT ?= local
+# Each variable of the command line reaches programs exactly as typed, by the environment: make would expand a `$$` in it.
+# So no recipe hands one on, and what is pasted into a shell line all the same is `quoted`.
+$(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),\
+  $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+quoted = '$(subst ','\'',$(1))'
+
 UV := .venv/tools/bin/uv
 PYTHON ?= >=3.11,<3.14
 # Airflow 3.0 goes no further; MWAA runs it on 3.12.
@@ -16,69 +22,69 @@ AIRFLOW_PYTHON ?= >=3.11,<3.13
 ##@ The whole loop on this machine
 .PHONY: up survey data-workflow traffic down status model-card logs env clean
 up: install ## Run the whole loop: survey, training, test website, production website [SURVEY=file]
-	@SURVEY="$(SURVEY)" node --import tsx local/platform.ts up
+	@node --import tsx local/platform.ts up
 
 # What these do, they do with a platform that make up has made: without one there is nothing to do, nor to install.
-platform_directory := $(or $(PLATFORM_DIRECTORY),.local)
-made := $(shell test -e "$(platform_directory)/.acme-platform" && echo yes)
-no_platform := Nothing runs: there is no platform in $(platform_directory); make up makes one.
+platform_directory := $(or $(value PLATFORM_DIRECTORY),.local)
+made := $(shell test -e $(call quoted,$(platform_directory)/.acme-platform) && echo yes)
+no_platform := echo $(call quoted,Nothing runs: there is no platform in $(platform_directory); make up makes one.)
 
 survey: $(if $(made),install) ## Let a new survey come in, of simulated animals [ROWS=500 SEED=7 SHIFT=0.2]
-	@$(if $(made),ROWS="$(ROWS)" SEED="$(SEED)" SHIFT="$(SHIFT)" node --import tsx local/platform.ts survey,echo "$(no_platform)"; exit 1)
+	@$(if $(made),node --import tsx local/platform.ts survey,$(no_platform); exit 1)
 
 data-workflow: $(if $(made),install .venv/airflow/.installed) ## Bring in the surveys that came, in Airflow, and release what they change
-	@$(if $(made),node --import tsx local/platform.ts data-workflow,echo "$(no_platform)"; exit 1)
+	@$(if $(made),node --import tsx local/platform.ts data-workflow,$(no_platform); exit 1)
 
 down: $(if $(made),install) ## Stop everything that make up started; its state is kept
-	@$(if $(made),node --import tsx local/platform.ts down,echo "$(no_platform)")
+	@$(if $(made),node --import tsx local/platform.ts down,$(no_platform))
 
 status: $(if $(made),install) ## Show what runs, where, and which model is the champion
-	@$(if $(made),node --import tsx local/platform.ts status,echo "$(no_platform)"; exit 1)
+	@$(if $(made),node --import tsx local/platform.ts status,$(no_platform); exit 1)
 
 traffic: $(if $(made),install) ## Ask the website about simulated animals, others than were surveyed if you like [ROWS=300 SEED=7 SHIFT=0.2]
-	@$(if $(made),ROWS="$(ROWS)" SEED="$(SEED)" SHIFT="$(SHIFT)" node --import tsx local/traffic.ts,echo "$(no_platform)"; exit 1)
+	@$(if $(made),node --import tsx local/traffic.ts,$(no_platform); exit 1)
 
 model-card: $(if $(made),install) ## Fetch the champion's model card and say where its page lies
-	@$(if $(made),node --import tsx local/platform.ts model-card,echo "$(no_platform)"; exit 1)
+	@$(if $(made),node --import tsx local/platform.ts model-card,$(no_platform); exit 1)
 
 logs: $(if $(made),install) ## Show the services' last lines, and where the other logs are
-	@$(if $(made),node --import tsx local/platform.ts logs,echo "$(no_platform)")
+	@$(if $(made),node --import tsx local/platform.ts logs,$(no_platform))
 
 env: $(if $(made),install) ## Print what an AWS client needs to work on the platform: eval "$$(make -s env)"
-	@$(if $(made),node --import tsx local/platform.ts env,echo "$(no_platform)" >&2; exit 1)
+	@$(if $(made),node --import tsx local/platform.ts env,$(no_platform) >&2; exit 1)
 
 clean: $(if $(made),install) ## Stop everything and remove all local state, and what make synth wrote
-	@$(if $(made),node --import tsx local/platform.ts clean,echo "$(no_platform)")
-	@$(if $(PLATFORM_DIRECTORY),,rm -rf cdktf.out dist)
+	@$(if $(made),node --import tsx local/platform.ts clean,$(no_platform))
+	@$(if $(value PLATFORM_DIRECTORY),,rm -rf cdktf.out dist)
 
 ##@ Infrastructure as code
 .PHONY: synth
 synth: install ## Write every stack's Terraform JSON to cdktf.out [ENVIRONMENT=local|development|production]
-	@ENVIRONMENT="$(ENVIRONMENT)" npm run --silent synth
+	@npm run --silent synth
 	@folder="$${CDKTF_OUTDIR:-cdktf.out}"; \
 	  names="$$(node -p 'Object.keys(JSON.parse(fs.readFileSync(process.argv[1])).stacks).join(", ")' "$$folder/manifest.json")"; \
-	  echo "Wrote $(or $(ENVIRONMENT),local)'s stacks into $$folder/stacks, each as <name>/cdk.tf.json: $$names"
+	  echo "Wrote $${ENVIRONMENT:-local}'s stacks into $$folder/stacks, each as <name>/cdk.tf.json: $$names"
 
 .PHONY: diff costs
 diff: install ## Show what a deployment would change, losses first; needs terraform with a registry or mirror, and a bootstrapped environment (local: make up, make bootstrap) [ENVIRONMENT=production STACK= FORMAT=text|json|markdown OUTPUT=file DETAILS=yes]
-	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx delivery/cli.ts diff
+	@node --import tsx delivery/cli.ts diff
 
 costs: install ## Show what a month costs by AWS's list prices, and what of it is assumed [ENVIRONMENT=production FORMAT=text|markdown|json]
-	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx delivery/cli.ts costs
+	@node --import tsx delivery/cli.ts costs
 
 .PHONY: bootstrap deploy unlock
 bootstrap: install ## Create the bucket that keeps Terraform's states, once an account [ENVIRONMENT=development]
-	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx delivery/cli.ts bootstrap
+	@node --import tsx delivery/cli.ts bootstrap
 
 deploy: install ## Deploy a stack, or all in their order [ENVIRONMENT=development STACK=data APPROVE=yes LOCK_TIMEOUT=600]
-	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx delivery/cli.ts deploy
+	@node --import tsx delivery/cli.ts deploy
 
 unlock: install ## Release a state that nobody works on any more [ENVIRONMENT=development STACK=data LOCK=<id>]
-	@ENVIRONMENT="$(ENVIRONMENT)" node --import tsx delivery/cli.ts unlock
+	@node --import tsx delivery/cli.ts unlock
 
 .PHONY: hcl
 hcl: install ## Write every stack as HCL that people read, into hcl/<environment> [ENVIRONMENT=production]
-	@ENVIRONMENT="$(ENVIRONMENT)" tsx delivery/cli.ts hcl
+	@tsx delivery/cli.ts hcl
 
 ##@ What the pipeline does besides
 .PHONY: install-terraform system-test review
@@ -86,10 +92,10 @@ install-terraform: ## Install the Terraform of the pipeline into this folder, un
 	@delivery/builds/install-terraform
 
 system-test: install ## Test a stage of the website, or the website at any address [ENVIRONMENT=production STAGE=test|production, or URL=https://...]
-	@ENVIRONMENT="$(ENVIRONMENT)" STAGE="$(STAGE)" URL="$(URL)" tsx delivery/builds/system-test.ts
+	@tsx delivery/builds/system-test.ts
 
 review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRONMENT=production PLAN=plan.md RELEASE=id]
-	@ENVIRONMENT="$(ENVIRONMENT)" PLAN="$(PLAN)" RELEASE="$(RELEASE)" tsx delivery/builds/review.ts
+	@tsx delivery/builds/review.ts
 
 ##@ Quality
 .PHONY: test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image fuzz bench bench-original
@@ -136,7 +142,7 @@ test-end-to-end: install-test ## The whole loop on an instance of its own, with 
 	@npm run --silent test:end-to-end
 
 fuzz: install .venv/fuzz/.installed ## Ask a website's API thousands of times what its OpenAPI document allows and forbids [URL=https://... EXAMPLES=10000 SEED=1]
-	@URL="$(URL)" EXAMPLES="$(EXAMPLES)" SEED="$(SEED)" node --import tsx __tests__/fuzz/run.ts
+	@node --import tsx __tests__/fuzz/run.ts
 
 test-provider: install-test ## Terraform's real providers: every stack planned, the local environment deployed into an emulator; says whether they were there
 	@node --import tsx __tests__/provider/run.ts
@@ -144,9 +150,9 @@ test-provider: install-test ## Terraform's real providers: every stack planned, 
 test-image: install-test ## Build, push, pull and run the model image without Docker; says so where it can't
 	@local/setup/with-image-tools jest --selectProjects image --runInBand --verbose --forceExit
 
-bench_parts := $(or $(PARTS),synth diff platform model growth website)
+bench_parts := $(or $(value PARTS),synth diff platform model growth website)
 bench: install-test $(if $(filter website,$(bench_parts)),benchmarks/lighthouse/node_modules/.installed) ## Measure, and print ratios against the default way [PARTS="synth website" ROWS=4000000 SURVEY_DATA=file ORIGINAL_WEBSITE=folder]
-	@node --import tsx benchmarks/run.ts $(bench_parts)
+	@node --import tsx benchmarks/run.ts $(foreach part,$(bench_parts),$(call quoted,$(part)))
 
 bench-original: install .venv/benchmark/.installed ## Measure the model and its server against the original's, with TensorFlow (1.5 GB) [FOLDS=10 SURVEY_DATA=file]
 	@node --import tsx benchmarks/run.ts original
@@ -183,7 +189,7 @@ $(UV): local/setup/requirements-tools.txt
 # One environment for each Python part: $(call environment,name,requirement files), and other versions of Python if need be
 define environment
 	@echo "Installing the Python packages of $(1) (once)" >&2
-	@test -x .venv/$(1)/bin/python || $(UV) venv --quiet --clear --python '$(or $(3),$(PYTHON))' .venv/$(1)
+	@test -x .venv/$(1)/bin/python || $(UV) venv --quiet --clear --python $(call quoted,$(or $(3),$(value PYTHON))) .venv/$(1)
 	@$(UV) pip sync --quiet --require-hashes --python .venv/$(1)/bin/python $(2)
 	@touch $@
 endef
@@ -201,13 +207,13 @@ endef
 	$(call environment,model,$<)
 
 .venv/airflow/.installed: airflow-dags/requirements-dev.txt $(UV)
-	$(call environment,airflow,$<,$(AIRFLOW_PYTHON))
+	$(call environment,airflow,$<,$(value AIRFLOW_PYTHON))
 
 .venv/airflow/.installed-test: .venv/airflow/.installed
 	@touch $@
 
 .venv/airflow-2/.installed-test: airflow-dags/requirements-airflow-2.txt $(UV)
-	$(call environment,airflow-2,$<,$(AIRFLOW_PYTHON))
+	$(call environment,airflow-2,$<,$(value AIRFLOW_PYTHON))
 
 .venv/checkov/.installed: __tests__/checkov/requirements.txt $(UV)
 	$(call environment,checkov,$<)

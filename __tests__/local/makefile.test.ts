@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -19,13 +19,18 @@ afterEach(() => {
   rmSync(checkout, { recursive: true, force: true });
 });
 
-function make(...words: string[]): { status: number | null; stdout: string; stderr: string } {
+/** The programs that install something or run the platform, each replaced by a script. */
+function replaceTools(script: (name: string) => string): string {
   const tools = join(checkout, "tools");
   mkdirSync(tools, { recursive: true });
-  // Whoever installs something calls one of these.
-  for (const name of ["npm", "python3", "node", "uv"]) {
-    writeFileSync(join(tools, name), `#!/bin/sh\necho "${name} $*" >> called\nexit 1\n`, { mode: 0o755 });
+  for (const name of ["npm", "python3", "node", "tsx", "uv"]) {
+    writeFileSync(join(tools, name), `#!/bin/sh\n${script(name)}\n`, { mode: 0o755 });
   }
+  return tools;
+}
+
+function make(...words: string[]): { status: number | null; stdout: string; stderr: string } {
+  const tools = replaceTools((name) => `echo "${name} $*" >> called\nexit 1`);
   return spawnSync("make", words, {
     cwd: checkout,
     encoding: "utf8",
@@ -79,4 +84,59 @@ test("make clean removes what make synth wrote; that of another platform leaves 
   expect(existsSync(join(checkout, "cdktf.out/stacks"))).toBe(true);
   make("clean");
   expect([existsSync(join(checkout, "cdktf.out")), existsSync(join(checkout, "dist"))]).toEqual([false, false]);
+});
+
+describe("what the caller gives reaches the program as typed, and no shell parses it", () => {
+  const typed = `a"b $HOME $(touch run) \`touch run\` $$ \${X} 'q'; touch run # é \\ *.csv &`;
+  const makefile = readFileSync(join(root, "Makefile"), "utf8");
+  /** Each target with the variables that its line of help names. */
+  const variables = [...makefile.matchAll(/^([a-z-]+):.*## .*\[(.*)\]$/gm)].flatMap(([, target = "", options = ""]) =>
+    [...options.matchAll(/\b([A-Z][A-Z_]+)=/g)].map(([, name = ""]) => ({ target, name })),
+  );
+
+  beforeEach(() => {
+    mkdirSync(join(checkout, ".local"));
+    writeFileSync(join(checkout, ".local/.acme-platform"), "");
+  });
+
+  /** As after an installation: make takes these as up to date. */
+  const installed = [...makefile.matchAll(/^(\S*\.installed\S*):/gm)].flatMap(([, file = ""]) => ["-o", file]);
+
+  /** Runs a target on programs that note what they are given. */
+  function run(target: string, words: string[], environment: NodeJS.ProcessEnv): { given: string[]; words: string[] } {
+    const tools = replaceTools(() => 'env -0 > given; printf "%s\\0" "$@" > words');
+    const { status, stderr } = spawnSync("make", [target, ...installed, ...words], {
+      cwd: checkout,
+      encoding: "utf8",
+      env: { PATH: `${tools}:${process.env.PATH ?? ""}`, ...environment },
+    });
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(existsSync(join(checkout, "run"))).toBe(false);
+    const read = (name: string): string[] => readFileSync(join(checkout, name), "utf8").split("\0");
+    return { given: read("given"), words: read("words") };
+  }
+
+  test("the help names the variables", () => {
+    expect(new Set(variables.map(({ name }) => name)).size).toBeGreaterThan(15);
+  });
+
+  test.each(variables.filter(({ name }) => name !== "PARTS"))("make $target $name=…", ({ target, name }) => {
+    expect(run(target, [`${name}=${typed}`], {}).given).toContain(`${name}=${typed}`);
+    expect(run(target, [], { [name]: typed }).given).toContain(`${name}=${typed}`);
+  });
+
+  test("PLATFORM_DIRECTORY", () => {
+    const directory = typed.replace("/", "");
+    expect(make("--silent", "logs", `PLATFORM_DIRECTORY=${directory}`).stdout).toContain(
+      `there is no platform in ${directory};`,
+    );
+    mkdirSync(join(checkout, directory));
+    writeFileSync(join(checkout, directory, ".acme-platform"), "");
+    expect(run("logs", [`PLATFORM_DIRECTORY=${directory}`], {}).given).toContain(`PLATFORM_DIRECTORY=${directory}`);
+    expect(run("logs", [], { PLATFORM_DIRECTORY: directory }).words).toContain("logs");
+  });
+
+  test("PARTS, which are words", () => {
+    expect(run("bench", [`PARTS=synth $HOME "a`], {}).words.slice(-4)).toEqual(["synth", "$HOME", '"a', ""]);
+  });
 });
