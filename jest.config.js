@@ -2,11 +2,20 @@
  * Every kind of test is a project: `jest --selectProjects unit`, or `jest <part of a path>` for a file of any of them. So is every
  * package, by its own configuration, with which its tests also run alone. TypeScript is only transpiled; `npm run check:types` checks it.
  */
+
+/**
+ * How long a test may take, in milliseconds: Jest leaves out `testTimeout` in a project's own settings. Many suites
+ * start processes: on a busy machine Jest's five seconds are not a sign of a fault.
+ */
+const timeout = (testTimeout) => ({
+  globals: { testTimeout },
+  setupFilesAfterEnv: ["<rootDir>/__tests__/support/test-timeout.ts"],
+});
+
 const common = {
   rootDir: __dirname,
   testEnvironment: "node",
-  // Many suites start processes: on a busy machine Jest's five seconds are not a sign of a fault.
-  testTimeout: 60_000,
+  ...timeout(60_000),
   modulePathIgnorePatterns: ["<rootDir>/dist", "<rootDir>/cdktf.out", "<rootDir>/.local", "<rootDir>/.venv"],
   testPathIgnorePatterns: ["/node_modules/"],
   transform: {
@@ -33,14 +42,14 @@ const projects = [
   project("browser", {
     globalSetup: "<rootDir>/__tests__/browser/clear-screenshots.ts",
     globalTeardown: "<rootDir>/__tests__/browser/gallery.ts",
-    testTimeout: 120_000,
+    ...timeout(120_000),
   }),
   // The whole loop on platforms of its own.
-  project("end-to-end", { testTimeout: 600_000 }),
+  project("end-to-end", timeout(600_000)),
   // The model image, built, pushed, pulled and run: started through local/setup/with-image-tools.
-  project("image", { testTimeout: 300_000 }),
+  project("image", timeout(300_000)),
   // Terraform's real providers: started through __tests__/provider/run.ts, which finds them first.
-  project("provider", { testTimeout: 600_000 }),
+  project("provider", timeout(600_000)),
   // A deployed stage: WEBSITE=https://… API=https://…/api jest --selectProjects system
   project("system", {}),
 ];
