@@ -99,8 +99,13 @@ review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRO
 
 ##@ Quality
 .PHONY: test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image fuzz bench bench-original
-test: install-test lint checkov test-python test-unit test-browser test-end-to-end test-image ## Everything that CI runs
-	@$(MAKE) --no-print-directory test-provider # last, for its last line says whether it ran
+.PHONY: test-python-image test-python-emulator test-python-dag test-python-dag-airflow-2
+# In this order they are begun: the longest first, so that at the end no core waits for one.
+test_parts := test-end-to-end test-unit test-python-image test-image test-python-emulator test-browser \
+  test-python-dag test-python-dag-airflow-2 test-provider lint checkov
+
+test: install-test ## Everything that CI runs, side by side, and how long each part took [PARTS="lint test-unit" PARALLEL=3]
+	@PARALLEL="$(PARALLEL)" node --import tsx __tests__/run-parts.ts $(or $(PARTS),$(test_parts))
 
 lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Dockerfile
 	@npm run --silent check:types
@@ -132,10 +137,18 @@ test-unit: install-test ## Jest: stacks, modules, handlers, survey, website, loc
 test-browser: install-test ## The website in Chromium, in each state, light and dark, narrow and wide; leaves pictures in screenshots
 	@npm run --silent test:browser
 
-test-python: install-test ## pytest: model image, emulator, and the DAG on Airflow 3 and 2
+test-python: test-python-image test-python-emulator test-python-dag test-python-dag-airflow-2 ## pytest: model image, emulator, and the DAG on Airflow 3 and 2
+
+test-python-image: install-test
 	@cd model-image && ../.venv/model/bin/python -m pytest
+
+test-python-emulator: install-test
 	@cd local/emulator && ../../.venv/emulator/bin/python -m pytest
+
+test-python-dag: install-test
 	@cd airflow-dags && ../.venv/airflow/bin/python -m pytest
+
+test-python-dag-airflow-2: install-test
 	@cd airflow-dags && ../.venv/airflow-2/bin/python -m pytest
 
 test-end-to-end: install-test ## The whole loop on an instance of its own, with faults

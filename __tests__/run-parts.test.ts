@@ -1,0 +1,97 @@
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const root = resolve(__dirname, "..");
+const node = join(root, "node_modules/.bin/node");
+const program = ["--import", join(root, "node_modules/tsx/dist/loader.mjs"), join(__dirname, "run-parts.ts")];
+
+/** Targets that take the place of the real ones; each leaves a file when it has ended. */
+const makefile = `
+good:
+	@echo "one of good"; sleep 0.3; echo "two of good"; touch good
+bad:
+	@echo "one of bad"; sleep 0.3; echo "the reason" >&2; touch bad; exit 1
+killed:
+	@kill -9 $$$$
+skipping:
+	@echo "SKIPPED, the model image is not proven here: it takes Linux"; echo "the end"
+endless:
+	@sleep 60; touch endless
+variable:
+	@test "$(CHROMIUM)" = "/opt/a browser"
+`;
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "parts-"));
+  writeFileSync(join(folder, "Makefile"), makefile);
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function run(parts: readonly string[], variables: Record<string, string> = {}) {
+  return spawnSync(node, [...program, ...parts], {
+    cwd: folder,
+    encoding: "utf8",
+    env: { PATH: process.env.PATH, ...variables },
+  });
+}
+
+test("every part runs, whichever failed before, and one that fails makes the whole fail", () => {
+  const { status, stdout } = run(["bad", "good"], { PARALLEL: "1" });
+  expect(status).toBe(1);
+  expect(existsSync(join(folder, "good"))).toBe(true);
+  expect(stdout).toMatch(/^good +passed +\d+ s$/m);
+  expect(stdout).toMatch(/^bad +FAILED +\d+ s$/m);
+  expect(stdout).toMatch(/^FAILED: bad in \d+ s, 1 at a time\.$/m);
+});
+
+test("parts that run at a time print their lines as blocks of their own, errors with them", () => {
+  const { stdout } = run(["bad", "good"], { PARALLEL: "2" });
+  expect(stdout).toContain("──── good ────\none of good\ntwo of good\n──── good passed ────\n");
+  expect(stdout).toMatch(/──── bad ────\none of bad\nthe reason\nmake: \*\*\* [^\n]+\n──── bad FAILED ────\n/);
+});
+
+test.each(["killed", "no-such-part"])("a part that did not come to its end is never green: %s", (part) => {
+  expect(run([part, "good"]).status).toBe(1);
+});
+
+test("the last lines repeat what was left out", () => {
+  const { status, stdout } = run(["skipping", "good"]);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^All 2 parts passed in \d+ s, \d+ at a time\.$/m);
+  expect(stdout.trimEnd().split("\n").at(-1)).toBe("SKIPPED, the model image is not proven here: it takes Linux");
+});
+
+test("variables of the command line reach the parts", () => {
+  writeFileSync(join(folder, "outer.mk"), `all:\n\t@${node} ${program.join(" ")} variable\n`);
+  const { status } = spawnSync("make", ["-j2", "-f", "outer.mk", "CHROMIUM=/opt/a browser"], {
+    cwd: folder,
+    env: { PATH: process.env.PATH },
+  });
+  expect(status).toBe(0);
+});
+
+test.each([
+  [[], {}, "No part is named; expected targets of the Makefile, for example `lint test-unit`."],
+  [["good"], { PARALLEL: "0" }, "PARALLEL: '0' is not a number of parts; expected a whole number from 1 to 99."],
+])("%j with %j is refused before anything runs", (parts, variables, reason) => {
+  const { status, stdout, stderr } = run(parts, variables);
+  expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: "", stderr: `${reason}\n` });
+});
+
+test("whoever stops it stops what it started", async () => {
+  const child = spawn(node, [...program, "endless"], { cwd: folder, env: { PATH: process.env.PATH } });
+  const ended = new Promise((settle) => child.once("close", settle));
+  await new Promise((settle) => child.stdout.once("data", settle));
+  await sleep(300);
+  child.kill("SIGTERM");
+  await expect(ended).resolves.toBe(130);
+  expect(existsSync(join(folder, "endless"))).toBe(false);
+});

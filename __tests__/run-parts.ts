@@ -1,0 +1,125 @@
+/**
+ * Runs the parts of `make test`, several at a time: `tsx __tests__/run-parts.ts PART...`, where each part is a target
+ * of the Makefile in the working directory. The variable `PARALLEL` sets how many run at a time.
+ *
+ * What a part prints is shown as one block when it ends. At the end stand each part's time and the tests that a part
+ * left out because this machine lacks something.
+ *
+ * Exit status 0 when every part has run and passed, 1 when one failed, 2 for a wrong argument.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
+
+/** How a part ended. */
+interface Outcome {
+  readonly part: string;
+  readonly passed: boolean;
+  readonly seconds: number;
+  /** Lines in which the part says that it left something out. */
+  readonly leftOut: readonly string[];
+}
+
+/** With these words `local/setup/with-image-tools` and `__tests__/provider/run.ts` report what they leave out. */
+const leftOutLine = /^(SKIPPED|WITHOUT)\b.*/gm;
+
+const running = new Set<ChildProcess>();
+
+/** A time as people read it: 9 s, 3 min 05 s. */
+function timeOf(seconds: number): string {
+  const whole = Math.round(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
+}
+
+async function runPart(part: string): Promise<Outcome> {
+  const begin = performance.now();
+  console.log(`▶ ${part}`);
+  // A part is a make of its own: it shares neither the jobs nor the options of the one that started this program.
+  const child = spawn("make", ["--no-print-directory", part], {
+    env: { ...process.env, MAKEFLAGS: "", MAKELEVEL: "" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  running.add(child);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  const passed = await new Promise<boolean>((settle) => {
+    child.once("error", (error) => {
+      output += `make could not be started: ${error.message}\n`;
+      settle(false);
+    });
+    child.once("close", (status) => {
+      settle(status === 0);
+    });
+  });
+  running.delete(child);
+  const seconds = (performance.now() - begin) / 1000;
+  console.log(`\n──── ${part} ────\n${output.trimEnd()}\n──── ${part} ${passed ? "passed" : "FAILED"} ────\n`);
+  return { part, passed, seconds, leftOut: output.match(leftOutLine) ?? [] };
+}
+
+/** Each part's result and time, the slowest first. */
+function tableOf(outcomes: readonly Outcome[]): string {
+  const width = Math.max(...outcomes.map(({ part }) => part.length));
+  return [...outcomes]
+    .sort((one, other) => other.seconds - one.seconds)
+    .map(({ part, passed, seconds }) => `${part.padEnd(width)}  ${passed ? "passed" : "FAILED"}  ${timeOf(seconds)}`)
+    .join("\n");
+}
+
+/** @throws Error when `PARALLEL` is not a number of parts. */
+function partsAtATime(): number {
+  const { PARALLEL } = process.env;
+  if (PARALLEL === undefined || PARALLEL === "") {
+    // The whole loop waits for half of its time: one part more than there are cores keeps them busy.
+    return availableParallelism() + 1;
+  }
+  if (!/^[1-9]\d?$/.test(PARALLEL)) {
+    throw new Error(`PARALLEL: '${PARALLEL}' is not a number of parts; expected a whole number from 1 to 99.`);
+  }
+  return Number(PARALLEL);
+}
+
+async function main(parts: readonly string[]): Promise<number> {
+  const atATime = partsAtATime();
+  if (parts.length === 0) {
+    throw new Error("No part is named; expected targets of the Makefile, for example `lint test-unit`.");
+  }
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => {
+      running.forEach((child) => child.kill(signal));
+      process.exit(130);
+    });
+  }
+  const begin = performance.now();
+  const waiting = [...parts];
+  const outcomes: Outcome[] = [];
+  const work = async (): Promise<void> => {
+    for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
+      outcomes.push(await runPart(part));
+    }
+  };
+  await Promise.all(Array.from({ length: atATime }, work));
+  const failed = outcomes.filter(({ passed }) => !passed);
+  console.log(`${tableOf(outcomes)}\n`);
+  console.log(
+    failed.length === 0 ? `All ${parts.length} parts passed` : `FAILED: ${failed.map(({ part }) => part).join(", ")}`,
+    `in ${timeOf((performance.now() - begin) / 1000)}, ${atATime} at a time.`,
+  );
+  for (const line of outcomes.flatMap(({ leftOut }) => leftOut)) {
+    console.log(line);
+  }
+  return failed.length === 0 ? 0 : 1;
+}
+
+main(process.argv.slice(2)).then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 2;
+  },
+);
