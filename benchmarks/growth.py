@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from abalone import processing
-from abalone.contract import load_contract
+from abalone.feature_contract import load_contract
 from abalone.folders import Folders
 
 # Athena's largest page (API reference, GetQueryResults).

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from abalone.contract import load_contract
+from abalone.feature_contract import load_contract
 from abalone.predictor import Predictor
 from abalone.rows import read_data_set
 

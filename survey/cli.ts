@@ -11,7 +11,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
-import { loadSurvey, type LoadedSurvey } from "./load";
+import { convertSurvey, type ConvertedSurvey } from "./convert";
 import { parseEventTime, readSurvey, type RowProblem, SurveyFileError } from "./survey-file";
 import { simulateSurvey } from "./simulator";
 
@@ -27,9 +27,9 @@ const shownProblems = 20;
 
 /** What `--report` writes, as JSON: how the survey file came from the file that was converted. */
 export interface ConversionReport {
-  readonly form: LoadedSurvey["form"];
+  readonly form: ConvertedSurvey["form"];
   /** What was rejected in line n of the survey file stands in line n minus this of the file that was converted. */
-  readonly linesBefore: LoadedSurvey["linesBefore"];
+  readonly linesBefore: ConvertedSurvey["linesBefore"];
   /** Every line of the file that was converted which could not be read, in its order. */
   readonly unreadable: readonly RowProblem[];
   /** Why the survey file is none at all, so that ingestion will refuse it as a whole. */
@@ -92,7 +92,7 @@ async function fileProblemOf(surveyFile: string): Promise<string | undefined> {
 
 async function convert(path: string, output: string | undefined, report: string | undefined): Promise<void> {
   const problems: RowProblem[] = [];
-  const { form, linesBefore, content } = await loadSurvey(createReadStream(path), {
+  const { form, linesBefore, content } = await convertSurvey(createReadStream(path), {
     report: (problem) => problems.push(problem),
   });
   await write(content, output);

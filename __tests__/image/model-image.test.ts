@@ -204,7 +204,7 @@ describe("pushed to a registry and pulled by its digest", () => {
         // As `process` splits and writes them.
         const split = [
           "import csv, sys; from pathlib import Path",
-          "from abalone.contract import load_contract; from abalone.processing import write_data_sets",
+          "from abalone.feature_contract import load_contract; from abalone.processing import write_data_sets",
           "contract = load_contract()",
           "rows = csv.DictReader(open(sys.argv[1], encoding='utf-8', newline=''))",
           "write_data_sets(contract, ([row[name] for name in contract.dataset_columns] for row in rows), Path(sys.argv[2]))",

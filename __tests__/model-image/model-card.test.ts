@@ -24,7 +24,7 @@ import json, os, shutil, sys
 from dataclasses import replace
 from pathlib import Path
 sys.path[:0] = [sys.argv[1]]
-from abalone.contract import load_contract
+from abalone.feature_contract import load_contract
 from abalone.processing import write_data_sets
 from tests.commands import command, pack_model
 from tests.surveys import survey

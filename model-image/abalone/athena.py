@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from abalone.contract import Contract
 from abalone.errors import JobError
+from abalone.feature_contract import Contract
 
 logger = logging.getLogger("abalone")
 

@@ -7,7 +7,7 @@ registers the model adds what only they know: where the files lie, and what the 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from abalone.contract import Contract
+from abalone.feature_contract import Contract
 from abalone.origins import ORIGINS
 from abalone.processing import SPLITS
 

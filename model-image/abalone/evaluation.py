@@ -18,8 +18,8 @@ from abalone.archive import extract_artefact
 from abalone.arguments import CommandLine
 from abalone.aws import client
 from abalone.card import model_card
-from abalone.contract import Contract, load_contract
 from abalone.errors import JobError
+from abalone.feature_contract import Contract, load_contract
 from abalone.figures import public_figures
 from abalone.folders import Folders
 from abalone.groups import scores_by_group

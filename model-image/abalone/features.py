@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from abalone.contract import Contract
+from abalone.feature_contract import Contract
 from abalone.graph import Graph
 from abalone.rows import Features
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from abalone.contract import Contract
+from abalone.feature_contract import Contract
 from abalone.origins import ORIGINS
 
 # Of the document's shape: who reads it leaves one of another version alone.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abalone.contract import Contract
+from abalone.feature_contract import Contract
 from abalone.metrics import coverage, rmse, share_interval
 from abalone.predictor import Predictions
 from abalone.rows import DataSet

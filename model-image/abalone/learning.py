@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPRegressor
 
-from abalone.contract import Contract
+from abalone.feature_contract import Contract
 from abalone.features import FeaturePipeline, add_features, compute_features, fit_features, graph_inputs
 from abalone.graph import Graph
 from abalone.rows import DataSet

@@ -27,8 +27,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from abalone.aws import client
-from abalone.contract import Contract, load_contract
 from abalone.errors import JobError, RowError
+from abalone.feature_contract import Contract, load_contract
 from abalone.folders import Folders
 from abalone.rows import number_of
 from abalone.sketch import QuantileSketch

@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from abalone.contract import Contract
 from abalone.errors import JobError
+from abalone.feature_contract import Contract
 from abalone.rows import Features
 
 ARTEFACT = "model.onnx"

@@ -10,16 +10,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from abalone.animals_by_length import AnimalsByLength
 from abalone.arguments import CommandLine
 from abalone.athena import find_offline_store, latest_records_query, query
 from abalone.aws import client
-from abalone.contract import Contract, load_contract
 from abalone.errors import JobError, RowError
+from abalone.feature_contract import Contract, load_contract
 from abalone.folders import Folders
 from abalone.origins import ORIGINS, origin_of
 from abalone.rows import event_time_of, feature_values, label_of
 from abalone.statistics import RowStatistics, write_baseline
-from abalone.surveyed import SurveyedAnimals
 
 logger = logging.getLogger("abalone")
 
@@ -57,7 +57,7 @@ def write_data_sets(
     origins = dict.fromkeys(ORIGINS, 0)
     oldest, newest = "", ""
     rejected = 0
-    surveyed = SurveyedAnimals(contract)
+    surveyed = AnimalsByLength(contract)
     problems: list[dict[str, str | None]] = []
     with ExitStack() as stack:
         writers = {}

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from abalone.contract import Contract
 from abalone.errors import JobError, RowError, quote
+from abalone.feature_contract import Contract
 
 logger = logging.getLogger("abalone")
 

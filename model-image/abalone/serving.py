@@ -21,8 +21,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from abalone.contract import Contract, load_contract
 from abalone.errors import JobError, RowError, quote
+from abalone.feature_contract import Contract, load_contract
 from abalone.folders import Folders
 from abalone.job import log_to_stdout
 from abalone.predictor import ARTEFACT, Predictions, Predictor

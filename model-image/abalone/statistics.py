@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abalone.contract import Contract
+from abalone.feature_contract import Contract
 from abalone.sketch import SHRINKING, SIZE, QuantileSketch
 
 STATISTICS_FILE, CONSTRAINTS_FILE = "statistics.json", "constraints.json"

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from abalone.contract import load_contract
 from abalone.errors import JobError, quote
+from abalone.feature_contract import load_contract
 from abalone.folders import Folders
 from abalone.learning import FEWEST_TRAINING_ROWS, FEWEST_VALIDATION_ROWS, Settings, export, learn
 from abalone.metrics import coverage, mae, rmse

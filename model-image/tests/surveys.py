@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from abalone.contract import load_contract
+from abalone.feature_contract import load_contract
 from abalone.rows import DataSet, features_of
 
 CONTRACT = load_contract()

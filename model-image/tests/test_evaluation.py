@@ -20,9 +20,9 @@ import scipy.stats
 from onnx import numpy_helper
 
 from abalone import evaluation
-from abalone.contract import load_contract
 from abalone.errors import JobError
 from abalone.evaluation import Scored, evaluation_of
+from abalone.feature_contract import load_contract
 from abalone.groups import scores_by_group
 from abalone.metrics import METRICS, RESAMPLES, bootstrap, coverage, mae, mse, r2, rmse, share_interval
 from abalone.predictor import Predictions, Predictor

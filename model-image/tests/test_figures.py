@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abalone import surveyed
+from abalone import animals_by_length
+from abalone.animals_by_length import BAND_WIDTH, LEAST_BAND_ROWS, MOST_POINTS, AnimalsByLength
 from abalone.evaluation import Scored, evaluation_of
 from abalone.figures import public_figures
 from abalone.predictor import Predictor
-from abalone.surveyed import BAND_WIDTH, LEAST_BAND_ROWS, MOST_POINTS, SurveyedAnimals
 from tests.commands import command, pack_model
 from tests.surveys import CONTRACT, Record, data_set, survey, write_data_set
 
@@ -32,7 +32,7 @@ LARGEST = 40 * 1024
 
 
 def content(records: Iterable[Record]) -> dict[str, Any]:
-    animals = SurveyedAnimals(CONTRACT)
+    animals = AnimalsByLength(CONTRACT)
     for record in records:
         animals.add(record.record_id, list(record.measures), record.rings)
     return animals.content
@@ -81,7 +81,7 @@ def test_new_animals_take_their_share_of_the_sample_and_no_more():
 
 
 def test_however_many_animals_come_no_more_is_kept_than_is_shown():
-    animals = SurveyedAnimals(CONTRACT)
+    animals = AnimalsByLength(CONTRACT)
     generator = random.Random(1)
     for number in range(20_000):
         animals.add(str(number), [generator.uniform(0, 400)] + [1.0] * 6, generator.randint(1, 60))
@@ -125,7 +125,7 @@ def test_few_at_the_end_go_to_their_neighbours():
 def test_a_contract_without_a_length_is_refused():
     without = replace(CONTRACT, measures=tuple(m for m in CONTRACT.measures if m.name != "length"))
     with pytest.raises(ValueError, match="no feature length in mm"):
-        SurveyedAnimals(without)
+        AnimalsByLength(without)
 
 
 def test_the_figures_are_those_of_the_evaluation_in_years(trained: Path):
@@ -185,7 +185,7 @@ def test_each_origin_is_told_with_its_rows_its_licence_and_whether_it_is_simulat
 
 def test_the_document_stays_small_whatever_the_survey(trained: Path, monkeypatch: pytest.MonkeyPatch):
     generator = random.Random(5)
-    monkeypatch.setattr(surveyed, "LEAST_BAND_ROWS", 1)  # as many bands as there can be
+    monkeypatch.setattr(animals_by_length, "LEAST_BAND_ROWS", 1)  # as many bands as there can be
     records = [animal(n, generator.uniform(100, 249.9), generator.randint(10, 60)) for n in range(5000)]
     largest = {**SUMMARY, "origins": {"uci": 1, "simulated": 1, "own": 1}, "survey": content(records)}
 

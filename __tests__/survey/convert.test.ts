@@ -1,5 +1,5 @@
 import { createReadStream, existsSync } from "node:fs";
-import { loadSurvey } from "../../survey/load";
+import { convertSurvey } from "../../survey/convert";
 import type { Source } from "../../survey/lines";
 import { readSurvey, type RowProblem, type SurveyRecord, surveyHeader } from "../../survey/survey-file";
 
@@ -10,7 +10,7 @@ async function load(
   source: Source,
 ): Promise<{ form: string; linesBefore: number; text: string; problems: RowProblem[] }> {
   const problems: RowProblem[] = [];
-  const { form, linesBefore, content } = await loadSurvey(source, { report: (problem) => problems.push(problem) });
+  const { form, linesBefore, content } = await convertSurvey(source, { report: (problem) => problems.push(problem) });
   const chunks: Uint8Array[] = [];
   for await (const chunk of content) {
     chunks.push(chunk);
@@ -125,7 +125,7 @@ describe("every other file", () => {
         closed = true;
       }
     })();
-    const { content } = await loadSurvey(source, { report: () => undefined });
+    const { content } = await convertSurvey(source, { report: () => undefined });
     for await (const chunk of content) {
       if (chunk.length > 0) {
         break;

@@ -5,7 +5,7 @@ import heapq
 from collections import defaultdict
 from typing import Any
 
-from abalone.contract import Contract
+from abalone.feature_contract import Contract
 
 # Every animal that fits is drawn; of more, as many as a plot on a small screen can show apart.
 MOST_POINTS = 600
@@ -17,7 +17,7 @@ LOW, MIDDLE, HIGH = 0.05, 0.5, 0.95
 SAMPLE_NAME = "survey-sample-1"
 
 
-class SurveyedAnimals:
+class AnimalsByLength:
     """Takes animals one by one, and keeps no more than the sample and the counts, however many come.
 
     The sample is that of the smallest hashes of the identifiers: neither the order of the animals nor the machine

@@ -1,34 +1,33 @@
-/** Loads a survey in either form, UCI's or ours, as a survey file. */
+/** Converts a survey, in UCI's form or in ours, into a survey file. */
 import { LineSplitter, type Source } from "./lines";
 import { type RowProblem, surveyHeader, surveyLine } from "./survey-file";
 import { isUciLine, readUci } from "./uci";
 
-/** A survey, and which form it had. */
-export interface LoadedSurvey {
+/** A survey file, and the form of the file that it was made of. */
+export interface ConvertedSurvey {
   readonly form: "survey" | "uci";
   /**
-   * Lines of the survey file that stand above the first line of the file that was loaded: the header, where that has
-   * none.
+   * Lines of the survey file above the first line of the original file: 1 where the original has no header.
    */
   readonly linesBefore: 0 | 1;
   /** The survey file, to be read once, in chunks. */
   readonly content: AsyncIterable<Uint8Array>;
 }
 
-/** How a survey is loaded. */
-export interface LoadSurveyOptions {
-  /** Is told of each line of a UCI file that cannot be read; a survey file's rows are checked when it is ingested. */
+/** How a survey is converted. */
+export interface ConvertSurveyOptions {
+  /** Receives each line of a UCI file that cannot be read. Rows of a survey file are checked when it is ingested. */
   readonly report: (problem: RowProblem) => void;
 }
 
-/** Chunks that are gathered into larger ones, so that the reader has few to handle. */
+/** Lines are written in chunks of about this many characters, so that the reader has few to handle. */
 const chunkLength = 65_536;
 
 /**
- * A line without an animal becomes a blank one: what is said of a line of the survey file is true of the line before it
- * in UCI's.
+ * A line without an animal becomes a blank line, so that line n + 1 of the survey file always comes from line n of UCI's
+ * file.
  */
-async function* asSurveyFile(source: Source, report: LoadSurveyOptions["report"]): AsyncGenerator<Uint8Array> {
+async function* asSurveyFile(source: Source, report: ConvertSurveyOptions["report"]): AsyncGenerator<Uint8Array> {
   let text = `${surveyHeader}\n`;
   for await (const record of readUci(source, report)) {
     text += `${record === undefined ? "" : surveyLine(record)}\n`;
@@ -43,10 +42,10 @@ async function* asSurveyFile(source: Source, report: LoadSurveyOptions["report"]
 }
 
 /**
- * Finds out by its first line which form a file has, and gives it as a survey file. A file that is neither passes
- * unchanged: ingestion says what is wrong with it.
+ * Recognises the form of a file by its first line, and returns its content as a survey file. A file in neither form
+ * passes unchanged: ingestion reports what is wrong with it.
  */
-export async function loadSurvey(source: Source, { report }: LoadSurveyOptions): Promise<LoadedSurvey> {
+export async function convertSurvey(source: Source, { report }: ConvertSurveyOptions): Promise<ConvertedSurvey> {
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   const read: Uint8Array[] = [];
   const splitter = new LineSplitter();

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from abalone.contract import CONTRACT_FILE, load_contract
+from abalone.feature_contract import CONTRACT_FILE, load_contract
 
 
 def test_order_and_names_are_those_of_the_shared_file():
