@@ -1,14 +1,21 @@
 /**
  * The feature contract: what is measured of an abalone, in which unit and range, under which name and in which order.
  *
- * Everything that knows a column reads it here: the feature group, the survey file, the simulator, the API and the
- * website's form. The model image reads the same `features.json` in Python. Lengths are in mm, weights in g.
+ * Everything that knows a column reads it here: the feature group, the survey file, the simulator, UCI's loader, the
+ * API, the website's form and its examples. The model image reads the same `features.json` in Python. Lengths are in mm,
+ * weights in g. A new measure is one entry in that file; what it can't say by itself is found by
+ * `__tests__/survey/measure-lists.test.ts`.
  */
 import document from "./features.json";
 import * as z from "./zod";
 
 const columnName = z.string().check(z.regex(/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/, "is not snake_case"));
 const text = z.string().check(z.minLength(1));
+
+/** The number of the column in UCI's abalone file, from 1. */
+const uciColumn = z.int().check(z.positive());
+/** Values of the animals that the website offers to try, beside the grown one of `example`. */
+const otherExamples = <Value extends z.ZodMiniType>(value: Value) => z.strictObject({ young: value, old: value });
 
 const categoryFeature = z.strictObject({
   name: columnName,
@@ -17,11 +24,41 @@ const categoryFeature = z.strictObject({
   categories: z.record(z.string().check(z.regex(/^[A-Za-z0-9_-]+$/)), text),
   label: text,
   description: text,
+  /** Of a grown animal. */
+  example: text,
+  otherExamples: otherExamples(text),
+  uci: z.strictObject({ column: uciColumn }),
 });
 
-const inRange = (feature: { minimum: number; maximum: number; example?: number | undefined }): boolean =>
-  feature.minimum < feature.maximum &&
-  (feature.example === undefined || (feature.example >= feature.minimum && feature.example <= feature.maximum));
+/**
+ * How the simulator draws a measure: `growth` is the length, which follows the animal's growth curve. Of the others
+ * log(measure) = intercept + the sum of power * log(other measure or `rings`) + noise; `infant` adds its power for
+ * animals without a sex.
+ */
+const simulation = z.union(
+  [
+    z.literal("growth"),
+    z.strictObject({
+      intercept: z.number(),
+      /** Standard deviation of the logarithm. */
+      noise: z.number().check(z.nonnegative()),
+      powers: z.record(columnName, z.number()),
+      /** Share of the animals of which an optional measure is taken. @default 1 */
+      measuredShare: z.optional(z.number().check(z.gte(0), z.lte(1))),
+    }),
+  ],
+  'is neither "growth" nor {"intercept", "noise", "powers"}, which tell the simulator how to draw the measure',
+);
+
+interface Range {
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly example?: number;
+  readonly otherExamples?: Readonly<Record<string, number>>;
+}
+
+const inRange = ({ minimum, maximum, example = minimum, otherExamples: others = {} }: Range): boolean =>
+  minimum < maximum && [example, ...Object.values(others)].every((value) => value >= minimum && value <= maximum);
 
 const numberFeature = z
   .strictObject({
@@ -35,9 +72,22 @@ const numberFeature = z
     step: z.number().check(z.positive()),
     label: text,
     description: text,
+    /** Whether a survey row, a request and the form may lack it. @default false */
+    optional: z.optional(z.boolean()),
+    /** Of a grown animal. */
     example: z.number(),
+    otherExamples: otherExamples(z.number()),
+    /** Where UCI's file has the measure, and by how much its values are multiplied; null where it doesn't have it. */
+    uci: z.nullable(z.strictObject({ column: uciColumn, factor: z.number().check(z.positive()) })),
+    simulation,
   })
-  .check(z.refine(inRange, "has a minimum that is not below its maximum, or an example outside of them"));
+  .check(
+    z.refine(inRange, "has a minimum that is not below its maximum, or an example outside of them"),
+    z.refine(
+      ({ optional, simulation: drawn }) => optional === true || drawn === "growth" || drawn.measuredShare === undefined,
+      "has a measuredShare, but is not optional",
+    ),
+  );
 
 const labelColumn = z
   .strictObject({
@@ -48,6 +98,7 @@ const labelColumn = z
     maximum: z.int().check(z.positive()),
     label: text,
     description: text,
+    uci: z.strictObject({ column: uciColumn }),
   })
   .check(z.refine(inRange, "has a minimum that is not below its maximum"));
 
@@ -96,6 +147,10 @@ const contractSchema = z
           lesser !== greater && units.get(lesser) !== undefined && units.get(lesser) === units.get(greater),
       );
     }, "has a proportion of what are not two measures in one unit"),
+    z.refine(({ features, label }) => {
+      const taken = [...features, label].flatMap(({ uci }) => uci?.column ?? []).sort((one, other) => one - other);
+      return taken.every((column, index) => column === index + 1);
+    }, "has uci columns that are not 1, 2, 3 and so on, each once"),
   );
 
 /** A feature with a fixed set of values, for example the sex. */
@@ -111,6 +166,16 @@ export type Contract = Readonly<z.infer<typeof contractSchema>>;
 /** The types of SageMaker's feature store. */
 export type FeatureType = "String" | "Fractional" | "Integral";
 
+/** A place in the document, with the name of the feature that it belongs to: `features.7 (shell_weight).unit`. */
+function placeOf(path: readonly PropertyKey[], candidate: unknown): string {
+  const [first, index, ...rest] = path.map(String);
+  if (first === "features" && index !== undefined) {
+    const entries = (candidate as { readonly features: readonly ({ readonly name?: unknown } | null)[] }).features;
+    return [`features.${index} (${String(entries[Number(index)]?.name)})`, ...rest].join(".");
+  }
+  return path.map(String).join(".") || "the document";
+}
+
 /**
  * Checks a contract document.
  * @throws Error that lists every fault with its place in the document
@@ -120,7 +185,7 @@ export function parseContract(candidate: unknown): Contract {
   if (result.success) {
     return result.data;
   }
-  const faults = result.error.issues.map(({ path, message }) => `${path.join(".") || "the document"}: ${message}`);
+  const faults = result.error.issues.map(({ path, message }) => `${placeOf(path, candidate)}: ${message}`);
   throw new Error(`survey/features.json is not a valid feature contract: ${faults.join("; ")}`);
 }
 
@@ -145,8 +210,21 @@ export const eventTime = contract.eventTime;
 export const yearsBeyondRings = contract.yearsBeyondRings;
 /** The names of the model's inputs, snake_case. */
 export const featureNames: readonly string[] = features.map(({ name }) => name);
+
+/** Whether a row may lack a column. */
+export function isOptional(column: Feature | Label): boolean {
+  return column.type === "number" && column.optional === true;
+}
+
 /** The columns of a survey file, in the order in which we write them. */
 export const surveyColumns: readonly string[] = [recordIdentifier.name, eventTime.name, ...featureNames, label.name];
+const optionalColumns: readonly string[] = features.filter(isOptional).map(({ name }) => name);
+/** The columns that every survey file has. */
+export const requiredColumns: readonly string[] = surveyColumns.filter((name) => !optionalColumns.includes(name));
+/** The columns of UCI's file, in its order. */
+export const uciColumns: readonly (Feature | Label)[] = [...features, label]
+  .filter(({ uci }) => uci !== null)
+  .sort((one, other) => (one.uci?.column ?? 0) - (other.uci?.column ?? 0));
 /** What a record identifier looks like. */
 export const recordIdentifierPattern = new RegExp(contract.recordIdentifier.pattern);
 

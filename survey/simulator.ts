@@ -8,7 +8,17 @@
  * learns from 4,000 simulated animals has a root mean squared error of 2.15 rings on the real ones, one that learns
  * from the real ones 2.18 (tree ensembles, cross-validated).
  */
-import { accepts, eventTime, features, label, measures, recordIdentifier, yearsBeyondRings } from "./feature-contract";
+import {
+  accepts,
+  eventTime,
+  features,
+  isOptional,
+  label,
+  type Measure,
+  measures,
+  recordIdentifier,
+  yearsBeyondRings,
+} from "./feature-contract";
 import { type SurveyRecord, surveyHeader, surveyLine } from "./survey-file";
 
 /** What to simulate. */
@@ -28,9 +38,9 @@ export interface SimulateOptions {
 
 /**
  * Uniform numbers in [0, 1) from a seed (sfc32 by Doty-Humphrey, which passes PractRand): fast, and the same on every
- * machine.
+ * machine. Another `stream` of the same seed gives independent numbers.
  */
-function uniformSource(seed: number): () => number {
+function uniformSource(seed: number, stream = 0): () => number {
   // SplitMix64's finaliser spreads neighbouring seeds over all bits.
   const mask = (1n << 64n) - 1n;
   let spread = (BigInt(seed) + 0x9e3779b97f4a7c15n) & mask;
@@ -38,7 +48,7 @@ function uniformSource(seed: number): () => number {
   spread = ((spread ^ (spread >> 27n)) * 0x94d049bb133111ebn) & mask;
   let a = Number(spread & 0xffffffffn);
   let b = Number(spread >> 32n);
-  let c = 0x2545f491;
+  let c = 0x2545f491 + stream;
   let counter = 1;
   const next = (): number => {
     const sum = (a + b + counter) | 0;
@@ -72,55 +82,56 @@ const growth = { asymptote: 123, asymptoteDeviation: 0.14, rate: 0.34, rateDevia
 const infant = { intercept: 23.03, rings: -2.589, length: -3.926 };
 const female = { intercept: -6.185, rings: 0.285, length: 1.132 };
 
-/**
- * log(measure) = intercept + the sum of coefficient * log(other) + noise; `infant` adds its coefficient for animals
- * without a sex.
- */
-const allometry: readonly {
+/** A measure that follows from others by allometry. */
+interface Allometry {
   readonly name: string;
   readonly intercept: number;
   readonly noise: number;
-  readonly terms: Readonly<Record<string, number>>;
-}[] = [
-  { name: "diameter", intercept: -0.451, noise: 0.036, terms: { length: 1.029, rings: 0.03, infant: -0.011 } },
-  {
-    name: "height",
-    intercept: -1.161,
-    noise: 0.102,
-    terms: { length: 0.295, diameter: 0.646, rings: 0.121, infant: -0.033 },
-  },
-  {
-    name: "whole_weight",
-    intercept: -7.774,
-    noise: 0.108,
-    terms: { length: 1.504, diameter: 1.047, height: 0.319, rings: 0.037, infant: -0.06 },
-  },
-  {
-    name: "shucked_weight",
-    intercept: -0.584,
-    noise: 0.108,
-    terms: { length: 0.017, height: -0.136, whole_weight: 1.146, rings: -0.276, infant: 0.027 },
-  },
-  {
-    name: "shell_weight",
-    intercept: -3.055,
-    noise: 0.096,
-    terms: { length: 0.029, diameter: 0.464, whole_weight: 1.374, shucked_weight: -0.592, rings: 0.097, infant: 0.015 },
-  },
-  {
-    name: "viscera_weight",
-    intercept: -3.484,
-    noise: 0.13,
-    terms: {
-      length: 0.345,
-      whole_weight: 1.931,
-      shucked_weight: -0.581,
-      shell_weight: -0.455,
-      rings: -0.08,
-      infant: -0.03,
-    },
-  },
-];
+  /** Whether it is drawn from a stream of its own: another measure in the contract then leaves all others as they are. */
+  readonly added: boolean;
+  /** By the name of another measure, `rings` or `infant`. */
+  readonly powers: readonly (readonly [string, number])[];
+}
+
+/**
+ * The measures but the length, each after those that it follows from.
+ * @throws Error that names the measure which can't be simulated
+ */
+export function allometryOf(contract: readonly Measure[]): Allometry[] {
+  const waiting = contract.flatMap(({ name, simulation, uci }) =>
+    simulation === "growth"
+      ? []
+      : [{ name, ...simulation, added: uci === null, powers: Object.entries(simulation.powers) }],
+  );
+  const grown = contract.filter(({ simulation }) => simulation === "growth").map(({ name }) => name);
+  if (grown.join() !== "length") {
+    throw new Error(
+      `survey/features.json: the simulation of length is "growth", and of no other measure; found it of ${grown.join(", ") || "none"}`,
+    );
+  }
+  const known = new Set(["rings", "infant", "length"]);
+  const ordered: Allometry[] = [];
+  while (waiting.length > 0) {
+    const next = waiting.findIndex(({ powers }) => powers.every(([other]) => known.has(other)));
+    const [measure] = waiting.splice(Math.max(next, 0), 1);
+    if (next < 0 || !measure) {
+      const unknown = measure?.powers.filter(([other]) => !known.has(other)).map(([other]) => other);
+      throw new Error(
+        `survey/features.json: the simulation of ${measure?.name ?? ""} has powers of ${unknown?.join(", ") ?? ""}; expected length, rings, infant, or measures that don't follow from it`,
+      );
+    }
+    known.add(measure.name);
+    ordered.push(measure);
+  }
+  return ordered;
+}
+
+const allometry = allometryOf(measures);
+
+/** Optional measures that are not taken of every animal, with the share of those of which they are. */
+const shares = measures.flatMap(({ name, simulation }) =>
+  simulation !== "growth" && simulation.measuredShare !== undefined ? [[name, simulation.measuredShare] as const] : [],
+);
 
 /** Rounds as people read an instrument: to the contract's step. */
 const readings = new Map(
@@ -132,28 +143,40 @@ const readings = new Map(
 
 const logistic = (value: number): number => 1 / (1 + Math.exp(-value));
 
-function drawAnimal(uniform: () => number, normal: () => number, shift: number): Record<string, string | number> {
+/** The numbers of which animals are drawn: of UCI's measures, and of those that the contract has beside them. */
+interface Sources {
+  readonly uniform: () => number;
+  readonly normal: () => number;
+  readonly addedUniform: () => number;
+  readonly addedNormal: () => number;
+}
+
+function drawAnimal(sources: Sources, shift: number): Record<string, string | number> {
+  const { uniform, normal, addedUniform, addedNormal } = sources;
   const count = Math.max(Math.round(Math.exp(rings.mean + rings.deviation * normal())), label.minimum);
   const asymptote = growth.asymptote * (1 + shift) * Math.exp(growth.asymptoteDeviation * normal());
   const rate = growth.rate * Math.exp(growth.rateDeviation * normal());
   const grown = Math.max(1 - Math.exp(-rate * (count + yearsBeyondRings - growth.start)), 0.05);
-  const logs: Record<string, number> = {
-    rings: Math.log(count),
-    length: Math.log(asymptote) + growth.shape * Math.log(grown),
-  };
-  const of = (name: string): number => logs[name] ?? 0;
-  // A bigger kind of abalone doesn't mature earlier: the chances hang on the length that it would have had.
+  const logs = new Map([
+    ["rings", Math.log(count)],
+    ["length", Math.log(asymptote) + growth.shape * Math.log(grown)],
+  ]);
+  const of = (name: string): number => logs.get(name) ?? NaN;
+  // A bigger kind of abalone doesn't mature earlier: the chances depend on the length that it would have had.
   const usualLength = of("length") - Math.log(1 + shift);
   const young = uniform() < logistic(infant.intercept + infant.rings * of("rings") + infant.length * usualLength);
-  logs.infant = young ? 1 : 0;
+  logs.set("infant", young ? 1 : 0);
   const isFemale = uniform() < logistic(female.intercept + female.rings * of("rings") + female.length * usualLength);
-  for (const { name, intercept, noise, terms } of allometry) {
-    logs[name] =
-      intercept + noise * normal() + Object.entries(terms).reduce((sum, [other, power]) => sum + power * of(other), 0);
+  for (const { name, intercept, noise, added, powers } of allometry) {
+    const deviation = noise * (added ? addedNormal() : normal());
+    logs.set(name, intercept + deviation + powers.reduce((sum, [other, power]) => sum + power * of(other), 0));
   }
+  const left = new Set(shares.filter(([, share]) => addedUniform() >= share).map(([name]) => name));
   return {
     sex: young ? "I" : isFemale ? "F" : "M",
-    ...Object.fromEntries([...readings].map(([name, read]) => [name, read(Math.exp(of(name)))])),
+    ...Object.fromEntries(
+      [...readings].filter(([name]) => !left.has(name)).map(([name, read]) => [name, read(Math.exp(of(name)))]),
+    ),
     rings: count,
   };
 }
@@ -178,12 +201,22 @@ export function* simulate(options: SimulateOptions): Generator<SurveyRecord> {
     throw new RangeError("start: is not a date");
   }
   const uniform = uniformSource(seed);
-  const normal = normalSource(uniform);
+  const addedUniform = uniformSource(seed, 1);
+  const sources = {
+    uniform,
+    normal: normalSource(uniform),
+    addedUniform,
+    addedNormal: normalSource(addedUniform),
+  };
   const columns = [...features, label];
   for (let number = 1; number <= rows; number += 1) {
-    let animal = drawAnimal(uniform, normal, shift);
-    while (!columns.every((column) => accepts(column, animal[column.name]))) {
-      animal = drawAnimal(uniform, normal, shift);
+    let animal = drawAnimal(sources, shift);
+    const isGood = (column: (typeof columns)[number]): boolean => {
+      const value = animal[column.name];
+      return accepts(column, value) || (value === undefined && isOptional(column));
+    };
+    while (!columns.every(isGood)) {
+      animal = drawAnimal(sources, shift);
     }
     const time = new Date(start.getTime() + (number - 1) * 1000).toISOString().replace(/\.\d+Z$/, "Z");
     // A shifted population has other animals, which must not replace those of the same seed.

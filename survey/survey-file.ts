@@ -10,15 +10,18 @@ import {
   expectation,
   type Feature,
   features,
+  isOptional,
   label,
   type Label,
   recordIdentifier,
   recordIdentifierPattern,
+  requiredColumns,
   surveyColumns,
+  uciColumns,
 } from "./feature-contract";
 import { type Line, LineSplitter, parseDecimal, quote, type Source, splitFields, unreadableQuote } from "./lines";
 
-/** One measured animal: the contract's columns by name, measures and rings as numbers. */
+/** One measured animal: the contract's columns by name, measures and rings as numbers; optional ones may be missing. */
 export type SurveyRecord = Readonly<Record<string, string | number>>;
 
 interface Place {
@@ -127,7 +130,7 @@ function otherSeparator(text: string): string | undefined {
   const found = Object.entries(otherSeparators).find(([separator]) => {
     const fields = text.split(separator).map((field) => field.trim().replace(/^"(.*)"$/, "$1"));
     const known = fields.filter((field) => surveyColumns.includes(field));
-    return known.length > 1 || (fields.length === columns.length && /^[A-Za-z]$/.test(fields[0] ?? ""));
+    return known.length > 1 || (fields.length === uciColumns.length && /^[A-Za-z]$/.test(fields[0] ?? ""));
   });
   return found?.[1];
 }
@@ -138,7 +141,7 @@ function readHeader(line: Line): Header {
     throw new SurveyFileError(`the first line ${fault ?? ""}: export the survey as CSV in UTF-8`);
   }
   const names = splitFields(line.text);
-  const missing = surveyColumns.filter((name) => names?.includes(name) !== true);
+  const missing = requiredColumns.filter((name) => names?.includes(name) !== true);
   const separator = missing.length > 0 ? otherSeparator(line.text) : undefined;
   if (separator !== undefined) {
     throw new SurveyFileError(
@@ -150,7 +153,7 @@ function readHeader(line: Line): Header {
   }
   if (missing.length > 0) {
     throw new SurveyFileError(
-      `the header lacks ${missing.length === 1 ? "the column" : "the columns"} ${missing.join(", ")}; expected ${surveyColumns.join(",")}`,
+      `the header lacks ${missing.length === 1 ? "the column" : "the columns"} ${missing.join(", ")}; expected ${requiredColumns.join(",")}`,
     );
   }
   const repeated = surveyColumns.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
@@ -207,6 +210,9 @@ function parseRow(
 
   for (const column of columns) {
     const text = field(column.name);
+    if (text === "" && isOptional(column)) {
+      continue;
+    }
     const parsed = parseColumn(column, text);
     if ("value" in parsed) {
       record[column.name] = parsed.value;
@@ -386,5 +392,13 @@ export const surveyHeader = surveyColumns.join(",");
 
 /** One line of a survey file, without its line end. No value of the contract needs quotes. */
 export function surveyLine(record: SurveyRecord): string {
-  return surveyColumns.map((name) => String(record[name])).join(",");
+  return surveyColumns.map((name) => String(record[name] ?? "")).join(",");
+}
+
+/** A record as Feature Store takes it: a measure that is missing is left out, and is null in the offline store. */
+export function featureValues(record: SurveyRecord): { FeatureName: string; ValueAsString: string }[] {
+  return surveyColumns.flatMap((name) => {
+    const value = record[name];
+    return value === undefined ? [] : [{ FeatureName: name, ValueAsString: String(value) }];
+  });
 }

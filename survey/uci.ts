@@ -1,44 +1,50 @@
 /**
- * Reads UCI's abalone file: no header; sex, length, diameter, height in mm/200, whole, shucked, viscera and shell
- * weight in g/200, rings.
+ * Reads UCI's abalone file: no header; a sex, then numbers. Which column is which measure, and the factor from its values
+ * to mm and g, stands in the feature contract.
  *
  * https://archive.ics.uci.edu/dataset/1/abalone, CC BY 4.0.
  */
 import { createHash } from "node:crypto";
-import { eventTime, features, label, measures, recordIdentifier } from "./feature-contract";
+import {
+  eventTime,
+  type Feature,
+  features,
+  isOptional,
+  type Label,
+  recordIdentifier,
+  uciColumns,
+} from "./feature-contract";
 import { type Line, parseDecimal, quote, readLines, type Source, splitFields, unreadableQuote } from "./lines";
-import type { RowProblem, SurveyRecord } from "./survey-file";
+import { type RowProblem, SurveyFileError, type SurveyRecord } from "./survey-file";
 
-/** The file gives mm and g divided by this. */
-const scale = 200;
 /** The file has no times: this is the day on which it was donated. */
 const donated = "1995-12-01T00:00:00Z";
-/** UCI's columns are the contract's features in its order, then the label. */
-const columns = [...features, label];
 
-/** Whether a file's first line is UCI's form: a sex and eight numbers, no header. */
+/** Whether a file's first line is UCI's form: a sex and numbers, no header. */
 export function isUciLine(text: string): boolean {
   const fields = splitFields(text);
   return (
-    fields?.length === columns.length &&
+    fields?.length === uciColumns.length &&
     /^[A-Za-z]$/.test(fields[0] ?? "") &&
     fields.slice(1).some((field) => parseDecimal(field) !== undefined)
   );
 }
 
-/** 0.455 * 200 is 91.00000000000001 in floating point: four decimals are finer than the file's own. */
-const toScale = (value: number): number => Number((value * scale).toFixed(4));
+/** A value in the contract's unit. 0.455 * 200 is 91.00000000000001 in floating point: four decimals are enough. */
+function inUnit(column: Feature | Label, value: number): number {
+  return column.type === "number" && column.uci ? Number((value * column.uci.factor).toFixed(4)) : value;
+}
 
 function parseLine(text: string): { readonly values: Record<string, string | number> } | { readonly reason: string } {
   const fields = splitFields(text);
   if (!fields) {
     return { reason: unreadableQuote };
   }
-  if (fields.length !== columns.length) {
-    return { reason: `expected ${columns.length} columns, found ${fields.length}` };
+  if (fields.length !== uciColumns.length) {
+    return { reason: `expected ${uciColumns.length} columns, found ${fields.length}` };
   }
   const values: Record<string, string | number> = {};
-  for (const [index, column] of columns.entries()) {
+  for (const [index, column] of uciColumns.entries()) {
     const field = fields[index] ?? "";
     if (column.type === "category") {
       values[column.name] = field;
@@ -48,7 +54,7 @@ function parseLine(text: string): { readonly values: Record<string, string | num
     if (value === undefined) {
       return { reason: `${column.name}: ${quote(field)} is not a number` };
     }
-    values[column.name] = measures.some(({ name }) => name === column.name) ? toScale(value) : value;
+    values[column.name] = inUnit(column, value);
   }
   return { values };
 }
@@ -58,12 +64,19 @@ function parseLine(text: string): { readonly values: Record<string, string | num
  * read. A record's identifier comes from its content, so that loading a file twice, or a part of it, changes nothing; a
  * second animal with the very same values gets a suffix. Ranges are not checked here: they are when the survey is
  * ingested.
- * @param report is told of each line that cannot be read
+ * @param report receives each line that cannot be read
+ * @throws SurveyFileError when the contract requires a measure that UCI's file does not have
  */
 export async function* readUci(
   source: Source,
   report: (problem: RowProblem) => void,
 ): AsyncGenerator<SurveyRecord | undefined> {
+  const lacking = features.filter((feature) => feature.uci === null && !isOptional(feature)).map(({ name }) => name);
+  if (lacking.length > 0) {
+    throw new SurveyFileError(
+      `UCI's file has no ${lacking.join(", ")}, which survey/features.json requires: make it optional there, or ingest a survey that has it`,
+    );
+  }
   const occurrences = new Map<string, number>();
   for await (const line of readLines(source)) {
     if (line.text?.trim() === "") {
@@ -76,7 +89,7 @@ export async function* readUci(
       yield undefined;
       continue;
     }
-    const content = columns.map(({ name }) => parsed.values[name]).join(",");
+    const content = uciColumns.map(({ name }) => parsed.values[name]).join(",");
     const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
     const occurrence = (occurrences.get(hash) ?? 0) + 1;
     occurrences.set(hash, occurrence);

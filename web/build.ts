@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { buildSync, type BuildOptions, transformSync, type TransformOptions, version } from "esbuild";
+import { counts } from "./counts";
 import { html } from "./html";
 import { documentOf, pathOf, type Site } from "./layout";
 import { pages as english } from "./messages/en";
@@ -145,7 +146,7 @@ function manifest({ messages }: Site): string {
     id: "/",
     name: messages.index.title,
     short_name: messages.site,
-    description: messages.index.description,
+    description: messages.index.description(counts),
     lang: messages.language,
     start_url: "/",
     scope: "/",

@@ -41,7 +41,7 @@ function measureField(measure: Measure, messages: PageMessages): Html {
     inputmode: "decimal",
     id: name,
     name,
-    required: true,
+    required: measure.optional !== true,
     maxlength: 12,
     "aria-describedby": `${name}-hint ${name}-error`,
     "data-label": measure.label,
@@ -54,7 +54,11 @@ function measureField(measure: Measure, messages: PageMessages): Html {
   });
   const range = messages.range(measure.minimum, measure.maximum, measure.unit, measure.step);
   return html`<div class="field">
-    <label for="${name}">${measure.label} <span class="unseen">in ${messages.units[measure.unit].inWords}</span></label>
+    <label for="${name}"
+      >${measure.label}
+      <span class="unseen">in ${messages.units[measure.unit].inWords}</span
+      >${measure.optional === true ? ` (${messages.optional})` : ""}</label
+    >
     <div class="measure"><input${input} /><span class="unit" aria-hidden="true">${measure.unit}</span></div>
     <p class="error" id="${name}-error"></p>
     <p class="hint" id="${name}-hint">${measure.description}.<br />${range}</p>

@@ -3,7 +3,7 @@
  * contract and the contact form's limits, by which the handlers themselves go. `make fuzz` asks the API what it follows
  * from it, and `__tests__/web/openapi.test.ts` holds the handlers to it.
  */
-import { camelCase, type Feature, features, label, yearsBeyondRings } from "../survey/feature-contract";
+import { camelCase, type Feature, features, isOptional, label, yearsBeyondRings } from "../survey/feature-contract";
 import { contactLimits } from "./contact-limits";
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
@@ -33,7 +33,7 @@ const fields = features.map((feature) => [camelCase(feature.name), feature] as c
 const animal: JsonObject = {
   type: "object",
   properties: Object.fromEntries(fields.map(([name, feature]) => [name, schemaOf(feature)])),
-  required: fields.map(([name]) => name),
+  required: fields.filter(([, feature]) => !isOptional(feature)).map(([name]) => name),
   additionalProperties: false,
 };
 

@@ -53,18 +53,7 @@ describe("a right request", () => {
         path: "/endpoints/acme-test/invocations",
         headers: { "content-type": "application/json", accept: "application/json" },
         json: {
-          instances: [
-            {
-              sex: "M",
-              length: 91,
-              diameter: 73,
-              height: 19,
-              whole_weight: 102.8,
-              shucked_weight: 44.9,
-              viscera_weight: 20.2,
-              shell_weight: 30,
-            },
-          ],
+          instances: [Object.fromEntries(features.map(({ name, example }) => [name, example]))],
         },
       },
     ]);

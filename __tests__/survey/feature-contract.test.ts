@@ -12,19 +12,23 @@ import {
   proportions,
   recordIdentifierPattern,
   surveyColumns,
+  uciColumns,
   yearsBeyondRings,
 } from "../../survey/feature-contract";
 import { simulate } from "../../survey/simulator";
 
-test("the survey file has the eleven columns that everything else relies on", () => {
-  expect(surveyColumns.join(",")).toBe(
-    "record_id,surveyed_at,sex,length,diameter,height,whole_weight,shucked_weight,viscera_weight,shell_weight,rings",
-  );
+test("a survey file has the columns that everything else relies on: the features in their order between them", () => {
+  expect(surveyColumns).toEqual(["record_id", "surveyed_at", ...featureNames, "rings"]);
 });
 
-test("the model takes eight features, seven of them measures", () => {
-  expect(featureNames).toHaveLength(8);
-  expect(measures.map(({ name }) => name)).toEqual(featureNames.slice(1));
+test("the model takes the sex, and measures", () => {
+  expect(featureNames).toEqual(["sex", ...measures.map(({ name }) => name)]);
+});
+
+test("UCI's file has the columns that its authors describe", () => {
+  expect(uciColumns.map(({ name }) => name).join(",")).toBe(
+    "sex,length,diameter,height,whole_weight,shucked_weight,viscera_weight,shell_weight,rings",
+  );
 });
 
 test("the feature group has a string identifier and time, and an integral label", () => {
@@ -34,13 +38,7 @@ test("the feature group has a string identifier and time, and an integral label"
     record_id: "String",
     surveyed_at: "String",
     sex: "String",
-    length: "Fractional",
-    diameter: "Fractional",
-    height: "Fractional",
-    whole_weight: "Fractional",
-    shucked_weight: "Fractional",
-    viscera_weight: "Fractional",
-    shell_weight: "Fractional",
+    ...Object.fromEntries(measures.map(({ name }) => [name, "Fractional"])),
     rings: "Integral",
   });
 });
@@ -50,16 +48,7 @@ test("an age is the rings plus one and a half years", () => {
 });
 
 test("names are camel case in the API", () => {
-  expect(featureNames.map(camelCase)).toEqual([
-    "sex",
-    "length",
-    "diameter",
-    "height",
-    "wholeWeight",
-    "shuckedWeight",
-    "visceraWeight",
-    "shellWeight",
-  ]);
+  expect(["sex", "whole_weight", "a_2nd_one"].map(camelCase)).toEqual(["sex", "wholeWeight", "a2ndOne"]);
 });
 
 test("every measure accepts its own limits and example, and nothing beside them", () => {
@@ -128,12 +117,12 @@ describe("a contract is refused with every fault and its place", () => {
     [
       "a range the wrong way round",
       (contract) => (contract.features[1]!.minimum = 900),
-      /features\.1: has a minimum that is not below/,
+      /features\.1 \(length\): has a minimum that is not below/,
     ],
     [
       "an example out of range",
       (contract) => (contract.features[3]!.example = 101),
-      /features\.3: .*an example outside/,
+      /features\.3 \(height\): .*an example outside/,
     ],
     ["a name used twice", (contract) => (contract.label.name = "length"), /uses a column name twice/],
     ["a name that is not snake_case", (contract) => (contract.label.name = "Rings"), /label\.name: is not snake_case/],
@@ -142,7 +131,7 @@ describe("a contract is refused with every fault and its place", () => {
       (contract) => (contract.recordIdentifier.pattern = "["),
       /pattern: is not a regular expression/,
     ],
-    ["an unknown unit", (contract) => (contract.features[1]!.unit = "cm"), /features\.1\.unit/],
+    ["an unknown unit", (contract) => (contract.features[1]!.unit = "cm"), /features\.1 \(length\)\.unit/],
     [
       "a proportion of an unknown column",
       (contract) => (contract.proportions[0]!.greater = "width"),
@@ -157,6 +146,29 @@ describe("a contract is refused with every fault and its place", () => {
       "a proportion of a measure and itself",
       (contract) => (contract.proportions[0]!.greater = contract.proportions[0]!.lesser),
       /not two measures in one unit/,
+    ],
+    [
+      "no word about UCI's file",
+      (contract) => Reflect.deleteProperty(contract.features[2]!, "uci"),
+      /features\.2 \(diameter\)\.uci: /,
+    ],
+    [
+      "a simulation that can't be drawn",
+      (contract) => Object.assign(contract.features[2]!, { simulation: {} }),
+      /features\.2 \(diameter\)\.simulation: is neither "growth" nor/,
+    ],
+    [
+      "a column of UCI's file twice",
+      (contract) => (contract.features[2]!.uci.column = 4),
+      /has uci columns that are not 1, 2, 3 and so on/,
+    ],
+    [
+      "a share of the animals for a measure that each must have",
+      (contract) =>
+        Object.assign(contract.features[2]!, {
+          simulation: { intercept: 0, noise: 0, powers: {}, measuredShare: 0.5 },
+        }),
+      /features\.2 \(diameter\): has a measuredShare, but is not optional/,
     ],
     ["a misspelt property", (contract) => Object.assign(contract.label, { minimun: 1 }), /label: .*minimun/],
   ])("%s", (_name, change, message) => {

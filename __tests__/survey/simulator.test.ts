@@ -1,7 +1,9 @@
-import { accepts, features, label } from "../../survey/feature-contract";
+import { accepts, features, isOptional, label, type Measure, measures } from "../../survey/feature-contract";
 import { readSurvey, type SurveyRecord, surveyLine } from "../../survey/survey-file";
-import { simulate, type SimulateOptions, simulateSurvey } from "../../survey/simulator";
+import { allometryOf, simulate, type SimulateOptions, simulateSurvey } from "../../survey/simulator";
 
+const isGood = (column: (typeof features)[number] | typeof label, value: unknown): boolean =>
+  accepts(column, value) || (value === undefined && isOptional(column));
 const draw = (options: SimulateOptions): SurveyRecord[] => [...simulate(options)];
 const column = (records: readonly SurveyRecord[], name: string): number[] =>
   records.map((record) => Number(record[name]));
@@ -22,7 +24,7 @@ test("the same seed gives the same animals, another seed gives others", () => {
 });
 
 test("the first animal of a seed never changes: stored surveys and their identifiers stay comparable", () => {
-  expect(draw({ rows: 1, seed: 7 })).toEqual([
+  expect(draw({ rows: 1, seed: 7 })).toMatchObject([
     {
       record_id: "sim-7-1",
       surveyed_at: "2025-03-01T08:00:00Z",
@@ -55,7 +57,7 @@ test("every row is a good row of a survey file, an animal of its own", async () 
 test("the values stay in the contract's ranges even where a shift drives them to the limits", () => {
   for (const shift of [-0.5, 0.5]) {
     for (const record of draw({ rows: 2000, shift })) {
-      expect([...features, label].filter(({ name }, index, all) => !accepts(all[index]!, record[name]))).toEqual([]);
+      expect([...features, label].filter((column) => !isGood(column, record[column.name]))).toEqual([]);
     }
   }
 });
@@ -130,4 +132,23 @@ test.each<[string, SimulateOptions, RegExp]>([
   ["no date", { rows: 1, start: new Date("x") }, /^start: is not a date/],
 ])("%s is refused", (_name, options, message) => {
   expect(() => draw(options)).toThrow(message);
+});
+
+describe("a measure that can't be simulated is named", () => {
+  const changed = (name: string, simulation: Measure["simulation"]): Measure[] =>
+    measures.map((measure) => (measure.name === name ? { ...measure, simulation } : measure));
+  const following = (other: string): Measure["simulation"] => ({ intercept: 0, noise: 0, powers: { [other]: 1 } });
+
+  test.each<[string, Measure[], RegExp]>([
+    ["that follows from itself", changed("height", following("height")), /simulation of height has powers of height;/],
+    [
+      "that follows from one that follows from it",
+      changed("diameter", following("height")),
+      /simulation of diameter has powers of height;/,
+    ],
+    ["that follows from nothing known", changed("height", following("age")), /simulation of height has powers of age;/],
+    ["that grows beside the length", changed("height", "growth"), /found it of length, height$/],
+  ])("%s", (_name, contract, message) => {
+    expect(() => allometryOf(contract)).toThrow(message);
+  });
 });

@@ -17,14 +17,7 @@ const now = new Date("2026-06-01T12:00:00Z");
 const good: SurveyRecord = {
   record_id: "a-1",
   surveyed_at: "2026-03-01T09:30:00Z",
-  sex: "M",
-  length: 91,
-  diameter: 73,
-  height: 19,
-  whole_weight: 102.8,
-  shucked_weight: 44.9,
-  viscera_weight: 20.2,
-  shell_weight: 30,
+  ...Object.fromEntries(features.map(({ name, example }) => [name, example])),
   rings: 15,
 };
 const line = (changes: Readonly<Record<string, string | number>> = {}): string => surveyLine({ ...good, ...changes });

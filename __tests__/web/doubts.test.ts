@@ -12,6 +12,7 @@ function typed(changes: Readonly<Record<string, string>> = {}): TypedMeasure[] {
     minimum,
     maximum,
     atMost: proportions.filter(({ lesser }) => lesser === name).map(({ greater }) => camelCase(greater)),
+    optional: false,
     text: changes[camelCase(name)] ?? String(example),
   }));
 }
@@ -45,7 +46,7 @@ describe("weights", () => {
       doubts({ length: "100", wholeWeight: "200", shuckedWeight: meat, visceraWeight: "40", shellWeight: "60" });
     expect(parts("129.9")).toEqual([]);
     expect(parts("130,1")).toEqual([
-      "Meat, gut and shell together (230.1\u00a0g) weigh more than the whole animal (200\u00a0g).",
+      "Shucked weight, viscera weight and shell weight together (230.1\u00a0g) are above the whole weight (200\u00a0g).",
     ]);
   });
 

@@ -392,7 +392,7 @@ describe("measures that don't go together", () => {
     await calculate().click();
     await page.locator(".years").waitFor();
     expect(await textOf(doubts())).toContain(
-      "Meat, gut and shell together (490 g) weigh more than the whole animal (200 g).",
+      "Shucked weight, viscera weight and shell weight together (490 g) are above the whole weight (200 g).",
     );
     expect(await textOf(answer())).toContain("They lie outside of what the model has seen");
     expect(await textOf(answer())).not.toContain("Most likely");
@@ -762,8 +762,14 @@ describe("the picture of the survey", () => {
 });
 
 describe("a shared link", () => {
-  const shared =
-    "sex=F&length=91&diameter=73&height=19&wholeWeight=102.8&shuckedWeight=44.9&visceraWeight=20.2&shellWeight=30";
+  const values = features.map(({ name, example }): [string, string] => [
+    camelCase(name),
+    name === "sex" ? "F" : String(example),
+  ]);
+  const shared = new URLSearchParams(values).toString();
+  const [[last = ""] = []] = values.slice(-1);
+  const missing = features.at(-1)!.label.toLowerCase();
+  const cutOff = new URLSearchParams(values.slice(0, -1)).toString();
 
   test("is copied, and whoever opens it sees the same answer; the measures reach no server by it", async () => {
     await open();
@@ -823,12 +829,12 @@ describe("a shared link", () => {
   });
 
   test.each([
-    ["", "The link is incomplete. Please fill in: shell weight."],
-    ["&shellWeight=", "Some of what the link holds can’t be used. Please fill in: shell weight."],
-    ["&shellWeight=9999", "Some of what the link holds can’t be used. Please fill in: shell weight."],
+    ["", `The link is incomplete. Please fill in: ${missing}.`],
+    [`&${last}=`, `Some of what the link holds can’t be used. Please fill in: ${missing}.`],
+    [`&${last}=9999`, `Some of what the link holds can’t be used. Please fill in: ${missing}.`],
   ])("that was cut off so that it ends in “%s” names what is missing, and is not calculated", async (end, told) => {
     await open();
-    await page.goto(`${website.address}/#${shared.replace(/&shellWeight=.*/, end)}`);
+    await page.goto(`${website.address}/#${cutOff}${end}`);
     await page.reload();
     expect(await textOf(page.locator(".from-link p"))).toBe(told);
     expect(await field("visceraWeight").inputValue()).toBe("20.2");

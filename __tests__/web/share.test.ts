@@ -9,16 +9,9 @@ const fields = features.map((feature): Field => {
     ? { name, label, minimum: feature.minimum, maximum: feature.maximum }
     : { name, label, choices: Object.keys(feature.categories) };
 });
-const animal = {
-  sex: "F",
-  length: 91,
-  diameter: 73,
-  height: 19,
-  wholeWeight: 102.8,
-  shuckedWeight: 44.9,
-  visceraWeight: 20.2,
-  shellWeight: 30,
-};
+const animal: Readonly<Record<string, string | number>> = Object.fromEntries(
+  features.map(({ name, example }) => [camelCase(name), example]),
+);
 const asText = Object.fromEntries(Object.entries(animal).map(([name, value]) => [name, String(value)]));
 
 test("an animal that is written is read again", () => {

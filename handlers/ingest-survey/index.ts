@@ -13,8 +13,14 @@ import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { PutRecordCommand, SageMakerFeatureStoreRuntimeClient } from "@aws-sdk/client-sagemaker-featurestore-runtime";
 import type { Context } from "aws-lambda";
-import { recordIdentifier, surveyColumns } from "../../survey/feature-contract";
-import { readSurvey, type RowProblem, SurveyFileError, type SurveyRecord } from "../../survey/survey-file";
+import { recordIdentifier } from "../../survey/feature-contract";
+import {
+  featureValues,
+  readSurvey,
+  type RowProblem,
+  SurveyFileError,
+  type SurveyRecord,
+} from "../../survey/survey-file";
 import * as z from "../../survey/zod";
 import { clientOptions, errorMessage, errorName, httpStatus } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
@@ -166,7 +172,7 @@ async function* complete(
 async function putRecord(record: SurveyRecord, line: number, key: string): Promise<void> {
   const command = new PutRecordCommand({
     FeatureGroupName: environment.FEATURE_GROUP,
-    Record: surveyColumns.map((column) => ({ FeatureName: column, ValueAsString: String(record[column]) })),
+    Record: featureValues(record),
   });
   try {
     await putWithRetries(() => featureStore.send(command));

@@ -1,7 +1,15 @@
 /** POST /api/predict: how old is an abalone with these measures? */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { InvokeEndpointCommand, ModelError, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
-import { accepts, camelCase, expectation, features, label, yearsBeyondRings } from "../../survey/feature-contract";
+import {
+  accepts,
+  camelCase,
+  expectation,
+  features,
+  isOptional,
+  label,
+  yearsBeyondRings,
+} from "../../survey/feature-contract";
 import * as z from "../../survey/zod";
 import { clientOptions, errorMessage, errorName } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
@@ -22,7 +30,12 @@ const retryAfter = "5";
 const fields = new Map(features.map((feature) => [camelCase(feature.name), feature]));
 
 const animalSchema = z.strictObject(
-  Object.fromEntries([...fields].map(([field, feature]) => [field, z.custom((value) => accepts(feature, value))])),
+  Object.fromEntries(
+    [...fields].map(([field, feature]) => {
+      const value = z.custom((candidate) => accepts(feature, candidate));
+      return [field, isOptional(feature) ? z.optional(value) : value];
+    }),
+  ),
 );
 
 /** Rings that an abalone can have. The model keeps to them, so that another number is no estimate. */

@@ -6,11 +6,32 @@
  * round. Lines of `pages` may hold `**strong**` and `[links](/address)`; lines of `script` are plain text. A number and
  * its unit are joined by a no-break space (`\u00a0`): no line ends between them.
  */
+import type { MeasureCounts } from "../counts";
 
 const decimal = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 1 });
 const tenths = new Intl.NumberFormat("en-GB", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 const date = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeZone: "UTC" });
+
+const numerals = [
+  "no",
+  "one",
+  "two",
+  "three",
+  "four",
+  "five",
+  "six",
+  "seven",
+  "eight",
+  "nine",
+  "ten",
+  "eleven",
+  "twelve",
+];
+/** A count in a sentence. */
+const inWords = (count: number): string => numerals[count] ?? whole.format(count);
+/** A count at the beginning of a sentence. */
+const atStart = (count: number): string => inWords(count).replace(/^./, (letter) => letter.toUpperCase());
 
 /** What stands in the pages. */
 export const pages = {
@@ -39,6 +60,7 @@ export const pages = {
     mm: { title: "Lengths, with a caliper", inWords: "millimetres" },
     g: { title: "Weights, on a scale", inWords: "grams" },
   },
+  optional: "if you have it",
   range: (minimum: number, maximum: number, unit: string, step: number) =>
     `${minimum} to ${maximum}\u00a0${unit}, to the nearest\u00a0${step}.`,
   drawing: {
@@ -49,7 +71,8 @@ export const pages = {
   },
   index: {
     title: "Abalone Age Calculator",
-    description: "Tells the age of an abalone from its sex, three lengths and four weights, without cutting the shell.",
+    description: ({ lengths, weights }: MeasureCounts) =>
+      `Tells the age of an abalone from its sex, ${inWords(lengths)} lengths and ${inWords(weights)} weights, without cutting the shell.`,
     heading: "How old is this abalone?",
     lead: "Its age is written in its shell. To count the rings, somebody has to cut and stain it. Of an animal that is opened anyway, a caliper and a scale tell an estimate.",
     form: "Measures",
@@ -82,13 +105,15 @@ export const pages = {
   },
   measuring: {
     title: "How to measure",
-    description: "How to measure and weigh an abalone for the Age Calculator: sex, three lengths, four weights.",
+    description: ({ lengths, weights }: MeasureCounts) =>
+      `How to measure and weigh an abalone for the Age Calculator: sex, ${inWords(lengths)} lengths, ${inWords(weights)} weights.`,
     heading: "How to measure an abalone",
-    lead: "Eight values, ten minutes. You need a caliper, a scale that shows tenths of a gram, and a knife.",
+    lead: ({ values }: MeasureCounts) =>
+      `${atStart(values)} values, ten minutes. You need a caliper, a scale that shows tenths of a gram, and a knife.`,
     before: {
       heading: "Before you begin",
-      lines: [
-        "Three of the values are weights of parts, so this is for an animal that is going to be opened anyway. Keep to the bag and size limits of your waters.",
+      lines: ({ parts }: MeasureCounts) => [
+        `${atStart(parts)} of the values are weights of parts, so this is for an animal that is going to be opened anyway. Keep to the bag and size limits of your waters.`,
         "Rinse off sand and weed, and let the water run out of the shell: it weighs.",
       ],
     },
@@ -107,13 +132,13 @@ export const pages = {
       ],
     },
     lengths: {
-      heading: "Three lengths, in millimetres",
+      heading: ({ lengths }: MeasureCounts) => `${atStart(lengths)} lengths, in millimetres`,
       lines: [
         "Measure with the jaws of the caliper parallel, to half a millimetre. A tape laid over the shell reads too much.",
       ],
     },
     weights: {
-      heading: "Four weights, in grams",
+      heading: ({ weights }: MeasureCounts) => `${atStart(weights)} weights, in grams`,
       lines: ["Weigh in this order, and set the scale to zero before each."],
       after: ["Meat, gut and shell together weigh less than the whole animal: blood and water are lost in between."],
     },
@@ -133,8 +158,8 @@ export const pages = {
     lead: "A statistical model that has learnt how the measures and rings of thousands of abalone go together. It has never seen yours.",
     how: {
       heading: "What it does",
-      lines: (yearsBeyondRings: number) => [
-        `From the eight measures it estimates the number of growth rings, of which a shell gets about one a\u00a0year. The age in years is the rings plus\u00a0${yearsBeyondRings}, as the authors of the data set [below](#licence) reckon.`,
+      lines: ({ values }: MeasureCounts, yearsBeyondRings: number) => [
+        `From the ${inWords(values)} measures it estimates the number of growth rings, of which a shell gets about one a\u00a0year. The age in years is the rings plus\u00a0${yearsBeyondRings}, as the authors of the data set [below](#licence) reckon.`,
         "With each estimate comes a range. It is made so that 90 of 100 animals have their true age within it. **Look at the range, not only at the one number.**",
       ],
     },
@@ -255,8 +280,8 @@ export const script = {
     doubts: "Is that right? Hardly any abalone has such measures. You can calculate all the same.",
     above: (lesser: string, value: string, greater: string, limit: string) =>
       `The ${lesser.toLowerCase()} (${value}) is above the ${greater.toLowerCase()} (${limit}).`,
-    partsAbove: (sum: string, whole: string) =>
-      `Meat, gut and shell together (${sum}) weigh more than the whole animal (${whole}).`,
+    partsAbove: (parts: readonly string[], sum: string, whole: string, limit: string) =>
+      `${new Intl.ListFormat("en-GB").format(parts.map((part, index) => (index === 0 ? part : part.toLowerCase())))} together (${sum}) are above the ${whole.toLowerCase()} (${limit}).`,
     unlikelyWeight: (weight: string, length: string, least: string, most: string) =>
       `A whole weight of ${weight} doesn’t go with a length of ${length}: animals so long weigh ${least}\u00a0to\u00a0${most}.`,
   },

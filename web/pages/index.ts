@@ -1,6 +1,7 @@
 /** The start page: the calculator, the animals of this device, and the contact form. */
 import { features } from "../../survey/feature-contract";
 import { farmingAge } from "../../survey/farming-age";
+import { counts } from "../counts";
 import { ornament } from "../drawings";
 import { type Example, examples } from "../examples";
 import { calculatorFields, contactFields } from "../fields";
@@ -21,7 +22,7 @@ export function indexPage({ messages, scripts, contactRetentionDays }: Site): Pa
   return {
     file: "index.html",
     title: words.title,
-    description: words.description,
+    description: words.description(counts),
     script: scripts.calculator,
     kind: "tool",
     rings: 14,
@@ -49,7 +50,7 @@ export function indexPage({ messages, scripts, contactRetentionDays }: Site): Pa
           <div class="summary" tabindex="-1" role="alert" hidden></div>
           <div class="examples">
             <span>${words.examples}</span> ${exampleButton(examples.young, words.young)}
-            ${exampleButton(examples.contract, words.example, "example")} ${exampleButton(examples.old, words.old)}
+            ${exampleButton(examples.grown, words.example, "example")} ${exampleButton(examples.old, words.old)}
           </div>
           ${calculatorFields(features, messages)}
           <div class="actions"><button type="submit" class="primary" disabled>${words.calculate}</button></div>

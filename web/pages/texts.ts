@@ -1,6 +1,7 @@
 /** The pages to read: how to measure, about the model, privacy, and the two that say that there is nothing. */
 import { camelCase, features, yearsBeyondRings } from "../../survey/feature-contract";
 import { farmingAge } from "../../survey/farming-age";
+import { counts } from "../counts";
 import { measuringDrawing, sexDrawing } from "../drawings";
 import { type Html, html, inline, paragraphs } from "../html";
 import type { Page, Site } from "../layout";
@@ -44,11 +45,12 @@ export function measuringPage({ messages }: Site): Page {
   return {
     file: "how-to-measure.html",
     title: words.title,
-    description: words.description,
+    description: words.description(counts),
     kind: "text",
     rings: 9,
     main: html`<article>
-      ${opening(words.heading, words.lead)} ${chapter("before", words.before.heading, paragraphs(words.before.lines))}
+      ${opening(words.heading, words.lead(counts))}
+      ${chapter("before", words.before.heading, paragraphs(words.before.lines(counts)))}
       ${chapter(
         camelCase("sex"),
         words.sex.heading,
@@ -67,14 +69,14 @@ export function measuringPage({ messages }: Site): Page {
       )}
       ${chapter(
         "lengths",
-        words.lengths.heading,
+        words.lengths.heading(counts),
         html`${paragraphs(words.lengths.lines)}
           <figure>${measuringDrawing(messages, "drawing-title")}</figure>
           ${measuresIn("mm")}`,
       )}
       ${chapter(
         "weights",
-        words.weights.heading,
+        words.weights.heading(counts),
         html`${paragraphs(words.weights.lines)} ${measuresIn("g")} ${paragraphs(words.weights.after)}`,
       )}
       ${chapter("numbers", words.numbers.heading, paragraphs(words.numbers.lines))}
@@ -98,7 +100,7 @@ export function modelPage({ messages, scripts }: Site): Page {
     rings: 11,
     main: html`<article>
       ${opening(words.heading, words.lead)}
-      ${chapter("how", words.how.heading, paragraphs(words.how.lines(yearsBeyondRings)))}
+      ${chapter("how", words.how.heading, paragraphs(words.how.lines(counts, yearsBeyondRings)))}
       ${chapter(
         "quality",
         words.quality.heading,

@@ -15,7 +15,13 @@ export function fieldsOf(form: HTMLFormElement): Field[] {
       const choices = before && "choices" in before ? before.choices : [];
       fields.set(name, { name, label, choices: [...choices, control.value] });
     } else {
-      fields.set(name, { name, label, minimum: Number(minimum), maximum: Number(maximum) });
+      fields.set(name, {
+        name,
+        label,
+        optional: !control.required,
+        minimum: Number(minimum),
+        maximum: Number(maximum),
+      });
     }
   }
   return [...fields.values()];

@@ -77,7 +77,9 @@ function attachLinks(form: HTMLFormElement, words: ScriptMessages): void {
       return;
     }
     fillIn(form, values);
-    const open = fields.filter(({ name }) => !(name in values)).map(({ label }) => label);
+    const open = fields
+      .filter(({ name, optional }) => optional !== true && !(name in values))
+      .map(({ label }) => label);
     const tell = refused.length > 0 ? words.link.refused : words.link.incomplete;
     said.replaceChildren(element("p", open.length > 0 ? tell(open.join(", ")) : words.link.read, "notice"));
     if (open.length === 0) {

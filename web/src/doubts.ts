@@ -31,6 +31,7 @@ export interface TypedMeasure {
   readonly maximum: number;
   /** Names of the measures that it doesn't exceed in any abalone. */
   readonly atMost: readonly string[];
+  readonly optional: boolean;
   readonly text: string;
 }
 
@@ -46,12 +47,19 @@ const quantityOf = (measure: TypedMeasure): string => `${measure.text}\u00a0${me
 function doubtAboutParts(measures: readonly TypedMeasure[], { form, number }: ScriptMessages): string[] {
   const whole = measures.find(({ name }) => name === "wholeWeight");
   const limit = whole && valueOf(whole);
-  const parts = measures.filter(({ atMost }) => atMost.includes("wholeWeight")).map(valueOf);
-  if (whole === undefined || limit === undefined || parts.some((part) => part === undefined || part > limit)) {
+  const parts = measures.filter(
+    ({ atMost, optional, text }) => atMost.includes("wholeWeight") && !(optional && text === ""),
+  );
+  const weights = parts.map(valueOf);
+  if (whole === undefined || limit === undefined || weights.some((part) => part === undefined || part > limit)) {
     return [];
   }
-  const sum = parts.reduce<number>((total, part = 0) => total + part, 0);
-  return sum > mostOfWhole * limit ? [form.partsAbove(`${number(sum)}\u00a0${whole.unit}`, quantityOf(whole))] : [];
+  const sum = weights.reduce<number>((total, part = 0) => total + part, 0);
+  if (sum <= mostOfWhole * limit) {
+    return [];
+  }
+  const labels = parts.map(({ label }) => label);
+  return [form.partsAbove(labels, `${number(sum)}\u00a0${whole.unit}`, whole.label, quantityOf(whole))];
 }
 
 /** Whether the weight is far from what animals of this length weigh. */
@@ -96,13 +104,14 @@ export function doubtsAbout(measures: readonly TypedMeasure[], words: ScriptMess
 function measuresOf(form: HTMLFormElement): TypedMeasure[] {
   return controlsOf(form)
     .filter(({ dataset }) => dataset.unit !== undefined)
-    .map(({ name, value, dataset: { label = "", unit = "", minimum, maximum, atMost = "" } }) => ({
+    .map(({ name, value, required, dataset: { label = "", unit = "", minimum, maximum, atMost = "" } }) => ({
       name,
       label,
       unit,
       minimum: Number(minimum),
       maximum: Number(maximum),
       atMost: atMost.split(" "),
+      optional: !required,
       text: value.trim(),
     }));
 }

@@ -81,7 +81,7 @@ function faultOf(control: Control, form: HTMLFormElement, words: Words): string 
   const value = control.value.trim();
   if (unit !== undefined) {
     if (value === "") {
-      return words.enterMeasure(label, unit);
+      return control.required ? words.enterMeasure(label, unit) : undefined;
     }
     const expected = words.between(minimum, maximum, unit);
     const number = parseNumber(value);
@@ -121,7 +121,8 @@ function toFault(form: HTMLFormElement, { field, expected }: Refusal, words: Wor
 }
 
 /**
- * What a form holds, as it is sent: numbers as numbers, and of what people can't see only what a program has filled in.
+ * What a form holds, as it is sent: numbers as numbers, and nothing for an empty field that is not required. One of
+ * these is the field that people can't see.
  */
 export function contentOf(form: HTMLFormElement): FormContent {
   const content: Record<string, string | number> = {};
@@ -130,7 +131,7 @@ export function contentOf(form: HTMLFormElement): FormContent {
       continue;
     }
     const value = control.value.trim();
-    if (isTrap(control) && value === "") {
+    if (value === "" && !control.required) {
       continue;
     }
     content[control.name] = control.dataset.unit === undefined ? value : (parseNumber(value) ?? value);

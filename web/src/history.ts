@@ -35,7 +35,7 @@ export class AnimalHistory {
 
   /**
    * @param store gives the storage; it may throw, as browsers do that forbid it
-   * @param fields of the form; entries that don't fill all of them are left out
+   * @param fields of the form; entries that lack a required one are left out
    */
   constructor(store: () => Store, fields: readonly Field[]) {
     this.#store = store;
@@ -87,7 +87,8 @@ export class AnimalHistory {
       return [];
     }
     const { values, refused } = readValues(item.values, this.#fields);
-    const complete = refused.length === 0 && this.#fields.every(({ name }) => name in values);
+    const complete =
+      refused.length === 0 && this.#fields.every(({ name, optional }) => optional === true || name in values);
     const { years, low, high } = item;
     const ages = [years, low, high].every((age) => typeof age === "number" && Number.isFinite(age));
     if (!complete || !ages) {

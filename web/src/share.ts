@@ -8,7 +8,7 @@
 import { parseNumber } from "./number";
 
 /** A field of the form: what its values are checked against. */
-export type Field = { readonly name: string; readonly label: string } & (
+export type Field = { readonly name: string; readonly label: string; readonly optional?: boolean } & (
   { readonly choices: readonly string[] } | { readonly minimum: number; readonly maximum: number }
 );
 
