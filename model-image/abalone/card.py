@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from abalone.feature_contract import Contract
+from abalone.features import FEWEST_MEASURED
 from abalone.origins import ORIGINS
 from abalone.processing import SPLITS
 
@@ -15,8 +16,8 @@ from abalone.processing import SPLITS
 LONGEST_TEXT, LONGEST_NOTE, LONGEST_VALUE = 2048, 1024, 63
 
 PURPOSE = (
-    "Tells the number of rings of an abalone, and so its age, from its sex and seven measures, without counting the "
-    "rings under a microscope. Meat, gut and dried shell are weighed, so the animal has been opened."
+    "Tells the number of rings of an abalone, and so its age, from its sex, lengths and weights, without counting "
+    "the rings under a microscope. Meat, gut and dried shell are weighed, so the animal has been opened."
 )
 INTENDED = (
     "Estimates for fishermen and surveys, one animal or many, always read together with their interval. Not intended: "
@@ -42,7 +43,7 @@ GROUP_WORDS = {"predicted": "estimate", "rings": "age"}
 
 
 def group_word(kind: str) -> str:
-    """How people call a kind of group."""
+    """What people call a kind of group."""
     return GROUP_WORDS.get(kind, kind)
 
 
@@ -67,7 +68,7 @@ def rows_in_words(evaluation: Mapping[str, Any], summary: Mapping[str, Any] | No
     return text + f"A hash of a row's identifier decides on its split for ever; of 100 rows: {shares}."
 
 
-def limits(evaluation: Mapping[str, Any], origins: Mapping[str, int]) -> list[str]:
+def limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[str, int]) -> list[str]:
     """What one has to know before one relies on the model, in sentences with the numbers of this very model."""
     ages = evaluation["groups"]["rings"]
     oldest, interval = ages[-1], evaluation["interval"]
@@ -82,6 +83,14 @@ def limits(evaluation: Mapping[str, Any], origins: Mapping[str, int]) -> list[st
         "Measures far from those of the rows it learnt from are clipped: the model answers as for the nearest that it "
         "knows, and does not say so. An impossible height is replaced by what length and diameter tell.",
     ]
+    for name in sorted(contract.optional_names):
+        rows = {group["name"]: group["rows"] for group in evaluation["groups"][name]}
+        sentences.append(
+            f"{rows.get(f'with {name}', 0)} of {evaluation['rows']} held-out rows have {name}, which is optional. For "
+            "an animal without it the model takes what the length predicts, and its interval may be too narrow: "
+            f"compare the scores with and without it. If fewer than {FEWEST_MEASURED} training rows had it, the model "
+            "does not use it at all."
+        )
     if "simulated" in origins:
         share = origins["simulated"] / sum(origins.values())
         sentences.append(
@@ -205,7 +214,7 @@ def model_card(
         ],
         "additional_information": {
             "ethical_considerations": ETHICS,
-            "caveats_and_recommendations": " ".join(limits(evaluation, origins))[:LONGEST_TEXT],
+            "caveats_and_recommendations": " ".join(limits(contract, evaluation, origins))[:LONGEST_TEXT],
             "custom_details": {
                 "features": ", ".join(contract.feature_names)[:LONGEST_NOTE],
                 **{

@@ -270,7 +270,7 @@ def evaluate(folders: Folders) -> None:
     _write_json(folder / "evaluation.json", evaluation)
     card = model_card(contract, evaluation, challenger.predictor.settings, summary)
     _write_json(folder / "model-card.json", card)
-    text = page(card, evaluation, summary, rows, challenger.predictions)
+    text = page(contract, card, evaluation, summary, rows, challenger.predictions)
     (folder / "model-card.html").write_text(text, encoding="utf-8")
     if summary is not None:
         figures = public_figures(contract, evaluation, summary, challenger.predictor.trained_at, round(HIGH - LOW, 4))

@@ -17,6 +17,8 @@ class Measure:
     unit: str
     minimum: float
     maximum: float
+    # Whether a row may lack it.
+    optional: bool
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class Contract:
         return tuple(measure.name for measure in self.measures)
 
     @property
+    def optional_names(self) -> frozenset[str]:
+        """The measures that a row may lack."""
+        return frozenset(measure.name for measure in self.measures if measure.optional)
+
+    @property
     def dataset_columns(self) -> tuple[str, ...]:
         """The header of a data set: identifier, features in contract order, label, and when the animal was measured."""
         return (self.record_identifier, *self.feature_names, self.label.name, self.event_time)
@@ -58,7 +65,7 @@ def load_contract(file: Path = CONTRACT_FILE) -> Contract:
     """Reads the feature contract.
 
     Raises:
-        ValueError: the file has not exactly one category, which is what the model's input is made for.
+        ValueError: the file does not have exactly one category: the model's input takes one.
     """
     document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     categories = [feature for feature in document["features"] if feature["type"] == "category"]
@@ -72,7 +79,13 @@ def load_contract(file: Path = CONTRACT_FILE) -> Contract:
         category=categories[0]["name"],
         categories=tuple(categories[0]["categories"]),
         measures=tuple(
-            Measure(feature["name"], feature["unit"], float(feature["minimum"]), float(feature["maximum"]))
+            Measure(
+                feature["name"],
+                feature["unit"],
+                float(feature["minimum"]),
+                float(feature["maximum"]),
+                feature.get("optional", False),
+            )
             for feature in document["features"]
             if feature["type"] == "number"
         ),

@@ -4,7 +4,8 @@ There is no second implementation: training runs these nodes to get its inputs, 
 the same nodes. What is served is what was trained.
 """
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnxruntime
@@ -14,6 +15,8 @@ from onnx import TensorProto
 from abalone.feature_contract import Contract
 from abalone.graph import Graph
 from abalone.rows import Features
+
+logger = logging.getLogger("abalone")
 
 # Shapes and proportions rather than sizes: a measure against others. Height against length finds flat shells, whole
 # weight against the volume finds dense ones; shares of the whole weight change most with age.
@@ -31,6 +34,8 @@ SMALLEST = 0.005
 # A height this many times above or below what length and diameter tell is a slip of the pen: in UCI's survey nearly
 # every row is within a factor of 1.9, a few are off by a factor of 2.2 to 11, and some say zero.
 HEIGHT_FACTOR = 2.0
+# An optional measure that fewer training rows have is not used: so few would not show what it says of the age.
+FEWEST_MEASURED = 50
 # A standardised feature beyond this is clipped: one absurd measure cannot drive the networks out of what they know.
 CLIP = 4.0
 
@@ -45,6 +50,14 @@ class HeightModel:
 
 
 @dataclass(frozen=True)
+class Imputation:
+    """Allometry of an optional measure, for rows without it: log(measure) = intercept + length · log(length)."""
+
+    intercept: float
+    length: float
+
+
+@dataclass(frozen=True)
 class Scaling:
     """Mean and standard deviation of every continuous feature over the training rows."""
 
@@ -54,10 +67,15 @@ class Scaling:
 
 @dataclass(frozen=True)
 class FeaturePipeline:
-    """Everything about the features that is learnt from training rows."""
+    """Everything about the features that is learnt from training rows.
+
+    Without a `scaling`, only the continuous features are made, as they are: this is what the scaling is fitted to.
+    `imputations` has the optional measures that the model uses.
+    """
 
     height: HeightModel
-    scaling: Scaling
+    imputations: dict[str, Imputation]
+    scaling: Scaling | None
 
 
 def fit_height(contract: Contract, measures: NDArray[np.float32]) -> HeightModel:
@@ -76,16 +94,51 @@ def fit_height(contract: Contract, measures: NDArray[np.float32]) -> HeightModel
     return HeightModel(*(float(value) for value in coefficients))
 
 
-def add_features(graph: Graph, contract: Contract, height: HeightModel, scaling: Scaling | None) -> str:
-    """Adds the nodes from the raw inputs `sex` and `measures` to the features, one row each, and returns their name.
+def fit_imputations(contract: Contract, measures: NDArray[np.float32]) -> dict[str, Imputation]:
+    """Fits the allometry of each optional measure to the rows that have it; without those that too few rows have."""
+    columns = np.log(np.maximum(measures.astype(np.float64), SMALLEST))
+    predictors = np.stack([np.ones(len(columns)), columns[:, contract.measure_names.index("length")]], 1)
+    imputations = {}
+    for index, measure in enumerate(contract.measures):
+        if not measure.optional:
+            continue
+        measured = ~np.isnan(measures[:, index])
+        count = int(measured.sum())
+        logger.info("%s: %d of %d training rows have it", measure.name, count, len(measures))
+        if count < FEWEST_MEASURED:
+            logger.warning("%s is not used: at least %d training rows must have it", measure.name, FEWEST_MEASURED)
+            continue
+        coefficients = np.linalg.lstsq(predictors[measured], columns[measured, index], rcond=None)[0]
+        imputations[measure.name] = Imputation(*(float(value) for value in coefficients))
+    return imputations
 
-    Without a `scaling`, only the continuous features are made, as they are: this is what the scaling is fitted to.
+
+def require_measures(contract: Contract) -> None:
+    """Checks that every row has the measures of which the features are made.
+
+    Raises:
+        ValueError: the contract lacks one of them, or has it as an optional one.
     """
+    required = {name for name in contract.measure_names if name not in contract.optional_names}
+    needed = {"length", "diameter", "height", *(name for ratio in RATIOS for name in (ratio[0], *ratio[1]))}
+    missing = sorted(needed - required)
+    if missing:
+        raise ValueError(
+            f"survey/features.json has no required measure {', '.join(missing)}: model-image/abalone/features.py makes "
+            "features of it. Change RATIOS and the height's repair there, or keep the measure required."
+        )
+
+
+def add_features(graph: Graph, contract: Contract, pipeline: FeaturePipeline) -> str:
+    """Adds the nodes from the raw inputs `sex` and `measures` to the features, one row each, and returns their name."""
     logs = {}
     floored = graph.add("Log", graph.add("Max", "measures", graph.constant(SMALLEST)))
-    for index, name in enumerate(contract.measure_names):
-        logs[name] = graph.add("Gather", floored, graph.constant([index], np.int64), axis=1)
-    logs["height"] = _add_height_repair(graph, logs, height)
+    for index, measure in enumerate(contract.measures):
+        if not measure.optional or measure.name in pipeline.imputations:
+            logs[measure.name] = graph.add("Gather", floored, graph.constant([index], np.int64), axis=1)
+    for name, imputation in pipeline.imputations.items():
+        logs[name] = _add_imputation(graph, logs, name, contract.measure_names.index(name), imputation)
+    logs["height"] = _add_height_repair(graph, logs, pipeline.height)
 
     columns = list(logs.values())
     for numerator, denominators in RATIOS:
@@ -94,6 +147,7 @@ def add_features(graph: Graph, contract: Contract, height: HeightModel, scaling:
             ratio = graph.add("Sub", ratio, logs[denominator])
         columns.append(ratio)
     features = graph.add("Concat", *columns, axis=1)
+    scaling = pipeline.scaling
     if scaling is None:
         return features
 
@@ -103,6 +157,13 @@ def add_features(graph: Graph, contract: Contract, height: HeightModel, scaling:
     column = graph.add("Unsqueeze", "sex", graph.constant([1], np.int64))
     is_category = graph.add("Equal", column, graph.constant([contract.categories], np.object_))
     return graph.add("Concat", clipped, graph.add("Cast", is_category, to=TensorProto.FLOAT), axis=1)
+
+
+def _add_imputation(graph: Graph, logs: dict[str, str], name: str, index: int, imputation: Imputation) -> str:
+    missing = graph.add("IsNaN", graph.add("Gather", "measures", graph.constant([index], np.int64), axis=1))
+    by_length = graph.add("Mul", logs["length"], graph.constant(imputation.length))
+    expected = graph.add("Add", by_length, graph.constant(imputation.intercept))
+    return graph.add("Where", missing, expected, logs[name])
 
 
 def _add_height_repair(graph: Graph, logs: dict[str, str], height: HeightModel) -> str:
@@ -122,25 +183,30 @@ def graph_inputs(contract: Contract) -> dict[str, tuple[int, list[int | str]]]:
     }
 
 
-def compute_features(
-    contract: Contract, features: Features, height: HeightModel, scaling: Scaling | None
-) -> NDArray[np.float32]:
+def compute_features(contract: Contract, features: Features, pipeline: FeaturePipeline) -> NDArray[np.float32]:
     """Runs the feature nodes alone, as training and tests do."""
     graph = Graph()
-    name = add_features(graph, contract, height, scaling)
+    name = add_features(graph, contract, pipeline)
     inputs = graph_inputs(contract)
     feeds = {"sex": np.array(features.category, dtype=np.object_), "measures": features.measures}
-    if scaling is None:
+    if pipeline.scaling is None:
         inputs, feeds = {"measures": inputs["measures"]}, {"measures": features.measures}
     session = onnxruntime.InferenceSession(graph.serialize(inputs, {name: ["rows", "features"]}, {}))
     return session.run([name], feeds)[0]
 
 
 def fit_features(contract: Contract, features: Features) -> FeaturePipeline:
-    """Learns from training rows how to repair heights and how to scale."""
-    height = fit_height(contract, features.measures)
-    continuous = compute_features(contract, features, height, None).astype(np.float64)
+    """Learns from training rows how to repair heights, what to take for missing measures, and how to scale.
+
+    Raises:
+        ValueError: the contract has not the measures of which the features are made.
+    """
+    require_measures(contract)
+    unscaled = FeaturePipeline(
+        fit_height(contract, features.measures), fit_imputations(contract, features.measures), None
+    )
+    continuous = compute_features(contract, features, unscaled).astype(np.float64)
     deviation = continuous.std(axis=0)
-    # A column that never varies tells nothing; divided by one it stays a harmless constant zero.
+    # A column that never varies has no information; divided by one it stays a harmless constant zero.
     scaling = Scaling(continuous.mean(axis=0), np.where(deviation > 1e-6, deviation, 1.0))
-    return FeaturePipeline(height, scaling)
+    return replace(unscaled, scaling=scaling)

@@ -40,6 +40,10 @@ def _limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[
         "Measures far from all that the model learnt from are taken for the nearest that it knows. An impossible "
         "height is replaced by what length and diameter tell.",
     ]
+    sentences.extend(
+        f"Where the {name.replace('_', ' ')} is not measured, the model takes what the length predicts."
+        for name in sorted(contract.optional_names)
+    )
     if "simulated" in origins:
         share = origins["simulated"] / sum(origins.values())
         sentences.append(

@@ -39,16 +39,27 @@ def _bands(labels: NDArray[np.float64]) -> Iterator[tuple[str, Mask]]:
             yield f"{first + 1} to {last} rings", (labels > first) & (labels <= last)
 
 
+def _presence(name: str, values: NDArray[np.float32]) -> Iterator[tuple[str, Mask]]:
+    missing = np.isnan(values)
+    yield f"with {name}", ~missing
+    yield f"without {name}", missing
+
+
 def scores_by_group(contract: Contract, rows: DataSet, predictions: Predictions) -> dict[str, list[dict[str, Any]]]:
-    """How good estimates and intervals are by thirds of the estimate, by sex, and by age, group by group that has rows.
+    """How good estimates and intervals are by thirds of the estimate, sex, age, and with and without optional measures.
 
     Only the first can be known before an animal is opened: who knows the estimate may read there how far to trust it.
-    The last tells in hindsight what becomes of the old.
+    That by age shows in hindsight how well the model does for old animals.
     """
     kinds = {
         "predicted": _thirds(predictions.rings),
         contract.category: _categories(contract, rows.features.category),
         contract.label.name: _bands(rows.labels),
+        **{
+            measure.name: _presence(measure.name, rows.features.measures[:, index])
+            for index, measure in enumerate(contract.measures)
+            if measure.optional
+        },
     }
     return {
         kind: [_scores(name, mask, rows, predictions) for name, mask in groups if mask.any()]

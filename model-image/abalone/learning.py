@@ -139,7 +139,7 @@ def conformal_ends(scores: NDArray[np.float64], confidence: float) -> tuple[floa
 def learn(contract: Contract, training: DataSet, validation: DataSet, settings: Settings) -> Ensemble:
     """Trains the ensemble. The same rows and settings give the same weights."""
     pipeline = fit_features(contract, training.features)
-    features = compute_features(contract, training.features, pipeline.height, pipeline.scaling)
+    features = compute_features(contract, training.features, pipeline)
     targets = np.log(training.labels)
     layers = (settings.hidden_units, settings.hidden_units)
     folds = np.random.default_rng(settings.seed).permutation(len(training)) % settings.networks
@@ -162,7 +162,7 @@ def learn(contract: Contract, training: DataSet, validation: DataSet, settings: 
     correction = math.log(training.labels.mean() / np.exp(estimates).mean())
 
     honest = (errors - correction) / _spread(spread, features)
-    unseen = compute_features(contract, validation.features, pipeline.height, pipeline.scaling)
+    unseen = compute_features(contract, validation.features, pipeline)
     estimates = np.mean([network.predict(unseen) for network in networks], axis=0) + correction
     scores = (np.log(validation.labels) - estimates) / _spread(spread, unseen)
     below, above = conformal_ends(np.concatenate([honest, scores]), settings.confidence)
@@ -172,7 +172,7 @@ def learn(contract: Contract, training: DataSet, validation: DataSet, settings: 
 def export(contract: Contract, ensemble: Ensemble, metadata: dict[str, str]) -> bytes:
     """The whole model as one ONNX file: from sex and measures to `rings`, `low` and `high`."""
     graph = Graph()
-    features = add_features(graph, contract, ensemble.pipeline.height, ensemble.pipeline.scaling)
+    features = add_features(graph, contract, ensemble.pipeline)
     outputs = [network.add_to(graph, features) for network in ensemble.networks]
     mean = graph.add("Div", graph.add("Sum", *outputs), graph.constant(len(outputs)))
     logarithm = graph.add("Add", mean, graph.constant(ensemble.correction))

@@ -30,7 +30,7 @@ from abalone.aws import client
 from abalone.errors import JobError, RowError
 from abalone.feature_contract import Contract, load_contract
 from abalone.folders import Folders
-from abalone.rows import number_of
+from abalone.rows import is_missing, number_of
 from abalone.sketch import QuantileSketch
 from abalone.statistics import CONSTRAINTS_FILE, STATISTICS_FILE, RowStatistics
 
@@ -150,10 +150,6 @@ def rows_of(contract: Contract, line: str) -> tuple[datetime, list[dict[str, Any
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)), rows
 
 
-def _missing(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
 def _signed_number(name: str, value: object) -> float:
     """A number, be it below zero: that breaks another constraint than the type's."""
     text = str(value).strip()
@@ -179,16 +175,16 @@ class Traffic:
         self.extra_columns.update(name for name in row if name not in contract.feature_names)
         self.absent_columns.update(name for name in contract.feature_names if name not in row)
         category = row.get(contract.category)
-        if not _missing(category) and not isinstance(category, str):
+        if not is_missing(category) and not isinstance(category, str):
             self.wrong_type[contract.category] += 1
             category = None
         self.statistics.add(
-            None if _missing(category) else str(category).strip(),
+            None if is_missing(category) else str(category).strip(),
             [self._measure(name, row.get(name)) for name in contract.measure_names],
         )
 
     def _measure(self, name: str, value: object) -> float:
-        if _missing(value):
+        if is_missing(value):
             return math.nan
         limits = self._constraints.get(name, {}).get("num_constraints", {})
         try:
@@ -282,7 +278,7 @@ def contract_violations(traffic: Traffic, constraints: Mapping[str, Any]) -> lis
     violations: list[dict[str, str]] = []
     for feature in constraints["features"]:
         name = feature["name"]
-        if traffic.absent_columns[name] == rows:
+        if traffic.absent_columns[name] == rows and feature["completeness"] > 0:
             violations.append(_violation(name, "missing_column_check", "The feature is in no row."))
             continue
         if "string_constraints" in feature:

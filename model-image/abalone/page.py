@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from abalone.card import METRIC_WORDS, group_word, limits, rows_in_words
+from abalone.feature_contract import Contract
 from abalone.origins import ORIGINS
 from abalone.plots import Axis, Bar, axis, scatter, shares
 from abalone.predictor import Predictions
@@ -198,6 +199,7 @@ def _plots(rows: DataSet, predictions: Predictions) -> str:
 
 
 def page(
+    contract: Contract,
     card: Mapping[str, Any],
     evaluation: Mapping[str, Any],
     summary: Mapping[str, Any] | None,
@@ -220,7 +222,7 @@ def page(
         "<h2>For whom it is better and worse</h2>",
         _groups(evaluation),
         "<h2>Limits</h2>",
-        _list(limits(evaluation, origins)),
+        _list(limits(contract, evaluation, origins)),
         "<h2>What it learnt from</h2>",
         _paragraph(rows_in_words(evaluation, summary)),
     ]

@@ -66,6 +66,7 @@ class Predictor:
             self.name = metadata["name"]
             self.confidence = float(metadata["confidence"])
             trained_for = tuple(json.loads(metadata["features"]))
+            may_lack = frozenset(json.loads(metadata.get("optional", "[]")))
             self.training = Training(int(metadata["training_rows"]), metadata.get("newest_event"))
             self.settings: dict[str, Any] = json.loads(metadata.get("settings", "{}"))
         except (KeyError, ValueError) as error:
@@ -74,6 +75,11 @@ class Predictor:
             raise JobError(
                 f"{artefact} was trained for the features {', '.join(trained_for)}, the contract has "
                 f"{', '.join(contract.feature_names)}: train a model for the present contract."
+            )
+        if not contract.optional_names <= may_lack:
+            raise JobError(
+                f"{artefact} was trained for rows that have {', '.join(sorted(contract.optional_names - may_lack))}, "
+                "which is optional in the contract: train a model for the present contract."
             )
 
     def predict(self, features: Features) -> Predictions:

@@ -5,6 +5,7 @@ import csv
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -79,7 +80,8 @@ def write_data_sets(
                 if len(problems) < MOST_PROBLEMS:
                     problems.append({"record_id": record_id, "column": error.column, "problem": error.problem})
                 continue
-            by_name = {contract.category: category, **dict(zip(contract.measure_names, measures, strict=True))}
+            written = ["" if math.isnan(measure) else measure for measure in measures]
+            by_name = {contract.category: category, **dict(zip(contract.measure_names, written, strict=True))}
             features = [by_name[name] for name in contract.feature_names]
             split = split_of(record_id)
             writers[split].writerow([record_id, *features, f"{rings:g}", event])

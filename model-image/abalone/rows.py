@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abalone.errors import JobError, RowError, quote
-from abalone.feature_contract import Contract
+from abalone.feature_contract import Contract, Measure
 
 logger = logging.getLogger("abalone")
 
@@ -32,7 +32,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Features:
-    """Rows of features: one category and the measures in contract order, in mm and g."""
+    """Rows of features: one category and the measures in contract order, in mm and g; NaN where one is missing."""
 
     category: list[str]
     measures: NDArray[np.float32]
@@ -95,14 +95,28 @@ def category_of(contract: Contract, value: object) -> str:
     return text
 
 
+def is_missing(value: object) -> bool:
+    """Whether there is no value: nothing in a JSON document, an empty field of a CSV file."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def measure_of(measure: Measure, value: object) -> float:
+    """The number in `value`; NaN where an optional measure is missing.
+
+    Raises:
+        RowError: it is not a number, or a required measure is missing.
+    """
+    return math.nan if measure.optional and is_missing(value) else number_of(measure.name, value)
+
+
 def feature_values(contract: Contract, values: Mapping[str, object]) -> tuple[str, list[float]]:
-    """The category and the measures, in contract order, of a row that has every column.
+    """The category and the measures, in contract order, of a row that has every required column.
 
     Raises:
         RowError: a value breaks the contract.
     """
     category = category_of(contract, values[contract.category])
-    return category, [number_of(name, values[name]) for name in contract.measure_names]
+    return category, [measure_of(measure, values.get(measure.name)) for measure in contract.measures]
 
 
 def label_of(contract: Contract, value: object) -> float:
@@ -141,7 +155,8 @@ def _lines(contract: Contract, file: Path) -> Iterator[tuple[int, dict[str, str]
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream)
         header = next(reader, [])
-        missing = [column for column in contract.dataset_columns if column not in header]
+        known = {*header, *contract.optional_names}
+        missing = [column for column in contract.dataset_columns if column not in known]
         if missing:
             raise JobError(
                 f"{file.name}: the header has no column {', '.join(missing)}: run `process` to make the file."

@@ -50,7 +50,7 @@ class BadPredictionError(ValueError):
 
 
 def parse_csv(contract: Contract, body: str) -> Features:
-    """Rows without a header, the features in contract order.
+    """Rows without a header, the features in contract order; an optional one may be empty.
 
     Raises:
         BadRequestError: naming the first row, and its column, that breaks the contract.
@@ -82,7 +82,7 @@ def _reject_constant(name: str) -> float:
 
 
 def parse_json(contract: Contract, body: str) -> Features:
-    """`{"instances": [{"sex": "M", "length": 91, …}]}`, every feature by its name.
+    """`{"instances": [{"sex": "M", "length": 91, …}]}`, every feature by its name; an optional one may be left out.
 
     Raises:
         BadRequestError: naming the first row, and its column, that breaks the contract.
@@ -99,20 +99,21 @@ def parse_json(contract: Contract, body: str) -> Features:
     if not isinstance(instances, list) or not instances:
         raise BadRequestError("instances must be a list of at least one object")
     names = frozenset(contract.feature_names)
+    required = [name for name in contract.feature_names if name not in contract.optional_names]
     rows = []
     for number, instance in enumerate(instances, start=1):
         if not isinstance(instance, dict):
             raise BadRequestError(f"row {number}: {quote(instance)} is not an object")
-        if instance.keys() != names:
-            missing = next((name for name in contract.feature_names if name not in instance), None)
-            if missing is not None:
-                raise BadRequestError(f"row {number}: column {missing}: is missing")
-            unknown = sorted(instance.keys() - names)[0]
-            raise BadRequestError(f"row {number}: column {quote(unknown)}: is unknown")
+        missing = next((name for name in required if name not in instance), None)
+        if missing is not None:
+            raise BadRequestError(f"row {number}: column {missing}: is missing")
+        unknown = sorted(instance.keys() - names)
+        if unknown:
+            raise BadRequestError(f"row {number}: column {quote(unknown[0])}: is unknown")
         try:
             # Text is no number in JSON, whatever it says.
             for name in contract.measure_names:
-                if isinstance(instance[name], str):
+                if isinstance(instance.get(name), str):
                     raise RowError(name, f"{quote(instance[name])} is text, a number was expected")
             rows.append(feature_values(contract, instance))
         except RowError as error:
@@ -154,13 +155,20 @@ def check_predictions(predictions: Predictions) -> None:
 
 
 def try_out(contract: Contract, predictor: Predictor) -> None:
-    """Predicts an animal of each category in the middle of all ranges, so that a model that can't never serves.
+    """Predicts an animal of each category in the middle of all ranges, with the optional measures and without them.
+
+    A model that can't predict them never serves.
 
     Raises:
         JobError: it can't.
     """
     middle = {measure.name: (measure.minimum + measure.maximum) / 2 for measure in contract.measures}
-    rows = [feature_values(contract, {contract.category: category, **middle}) for category in contract.categories]
+    least = {name: value for name, value in middle.items() if name not in contract.optional_names}
+    rows = [
+        feature_values(contract, {contract.category: category, **measures})
+        for category in contract.categories
+        for measures in (middle, least)
+    ]
     try:
         check_predictions(predictor.predict(features_of(contract, rows)))
     except Exception as error:  # ONNX Runtime raises many unrelated types

@@ -171,7 +171,8 @@ def constraints_of(contract: Contract) -> dict[str, Any]:
                 }
             }
         inferred_type = "String" if name == contract.category else "Fractional"
-        features.append({"name": name, "inferred_type": inferred_type, "completeness": 1.0, **kind})
+        completeness = 0.0 if name in contract.optional_names else 1.0
+        features.append({"name": name, "inferred_type": inferred_type, "completeness": completeness, **kind})
     return {
         "version": 0,
         "features": features,

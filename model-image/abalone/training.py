@@ -85,6 +85,7 @@ def train(folders: Folders) -> None:
         "name": os.environ.get("TRAINING_JOB_NAME", "untitled"),
         "confidence": f"{settings.confidence:g}",
         "features": json.dumps(contract.feature_names),
+        **({"optional": json.dumps(sorted(contract.optional_names))} if contract.optional_names else {}),
         "training_rows": str(len(training)),
         "newest_event": training.newest_event,
         "settings": json.dumps({field.name: getattr(settings, field.name) for field in fields(settings)}),

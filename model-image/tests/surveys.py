@@ -1,4 +1,7 @@
-"""A small seeded survey for tests: animals grow, weigh by the cube of their length, and are measured with errors."""
+"""A small seeded survey for tests: animals grow, weigh by the cube of their length, and are measured with errors.
+
+A measure that this file does not know follows from the others as its entry in the contract says.
+"""
 
 import csv
 import json
@@ -8,10 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from abalone.feature_contract import load_contract
+from abalone.feature_contract import CONTRACT_FILE, load_contract
 from abalone.rows import DataSet, features_of
 
 CONTRACT = load_contract()
+ENTRIES = json.loads(CONTRACT_FILE.read_text())["features"]
+# The grown animal of the contract, by the features' names.
+EXAMPLE = {entry["name"]: entry["example"] for entry in ENTRIES}
+
+
+def csv_row(**changes: object) -> str:
+    """The contract's example as a CSV line of the endpoint."""
+    return ",".join(str(value) for value in (EXAMPLE | changes).values())
 
 
 @dataclass(frozen=True)
@@ -49,17 +60,25 @@ def survey(rows: int, seed: int = 1) -> list[Record]:
         length = 140 * (1 - np.exp(-0.16 * (rings + 0.5))) * generator.lognormal(0, 0.06)
         whole = 1.35e-4 * length**3 * generator.lognormal(0, 0.08)
         noise = generator.lognormal(0, 0.05, 5)
-        measures = (
-            length,
-            0.79 * length * noise[0],
-            0.265 * length * noise[1],
-            whole,
-            whole * (0.47 - 0.006 * rings) * noise[2],
-            whole * 0.22 * noise[3],
-            whole * (0.2 + 0.006 * rings) * noise[4],
-        )
+        measures = {
+            "length": length,
+            "diameter": 0.79 * length * noise[0],
+            "height": 0.265 * length * noise[1],
+            "whole_weight": whole,
+            "shucked_weight": whole * (0.47 - 0.006 * rings) * noise[2],
+            "viscera_weight": whole * 0.22 * noise[3],
+            "shell_weight": whole * (0.2 + 0.006 * rings) * noise[4],
+        }
         sex = "I" if rings < 7 else ("F", "M")[int(generator.integers(2))]
-        records.append(Record(f"animal-{seed}-{number}", sex, tuple(round(float(m), 1) for m in measures), rings))
+        for entry in ENTRIES:
+            if entry["name"] not in measures and entry["type"] == "number":
+                simulation = entry["simulation"]
+                logs = {name: np.log(value) for name, value in {**measures, "rings": rings}.items()}
+                logs["infant"] = float(sex == "I")
+                sums = sum(power * logs[other] for other, power in simulation["powers"].items())
+                measures[entry["name"]] = np.exp(simulation["intercept"] + sums)
+        values = tuple(round(float(measures[name]), 1) for name in CONTRACT.measure_names)
+        records.append(Record(f"animal-{seed}-{number}", sex, values, rings))
     return records
 
 

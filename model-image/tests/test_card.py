@@ -48,7 +48,7 @@ def evaluation(scored: Scored, champion: Scored | str | None = None) -> dict[str
 def html(scored: Scored, champion: Scored | str | None = None, summary: dict[str, Any] | None = SUMMARY) -> str:
     report = evaluation(scored, champion)
     rows = data_set(survey(300, seed=21))
-    return page(model_card(CONTRACT, report, SETTINGS, summary), report, summary, rows, scored.predictions)
+    return page(CONTRACT, model_card(CONTRACT, report, SETTINGS, summary), report, summary, rows, scored.predictions)
 
 
 class Checked(HTMLParser):
@@ -145,12 +145,12 @@ def test_the_limits_are_those_of_this_model(scored: Scored):
     report = evaluation(scored)
     oldest = report["groups"]["rings"][-1]
 
-    told = " ".join(limits(report, {}))
+    told = " ".join(limits(CONTRACT, report, {}))
 
     assert f"{oldest['rows']} rows) the estimate is {-oldest['mean_error']:.1f} rings too low" in told
     assert f"the interval holds the rings of {100 * oldest['coverage']:.0f} of 100" in told
     oldest["mean_error"] = 0.5
-    assert "0.5 rings too high" in " ".join(limits(report, {}))
+    assert "0.5 rings too high" in " ".join(limits(CONTRACT, report, {}))
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_names_and_reasons_are_text_whatever_they_say(scored: Scored):
     report["model"] = '"><img src=x onerror=alert(1)>'
     rows = data_set(survey(300, seed=21))
 
-    text = page(model_card(CONTRACT, report, SETTINGS, SUMMARY), report, SUMMARY, rows, scored.predictions)
+    text = page(CONTRACT, model_card(CONTRACT, report, SETTINGS, SUMMARY), report, SUMMARY, rows, scored.predictions)
 
     assert not {"script", "img"} & set(Checked(text).tags)
     assert "default-src 'none'" in text

@@ -1,20 +1,21 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from abalone.features import CLIP, RATIOS, compute_features, fit_features
 from abalone.rows import Features, features_of
-from tests.surveys import CONTRACT, data_set, survey
+from tests.surveys import CONTRACT, EXAMPLE, data_set, survey
 
 PIPELINE = fit_features(CONTRACT, data_set(survey(400)).features)
-ANIMAL = ("M", [91.0, 73.0, 24.0, 102.8, 44.9, 20.2, 30.0])
+ANIMAL = ("M", [24.0 if name == "height" else float(EXAMPLE[name]) for name in CONTRACT.measure_names])
 HEIGHT = CONTRACT.measure_names.index("height")
 
 
 def computed(*rows: tuple[str, Sequence[float]]) -> np.ndarray:
     features = features_of(CONTRACT, [(sex, list(measures)) for sex, measures in rows])
-    return compute_features(CONTRACT, features, PIPELINE.height, PIPELINE.scaling)
+    return compute_features(CONTRACT, features, PIPELINE)
 
 
 def with_height(height: float) -> tuple[str, list[float]]:
@@ -24,8 +25,7 @@ def with_height(height: float) -> tuple[str, list[float]]:
 
 
 def test_logarithms_and_ratios_are_what_they_say():
-    height = PIPELINE.height
-    raw = compute_features(CONTRACT, features_of(CONTRACT, [ANIMAL]), height, None)[0]
+    raw = compute_features(CONTRACT, features_of(CONTRACT, [ANIMAL]), replace(PIPELINE, scaling=None))[0]
     by_name = dict(zip(CONTRACT.measure_names, ANIMAL[1], strict=True))
 
     expected = list(np.log(ANIMAL[1]))
@@ -35,7 +35,7 @@ def test_logarithms_and_ratios_are_what_they_say():
 
 
 def test_training_rows_come_out_standardised():
-    features = compute_features(CONTRACT, data_set(survey(400)).features, PIPELINE.height, PIPELINE.scaling)
+    features = compute_features(CONTRACT, data_set(survey(400)).features, PIPELINE)
     continuous = features[:, : -len(CONTRACT.categories)]
 
     assert continuous.mean(axis=0) == pytest.approx(0, abs=0.02)
@@ -90,4 +90,4 @@ def test_a_measure_that_never_varies_does_no_harm():
     same = Features(rows.category, measures)
     pipeline = fit_features(CONTRACT, same)
 
-    assert np.isfinite(compute_features(CONTRACT, same, pipeline.height, pipeline.scaling)).all()
+    assert np.isfinite(compute_features(CONTRACT, same, pipeline)).all()

@@ -91,7 +91,7 @@ def test_the_artefact_computes_what_the_networks_learnt(tmp_path: Path):
 
     served = predictor_of(export(CONTRACT, ensemble, METADATA), tmp_path).predict(unseen)
 
-    features = compute_features(CONTRACT, unseen, ensemble.pipeline.height, ensemble.pipeline.scaling)
+    features = compute_features(CONTRACT, unseen, ensemble.pipeline)
     logarithm = np.mean([network.predict(features) for network in ensemble.networks], axis=0) + ensemble.correction
     spread = np.maximum(ensemble.spread.predict(features), 0.02)
     assert served.rings == pytest.approx(np.exp(logarithm), rel=1e-4)

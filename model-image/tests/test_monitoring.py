@@ -85,7 +85,13 @@ def asked(records: Sequence[Record], **changes: Any) -> list[str]:
 def bigger(records: Sequence[Record], factor: float) -> list[Record]:
     return [
         Record(
-            r.record_id, r.sex, tuple(m * (factor if i < 3 else factor**3) for i, m in enumerate(r.measures)), r.rings
+            r.record_id,
+            r.sex,
+            tuple(
+                value * (factor if measure.unit == "mm" else factor**3)
+                for value, measure in zip(r.measures, CONTRACT.measures, strict=True)
+            ),
+            r.rings,
         )
         for r in records
     ]

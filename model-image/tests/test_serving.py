@@ -18,19 +18,10 @@ from onnx import helper, numpy_helper
 
 from abalone.predictor import Predictor
 from tests.commands import IMAGE, command, environment, free_port, request, serving
-from tests.surveys import CONTRACT, data_set, survey
+from tests.surveys import CONTRACT, EXAMPLE, csv_row, data_set, survey
 
-ROW = "M,91,73,19,102.8,44.9,20.2,30"
-INSTANCE = {
-    "sex": "M",
-    "length": 91,
-    "diameter": 73,
-    "height": 19,
-    "whole_weight": 102.8,
-    "shucked_weight": 44.9,
-    "viscera_weight": 20.2,
-    "shell_weight": 30,
-}
+ROW = csv_row()
+INSTANCE = EXAMPLE
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +107,14 @@ def test_other_types_are_refused_either_way(port: int):
 
 
 @pytest.mark.parametrize(
-    "body", [ROW, ROW + "\n", ROW + "\r\n", "\ufeff" + ROW, 'M,"91", 73 ,19,1.028e2,44.9,20.2,30.']
+    "body",
+    [
+        ROW,
+        ROW + "\n",
+        ROW + "\r\n",
+        "\ufeff" + ROW,
+        csv_row(length='"91"', diameter=" 73 ", whole_weight="1.028e2", shell_weight="30."),
+    ],
 )
 def test_the_ways_to_write_a_row_all_mean_the_same(port: int, body: str):
     assert post_csv(port, body.encode()) == post_csv(port, ROW)
@@ -126,25 +124,25 @@ def test_the_ways_to_write_a_row_all_mean_the_same(port: int, body: str):
     ("body", "expected"),
     [
         ("", "the body has no row"),
-        (f"{ROW}\n{ROW}\nM,91,73,abc,102.8,44.9,20.2,30", "row 3: column height: 'abc' is not a number"),
-        ("M,91,73,,102.8,44.9,20.2,30", "row 1: column height: is empty, a number was expected"),
-        ("M,91,73,NaN,102.8,44.9,20.2,30", "row 1: column height: 'NaN' is not a number"),
-        ("M,91,73,inf,102.8,44.9,20.2,30", "row 1: column height: 'inf' is not a number"),
-        ("M,91,73,1e400,102.8,44.9,20.2,30", "row 1: column height: '1e400' is not a finite number"),
-        ("M,91,73,1e39,102.8,44.9,20.2,30", "row 1: column height: '1e39' is not a finite number"),
-        ("M,91,73,-19,102.8,44.9,20.2,30", "row 1: column height: '-19' is negative, zero or more was expected"),
-        ("M,91,73,1_9,102.8,44.9,20.2,30", "row 1: column height: '1_9' is not a number"),
-        ("M,91,73,0x13,102.8,44.9,20.2,30", "row 1: column height: '0x13' is not a number"),
-        ("m,91,73,19,102.8,44.9,20.2,30", "row 1: column sex: 'm' is not one of F, M, I"),
-        (",91,73,19,102.8,44.9,20.2,30", "row 1: column sex: '' is not one of F, M, I"),
-        ("M,91,73", "row 1: has 3 values, expected 8: sex, length"),
+        (f"{ROW}\n{ROW}\n{csv_row(height='abc')}", "row 3: column height: 'abc' is not a number"),
+        (csv_row(height=""), "row 1: column height: is empty, a number was expected"),
+        (csv_row(height="NaN"), "row 1: column height: 'NaN' is not a number"),
+        (csv_row(height="inf"), "row 1: column height: 'inf' is not a number"),
+        (csv_row(height="1e400"), "row 1: column height: '1e400' is not a finite number"),
+        (csv_row(height="1e39"), "row 1: column height: '1e39' is not a finite number"),
+        (csv_row(height="-19"), "row 1: column height: '-19' is negative, zero or more was expected"),
+        (csv_row(height="1_9"), "row 1: column height: '1_9' is not a number"),
+        (csv_row(height="0x13"), "row 1: column height: '0x13' is not a number"),
+        (csv_row(sex="m"), "row 1: column sex: 'm' is not one of F, M, I"),
+        (csv_row(sex=""), "row 1: column sex: '' is not one of F, M, I"),
+        ("M,91,73", f"row 1: has 3 values, expected {len(EXAMPLE)}: sex, length"),
         (f"{ROW},9", "row 1: has 9 values, expected 8"),
         (f"{ROW}\n\n{ROW}", "row 2: has 0 values, expected 8"),
         (",".join(CONTRACT.feature_names), "row 1: column sex: 'sex' is not one of F, M, I"),
-        ('M,"91,73,19,102.8,44.9,20.2,30', "the body is not CSV: unexpected end of data"),
-        (b"M,91,73,19,102.8,44.9,20.2,\xff", "the body is not UTF-8: byte 27"),
-        ("M,91,73,\u0661\u0669,102.8,44.9,20.2,30".encode(), "row 1: column height: '\\u0661\\u0669' is not a number"),
-        ("M,91,73," + "9" * 200_000 + ",1,1,1,1", "the body is not CSV: field larger than field limit"),
+        (csv_row(length='"91'), "the body is not CSV: unexpected end of data"),
+        (b"M,91,\xff", "the body is not UTF-8: byte 5"),
+        (csv_row(height="\u0661\u0669").encode(), "row 1: column height: '\\u0661\\u0669' is not a number"),
+        (csv_row(height="9" * 200_000), "the body is not CSV: field larger than field limit"),
     ],
 )
 def test_a_bad_csv_row_is_answered_with_its_row_and_column(port: int, body: str | bytes, expected: str):
