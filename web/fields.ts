@@ -52,13 +52,11 @@ function measureField(measure: Measure, messages: PageMessages): Html {
     "data-example": measure.example,
     "data-at-most": atMost === "" ? undefined : atMost,
   });
+  const label = measure.optional === true ? `${measure.label} (${messages.optional})` : measure.label;
+  const { inWords } = messages.units[measure.unit];
   const range = messages.range(measure.minimum, measure.maximum, measure.unit, measure.step);
   return html`<div class="field">
-    <label for="${name}"
-      >${measure.label}
-      <span class="unseen">in ${messages.units[measure.unit].inWords}</span
-      >${measure.optional === true ? ` (${messages.optional})` : ""}</label
-    >
+    <label for="${name}">${label} <span class="unseen">in ${inWords}</span></label>
     <div class="measure"><input${input} /><span class="unit" aria-hidden="true">${measure.unit}</span></div>
     <p class="error" id="${name}-error"></p>
     <p class="hint" id="${name}-hint">${measure.description}.<br />${range}</p>

@@ -42,6 +42,7 @@ export function measuringPage({ messages }: Site): Page {
   const sexes = features.find(({ name }) => name === "sex");
   const categories = sexes?.type === "category" ? Object.entries(sexes.categories) : [];
   const choices: Readonly<Record<string, string>> = words.sex.choices;
+  const before = chapter("before", words.before.heading, paragraphs(words.before.lines(counts)));
   return {
     file: "how-to-measure.html",
     title: words.title,
@@ -49,8 +50,7 @@ export function measuringPage({ messages }: Site): Page {
     kind: "text",
     rings: 9,
     main: html`<article>
-      ${opening(words.heading, words.lead(counts))}
-      ${chapter("before", words.before.heading, paragraphs(words.before.lines(counts)))}
+      ${opening(words.heading, words.lead(counts))} ${before}
       ${chapter(
         camelCase("sex"),
         words.sex.heading,
