@@ -121,8 +121,8 @@ lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Docker
 checkov: install-test ## checkov on every environment: no failure without a written reason
 	@node --import tsx __tests__/checkov/run.ts
 
-format: install-test ## Bring every file into the house's form, and draw the documents' diagrams anew
-	@tsx docs/diagrams.ts
+format: install-test ## Bring every file into the house's form, and write what documents take from the code
+	@tsx docs/generate.ts
 	@tsx delivery/costs/document.ts
 	@prettier --write --log-level warn .
 	@.venv/emulator/bin/ruff format --quiet local/emulator __tests__/checkov __tests__/fuzz packages

@@ -14,6 +14,9 @@ const packagePaths = {
   message: 'Import a package by its name, such as "sagemaker-local/protocol".',
 };
 
+/** Of a handler, what deploys it reads what the handler declares of itself: its code runs in Lambda alone. */
+const handlerCode = "handlers(?!/[a-z-]+/declaration$)";
+
 /**
  * Folders import downwards only: each entry lists what the folder on its left must never import, as the beginning of a regular expression that goes on
  * behind the folder's name.
@@ -21,9 +24,9 @@ const packagePaths = {
 const forbiddenFolders = {
   survey: ["aws-services", "environments", "stacks", "modules", "policies", "handlers", "local"],
   environments: ["aws-services", "stacks", "modules", "policies", "handlers", "local"],
-  modules: ["environments", "stacks", "policies", "handlers", "local"],
+  modules: ["environments", "stacks", "policies", handlerCode, "local"],
   policies: ["environments", "stacks", "modules", "handlers", "local"],
-  stacks: ["handlers", "local"],
+  stacks: [handlerCode, "local"],
   // Of the website, the functions know the limits that both promise, and nothing else.
   handlers: ["aws-services", "environments", "stacks", "modules", "policies", "local", "web(?!/contact-limits$)"],
   web: ["aws-services", "environments", "stacks", "modules", "policies", "handlers", "local"],
@@ -71,6 +74,25 @@ export default tseslint.config(
       ],
     },
   })),
+  {
+    // A stack loads a declaration at synth: with it comes nothing of the handler, and none of its packages.
+    files: ["handlers/*/declaration.ts"],
+    ignores: ["handlers/shared/**"],
+    rules: {
+      "@typescript-eslint/no-restricted-imports": [
+        "error",
+        {
+          patterns: [
+            {
+              regex: "^(?!\\.\\./shared/(declaration|environment|evaluation)$|\\.\\./\\.\\./survey/zod$)",
+              message:
+                "A declaration imports only checks of variables: handlers/shared/{declaration,environment,evaluation}.ts and survey/zod.ts.",
+            },
+          ],
+        },
+      ],
+    },
+  },
   {
     files: ["__tests__/**/*.ts", "packages/*/__tests__/**/*.ts"],
     rules: {

@@ -37,16 +37,20 @@ function addService(stack: PlatformStack, platform: Platform, number: number): v
   });
   const handler = new TypeScriptFunction(stack, `${name}-function`, {
     name: stack.named(name),
-    description: "What a grown service does",
-    entry: "handlers/contact/index.ts",
+    handler: {
+      name: "contact",
+      purpose: "What a grown service does",
+      owners: ["platform"],
+      variables: {},
+      failure: { means: "A grown service fails", look: "", do: "" },
+    },
+    environment: {},
     statements: [{ sid: "ReadObjects", actions: ["s3:GetObject"], resources: [`${bucket.arn}/*`] }],
     logRetentionDays,
     encryptionKeyArn: key.arn,
   });
   functionErrors(stack, `${name}-errors`, {
-    name: stack.named(`${name}-errors`),
-    description: "A grown service fails",
-    functionName: handler.name,
+    function: handler,
     topicArn: stack.arn("sns", stack.named("alarms")),
   });
 }

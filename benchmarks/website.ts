@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Browser } from "playwright-core";
 
-import { bundleLimit } from "../__tests__/handlers/support/bundle-limits";
+import { handlerDeclarations } from "../docs/handlers";
+import { usualArchiveBytes } from "../handlers/shared/declaration";
 import { chromiumPath, openBrowser } from "../__tests__/web/browser";
 import { openInstance, readJson, root } from "../local/platform/instance";
 import type { PlatformFile } from "../local/platform/up";
@@ -170,14 +171,11 @@ async function answersTable(api: string, website: string): Promise<string> {
 }
 
 function bundlesTable(): string {
-  const names = readdirSync(join(root, "handlers")).filter((name) =>
-    existsSync(join(root, "handlers", name, "index.ts")),
-  );
   return table(
     ["function", "KB as Lambda gets it", "of KB", ""],
-    names.map((name) => {
+    handlerDeclarations().map(({ name, archiveBytes = usualArchiveBytes }) => {
       const { length } = bundle(`handlers/${name}/index.ts`);
-      return [name, kilobytes(length), String(bundleLimit(name) / 1000), share(length, bundleLimit(name))];
+      return [name, kilobytes(length), String(archiveBytes / 1000), share(length, archiveBytes)];
     }),
   );
 }

@@ -1,30 +1,9 @@
-/**
- * The pictures of the documents that are drawn from the code, so that they never show what isn't there.
- *
- *     npx tsx docs/diagrams.ts   # draws them anew, each between its markers
- *
- * A test fails while a document shows another picture than the code gives.
- */
-import { readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-
+/** The pictures of the documents, drawn from the code so that they never show what isn't there. */
 import { trainingWorkflowDefinition } from "../modules/training-workflow/definition";
 import { mermaidDiagram } from "../modules/training-workflow/diagram";
 import { type Contract, contract, type StackId, stackIds } from "../stacks/contract";
 import { releaseSteps } from "../stacks/release";
-
-/** A picture and its place. */
-export interface Diagram {
-  /** The document, from the repository's root. */
-  readonly document: string;
-  /** As the marker before the picture names it. */
-  readonly name: string;
-  /** The picture in Mermaid's language. */
-  readonly mermaid: string;
-}
-
-/** The repository's root. */
-export const root = resolve(__dirname, "..");
+import type { Section } from "./section";
 
 /** What a state machine is deployed with doesn't change its picture: names stand in for ARNs. */
 function workflowDiagram(): string {
@@ -90,36 +69,12 @@ export function pipelineDiagram(stacks: readonly StackId[] = stackIds, table: Co
 }
 
 /** Every picture that is drawn from the code. */
-export const diagrams: readonly Diagram[] = [
-  { document: "docs/architecture.md", name: "stacks", mermaid: stackDiagram() },
-  { document: "docs/workflow.md", name: "workflow", mermaid: workflowDiagram() },
-  { document: "docs/pipeline.md", name: "pipeline", mermaid: pipelineDiagram() },
+export const diagrams: readonly Section[] = [
+  { document: "docs/architecture.md", name: "diagram stacks", text: fenced(stackDiagram()) },
+  { document: "docs/workflow.md", name: "diagram workflow", text: fenced(workflowDiagram()) },
+  { document: "docs/pipeline.md", name: "diagram pipeline", text: fenced(pipelineDiagram()) },
 ];
 
-/**
- * A document with the picture as it is now.
- * @param text the document as it was
- * @throws Error when the document doesn't have the picture's two markers
- */
-export function withDiagram(text: string, { document, name, mermaid }: Diagram): string {
-  const begin = `<!-- diagram ${name}: written by docs/diagrams.ts -->`;
-  const end = `<!-- end of diagram ${name} -->`;
-  const from = text.indexOf(begin);
-  const to = text.indexOf(end, from);
-  if (from === -1 || to === -1) {
-    throw new Error(`${document} has no place for the diagram ${name}: put the lines\n${begin}\n${end}\nthere.`);
-  }
-  return `${text.slice(0, from + begin.length)}\n\n\`\`\`mermaid\n${mermaid}\`\`\`\n\n${text.slice(to)}`;
-}
-
-if (require.main === module) {
-  for (const diagram of diagrams) {
-    const file = join(root, diagram.document);
-    const text = readFileSync(file, "utf8");
-    const drawn = withDiagram(text, diagram);
-    if (drawn !== text) {
-      writeFileSync(file, drawn);
-    }
-    console.log(`${diagram.document}: ${drawn === text ? "as it was" : `the diagram ${diagram.name} is new`}`);
-  }
+function fenced(mermaid: string): string {
+  return `\`\`\`mermaid\n${mermaid}\`\`\``;
 }

@@ -3,7 +3,7 @@
  *
  *     const topic = new AlarmTopic(this, "alarms", { name, account, encryptionKeyArn, email });
  *     new Alarm(this, "errors", { name, description, namespace: "AWS/Lambda", metric: "Errors", dimensions, statistic: "Sum", threshold: 0, topicArn: topic.arn });
- *     functionErrors(this, "errors", { name, description, functionName, topicArn: topic.arn }); // the same for a function
+ *     functionErrors(this, "errors", { function: predict, topicArn: topic.arn }); // the same for a function
  *
  * Each names its runbook in what people get to read: see `withRunbook`.
  */
@@ -14,6 +14,7 @@ import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscrip
 import { Lazy } from "cdktf";
 import { Construct } from "constructs";
 import { policyDocument, type ResourceStatement } from "./policy";
+import type { TypeScriptFunction } from "./typescript-function";
 
 export interface AlarmTopicProps {
   /** 1 to 256 letters, digits, hyphens and underscores. */
@@ -157,20 +158,23 @@ export class Alarm extends Construct {
 }
 
 export interface FunctionErrorsProps {
-  readonly name: string;
-  readonly description: string;
-  readonly functionName: string;
+  readonly function: Pick<TypeScriptFunction, "fullName" | "handler" | "name">;
   readonly topicArn: string;
 }
 
-/** Goes off as soon as a function fails once. */
+/**
+ * Goes off as soon as a function fails once. Its text and its entry in docs/runbooks.md come from the handler's
+ * declaration.
+ */
 export function functionErrors(scope: Construct, id: string, props: FunctionErrorsProps): Alarm {
+  const { fullName, handler, name } = props.function;
+  const { report = "The function <function> failed. Its log says why." } = handler.failure;
   return new Alarm(scope, id, {
-    name: props.name,
-    description: props.description,
+    name: `${fullName}-errors`,
+    description: report.replaceAll("<function>", fullName),
     namespace: "AWS/Lambda",
     metric: "Errors",
-    dimensions: { FunctionName: props.functionName },
+    dimensions: { FunctionName: name },
     statistic: "Sum",
     threshold: 0,
     topicArn: props.topicArn,

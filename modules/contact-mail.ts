@@ -14,6 +14,7 @@ import { Sesv2EmailIdentity } from "@cdktf/provider-aws/lib/sesv2-email-identity
 import { SqsQueue } from "@cdktf/provider-aws/lib/sqs-queue";
 import { SqsQueuePolicy } from "@cdktf/provider-aws/lib/sqs-queue-policy";
 import { Construct } from "constructs";
+import { declaration } from "../handlers/mail-contact/declaration";
 import { Alarm, functionErrors } from "./alarm";
 import type { EncryptionKey } from "./encryption-key";
 import { policyDocument } from "./policy";
@@ -70,7 +71,7 @@ const domainOf = (address: string): string => address.slice(address.indexOf("@")
 
 /** A function that mails each message once, and what tells when it can't. */
 export class ContactMail extends Construct {
-  readonly function: TypeScriptFunction;
+  readonly function: TypeScriptFunction<typeof declaration.variables>;
 
   constructor(scope: Construct, id: string, props: ContactMailProps) {
     super(scope, id);
@@ -130,8 +131,7 @@ export class ContactMail extends Construct {
 
     const mailer = new TypeScriptFunction(this, "mail-contact", {
       name: functionName,
-      description: "Mails to us what visitors write",
-      entry: "handlers/mail-contact/index.ts",
+      handler: declaration,
       environment: {
         CONTACT_TABLE: table.name,
         MAIL_TO: to,
@@ -171,7 +171,6 @@ export class ContactMail extends Construct {
         },
         { sid: "TellOfFailures", actions: ["sqs:SendMessage"], resources: [queue.arn] },
       ],
-      timeoutSeconds: 60,
       logRetentionDays: props.logRetentionDays,
       encryptionKeyArn: key.arn,
     });
@@ -213,12 +212,7 @@ export class ContactMail extends Construct {
     });
 
     const topicArn = props.alarmTopicArn;
-    functionErrors(this, "errors", {
-      name: `${functionName}-errors`,
-      description: `Messages of visitors could not be mailed, they are kept and tried again: read /aws/lambda/${functionName}.`,
-      functionName: mailer.name,
-      topicArn,
-    });
+    functionErrors(this, "errors", { function: mailer, topicArn });
     new Alarm(this, "failed", {
       name: `${functionName}-failed`,
       description: `The stream gave up mailing some messages, the clock goes on.`,

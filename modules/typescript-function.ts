@@ -2,40 +2,36 @@
  * A Lambda function written in TypeScript: bundle, role, log group, tracing.
  *
  *     const predict = new TypeScriptFunction(this, "predict", {
- *       name: "acme-local-predict", description: "…", entry: "handlers/predict/index.ts",
+ *       name: "acme-local-predict", handler: declaration, // from handlers/predict/declaration.ts
  *       environment: { ENDPOINT_NAME: … }, statements: [{ sid: "Invoke", actions: ["sagemaker:InvokeEndpoint"], resources: [arn] }],
- *       timeoutSeconds: 10, logRetentionDays: 30, encryptionKeyArn: key.arn,
+ *       logRetentionDays: 30, encryptionKeyArn: key.arn,
  *     });
  *     predict.arn; predict.name; predict.invokeArn; predict.grant(…)
  */
 import { createHash } from "node:crypto";
-import { basename, dirname } from "node:path";
 import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import { LambdaFunction } from "@cdktf/provider-aws/lib/lambda-function";
 import { Construct } from "constructs";
+import type { HandlerDeclaration, Variables, VariablesShape } from "../handlers/shared/declaration";
 import { bundle } from "./bundle";
 import { ExecutionRole } from "./execution-role";
 import { GeneratedAsset } from "./generated-asset";
 import type { Statement } from "./policy";
 
-export interface TypeScriptFunctionProps {
+export interface TypeScriptFunctionProps<Shape extends VariablesShape = VariablesShape> {
   /** 1 to 64 letters, digits, hyphens and underscores, unique in account and region. */
   readonly name: string;
-  /** What it does, at most 256 characters. */
-  readonly description: string;
-  /** The file that exports `handler`, from the project's root: `handlers/<name>/index.ts`. */
-  readonly entry: string;
+  /** What the handler declares of itself. */
+  readonly handler: HandlerDeclaration<Shape>;
+  /** The file that exports `handler`. @default `handlers/<the handler's name>/index.ts` */
+  readonly entry?: string;
   /**
-   * Beside what every handler gets: `POWERTOOLS_SERVICE_NAME` (the entry's folder), `POWERTOOLS_METRICS_NAMESPACE`,
-   * `LOG_LEVEL`. @default none
+   * The variables that the handler declares. It also gets `POWERTOOLS_SERVICE_NAME` (its name),
+   * `POWERTOOLS_METRICS_NAMESPACE` and `LOG_LEVEL`.
    */
-  readonly environment?: Readonly<Record<string, string>>;
+  readonly environment: Variables<Shape>;
   /** What it may do beside writing its own logs and traces. @default nothing */
   readonly statements?: readonly Statement[];
-  /** 1 to 900. @default 10 */
-  readonly timeoutSeconds?: number;
-  /** 128 to 10,240; processor time grows with it. @default 256 */
-  readonly memoryMebibytes?: number;
   /** How many of it run at once at most; what is above waits or fails. @default no limit but the account's */
   readonly reservedConcurrency?: number;
   /** One of CloudWatch's retention times. */
@@ -52,17 +48,24 @@ export interface TypeScriptFunctionProps {
 const limits = { timeoutSeconds: [1, 900], memoryMebibytes: [128, 10_240] } as const;
 
 /** A Node 22 function on arm64 whose role can write its own logs and traces, and what it is given. */
-export class TypeScriptFunction extends Construct {
+export class TypeScriptFunction<Shape extends VariablesShape = VariablesShape> extends Construct {
   readonly arn: string;
+  /** As a reference: what names the function by it comes after the function. */
   readonly name: string;
+  /** The same as text. */
+  readonly fullName: string;
+  readonly handler: HandlerDeclaration<Shape>;
   /** What API Gateway calls. */
   readonly invokeArn: string;
   readonly role: ExecutionRole;
   readonly logGroupName: string;
 
-  constructor(scope: Construct, id: string, props: TypeScriptFunctionProps) {
+  constructor(scope: Construct, id: string, props: TypeScriptFunctionProps<Shape>) {
     super(scope, id);
-    const { timeoutSeconds = 10, memoryMebibytes = 256 } = props;
+    const { handler } = props;
+    this.handler = handler;
+    this.fullName = props.name;
+    const { timeoutSeconds = 10, memoryMebibytes = 256 } = handler;
     if (!/^[A-Za-z0-9_-]{1,64}$/.test(props.name)) {
       throw new Error(
         `The function name ${JSON.stringify(props.name)} must have 1 to 64 letters, digits, hyphens and underscores. Shorten or correct it.`,
@@ -96,12 +99,12 @@ export class TypeScriptFunction extends Construct {
       ],
     });
 
-    const code = bundle(props.entry);
-    const file = `${basename(dirname(props.entry))}.zip`;
+    const code = bundle(props.entry ?? `handlers/${handler.name}/index.ts`);
+    const file = `${handler.name}.zip`;
     const asset = new GeneratedAsset(this, "archive", { files: new Map([[file, code]]) });
     const lambda = new LambdaFunction(this, "function", {
       functionName: props.name,
-      description: props.description,
+      description: handler.purpose,
       role: this.role.arn,
       runtime: "nodejs22.x",
       architectures: ["arm64"],
@@ -110,13 +113,13 @@ export class TypeScriptFunction extends Construct {
       sourceCodeHash: createHash("sha256").update(code).digest("base64"),
       timeout: timeoutSeconds,
       memorySize: memoryMebibytes,
-      ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
+      reservedConcurrentExecutions: props.reservedConcurrency,
       environment: {
         variables: {
-          POWERTOOLS_SERVICE_NAME: basename(dirname(props.entry)),
+          POWERTOOLS_SERVICE_NAME: handler.name,
           POWERTOOLS_METRICS_NAMESPACE: props.metricsNamespace ?? "acme",
           LOG_LEVEL: props.logLevel ?? "INFO",
-          ...props.environment,
+          ...(props.environment as Readonly<Record<string, string>>),
         },
       },
       loggingConfig: { logFormat: "JSON", logGroup: logs.name },

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Fn } from "cdktf";
 import type { Environment } from "../environments";
+import { declaration as releaseChangeHandler } from "../handlers/release-change/declaration";
 import { AirflowEnvironment, airflowVariables } from "../modules/airflow-environment";
 import { AlarmTopic, functionErrors } from "../modules/alarm";
 import { readFiles } from "../modules/content-hash";
@@ -37,8 +38,7 @@ export class DataWorkflowStack extends PlatformStack {
 
     const releaseChange = new TypeScriptFunction(this, "release-change", {
       name: this.named("release-change"),
-      description: "Starts the pipeline for new surveys, once for the same contents",
-      entry: "handlers/release-change/index.ts",
+      handler: releaseChangeHandler,
       environment: { PIPELINE: pipeline },
       statements: [
         {
@@ -47,8 +47,6 @@ export class DataWorkflowStack extends PlatformStack {
           resources: [this.arn("codepipeline", pipeline)],
         },
       ],
-      // Four tries of ten seconds, and the waits between them.
-      timeoutSeconds: 60,
       logRetentionDays,
       encryptionKeyArn: key,
     });
@@ -64,12 +62,7 @@ export class DataWorkflowStack extends PlatformStack {
       encryptionKeyArn: key,
       ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
     });
-    functionErrors(this, "release-change-errors", {
-      name: this.named("release-change-errors"),
-      description: `The function ${this.named("release-change")} failed, so that new surveys are not released. Its log says why.`,
-      functionName: releaseChange.name,
-      topicArn: topic.arn,
-    });
+    functionErrors(this, "release-change-errors", { function: releaseChange, topicArn: topic.arn });
 
     this.publish("ReleaseChangeFunction", releaseChange.name);
 

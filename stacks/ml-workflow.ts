@@ -1,22 +1,17 @@
 import { CloudwatchLogMetricFilter } from "@cdktf/provider-aws/lib/cloudwatch-log-metric-filter";
 import { SagemakerModelPackageGroup } from "@cdktf/provider-aws/lib/sagemaker-model-package-group";
 
+import { declaration as evaluateResultsHandler } from "../handlers/evaluate-results/declaration";
+import { declaration as ingestSurveyHandler } from "../handlers/ingest-survey/declaration";
+import { declaration as prepareRunHandler } from "../handlers/prepare-run/declaration";
+import { declaration as registerModelHandler } from "../handlers/register-model/declaration";
+import type { HandlerDeclaration, VariablesShape } from "../handlers/shared/declaration";
 import { Alarm, AlarmTopic, functionErrors } from "../modules/alarm";
-import { readObjects, type Statement, useKey, writeObjects } from "../modules/policy";
+import { readObjects, useKey, writeObjects } from "../modules/policy";
 import { belowThresholdError, TrainingWorkflow } from "../modules/training-workflow";
-import { TypeScriptFunction } from "../modules/typescript-function";
+import { TypeScriptFunction, type TypeScriptFunctionProps } from "../modules/typescript-function";
 import { placeholder, publicFigures } from "./contract";
 import { type Platform, PlatformStack } from "./platform";
-
-/** A function of this stack: what differs from one to the next. */
-interface FunctionSettings {
-  readonly description: string;
-  readonly environment: Readonly<Record<string, string>>;
-  readonly statements: readonly Statement[];
-  readonly timeoutSeconds: number;
-  /** @default 256 */
-  readonly memoryMebibytes?: number;
-}
 
 /**
  * From survey to registered model: the state machine with its functions and roles, the model package group, and the
@@ -46,8 +41,7 @@ export class MlWorkflowStack extends PlatformStack {
     });
     const packageArn = this.arn("sagemaker", `model-package/${packages.modelPackageGroupName}/*`);
 
-    const prepareRun = this.function("prepare-run", {
-      description: "Names a run of the workflow, opens its experiment and trial, finds the champion",
+    const prepareRun = this.function(prepareRunHandler, {
       environment: {
         DATA_BUCKET: this.bucket,
         EXPERIMENT_NAME: experiment,
@@ -71,11 +65,9 @@ export class MlWorkflowStack extends PlatformStack {
         { sid: "ReadChampion", actions: ["ssm:GetParameter"], resources: [this.parameterArn("ModelPackageName")] },
         { sid: "DescribeChampion", actions: ["sagemaker:DescribeModelPackage"], resources: [packageArn] },
       ],
-      timeoutSeconds: 60,
     });
 
-    const evaluateResults = this.function("evaluate-results", {
-      description: "Judges a model by its evaluation: against the threshold and against the champion",
+    const evaluateResults = this.function(evaluateResultsHandler, {
       environment: {
         QUALITY_THRESHOLD: String(this.environment.qualityThreshold),
         GATE_METRIC: gate.metric,
@@ -87,11 +79,9 @@ export class MlWorkflowStack extends PlatformStack {
         ...readObjects({ bucketArn: this.bucketArn, prefixes: ["runs/"] }),
         useKey({ keyArn: this.key, services: ["s3"], region, access: "read" }),
       ],
-      timeoutSeconds: 60,
     });
 
-    const registerModel = this.function("register-model", {
-      description: "Registers a model that passed the gate, and names it champion",
+    const registerModel = this.function(registerModelHandler, {
       environment: {
         MODEL_PACKAGE_GROUP: packages.modelPackageGroupName,
         MODEL_IMAGE_URI: imageUri,
@@ -133,11 +123,9 @@ export class MlWorkflowStack extends PlatformStack {
         ...writeObjects({ bucketArn: this.bucketArn, prefixes: [publicFigures.prefix], name: "Figures" }),
         useKey({ keyArn: this.key, services: ["s3"], region, access: "write" }),
       ],
-      timeoutSeconds: 60,
     });
 
-    const ingestSurvey = this.function("ingest-survey", {
-      description: "Checks a survey file and puts its rows into the feature group; lists those it refused",
+    const ingestSurvey = this.function(ingestSurveyHandler, {
       environment: { DATA_BUCKET: this.bucket, FEATURE_GROUP: featureGroup },
       statements: [
         ...readObjects({ bucketArn: this.bucketArn, prefixes: ["surveys/"] }),
@@ -149,12 +137,6 @@ export class MlWorkflowStack extends PlatformStack {
           resources: [this.arn("sagemaker", `feature-group/${featureGroup}`)],
         },
       ],
-      // A large file takes several calls, each until shortly before this. Who waits for an answer hears nothing
-      // meanwhile: NAT gateways and endpoints drop such a connection after 350 seconds (VPC User Guide, "NAT gateway
-      // basics"), and nobody would hear the answer.
-      timeoutSeconds: 300,
-      // Of the largest survey, the rows that it has to remember; and as much of a processor again as with half of it.
-      memoryMebibytes: 1_024,
     });
 
     const workflow = new TrainingWorkflow(this, "training", {
@@ -197,11 +179,14 @@ export class MlWorkflowStack extends PlatformStack {
     return `acme-${this.environment.name}`;
   }
 
-  private function(name: string, settings: FunctionSettings): TypeScriptFunction {
-    return new TypeScriptFunction(this, name, {
+  private function<Shape extends VariablesShape>(
+    handler: HandlerDeclaration<Shape>,
+    settings: Pick<TypeScriptFunctionProps<Shape>, "environment" | "statements">,
+  ): TypeScriptFunction {
+    return new TypeScriptFunction(this, handler.name, {
       ...settings,
-      name: this.named(name),
-      entry: `handlers/${name}/index.ts`,
+      name: this.named(handler.name),
+      handler,
       logRetentionDays: this.environment.logRetentionDays,
       encryptionKeyArn: this.key,
     });
@@ -254,13 +239,8 @@ export class MlWorkflowStack extends PlatformStack {
       topicArn: topic.arn,
     });
 
-    for (const { name, node } of functions) {
-      functionErrors(this, `${node.id}-errors`, {
-        name: this.named(`${node.id}-errors`),
-        description: `The function ${this.named(node.id)} failed. Its log says why.`,
-        functionName: name,
-        topicArn: topic.arn,
-      });
+    for (const each of functions) {
+      functionErrors(this, `${each.handler.name}-errors`, { function: each, topicArn: topic.arn });
     }
   }
 }

@@ -6,6 +6,9 @@ import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
 import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscription";
 import { Op } from "cdktf";
 import type { WebsiteStage } from "../environments";
+import { declaration as contactHandler } from "../handlers/contact/declaration";
+import { declaration as predictHandler } from "../handlers/predict/declaration";
+import { declaration as starterHandler } from "../handlers/start-data-workflow/declaration";
 import { openApiFile, openApiJson } from "../web/openapi";
 import { Alarm, AlarmTopic, functionErrors } from "../modules/alarm";
 import { BuildCache } from "../modules/build-cache";
@@ -159,8 +162,7 @@ export class WebsiteStack extends PlatformStack {
     const predict = new TypeScriptFunction(this, "predict", {
       ...common,
       name: `${name}-predict`,
-      description: "Tells the age of an abalone from its measures",
-      entry: "handlers/predict/index.ts",
+      handler: predictHandler,
       environment: { ENDPOINT_NAME: endpoint.name },
       statements: [
         {
@@ -173,8 +175,7 @@ export class WebsiteStack extends PlatformStack {
     const contact = new TypeScriptFunction(this, "contact", {
       ...common,
       name: `${name}-contact`,
-      description: "Keeps what a visitor writes to us",
-      entry: "handlers/contact/index.ts",
+      handler: contactHandler,
       environment: {
         CONTACT_TABLE: messages.name,
         CONTACT_RETENTION_DAYS: String(this.environment.contactRetentionDays),
@@ -206,8 +207,8 @@ export class WebsiteStack extends PlatformStack {
       name,
       description: `The API of the website's stage ${stage}`,
       handlers: {
-        predict: { function: predict, routes: ["/api/predict", "$default"] },
-        contact: { function: contact, routes: ["/api/contact"] },
+        predict: { function: predict, routes: [predictHandler.route, "$default"] },
+        contact: { function: contact, routes: [contactHandler.route] },
       },
       requestsPerSecond: this.environment.api.requestsPerSecond,
       burst: this.environment.api.burst,
@@ -251,14 +252,8 @@ export class WebsiteStack extends PlatformStack {
       threshold: 0,
       topicArn,
     });
-    for (const [id, { name: functionName }] of Object.entries({ predict, contact })) {
-      functionErrors(this, `${id}-errors`, {
-        name: `${name}-${id}-errors`,
-        description: `The function ${name}-${id} failed: read /aws/lambda/${name}-${id}.`,
-        functionName,
-        topicArn,
-      });
-    }
+    functionErrors(this, "predict-errors", { function: predict, topicArn });
+    functionErrors(this, "contact-errors", { function: contact, topicArn });
 
     this.watch({ name, endpoint, dataBucket, dataKey, topicArn, keyArn: key.arn });
 
@@ -418,8 +413,7 @@ export class WebsiteStack extends PlatformStack {
     const airflowName = this.named("airflow");
     const starter = new TypeScriptFunction(this, "start-data-workflow", {
       name: `${name}-start-data-workflow`,
-      description: "Starts the data workflow when visitors ask about other animals than the model was trained on",
-      entry: "handlers/start-data-workflow/index.ts",
+      handler: starterHandler,
       environment: airflow
         ? { STAGE: this.stage, AIRFLOW_ENVIRONMENT: airflowName, DAG: dataWorkflowDag }
         : { STAGE: this.stage, STATE_MACHINE: stateMachine },
@@ -434,7 +428,6 @@ export class WebsiteStack extends PlatformStack {
             }
           : { sid: "StartWorkflow", actions: ["states:StartExecution"], resources: [stateMachine] },
       ],
-      timeoutSeconds: 30,
       logRetentionDays,
       encryptionKeyArn: keyArn,
     });
@@ -451,12 +444,7 @@ export class WebsiteStack extends PlatformStack {
       endpoint: starter.arn,
       dependsOn: [permission],
     });
-    functionErrors(this, "start-data-workflow-errors", {
-      name: `${name}-start-data-workflow-errors`,
-      description: `The function ${name}-start-data-workflow failed, so that drift started nothing: read /aws/lambda/${name}-start-data-workflow.`,
-      functionName: starter.name,
-      topicArn,
-    });
+    functionErrors(this, "start-data-workflow-errors", { function: starter, topicArn });
     return topic.arn;
   }
 }

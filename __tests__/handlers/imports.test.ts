@@ -38,3 +38,25 @@ test("the website knows nothing of the functions behind its API", () => {
   expect(refusal("../../survey/feature-contract")).toBeUndefined();
   expect(refusal("./http")).toBeUndefined();
 });
+
+test.each(["stacks/website.ts", "modules/contact-mail.ts"])(
+  "%s knows a handler's declaration, and not its code",
+  (file) => {
+    const refusal = refusals(file);
+    expect(refusal("../handlers/mail-contact/declaration")).toBeUndefined();
+    expect(refusal("../handlers/shared/declaration")).toBeUndefined();
+    for (const path of ["../handlers/mail-contact", "../handlers/mail-contact/index", "../handlers/shared/http"]) {
+      expect(refusal(path)).toContain("must not import handlers/ ");
+    }
+  },
+);
+
+test("a declaration brings nothing of the handler into a stack", () => {
+  const refusal = refusals("handlers/contact/declaration.ts");
+  for (const path of ["../shared/declaration", "../shared/environment", "../../survey/zod"]) {
+    expect(refusal(path)).toBeUndefined();
+  }
+  for (const path of ["./index", "./visitor", "../shared/http", "@aws-sdk/client-s3", "../../stacks/contract"]) {
+    expect(refusal(path)).toContain("A declaration imports only checks of variables");
+  }
+});

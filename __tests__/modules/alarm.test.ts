@@ -105,9 +105,23 @@ describe("an alarm", () => {
 
   test("of a function goes off at the first error", () => {
     const template = synthesize((stack) => {
-      functionErrors(stack, "errors", { name: "a", description: "b", functionName: "predict", topicArn: "arn:topic" });
+      const handler = {
+        name: "predict",
+        purpose: "Asks the model",
+        owners: ["ml"] as const,
+        variables: {},
+        failure: { report: "<function> failed: read the log of <function>.", means: "", look: "", do: "" },
+      };
+      functionErrors(stack, "errors", {
+        function: { fullName: "acme-local-predict", name: "predict", handler },
+        topicArn: "arn:topic",
+      });
     });
     expect(template.resource("aws_cloudwatch_metric_alarm")).toMatchObject({
+      alarm_name: "acme-local-predict-errors",
+      alarm_description: expect.stringContaining(
+        "acme-local-predict failed: read the log of acme-local-predict. What to do",
+      ),
       namespace: "AWS/Lambda",
       metric_name: "Errors",
       dimensions: { FunctionName: "predict" },

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { Alarm, AlarmTopic, functionErrors } from "../../modules/alarm";
 import { ExecutionRole } from "../../modules/execution-role";
 import { TypeScriptFunction, type TypeScriptFunctionProps } from "../../modules/typescript-function";
+import type { HandlerDeclaration } from "../../handlers/shared/declaration";
+import * as z from "../../survey/zod";
 import { Policy } from "../support/policy";
 import { synthesize, type Template } from "../support/synthesize";
 
@@ -15,11 +17,21 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-function functionWith(changes: Partial<TypeScriptFunctionProps> = {}): Template {
+const greeting = {
+  name: "greet",
+  purpose: "Greets",
+  owners: ["platform"],
+  variables: { TABLE: z.string() },
+  failure: { means: "", look: "", do: "" },
+} satisfies HandlerDeclaration;
+type Props = TypeScriptFunctionProps<(typeof greeting)["variables"]>;
+
+function functionWith(changes: Partial<Props> = {}): Template {
   return synthesize((stack) => {
     new TypeScriptFunction(stack, "greet", {
       name: "acme-local-greet",
-      description: "Greets",
+      handler: greeting,
+      environment: { TABLE: "x" },
       entry,
       logRetentionDays: 7,
       encryptionKeyArn: "arn:key",
@@ -30,9 +42,10 @@ function functionWith(changes: Partial<TypeScriptFunctionProps> = {}): Template 
 
 describe("a function", () => {
   test("runs its bundle on Node 22, traced, with what every handler needs", () => {
-    const template = functionWith({ environment: { TABLE: "x" } });
+    const template = functionWith();
     expect(template.resource("aws_lambda_function")).toMatchObject({
       function_name: "acme-local-greet",
+      description: "Greets",
       runtime: "nodejs22.x",
       architectures: ["arm64"],
       handler: "index.handler",
@@ -76,7 +89,8 @@ describe("a function", () => {
     const policy = synthesize((stack) => {
       const greet = new TypeScriptFunction(stack, "greet", {
         name: "greet",
-        description: "x",
+        handler: greeting,
+        environment: { TABLE: "x" },
         entry,
         logRetentionDays: 7,
         encryptionKeyArn: "arn:key",
@@ -99,16 +113,19 @@ describe("a function", () => {
     expect(after.filename).not.toBe(before.filename);
   });
 
-  test.each<[Partial<TypeScriptFunctionProps>, string]>([
+  test.each<[Partial<Props>, string]>([
     [{ name: "a".repeat(65) }, "must have 1 to 64 letters"],
     [{ name: "greet me" }, 'The function name "greet me"'],
-    [{ timeoutSeconds: 901 }, "timeoutSeconds of acme-local-greet is 901; Lambda takes a whole number from 1 to 900"],
     [
-      { memoryMebibytes: 64 },
+      { handler: { ...greeting, timeoutSeconds: 901 } },
+      "timeoutSeconds of acme-local-greet is 901; Lambda takes a whole number from 1 to 900",
+    ],
+    [
+      { handler: { ...greeting, memoryMebibytes: 64 } },
       "memoryMebibytes of acme-local-greet is 64; Lambda takes a whole number from 128 to 10240",
     ],
-    [{ timeoutSeconds: NaN }, "timeoutSeconds of acme-local-greet is NaN"],
-    [{ entry: "handlers/nothing/index.ts" }, "There is no handlers/nothing/index.ts"],
+    [{ handler: { ...greeting, timeoutSeconds: NaN } }, "timeoutSeconds of acme-local-greet is NaN"],
+    [{ handler: { ...greeting, name: "nothing" }, entry: undefined }, "There is no handlers/nothing/index.ts"],
   ])("%p is refused", (changes, message) => {
     expect(() => functionWith(changes)).toThrow(message);
   });
@@ -154,9 +171,7 @@ describe("alarms", () => {
       encryptionKeyArn: "arn:key",
     });
     functionErrors(stack, "errors", {
-      name: "greet-errors",
-      description: "x",
-      functionName: "greet",
+      function: { fullName: "greet", name: "greet", handler: greeting },
       topicArn: topic.arn,
     });
     new Alarm(stack, "slow", {

@@ -11,20 +11,14 @@ import {
 import * as z from "../../survey/zod";
 import { contactLimits } from "../../web/contact-limits";
 import { clientOptions, errorName } from "../shared/clients";
-import { name, number, readEnvironment } from "../shared/environment";
+import { readEnvironment } from "../shared/environment";
 import { fieldProblem, HttpProblem, postJson } from "../shared/http";
 import { text } from "../shared/input";
 import { logger, metrics } from "../shared/observability";
+import { route, variables } from "./declaration";
 import { addressesOf, VisitorCodes } from "./visitor";
 
-const environment = readEnvironment({
-  CONTACT_TABLE: name,
-  CONTACT_RETENTION_DAYS: number(1, 3650),
-  /** Counts messages, by codes of their visitors. */
-  CONTACT_VISITORS_TABLE: name,
-  /** Messages that one visitor may send within an hour. */
-  CONTACT_MESSAGES_PER_HOUR: number(1, 100_000),
-});
+const environment = readEnvironment(variables);
 // Not traced: a trace would keep the messages of DynamoDB's errors, which may quote an item.
 const client = new DynamoDBClient(clientOptions);
 const codes = new VisitorCodes(client, environment.CONTACT_VISITORS_TABLE);
@@ -196,7 +190,7 @@ async function store(
 
 /** Answers a request of the HTTP API. */
 export const handler = postJson(
-  "/api/contact",
+  route,
   async (body, event) => {
     const { message, byProgram } = readContact(body);
     const receivedAt = new Date();

@@ -10,20 +10,15 @@ import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import * as z from "../../survey/zod";
 import { clientOptions, errorMessage } from "../shared/clients";
-import { number, numberOrNone, readEnvironment } from "../shared/environment";
-import { type Comparison, evaluationFile, type Judgement, metricNames } from "../shared/evaluation";
+import { readEnvironment } from "../shared/environment";
+import { type Comparison, evaluationFile, type Judgement } from "../shared/evaluation";
 import { parseEvent, s3Uri } from "../shared/input";
 import { logger, metrics, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
 import { parseS3Uri, under } from "../shared/s3-uri";
+import { variables } from "./declaration";
 
-const environment = readEnvironment({
-  QUALITY_THRESHOLD: number(0.01, 100),
-  GATE_METRIC: z.literal(metricNames),
-  GATE_CONFIDENCE: number(0.5, 0.999),
-  GATE_MARGIN: number(0, 100),
-  GATE_NEWER_TOLERANCE: numberOrNone(0, 100),
-});
+const environment = readEnvironment(variables);
 const client = tracer.captureAWSv3Client(new S3Client(clientOptions));
 
 const eventSchema = z.object({ evaluationUri: s3Uri });

@@ -23,9 +23,10 @@ import {
 } from "../../survey/survey-file";
 import * as z from "../../survey/zod";
 import { clientOptions, errorMessage, errorName, httpStatus } from "../shared/clients";
-import { name, readEnvironment } from "../shared/environment";
+import { readEnvironment } from "../shared/environment";
 import { parseEvent, someText } from "../shared/input";
 import { logger, metrics, observed } from "../shared/observability";
+import { variables } from "./declaration";
 import { putWithRetries } from "./retry";
 
 /** Records that are put at the same time. */
@@ -43,7 +44,7 @@ const largestSurvey = 512 * 1024 * 1024;
 /** Rejected rows that the answer itself names. */
 const maximumProblems = 20;
 
-const environment = readEnvironment({ DATA_BUCKET: name, FEATURE_GROUP: name });
+const environment = readEnvironment(variables);
 // Neither client is traced: a trace of a million puts says nothing, and the tracer's hooks alone cost a third of the
 // rows per second.
 const s3 = new S3Client({

@@ -20,16 +20,10 @@ import { clientOptions, errorName, httpStatus } from "../shared/clients";
 import { name, readEnvironment } from "../shared/environment";
 import { parseEvent } from "../shared/input";
 import { logger, metrics, observed } from "../shared/observability";
+import { variables } from "./declaration";
 import { writeMail } from "./mail";
 
-const environment = readEnvironment({
-  CONTACT_TABLE: name,
-  MAIL_TO: z.email(),
-  MAIL_FROM: z.email(),
-  MAIL_CONFIGURATION_SET: name,
-  /** How the mails' subjects call the website. */
-  MAIL_WEBSITE: name,
-});
+const environment = readEnvironment(variables);
 const client = new DynamoDBClient(clientOptions);
 // Once: an answer that is late is no sign that SES didn't take the mail. The stream, then the clock, try again.
 const mailer = new SESv2Client({ ...clientOptions, maxAttempts: 1 });

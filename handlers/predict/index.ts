@@ -12,12 +12,13 @@ import {
 } from "../../survey/feature-contract";
 import * as z from "../../survey/zod";
 import { clientOptions, errorMessage, errorName } from "../shared/clients";
-import { name, readEnvironment } from "../shared/environment";
+import { readEnvironment } from "../shared/environment";
 import { type FieldError, fieldProblem, HttpProblem, postJson, shorten } from "../shared/http";
 import { logger, metrics } from "../shared/observability";
 import { tracer } from "../shared/tracing";
+import { route, variables } from "./declaration";
 
-const environment = readEnvironment({ ENDPOINT_NAME: name });
+const environment = readEnvironment(variables);
 const client = tracer.captureAWSv3Client(new SageMakerRuntimeClient({ ...clientOptions, maxAttempts: 3 }));
 
 /**
@@ -155,7 +156,7 @@ async function invoke(animal: Readonly<Record<string, unknown>>): Promise<z.infe
 const toTenth = (value: number): number => Math.round(value * 10) / 10;
 
 /** Answers a request of the HTTP API. */
-export const handler = postJson("/api/predict", async (body) => {
+export const handler = postJson(route, async (body) => {
   const { predictions, confidence, model } = await invoke(readAnimal(body));
   const [{ rings, low, high }] = predictions;
   const years = (count: number): number => toTenth(count + yearsBeyondRings);

@@ -14,20 +14,13 @@ import {
 import { GetParameterCommand, ParameterNotFound, SSMClient } from "@aws-sdk/client-ssm";
 import * as z from "../../survey/zod";
 import { clientOptions, errorMessage, errorName } from "../shared/clients";
-import { name, readEnvironment } from "../shared/environment";
+import { readEnvironment } from "../shared/environment";
 import { parseEvent } from "../shared/input";
 import { logger, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
+import { variables } from "./declaration";
 
-const environment = readEnvironment({
-  DATA_BUCKET: name,
-  EXPERIMENT_NAME: name,
-  MODEL_PACKAGE_PARAMETER: name,
-  /** At most 26 characters, so that names keep room for the execution's. */
-  RESOURCE_PREFIX: z
-    .string()
-    .check(z.regex(/^[a-zA-Z0-9](-?[a-zA-Z0-9])*$/, "expected letters, digits and single hyphens"), z.maxLength(26)),
-});
+const environment = readEnvironment(variables);
 const sageMaker = tracer.captureAWSv3Client(new SageMakerClient(clientOptions));
 const parameters = tracer.captureAWSv3Client(new SSMClient(clientOptions));
 

@@ -10,12 +10,13 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3
 import { GetParameterCommand, ParameterNotFound, PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
 import * as z from "../../survey/zod";
 import { clientOptions } from "../shared/clients";
-import { list, name, readEnvironment } from "../shared/environment";
+import { readEnvironment } from "../shared/environment";
 import { baselineFile, evaluationFile, judgementSchema } from "../shared/evaluation";
 import { parseEvent, s3Uri, someText } from "../shared/input";
 import { logger, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
 import { parseS3Uri, under } from "../shared/s3-uri";
+import { variables } from "./declaration";
 import { cardFile, completeModelCard, InvalidModelCard } from "./model-card";
 import {
   figuresFile,
@@ -25,16 +26,7 @@ import {
   readPublicFigures,
 } from "./public-figures";
 
-const environment = readEnvironment({
-  MODEL_PACKAGE_GROUP: name,
-  MODEL_IMAGE_URI: name,
-  MODEL_PACKAGE_PARAMETER: name,
-  BASELINE_DATA_PARAMETER: name,
-  MONITORING_BASELINE_PARAMETER: name,
-  FIGURES_PARAMETER: name,
-  FIGURES_PREFIX: name,
-  INFERENCE_INSTANCE_TYPES: list,
-});
+const environment = readEnvironment(variables);
 const sageMaker = tracer.captureAWSv3Client(new SageMakerClient(clientOptions));
 const objects = tracer.captureAWSv3Client(new S3Client(clientOptions));
 const parameters = tracer.captureAWSv3Client(new SSMClient(clientOptions));

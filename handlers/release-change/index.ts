@@ -14,12 +14,13 @@ import {
 } from "@aws-sdk/client-codepipeline";
 import * as z from "../../survey/zod";
 import { clientOptions } from "../shared/clients";
-import { name, readEnvironment } from "../shared/environment";
+import { readEnvironment } from "../shared/environment";
 import { parseEvent, someText } from "../shared/input";
 import { logger, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
+import { variables } from "./declaration";
 
-const environment = readEnvironment({ PIPELINE: name });
+const environment = readEnvironment(variables);
 const pipelines = tracer.captureAWSv3Client(new CodePipelineClient(clientOptions));
 
 const eventSchema = z.object({

@@ -14,21 +14,17 @@ import { name, readEnvironment } from "../shared/environment";
 import { parseEvent, someText, text } from "../shared/input";
 import { logger, observed } from "../shared/observability";
 import { traced, tracer } from "../shared/tracing";
+import { variables } from "./declaration";
 
 const environment = readEnvironment({
-  /** The website's stage whose traffic is watched. */
-  STAGE: z.string().check(z.regex(/^[a-z]{1,20}$/, "expected a name of lower-case letters")),
+  ...variables,
+  // Lambda itself sets these; the endpoint stands there on one machine alone.
   AWS_REGION: name,
   AWS_ACCESS_KEY_ID: name,
   AWS_SECRET_ACCESS_KEY: name,
   /** Not every credential has one. */
   AWS_SESSION_TOKEN: z.optional(z.string()),
   AWS_ENDPOINT_URL: z.optional(name),
-  /** Name of Airflow's environment; nothing where there is none. */
-  AIRFLOW_ENVIRONMENT: z.optional(name),
-  DAG: z.optional(name),
-  /** ARN of the ML workflow, for where there is no Airflow. */
-  STATE_MACHINE: z.optional(name),
 });
 const stepFunctions = tracer.captureAWSv3Client(new SFNClient(clientOptions));
 

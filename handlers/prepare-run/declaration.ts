@@ -1,0 +1,29 @@
+import * as z from "../../survey/zod";
+import type { HandlerDeclaration } from "../shared/declaration";
+import { name } from "../shared/environment";
+
+/** What the stack sets. */
+export const variables = {
+  DATA_BUCKET: name,
+  EXPERIMENT_NAME: name,
+  MODEL_PACKAGE_PARAMETER: name,
+  /** At most 26 characters, so that names keep room for the execution's. */
+  RESOURCE_PREFIX: z
+    .string()
+    .check(z.regex(/^[a-zA-Z0-9](-?[a-zA-Z0-9])*$/, "expected letters, digits and single hyphens"), z.maxLength(26)),
+};
+
+export const declaration = {
+  name: "prepare-run",
+  purpose: "Names a run of the workflow, opens its experiment and trial, finds the champion",
+  owners: ["ml"],
+  variables,
+  timeoutSeconds: 60,
+  failure: {
+    means: "A run could not be named: the experiment, the champion's parameter or its package was not readable.",
+    look: "`/aws/lambda/<name>`.",
+    do:
+      "Restore the parameter `ModelPackageName` from its history (`aws ssm get-parameter-history`). It " +
+      "names a package that exists, or `PLACEHOLDER`.",
+  },
+} satisfies HandlerDeclaration;

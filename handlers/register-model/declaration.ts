@@ -1,0 +1,30 @@
+import type { HandlerDeclaration } from "../shared/declaration";
+import { list, name } from "../shared/environment";
+
+/** What the stack sets. */
+export const variables = {
+  MODEL_PACKAGE_GROUP: name,
+  MODEL_IMAGE_URI: name,
+  MODEL_PACKAGE_PARAMETER: name,
+  BASELINE_DATA_PARAMETER: name,
+  MONITORING_BASELINE_PARAMETER: name,
+  FIGURES_PARAMETER: name,
+  FIGURES_PREFIX: name,
+  INFERENCE_INSTANCE_TYPES: list,
+};
+
+export const declaration = {
+  name: "register-model",
+  purpose: "Registers a model that passed the gate, and names it champion",
+  owners: ["ml"],
+  variables,
+  timeoutSeconds: 60,
+  // It has the clients of three services, S3's among them (docs/measurements.md). Nobody waits for it: it is called
+  // once a run, after training.
+  archiveBytes: 180_000,
+  failure: {
+    means: "A model passed the gate and could not be registered. Step Functions has tried again.",
+    look: "`/aws/lambda/<name>`: a refusal by SageMaker names the field.",
+    do: "Start the workflow again: registering the same run twice gives the same package.",
+  },
+} satisfies HandlerDeclaration;
