@@ -98,14 +98,17 @@ review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRO
 	@tsx delivery/builds/review.ts
 
 ##@ Quality
-.PHONY: test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image fuzz bench bench-original
+.PHONY: check test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image fuzz bench bench-original
 .PHONY: test-python-image test-python-emulator test-python-dag test-python-dag-airflow-2
 # In this order they are begun: the longest first, so that at the end no core waits for one.
 test_parts := test-end-to-end test-unit test-python-image test-image test-python-emulator test-browser \
   test-python-dag test-python-dag-airflow-2 test-provider lint checkov
 
+check: install-test ## What a change can break, within a minute: types, lint and tests of what differs [BASE=commit LIMIT=60]
+	@node --import tsx __tests__/check.ts
+
 test: install-test ## Everything that CI runs, side by side, and how long each part took [PARTS="lint test-unit" PARALLEL=3]
-	@PARALLEL="$(PARALLEL)" node --import tsx __tests__/run-parts.ts $(or $(PARTS),$(test_parts))
+	@node --import tsx __tests__/run-parts.ts $(foreach part,$(or $(value PARTS),$(test_parts)),$(call quoted,$(part)))
 
 lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Dockerfile
 	@npm run --silent check:types

@@ -1,14 +1,16 @@
 /** Amazon API Gateway: HTTP APIs. */
 import { logDelivery } from "./cloudwatch-logs";
 import { ownTagOrNone, type Permissions } from "./permissions";
-import { partOfAnother, type ResourceType, type Service, use } from "./record";
+import { partOfAnother, use } from "./price";
+import type { ResourceType, Service } from "./resource-type";
 
 const apis: Permissions = {
   sid: "Apis",
-  reads: "apigateway:GET",
-  writes: "apigateway:DELETE apigateway:PATCH apigateway:POST apigateway:PUT apigateway:TagResource",
+  service: "apigateway",
+  reads: ["GET"],
+  writes: ["DELETE", "PATCH", "POST", "PUT", "TagResource"],
   // An API's ARN has a number that nobody knows beforehand.
-  on: "apigateway:/apis apigateway:/apis/* apigateway:/tags/*",
+  on: ["/apis", "/apis/*", "/tags/*"],
   conditions: ownTagOrNone,
   writesAnywhere: logDelivery,
 };

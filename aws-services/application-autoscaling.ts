@@ -1,30 +1,38 @@
 /** Application Auto Scaling, of SageMaker's endpoints. */
 import { type Permissions, serviceRole } from "./permissions";
-import type { Price, Service } from "./record";
+import type { Price } from "./price";
+import type { Service } from "./resource-type";
 
 const scaling: Permissions = {
   sid: "Scaling",
-  reads: "application-autoscaling:ListTagsForResource",
-  readsAnywhere: "application-autoscaling:DescribeScalableTargets application-autoscaling:DescribeScalingPolicies",
-  writes: `
-    application-autoscaling:DeleteScalingPolicy application-autoscaling:DeregisterScalableTarget
-    application-autoscaling:PutScalingPolicy application-autoscaling:RegisterScalableTarget
-    application-autoscaling:TagResource application-autoscaling:UntagResource`,
+  service: "application-autoscaling",
+  reads: ["ListTagsForResource"],
+  readsAnywhere: ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"],
+  writes: [
+    "DeleteScalingPolicy",
+    "DeregisterScalableTarget",
+    "PutScalingPolicy",
+    "RegisterScalableTarget",
+    "TagResource",
+    "UntagResource",
+  ],
   // AWS names a target by a number.
-  on: "application-autoscaling:scalable-target/*",
+  on: ["scalable-target/*"],
   // Tags come without it.
   conditions: () => ({ StringEqualsIfExists: { "application-autoscaling:service-namespace": "sagemaker" } }),
+  more: (scope) => [
+    serviceRole(
+      scope,
+      "ScalingServiceRole",
+      "sagemaker.application-autoscaling.amazonaws.com",
+      "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
+    ),
+  ],
 };
-
-const role = serviceRole(
-  "ScalingServiceRole",
-  "sagemaker.application-autoscaling.amazonaws.com",
-  "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
-);
 
 const price: Price = { free: "scaling itself costs nothing; the instances that it adds are not counted" };
 
 export const applicationAutoscaling: Service = {
-  aws_appautoscaling_policy: { permissions: [scaling, role], price },
-  aws_appautoscaling_target: { permissions: [scaling, role], price },
+  aws_appautoscaling_policy: { permissions: [scaling], price },
+  aws_appautoscaling_target: { permissions: [scaling], price },
 };

@@ -1,5 +1,7 @@
 /** What no role of the pipeline deploys: budgets, trails, secrets, the source. Engineers make them by hand. */
-import { keyArgument, type Service, use } from "./record";
+import { keyArgument } from "./encryption";
+import { use } from "./price";
+import type { Service } from "./resource-type";
 
 export const byHand: Service = {
   aws_budgets_budget: {

@@ -1,28 +1,36 @@
 /** Amazon CloudFront. */
 import { ownTagOrNone, type Permissions } from "./permissions";
-import { partOfAnother, type Service, use } from "./record";
+import { partOfAnother, use } from "./price";
+import type { Service } from "./resource-type";
+
+const distributions: Permissions = {
+  sid: "Distributions",
+  service: "cloudfront",
+  reads: ["GetDistribution", "GetDistributionConfig", "ListTagsForResource"],
+  writes: ["CreateDistribution", "DeleteDistribution", "TagResource", "UntagResource", "UpdateDistribution"],
+  on: ["distribution/*"],
+  conditions: ownTagOrNone,
+};
 
 const policies: Permissions = {
   sid: "DistributionPolicies",
-  reads: "cloudfront:GetOriginAccessControl cloudfront:GetResponseHeadersPolicy",
-  writes: `
-    cloudfront:CreateOriginAccessControl cloudfront:CreateResponseHeadersPolicy cloudfront:DeleteOriginAccessControl
-    cloudfront:DeleteResponseHeadersPolicy cloudfront:UpdateOriginAccessControl cloudfront:UpdateResponseHeadersPolicy`,
+  service: "cloudfront",
+  reads: ["GetOriginAccessControl", "GetResponseHeadersPolicy"],
+  writes: [
+    "CreateOriginAccessControl",
+    "CreateResponseHeadersPolicy",
+    "DeleteOriginAccessControl",
+    "DeleteResponseHeadersPolicy",
+    "UpdateOriginAccessControl",
+    "UpdateResponseHeadersPolicy",
+  ],
   // Their ARNs have numbers, and neither bears tags.
-  on: "cloudfront:origin-access-control/* cloudfront:response-headers-policy/*",
+  on: ["origin-access-control/*", "response-headers-policy/*"],
 };
 
 export const cloudfront: Service = {
   aws_cloudfront_distribution: {
-    permissions: {
-      sid: "Distributions",
-      reads: "cloudfront:GetDistribution cloudfront:GetDistributionConfig cloudfront:ListTagsForResource",
-      writes: `
-        cloudfront:CreateDistribution cloudfront:DeleteDistribution cloudfront:TagResource cloudfront:UntagResource
-        cloudfront:UpdateDistribution`,
-      on: "cloudfront:distribution/*",
-      conditions: ownTagOrNone,
-    },
+    permissions: [distributions],
     price: {
       charges: (_, { websiteGigabytes, websiteRequests }) => [
         use("websiteRequest", websiteRequests),

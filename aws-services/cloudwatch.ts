@@ -1,13 +1,15 @@
 /** Amazon CloudWatch: alarms. */
 import { blocks } from "./arguments";
 import type { Permissions } from "./permissions";
-import { fixed, type Service } from "./record";
+import { fixed } from "./price";
+import type { Service } from "./resource-type";
 
 const alarms: Permissions = {
   sid: "Alarms",
-  reads: "cloudwatch:DescribeAlarms cloudwatch:ListTagsForResource",
-  writes: "cloudwatch:DeleteAlarms cloudwatch:PutMetricAlarm cloudwatch:TagResource cloudwatch:UntagResource",
-  on: "cloudwatch:alarm:{name}",
+  service: "cloudwatch",
+  reads: ["DescribeAlarms", "ListTagsForResource"],
+  writes: ["DeleteAlarms", "PutMetricAlarm", "TagResource", "UntagResource"],
+  on: ["alarm:{name}"],
 };
 
 export const cloudwatch: Service = {

@@ -1,6 +1,17 @@
 /** AWS CodeBuild. */
 import { textOf, values } from "./arguments";
-import { keyArgument, type Service, use } from "./record";
+import { keyArgument } from "./encryption";
+import type { Permissions } from "./permissions";
+import { use } from "./price";
+import type { Service } from "./resource-type";
+
+const projects: Permissions = {
+  sid: "Builds",
+  service: "codebuild",
+  reads: ["BatchGetProjects"],
+  writes: ["CreateProject", "DeleteProject", "UpdateProject"],
+  on: ["project/{name}"],
+};
 
 /** Prices by CodeBuild's sizes. */
 const prices: Readonly<Record<string, string>> = {
@@ -11,12 +22,7 @@ const prices: Readonly<Record<string, string>> = {
 
 export const codebuild: Service = {
   aws_codebuild_project: {
-    permissions: {
-      sid: "Builds",
-      reads: "codebuild:BatchGetProjects",
-      writes: "codebuild:CreateProject codebuild:DeleteProject codebuild:UpdateProject",
-      on: "codebuild:project/{name}",
-    },
+    permissions: [projects],
     price: {
       charges: (block, { buildMinutes }) => {
         const size = textOf(values(block, "environment", "compute_type")[0]);

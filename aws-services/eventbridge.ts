@@ -1,13 +1,14 @@
 /** Amazon EventBridge: rules and their targets. */
 import type { Permissions } from "./permissions";
-import type { Price, Service } from "./record";
+import type { Price } from "./price";
+import type { Service } from "./resource-type";
 
 const rules: Permissions = {
   sid: "EventRules",
-  reads: "events:DescribeRule events:ListTagsForResource events:ListTargetsByRule",
-  writes: `
-    events:DeleteRule events:PutRule events:PutTargets events:RemoveTargets events:TagResource events:UntagResource`,
-  on: "events:rule/{name}",
+  service: "events",
+  reads: ["DescribeRule", "ListTagsForResource", "ListTargetsByRule"],
+  writes: ["DeleteRule", "PutRule", "PutTargets", "RemoveTargets", "TagResource", "UntagResource"],
+  on: ["rule/{name}"],
 };
 
 const price: Price = { free: "events of AWS's own services cost nothing" };

@@ -1,18 +1,26 @@
 /** Amazon SageMaker Model Monitor. */
 import { blocks, filled, numberOf, values } from "./arguments";
+import { ownKeyIf } from "./encryption";
 import type { Permissions } from "./permissions";
-import { ownKeyIf, type Service, use } from "./record";
+import { use } from "./price";
+import type { Service } from "./resource-type";
 import { instanceCharges, volumes } from "./sagemaker";
 
 const monitoring: Permissions = {
   sid: "Monitoring",
-  reads: "sagemaker:DescribeDataQualityJobDefinition sagemaker:DescribeMonitoringSchedule sagemaker:ListTags",
-  writes: `
-    sagemaker:AddTags sagemaker:CreateDataQualityJobDefinition sagemaker:CreateMonitoringSchedule
-    sagemaker:DeleteDataQualityJobDefinition sagemaker:DeleteMonitoringSchedule sagemaker:DeleteTags
-    sagemaker:UpdateMonitoringSchedule`,
+  service: "sagemaker",
+  reads: ["DescribeDataQualityJobDefinition", "DescribeMonitoringSchedule", "ListTags"],
+  writes: [
+    "AddTags",
+    "CreateDataQualityJobDefinition",
+    "CreateMonitoringSchedule",
+    "DeleteDataQualityJobDefinition",
+    "DeleteMonitoringSchedule",
+    "DeleteTags",
+    "UpdateMonitoringSchedule",
+  ],
   // The provider names a definition without a name by itself.
-  on: "sagemaker:monitoring-schedule/{name} sagemaker:data-quality-job-definition/terraform-*",
+  on: ["monitoring-schedule/{name}", "data-quality-job-definition/terraform-*"],
 };
 
 export const sagemakerMonitor: Service = {

@@ -1,14 +1,24 @@
 /** Amazon Simple Notification Service. */
+import { keyArgument } from "./encryption";
 import type { Permissions } from "./permissions";
-import { identity, keyArgument, type Service } from "./record";
+import { identity } from "./price";
+import type { Service } from "./resource-type";
 
 const topics: Permissions = {
   sid: "Topics",
-  reads: "sns:GetSubscriptionAttributes sns:GetTopicAttributes sns:ListSubscriptionsByTopic sns:ListTagsForResource",
-  writes: `
-    sns:CreateTopic sns:DeleteTopic sns:SetSubscriptionAttributes sns:SetTopicAttributes sns:Subscribe sns:TagResource
-    sns:Unsubscribe sns:UntagResource`,
-  on: "sns:{name}",
+  service: "sns",
+  reads: ["GetSubscriptionAttributes", "GetTopicAttributes", "ListSubscriptionsByTopic", "ListTagsForResource"],
+  writes: [
+    "CreateTopic",
+    "DeleteTopic",
+    "SetSubscriptionAttributes",
+    "SetTopicAttributes",
+    "Subscribe",
+    "TagResource",
+    "Unsubscribe",
+    "UntagResource",
+  ],
+  on: ["{name}"],
 };
 
 export const sns: Service = {

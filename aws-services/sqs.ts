@@ -1,12 +1,15 @@
 /** Amazon Simple Queue Service. */
+import { keyArgument } from "./encryption";
 import type { Permissions } from "./permissions";
-import { keyArgument, partOfAnother, type Service } from "./record";
+import { partOfAnother } from "./price";
+import type { Service } from "./resource-type";
 
 const queues: Permissions = {
   sid: "Queues",
-  reads: "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags",
-  writes: "sqs:CreateQueue sqs:DeleteQueue sqs:SetQueueAttributes sqs:TagQueue sqs:UntagQueue",
-  on: "sqs:{name}",
+  service: "sqs",
+  reads: ["GetQueueAttributes", "GetQueueUrl", "ListQueueTags"],
+  writes: ["CreateQueue", "DeleteQueue", "SetQueueAttributes", "TagQueue", "UntagQueue"],
+  on: ["{name}"],
 };
 
 export const sqs: Service = {

@@ -15,7 +15,6 @@ const sources = [
   "model-image",
   "modules",
   "policies",
-  "aws-services",
   "stacks",
   "survey",
   "web",
