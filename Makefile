@@ -6,13 +6,24 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 # Node would follow the shell's proxy even to 127.0.0.1, before any line of ours could forbid it.
 unexport NODE_USE_ENV_PROXY NODE_OPTIONS BASH_ENV
+quoted = '$(subst ','\'',$(1))'
+# What a user set for other projects changes nothing here. Of npm, pip and uv, what leads to packages is kept: registries,
+# credentials, proxies, certificates, caches, patience, and where uv finds Pythons. See also local/setup/npm and uv-sync.
+kept := %registry npm_config_//% npm_config_@% npm_config__% %proxy %cafile %_ca %_cert %_key %strict_ssl \
+  %cache %config npm_config_fetch_% %offline %nodedir %disturl pip_index_url pip_extra_index_url pip_find_links pip_no_index \
+  pip_trusted_host pip_%cert pip_%cache_dir pip_config_file pip_%timeout pip_%retries pip_keyring_provider \
+  uv_index% uv_default_index uv_extra_index_url uv_find_links uv_keyring_provider uv_insecure_host uv_system_certs \
+  uv_native_tls uv_%cache_dir uv_no_cache uv_link_mode uv_http_% uv_request_timeout uv_concurrent_% uv_config_file uv_no_config \
+  uv_python_% uv_managed_python uv_no_managed_python uv_credentials_dir
+settings := $(filter npm_config_% NPM_CONFIG_% PIP_% UV_%,$(.VARIABLES))
+unexport $(foreach name,$(settings),$(if $(filter $(kept),$(shell printf %s $(call quoted,$(name)) | tr A-Z a-z)),,$(name)))
+unexport NODE_ENV NODE_PATH PYTHONHOME PYTHONPATH VIRTUAL_ENV CONDA_PREFIX GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.venv/terraform:$(PATH)
 
 # Each variable of the command line reaches programs exactly as typed, by the environment: make would expand a `$$` in it.
 # So no recipe hands one on, and what is pasted into a shell line all the same is `quoted`.
 $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),\
   $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
-quoted = '$(subst ','\'',$(1))'
 
 UV := .venv/tools/bin/uv
 PYTHON ?= >=3.11,<3.14
@@ -183,30 +194,34 @@ install-test: install .venv/fuzz/.installed install-exit-door .venv/emulator/.in
 
 node_modules/.installed: package-lock.json
 	@echo "Installing the Node packages (once, about a minute)" >&2
-	@npm ci --no-audit --no-fund --loglevel=error >&2
+	@local/setup/npm ci >&2
+	@node_modules/.bin/node --version >/dev/null || { echo "The package node came without its program: its install script found no registry, or did not run. See npm's lines above, then make install again." >&2; exit 1; }
 	@touch $@
 
 __tests__/exit-door/node_modules/.installed: __tests__/exit-door/package-lock.json
 	@echo "Installing the Node packages of the exit door (once)" >&2
-	@npm ci --prefix __tests__/exit-door --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@local/setup/npm ci --prefix __tests__/exit-door --ignore-scripts >&2
 	@touch $@
 
 benchmarks/lighthouse/node_modules/.installed: benchmarks/lighthouse/package-lock.json
 	@echo "Installing Lighthouse (once, 180 MB)" >&2
-	@npm ci --prefix benchmarks/lighthouse --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+	@local/setup/npm ci --prefix benchmarks/lighthouse --ignore-scripts >&2
 	@touch $@
 
 $(UV): local/setup/requirements-tools.txt
 	@local/setup/require-python >&2
 	@python3 -m venv .venv/tools
-	@.venv/tools/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@# Fetched with the user's settings, which know the way to an index; installed without, for they may name another place.
+	@.venv/tools/bin/pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+	  --dest .venv/tools/wheels --requirement $<
+	@PIP_CONFIG_FILE=/dev/null .venv/tools/bin/pip --isolated install --quiet --disable-pip-version-check --require-hashes \
+	  --no-index --find-links .venv/tools/wheels --requirement $<
 	@touch $@
 
 # One environment for each Python part: $(call environment,name,requirement files), and other versions of Python if need be
 define environment
 	@echo "Installing the Python packages of $(1) (once)" >&2
-	@test -x .venv/$(1)/bin/python || $(UV) venv --quiet --clear --python $(call quoted,$(or $(3),$(value PYTHON))) .venv/$(1)
-	@$(UV) pip sync --quiet --require-hashes --python .venv/$(1)/bin/python $(2)
+	@local/setup/uv-sync .venv/$(1) $(call quoted,$(or $(3),$(value PYTHON))) $(2)
 	@touch $@
 endef
 

@@ -10,8 +10,8 @@ let checkout: string;
 
 beforeEach(() => {
   checkout = mkdtempSync(join(tmpdir(), "checkout-"));
-  for (const name of ["Makefile", "package.json", "package-lock.json"]) {
-    cpSync(join(root, name), join(checkout, name));
+  for (const name of ["Makefile", "package.json", "package-lock.json", "local/setup"]) {
+    cpSync(join(root, name), join(checkout, name), { recursive: true });
   }
 });
 
@@ -51,7 +51,7 @@ describe("in a fresh checkout", () => {
     const { status, stdout } = make("--silent", target);
     expect(status).toBe(exit);
     expect(stdout).toBe("Nothing runs: there is no platform in .local; make up makes one.\n");
-    expect(readdirSync(checkout).sort()).toEqual(["Makefile", "package-lock.json", "package.json", "tools"]);
+    expect(readdirSync(checkout).sort()).toEqual(["Makefile", "local", "package-lock.json", "package.json", "tools"]);
   });
 
   test("make env fails with the reason on standard error, so that eval gets nothing", () => {
@@ -139,4 +139,108 @@ describe("what the caller gives reaches the program as typed, and no shell parse
   test("PARTS, which are words", () => {
     expect(run("bench", [`PARTS=synth $HOME "a`], {}).words.slice(-4)).toEqual(["synth", "$HOME", '"a', ""]);
   });
+
+  const others = {
+    ...{
+      npm_config_omit: "dev",
+      NPM_CONFIG_IGNORE_SCRIPTS: "true",
+      npm_config_global: "true",
+      npm_config_prefix: "/other",
+    },
+    ...{ NODE_ENV: "production", NODE_PATH: "/other", BASH_ENV: "/other" },
+    ...{
+      PIP_USER: "1",
+      PIP_TARGET: "/other",
+      PIP_PREFIX: "/other",
+      PIP_NO_BINARY: ":all:",
+      PIP_REQUIRE_VIRTUALENV: "1",
+    },
+    ...{
+      UV_PYTHON: "3.9",
+      UV_SYSTEM_PYTHON: "1",
+      UV_PROJECT_ENVIRONMENT: "/other",
+      UV_NO_BINARY: "1",
+      UV_EXCLUDE_NEWER: "2020",
+    },
+    ...{ VIRTUAL_ENV: "/other", CONDA_PREFIX: "/other", PYTHONPATH: "/other", PYTHONHOME: "/other", GIT_DIR: "/other" },
+  };
+  const ways = {
+    ...{
+      npm_config_registry: "http://a",
+      NPM_CONFIG_HTTPS_PROXY: "http://b",
+      npm_config_cafile: "/c",
+      npm_config_cache: "/d",
+    },
+    ...{ npm_config__auth: "e", NODE_EXTRA_CA_CERTS: "/g" },
+    ...{
+      PIP_INDEX_URL: "http://a",
+      PIP_CERT: "/c",
+      PIP_CONFIG_FILE: "/h",
+      PIP_CACHE_DIR: "/d",
+      PIP_DEFAULT_TIMEOUT: "60",
+    },
+    ...{
+      UV_INDEX_ACME_PASSWORD: "i",
+      UV_DEFAULT_INDEX: "http://a",
+      UV_CACHE_DIR: "/d",
+      UV_OFFLINE: "1",
+      UV_LINK_MODE: "copy",
+    },
+    ...{ UV_PYTHON_INSTALL_DIR: "/j", UV_SYSTEM_CERTS: "true", SSL_CERT_FILE: "/c", HTTPS_PROXY: "http://b" },
+  };
+
+  test("settings for other projects are taken back, ways to packages are kept", () => {
+    const { given } = run("logs", [], { ...others, ...ways });
+    const names = given.map((line) => line.slice(0, line.indexOf("=")));
+    expect(Object.keys(others).filter((name) => names.includes(name))).toEqual([]);
+    expect(Object.entries(ways).filter(([name, value]) => !given.includes(`${name}=${value}`))).toEqual([]);
+  });
+});
+
+test("no .npmrc of the user's changes what npm installs", () => {
+  const settings = {
+    ...{ omit: ["dev", ""], include: ["", "dev,optional,peer"], global: [true, false], "dry-run": [true, false] },
+    ...{ "ignore-scripts": [true, false], "package-lock": [false, true], "package-lock-only": [true, false] },
+    ...{ "install-strategy": ["nested", "hoisted"], "install-links": [true, false], "bin-links": [false, true] },
+    ...{ "legacy-peer-deps": [true, false], "strict-peer-deps": [true, false], "engine-strict": [true, false] },
+    ...{ before: ["2020-01-01", null], cpu: ["mips", null], os: ["aix", null], "script-shell": ["/bin/false", null] },
+    registry: ["http://127.0.0.1:9/", "http://127.0.0.1:9/"],
+  };
+  writeFileSync(
+    join(checkout, "npmrc"),
+    Object.entries(settings)
+      .map(([name, [theirs]]) => `${name}=${theirs}\n`)
+      .join(""),
+  );
+  const { stdout } = spawnSync(join(root, "local/setup/npm"), ["config", "get", ...Object.keys(settings)], {
+    cwd: checkout,
+    encoding: "utf8",
+    env: { ...process.env, NODE_ENV: "production", npm_config_userconfig: join(checkout, "npmrc") },
+  });
+  expect(stdout.trim().split("\n")).toEqual(Object.entries(settings).map(([name, [, ours]]) => `${name}=${ours}`));
+});
+
+test.each([
+  ['exclude-newer = "2020-01-01"', undefined],
+  ["[pip]\nsystem = true\nbreak-system-packages = true", undefined],
+  ['[pip]\ntarget = "/other"', "target"],
+  ['[pip]\nprefix = "/other"', "prefix"],
+  ['[pip]\npython-platform = "windows"', "python-platform"],
+  ["no-binary = true", "no-binary"],
+])("uv installs all the same with %j in its settings, or names it", (content, refused) => {
+  const configuration = join(checkout, "uv.toml");
+  writeFileSync(configuration, content);
+  writeFileSync(join(checkout, "requirements.txt"), "");
+  const folder = join(checkout, "environment");
+  const { status, stderr } = spawnSync(
+    join(root, "local/setup/uv-sync"),
+    [folder, ">=3.11", join(checkout, "requirements.txt")],
+    { cwd: root, encoding: "utf8", env: { ...process.env, UV_CONFIG_FILE: configuration } },
+  );
+  if (refused === undefined) {
+    expect([status, existsSync(join(folder, "bin/python"))]).toEqual([0, true]);
+  } else {
+    expect(status).toBe(1);
+    expect(stderr).toContain(`uv's settings (uv.toml) have ${refused},`);
+  }
 });
