@@ -1,23 +1,18 @@
 import { join } from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
-import type { DescribeFeatureGroupResponse } from "@aws-sdk/client-sagemaker";
 import type { AwsClients } from "../aws";
 import { pause } from "../concurrency";
 import { log } from "../log";
 import { messageOf, resourceInUse, resourceNotFound, validationException } from "../protocol/errors";
-import type { OperationTable, Validated } from "../protocol/operations";
+import type { OperationTable } from "../protocol/operations";
 import type { Arns } from "../resources/arns";
 import { listPage } from "../resources/listing";
 import type { ResourceStore } from "../resources/store";
 import type { TagRegistry } from "../resources/tags";
 import type { Settings } from "../settings";
+import type { FeatureDefinition, FeatureGroup } from "./feature-group";
 import { GroupRecords } from "./group-records";
 import { OfflineStore } from "./offline-store";
-
-/** A feature group as DescribeFeatureGroup answers it. */
-export type FeatureGroup = Omit<Validated<DescribeFeatureGroupResponse>, "NextToken">;
-/** Name and type of one of its features. */
-export type FeatureDefinition = FeatureGroup["FeatureDefinitions"][number];
 
 /** What is known about a feature beyond its definition. */
 interface FeatureMetadata {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { AwsClients } from "../aws";
 import { log } from "../log";
 import { messageOf } from "../protocol/errors";
-import type { FeatureGroup } from "./feature-groups";
+import type { FeatureGroup } from "./feature-group";
 import { Journal } from "./journal";
 import { OfflineStore } from "./offline-store";
 import { OnlineStore } from "./online-store";

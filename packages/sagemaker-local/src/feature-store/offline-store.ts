@@ -5,7 +5,7 @@ import { parseS3Uri } from "../containers/object-storage";
 import { eachOf } from "../concurrency";
 import { nameOf } from "../protocol/errors";
 import { parseEventTime, partitionKeys, partitionOf } from "./event-time";
-import type { FeatureDefinition, FeatureGroup } from "./feature-groups";
+import type { FeatureDefinition, FeatureGroup } from "./feature-group";
 import type { JournalEntry, Segment } from "./journal";
 import { toParquet } from "./parquet";
 

@@ -1,6 +1,6 @@
 import type { SchemaElement } from "hyparquet";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import type { FeatureDefinition } from "./feature-groups";
+import type { FeatureDefinition } from "./feature-group";
 import type { JournalEntry } from "./journal";
 
 const text: Omit<SchemaElement, "name"> = { type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" };

@@ -3,7 +3,8 @@ import type { BatchGetRecordResponse, BatchWriteRecordResponse } from "@aws-sdk/
 import { ServiceError, validationError } from "../protocol/errors";
 import type { OperationTable } from "../protocol/operations";
 import { listPage } from "../resources/listing";
-import type { FeatureGroup, FeatureGroups } from "./feature-groups";
+import type { FeatureGroup } from "./feature-group";
+import type { FeatureGroups } from "./feature-groups";
 import type { GroupRecords } from "./group-records";
 import type { OnlineRecord, OnlineStore } from "./online-store";
 import { checkEventTime, checkRecord, type FeatureValue } from "./records";

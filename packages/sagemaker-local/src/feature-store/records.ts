@@ -1,4 +1,4 @@
-import type { FeatureDefinition, FeatureGroup } from "./feature-groups";
+import type { FeatureDefinition, FeatureGroup } from "./feature-group";
 import { validationError } from "../protocol/errors";
 import { parseEventTime } from "./event-time";
 
