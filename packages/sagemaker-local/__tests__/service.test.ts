@@ -253,7 +253,8 @@ describe("the start", () => {
       const { code, output } = await startOther({ SAGEMAKER_STATE_DIRECTORY: elsewhere });
       expect(code).toBe(1);
       expect(output).toBe(
-        `${join(resources, name)} is damaged. Put back a good copy, or start over with \`make clean\`.\n`,
+        `${join(resources, name)} is damaged. Put back a good copy, or start over with an empty state folder ` +
+          "(`make clean` where `make up` made it).\n",
       );
       expect(filesOf(resources)).toEqual(before);
     });

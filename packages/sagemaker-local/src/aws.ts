@@ -1,59 +1,40 @@
-import type { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
-import type { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
-import type { GlueClient } from "@aws-sdk/client-glue";
-import type { S3Client } from "@aws-sdk/client-s3";
 import type { Settings } from "./settings";
 
+/** The same promise each time. */
+function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
+  let made: Promise<Made> | undefined;
+  return () => (made ??= make());
+}
+
 /**
- * Clients of the AWS emulator. They are made when first used, since their packages take longer to load than the whole
+ * Clients of the AWS endpoint. They are made when first used, since their packages take longer to load than the whole
  * service takes to start; and always with harmless credentials, whatever the machine's own profiles hold.
  */
 export class AwsClients {
-  private s3Client: Promise<S3Client> | undefined;
-  private glueClient: Promise<GlueClient> | undefined;
-  private cloudWatchClient: Promise<CloudWatchClient> | undefined;
-  private logsClient: Promise<CloudWatchLogsClient> | undefined;
+  private readonly options;
 
-  constructor(private readonly settings: Settings) {}
-
-  s3(): Promise<S3Client> {
-    return (this.s3Client ??= import("@aws-sdk/client-s3").then(
-      ({ S3Client }) => new S3Client({ ...this.options(), forcePathStyle: true }),
-    ));
+  constructor({ awsEndpoint: endpoint, region, account }: Settings) {
+    const credentials = { accessKeyId: account, secretAccessKey: "test" };
+    // About twenty seconds: the emulator may be restarting.
+    this.options = { endpoint, region, credentials, maxAttempts: 9 };
   }
 
-  glue(): Promise<GlueClient> {
-    return (this.glueClient ??= import("@aws-sdk/client-glue").then(
-      ({ GlueClient }) => new GlueClient(this.options()),
-    ));
-  }
+  readonly s3 = once(async () => {
+    const { S3Client } = await import("@aws-sdk/client-s3");
+    return new S3Client({ ...this.options, forcePathStyle: true });
+  });
 
-  cloudWatch(): Promise<CloudWatchClient> {
-    return (this.cloudWatchClient ??= import("@aws-sdk/client-cloudwatch").then(
-      // Whoever asks it asks again soon.
-      ({ CloudWatchClient }) => new CloudWatchClient({ ...this.options(), maxAttempts: 2 }),
-    ));
-  }
+  readonly glue = once(async () => new (await import("@aws-sdk/client-glue")).GlueClient(this.options));
 
-  logs(): Promise<CloudWatchLogsClient> {
-    return (this.logsClient ??= import("@aws-sdk/client-cloudwatch-logs").then(
-      // Lines that can't be sent are dropped, as the log file has them all: no job waits long for that.
-      ({ CloudWatchLogsClient }) => new CloudWatchLogsClient({ ...this.options(), maxAttempts: 2 }),
-    ));
-  }
+  // Whoever asks it asks again soon.
+  readonly cloudWatch = once(async () => {
+    const { CloudWatchClient } = await import("@aws-sdk/client-cloudwatch");
+    return new CloudWatchClient({ ...this.options, maxAttempts: 2 });
+  });
 
-  private options(): {
-    endpoint: string;
-    region: string;
-    credentials: { accessKeyId: string; secretAccessKey: string };
-    maxAttempts: number;
-  } {
-    return {
-      endpoint: this.settings.awsEndpoint,
-      region: this.settings.region,
-      credentials: { accessKeyId: this.settings.account, secretAccessKey: "test" },
-      // About twenty seconds: the emulator may be restarting.
-      maxAttempts: 9,
-    };
-  }
+  // Lines that can't be sent are dropped, as the log file has them all: no job waits long for that.
+  readonly logs = once(async () => {
+    const { CloudWatchLogsClient } = await import("@aws-sdk/client-cloudwatch-logs");
+    return new CloudWatchLogsClient({ ...this.options, maxAttempts: 2 });
+  });
 }

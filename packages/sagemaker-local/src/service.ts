@@ -30,6 +30,7 @@ import type { AnyOperation } from "./protocol/operations";
 import { ServiceModel } from "./protocol/service-model";
 import { ModelRegistry } from "./registry/model-packages";
 import { Arns } from "./resources/arns";
+import type { ResourceContext } from "./resources/resources";
 import { ResourceStore, writeAtomically } from "./resources/store";
 import { TagRegistry } from "./resources/tags";
 import type { Settings } from "./settings";
@@ -50,6 +51,8 @@ type Operations = Readonly<Record<string, AnyOperation | undefined>>;
  * of the model image's code. Everything that it knows is in its state folder, so that it may be killed at any time.
  */
 export class SageMakerService {
+  /** The names of all operations, by their subject. */
+  readonly operationNames: Readonly<Record<string, readonly string[]>>;
   private readonly children: Children;
   private readonly featureGroups: FeatureGroups;
   private readonly processingJobs: ProcessingJobs;
@@ -64,62 +67,24 @@ export class SageMakerService {
   private restored: Promise<void> = Promise.resolve();
 
   private constructor(private readonly settings: Settings) {
-    const store = <Resource extends object>(kind: string, ...members: string[]): ResourceStore<Resource> =>
-      new ResourceStore<Resource>(join(settings.stateDirectory, "resources", kind), members);
+    const folder = join(settings.stateDirectory, "resources");
     const arns = new Arns(settings);
+    const tags = new TagRegistry(new ResourceStore(join(folder, "tags"), ["arn", "tags"]), arns);
+    const context: ResourceContext = { folder, arns, tags };
     const clients = new AwsClients(settings);
-    const tags = new TagRegistry(store("tags", "arn", "tags"), arns);
-    this.children = new Children(childrenFolder(settings.stateDirectory));
-    this.featureGroups = new FeatureGroups(
-      store("feature-groups", "group.FeatureGroupName", "group.FeatureDefinitions", "group.CreationTime", "metadata"),
-      settings,
-      arns,
-      tags,
-      clients,
-    );
-    const experiments = new Experiments(
-      {
-        experiments: store("experiments", "ExperimentName", "CreationTime"),
-        trials: store("trials", "TrialName", "ExperimentName", "CreationTime"),
-        components: store("trial-components", "component.TrialComponentName", "component.CreationTime", "trials"),
-      },
-      arns,
-      tags,
-    );
-    const runner = new JobRunner(settings, clients, this.children, () => this.featureGroups.flush());
-    this.processingJobs = new ProcessingJobs(
-      store("processing-jobs", "ProcessingJobName", "ProcessingJobStatus", "CreationTime"),
-      runner,
-      experiments,
-      arns,
-      tags,
-    );
-    this.trainingJobs = new TrainingJobs(
-      store("training-jobs", "TrainingJobName", "TrainingJobStatus", "CreationTime"),
-      runner,
-      experiments,
-      arns,
-      tags,
-    );
-    const registry = new ModelRegistry(
-      {
-        groups: store("model-package-groups", "group.ModelPackageGroupName", "group.CreationTime", "lastVersion"),
-        packages: store("model-packages", "modelPackage.ModelPackageArn", "modelPackage.CreationTime", "requestHash"),
-      },
-      arns,
-      tags,
-    );
-    const models = new Models(store("models", "ModelName", "CreationTime"), registry, arns, tags);
-    const configs = new EndpointConfigs(
-      store("endpoint-configs", "EndpointConfigName", "CreationTime"),
-      models,
-      arns,
-      tags,
-    );
     const storage = new ObjectStorage(clients, settings.region);
+    this.children = new Children(childrenFolder(settings.stateDirectory));
+    this.featureGroups = new FeatureGroups(context, settings, clients);
+    const experiments = new Experiments(context);
+    const runner = new JobRunner(settings, clients, this.children, () => this.featureGroups.flush());
+    this.processingJobs = new ProcessingJobs(context, runner, experiments);
+    this.trainingJobs = new TrainingJobs(context, runner, experiments);
+    const registry = new ModelRegistry(context);
+    const models = new Models(context, registry);
+    const configs = new EndpointConfigs(context, models);
     this.endpointMetrics = new EndpointMetrics(clients);
     this.endpoints = new Endpoints(
-      store("endpoints", "endpoint.EndpointName", "endpoint.EndpointStatus", "endpoint.CreationTime"),
+      context,
       settings,
       configs,
       models,
@@ -127,57 +92,45 @@ export class SageMakerService {
       clients,
       this.endpointMetrics,
       this.children,
-      arns,
-      tags,
     );
     this.capture = new DataCapture(storage);
-    const definitions = new JobDefinitions(
-      store("data-quality-job-definitions", "JobDefinitionName", "DataQualityJobInput", "CreationTime"),
-      this.endpoints,
-      arns,
-      tags,
-    );
+    const definitions = new JobDefinitions(context, this.endpoints);
     this.monitoring = new MonitoringSchedules(
-      {
-        schedules: store(
-          "monitoring-schedules",
-          "schedule.MonitoringScheduleName",
-          "schedule.MonitoringScheduleConfig",
-        ),
-        executions: store("monitoring-executions", "id", "execution.MonitoringScheduleName"),
-      },
+      context,
       definitions,
       this.endpoints,
       this.processingJobs,
       this.capture,
       storage,
       settings.monitoringSeconds,
-      arns,
-      tags,
     );
-    const subjects = [
-      this.featureGroups,
-      this.processingJobs,
-      this.trainingJobs,
-      registry,
-      models,
-      configs,
-      this.endpoints,
-      definitions,
-      this.monitoring,
-      experiments,
-      tags,
-    ];
-    const operations = Object.assign({}, ...subjects.map((subject) => subject.operations)) as Operations;
+    const subjects = {
+      "Training jobs": this.trainingJobs,
+      "Processing jobs": this.processingJobs,
+      "Model registry": registry,
+      Models: models,
+      "Endpoint configurations": configs,
+      Endpoints: this.endpoints,
+      "Feature groups": this.featureGroups,
+      Experiments: experiments,
+      "Data quality job definitions": definitions,
+      "Monitoring schedules": this.monitoring,
+      Tags: tags,
+    };
+    const operations = Object.assign({}, ...Object.values(subjects).map((subject) => subject.operations)) as Operations;
     const model = (service: string): ServiceModel => ServiceModel.load(settings.botocoreData, service);
     this.control = new JsonProtocol(model("sagemaker"), operations);
+    const invocations = invocationOperations(this.endpoints, this.endpointMetrics, settings, this.capture);
+    const records = recordOperations(this.featureGroups);
     this.runtimes = [
-      new RestProtocol(
-        model("sagemaker-runtime"),
-        invocationOperations(this.endpoints, this.endpointMetrics, settings, this.capture) as Operations,
-      ),
-      new RestProtocol(model("sagemaker-featurestore-runtime"), recordOperations(this.featureGroups) as Operations),
+      new RestProtocol(model("sagemaker-runtime"), invocations as Operations),
+      new RestProtocol(model("sagemaker-featurestore-runtime"), records as Operations),
     ];
+    this.operationNames = Object.fromEntries([
+      ...Object.entries(subjects).map(([name, subject]) => [name, Object.keys(subject.operations)]),
+      ["Invocations (runtime)", Object.keys(invocations)],
+      ["Records (feature store runtime)", Object.keys(records)],
+    ]) as Readonly<Record<string, readonly string[]>>;
     this.server = createServer((request, response) => {
       void this.answer(request, response);
     });

@@ -33,99 +33,76 @@ export class SettingsError extends Error {}
 
 interface Option {
   readonly variable: string;
-  /** What stands for its value in the help. */
-  readonly value: string;
-  readonly help: string;
+  /** What is given, in the help and in errors. */
+  readonly expected: string;
   /** What is taken when nobody sets it. */
   readonly fallback?: string;
   /** In place of a fallback that is not a fixed text. */
   readonly fallbackHelp?: string;
   readonly pattern?: RegExp;
-  readonly expected: string;
 }
 
 /** Each option is a flag and an environment variable; the flag wins. */
 const options = {
   "image-directory": {
     variable: "MODEL_IMAGE_DIRECTORY",
-    value: "folder",
-    help: "the image's code: its executables (train, serve, …) stand in the folder's bin/",
-    expected: "the folder of the image's code, whose bin/ holds its executables",
+    expected: "the folder of the image's code, whose bin/ has its executables (train, serve, …)",
+    fallbackHelp: "none: it is required",
   },
   "image-python": {
     variable: "MODEL_IMAGE_PYTHON",
-    value: "file",
-    help: "the Python that runs the image's executables",
+    expected: "the Python that runs the image's executables",
     fallback: "python3",
-    expected: "the Python interpreter of the image",
   },
   "image-repository": {
     variable: "MODEL_IMAGE_REPOSITORY",
-    value: "name",
-    help: "jobs and models whose image is of this repository run the image's code",
+    expected: "the name of the repository whose images are the image's code",
     fallbackHelp: "the name of the image's folder",
-    expected: "the name of the image's repository",
   },
   "aws-endpoint": {
     variable: "AWS_ENDPOINT_URL",
-    value: "url",
-    help: "an AWS emulator with S3 (ministack, moto, LocalStack)",
+    expected: "the AWS emulator's address, such as http://127.0.0.1:4566",
     fallback: "http://127.0.0.1:4566",
     pattern: /^https?:\/\/\S+$/,
-    expected: "the AWS emulator's address, such as http://127.0.0.1:4566",
   },
   port: {
     variable: "SAGEMAKER_PORT",
-    value: "number",
-    help: "the port of 127.0.0.1 to listen on; 0 takes a free one",
+    expected: "a port number from 0 to 65535 (0 takes a free one)",
     fallback: "4567",
     pattern: /^(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/,
-    expected: "a port number from 0 to 65535 (0 takes a free one)",
   },
   "state-directory": {
     variable: "SAGEMAKER_STATE_DIRECTORY",
-    value: "folder",
-    help: "keeps everything that a restart must find again",
+    expected: "the folder of all that a restart must find again",
     fallback: ".sagemaker-local",
-    expected: "a folder for the service's state",
   },
   "log-directory": {
     variable: "SAGEMAKER_LOG_DIRECTORY",
-    value: "folder",
-    help: "gets a log file for each job and endpoint",
+    expected: "the folder of the logs of jobs and endpoints",
     fallbackHelp: "logs in the state folder",
-    expected: "a folder for the logs of jobs and endpoints",
   },
   region: {
     variable: "AWS_REGION",
-    value: "name",
-    help: "the region in every ARN",
+    expected: "the region of all ARNs, such as eu-west-1",
     fallback: "us-east-1",
     pattern: /^[a-z]{2}(-[a-z]+)+-\d$/,
-    expected: "a region, such as eu-west-1",
   },
   account: {
     variable: "AWS_ACCOUNT_ID",
-    value: "number",
-    help: "the account in every ARN",
+    expected: "an account number of twelve digits",
     fallback: "000000000000",
     pattern: /^\d{12}$/,
-    expected: "an account number of twelve digits",
   },
   "monitoring-seconds": {
     variable: "SAGEMAKER_MONITORING_SECONDS",
-    value: "number",
-    help: "run every monitoring schedule after so many seconds",
+    expected: "the seconds between two runs of every monitoring schedule, a whole number from 1",
     fallbackHelp: "as the schedule's expression says",
     pattern: /^[1-9]\d{0,8}$/,
-    expected: "the seconds between two comparisons, a whole number from 1",
   },
   "botocore-data": {
     variable: "BOTOCORE_DATA",
-    value: "folder",
-    help: "botocore's service models, from which requests are checked",
-    fallbackHelp: "the botocore that the image's Python or python3 has",
-    expected: "botocore's data folder (site-packages/botocore/data)",
+    expected: "botocore's data folder, from whose service models requests are checked",
+    fallbackHelp: "that of the image's Python, or of python3",
   },
 } as const satisfies Readonly<Record<string, Option>>;
 
@@ -133,11 +110,12 @@ type OptionName = keyof typeof options;
 
 /** What `--help` prints. */
 export function help(): string {
-  const lines = Object.entries(options as Readonly<Record<string, Option>>).flatMap(([name, option]) => {
-    const byDefault = option.fallback ?? option.fallbackHelp;
-    const ending = byDefault === undefined ? " (required)" : ` (default: ${byDefault})`;
-    return [`  --${name} <${option.value}>`, `      ${option.help}${ending} [${option.variable}]`];
-  });
+  const lines = Object.entries(options as Readonly<Record<string, Option>>).flatMap(
+    ([name, { variable, expected, fallback, fallbackHelp = "" }]) => [
+      `  --${name} <${name.split("-").at(-1) ?? ""}>`,
+      `      ${expected} [${variable}] (default: ${fallback ?? fallbackHelp})`,
+    ],
+  );
   return [
     "sagemaker-local --image-directory <folder> [options]",
     "",
@@ -211,9 +189,9 @@ export function readSettings(
   const text = (name: OptionName, fallback?: string): string => {
     const value = find(name) ?? fallback;
     if (value === undefined) {
-      const { variable, expected, value: kind } = options[name];
+      const { variable, expected } = options[name];
       throw new SettingsError(
-        `${variable} is not set: expected ${expected}. Pass --${name} <${kind}>, or see sagemaker-local --help.`,
+        `${variable} is not set: expected ${expected}. Pass --${name}; see sagemaker-local --help.`,
       );
     }
     return value;

@@ -7,29 +7,18 @@ import type {
 } from "@aws-sdk/client-sagemaker";
 import { resourceNotFound, validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
-import type { Arns } from "../resources/arns";
-import { listPage } from "../resources/listing";
-import type { ResourceStore } from "../resources/store";
-import type { TagRegistry } from "../resources/tags";
+import { type Kind, type ResourceContext, Resources } from "../resources/resources";
 
 type Experiment = Validated<DescribeExperimentResponse> & { ExperimentName: string; CreationTime: Date };
 type Trial = Validated<DescribeTrialResponse> & { TrialName: string; ExperimentName: string; CreationTime: Date };
-type TrialComponent = Validated<DescribeTrialComponentResponse> & { TrialComponentName: string; CreationTime: Date };
+type TrialComponent = Validated<DescribeTrialComponentResponse> & {
+  TrialComponentName: string;
+  CreationTime: Date;
+  /** The trials that it belongs to. */
+  trials: readonly string[];
+};
 
-/** A trial component with the trials that it belongs to. */
-interface StoredComponent {
-  readonly component: TrialComponent;
-  readonly trials: readonly string[];
-}
-
-/** The stores of experiments and what belongs to them. */
-export interface ExperimentStores {
-  readonly experiments: ResourceStore<Experiment>;
-  readonly trials: ResourceStore<Trial>;
-  readonly components: ResourceStore<StoredComponent>;
-}
-
-/** What a job tells of itself in its trial component. */
+/** What a job reports of itself in its trial component. */
 export type JobFacts = Pick<
   TrialComponent,
   "Status" | "StartTime" | "EndTime" | "Parameters" | "InputArtifacts" | "OutputArtifacts" | "Metrics"
@@ -42,16 +31,32 @@ export interface SourceJob {
   readonly kind: "training-job" | "processing-job";
 }
 
+/** What is the same in all three kinds. */
+const kind = <Prefix extends string>(prefix: Prefix, type: string, folder: string, noun: string): Kind<Prefix> => ({
+  prefix,
+  type,
+  folder,
+  order: "Descending",
+  missing: (name) => resourceNotFound(`${noun} '${name}' does not exist.`),
+  taken: (name) =>
+    validationException(
+      `${noun} names must be unique within an AWS account and region. ${noun} with name (${name}) already exists.`,
+    ),
+});
+
 /** Experiments, their trials, and the trial components that jobs leave in them. */
 export class Experiments {
-  constructor(
-    private readonly stores: ExperimentStores,
-    private readonly arns: Arns,
-    private readonly tags: TagRegistry,
-  ) {
-    tags.register("experiment", (name) => stores.experiments.has(name));
-    tags.register("experiment-trial", (name) => stores.trials.has(name));
-    tags.register("experiment-trial-component", (name) => stores.components.has(name));
+  private readonly experiments: Resources<"Experiment", Experiment>;
+  private readonly trials: Resources<"Trial", Trial>;
+  private readonly components: Resources<"TrialComponent", TrialComponent>;
+
+  constructor(context: ResourceContext) {
+    this.experiments = new Resources(context, kind("Experiment", "experiment", "experiments", "Experiment"));
+    this.trials = new Resources(context, kind("Trial", "experiment-trial", "trials", "Trial"));
+    this.components = new Resources(
+      context,
+      kind("TrialComponent", "experiment-trial-component", "trial-components", "Trial component"),
+    );
   }
 
   /**
@@ -61,10 +66,10 @@ export class Experiments {
    */
   check(config: ExperimentConfig | undefined): void {
     if (config?.ExperimentName !== undefined) {
-      this.experiment(config.ExperimentName);
+      this.experiments.existing(config.ExperimentName);
     }
     if (config?.TrialName !== undefined) {
-      this.trial(config.TrialName);
+      this.trials.existing(config.TrialName);
     }
   }
 
@@ -74,263 +79,131 @@ export class Experiments {
       return;
     }
     const name = `${job.name}-aws-${job.kind}`;
-    const stored = this.stores.components.get(name);
-    const now = new Date();
-    const sourceType = job.kind === "training-job" ? "SageMakerTrainingJob" : "SageMakerProcessingJob";
-    const component: TrialComponent = {
-      TrialComponentName: name,
-      TrialComponentArn: this.arns.of("experiment-trial-component", name),
-      DisplayName: config.TrialComponentDisplayName ?? name,
-      Source: { SourceArn: job.arn, SourceType: sourceType },
-      CreationTime: now,
-      ...stored?.component,
-      ...facts,
-      LastModifiedTime: now,
-    };
-    const trial = config.TrialName;
-    const trials = stored?.trials ?? (trial !== undefined && this.stores.trials.has(trial) ? [trial] : []);
-    this.stores.components.put(name, { component, trials });
+    const component = this.components.find(name);
+    if (component !== undefined) {
+      this.components.change(component, facts);
+      return;
+    }
+    const trial = config.TrialName === undefined ? undefined : this.trials.find(config.TrialName);
+    this.components.create(
+      { TrialComponentName: name, ...facts },
+      {
+        DisplayName: config.TrialComponentDisplayName ?? name,
+        Source: {
+          SourceArn: job.arn,
+          SourceType: job.kind === "training-job" ? "SageMakerTrainingJob" : "SageMakerProcessingJob",
+        },
+        trials: trial === undefined ? [] : [trial.TrialName],
+      },
+    );
   }
 
   readonly operations: OperationTable<typeof control> = {
-    CreateExperiment: ({ ExperimentName: name, Tags, ...rest }) => {
-      if (this.stores.experiments.has(name)) {
-        throw validationException(
-          `Experiment names must be unique within an AWS account and region. Experiment with name (${name}) already exists.`,
-        );
-      }
-      this.tags.check(Tags);
-      const arn = this.arns.of("experiment", name);
-      const now = new Date();
-      this.stores.experiments.put(name, {
-        ExperimentName: name,
-        ExperimentArn: arn,
-        DisplayName: rest.DisplayName ?? name,
-        Description: rest.Description,
-        CreationTime: now,
-        LastModifiedTime: now,
-      });
-      this.tags.create(arn, Tags);
-      return { ExperimentArn: arn };
-    },
-    DescribeExperiment: ({ ExperimentName }) => this.experiment(ExperimentName),
-    UpdateExperiment: ({ ExperimentName, ...changes }) => {
-      const experiment = { ...this.experiment(ExperimentName), ...changes, LastModifiedTime: new Date() };
-      this.stores.experiments.put(ExperimentName, experiment);
-      return { ExperimentArn: experiment.ExperimentArn };
-    },
+    CreateExperiment: (request) =>
+      this.experiments.create(request, { DisplayName: request.DisplayName ?? request.ExperimentName }),
+    DescribeExperiment: ({ ExperimentName }) => this.experiments.existing(ExperimentName),
+    UpdateExperiment: (request) => this.experiments.change(this.experiments.existing(request.ExperimentName), request),
     DeleteExperiment: ({ ExperimentName: name }) => {
-      const { ExperimentArn } = this.experiment(name);
-      const trials = this.stores.trials.values().filter((trial) => trial.ExperimentName === name);
+      this.experiments.existing(name);
+      const trials = this.trials.all().filter((trial) => trial.ExperimentName === name);
       if (trials.length > 0) {
         throw validationException(
           `Experiment '${name}' still has ${trials.length} trial(s), such as '${trials[0]?.TrialName ?? ""}': delete them first.`,
         );
       }
-      this.stores.experiments.delete(name);
-      this.tags.remove(ExperimentArn ?? "");
-      return { ExperimentArn };
+      return this.experiments.remove(name);
     },
-    ListExperiments: (request) => {
-      const page = listPage(
-        this.stores.experiments.values(),
-        request,
-        (each) => ({ name: each.ExperimentName, created: each.CreationTime }),
-        "Descending",
-      );
-      return { ExperimentSummaries: page.items.map((each) => ({ ...each })), NextToken: page.nextToken };
-    },
+    ListExperiments: (request) => this.experiments.list(request, "ExperimentSummaries"),
 
-    CreateTrial: ({ TrialName: name, ExperimentName, Tags, DisplayName, MetadataProperties }) => {
-      this.experiment(ExperimentName);
-      if (this.stores.trials.has(name)) {
-        throw validationException(
-          `Trial names must be unique within an AWS account and region. Trial with name (${name}) already exists.`,
-        );
-      }
-      this.tags.check(Tags);
-      const arn = this.arns.of("experiment-trial", name);
-      const now = new Date();
-      this.stores.trials.put(name, {
-        TrialName: name,
-        TrialArn: arn,
-        DisplayName: DisplayName ?? name,
-        ExperimentName,
-        MetadataProperties,
-        CreationTime: now,
-        LastModifiedTime: now,
-      });
-      this.tags.create(arn, Tags);
-      return { TrialArn: arn };
+    CreateTrial: (request) => {
+      this.experiments.existing(request.ExperimentName);
+      return this.trials.create(request, { DisplayName: request.DisplayName ?? request.TrialName });
     },
-    DescribeTrial: ({ TrialName }) => this.trial(TrialName),
-    UpdateTrial: ({ TrialName, ...changes }) => {
-      const trial = { ...this.trial(TrialName), ...changes, LastModifiedTime: new Date() };
-      this.stores.trials.put(TrialName, trial);
-      return { TrialArn: trial.TrialArn };
-    },
+    DescribeTrial: ({ TrialName }) => this.trials.existing(TrialName),
+    UpdateTrial: (request) => this.trials.change(this.trials.existing(request.TrialName), request),
     DeleteTrial: ({ TrialName: name }) => {
-      const { TrialArn } = this.trial(name);
-      const components = this.stores.components.values().filter(({ trials }) => trials.includes(name));
+      this.trials.existing(name);
+      const components = this.components.all().filter(({ trials }) => trials.includes(name));
       if (components.length > 0) {
         throw validationException(
           `Trial '${name}' still has ${components.length} trial component(s), such as ` +
-            `'${components[0]?.component.TrialComponentName ?? ""}': disassociate them first.`,
+            `'${components[0]?.TrialComponentName ?? ""}': disassociate them first.`,
         );
       }
-      this.stores.trials.delete(name);
-      this.tags.remove(TrialArn ?? "");
-      return { TrialArn };
+      return this.trials.remove(name);
     },
     ListTrials: (request) => {
-      if (request.ExperimentName !== undefined) {
-        this.experiment(request.ExperimentName);
+      const { ExperimentName, TrialComponentName } = request;
+      if (ExperimentName !== undefined) {
+        this.experiments.existing(ExperimentName);
       }
-      const component =
-        request.TrialComponentName === undefined ? undefined : this.component(request.TrialComponentName);
-      const trials = this.stores.trials
-        .values()
-        .filter((trial) => request.ExperimentName === undefined || trial.ExperimentName === request.ExperimentName)
-        .filter((trial) => component?.trials.includes(trial.TrialName) ?? true);
-      const page = listPage(
-        trials,
-        request,
-        (each) => ({ name: each.TrialName, created: each.CreationTime }),
-        "Descending",
-      );
-      return {
-        TrialSummaries: page.items.map((each) => ({ ...each, TrialSource: each.Source })),
-        NextToken: page.nextToken,
-      };
+      const component = TrialComponentName === undefined ? undefined : this.components.existing(TrialComponentName);
+      return this.trials.list(request, "TrialSummaries", {
+        where: (trial) =>
+          (ExperimentName === undefined || trial.ExperimentName === ExperimentName) &&
+          (component?.trials.includes(trial.TrialName) ?? true),
+      });
     },
 
-    CreateTrialComponent: ({ TrialComponentName: name, Tags, ...rest }) => {
-      if (this.stores.components.has(name)) {
-        throw validationException(
-          `Trial component names must be unique within an AWS account and region. Trial component with name (${name}) already exists.`,
-        );
-      }
-      this.tags.check(Tags);
-      const arn = this.arns.of("experiment-trial-component", name);
-      const now = new Date();
-      const component: TrialComponent = {
-        ...rest,
-        TrialComponentName: name,
-        TrialComponentArn: arn,
-        DisplayName: rest.DisplayName ?? name,
-        CreationTime: now,
-        LastModifiedTime: now,
-      };
-      this.stores.components.put(name, { component, trials: [] });
-      this.tags.create(arn, Tags);
-      return { TrialComponentArn: arn };
-    },
-    DescribeTrialComponent: ({ TrialComponentName }) => this.component(TrialComponentName).component,
-    UpdateTrialComponent: ({ TrialComponentName: name, ...changes }) => {
-      const { component, trials } = this.component(name);
-      const { ParametersToRemove, InputArtifactsToRemove, OutputArtifactsToRemove, ...values } = changes;
-      const changed: TrialComponent = {
-        ...component,
+    CreateTrialComponent: (request) =>
+      this.components.create(request, { DisplayName: request.DisplayName ?? request.TrialComponentName, trials: [] }),
+    DescribeTrialComponent: ({ TrialComponentName }) => this.components.existing(TrialComponentName),
+    UpdateTrialComponent: (request) => {
+      const { TrialComponentName, ParametersToRemove, InputArtifactsToRemove, OutputArtifactsToRemove, ...values } =
+        request;
+      const component = this.components.existing(TrialComponentName);
+      return this.components.change(component, {
         ...values,
         Parameters: merged(component.Parameters, values.Parameters, ParametersToRemove),
         InputArtifacts: merged(component.InputArtifacts, values.InputArtifacts, InputArtifactsToRemove),
         OutputArtifacts: merged(component.OutputArtifacts, values.OutputArtifacts, OutputArtifactsToRemove),
-        LastModifiedTime: new Date(),
-      };
-      this.stores.components.put(name, { component: changed, trials });
-      return { TrialComponentArn: component.TrialComponentArn };
+      });
     },
     DeleteTrialComponent: ({ TrialComponentName: name }) => {
-      const { component, trials } = this.component(name);
+      const { trials } = this.components.existing(name);
       if (trials.length > 0) {
         throw validationException(
           `Trial component '${name}' still belongs to the trial(s) [${trials.join(", ")}]: disassociate it first.`,
         );
       }
-      this.stores.components.delete(name);
-      this.tags.remove(component.TrialComponentArn ?? "");
-      return { TrialComponentArn: component.TrialComponentArn };
+      return this.components.remove(name);
     },
     ListTrialComponents: (request) => {
-      const trialsOfExperiment =
-        request.ExperimentName === undefined
-          ? undefined
-          : this.stores.trials
-              .values()
-              .filter((trial) => trial.ExperimentName === this.experiment(request.ExperimentName ?? "").ExperimentName)
-              .map(({ TrialName }) => TrialName);
-      if (request.TrialName !== undefined) {
-        this.trial(request.TrialName);
+      const { ExperimentName, TrialName, SourceArn } = request;
+      const experiment = ExperimentName === undefined ? undefined : this.experiments.existing(ExperimentName);
+      if (TrialName !== undefined) {
+        this.trials.existing(TrialName);
       }
-      const components = this.stores.components
-        .values()
-        .filter(
-          ({ trials }) => trialsOfExperiment === undefined || trials.some((name) => trialsOfExperiment.includes(name)),
-        )
-        .filter(({ trials }) => request.TrialName === undefined || trials.includes(request.TrialName))
-        .filter(({ component }) => request.SourceArn === undefined || component.Source?.SourceArn === request.SourceArn)
-        .map(({ component }) => component);
-      const page = listPage(
-        components,
-        request,
-        (each) => ({ name: each.TrialComponentName, created: each.CreationTime }),
-        "Descending",
-      );
+      const { TrialComponentSummaries, NextToken } = this.components.list(request, "TrialComponentSummaries", {
+        where: ({ trials, Source }) =>
+          (experiment === undefined ||
+            trials.some((name) => this.trials.find(name)?.ExperimentName === experiment.ExperimentName)) &&
+          (TrialName === undefined || trials.includes(TrialName)) &&
+          (SourceArn === undefined || Source?.SourceArn === SourceArn),
+      });
       return {
-        TrialComponentSummaries: page.items.map((each) => ({
-          TrialComponentName: each.TrialComponentName,
-          TrialComponentArn: each.TrialComponentArn,
-          DisplayName: each.DisplayName,
+        TrialComponentSummaries: TrialComponentSummaries.map((each) => ({
+          ...each,
           TrialComponentSource: each.Source,
-          Status: each.Status,
-          StartTime: each.StartTime,
-          EndTime: each.EndTime,
-          CreationTime: each.CreationTime,
-          LastModifiedTime: each.LastModifiedTime,
         })),
-        NextToken: page.nextToken,
+        NextToken,
       };
     },
-    AssociateTrialComponent: ({ TrialComponentName, TrialName }) => {
-      const { component, trials } = this.component(TrialComponentName);
-      const { TrialArn } = this.trial(TrialName);
-      this.stores.components.put(TrialComponentName, { component, trials: [...new Set([...trials, TrialName])] });
-      return { TrialComponentArn: component.TrialComponentArn, TrialArn };
-    },
-    DisassociateTrialComponent: ({ TrialComponentName, TrialName }) => {
-      const { component, trials } = this.component(TrialComponentName);
-      const { TrialArn } = this.trial(TrialName);
-      this.stores.components.put(TrialComponentName, {
-        component,
-        trials: trials.filter((name) => name !== TrialName),
-      });
-      return { TrialComponentArn: component.TrialComponentArn, TrialArn };
-    },
+    AssociateTrialComponent: ({ TrialComponentName, TrialName }) =>
+      this.associate(TrialComponentName, TrialName, (trials) => [...new Set([...trials, TrialName])]),
+    DisassociateTrialComponent: ({ TrialComponentName, TrialName }) =>
+      this.associate(TrialComponentName, TrialName, (trials) => trials.filter((name) => name !== TrialName)),
   };
 
-  private experiment(name: string): Experiment {
-    const experiment = this.stores.experiments.get(name);
-    if (experiment === undefined) {
-      throw resourceNotFound(`Experiment '${name}' does not exist.`);
-    }
-    return experiment;
-  }
-
-  private trial(name: string): Trial {
-    const trial = this.stores.trials.get(name);
-    if (trial === undefined) {
-      throw resourceNotFound(`Trial '${name}' does not exist.`);
-    }
-    return trial;
-  }
-
-  private component(nameOrArn: string): StoredComponent {
-    const name = this.arns.nameIn("experiment-trial-component", nameOrArn);
-    const component = this.stores.components.get(name);
-    if (component === undefined) {
-      throw resourceNotFound(`Trial component '${name}' does not exist.`);
-    }
-    return component;
+  private associate(
+    componentName: string,
+    trialName: string,
+    change: (trials: readonly string[]) => readonly string[],
+  ): { TrialComponentArn: string | undefined; TrialArn: string | undefined } {
+    const component = this.components.existing(componentName);
+    const { TrialArn } = this.trials.existing(trialName);
+    this.components.change(component, { trials: change(component.trials) });
+    return { TrialComponentArn: component.TrialComponentArn, TrialArn };
   }
 }
 

@@ -4,11 +4,8 @@ import type { AwsClients } from "../aws";
 import { pause } from "../concurrency";
 import { log } from "../log";
 import { messageOf, resourceInUse, resourceNotFound, validationException } from "../protocol/errors";
-import type { OperationTable } from "../protocol/operations";
-import type { Arns } from "../resources/arns";
-import { listPage } from "../resources/listing";
-import type { ResourceStore } from "../resources/store";
-import type { TagRegistry } from "../resources/tags";
+import type { OperationTable, Validated } from "../protocol/operations";
+import { type ResourceContext, Resources } from "../resources/resources";
 import type { Settings } from "../settings";
 import type { FeatureDefinition, FeatureGroup } from "./feature-group";
 import { GroupRecords } from "./group-records";
@@ -23,38 +20,46 @@ interface FeatureMetadata {
 }
 
 /** A feature group with its features' descriptions. */
-export interface StoredFeatureGroup {
-  readonly group: FeatureGroup;
-  readonly metadata: Readonly<Record<string, FeatureMetadata>>;
-}
+type StoredGroup = FeatureGroup & { readonly metadata: Readonly<Record<string, FeatureMetadata>> };
 
 const reservedNames = new Set(["is_deleted", "write_time", "api_invocation_time"]);
 const deletionAttempts = 5;
 
 /** Feature groups and, for each, the keeper of its records. */
 export class FeatureGroups {
+  private readonly groups: Resources<"FeatureGroup", StoredGroup>;
   private readonly records = new Map<string, GroupRecords>();
 
   constructor(
-    private readonly store: ResourceStore<StoredFeatureGroup>,
+    context: ResourceContext,
     private readonly settings: Settings,
-    private readonly arns: Arns,
-    private readonly tags: TagRegistry,
     private readonly clients: AwsClients,
   ) {
-    tags.register("feature-group", (name) => store.has(name));
+    this.groups = new Resources(context, {
+      prefix: "FeatureGroup",
+      type: "feature-group",
+      folder: "feature-groups",
+      members: ["FeatureDefinitions", "metadata"],
+      order: "Ascending",
+      missing: (name) =>
+        resourceNotFound(`Resource Not Found: Amazon SageMaker can't find a FeatureGroup with name ${name}`),
+      taken: (name) =>
+        resourceInUse(
+          `Resource Already Exists: FeatureGroup with name ${name} already exists. Choose a different name.`,
+        ),
+    });
   }
 
   /** Takes up, after a restart, what was going on before it. */
   restore(): void {
-    for (const { group } of this.store.values()) {
+    for (const group of this.groups.all()) {
       if (group.FeatureGroupStatus === "Creating") {
-        void this.finishCreation(group.FeatureGroupName);
+        void this.finishCreation(group);
       } else {
         this.openRecords(group);
       }
       if (group.FeatureGroupStatus === "Deleting") {
-        void this.finishDeletion(group.FeatureGroupName);
+        void this.finishDeletion(group);
       }
     }
   }
@@ -74,7 +79,7 @@ export class FeatureGroups {
    * @throws ServiceError when there is none, or when it does not take records yet
    */
   find(nameOrArn: string): { group: FeatureGroup; records: GroupRecords } {
-    const { group } = this.existing(nameOrArn);
+    const group = this.groups.existing(nameOrArn);
     const records = this.records.get(group.FeatureGroupName);
     if (group.FeatureGroupStatus !== "Created" || records === undefined) {
       throw validationException(
@@ -87,54 +92,23 @@ export class FeatureGroups {
 
   readonly operations: OperationTable<typeof control> = {
     CreateFeatureGroup: (request) => {
-      const name = request.FeatureGroupName;
-      checkDefinitions(request.FeatureDefinitions);
-      const types = new Map(request.FeatureDefinitions.map((each) => [each.FeatureName, each.FeatureType]));
-      checkRole(types, request.RecordIdentifierFeatureName, "RecordIdentifierFeatureName", ["String", "Integral"]);
-      checkRole(types, request.EventTimeFeatureName, "EventTimeFeatureName", ["String", "Fractional"]);
-      const online = request.OnlineStoreConfig?.EnableOnlineStore === true;
-      const offline = request.OfflineStoreConfig;
-      if (!online && offline === undefined) {
-        throw validationException(
-          "Validation Error: a FeatureGroup needs OnlineStoreConfig with EnableOnlineStore true, OfflineStoreConfig, or both.",
-        );
-      }
-      if (offline !== undefined && request.RoleArn === undefined) {
-        throw validationException("Validation Error: RoleArn is required when OfflineStoreConfig is given.");
-      }
-      if (offline?.TableFormat === "Iceberg") {
-        throw validationException(
-          "Validation Error: OfflineStoreConfig.TableFormat Iceberg is not part of the local platform: use Glue.",
-        );
-      }
-      if (this.store.has(name)) {
-        throw resourceInUse(
-          `Resource Already Exists: FeatureGroup with name ${name} already exists. Choose a different name.`,
-        );
-      }
-      this.tags.check(request.Tags);
-
+      const { FeatureGroupName: name, FeatureDefinitions, OfflineStoreConfig: offline } = request;
+      checkRequest(request);
       const created = new Date();
-      const arn = this.arns.of("feature-group", name);
-      const { Tags, ...described } = request;
-      const group: FeatureGroup = {
-        ...described,
-        FeatureGroupArn: arn,
-        CreationTime: created,
-        LastModifiedTime: created,
+      const group = this.groups.create(request, {
         FeatureGroupStatus: "Creating",
+        CreationTime: created,
         ...(offline && {
           OfflineStoreConfig: this.resolve(name, offline, created),
           OfflineStoreStatus: { Status: "Active" },
         }),
-      };
-      this.tags.create(arn, Tags);
-      this.store.put(name, { group, metadata: newMetadata(group.FeatureDefinitions, created) });
-      void this.finishCreation(name);
-      return { FeatureGroupArn: arn };
+        metadata: newMetadata(FeatureDefinitions, created),
+      });
+      void this.finishCreation(group);
+      return group;
     },
     DescribeFeatureGroup: ({ FeatureGroupName }) => {
-      const { group } = this.existing(FeatureGroupName);
+      const group = this.groups.existing(FeatureGroupName);
       const blocked = this.records.get(group.FeatureGroupName)?.blockedReason;
       return {
         ...group,
@@ -143,8 +117,7 @@ export class FeatureGroups {
       };
     },
     UpdateFeatureGroup: async ({ FeatureGroupName, FeatureAdditions, OnlineStoreConfig, ThroughputConfig }) => {
-      const stored = this.existing(FeatureGroupName);
-      const { group } = stored;
+      const group = this.groups.existing(FeatureGroupName);
       if (group.FeatureGroupStatus !== "Created") {
         throw resourceInUse(
           `FeatureGroup [${group.FeatureGroupName}] has the status ${group.FeatureGroupStatus ?? "unknown"}: update it when it is Created.`,
@@ -152,11 +125,8 @@ export class FeatureGroups {
       }
       const definitions = [...group.FeatureDefinitions, ...(FeatureAdditions ?? [])];
       checkDefinitions(definitions);
-      const changed = new Date();
-      // The keeper of the group's records holds on to this very object.
-      Object.assign(group, {
+      this.groups.change(group, {
         FeatureDefinitions: definitions,
-        LastModifiedTime: changed,
         LastUpdateStatus: { Status: "Successful" },
         ...(OnlineStoreConfig && {
           OnlineStoreConfig: { ...group.OnlineStoreConfig, TtlDuration: OnlineStoreConfig.TtlDuration },
@@ -164,69 +134,37 @@ export class FeatureGroups {
         ...(ThroughputConfig?.ThroughputMode && {
           ThroughputConfig: { ...ThroughputConfig, ThroughputMode: ThroughputConfig.ThroughputMode },
         }),
-      } satisfies Partial<FeatureGroup>);
-      const metadata = { ...newMetadata(FeatureAdditions ?? [], changed), ...stored.metadata };
-      this.store.put(group.FeatureGroupName, { group, metadata });
+        metadata: { ...newMetadata(FeatureAdditions ?? [], new Date()), ...group.metadata },
+      });
       if (group.OfflineStoreConfig !== undefined) {
         await new OfflineStore(this.clients, group).updateTable();
       }
-      return { FeatureGroupArn: group.FeatureGroupArn };
+      return group;
     },
     DeleteFeatureGroup: ({ FeatureGroupName }) => {
-      const { group, metadata } = this.existing(FeatureGroupName);
+      const group = this.groups.existing(FeatureGroupName);
       if (group.FeatureGroupStatus === "Creating" || group.FeatureGroupStatus === "Deleting") {
         throw resourceInUse(
           `FeatureGroup [${group.FeatureGroupName}] has the status ${group.FeatureGroupStatus}: wait until that is over.`,
         );
       }
-      group.FeatureGroupStatus = "Deleting";
-      this.store.put(group.FeatureGroupName, { group, metadata });
-      void this.finishDeletion(group.FeatureGroupName);
+      this.groups.change(group, { FeatureGroupStatus: "Deleting" });
+      void this.finishDeletion(group);
       return {};
     },
     ListFeatureGroups: (request) => {
-      const groups = this.store
-        .values()
-        .map(({ group }) => group)
-        .filter(
-          ({ OfflineStoreStatus }) =>
-            request.OfflineStoreStatusEquals === undefined ||
-            OfflineStoreStatus?.Status === request.OfflineStoreStatusEquals,
-        );
-      const page = listPage(
-        groups,
-        { ...request, StatusEquals: request.FeatureGroupStatusEquals },
-        (group) => ({
-          name: group.FeatureGroupName,
-          created: group.CreationTime,
-          status: group.FeatureGroupStatus,
-          sortKeys: {
-            FeatureGroupStatus: group.FeatureGroupStatus ?? "",
-            OfflineStoreStatus: group.OfflineStoreStatus?.Status ?? "",
-          },
+      const { FeatureGroupStatusEquals: StatusEquals, OfflineStoreStatusEquals: offlineStatus } = request;
+      return this.groups.list({ ...request, StatusEquals }, "FeatureGroupSummaries", {
+        where: ({ OfflineStoreStatus }) => offlineStatus === undefined || OfflineStoreStatus?.Status === offlineStatus,
+        sortKeys: ({ FeatureGroupStatus, OfflineStoreStatus }) => ({
+          FeatureGroupStatus: FeatureGroupStatus ?? "",
+          OfflineStoreStatus: OfflineStoreStatus?.Status ?? "",
         }),
-        "Ascending",
-      );
-      return {
-        FeatureGroupSummaries: page.items.map((group) => ({
-          FeatureGroupName: group.FeatureGroupName,
-          FeatureGroupArn: group.FeatureGroupArn,
-          CreationTime: group.CreationTime,
-          FeatureGroupStatus: group.FeatureGroupStatus,
-          OfflineStoreStatus: group.OfflineStoreStatus,
-        })),
-        NextToken: page.nextToken,
-      };
+      });
     },
     DescribeFeatureMetadata: ({ FeatureGroupName, FeatureName }) => {
       const { group, definition, metadata } = this.feature(FeatureGroupName, FeatureName);
-      return {
-        FeatureGroupArn: group.FeatureGroupArn,
-        FeatureGroupName: group.FeatureGroupName,
-        FeatureName,
-        FeatureType: definition.FeatureType,
-        ...metadata,
-      };
+      return { ...group, ...definition, ...metadata };
     },
     UpdateFeatureMetadata: ({ FeatureGroupName, FeatureName, Description, ParameterAdditions, ParameterRemovals }) => {
       const { group, metadata } = this.feature(FeatureGroupName, FeatureName);
@@ -241,34 +179,24 @@ export class FeatureGroups {
         Description: Description ?? metadata.Description,
         Parameters: parameters,
       };
-      const stored = this.existing(FeatureGroupName);
-      this.store.put(group.FeatureGroupName, { group, metadata: { ...stored.metadata, [FeatureName]: changed } });
+      this.groups.change(group, { metadata: { ...group.metadata, [FeatureName]: changed } });
       return {};
     },
   };
 
-  private existing(nameOrArn: string): StoredFeatureGroup {
-    const name = this.arns.nameIn("feature-group", nameOrArn);
-    const stored = this.store.get(name);
-    if (stored === undefined) {
-      throw resourceNotFound(`Resource Not Found: Amazon SageMaker can't find a FeatureGroup with name ${name}`);
-    }
-    return stored;
-  }
-
   private feature(
     groupName: string,
     name: string,
-  ): { group: FeatureGroup; definition: FeatureDefinition; metadata: FeatureMetadata } {
-    const { group, metadata } = this.existing(groupName);
+  ): { group: StoredGroup; definition: FeatureDefinition; metadata: FeatureMetadata } {
+    const group = this.groups.existing(groupName);
     const definition = group.FeatureDefinitions.find(({ FeatureName }) => FeatureName === name);
-    const found = metadata[name];
-    if (definition === undefined || found === undefined) {
+    const metadata = group.metadata[name];
+    if (definition === undefined || metadata === undefined) {
       throw resourceNotFound(
         `Resource Not Found: Amazon SageMaker can't find a feature with name ${name} in FeatureGroup ${group.FeatureGroupName}`,
       );
     }
-    return { group, definition, metadata: found };
+    return { group, definition, metadata };
   }
 
   /** The offline store's place: SageMaker adds account, region, group and creation time to the given prefix. */
@@ -302,58 +230,67 @@ export class FeatureGroups {
     this.records.set(group.FeatureGroupName, records);
   }
 
-  private async finishCreation(name: string): Promise<void> {
-    const stored = this.store.get(name);
-    if (stored === undefined) {
-      return;
-    }
-    const { group, metadata } = stored;
+  private async finishCreation(group: StoredGroup): Promise<void> {
     try {
       if (group.OfflineStoreConfig !== undefined) {
         await new OfflineStore(this.clients, group).create();
       }
       this.openRecords(group);
-      group.FeatureGroupStatus = "Created";
+      this.groups.change(group, { FeatureGroupStatus: "Created" });
     } catch (error) {
-      group.FeatureGroupStatus = "CreateFailed";
-      group.FailureReason = messageOf(error).slice(0, 1024);
-      log(`Feature group ${name} could not be created: ${messageOf(error)}`);
+      this.groups.change(group, {
+        FeatureGroupStatus: "CreateFailed",
+        FailureReason: messageOf(error).slice(0, 1024),
+      });
+      log(`Feature group ${group.FeatureGroupName} could not be created: ${messageOf(error)}`);
     }
-    this.store.put(name, { group, metadata });
   }
 
-  private async finishDeletion(name: string): Promise<void> {
-    const stored = this.store.get(name);
+  private async finishDeletion(group: StoredGroup): Promise<void> {
+    const name = group.FeatureGroupName;
     const records = this.records.get(name);
-    if (stored === undefined) {
-      return;
-    }
-    const { group, metadata } = stored;
     for (let attempt = 1; records !== undefined; attempt += 1) {
       try {
         await records.flush();
         break;
       } catch (error) {
-        if (attempt < deletionAttempts && !messageOf(error).includes("bucket does not exist")) {
-          await pause(1000);
-          continue;
-        }
         if (messageOf(error).includes("bucket does not exist")) {
           break;
         }
-        group.FeatureGroupStatus = "DeleteFailed";
-        group.FailureReason = `The last records could not be moved to the offline store: ${messageOf(error)}`.slice(
-          0,
-          1024,
-        );
-        this.store.put(name, { group, metadata });
+        if (attempt < deletionAttempts) {
+          await pause(1000);
+          continue;
+        }
+        const reason = `The last records could not be moved to the offline store: ${messageOf(error)}`;
+        this.groups.change(group, { FeatureGroupStatus: "DeleteFailed", FailureReason: reason.slice(0, 1024) });
         return;
       }
     }
     await records?.remove();
     this.records.delete(name);
-    this.tags.remove(group.FeatureGroupArn);
-    this.store.delete(name);
+    this.groups.remove(name);
+  }
+}
+
+/** Refuses a feature group that can't be, before anything is made. */
+function checkRequest(request: Validated<control.CreateFeatureGroupRequest>): void {
+  checkDefinitions(request.FeatureDefinitions);
+  const types = new Map(request.FeatureDefinitions.map((each) => [each.FeatureName, each.FeatureType]));
+  checkRole(types, request.RecordIdentifierFeatureName, "RecordIdentifierFeatureName", ["String", "Integral"]);
+  checkRole(types, request.EventTimeFeatureName, "EventTimeFeatureName", ["String", "Fractional"]);
+  const offline = request.OfflineStoreConfig;
+  if (request.OnlineStoreConfig?.EnableOnlineStore !== true && offline === undefined) {
+    throw validationException(
+      "Validation Error: a FeatureGroup needs OnlineStoreConfig with EnableOnlineStore true, OfflineStoreConfig, or both.",
+    );
+  }
+  if (offline !== undefined && request.RoleArn === undefined) {
+    throw validationException("Validation Error: RoleArn is required when OfflineStoreConfig is given.");
+  }
+  if (offline?.TableFormat === "Iceberg") {
+    throw validationException(
+      "Validation Error: OfflineStoreConfig.TableFormat Iceberg is not part of the local platform: use Glue.",
+    );
   }
 }
 

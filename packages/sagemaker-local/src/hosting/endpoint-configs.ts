@@ -2,10 +2,7 @@ import type * as control from "@aws-sdk/client-sagemaker";
 import type { DescribeEndpointConfigOutput } from "@aws-sdk/client-sagemaker";
 import { validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
-import type { Arns } from "../resources/arns";
-import { listPage } from "../resources/listing";
-import type { ResourceStore } from "../resources/store";
-import type { TagRegistry } from "../resources/tags";
+import { type ResourceContext, Resources } from "../resources/resources";
 import type { Models } from "./models";
 
 /** An endpoint configuration as DescribeEndpointConfig answers it. */
@@ -13,13 +10,25 @@ export type EndpointConfig = Validated<DescribeEndpointConfigOutput>;
 
 /** Endpoint configurations: which models an endpoint serves, and how requests are divided among them. */
 export class EndpointConfigs {
+  private readonly configs: Resources<"EndpointConfig", EndpointConfig>;
+
   constructor(
-    private readonly store: ResourceStore<EndpointConfig>,
+    context: ResourceContext,
     private readonly models: Models,
-    private readonly arns: Arns,
-    private readonly tags: TagRegistry,
   ) {
-    tags.register("endpoint-config", (name) => store.has(name));
+    this.configs = new Resources(context, {
+      prefix: "EndpointConfig",
+      type: "endpoint-config",
+      folder: "endpoint-configs",
+      order: "Descending",
+      missing: (_, arn) => validationException(`Could not find endpoint configuration "${arn}".`),
+      taken: (_, arn) => validationException(`Cannot create already existing endpoint configuration "${arn}".`),
+    });
+  }
+
+  /** The configuration of this name, if there is one. */
+  find(name: string): EndpointConfig | undefined {
+    return this.configs.find(name);
   }
 
   /**
@@ -28,20 +37,12 @@ export class EndpointConfigs {
    * @throws ServiceError when there is none
    */
   existing(name: string): EndpointConfig {
-    const config = this.store.get(name);
-    if (config === undefined) {
-      throw validationException(`Could not find endpoint configuration "${this.arns.of("endpoint-config", name)}".`);
-    }
-    return config;
+    return this.configs.existing(name);
   }
 
   readonly operations: OperationTable<typeof control> = {
     CreateEndpointConfig: (request) => {
-      const { EndpointConfigName: name, Tags, ...described } = request;
-      const arn = this.arns.of("endpoint-config", name);
-      if (this.store.has(name)) {
-        throw validationException(`Cannot create already existing endpoint configuration "${arn}".`);
-      }
+      this.configs.checkNew(request.EndpointConfigName);
       if (request.AsyncInferenceConfig !== undefined || request.ShadowProductionVariants !== undefined) {
         throw validationException(
           "AsyncInferenceConfig and ShadowProductionVariants are not part of the local platform: leave them out.",
@@ -60,36 +61,10 @@ export class EndpointConfigs {
         }
         this.models.existing(ModelName);
       }
-      this.tags.create(arn, Tags);
-      this.store.put(name, {
-        ...described,
-        EndpointConfigName: name,
-        EndpointConfigArn: arn,
-        CreationTime: new Date(),
-      });
-      return { EndpointConfigArn: arn };
+      return this.configs.create(request, {});
     },
     DescribeEndpointConfig: ({ EndpointConfigName }) => this.existing(EndpointConfigName),
-    DeleteEndpointConfig: ({ EndpointConfigName }) => {
-      this.tags.remove(this.existing(EndpointConfigName).EndpointConfigArn);
-      this.store.delete(EndpointConfigName);
-      return {};
-    },
-    ListEndpointConfigs: (request) => {
-      const page = listPage(
-        this.store.values(),
-        request,
-        (config) => ({ name: config.EndpointConfigName, created: config.CreationTime }),
-        "Descending",
-      );
-      return {
-        EndpointConfigs: page.items.map(({ EndpointConfigName, EndpointConfigArn, CreationTime }) => ({
-          EndpointConfigName,
-          EndpointConfigArn,
-          CreationTime,
-        })),
-        NextToken: page.nextToken,
-      };
-    },
+    DeleteEndpointConfig: ({ EndpointConfigName }) => this.configs.remove(EndpointConfigName),
+    ListEndpointConfigs: (request) => this.configs.list(request, "EndpointConfigs"),
   };
 }

@@ -11,10 +11,7 @@ import type { Children } from "../containers/processes";
 import { log } from "../log";
 import { messageOf, validationError, validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
-import type { Arns } from "../resources/arns";
-import { listPage } from "../resources/listing";
-import type { ResourceStore } from "../resources/store";
-import type { TagRegistry } from "../resources/tags";
+import { type ResourceContext, Resources } from "../resources/resources";
 import type { Settings } from "../settings";
 import { planOf, ReleaseFailed, type ReleasePlan, trippedAlarm } from "./deployment-policy";
 import type { EndpointConfig, EndpointConfigs } from "./endpoint-configs";
@@ -22,8 +19,13 @@ import type { EndpointMetrics } from "./endpoint-metrics";
 import type { Models } from "./models";
 import { ModelServer } from "./model-server";
 
-/** An endpoint as DescribeEndpoint answers it. */
-export type Endpoint = Validated<DescribeEndpointOutput>;
+/** An endpoint as DescribeEndpoint answers it, what serves it, and what it is being changed to. */
+export type Endpoint = Validated<DescribeEndpointOutput> & {
+  deployment?: Deployment | undefined;
+  pendingConfigName?: string | undefined;
+  /** How the traffic moves to the pending configuration. */
+  pendingPolicy?: DeploymentConfig | undefined;
+};
 
 /** One production variant as it is deployed: everything that its server needs, without asking S3 again. */
 interface DeployedVariant {
@@ -40,15 +42,6 @@ interface Deployment {
   readonly configName: string;
   readonly folder: string;
   readonly variants: readonly DeployedVariant[];
-}
-
-/** An endpoint, what serves it, and what it is being changed to. */
-export interface StoredEndpoint {
-  readonly endpoint: Endpoint;
-  readonly deployment?: Deployment | undefined;
-  readonly pendingConfigName?: string | undefined;
-  /** How the traffic moves to the pending configuration. */
-  readonly pendingPolicy?: DeploymentConfig | undefined;
 }
 
 /** How an endpoint captures its traffic. */
@@ -86,12 +79,13 @@ const longestSilence = 60_000; // How long a release goes on waiting for alarms 
 
 /** Endpoints: for each variant of its configuration, a server of the model image that is kept running. */
 export class Endpoints {
+  private readonly endpoints: Resources<"Endpoint", Endpoint>;
   private readonly fleets = new Map<string, Fleet>();
   private readonly shifts = new Map<string, Shift>();
   private closing = false;
 
   constructor(
-    private readonly store: ResourceStore<StoredEndpoint>,
+    context: ResourceContext,
     private readonly settings: Settings,
     private readonly configs: EndpointConfigs,
     private readonly models: Models,
@@ -99,21 +93,27 @@ export class Endpoints {
     private readonly clients: AwsClients,
     private readonly metrics: EndpointMetrics,
     private readonly children: Children,
-    private readonly arns: Arns,
-    private readonly tags: TagRegistry,
   ) {
-    tags.register("endpoint", (name) => store.has(name));
+    this.endpoints = new Resources(context, {
+      prefix: "Endpoint",
+      type: "endpoint",
+      folder: "endpoints",
+      members: ["EndpointStatus"],
+      order: "Descending",
+      missing: (_, arn) => validationException(`Could not find endpoint "${arn}".`),
+      taken: (_, arn) => validationException(`Cannot create already existing endpoint "${arn}".`),
+    });
   }
 
   /**
-   * Starts, after a restart, the servers of all endpoints. A release that was going on begins anew: the old fleet
+   * Starts, after a restart, the servers of all endpoints. A release that was going on begins again: the old fleet
    * serves until the new one has passed all of it.
    */
   restore(): void {
-    for (const { endpoint, deployment, pendingConfigName, pendingPolicy } of this.store.values()) {
-      const name = endpoint.EndpointName;
+    for (const endpoint of this.endpoints.all()) {
+      const { EndpointName: name, deployment, pendingConfigName, pendingPolicy } = endpoint;
       if (endpoint.EndpointStatus === "Deleting") {
-        this.forget(name, endpoint.EndpointArn);
+        this.forget(name);
         continue;
       }
       if (deployment !== undefined) {
@@ -143,14 +143,14 @@ export class Endpoints {
    * @throws ServiceError (ValidationError) when the endpoint or the variant is not there
    */
   chooseServer(endpointName: string, variantName: string | undefined): Route {
-    const stored = this.store.get(endpointName);
+    const endpoint = this.endpoints.find(endpointName);
     const fleet = this.fleets.get(endpointName);
-    if (stored === undefined) {
+    if (endpoint === undefined) {
       throw validationError(`Endpoint ${endpointName} of account ${this.settings.account} not found.`);
     }
     if (fleet === undefined) {
       throw validationError(
-        `Endpoint ${endpointName} of account ${this.settings.account} is in status ${stored.endpoint.EndpointStatus}: ` +
+        `Endpoint ${endpointName} of account ${this.settings.account} is in status ${endpoint.EndpointStatus}: ` +
           "it can be invoked when it is InService.",
       );
     }
@@ -173,8 +173,8 @@ export class Endpoints {
 
   /** How an endpoint in service captures its traffic, and of which variants; undefined when it does not. */
   captureOf(endpointName: string): EndpointCapture | undefined {
-    const deployment = this.store.get(endpointName)?.deployment;
-    const config = deployment && this.findConfig(deployment.configName)?.DataCaptureConfig;
+    const deployment = this.endpoints.find(endpointName)?.deployment;
+    const config = deployment && this.configs.find(deployment.configName)?.DataCaptureConfig;
     if (deployment === undefined || config === undefined || config.EnableCapture === false) {
       return undefined;
     }
@@ -182,143 +182,88 @@ export class Endpoints {
   }
 
   readonly operations: OperationTable<typeof control> = {
-    CreateEndpoint: ({ EndpointName: name, EndpointConfigName, DeploymentConfig, Tags }) => {
-      const arn = this.arns.of("endpoint", name);
-      if (this.store.has(name)) {
-        throw validationException(`Cannot create already existing endpoint "${arn}".`);
-      }
+    CreateEndpoint: (request) => {
+      const { EndpointName: name, EndpointConfigName, DeploymentConfig } = request;
+      this.endpoints.checkNew(name);
       this.planFor(this.configs.existing(EndpointConfigName), DeploymentConfig);
-      this.tags.create(arn, Tags);
-      const now = new Date();
-      const endpoint: Endpoint = {
-        EndpointName: name,
-        EndpointArn: arn,
-        EndpointConfigName,
+      const endpoint = this.endpoints.create(request, {
         EndpointStatus: "Creating",
-        ...(DeploymentConfig && { LastDeploymentConfig: DeploymentConfig }),
-        CreationTime: now,
-        LastModifiedTime: now,
-      };
-      this.store.put(name, { endpoint, pendingConfigName: EndpointConfigName });
+        LastDeploymentConfig: DeploymentConfig,
+        pendingConfigName: EndpointConfigName,
+      });
       void this.deploy(name, EndpointConfigName, undefined);
-      return { EndpointArn: arn };
+      return endpoint;
     },
     DescribeEndpoint: ({ EndpointName }) => {
-      const { endpoint, deployment, pendingConfigName } = this.existing(EndpointName);
-      const config = deployment && this.findConfig(deployment.configName);
+      const endpoint = this.endpoints.existing(EndpointName);
+      const { deployment, pendingConfigName } = endpoint;
+      const capture = deployment && this.configs.find(deployment.configName)?.DataCaptureConfig;
+      const isCapturing = capture?.EnableCapture !== false;
       return {
         ...endpoint,
-        ...(deployment && { ProductionVariants: deployment.variants.map(describeVariant) }),
-        ...(config?.DataCaptureConfig && {
-          DataCaptureConfig: {
-            EnableCapture: config.DataCaptureConfig.EnableCapture ?? true,
-            CaptureStatus:
-              config.DataCaptureConfig.EnableCapture === false ? ("Stopped" as const) : ("Started" as const),
-            CurrentSamplingPercentage: config.DataCaptureConfig.InitialSamplingPercentage,
-            DestinationS3Uri: config.DataCaptureConfig.DestinationS3Uri,
-            KmsKeyId: config.DataCaptureConfig.KmsKeyId ?? "",
-          },
-        }),
-        ...(deployment !== undefined &&
-          pendingConfigName !== undefined && {
-            PendingDeploymentSummary: {
-              EndpointConfigName: pendingConfigName,
-              ProductionVariants: this.describePending(EndpointName),
-              StartTime: endpoint.LastModifiedTime,
-            },
-          }),
+        ProductionVariants: deployment?.variants.map(describeVariant),
+        DataCaptureConfig: capture && {
+          EnableCapture: isCapturing,
+          CaptureStatus: isCapturing ? "Started" : "Stopped",
+          CurrentSamplingPercentage: capture.InitialSamplingPercentage,
+          DestinationS3Uri: capture.DestinationS3Uri,
+          KmsKeyId: capture.KmsKeyId ?? "",
+        },
+        PendingDeploymentSummary:
+          deployment && pendingConfigName !== undefined
+            ? {
+                EndpointConfigName: pendingConfigName,
+                ProductionVariants: this.describePending(EndpointName),
+                StartTime: endpoint.LastModifiedTime,
+              }
+            : undefined,
       };
     },
     UpdateEndpoint: ({ EndpointName: name, EndpointConfigName, DeploymentConfig, RetainDeploymentConfig }) => {
-      const { endpoint, deployment, pendingConfigName } = this.existing(name);
-      if (pendingConfigName !== undefined || endpoint.EndpointStatus === "Deleting") {
+      const endpoint = this.endpoints.existing(name);
+      if (endpoint.pendingConfigName !== undefined || endpoint.EndpointStatus === "Deleting") {
         throw validationException(`Cannot update in-progress endpoint "${endpoint.EndpointArn}".`);
       }
       const config = this.configs.existing(EndpointConfigName);
       const policy = RetainDeploymentConfig === true ? endpoint.LastDeploymentConfig : DeploymentConfig;
       const { shares } = this.planFor(config, policy);
       const names = config.ProductionVariants.map(({ VariantName }) => VariantName).sort();
-      const inService = deployment?.variants.map((variant) => variant.name).sort() ?? names;
+      const inService = endpoint.deployment?.variants.map((variant) => variant.name).sort() ?? names;
       if (shares.length > 1 && names.join() !== inService.join()) {
         throw validationException(
           `The endpoint configuration ${EndpointConfigName} has the variants [${names.join(", ")}], the endpoint has ` +
             `[${inService.join(", ")}]: they must be the same for traffic that moves in steps.`,
         );
       }
-      delete endpoint.FailureReason;
-      endpoint.EndpointStatus = "Updating";
-      if (policy) {
-        endpoint.LastDeploymentConfig = policy;
-      }
-      endpoint.LastModifiedTime = new Date();
-      this.store.put(name, {
-        endpoint,
-        deployment,
+      this.endpoints.change(endpoint, {
+        FailureReason: undefined,
+        EndpointStatus: "Updating",
+        LastDeploymentConfig: policy ?? endpoint.LastDeploymentConfig,
         pendingConfigName: EndpointConfigName,
         pendingPolicy: policy,
       });
       void this.deploy(name, EndpointConfigName, policy);
-      return { EndpointArn: endpoint.EndpointArn };
+      return endpoint;
     },
     DeleteEndpoint: ({ EndpointName: name }) => {
-      const { endpoint, deployment, pendingConfigName } = this.existing(name);
-      if (pendingConfigName !== undefined) {
+      const endpoint = this.endpoints.existing(name);
+      if (endpoint.pendingConfigName !== undefined) {
         throw validationException(
           `Cannot delete in-progress endpoint "${endpoint.EndpointArn}": it is in status ${endpoint.EndpointStatus}.`,
         );
       }
-      if (endpoint.EndpointStatus === "Deleting") {
-        return {};
+      if (endpoint.EndpointStatus !== "Deleting") {
+        this.endpoints.change(endpoint, { EndpointStatus: "Deleting" });
+        const fleet = this.fleets.get(name);
+        this.fleets.delete(name);
+        void this.stopFleet(fleet).then(() => {
+          this.forget(name);
+        });
       }
-      endpoint.EndpointStatus = "Deleting";
-      this.store.put(name, { endpoint, deployment });
-      const fleet = this.fleets.get(name);
-      this.fleets.delete(name);
-      void this.stopFleet(fleet).then(() => {
-        this.forget(name, endpoint.EndpointArn);
-      });
       return {};
     },
-    ListEndpoints: (request) => {
-      const page = listPage(
-        this.store.values().map(({ endpoint }) => endpoint),
-        request,
-        (endpoint) => ({
-          name: endpoint.EndpointName,
-          created: endpoint.CreationTime,
-          modified: endpoint.LastModifiedTime,
-          status: endpoint.EndpointStatus,
-        }),
-        "Descending",
-      );
-      return {
-        Endpoints: page.items.map((endpoint) => ({
-          EndpointName: endpoint.EndpointName,
-          EndpointArn: endpoint.EndpointArn,
-          CreationTime: endpoint.CreationTime,
-          LastModifiedTime: endpoint.LastModifiedTime,
-          EndpointStatus: endpoint.EndpointStatus,
-        })),
-        NextToken: page.nextToken,
-      };
-    },
+    ListEndpoints: (request) => this.endpoints.list(request, "Endpoints"),
   };
-
-  private existing(name: string): StoredEndpoint {
-    const stored = this.store.get(name);
-    if (stored === undefined) {
-      throw validationException(`Could not find endpoint "${this.arns.of("endpoint", name)}".`);
-    }
-    return stored;
-  }
-
-  private findConfig(name: string): ReturnType<EndpointConfigs["existing"]> | undefined {
-    try {
-      return this.configs.existing(name);
-    } catch {
-      return undefined; // An endpoint outlives its configuration.
-    }
-  }
 
   /**
    * How the traffic moves to a configuration.
@@ -345,7 +290,7 @@ export class Endpoints {
         await this.shiftTraffic(name, fleet, this.planFor(this.configs.existing(configName), policy));
       }
     } catch (error) {
-      // The service is being stopped: its next start begins the release anew.
+      // The service is being stopped: its next start begins the release again.
       if (this.closing) {
         return;
       }
@@ -428,21 +373,19 @@ export class Endpoints {
   }
 
   private finish(name: string, deployment: Deployment | undefined, failure: string | undefined): void {
-    const stored = this.store.get(name);
-    if (stored === undefined) {
+    const endpoint = this.endpoints.find(name);
+    if (endpoint === undefined) {
       return;
     }
-    const { endpoint } = stored;
-    endpoint.LastModifiedTime = new Date();
-    if (deployment !== undefined) {
-      endpoint.EndpointConfigName = deployment.configName;
-    }
-    if (failure !== undefined) {
-      endpoint.FailureReason = failure.slice(0, 1024);
-    }
-    const serving = deployment ?? stored.deployment;
-    endpoint.EndpointStatus = serving === undefined ? "Failed" : "InService";
-    this.store.put(name, { endpoint, deployment: serving });
+    const serving = deployment ?? endpoint.deployment;
+    this.endpoints.change(endpoint, {
+      EndpointConfigName: deployment?.configName ?? endpoint.EndpointConfigName,
+      FailureReason: failure?.slice(0, 1024) ?? endpoint.FailureReason,
+      EndpointStatus: serving === undefined ? "Failed" : "InService",
+      deployment: serving,
+      pendingConfigName: undefined,
+      pendingPolicy: undefined,
+    });
     log(`Endpoint ${name}: ${endpoint.EndpointStatus}${failure === undefined ? "" : `: ${failure}`}`);
   }
 
@@ -504,10 +447,9 @@ export class Endpoints {
     await Promise.all([...(fleet?.servers.values() ?? [])].map((server) => server.drain()));
   }
 
-  private forget(name: string, arn: string): void {
+  private forget(name: string): void {
     rmSync(this.folderOf(name), { recursive: true, force: true });
-    this.tags.remove(arn);
-    this.store.delete(name);
+    this.endpoints.remove(name);
   }
 
   private folderOf(name: string): string {
@@ -516,7 +458,7 @@ export class Endpoints {
 
   /** A folder for a new deployment, beside that of the one in service. */
   private newFolder(name: string): string {
-    const inService = this.store.get(name)?.deployment?.folder;
+    const inService = this.endpoints.find(name)?.deployment?.folder;
     const parent = this.folderOf(name);
     mkdirSync(parent, { recursive: true });
     // What an interrupted deployment has left behind.

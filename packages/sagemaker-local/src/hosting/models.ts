@@ -3,10 +3,7 @@ import type { DescribeModelOutput } from "@aws-sdk/client-sagemaker";
 import { validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
 import type { ModelRegistry } from "../registry/model-packages";
-import type { Arns } from "../resources/arns";
-import { listPage } from "../resources/listing";
-import type { ResourceStore } from "../resources/store";
-import type { TagRegistry } from "../resources/tags";
+import { type ResourceContext, Resources } from "../resources/resources";
 
 /** A model as DescribeModel answers it. */
 export type Model = Validated<DescribeModelOutput>;
@@ -21,13 +18,20 @@ export interface ServingContainer {
 
 /** Models: an image with a model's data, by itself or from the model registry. */
 export class Models {
+  private readonly models: Resources<"Model", Model>;
+
   constructor(
-    private readonly store: ResourceStore<Model>,
+    context: ResourceContext,
     private readonly registry: ModelRegistry,
-    private readonly arns: Arns,
-    private readonly tags: TagRegistry,
   ) {
-    tags.register("model", (name) => store.has(name));
+    this.models = new Resources(context, {
+      prefix: "Model",
+      type: "model",
+      folder: "models",
+      order: "Descending",
+      missing: (_, arn) => validationException(`Could not find model "${arn}".`),
+      taken: (_, arn) => validationException(`Cannot create already existing model "${arn}".`),
+    });
   }
 
   /**
@@ -36,11 +40,7 @@ export class Models {
    * @throws ServiceError when there is none
    */
   existing(name: string): Model {
-    const model = this.store.get(name);
-    if (model === undefined) {
-      throw validationException(`Could not find model "${this.arns.of("model", name)}".`);
-    }
-    return model;
+    return this.models.existing(name);
   }
 
   /**
@@ -67,11 +67,7 @@ export class Models {
 
   readonly operations: OperationTable<typeof control> = {
     CreateModel: (request) => {
-      const { ModelName: name, Tags, ...described } = request;
-      const arn = this.arns.of("model", name);
-      if (this.store.has(name)) {
-        throw validationException(`Cannot create already existing model "${arn}".`);
-      }
+      this.models.checkNew(request.ModelName);
       const containers = [request.PrimaryContainer, ...(request.Containers ?? [])].filter((each) => each !== undefined);
       const [container] = containers;
       if (container === undefined || containers.length > 1) {
@@ -94,27 +90,10 @@ export class Models {
       if (container.ModelPackageName !== undefined) {
         this.registry.deployable(container.ModelPackageName);
       }
-      this.tags.create(arn, Tags);
-      this.store.put(name, { ...described, ModelName: name, ModelArn: arn, CreationTime: new Date() });
-      return { ModelArn: arn };
+      return this.models.create(request, {});
     },
     DescribeModel: ({ ModelName }) => this.existing(ModelName),
-    DeleteModel: ({ ModelName }) => {
-      this.tags.remove(this.existing(ModelName).ModelArn);
-      this.store.delete(ModelName);
-      return {};
-    },
-    ListModels: (request) => {
-      const page = listPage(
-        this.store.values(),
-        request,
-        (model) => ({ name: model.ModelName, created: model.CreationTime }),
-        "Descending",
-      );
-      return {
-        Models: page.items.map(({ ModelName, ModelArn, CreationTime }) => ({ ModelName, ModelArn, CreationTime })),
-        NextToken: page.nextToken,
-      };
-    },
+    DeleteModel: ({ ModelName }) => this.models.remove(ModelName),
+    ListModels: (request) => this.models.list(request, "Models"),
   };
 }

@@ -1,10 +1,11 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { AwsClients } from "../aws";
-import { containerEnvironment, containerCommand, writtenText } from "../containers/container";
+import { containerCommand, containerEnvironment, ContainerError, writtenText } from "../containers/container";
 import { LogFollower } from "../containers/logs";
 import { ObjectStorage } from "../containers/object-storage";
 import type { Child, Children } from "../containers/processes";
+import { messageOf } from "../protocol/errors";
 import type { Settings } from "../settings";
 
 /** What a job runs. */
@@ -39,6 +40,16 @@ export class StopSignal {
   child: Child | undefined;
 }
 
+/** The steps of a job between its creation and its end. */
+export interface JobSteps {
+  /** Brings what the container needs to the folder that stands for /opt/ml. */
+  readonly prepare: (base: string, signal: StopSignal) => Promise<JobContainer>;
+  /** Takes what the container has left and ends the job. */
+  readonly finish: (base: string, outcome: Outcome) => Promise<void>;
+  /** Ends a job that could not be run to its end. */
+  readonly end: (ending: "Failed" | "Stopped", reason?: string) => void;
+}
+
 /** Thrown between the steps of a job that was asked to stop. */
 export class JobStopped extends Error {}
 
@@ -52,27 +63,53 @@ const longestReason = 1024;
 /** Runs the containers of jobs as subprocesses of the model image's code. */
 export class JobRunner {
   readonly storage: ObjectStorage;
+  /** The jobs that are worked on. */
+  private readonly signals = new Map<string, StopSignal>();
 
   constructor(
     private readonly settings: Settings,
     private readonly clients: AwsClients,
     private readonly children: Children,
     /** Brings everything that was put into the offline stores there, so that a job's queries see it. */
-    readonly flushRecords: () => Promise<void>,
+    private readonly flushRecords: () => Promise<void>,
   ) {
     this.storage = new ObjectStorage(clients, settings.region);
   }
 
-  /** A new, empty folder that stands for /opt/ml. */
-  newBase(kind: string, name: string): string {
-    const base = this.baseOf(kind, name);
-    rmSync(base, { recursive: true, force: true });
-    mkdirSync(base, { recursive: true });
-    return base;
+  /** Does a job from its inputs to its outputs, in a new folder that stands for /opt/ml. */
+  async work(kind: string, name: string, steps: JobSteps): Promise<void> {
+    const signal = new StopSignal();
+    this.signals.set(`${kind}/${name}`, signal);
+    const base = join(this.settings.stateDirectory, "jobs", kind, name, "ml");
+    try {
+      rmSync(base, { recursive: true, force: true });
+      mkdirSync(base, { recursive: true });
+      await this.flushRecords();
+      const container = await steps.prepare(base, signal);
+      await steps.finish(base, await this.run(container, signal));
+    } catch (error) {
+      if (error instanceof JobStopped) {
+        steps.end("Stopped");
+      } else {
+        steps.end("Failed", `${originOf(error)}: ${messageOf(error)}`);
+      }
+    } finally {
+      this.signals.delete(`${kind}/${name}`);
+      rmSync(dirname(base), { recursive: true, force: true });
+    }
   }
 
-  removeBase(kind: string, name: string): void {
-    rmSync(dirname(this.baseOf(kind, name)), { recursive: true, force: true });
+  /** Whether a job is worked on. */
+  isWorking(kind: string, name: string): boolean {
+    return this.signals.has(`${kind}/${name}`);
+  }
+
+  /** Stops a job's container, if it runs, and keeps one that is about to be started from starting. */
+  stop(kind: string, name: string): void {
+    const signal = this.signals.get(`${kind}/${name}`);
+    if (signal !== undefined) {
+      stopContainer(signal);
+    }
   }
 
   /**
@@ -80,7 +117,7 @@ export class JobRunner {
    *
    * @throws ContainerError when it can't run here
    */
-  async run(container: JobContainer, signal: StopSignal): Promise<Outcome> {
+  private async run(container: JobContainer, signal: StopSignal): Promise<Outcome> {
     const { command, arguments: rest } = containerCommand(
       this.settings,
       container.image,
@@ -113,7 +150,7 @@ export class JobRunner {
     time.child = child;
     const limit = setTimeout(
       () => {
-        this.stop(time);
+        stopContainer(time);
       },
       Math.min(container.maxRuntimeSeconds * 1000, 2 ** 31 - 1),
     );
@@ -140,16 +177,17 @@ export class JobRunner {
     const room = longestReason - "AlgorithmError: ".length - ending.length - 2;
     return { kind: "failed", reason: `AlgorithmError: ${reason.slice(-room)}, ${ending}` };
   }
+}
 
-  /** Stops a job's container, if it runs, and keeps one that is about to be started from starting. */
-  stop(signal: StopSignal): void {
-    signal.requested = true;
-    void signal.child?.stop(graceMilliseconds);
-  }
+function stopContainer(signal: StopSignal): void {
+  signal.requested = true;
+  void signal.child?.stop(graceMilliseconds);
+}
 
-  private baseOf(kind: string, name: string): string {
-    return join(this.settings.stateDirectory, "jobs", kind, name, "ml");
-  }
+/** Whose fault a failure outside of the container is: what the client gave, or the service's. */
+function originOf(error: unknown): "ClientError" | "InternalServerError" {
+  const isClients = error instanceof ContainerError || (error instanceof Error && error.constructor === Error);
+  return isClients ? "ClientError" : "InternalServerError";
 }
 
 /** @throws JobStopped when the job was asked to stop */
@@ -159,7 +197,7 @@ export function checkStop(signal: StopSignal): void {
   }
 }
 
-// Reads the flag anew: it changes while the process is being started, and while it runs.
+// Reads the flag again: it changes while the process is being started, and while it runs.
 function isRequested(signal: StopSignal): boolean {
   return signal.requested;
 }

@@ -3,25 +3,17 @@ import { join } from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
 import type { DescribeTrainingJobResponse, SecondaryStatus } from "@aws-sdk/client-sagemaker";
 import { packFolder } from "../containers/archive";
-import { ContainerError } from "../containers/container";
 import { filesIn, joinS3Uri } from "../containers/object-storage";
 import type { Experiments } from "../experiments/experiments";
-import { log } from "../log";
-import { messageOf, resourceInUse, resourceNotFound, validationException } from "../protocol/errors";
+import { resourceInUse, resourceNotFound, validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
-import type { Arns } from "../resources/arns";
-import { listPage } from "../resources/listing";
-import type { ResourceStore } from "../resources/store";
-import type { TagRegistry } from "../resources/tags";
-import { checkStop, cutReason, JobStopped, type JobRunner, restartReason, StopSignal } from "./job-runner";
+import type { ResourceContext } from "../resources/resources";
+import { checkStop, type JobContainer, type JobRunner, type Outcome, type StopSignal } from "./job-runner";
+import { defaultRuntimeSeconds, type Ending, Jobs } from "./jobs";
 import { MetricFinder } from "./metrics";
-import { originOf } from "./processing-jobs";
 
 /** A training job as DescribeTrainingJob answers it. */
 export type TrainingJob = Validated<DescribeTrainingJobResponse>;
-
-const defaultRuntimeSeconds = 86_400;
-const kind = "training";
 
 /** What SageMaker says when a training job enters a step. */
 const stepMessages: Partial<Record<SecondaryStatus, string>> = {
@@ -37,179 +29,103 @@ const stepMessages: Partial<Record<SecondaryStatus, string>> = {
 };
 
 /** Training jobs: a container with channels from S3, which leaves a model in S3. */
-export class TrainingJobs {
-  private readonly signals = new Map<string, StopSignal>();
+export class TrainingJobs extends Jobs<"TrainingJob", TrainingJob> {
+  /** What the logs of the jobs that run have shown. */
+  private readonly metrics = new Map<string, MetricFinder>();
 
   constructor(
-    private readonly store: ResourceStore<TrainingJob>,
-    private readonly runner: JobRunner,
+    context: ResourceContext,
+    runner: JobRunner,
     private readonly experiments: Experiments,
-    private readonly arns: Arns,
-    private readonly tags: TagRegistry,
   ) {
-    tags.register("training-job", (name) => store.has(name));
-  }
-
-  /** Ends, after a restart, the jobs that were running when the service was killed. */
-  restore(): void {
-    for (const job of this.store.values()) {
-      if (job.TrainingJobStatus === "InProgress") {
-        this.end(job, "Failed", "Failed", restartReason);
-      }
-      if (job.TrainingJobStatus === "Stopping") {
-        this.end(job, "Stopped", "Stopped");
-      }
-    }
+    super(context, runner, {
+      prefix: "TrainingJob",
+      type: "training-job",
+      folder: "training-jobs",
+      missing: (name) => resourceNotFound(`Requested resource not found: training job ${name}`),
+      taken: (_, arn) =>
+        resourceInUse(
+          `Training job names must be unique within an AWS account and region, and a training job with this name already exists (${arn})`,
+        ),
+    });
   }
 
   readonly operations: OperationTable<typeof control> = {
     CreateTrainingJob: (request) => {
-      const { TrainingJobName: name, Tags, ...described } = request;
-      const arn = this.arns.of("training-job", name);
-      if (this.store.has(name)) {
-        throw resourceInUse(
-          `Training job names must be unique within an AWS account and region, and a training job with this name already exists (${arn})`,
-        );
-      }
+      const { TrainingJobName: name, OutputDataConfig, StoppingCondition } = request;
+      this.jobs.checkNew(name);
       checkRequest(request);
       this.experiments.check(request.ExperimentConfig);
-      this.tags.create(arn, Tags);
-      const now = new Date();
-      const job: TrainingJob = {
-        ...described,
-        TrainingJobName: name,
-        TrainingJobArn: arn,
+      const job = this.jobs.create(request, {
         TrainingJobStatus: "InProgress",
         SecondaryStatus: "Starting",
         SecondaryStatusTransitions: [],
-        ModelArtifacts: { S3ModelArtifacts: this.modelUri(request.OutputDataConfig.S3OutputPath, name) },
-        StoppingCondition: request.StoppingCondition ?? { MaxRuntimeInSeconds: defaultRuntimeSeconds },
-        CreationTime: now,
-        LastModifiedTime: now,
-      };
+        ModelArtifacts: {
+          S3ModelArtifacts: joinS3Uri(OutputDataConfig.S3OutputPath, name, "output", "model.tar.gz"),
+        },
+        StoppingCondition: StoppingCondition ?? { MaxRuntimeInSeconds: defaultRuntimeSeconds },
+      });
       this.enter(job, "Starting");
       void this.run(job);
-      return { TrainingJobArn: arn };
+      return job;
     },
-    DescribeTrainingJob: ({ TrainingJobName }) => this.existing(TrainingJobName),
-    StopTrainingJob: ({ TrainingJobName }) => {
-      const job = this.existing(TrainingJobName);
-      const signal = this.signals.get(TrainingJobName);
-      if (job.TrainingJobStatus !== "InProgress" || signal === undefined) {
-        throw validationException(
-          `The request was rejected because the training job is in status ${job.TrainingJobStatus}.`,
-        );
-      }
-      this.enter(job, "Stopping", { TrainingJobStatus: "Stopping" });
-      this.runner.stop(signal);
-      return {};
-    },
-    DeleteTrainingJob: ({ TrainingJobName }) => {
-      const job = this.existing(TrainingJobName);
-      if (this.signals.has(TrainingJobName)) {
-        throw resourceInUse(`Training job ${TrainingJobName} is in status ${job.TrainingJobStatus}: stop it first.`);
-      }
-      this.store.delete(TrainingJobName);
-      this.tags.remove(job.TrainingJobArn);
-      return {};
-    },
-    ListTrainingJobs: (request) => {
-      const page = listPage(
-        this.store.values(),
-        request,
-        (job) => ({
-          name: job.TrainingJobName,
-          created: job.CreationTime,
-          modified: job.LastModifiedTime,
-          status: job.TrainingJobStatus,
-        }),
-        "Ascending",
-      );
-      return {
-        TrainingJobSummaries: page.items.map((job) => ({
-          TrainingJobName: job.TrainingJobName,
-          TrainingJobArn: job.TrainingJobArn,
-          CreationTime: job.CreationTime,
-          TrainingEndTime: job.TrainingEndTime,
-          LastModifiedTime: job.LastModifiedTime,
-          TrainingJobStatus: job.TrainingJobStatus,
-          SecondaryStatus: job.SecondaryStatus,
-        })),
-        NextToken: page.nextToken,
-      };
-    },
+    DescribeTrainingJob: ({ TrainingJobName }) => this.jobs.existing(TrainingJobName),
+    StopTrainingJob: ({ TrainingJobName }) => this.stop(TrainingJobName),
+    DeleteTrainingJob: ({ TrainingJobName }) => this.remove(TrainingJobName),
+    ListTrainingJobs: (request) => this.jobs.list(request, "TrainingJobSummaries"),
   };
 
-  private modelUri(outputPath: string, name: string): string {
-    return joinS3Uri(outputPath, name, "output", "model.tar.gz");
-  }
-
-  private async run(job: TrainingJob): Promise<void> {
+  protected async prepare(job: TrainingJob, base: string, signal: StopSignal): Promise<JobContainer> {
     const name = job.TrainingJobName;
-    const signal = new StopSignal();
-    this.signals.set(name, signal);
     const metrics = new MetricFinder(job.AlgorithmSpecification?.MetricDefinitions);
-    try {
-      const base = this.runner.newBase(kind, name);
-      this.recordTrial(job);
-      await this.runner.flushRecords();
-      checkStop(signal);
-      this.enter(job, "Downloading", { TrainingStartTime: new Date() });
-      await this.prepare(job, base, signal);
-      this.enter(job, "Training");
-      const limit = job.StoppingCondition.MaxRuntimeInSeconds ?? defaultRuntimeSeconds;
-      const specification = job.AlgorithmSpecification;
-      const outcome = await this.runner.run(
-        {
-          purpose: `training job ${name}`,
-          name,
-          image: specification?.TrainingImage ?? "",
-          entrypoint: [
-            ...(specification?.ContainerEntrypoint ?? ["train"]),
-            ...(specification?.ContainerArguments ?? []),
-          ],
-          environment: {
-            ...job.Environment,
-            TRAINING_JOB_NAME: name,
-            TRAINING_JOB_ARN: job.TrainingJobArn,
-          },
-          base,
-          logGroup: "/aws/sagemaker/TrainingJobs",
-          maxRuntimeSeconds: limit,
-          reasonFile: join(base, "output", "failure"),
-          onLine: (line, timestamp) => {
-            metrics.read(line, timestamp);
-          },
-        },
-        signal,
-      );
-      this.change(job, { FinalMetricDataList: metrics.final });
-      if (outcome.kind === "failed") {
-        this.end(job, "Failed", "Failed", outcome.reason);
-        return;
-      }
-      // A job that was stopped may have left a model that is worth keeping.
-      this.enter(job, "Uploading");
-      await this.upload(job, base);
-      if (outcome.kind === "succeeded") {
-        this.end(job, "Completed", "Completed");
-      } else {
-        this.end(job, "Stopped", outcome.kind === "timed out" ? "MaxRuntimeExceeded" : "Stopped");
-      }
-    } catch (error) {
-      if (error instanceof JobStopped) {
-        this.end(job, "Stopped", "Stopped");
-      } else {
-        const origin = error instanceof ContainerError ? "ClientError" : originOf(error);
-        this.end(job, "Failed", "Failed", `${origin}: ${messageOf(error)}`);
-      }
-    } finally {
-      this.signals.delete(name);
-      this.runner.removeBase(kind, name);
-    }
+    this.metrics.set(name, metrics);
+    this.recordTrial(job);
+    checkStop(signal);
+    this.enter(job, "Downloading", { TrainingStartTime: new Date() });
+    await this.bringInputs(job, base, signal);
+    this.enter(job, "Training");
+    const { TrainingImage, ContainerEntrypoint, ContainerArguments } = job.AlgorithmSpecification ?? {};
+    return {
+      purpose: `training job ${name}`,
+      name,
+      image: TrainingImage ?? "",
+      entrypoint: [...(ContainerEntrypoint ?? ["train"]), ...(ContainerArguments ?? [])],
+      environment: { ...job.Environment, TRAINING_JOB_NAME: name, TRAINING_JOB_ARN: job.TrainingJobArn },
+      base,
+      logGroup: "/aws/sagemaker/TrainingJobs",
+      maxRuntimeSeconds: job.StoppingCondition.MaxRuntimeInSeconds ?? defaultRuntimeSeconds,
+      reasonFile: join(base, "output", "failure"),
+      onLine: (line, timestamp) => {
+        metrics.read(line, timestamp);
+      },
+    };
   }
 
-  private async prepare(job: TrainingJob, base: string, signal: StopSignal): Promise<void> {
+  protected async finish(job: TrainingJob, base: string, outcome: Outcome): Promise<void> {
+    this.jobs.change(job, { FinalMetricDataList: this.metrics.get(job.TrainingJobName)?.final });
+    if (outcome.kind === "failed") {
+      this.end(job, "Failed", outcome.reason);
+      return;
+    }
+    // A job that was stopped may have left a model that is worth keeping.
+    this.enter(job, "Uploading");
+    await this.upload(job, base);
+    this.endAt(
+      outcome.kind === "timed out" ? "MaxRuntimeExceeded" : outcome.kind === "succeeded" ? "Completed" : "Stopped",
+      job,
+      outcome.kind === "succeeded" ? "Completed" : "Stopped",
+    );
+  }
+
+  protected end(job: TrainingJob, ending: Ending, reason?: string): void {
+    this.endAt(ending, job, ending, reason);
+  }
+
+  protected markStopping(job: TrainingJob): void {
+    this.enter(job, "Stopping", { TrainingJobStatus: "Stopping" });
+  }
+
+  private async bringInputs(job: TrainingJob, base: string, signal: StopSignal): Promise<void> {
     const configuration = join(base, "input", "config");
     for (const folder of ["input/config", "input/data", "model", "output/data"]) {
       mkdirSync(join(base, folder), { recursive: true });
@@ -269,37 +185,25 @@ export class TrainingJobs {
     }
     const message = stepMessages[step];
     transitions.push({ Status: step, StartTime: now, ...(message !== undefined && { StatusMessage: message }) });
-    this.change(job, { ...changes, SecondaryStatus: step, SecondaryStatusTransitions: transitions });
+    this.jobs.change(job, { ...changes, SecondaryStatus: step, SecondaryStatusTransitions: transitions });
   }
 
-  private end(
-    job: TrainingJob,
-    status: "Completed" | "Failed" | "Stopped",
-    step: SecondaryStatus,
-    reason?: string,
-  ): void {
+  private endAt(step: SecondaryStatus, job: TrainingJob, ending: Ending, reason?: string): void {
     const now = new Date();
     const seconds = Math.max(1, Math.round((now.getTime() - (job.TrainingStartTime ?? now).getTime()) / 1000));
+    this.metrics.delete(job.TrainingJobName);
     this.enter(job, step, {
-      TrainingJobStatus: status,
+      TrainingJobStatus: ending,
       TrainingEndTime: now,
       TrainingTimeInSeconds: seconds,
       BillableTimeInSeconds: seconds,
-      ...(reason !== undefined && { FailureReason: cutReason(reason) }),
+      ...this.changesAtEnd(job, ending, reason),
     });
-    const transitions = job.SecondaryStatusTransitions ?? [];
-    const last = transitions.at(-1);
+    const [last, ...earlier] = [...(job.SecondaryStatusTransitions ?? [])].reverse();
     if (last !== undefined) {
-      last.EndTime = now;
+      this.jobs.change(job, { SecondaryStatusTransitions: [...earlier.reverse(), { ...last, EndTime: now }] });
     }
-    this.change(job, {});
     this.recordTrial(job);
-    log(`Training job ${job.TrainingJobName}: ${status}${reason === undefined ? "" : `: ${reason}`}`);
-  }
-
-  private change(job: TrainingJob, changes: Partial<TrainingJob>): void {
-    Object.assign(job, changes, { LastModifiedTime: new Date() });
-    this.store.put(job.TrainingJobName, job);
   }
 
   private recordTrial(job: TrainingJob): void {
@@ -336,14 +240,6 @@ export class TrainingJobs {
         Metrics: metrics,
       },
     );
-  }
-
-  private existing(name: string): TrainingJob {
-    const job = this.store.get(name);
-    if (job === undefined) {
-      throw resourceNotFound(`Requested resource not found: training job ${name}`);
-    }
-    return job;
   }
 }
 

@@ -3,23 +3,28 @@ import type { DescribeDataQualityJobDefinitionResponse } from "@aws-sdk/client-s
 import { resourceInUse, resourceNotFound, validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
 import type { Endpoints } from "../hosting/endpoints";
-import type { Arns } from "../resources/arns";
-import { listPage } from "../resources/listing";
-import type { ResourceStore } from "../resources/store";
-import type { TagRegistry } from "../resources/tags";
+import { type ResourceContext, Resources } from "../resources/resources";
 
 /** A data quality job definition as DescribeDataQualityJobDefinition answers it. */
 export type JobDefinition = Validated<DescribeDataQualityJobDefinitionResponse>;
 
 /** What a monitoring job looks at, with what it compares and where its report goes. It can't be changed. */
 export class JobDefinitions {
+  private readonly definitions: Resources<"JobDefinition", JobDefinition>;
+
   constructor(
-    private readonly store: ResourceStore<JobDefinition>,
+    context: ResourceContext,
     private readonly endpoints: Endpoints,
-    private readonly arns: Arns,
-    private readonly tags: TagRegistry,
   ) {
-    tags.register("data-quality-job-definition", (name) => store.has(name));
+    this.definitions = new Resources(context, {
+      prefix: "JobDefinition",
+      type: "data-quality-job-definition",
+      folder: "data-quality-job-definitions",
+      members: ["DataQualityJobInput"],
+      order: "Descending",
+      missing: (name) => resourceNotFound(`Could not find data quality job definition ${name}.`),
+      taken: (_, arn) => resourceInUse(`The data quality job definition ${arn} exists already.`),
+    });
   }
 
   /**
@@ -28,20 +33,12 @@ export class JobDefinitions {
    * @throws ServiceError when there is none
    */
   existing(name: string): JobDefinition {
-    const definition = this.store.get(name);
-    if (definition === undefined) {
-      throw resourceNotFound(`Could not find data quality job definition ${name}.`);
-    }
-    return definition;
+    return this.definitions.existing(name);
   }
 
   readonly operations: OperationTable<typeof control> = {
     CreateDataQualityJobDefinition: (request) => {
-      const { JobDefinitionName: name, Tags, ...described } = request;
-      const arn = this.arns.of("data-quality-job-definition", name);
-      if (this.store.has(name)) {
-        throw resourceInUse(`The data quality job definition ${arn} exists already.`);
-      }
+      this.definitions.checkNew(request.JobDefinitionName);
       const input = request.DataQualityJobInput.EndpointInput;
       if (input === undefined) {
         throw validationException(
@@ -56,43 +53,24 @@ export class JobDefinitions {
           `The endpoint ${input.EndpointName} captures no data: give its endpoint configuration a DataCaptureConfig, and wait until it is InService.`,
         );
       }
-      this.tags.create(arn, Tags);
-      this.store.put(name, {
-        ...described,
-        JobDefinitionName: name,
-        JobDefinitionArn: arn,
-        CreationTime: new Date(),
-      });
-      return { JobDefinitionArn: arn };
+      return this.definitions.create(request, {});
     },
     DescribeDataQualityJobDefinition: ({ JobDefinitionName }) => this.existing(JobDefinitionName),
-    DeleteDataQualityJobDefinition: ({ JobDefinitionName }) => {
-      this.tags.remove(this.existing(JobDefinitionName).JobDefinitionArn);
-      this.store.delete(JobDefinitionName);
-      return {};
-    },
+    DeleteDataQualityJobDefinition: ({ JobDefinitionName }) => this.definitions.remove(JobDefinitionName),
     ListDataQualityJobDefinitions: (request) => {
-      const chosen = this.store
-        .values()
-        .filter(
-          ({ DataQualityJobInput }) =>
-            request.EndpointName === undefined ||
-            DataQualityJobInput.EndpointInput?.EndpointName === request.EndpointName,
-        );
-      const page = listPage(
-        chosen,
-        request,
-        (definition) => ({ name: definition.JobDefinitionName, created: definition.CreationTime }),
-        "Descending",
-      );
+      const endpointOf = ({ DataQualityJobInput }: JobDefinition): string | undefined =>
+        DataQualityJobInput.EndpointInput?.EndpointName;
+      const { JobDefinitionSummaries, NextToken } = this.definitions.list(request, "JobDefinitionSummaries", {
+        where: (definition) => request.EndpointName === undefined || endpointOf(definition) === request.EndpointName,
+      });
       return {
-        JobDefinitionSummaries: page.items.map((definition) => ({
+        JobDefinitionSummaries: JobDefinitionSummaries.map((definition) => ({
           MonitoringJobDefinitionName: definition.JobDefinitionName,
           MonitoringJobDefinitionArn: definition.JobDefinitionArn,
           CreationTime: definition.CreationTime,
-          EndpointName: definition.DataQualityJobInput.EndpointInput?.EndpointName,
+          EndpointName: endpointOf(definition),
         })),
-        NextToken: page.nextToken,
+        NextToken,
       };
     },
   };

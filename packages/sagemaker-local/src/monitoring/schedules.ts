@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
 import type {
   DescribeMonitoringScheduleResponse,
@@ -12,22 +13,16 @@ import type { ProcessingJob, ProcessingJobs } from "../jobs/processing-jobs";
 import { log } from "../log";
 import { messageOf, resourceInUse, resourceNotFound, validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
-import type { Arns } from "../resources/arns";
 import { listPage } from "../resources/listing";
-import type { ResourceStore } from "../resources/store";
-import type { TagRegistry } from "../resources/tags";
+import { type ResourceContext, Resources } from "../resources/resources";
+import { ResourceStore } from "../resources/store";
 import { type DataCapture, hourFolder } from "./data-capture";
 import type { JobDefinition, JobDefinitions } from "./job-definitions";
 import { everySeconds, offsetFrom, parseScheduleExpression, type Timetable } from "./schedule-expression";
 
-type Schedule = Validated<DescribeMonitoringScheduleResponse>;
-type ScheduleConfig = Validated<control.MonitoringScheduleConfig>;
-
 /** A monitoring schedule, and when it runs next. */
-export interface StoredSchedule {
-  readonly schedule: Schedule;
-  readonly next?: Date | undefined;
-}
+type Schedule = Validated<DescribeMonitoringScheduleResponse> & { readonly next?: Date | undefined };
+type ScheduleConfig = Validated<control.MonitoringScheduleConfig>;
 
 /** One run of a schedule. */
 export interface StoredExecution {
@@ -52,16 +47,15 @@ const restartReason = "InternalServerError: the service was restarted while the 
  * Inputs").
  */
 export class MonitoringSchedules {
+  private readonly schedules: Resources<"MonitoringSchedule", Schedule>;
+  private readonly executions: ResourceStore<StoredExecution>;
   private readonly running = new Set<string>();
   /** By the schedule's name: since when nobody has compared, as the execution before has not ended yet. */
   private readonly missed = new Map<string, Date>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly stores: {
-      readonly schedules: ResourceStore<StoredSchedule>;
-      readonly executions: ResourceStore<StoredExecution>;
-    },
+    context: ResourceContext,
     private readonly definitions: JobDefinitions,
     private readonly endpoints: Endpoints,
     private readonly jobs: ProcessingJobs,
@@ -69,20 +63,27 @@ export class MonitoringSchedules {
     private readonly storage: ObjectStorage,
     /** Runs every schedule so often, whatever its expression says: an hour is long for who tries something. */
     private readonly periodSeconds: number | undefined,
-    private readonly arns: Arns,
-    private readonly tags: TagRegistry,
   ) {
-    tags.register("monitoring-schedule", (name) => stores.schedules.has(name));
+    this.schedules = new Resources(context, {
+      prefix: "MonitoringSchedule",
+      type: "monitoring-schedule",
+      folder: "monitoring-schedules",
+      members: ["MonitoringScheduleConfig"],
+      order: "Descending",
+      missing: (name) => resourceNotFound(`Monitoring schedule ${name} not found.`),
+      taken: (_, arn) => resourceInUse(`The monitoring schedule ${arn} exists already.`),
+    });
+    this.executions = new ResourceStore(join(context.folder, "monitoring-executions"), ["id", "execution"]);
   }
 
   /** Ends, after a restart, the executions that were running, and takes up the schedules. */
   restore(): void {
-    for (const stored of this.stores.executions.values()) {
+    for (const stored of this.executions.values()) {
       if (["Pending", "InProgress", "Stopping"].includes(stored.execution.MonitoringExecutionStatus)) {
         this.change(stored, { MonitoringExecutionStatus: "Failed", FailureReason: restartReason });
       }
     }
-    for (const { schedule } of this.stores.schedules.values()) {
+    for (const schedule of this.schedules.all()) {
       this.plan(schedule);
     }
     this.timer = setInterval(() => {
@@ -97,99 +98,71 @@ export class MonitoringSchedules {
   }
 
   readonly operations: OperationTable<typeof control> = {
-    CreateMonitoringSchedule: ({ MonitoringScheduleName: name, MonitoringScheduleConfig: config, Tags }) => {
-      const arn = this.arns.of("monitoring-schedule", name);
-      if (this.stores.schedules.has(name)) {
-        throw resourceInUse(`The monitoring schedule ${arn} exists already.`);
-      }
+    CreateMonitoringSchedule: (request) => {
+      const { MonitoringScheduleName: name, MonitoringScheduleConfig: config, Tags } = request;
+      this.schedules.checkNew(name, Tags);
       this.check(config);
-      this.tags.create(arn, Tags);
-      const now = new Date();
-      const schedule: Schedule = {
-        MonitoringScheduleName: name,
-        MonitoringScheduleArn: arn,
+      const schedule = this.schedules.create(request, {
         MonitoringScheduleStatus: "Scheduled",
         MonitoringType: "DataQuality",
-        MonitoringScheduleConfig: config,
         EndpointName: this.endpointOf(config),
-        CreationTime: now,
-        LastModifiedTime: now,
-      };
+      });
       this.begin(schedule);
-      return { MonitoringScheduleArn: arn };
+      return schedule;
     },
     DescribeMonitoringSchedule: ({ MonitoringScheduleName }) => {
-      const { schedule } = this.existing(MonitoringScheduleName);
-      const last = this.executionsOf(MonitoringScheduleName).at(-1);
-      return { ...schedule, ...(last && { LastMonitoringExecutionSummary: last.execution }) };
+      const schedule = this.schedules.existing(MonitoringScheduleName);
+      return {
+        ...schedule,
+        LastMonitoringExecutionSummary: this.executionsOf(MonitoringScheduleName).at(-1)?.execution,
+      };
     },
     UpdateMonitoringSchedule: ({ MonitoringScheduleName: name, MonitoringScheduleConfig: config }) => {
-      const { schedule } = this.existing(name);
+      const schedule = this.schedules.existing(name);
       this.check(config);
-      this.begin({
-        ...schedule,
+      this.schedules.change(schedule, {
         MonitoringScheduleConfig: config,
         EndpointName: this.endpointOf(config),
         MonitoringScheduleStatus: "Scheduled",
-        LastModifiedTime: new Date(),
       });
-      return { MonitoringScheduleArn: schedule.MonitoringScheduleArn };
+      this.begin(schedule);
+      return schedule;
     },
     StartMonitoringSchedule: ({ MonitoringScheduleName }) => this.turn(MonitoringScheduleName, "Scheduled"),
     StopMonitoringSchedule: ({ MonitoringScheduleName }) => this.turn(MonitoringScheduleName, "Stopped"),
     DeleteMonitoringSchedule: ({ MonitoringScheduleName: name }) => {
-      const { schedule } = this.existing(name);
+      this.schedules.existing(name);
       if (this.running.has(name)) {
         throw resourceInUse(
           `The monitoring schedule ${name} has an execution in progress: wait for its end, or stop its job.`,
         );
       }
       for (const { id } of this.executionsOf(name)) {
-        this.stores.executions.delete(id);
+        this.executions.delete(id);
       }
-      this.stores.schedules.delete(name);
       this.missed.delete(name);
-      this.tags.remove(schedule.MonitoringScheduleArn);
-      return {};
+      return this.schedules.remove(name);
     },
     ListMonitoringSchedules: (request) => {
-      const chosen = this.stores.schedules
-        .values()
-        .map(({ schedule }) => schedule)
-        .filter(
-          ({ EndpointName, MonitoringScheduleConfig: config }) =>
-            (request.EndpointName === undefined || EndpointName === request.EndpointName) &&
-            (request.MonitoringJobDefinitionName === undefined ||
-              config.MonitoringJobDefinitionName === request.MonitoringJobDefinitionName) &&
-            (request.MonitoringTypeEquals === undefined || request.MonitoringTypeEquals === "DataQuality"),
-        );
-      const page = listPage(
-        chosen,
-        request,
-        (schedule) => ({
-          name: schedule.MonitoringScheduleName,
-          created: schedule.CreationTime,
-          modified: schedule.LastModifiedTime,
-          status: schedule.MonitoringScheduleStatus,
-        }),
-        "Descending",
-      );
+      const definitionOf = ({ MonitoringScheduleConfig: config }: Schedule): string | undefined =>
+        config.MonitoringJobDefinitionName;
+      const { EndpointName, MonitoringJobDefinitionName: definition, MonitoringTypeEquals: type } = request;
+      const listed = this.schedules.list(request, "MonitoringScheduleSummaries", {
+        where: (schedule) =>
+          (EndpointName === undefined || schedule.EndpointName === EndpointName) &&
+          (definition === undefined || definitionOf(schedule) === definition) &&
+          (type === undefined || type === "DataQuality"),
+      });
       return {
-        MonitoringScheduleSummaries: page.items.map((schedule) => ({
-          MonitoringScheduleName: schedule.MonitoringScheduleName,
-          MonitoringScheduleArn: schedule.MonitoringScheduleArn,
-          CreationTime: schedule.CreationTime,
-          LastModifiedTime: schedule.LastModifiedTime,
-          MonitoringScheduleStatus: schedule.MonitoringScheduleStatus,
-          EndpointName: schedule.EndpointName,
-          MonitoringJobDefinitionName: schedule.MonitoringScheduleConfig.MonitoringJobDefinitionName,
-          MonitoringType: schedule.MonitoringType,
+        MonitoringScheduleSummaries: listed.MonitoringScheduleSummaries.map((schedule) => ({
+          ...schedule,
+          MonitoringJobDefinitionName: definitionOf(schedule),
         })),
-        NextToken: page.nextToken,
+        NextToken: listed.NextToken,
       };
     },
     ListMonitoringExecutions: (request) => {
-      const chosen = this.stores.executions
+      const chosen = this.executions
         .values()
         .map(({ execution }) => execution)
         .filter(
@@ -217,9 +190,9 @@ export class MonitoringSchedules {
   };
 
   private turn(name: string, status: "Scheduled" | "Stopped"): object {
-    const { schedule } = this.existing(name);
+    const schedule = this.schedules.change(this.schedules.existing(name), { MonitoringScheduleStatus: status });
     this.missed.delete(name);
-    this.begin({ ...schedule, MonitoringScheduleStatus: status, LastModifiedTime: new Date() });
+    this.begin(schedule);
     return {};
   }
 
@@ -286,7 +259,7 @@ export class MonitoringSchedules {
   private plan(schedule: Schedule): void {
     const timetable = this.timetableOf(schedule);
     const next = schedule.MonitoringScheduleStatus === "Scheduled" ? timetable?.next(new Date()) : undefined;
-    this.stores.schedules.put(schedule.MonitoringScheduleName, { schedule, next });
+    this.schedules.write(schedule, { next });
   }
 
   private timetableOf({ MonitoringScheduleConfig: config }: Schedule): Timetable | undefined {
@@ -298,7 +271,8 @@ export class MonitoringSchedules {
   }
 
   private look(now: Date): void {
-    for (const { schedule, next } of this.stores.schedules.values()) {
+    for (const schedule of this.schedules.all()) {
+      const { next } = schedule;
       if (next === undefined || next > now) {
         continue;
       }
@@ -338,7 +312,7 @@ export class MonitoringSchedules {
     };
     this.change(stored, {});
     for (const { id } of this.executionsOf(name).slice(0, -keptExecutions)) {
-      this.stores.executions.delete(id);
+      this.executions.delete(id);
     }
     try {
       const definition = this.definitionOf(schedule.MonitoringScheduleConfig);
@@ -348,7 +322,7 @@ export class MonitoringSchedules {
         return;
       }
       const request = processingJob(definition, name, scheduled, period, inputs, this.periodSeconds);
-      const { ProcessingJobArn } = await this.create(request);
+      const { ProcessingJobArn } = this.jobs.start(request);
       this.change(stored, { MonitoringExecutionStatus: "InProgress", ProcessingJobArn });
       this.finish(stored, await this.ended(request.ProcessingJobName));
     } catch (error) {
@@ -360,11 +334,6 @@ export class MonitoringSchedules {
     } finally {
       this.running.delete(name);
     }
-  }
-
-  private async create(request: Validated<control.CreateProcessingJobRequest>): Promise<{ ProcessingJobArn?: string }> {
-    const { ProcessingJobArn } = (await this.jobs.operations.CreateProcessingJob?.(request)) ?? {};
-    return { ...(ProcessingJobArn !== undefined && { ProcessingJobArn }) };
   }
 
   private async ended(jobName: string): Promise<ProcessingJob> {
@@ -424,7 +393,7 @@ export class MonitoringSchedules {
   }
 
   private executionsOf(name: string): StoredExecution[] {
-    return this.stores.executions
+    return this.executions
       .values()
       .filter(({ execution }) => execution.MonitoringScheduleName === name)
       .sort((a, b) => a.execution.CreationTime.getTime() - b.execution.CreationTime.getTime());
@@ -432,15 +401,7 @@ export class MonitoringSchedules {
 
   private change(stored: StoredExecution, changes: Partial<Validated<MonitoringExecutionSummary>>): void {
     Object.assign(stored.execution, changes, { LastModifiedTime: new Date() });
-    this.stores.executions.put(stored.id, stored);
-  }
-
-  private existing(name: string): StoredSchedule {
-    const stored = this.stores.schedules.get(name);
-    if (stored === undefined) {
-      throw resourceNotFound(`Monitoring schedule ${name} not found.`);
-    }
-    return stored;
+    this.executions.put(stored.id, stored);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { ServiceError } from "./errors";
 import type { AnyOperation } from "./operations";
-import type { OperationModel, ServiceModel } from "./service-model";
+import type { OperationModel, ServiceModel, Shape } from "./service-model";
 import { Validator } from "./validation";
 
 /** An answer ready to be written to the wire. */
@@ -94,9 +94,33 @@ export class JsonProtocol {
       throw notHere(name, this.operations);
     }
     const request = this.validator.validate(description.input?.shape ?? "", parseJson(body));
-    const answer = await operation(request);
+    const answer = known(this.model, description.output?.shape, await operation(request));
     return { status: 200, headers: { "Content-Type": this.contentType }, body: toWire(answer) };
   }
+}
+
+/** What of an answer its shape has. */
+function known(model: ServiceModel, shapeName: string | undefined, value: unknown): unknown {
+  const shape: Shape = shapeName === undefined ? { type: "structure" } : model.shape(shapeName);
+  if (value === null || typeof value !== "object") {
+    return value;
+  }
+  if (shape.type === "list") {
+    return (value as readonly unknown[]).map((item) => known(model, shape.member?.shape, item));
+  }
+  const entries = Object.entries(value);
+  if (shape.type === "map") {
+    return Object.fromEntries(entries.map(([key, item]) => [key, known(model, shape.value?.shape, item)]));
+  }
+  if (shape.type !== "structure") {
+    return value;
+  }
+  return Object.fromEntries(
+    entries.flatMap(([key, item]) => {
+      const member = shape.members?.[key];
+      return member === undefined ? [] : [[key, known(model, member.shape, item)]];
+    }),
+  );
 }
 
 function notHere(name: string, operations: Readonly<Record<string, unknown>>): ServiceError {

@@ -23,7 +23,7 @@ export interface ListedResource {
   readonly modified?: Date | undefined;
   readonly status?: string | undefined;
   /** Value of the sort keys beyond Name, CreationTime and Status. */
-  readonly sortKeys?: Readonly<Record<string, string>>;
+  readonly sortKeys?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A page of resources, and the token of the next page if there is one. */

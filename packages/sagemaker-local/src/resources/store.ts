@@ -23,17 +23,22 @@ export function writeAtomically(file: string, content: string | Uint8Array): voi
   renameSync(temporary, file);
 }
 
-/** What a path such as "group.FeatureGroupName" leads to; undefined where it leads nowhere. */
 function memberOf(value: unknown, member: string): unknown {
-  return member
-    .split(".")
-    .reduce<unknown>(
-      (inner, key) =>
-        typeof inner === "object" && inner !== null && Object.hasOwn(inner, key)
-          ? (inner as Readonly<Record<string, unknown>>)[key]
-          : undefined,
-      value,
-    );
+  return typeof value === "object" && value !== null && Object.hasOwn(value, member)
+    ? (value as Readonly<Record<string, unknown>>)[member]
+    : undefined;
+}
+
+/** Older state folders have what a client sees of some kinds in a member by itself, beside what is our own. */
+function withoutWrapper(resource: unknown): unknown {
+  for (const wrapper of ["group", "modelPackage", "endpoint", "schedule", "component"]) {
+    const seen = memberOf(resource, wrapper);
+    if (typeof seen === "object" && seen !== null) {
+      const { [wrapper]: _, ...own } = resource as Readonly<Record<string, unknown>>;
+      return { ...seen, ...own };
+    }
+  }
+  return resource;
 }
 
 /**
@@ -94,14 +99,16 @@ export class ResourceStore<Resource extends object> {
       content = undefined;
     }
     const name = memberOf(content, "name");
-    const resource = memberOf(content, "resource");
+    const resource = withoutWrapper(memberOf(content, "resource"));
     // A file that holds the resource of another stands where its own one was lost.
     const whole =
       typeof name === "string" &&
       this.file(name) === file &&
       this.members.every((member) => (memberOf(resource, member) ?? undefined) !== undefined);
     if (!whole) {
-      throw new StartError(`${file} is damaged. Put back a good copy, or start over with \`make clean\`.`);
+      throw new StartError(
+        `${file} is damaged. Put back a good copy, or start over with an empty state folder (\`make clean\` where \`make up\` made it).`,
+      );
     }
     this.resources.set(name, resource as Resource);
   }

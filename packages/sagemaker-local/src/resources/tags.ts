@@ -5,7 +5,8 @@ import type { OperationTable, Validated } from "../protocol/operations";
 import type { Arns } from "./arns";
 import type { ResourceStore } from "./store";
 
-type Tags = Validated<Tag>[];
+/** Tags as a request has them. */
+export type Tags = Validated<Tag>[];
 const maximum = 50;
 
 /** Tags of all resources, by the resource's ARN. */

@@ -1,0 +1,111 @@
+import { log } from "../log";
+import { resourceInUse, type ServiceError, validationException } from "../protocol/errors";
+import type { Kind, ResourceContext } from "../resources/resources";
+import { Resources } from "../resources/resources";
+import {
+  cutReason,
+  type JobContainer,
+  type JobRunner,
+  type Outcome,
+  restartReason,
+  type StopSignal,
+} from "./job-runner";
+
+/** How a job ended, as its status reports it. */
+export type Ending = "Completed" | "Failed" | "Stopped";
+
+/** Seconds that a job may run when its request does not say it. */
+export const defaultRuntimeSeconds = 86_400;
+
+/** What kinds of jobs have in common: one runs until it has ended, is asked to stop, or the service is restarted. */
+export abstract class Jobs<Prefix extends "TrainingJob" | "ProcessingJob", Job extends object> {
+  protected readonly jobs: Resources<Prefix, Job>;
+
+  constructor(
+    context: ResourceContext,
+    protected readonly runner: JobRunner,
+    private readonly kind: Omit<Kind<Prefix>, "order" | "members">,
+  ) {
+    this.jobs = new Resources(context, { ...kind, members: [`${kind.prefix}Status`], order: "Ascending" });
+  }
+
+  /** Ends, after a restart, the jobs that were running when the service was killed. */
+  restore(): void {
+    for (const job of this.jobs.all()) {
+      const status = this.statusOf(job);
+      if (status === "InProgress") {
+        this.end(job, "Failed", restartReason);
+      } else if (status === "Stopping") {
+        this.end(job, "Stopped");
+      }
+    }
+  }
+
+  /** The job of this name, if there is one. */
+  find(name: string): Job | undefined {
+    return this.jobs.find(name);
+  }
+
+  /** Brings the job's inputs to the folder that stands for /opt/ml; what is to run there. */
+  protected abstract prepare(job: Job, base: string, signal: StopSignal): Promise<JobContainer>;
+
+  /** Takes what the container has left and ends the job. */
+  protected abstract finish(job: Job, base: string, outcome: Outcome): Promise<void>;
+
+  /** Writes down how the job ended. */
+  protected abstract end(job: Job, ending: Ending, reason?: string): void;
+
+  /** Writes down that the job was asked to stop. */
+  protected abstract markStopping(job: Job): void;
+
+  protected async run(job: Job): Promise<void> {
+    await this.runner.work(this.kind.type, this.nameOf(job), {
+      prepare: (base, signal) => this.prepare(job, base, signal),
+      finish: (base, outcome) => this.finish(job, base, outcome),
+      end: (ending, reason) => {
+        this.end(job, ending, reason);
+      },
+    });
+  }
+
+  /** @throws ServiceError when the job does not run */
+  protected stop(name: string): object {
+    const job = this.jobs.existing(name);
+    if (this.statusOf(job) !== "InProgress" || !this.runner.isWorking(this.kind.type, name)) {
+      throw this.refusal(job);
+    }
+    this.markStopping(job);
+    this.runner.stop(this.kind.type, name);
+    return {};
+  }
+
+  /** @throws ServiceError when the job still runs */
+  protected remove(name: string): object {
+    const job = this.jobs.existing(name);
+    if (this.runner.isWorking(this.kind.type, name)) {
+      throw resourceInUse(`The ${this.noun} ${name} is in status ${this.statusOf(job)}: stop it first.`);
+    }
+    return this.jobs.remove(name);
+  }
+
+  protected changesAtEnd(job: Job, ending: Ending, reason: string | undefined): { FailureReason?: string } {
+    log(`The ${this.noun} ${this.nameOf(job)}: ${ending}${reason === undefined ? "" : `: ${reason}`}`);
+    return reason === undefined ? {} : { FailureReason: cutReason(reason) };
+  }
+
+  private refusal(job: Job): ServiceError {
+    return validationException(`The request was rejected because the ${this.noun} is in status ${this.statusOf(job)}.`);
+  }
+
+  private get noun(): string {
+    return this.kind.type.replace("-", " ");
+  }
+
+  private nameOf(job: Job): string {
+    return (job as Readonly<Record<string, string>>)[`${this.kind.prefix}Name`] ?? "";
+  }
+
+  private statusOf(job: Job): string {
+    return (job as Readonly<Record<string, string>>)[`${this.kind.prefix}Status`] ?? "";
+  }
+}
