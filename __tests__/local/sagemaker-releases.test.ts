@@ -1,4 +1,6 @@
-/** Releases to an endpoint under load: canary, baking period, alarms that turn them back, kills in their middle. */
+/**
+ * Releases to an endpoint under load, with the alarms of the platform's own emulator: canary, baking period, alarms that turn them back, kills in their middle.
+ */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,14 +23,15 @@ import {
   UpdateEndpointCommand,
 } from "@aws-sdk/client-sagemaker";
 import { InvokeEndpointCommand } from "@aws-sdk/client-sagemaker-runtime";
-import { childrenOf, clientOptions, eventually, image, isRunning, Platform, role } from "./support/service";
+import { childrenOf, clientOptions, eventually, image, isRunning, Platform, role } from "sagemaker-local/testing";
+import { Emulator } from "../workflow/support/emulator";
 
 let platform: Platform;
 let cloudWatch: CloudWatchClient;
 const poisons = ["crashes", "fails", "is slow"] as const;
 
 beforeAll(async () => {
-  platform = await Platform.start();
+  platform = await Platform.start({}, (url) => Emulator.start(url));
   cloudWatch = new CloudWatchClient(clientOptions(platform.emulator.endpoint));
   await putModel("old", { factor: 2 });
   await putModel("new", { factor: 3 });
