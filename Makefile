@@ -138,6 +138,7 @@ checkov: install-test ## checkov on every environment: no failure without a writ
 format: install-test ## Bring every file into the house's form, and write what documents take from the code
 	@tsx docs/generate.ts
 	@tsx delivery/costs/document.ts
+	@npm run --silent readme -w sagemaker-local
 	@prettier --write --log-level warn .
 	@.venv/emulator/bin/ruff format --quiet local/emulator __tests__/checkov __tests__/fuzz packages
 	@.venv/model/bin/ruff format --quiet model-image

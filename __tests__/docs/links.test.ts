@@ -5,6 +5,7 @@ const root = resolve(__dirname, "../..");
 const documents = [
   "README.md",
   "model-image/README.md",
+  "packages/sagemaker-local/README.md",
   ...readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .sort()
