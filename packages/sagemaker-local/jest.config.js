@@ -3,8 +3,7 @@ module.exports = {
   displayName: "sagemaker-local",
   testEnvironment: "node",
   testMatch: ["<rootDir>/__tests__/**/*.test.ts"],
-  // Many suites start processes: on a busy machine Jest's five seconds are not a sign of a fault.
-  testTimeout: 60_000,
+  setupFilesAfterEnv: ["<rootDir>/__tests__/support/test-timeout.ts"],
   transform: {
     "^.+\\.ts$": [
       "ts-jest",

@@ -1,7 +1,6 @@
 import { log } from "../log";
-import { resourceInUse, type ServiceError, validationException } from "../protocol/errors";
-import type { Kind, ResourceContext } from "../resources/resources";
-import { Resources } from "../resources/resources";
+import { resourceInUse, validationException } from "../protocol/errors";
+import { type Kind, type ResourceContext, Resources } from "../resources/resources";
 import {
   cutReason,
   type JobContainer,
@@ -72,7 +71,9 @@ export abstract class Jobs<Prefix extends "TrainingJob" | "ProcessingJob", Job e
   protected stop(name: string): object {
     const job = this.jobs.existing(name);
     if (this.statusOf(job) !== "InProgress" || !this.runner.isWorking(this.kind.type, name)) {
-      throw this.refusal(job);
+      throw validationException(
+        `The request was rejected because the ${this.noun} is in status ${this.statusOf(job)}.`,
+      );
     }
     this.markStopping(job);
     this.runner.stop(this.kind.type, name);
@@ -91,10 +92,6 @@ export abstract class Jobs<Prefix extends "TrainingJob" | "ProcessingJob", Job e
   protected changesAtEnd(job: Job, ending: Ending, reason: string | undefined): { FailureReason?: string } {
     log(`The ${this.noun} ${this.nameOf(job)}: ${ending}${reason === undefined ? "" : `: ${reason}`}`);
     return reason === undefined ? {} : { FailureReason: cutReason(reason) };
-  }
-
-  private refusal(job: Job): ServiceError {
-    return validationException(`The request was rejected because the ${this.noun} is in status ${this.statusOf(job)}.`);
   }
 
   private get noun(): string {
