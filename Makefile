@@ -121,7 +121,8 @@ check: install-test ## What a change can break, within a minute: types, lint and
 test: install-test ## Everything that CI runs, side by side, and how long each part took [PARTS="lint test-unit" PARALLEL=3]
 	@node --import tsx __tests__/run-parts.ts $(foreach part,$(or $(value PARTS),$(test_parts)),$(call quoted,$(part)))
 
-lint: install-test ## Types, ESLint, Prettier, Ruff, and hadolint for the Dockerfile
+lint: install-test ## Types, ESLint, Prettier, Ruff, hadolint for the Dockerfile, and the subjects of new commits
+	@local/setup/check-commits
 	@npm run --silent check:types
 	@npm run --silent lint
 	@.venv/emulator/bin/ruff check --quiet local/emulator __tests__/checkov __tests__/fuzz packages && .venv/emulator/bin/ruff format --check --quiet local/emulator __tests__/checkov __tests__/fuzz
