@@ -9,7 +9,7 @@ export interface Place {
 }
 
 /** The services whose ARNs name no region, and those whose ARNs name no account. */
-const withoutRegion: ReadonlySet<string> = new Set(["cloudfront", "iam", "route53", "s3"]);
+const withoutRegion: ReadonlySet<string> = new Set(["budgets", "cloudfront", "iam", "route53", "s3"]);
 const withoutAccount: ReadonlySet<string> = new Set(["apigateway", "route53", "s3"]);
 
 /**

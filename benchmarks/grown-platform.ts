@@ -15,21 +15,18 @@ import { TypeScriptFunction } from "../modules/typescript-function";
 import { type Platform, PlatformStack } from "../stacks/platform";
 
 function addService(stack: PlatformStack, platform: Platform, number: number): void {
-  const { account, region, logRetentionDays } = platform.environment;
+  const { logRetentionDays } = platform.environment;
   const name = `grown-${number}`;
   const key = new EncryptionKey(stack, `${name}-key`, {
     name: stack.named(name),
     description: "Encrypts what a grown service keeps",
-    account,
-    region,
-    partition: platform.partition,
     logGroupsNamed: stack.named(""),
   });
   const logs = new SecureBucket(stack, `${name}-logs`, {
     name: stack.named(`${name}-logs`),
     encryptionKeyArn: key.arn,
   });
-  logs.allowAccessLogs(account);
+  logs.allowAccessLogs();
   const bucket = new SecureBucket(stack, `${name}-data`, {
     name: stack.named(`${name}-data`),
     encryptionKeyArn: key.arn,

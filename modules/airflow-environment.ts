@@ -29,6 +29,7 @@ import { Construct } from "constructs";
 import { Alarm, withRunbook } from "./alarm";
 import { GeneratedAsset } from "./generated-asset";
 import { boundaryOf } from "./permissions-boundary";
+import { placeOf } from "./place";
 import { policyDocument, type Statement } from "./policy";
 import { type LogTarget, SecureBucket } from "./secure-bucket";
 
@@ -71,10 +72,6 @@ export interface AirflowEnvironmentProps {
    * well.
    */
   readonly name: string;
-  readonly account: string;
-  readonly region: string;
-  /** AWS partition. @default "aws" */
-  readonly partition?: string;
   readonly version: AirflowVersion;
   /** Such as `mw1.small`. */
   readonly environmentClass: string;
@@ -188,9 +185,9 @@ export class AirflowEnvironment extends Construct {
   ) {
     super(scope, id);
     this.check();
-    const { name, account, region, partition = "aws", protect = true } = props;
+    const { name, protect = true } = props;
     this.name = name;
-    this.arn = `arn:${partition}:airflow:${region}:${account}:environment/${name}`;
+    this.arn = placeOf(this).arn("airflow", `environment/${name}`);
 
     const bucket = new SecureBucket(this, "dags", {
       name: props.bucketName,
@@ -384,17 +381,16 @@ export class AirflowEnvironment extends Construct {
   }
 
   private readVariables(): Statement {
-    const { account, region, partition = "aws", variablesPath } = this.props;
     return {
       sid: "ReadVariables",
       actions: ["ssm:GetParameter"],
-      resources: [`arn:${partition}:ssm:${region}:${account}:parameter${variablesPath}/*`],
+      resources: [placeOf(this).arn("ssm", `parameter${this.props.variablesPath}/*`)],
     };
   }
 
   /** The role, whose policy takes statements until synth. Only this environment may take it. */
   private role(): readonly [IamRole, IamRolePolicy] {
-    const { name, account } = this.props;
+    const { name } = this.props;
     const role = new IamRole(this, "role", {
       name,
       description: `What Airflow's environment ${name} and its DAGs may do`,
@@ -410,7 +406,7 @@ export class AirflowEnvironment extends Construct {
             // MWAA User Guide, "Cross-service confused deputy prevention".
             Condition: {
               ArnLike: { "aws:SourceArn": this.arn },
-              StringEquals: { "aws:SourceAccount": account },
+              StringEquals: { "aws:SourceAccount": placeOf(this).account },
             },
           },
         ],
@@ -429,7 +425,8 @@ export class AirflowEnvironment extends Construct {
    * customer-managed key").
    */
   private statementsOfGuide(bucket: SecureBucket): readonly Statement[] {
-    const { name, account, region, partition = "aws", encryptionKeyArn } = this.props;
+    const { name, encryptionKeyArn } = this.props;
+    const place = placeOf(this);
     return [
       { sid: "PublishHealth", actions: ["airflow:PublishMetrics"], resources: [this.arn] },
       { sid: "ReadDagBucket", actions: readBucketActions, resources: [bucket.arn] },
@@ -445,7 +442,7 @@ export class AirflowEnvironment extends Construct {
           "logs:GetLogGroupFields",
           "logs:GetQueryResults",
         ],
-        resources: [`arn:${partition}:logs:${region}:${account}:log-group:airflow-${name}-*`],
+        resources: [place.arn("logs", `log-group:airflow-${name}-*`)],
       },
       { sid: "FindLogGroups", actions: ["logs:DescribeLogGroups"], resources: ["*"] },
       { sid: "SeePublicAccess", actions: ["s3:GetAccountPublicAccessBlock"], resources: ["*"] },
@@ -461,7 +458,7 @@ export class AirflowEnvironment extends Construct {
           "sqs:ReceiveMessage",
           "sqs:SendMessage",
         ],
-        resources: [`arn:${partition}:sqs:${region}:*:airflow-celery-*`],
+        resources: [place.arn("sqs", "airflow-celery-*", { account: "*" })],
       },
       {
         sid: "UseKey",
@@ -478,7 +475,7 @@ export class AirflowEnvironment extends Construct {
         resources: [encryptionKeyArn],
         conditions: {
           StringEquals: {
-            "kms:ViaService": [`s3.${region}.amazonaws.com`, `sqs.${region}.amazonaws.com`],
+            "kms:ViaService": [`s3.${place.region}.amazonaws.com`, `sqs.${place.region}.amazonaws.com`],
           },
         },
       },

@@ -1,7 +1,7 @@
 /**
  * Alarms and whom they tell.
  *
- *     const topic = new AlarmTopic(this, "alarms", { name, account, encryptionKeyArn, email });
+ *     const topic = new AlarmTopic(this, "alarms", { name, encryptionKeyArn, email });
  *     new Alarm(this, "errors", { name, description, namespace: "AWS/Lambda", metric: "Errors", dimensions, statistic: "Sum", threshold: 0, topicArn: topic.arn });
  *     functionErrors(this, "errors", { function: predict, topicArn: topic.arn }); // the same for a function
  *
@@ -13,14 +13,13 @@ import { SnsTopicPolicy } from "@cdktf/provider-aws/lib/sns-topic-policy";
 import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscription";
 import { Lazy } from "cdktf";
 import { Construct } from "constructs";
+import { placeOf } from "./place";
 import { policyDocument, type ResourceStatement } from "./policy";
 import type { TypeScriptFunction } from "./typescript-function";
 
 export interface AlarmTopicProps {
   /** 1 to 256 letters, digits, hyphens and underscores. */
   readonly name: string;
-  /** The account whose alarms may publish. */
-  readonly account: string;
   /** Encrypts the messages; its policy must let CloudWatch use it. */
   readonly encryptionKeyArn: string;
   /** Who gets an e-mail, after having confirmed it. @default nobody */
@@ -37,17 +36,15 @@ export interface Publisher {
   readonly sourceArn: string;
 }
 
-/** The topic to which the alarms of one stack publish. */
+/** The topic to which the alarms of one stack publish: those of its account, and no others. */
 export class AlarmTopic extends Construct {
   readonly arn: string;
   /** Depend on it where a service checks that it may publish as soon as something is made. */
   readonly policy: SnsTopicPolicy;
   private readonly statements: ResourceStatement[];
-  private readonly account: string;
 
   constructor(scope: Construct, id: string, props: AlarmTopicProps) {
     super(scope, id);
-    this.account = props.account;
     const topic = new SnsTopic(this, "topic", { name: props.name, kmsMasterKeyId: props.encryptionKeyArn });
     this.arn = topic.arn;
     this.statements = [
@@ -56,7 +53,7 @@ export class AlarmTopic extends Construct {
         principals: { Service: "cloudwatch.amazonaws.com" },
         actions: ["sns:Publish"],
         resources: [topic.arn],
-        conditions: { StringEquals: { "aws:SourceAccount": props.account } },
+        conditions: { StringEquals: { "aws:SourceAccount": placeOf(this).account } },
       },
       {
         sid: "RefusePlainText",
@@ -83,7 +80,10 @@ export class AlarmTopic extends Construct {
       principals: { Service: service },
       actions: ["sns:Publish"],
       resources: [this.arn],
-      conditions: { StringEquals: { "aws:SourceAccount": this.account }, ArnLike: { "aws:SourceArn": sourceArn } },
+      conditions: {
+        StringEquals: { "aws:SourceAccount": placeOf(this).account },
+        ArnLike: { "aws:SourceArn": sourceArn },
+      },
     });
   }
 }

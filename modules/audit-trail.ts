@@ -9,6 +9,7 @@ import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group
 import { Construct } from "constructs";
 import type { EncryptionKey } from "./encryption-key";
 import { ExecutionRole } from "./execution-role";
+import { placeOf } from "./place";
 import type { SecureBucket } from "./secure-bucket";
 
 /** What is done to the things within a resource: objects, items, records, calls. */
@@ -28,10 +29,6 @@ export interface DataEvents {
 export interface AuditTrailProps {
   /** 3 to 128 letters, digits, periods, underscores and hyphens, a letter or digit at both ends. */
   readonly name: string;
-  readonly account: string;
-  readonly region: string;
-  /** AWS partition. @default "aws" */
-  readonly partition?: string;
   /**
    * Takes the records, and nothing else: it must lie outside of what `dataEvents` records, for every record that is
    * written would make another.
@@ -58,58 +55,15 @@ export class AuditTrail extends Construct {
 
   constructor(scope: Construct, id: string, props: AuditTrailProps) {
     super(scope, id);
-    const { account, bucket, encryptionKey, name, partition = "aws", region } = props;
+    const { bucket, encryptionKey, name } = props;
+    const place = placeOf(this);
+    const { account, region } = place;
     if (!/^[A-Za-z0-9]([._-]?[A-Za-z0-9])*$/.test(name) || name.length < 3 || name.length > 128) {
       throw new Error(
         `The trail name ${JSON.stringify(name)} must have 3 to 128 letters and digits, with single periods, underscores or hyphens between.`,
       );
     }
-    // The policies of bucket and key name the trail before it is there (CloudTrail User Guide, "Amazon S3 bucket policy
-    // for CloudTrail").
-    const trailArn = `arn:${partition}:cloudtrail:${region}:${account}:trail/${name}`;
-    const forTrail = { "aws:SourceArn": trailArn };
-    const cloudTrail = { Service: "cloudtrail.amazonaws.com" };
-
-    bucket.allow(
-      {
-        sid: "TrailLooksAtBucket",
-        principals: cloudTrail,
-        actions: ["s3:GetBucketAcl"],
-        resources: [bucket.arn],
-        conditions: { StringEquals: forTrail },
-      },
-      {
-        sid: "TrailWritesRecords",
-        principals: cloudTrail,
-        actions: ["s3:PutObject"],
-        resources: [`${bucket.arn}/AWSLogs/${account}/*`],
-        conditions: { StringEquals: { "s3:x-amz-acl": "bucket-owner-full-control", ...forTrail } },
-      },
-    );
-    // CloudTrail User Guide, "Configure AWS KMS key policies for CloudTrail"; the right to decrypt is for the bucket's
-    // own data key.
-    encryptionKey.allow(
-      {
-        sid: "TrailEncryptsRecords",
-        principals: cloudTrail,
-        actions: ["kms:GenerateDataKey*"],
-        resources: ["*"],
-        conditions: {
-          StringEquals: forTrail,
-          StringLike: {
-            "kms:EncryptionContext:aws:cloudtrail:arn": `arn:${partition}:cloudtrail:*:${account}:trail/*`,
-          },
-        },
-      },
-      {
-        sid: "TrailUsesBucketKey",
-        principals: cloudTrail,
-        actions: ["kms:Decrypt", "kms:DescribeKey"],
-        resources: ["*"],
-        conditions: { StringEquals: forTrail },
-      },
-    );
-
+    this.admit(props);
     const logs = new CloudwatchLogGroup(this, "logs", {
       name: `/aws/cloudtrail/${name}`,
       retentionInDays: props.logRetentionDays,
@@ -118,8 +72,9 @@ export class AuditTrail extends Construct {
     const role = new ExecutionRole(this, "role", {
       name,
       description: `Lets CloudTrail write the records of ${name} into their log group`,
-      // Without a source account: the guide's trust policy has no condition, and names none that CloudTrail sends.
       service: "cloudtrail.amazonaws.com",
+      // The guide's trust policy has no condition, and names none that CloudTrail sends.
+      forThisAccount: false,
       statements: [
         {
           sid: "WriteRecords",
@@ -127,7 +82,7 @@ export class AuditTrail extends Construct {
           // CloudTrail names its streams so ("Role policy document for CloudTrail to use CloudWatch Logs for
           // monitoring").
           resources: [
-            `arn:${partition}:logs:${region}:${account}:log-group:/aws/cloudtrail/${name}:log-stream:${account}_CloudTrail_${region}*`,
+            place.arn("logs", `log-group:/aws/cloudtrail/${name}:log-stream:${account}_CloudTrail_${region}*`),
           ],
         },
       ],
@@ -169,5 +124,56 @@ export class AuditTrail extends Construct {
     });
     this.arn = trail.arn;
     this.logGroupName = logs.name;
+  }
+
+  /** Lets CloudTrail write into the bucket, and use the key for it. */
+  private admit({ bucket, encryptionKey, name }: AuditTrailProps): void {
+    const place = placeOf(this);
+    const { account } = place;
+    // The policies of bucket and key name the trail before it is there (CloudTrail User Guide, "Amazon S3 bucket policy
+    // for CloudTrail").
+    const trailArn = place.arn("cloudtrail", `trail/${name}`);
+    const forTrail = { "aws:SourceArn": trailArn };
+    const cloudTrail = { Service: "cloudtrail.amazonaws.com" };
+
+    bucket.allow(
+      {
+        sid: "TrailLooksAtBucket",
+        principals: cloudTrail,
+        actions: ["s3:GetBucketAcl"],
+        resources: [bucket.arn],
+        conditions: { StringEquals: forTrail },
+      },
+      {
+        sid: "TrailWritesRecords",
+        principals: cloudTrail,
+        actions: ["s3:PutObject"],
+        resources: [`${bucket.arn}/AWSLogs/${account}/*`],
+        conditions: { StringEquals: { "s3:x-amz-acl": "bucket-owner-full-control", ...forTrail } },
+      },
+    );
+    // CloudTrail User Guide, "Configure AWS KMS key policies for CloudTrail"; the right to decrypt is for the bucket's
+    // own data key.
+    encryptionKey.allow(
+      {
+        sid: "TrailEncryptsRecords",
+        principals: cloudTrail,
+        actions: ["kms:GenerateDataKey*"],
+        resources: ["*"],
+        conditions: {
+          StringEquals: forTrail,
+          StringLike: {
+            "kms:EncryptionContext:aws:cloudtrail:arn": place.arn("cloudtrail", "trail/*", { region: "*" }),
+          },
+        },
+      },
+      {
+        sid: "TrailUsesBucketKey",
+        principals: cloudTrail,
+        actions: ["kms:Decrypt", "kms:DescribeKey"],
+        resources: ["*"],
+        conditions: { StringEquals: forTrail },
+      },
+    );
   }
 }

@@ -17,6 +17,7 @@ import { Construct } from "constructs";
 import { declaration } from "../handlers/mail-contact/declaration";
 import { Alarm, functionErrors } from "./alarm";
 import type { EncryptionKey } from "./encryption-key";
+import { placeOf } from "./place";
 import { policyDocument } from "./policy";
 import { TypeScriptFunction } from "./typescript-function";
 
@@ -38,10 +39,6 @@ export interface ContactMailProps {
   readonly identity: MailIdentity;
   /** How subjects call the website. */
   readonly website: string;
-  readonly account: string;
-  readonly region: string;
-  /** AWS partition. @default "aws" */
-  readonly partition?: string;
   readonly logRetentionDays: number;
   /** Encrypts the table, its stream, logs and the queue. */
   readonly encryptionKey: EncryptionKey;
@@ -69,16 +66,42 @@ const outcomes = {
 
 const domainOf = (address: string): string => address.slice(address.indexOf("@") + 1);
 
+type Mailer = TypeScriptFunction<typeof declaration.variables>;
+
 /** A function that mails each message once, and what tells when it can't. */
 export class ContactMail extends Construct {
-  readonly function: TypeScriptFunction<typeof declaration.variables>;
+  readonly function: Mailer;
 
   constructor(scope: Construct, id: string, props: ContactMailProps) {
     super(scope, id);
-    const { name, table, from, to, account, region, partition = "aws", encryptionKey: key } = props;
+    const { name, table, encryptionKey: key } = props;
     const functionName = `${name}-mail-contact`;
-    const ses = (resource: string): string => `arn:${partition}:ses:${region}:${account}:${resource}`;
+    const configurationSet = this.sender(props);
+    const queue = this.failures(functionName, key);
+    const mailer = this.mailer(props, configurationSet, queue);
+    this.function = mailer;
 
+    new LambdaEventSourceMapping(this, "stream", {
+      eventSourceArn: table.streamArn,
+      functionName: mailer.name,
+      // From the oldest record on: what is written while this is made is not passed over.
+      startingPosition: "TRIM_HORIZON",
+      batchSize: 10,
+      filterCriteria: { filter: [{ pattern: JSON.stringify({ eventName: ["INSERT"] }) }] },
+      maximumRetryAttempts: maximumRetries,
+      maximumRecordAgeInSeconds: maximumRecordAge,
+      bisectBatchOnFunctionError: true,
+      destinationConfig: { onFailure: { destinationArn: queue.arn } },
+      // Lambda checks at once whether the role may read the stream and write to the queue.
+      dependsOn: [mailer.role.policy],
+    });
+
+    this.tryAgain(functionName, mailer);
+    this.watch(props, mailer, queue, configurationSet);
+  }
+
+  /** What SES needs to send for us, and to count what became of it: the name of the configuration set. */
+  private sender({ name, from, identity }: ContactMailProps): string {
     const settings = new Sesv2ConfigurationSet(this, "settings", {
       configurationSetName: `${name}-contact`,
       // A mail is only handed to a server that speaks TLS: it holds what people wrote to us.
@@ -87,9 +110,8 @@ export class ContactMail extends Construct {
       sendingOptions: { sendingEnabled: true },
       suppressionOptions: { suppressedReasons: ["BOUNCE", "COMPLAINT"] },
     });
-    const identityName = props.identity === "domain" ? domainOf(from) : from;
-    if (props.identity !== "existing") {
-      new Sesv2EmailIdentity(this, "identity", { emailIdentity: identityName });
+    if (identity !== "existing") {
+      new Sesv2EmailIdentity(this, "identity", { emailIdentity: identity === "domain" ? domainOf(from) : from });
     }
     // Numbers alone: SES's events by any other way quote the visitor's address.
     new Sesv2ConfigurationSetEventDestination(this, "counts", {
@@ -109,7 +131,11 @@ export class ContactMail extends Construct {
         },
       },
     });
+    return settings.configurationSetName;
+  }
 
+  /** Takes what the stream gave up. */
+  private failures(functionName: string, key: EncryptionKey): SqsQueue {
     const queue = new SqsQueue(this, "queue", {
       name: `${functionName}-failed`,
       kmsMasterKeyId: key.arn,
@@ -128,15 +154,20 @@ export class ContactMail extends Construct {
         },
       ]),
     });
+    return queue;
+  }
 
-    const mailer = new TypeScriptFunction(this, "mail-contact", {
-      name: functionName,
+  private mailer(props: ContactMailProps, configurationSet: string, queue: SqsQueue): Mailer {
+    const { name, table, from, to, encryptionKey: key } = props;
+    const ses = (resource: string): string => placeOf(this).arn("ses", resource);
+    return new TypeScriptFunction(this, "mail-contact", {
+      name: `${name}-mail-contact`,
       handler: declaration,
       environment: {
         CONTACT_TABLE: table.name,
         MAIL_TO: to,
         MAIL_FROM: from,
-        MAIL_CONFIGURATION_SET: settings.configurationSetName,
+        MAIL_CONFIGURATION_SET: configurationSet,
         MAIL_WEBSITE: props.website,
       },
       statements: [
@@ -174,23 +205,10 @@ export class ContactMail extends Construct {
       logRetentionDays: props.logRetentionDays,
       encryptionKeyArn: key.arn,
     });
-    this.function = mailer;
+  }
 
-    new LambdaEventSourceMapping(this, "stream", {
-      eventSourceArn: table.streamArn,
-      functionName: mailer.name,
-      // From the oldest record on: what is written while this is made is not passed over.
-      startingPosition: "TRIM_HORIZON",
-      batchSize: 10,
-      filterCriteria: { filter: [{ pattern: JSON.stringify({ eventName: ["INSERT"] }) }] },
-      maximumRetryAttempts: maximumRetries,
-      maximumRecordAgeInSeconds: maximumRecordAge,
-      bisectBatchOnFunctionError: true,
-      destinationConfig: { onFailure: { destinationArn: queue.arn } },
-      // Lambda checks at once whether the role may read the stream and write to the queue.
-      dependsOn: [mailer.role.policy],
-    });
-
+  /** Every hour, mails what could not be mailed until then. */
+  private tryAgain(functionName: string, mailer: Mailer): void {
     const clock = new CloudwatchEventRule(this, "clock", {
       name: `${functionName}-unsent`,
       description: "Every hour: mail the messages that could not be mailed until then",
@@ -210,7 +228,10 @@ export class ContactMail extends Construct {
       input: JSON.stringify({ unsent: true }),
       dependsOn: [permission],
     });
+  }
 
+  private watch(props: ContactMailProps, mailer: Mailer, queue: SqsQueue, configurationSet: string): void {
+    const functionName = `${props.name}-mail-contact`;
     const topicArn = props.alarmTopicArn;
     functionErrors(this, "errors", { function: mailer, topicArn });
     new Alarm(this, "failed", {
@@ -226,11 +247,11 @@ export class ContactMail extends Construct {
     });
     for (const { metric, id: outcome, says } of Object.values(outcomes)) {
       new Alarm(this, outcome, {
-        name: `${name}-${outcome}`,
+        name: `${props.name}-${outcome}`,
         description: `${says}.`,
         namespace: "AWS/SES",
         metric,
-        dimensions: { "ses:configuration-set": settings.configurationSetName },
+        dimensions: { "ses:configuration-set": configurationSet },
         statistic: "Sum",
         threshold: 0,
         periodSeconds: 300,

@@ -7,12 +7,11 @@ import { RegistryImage } from "@cdktf/provider-docker/lib/registry-image";
 import { Construct } from "constructs";
 import { contentHash } from "./content-hash";
 import { GeneratedAsset } from "./generated-asset";
+import { placeOf } from "./place";
 
 export interface ContainerImageProps {
   /** Name of the repository: 2 to 256 lower-case letters, digits and `-_./`. */
   readonly repositoryName: string;
-  readonly account: string;
-  readonly region: string;
   /** The build context: path with `/`, and content. Nothing else goes into the image. */
   readonly context: ReadonlyMap<string, Uint8Array>;
   /** Path of the Dockerfile in the context. */
@@ -101,14 +100,15 @@ export class ContainerImage extends Construct {
       ...(props.executable ? { executable: props.executable } : {}),
     });
     const hash = buildHash(props, platform);
+    const { account, region } = placeOf(this);
     this.uri =
       props.build === "docker"
-        ? this.buildAndPush(repository, hash, props.account, { context: asset.folder, dockerfile, platform })
-        : `${props.account}.dkr.ecr.${props.region}.amazonaws.com/${repositoryName}@sha256:${hash}`;
+        ? this.buildAndPush(repository, hash, { context: asset.folder, dockerfile, platform })
+        : `${account}.dkr.ecr.${region}.amazonaws.com/${repositoryName}@sha256:${hash}`;
   }
 
-  private buildAndPush(repository: EcrRepository, hash: string, account: string, build: ImageBuild): string {
-    const token = new DataAwsEcrAuthorizationToken(this, "token", { registryId: account });
+  private buildAndPush(repository: EcrRepository, hash: string, build: ImageBuild): string {
+    const token = new DataAwsEcrAuthorizationToken(this, "token", { registryId: placeOf(this).account });
     const docker = new DockerProvider(this, "docker", {
       registryAuth: [{ address: token.proxyEndpoint, username: token.userName, password: token.password }],
     });

@@ -2,6 +2,7 @@ import { KmsAlias } from "@cdktf/provider-aws/lib/kms-alias";
 import { KmsKey } from "@cdktf/provider-aws/lib/kms-key";
 import { Lazy } from "cdktf";
 import { Construct } from "constructs";
+import { placeOf } from "./place";
 import { policyDocument, type ResourceStatement, type Statement, useKey } from "./policy";
 
 export interface EncryptionKeyProps {
@@ -9,12 +10,8 @@ export interface EncryptionKeyProps {
   readonly name: string;
   /** What it encrypts. */
   readonly description: string;
-  readonly account: string;
-  readonly region: string;
-  /** Whether `region` is another than the stack's. @default false */
-  readonly elsewhere?: boolean;
-  /** AWS partition. @default "aws" */
-  readonly partition?: string;
+  /** Where it is, such as `us-east-1` for CloudFront. @default the stack's region */
+  readonly region?: string;
   /**
    * CloudWatch Logs may encrypt the log groups whose names contain this, such as `acme-local-`. @default it encrypts
    * neither logs nor alarms
@@ -36,7 +33,8 @@ export class EncryptionKey extends Construct {
 
   constructor(scope: Construct, id: string, props: EncryptionKeyProps) {
     super(scope, id);
-    const { account, region, partition = "aws" } = props;
+    const { account, partition, region: home } = placeOf(this);
+    const { region = home } = props;
     this.region = region;
     // In a key's own policy the resource "*" means this key.
     this.statements = [
@@ -69,16 +67,19 @@ export class EncryptionKey extends Construct {
         },
       );
     }
-    const place = props.elsewhere === true ? { region } : {};
     const key = new KmsKey(this, "key", {
-      ...place,
+      region: props.region,
       description: props.description,
       enableKeyRotation: true,
       deletionWindowInDays: 30,
       policy: Lazy.stringValue({ produce: () => policyDocument(this.statements) }),
       ...((props.protect ?? true) ? { lifecycle: { preventDestroy: true } } : {}),
     });
-    new KmsAlias(this, "alias", { ...place, name: `alias/${props.name}`, targetKeyId: key.keyId });
+    new KmsAlias(this, "alias", {
+      region: props.region,
+      name: `alias/${props.name}`,
+      targetKeyId: key.keyId,
+    });
     this.arn = key.arn;
   }
 

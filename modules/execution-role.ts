@@ -1,7 +1,7 @@
 /**
  * A role that one AWS service assumes, with exactly the statements that it is given.
  *
- *     const role = new ExecutionRole(this, "role", { name, description, service: "sagemaker.amazonaws.com", sourceAccount, statements });
+ *     const role = new ExecutionRole(this, "role", { name, description, service: "sagemaker.amazonaws.com", statements });
  *     role.grant(…more statements…);      // until synth
  *     new Something(this, "thing", { roleArn: role.arn, dependsOn: [role.policy] });
  *     other.grant(role.passTo("sagemaker.amazonaws.com"));
@@ -11,6 +11,7 @@ import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
 import { Lazy } from "cdktf";
 import { Construct } from "constructs";
 import { boundaryOf } from "./permissions-boundary";
+import { placeOf } from "./place";
 import { type Conditions, passRole, policyDocument, type Statement } from "./policy";
 
 export interface ExecutionRoleProps {
@@ -21,12 +22,12 @@ export interface ExecutionRoleProps {
   /** Who assumes it, such as `lambda.amazonaws.com`. */
   readonly service: string;
   /**
-   * The account for which the service must act when it assumes the role (`aws:SourceAccount`): it keeps another account
-   * from using it through the service, the "confused deputy". Leave it out for a service that sends no such key, such
+   * Whether the service must act for this account when it assumes the role (`aws:SourceAccount`): it keeps another
+   * account from using it through the service, the "confused deputy". False for a service that sends no such key, such
    * as Lambda.
-   * @default no such condition
+   * @default true
    */
-  readonly sourceAccount?: string;
+  readonly forThisAccount?: boolean;
   /** What it may do. More can come by `grant`. @default nothing yet */
   readonly statements?: readonly Statement[];
 }
@@ -50,9 +51,8 @@ export class ExecutionRole extends Construct {
       );
     }
     this.statements = [...(props.statements ?? [])];
-    const conditions: Conditions | undefined = props.sourceAccount
-      ? { StringEquals: { "aws:SourceAccount": props.sourceAccount } }
-      : undefined;
+    const conditions: Conditions | undefined =
+      (props.forThisAccount ?? true) ? { StringEquals: { "aws:SourceAccount": placeOf(this).account } } : undefined;
     const role = new IamRole(this, "role", {
       name: props.name,
       description: props.description,
@@ -65,7 +65,7 @@ export class ExecutionRole extends Construct {
             Effect: "Allow",
             Principal: { Service: props.service },
             Action: "sts:AssumeRole",
-            ...(conditions ? { Condition: conditions } : {}),
+            Condition: conditions,
           },
         ],
       }),

@@ -45,8 +45,9 @@ export class FeatureGroup extends Construct {
     this.role = new ExecutionRole(this, "role", {
       name: `${props.name}-feature-store`,
       description: `Lets SageMaker write the offline store of the feature group ${props.name}`,
-      // Without a source account: the feature store is not among the parts of SageMaker that are documented to send it.
       service: "sagemaker.amazonaws.com",
+      // The feature store is not among the parts of SageMaker that are documented to send the account.
+      forThisAccount: false,
       statements: [
         {
           // SageMaker sets the ACL bucket-owner-full-control, the only one that a bucket without ACLs takes.

@@ -5,6 +5,7 @@ import { Apigatewayv2Stage } from "@cdktf/provider-aws/lib/apigatewayv2-stage";
 import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import { LambdaPermission } from "@cdktf/provider-aws/lib/lambda-permission";
 import { Construct } from "constructs";
+import { placeOf } from "./place";
 import type { TypeScriptFunction } from "./typescript-function";
 
 /** A function and the requests that it answers. */
@@ -26,7 +27,6 @@ export interface HttpApiProps {
   readonly logRetentionDays: number;
   /** Encrypts the access logs. */
   readonly encryptionKeyArn: string;
-  readonly region: string;
 }
 
 /** What the access log says of each request: who asked what and how it went, nothing of what was sent. */
@@ -58,7 +58,7 @@ export class HttpApi extends Construct {
       protocolType: "HTTP",
     });
     this.id = api.id;
-    this.domainName = `${api.id}.execute-api.${props.region}.amazonaws.com`;
+    this.domainName = `${api.id}.execute-api.${placeOf(this).region}.amazonaws.com`;
 
     for (const [name, handler] of Object.entries(props.handlers)) {
       const integration = new Apigatewayv2Integration(this, `${name}-integration`, {

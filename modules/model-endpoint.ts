@@ -12,9 +12,10 @@ import {
 import { SagemakerModel } from "@cdktf/provider-aws/lib/sagemaker-model";
 import type { Precondition, TerraformResource } from "cdktf";
 import { Construct } from "constructs";
-import { Alarm } from "./alarm";
+import { Alarm, type AlarmProps } from "./alarm";
 import type { EncryptionKey } from "./encryption-key";
 import { ExecutionRole } from "./execution-role";
+import { type Place, placeOf } from "./place";
 import type { Statement } from "./policy";
 
 /** Where SageMaker keeps a sample of what the endpoint was asked and what it answered. */
@@ -76,9 +77,6 @@ export interface ModelEndpointProps {
   readonly instanceCount: number;
   /** @default always `instanceCount` */
   readonly scaling?: EndpointScaling;
-  readonly account: string;
-  readonly region: string;
-  readonly partition: string;
   readonly logRetentionDays: number;
   /** Encrypts the logs and the volumes of the instances. */
   readonly encryptionKey: EncryptionKey;
@@ -108,6 +106,51 @@ function trafficRouting({
       : { type: "CANARY", canarySize: { type: "INSTANCE_COUNT", value: 1 } }),
     waitIntervalInSeconds: bakeSeconds,
   };
+}
+
+/** What the container does, and SageMaker for it while it moves the traffic. */
+function roleStatements(
+  props: ModelEndpointProps,
+  place: Place,
+  logs: CloudwatchLogGroup,
+  releaseAlarms: Readonly<Record<string, string>>,
+): readonly Statement[] {
+  return [
+    // Signing in to a registry knows no resources (service authorization reference, "Actions defined by Amazon
+    // ECR").
+    { sid: "SignInToRegistry", actions: ["ecr:GetAuthorizationToken"], resources: ["*"] },
+    {
+      sid: "PullImage",
+      actions: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+      resources: [props.repositoryArn],
+    },
+    {
+      sid: "WriteLogs",
+      actions: ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+      resources: [`${logs.arn}:*`],
+    },
+    {
+      // Metrics know no resources either; the namespace is what can be held.
+      sid: "WriteMetrics",
+      actions: ["cloudwatch:PutMetricData"],
+      resources: ["*"],
+      conditions: { StringEquals: { "cloudwatch:namespace": "/aws/sagemaker/Endpoints" } },
+    },
+    {
+      sid: "EncryptVolumes",
+      actions: ["kms:CreateGrant"],
+      resources: [props.encryptionKey.arn],
+      conditions: { Bool: { "kms:GrantIsForAWSResource": "true" } },
+    },
+    {
+      // SageMaker looks at the alarms as this role ("Auto-Rollback Configuration and Monitoring" in the SageMaker
+      // Developer Guide). By name, for the alarms come after the configuration, and that after the role.
+      sid: "WatchRelease",
+      actions: ["cloudwatch:DescribeAlarms"],
+      resources: Object.values(releaseAlarms).map((name) => place.arn("cloudwatch", `alarm:${name}`)),
+    },
+    ...props.modelStatements,
+  ];
 }
 
 /** The only variant: releases shift all traffic from one configuration to the next. */
@@ -169,45 +212,7 @@ export class ModelEndpoint extends Construct {
       name: `${props.name}-endpoint`,
       description: `What the model behind the endpoint ${props.name} may do`,
       service: "sagemaker.amazonaws.com",
-      sourceAccount: props.account,
-      statements: [
-        // Signing in to a registry knows no resources (service authorization reference, "Actions defined by Amazon
-        // ECR").
-        { sid: "SignInToRegistry", actions: ["ecr:GetAuthorizationToken"], resources: ["*"] },
-        {
-          sid: "PullImage",
-          actions: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-          resources: [props.repositoryArn],
-        },
-        {
-          sid: "WriteLogs",
-          actions: ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-          resources: [`${logs.arn}:*`],
-        },
-        {
-          // Metrics know no resources either; the namespace is what can be held.
-          sid: "WriteMetrics",
-          actions: ["cloudwatch:PutMetricData"],
-          resources: ["*"],
-          conditions: { StringEquals: { "cloudwatch:namespace": "/aws/sagemaker/Endpoints" } },
-        },
-        {
-          sid: "EncryptVolumes",
-          actions: ["kms:CreateGrant"],
-          resources: [props.encryptionKey.arn],
-          conditions: { Bool: { "kms:GrantIsForAWSResource": "true" } },
-        },
-        {
-          // SageMaker looks at the alarms as this role ("Auto-Rollback Configuration and Monitoring" in the SageMaker
-          // Developer Guide). By name, for the alarms come after the configuration, and that after the role.
-          sid: "WatchRelease",
-          actions: ["cloudwatch:DescribeAlarms"],
-          resources: Object.values(releaseAlarms).map(
-            (name) => `arn:${props.partition}:cloudwatch:${props.region}:${props.account}:alarm:${name}`,
-          ),
-        },
-        ...props.modelStatements,
-      ],
+      statements: roleStatements(props, placeOf(this), logs, releaseAlarms),
     });
 
     const model = new SagemakerModel(this, "model", {
@@ -236,32 +241,24 @@ export class ModelEndpoint extends Construct {
       ],
       lifecycle: { createBeforeDestroy: true },
     });
-    // Of the new instances alone: one that watches all would turn back the very release that is to mend a model that
-    // fails.
-    const ofRelease = {
-      ...metrics,
-      dimensions: { ...metrics.dimensions, EndpointConfigName: configuration.name },
-    };
-    const watching = [
-      new Alarm(this, "release-errors", {
-        ...ofRelease,
-        name: releaseAlarms.errors,
-        description: `The newest release of the endpoint ${props.name} failed to answer; during the release it is rolled back.`,
-        metric: "Invocation5XXErrors",
-        statistic: "Sum",
-        threshold: 0,
-      }),
-      // A single minute is enough: to release again costs less than a slow model.
-      new Alarm(this, "release-latency", {
-        ...ofRelease,
-        name: releaseAlarms.latency,
-        description: `One in a hundred answers of the newest release of the endpoint ${props.name} took longer than ${props.latencyAlarmMilliseconds} ms; during the release it is rolled back.`,
-        metric: "ModelLatency",
-        statistic: "p99",
-        threshold: props.latencyAlarmMilliseconds * 1_000,
-      }),
-    ];
-    const endpoint = new SagemakerEndpoint(this, "endpoint", {
+    const watching = this.watchRelease(props, configuration, metrics, releaseAlarms);
+    const endpoint = this.serve(props, configuration, watching, logs);
+    this.name = props.name;
+    this.arn = endpoint.arn;
+    this.endpoint = endpoint;
+    if (props.scaling) {
+      this.scale(endpoint, configuration, props.scaling, props.instanceCount);
+    }
+  }
+
+  /** The endpoint, which fails when SageMaker rolls a release back. */
+  private serve(
+    props: ModelEndpointProps,
+    configuration: SagemakerEndpointConfiguration,
+    watching: readonly Alarm[],
+    logs: CloudwatchLogGroup,
+  ): SagemakerEndpoint {
+    return new SagemakerEndpoint(this, "endpoint", {
       name: props.name,
       endpointConfigName: configuration.name,
       deploymentConfig: {
@@ -285,12 +282,40 @@ export class ModelEndpoint extends Construct {
         ],
       },
     });
-    this.name = props.name;
-    this.arn = endpoint.arn;
-    this.endpoint = endpoint;
-    if (props.scaling) {
-      this.scale(endpoint, configuration, props.scaling, props.instanceCount);
-    }
+  }
+
+  /** The alarms that turn a release back. */
+  private watchRelease(
+    props: ModelEndpointProps,
+    configuration: SagemakerEndpointConfiguration,
+    metrics: Pick<AlarmProps, "namespace" | "dimensions" | "topicArn">,
+    names: Readonly<Record<"errors" | "latency", string>>,
+  ): readonly Alarm[] {
+    // Of the new instances alone: one that watches all would turn back the very release that is to mend a model that
+    // fails.
+    const ofRelease = {
+      ...metrics,
+      dimensions: { ...metrics.dimensions, EndpointConfigName: configuration.name },
+    };
+    return [
+      new Alarm(this, "release-errors", {
+        ...ofRelease,
+        name: names.errors,
+        description: `The newest release of the endpoint ${props.name} failed to answer; during the release it is rolled back.`,
+        metric: "Invocation5XXErrors",
+        statistic: "Sum",
+        threshold: 0,
+      }),
+      // A single minute is enough: to release again costs less than a slow model.
+      new Alarm(this, "release-latency", {
+        ...ofRelease,
+        name: names.latency,
+        description: `One in a hundred answers of the newest release of the endpoint ${props.name} took longer than ${props.latencyAlarmMilliseconds} ms; during the release it is rolled back.`,
+        metric: "ModelLatency",
+        statistic: "p99",
+        threshold: props.latencyAlarmMilliseconds * 1_000,
+      }),
+    ];
   }
 
   /**

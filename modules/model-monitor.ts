@@ -16,6 +16,7 @@ import { Construct } from "constructs";
 import { hasLocalStorage } from "../aws-services/sagemaker";
 import { Alarm } from "./alarm";
 import { ExecutionRole } from "./execution-role";
+import { type Place, placeOf } from "./place";
 import { readObjects, type Statement, useKey, writeObjects } from "./policy";
 import type { JobNetwork, JobSettings } from "./training-workflow/definition";
 import { networkStatements } from "./training-workflow/network-permissions";
@@ -54,10 +55,6 @@ export interface ModelMonitorProps {
   readonly network?: JobNetwork;
   /** Encrypts the bucket and the job's volume. */
   readonly encryptionKeyArn: string;
-  readonly account: string;
-  readonly region: string;
-  /** AWS partition. @default "aws" */
-  readonly partition?: string;
   /** The topic that the alarms tell. */
   readonly alarmTopicArn: string;
   /** A topic behind which something acts on drift. @default nothing acts */
@@ -93,22 +90,64 @@ export class ModelMonitor extends Construct {
         `The monitor's name ${JSON.stringify(props.name)} must have 1 to 58 letters and digits, with hyphens between: its parts add to it.`,
       );
     }
-    const { job, network } = props;
     const role = new ExecutionRole(this, "role", {
       name: `${props.name}-monitor`,
       description: `What the comparisons of the traffic of ${props.endpointName} may do`,
       service: "sagemaker.amazonaws.com",
-      sourceAccount: props.account,
-      statements: jobStatements(props),
+      statements: jobStatements(props, placeOf(this)),
     });
-    const definition = new SagemakerDataQualityJobDefinition(this, "definition", {
+    const definition = this.definition(props, role);
+    const schedule = new SagemakerMonitoringSchedule(this, "schedule", {
+      name: this.scheduleName,
+      monitoringScheduleConfig: {
+        monitoringJobDefinitionName: definition.name,
+        monitoringType: "DataQuality",
+        scheduleConfig: { scheduleExpression: expressions[props.schedule] },
+      },
+    });
+
+    const metrics = {
+      namespace,
+      dimensions: { Endpoint: props.endpointName, MonitoringSchedule: schedule.name },
+      statistic: "Maximum",
+      threshold: 0,
+      // A comparison puts each metric once.
+      periodSeconds: 3_600,
+      topicArn: props.alarmTopicArn,
+    } as const;
+    const report = `the newest folder under s3://${props.bucket}/${props.reportPrefix}/${props.endpointName}/`;
+    this.drift = new Alarm(this, "drift", {
+      ...metrics,
+      name: `${props.name}-drift`,
+      description: `The endpoint ${props.endpointName} is asked about other animals than its model was trained on: read constraint_violations.json in ${report}.`,
+      metric: "drifted_features",
+      ...(props.driftTopicArn === undefined ? {} : { actionTopicArn: props.driftTopicArn }),
+    });
+    this.violations = new Alarm(this, "violations", {
+      ...metrics,
+      name: `${props.name}-contract-violations`,
+      description: `The endpoint ${props.endpointName} was asked what the feature contract forbids: read constraint_violations.json in ${report}.`,
+      metric: "contract_violations",
+    });
+    this.failures = new Alarm(this, "failures", {
+      ...metrics,
+      name: `${props.name}-failed-comparisons`,
+      description: `A comparison of the traffic of the endpoint ${props.endpointName} failed: aws sagemaker list-monitoring-executions --monitoring-schedule-name ${this.scheduleName} tells why.`,
+      metric: "failed_comparisons",
+    });
+  }
+
+  /** What a comparison reads, on what it runs, and where it writes. */
+  private definition(props: ModelMonitorProps, role: ExecutionRole): SagemakerDataQualityJobDefinition {
+    const { job, network } = props;
+    return new SagemakerDataQualityJobDefinition(this, "definition", {
       roleArn: role.arn,
       dataQualityAppSpecification: {
         imageUri: props.imageUri,
         environment: {
           minimum_rows: String(props.minimumRows),
           publish_cloudwatch_metrics: "Enabled",
-          AWS_DEFAULT_REGION: props.region,
+          AWS_DEFAULT_REGION: placeOf(this).region,
         },
       },
       dataQualityBaselineConfig: {
@@ -158,44 +197,6 @@ export class ModelMonitor extends Construct {
         ...(props.preconditions ? { precondition: props.preconditions } : {}),
       },
     });
-    const schedule = new SagemakerMonitoringSchedule(this, "schedule", {
-      name: this.scheduleName,
-      monitoringScheduleConfig: {
-        monitoringJobDefinitionName: definition.name,
-        monitoringType: "DataQuality",
-        scheduleConfig: { scheduleExpression: expressions[props.schedule] },
-      },
-    });
-
-    const metrics = {
-      namespace,
-      dimensions: { Endpoint: props.endpointName, MonitoringSchedule: schedule.name },
-      statistic: "Maximum",
-      threshold: 0,
-      // A comparison puts each metric once.
-      periodSeconds: 3_600,
-      topicArn: props.alarmTopicArn,
-    } as const;
-    const report = `the newest folder under s3://${props.bucket}/${props.reportPrefix}/${props.endpointName}/`;
-    this.drift = new Alarm(this, "drift", {
-      ...metrics,
-      name: `${props.name}-drift`,
-      description: `The endpoint ${props.endpointName} is asked about other animals than its model was trained on: read constraint_violations.json in ${report}.`,
-      metric: "drifted_features",
-      ...(props.driftTopicArn === undefined ? {} : { actionTopicArn: props.driftTopicArn }),
-    });
-    this.violations = new Alarm(this, "violations", {
-      ...metrics,
-      name: `${props.name}-contract-violations`,
-      description: `The endpoint ${props.endpointName} was asked what the feature contract forbids: read constraint_violations.json in ${report}.`,
-      metric: "contract_violations",
-    });
-    this.failures = new Alarm(this, "failures", {
-      ...metrics,
-      name: `${props.name}-failed-comparisons`,
-      description: `A comparison of the traffic of the endpoint ${props.endpointName} failed: aws sagemaker list-monitoring-executions --monitoring-schedule-name ${this.scheduleName} tells why.`,
-      metric: "failed_comparisons",
-    });
   }
 }
 
@@ -203,12 +204,11 @@ export class ModelMonitor extends Construct {
  * What the container and SageMaker do on behalf of a comparison ("How to use SageMaker AI execution roles" in the
  * SageMaker Developer Guide).
  */
-function jobStatements(props: ModelMonitorProps): readonly Statement[] {
-  const { account, region, partition = "aws", encryptionKeyArn } = props;
-  const arn = (service: string, resource: string): string =>
-    `arn:${partition}:${service}:${region}:${account}:${resource}`;
-  const bucketArn = `arn:${partition}:s3:::${props.bucket}`;
-  const logGroup = arn("logs", "log-group:/aws/sagemaker/ProcessingJobs");
+function jobStatements(props: ModelMonitorProps, place: Place): readonly Statement[] {
+  const { encryptionKeyArn } = props;
+  const { region } = place;
+  const bucketArn = place.bucketArn(props.bucket);
+  const logGroup = place.arn("logs", "log-group:/aws/sagemaker/ProcessingJobs");
   return [
     ...readObjects({ bucketArn, prefixes: [props.capturePrefix], name: "Traffic" }),
     ...readObjects({ bucketArn, prefixes: [props.baselinePrefix], name: "Baseline" }),
@@ -254,6 +254,6 @@ function jobStatements(props: ModelMonitorProps): readonly Statement[] {
       resources: ["*"],
       conditions: { StringEquals: { "cloudwatch:namespace": [namespace, "/aws/sagemaker/ProcessingJobs"] } },
     },
-    ...(props.network ? networkStatements(props.network, arn) : []),
+    ...(props.network ? networkStatements(props.network, place) : []),
   ];
 }

@@ -33,7 +33,6 @@ import { ExecutionRole } from "./execution-role";
 export interface NetworkProps {
   /** With which the names of all parts begin. */
   readonly name: string;
-  readonly account: string;
   /** A /16, such as `10.0.0.0/16`. */
   readonly addressRange: string;
   /** Full names of one to ten availability zones, such as `eu-west-1a`; each ends in a letter of its own. */
@@ -272,7 +271,7 @@ export class Network extends Construct {
 
   /** Who spoke to whom, and what was refused. */
   private logFlows(): void {
-    const { name, account, logRetentionDays, encryptionKeyArn } = this.props;
+    const { name, logRetentionDays, encryptionKeyArn } = this.props;
     const group = new CloudwatchLogGroup(this, "flow-logs", {
       name: `/aws/vpc-flow-logs/${name}`,
       retentionInDays: logRetentionDays,
@@ -282,7 +281,6 @@ export class Network extends Construct {
       name: `${name}-flow-log`,
       description: `Writes the flow logs of the network ${name}`,
       service: "vpc-flow-logs.amazonaws.com",
-      sourceAccount: account,
       statements: [
         {
           sid: "WriteFlowLogs",

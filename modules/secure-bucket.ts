@@ -8,6 +8,7 @@ import { S3BucketServerSideEncryptionConfigurationA } from "@cdktf/provider-aws/
 import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
 import { type ITerraformDependable, Lazy } from "cdktf";
 import { Construct } from "constructs";
+import { placeOf } from "./place";
 import { policyDocument, readObjects, type ResourceStatement, type Statement, writeObjects } from "./policy";
 
 /** Objects that expire. */
@@ -158,13 +159,13 @@ export class SecureBucket extends Construct {
   }
 
   /** Lets S3 write the access logs of this account's buckets here. */
-  allowAccessLogs(account: string): void {
+  allowAccessLogs(): void {
     this.allow({
       sid: "AccessLogs",
       principals: { Service: "logging.s3.amazonaws.com" },
       actions: ["s3:PutObject"],
       resources: [`${this.arn}/*`],
-      conditions: { StringEquals: { "aws:SourceAccount": account } },
+      conditions: { StringEquals: { "aws:SourceAccount": placeOf(this).account } },
     });
   }
 
@@ -172,7 +173,8 @@ export class SecureBucket extends Construct {
    * Lets CloudFront write its access logs here, below `AWSLogs/<account>/CloudFront/`.
    * @param sources ARN of the deliveries' sources, or a pattern of it; they always are in us-east-1
    */
-  allowCloudFrontLogs(account: string, sources: string): void {
+  allowCloudFrontLogs(sources: string): void {
+    const { account } = placeOf(this);
     // CloudWatch Logs User Guide, "Logs sent to Amazon S3".
     this.allow({
       sid: "CloudFrontLogs",

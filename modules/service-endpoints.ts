@@ -13,6 +13,7 @@ import { VpcEndpoint } from "@cdktf/provider-aws/lib/vpc-endpoint";
 import { VpcSecurityGroupEgressRule } from "@cdktf/provider-aws/lib/vpc-security-group-egress-rule";
 import { VpcSecurityGroupIngressRule } from "@cdktf/provider-aws/lib/vpc-security-group-ingress-rule";
 import { Construct } from "constructs";
+import { placeOf } from "./place";
 import { type Conditions, policyDocument, type ResourceStatement } from "./policy";
 
 /**
@@ -56,10 +57,6 @@ const resourcesOfAws: readonly EndpointService[] = ["ecr.api", "ecr.dkr", "sqs"]
 export interface ServiceEndpointsProps {
   /** With which the names of all parts begin. */
   readonly name: string;
-  readonly account: string;
-  readonly region: string;
-  /** AWS partition. @default "aws" */
-  readonly partition?: string;
   readonly vpcId: string;
   /**
    * Where the interface endpoints stand, at most one subnet in each zone. An endpoint costs by the hour in each of
@@ -82,7 +79,9 @@ export class ServiceEndpoints extends Construct {
 
   constructor(scope: Construct, id: string, props: ServiceEndpointsProps) {
     super(scope, id);
-    const { name, account, region, partition = "aws", vpcId, services = endpointServices } = props;
+    const { name, vpcId, services = endpointServices } = props;
+    const place = placeOf(this);
+    const { account, region } = place;
 
     const s3 = new VpcEndpoint(this, "s3", {
       vpcId,
@@ -97,7 +96,7 @@ export class ServiceEndpoints extends Construct {
           sid: "ReadImageLayers",
           principals: "*",
           actions: ["s3:GetObject"],
-          resources: [`arn:${partition}:s3:::prod-${region}-starport-layer-bucket/*`],
+          resources: [place.bucketArn(`prod-${region}-starport-layer-bucket/*`)],
         },
       ]),
       tags: { Name: `${name}-s3` },

@@ -82,9 +82,30 @@ export class StaticSite extends Construct {
       signingBehavior: "always",
       signingProtocol: "sigv4",
     });
-    const headers = new CloudfrontResponseHeadersPolicy(this, "headers", {
-      name: props.name,
-      comment: `Security headers of ${props.name}`,
+    const distribution = this.distribution(bucket, access, this.headers(props.name), props);
+    const cloudFront = {
+      principals: { Service: "cloudfront.amazonaws.com" },
+      conditions: { StringEquals: { "aws:SourceArn": distribution.arn } },
+    };
+    bucket.allow(
+      { ...cloudFront, sid: "CloudFrontReads", actions: ["s3:GetObject"], resources: [`${bucket.arn}/*`] },
+      // Without it S3 answers 403 to what isn't there (API reference, GetObject). No list is ever sent: `/` is
+      // index.html, and queries stay at the edge.
+      { ...cloudFront, sid: "CloudFrontLearnsWhatIsMissing", actions: ["s3:ListBucket"], resources: [bucket.arn] },
+    );
+    this.deliverAccessLogs(distribution, props);
+    if (props.domain) {
+      this.pointName(distribution, props.domain);
+    }
+    this.url = `https://${props.domain ? props.domain.name : distribution.domainName}`;
+    this.distributionId = distribution.id;
+  }
+
+  /** The headers of every answer. */
+  private headers(name: string): CloudfrontResponseHeadersPolicy {
+    return new CloudfrontResponseHeadersPolicy(this, "headers", {
+      name,
+      comment: `Security headers of ${name}`,
       securityHeadersConfig: {
         contentSecurityPolicy: { contentSecurityPolicy: delivery.contentSecurityPolicy, override: true },
         strictTransportSecurity: {
@@ -100,8 +121,16 @@ export class StaticSite extends Construct {
         items: Object.entries(delivery.customHeaders).map(([header, value]) => ({ header, value, override: true })),
       },
     });
+  }
 
-    const distribution = new CloudfrontDistribution(this, "distribution", {
+  /** What visitors ask: the pages, and below `/api/` the API. */
+  private distribution(
+    bucket: SecureBucket,
+    access: CloudfrontOriginAccessControl,
+    headers: CloudfrontResponseHeadersPolicy,
+    props: StaticSiteProps,
+  ): CloudfrontDistribution {
+    return new CloudfrontDistribution(this, "distribution", {
       comment: props.name,
       enabled: true,
       isIpv6Enabled: true,
@@ -162,22 +191,6 @@ export class StaticSite extends Construct {
         : // For its own name CloudFront fixes the oldest TLS itself: to ask for another would leave a difference in every plan.
           { cloudfrontDefaultCertificate: true },
     });
-    const cloudFront = {
-      principals: { Service: "cloudfront.amazonaws.com" },
-      conditions: { StringEquals: { "aws:SourceArn": distribution.arn } },
-    };
-    bucket.allow(
-      { ...cloudFront, sid: "CloudFrontReads", actions: ["s3:GetObject"], resources: [`${bucket.arn}/*`] },
-      // Without it S3 answers 403 to what isn't there (API reference, GetObject). No list is ever sent: `/` is
-      // index.html, and queries stay at the edge.
-      { ...cloudFront, sid: "CloudFrontLearnsWhatIsMissing", actions: ["s3:ListBucket"], resources: [bucket.arn] },
-    );
-    this.deliverAccessLogs(distribution, props);
-    if (props.domain) {
-      this.pointName(distribution, props.domain);
-    }
-    this.url = `https://${props.domain ? props.domain.name : distribution.domainName}`;
-    this.distributionId = distribution.id;
   }
 
   /** Answers for the name with the distribution's addresses, of both kinds, where the zone is ours. */

@@ -87,6 +87,7 @@ export class TypeScriptFunction<Shape extends VariablesShape = VariablesShape> e
       name: props.name,
       description: `What the function ${props.name} may do`,
       service: "lambda.amazonaws.com",
+      forThisAccount: false, // Lambda sends no such key
       statements: [
         { sid: "WriteLogs", actions: ["logs:CreateLogStream", "logs:PutLogEvents"], resources: [`${logs.arn}:*`] },
         {

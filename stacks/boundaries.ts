@@ -50,11 +50,11 @@ class Places {
   }
 
   global(service: string, resource: string): string {
-    return this.stack.arn(service, resource, { region: "" });
+    return this.stack.arn(service, resource);
   }
 
   bucket(name: string): string {
-    return this.stack.arn("s3", name, { region: "", account: "" });
+    return this.stack.bucketArn(name);
   }
 
   get roles(): string {
@@ -256,9 +256,7 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
   const boundaryArns = [stack.boundaryArn("execution"), stack.boundaryArn("deploy")];
   const source = pipeline?.source;
   const zones = Object.values(websites).flatMap(({ domain }) =>
-    domain?.hostedZoneId === undefined
-      ? []
-      : [stack.arn("route53", `hostedzone/${domain.hostedZoneId}`, { region: "", account: "" })],
+    domain?.hostedZoneId === undefined ? [] : [stack.arn("route53", `hostedzone/${domain.hostedZoneId}`)],
   );
   return [
     {
@@ -287,13 +285,13 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
         // What follows has numbers, or names that others give: the provider names models by itself, and SageMaker the
         // tables of features.
         ...networkKinds.map((kind) => places.any("ec2", `${kind}/*`)),
-        ...["/apis*", "/tags/*"].map((path) => stack.arn("apigateway", path, { region: "*", account: "" })),
+        ...["/apis*", "/tags/*"].map((path) => stack.arn("apigateway", path, { region: "*" })),
         places.any("application-autoscaling", "scalable-target/*"),
         places.global("cloudfront", "*"),
         ...["catalog", "*/sagemaker_featurestore*"].map((resource) => places.any("glue", resource)),
         places.any("logs", "delivery:*"),
         places.any("lambda", "event-source-mapping:*"),
-        ...["change", "hostedzone"].map((kind) => stack.arn("route53", `${kind}/*`, { region: "", account: "" })),
+        ...["change", "hostedzone"].map((kind) => stack.arn("route53", `${kind}/*`)),
         places.any("sagemaker", "*/terraform-*"),
         places.any("ses", "identity/*"),
         places.any("wafv2", "global/managedruleset/*"),

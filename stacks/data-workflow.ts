@@ -3,7 +3,7 @@ import { Fn } from "cdktf";
 import type { Environment } from "../environments";
 import { declaration as releaseChangeHandler } from "../handlers/release-change/declaration";
 import { AirflowEnvironment, airflowVariables } from "../modules/airflow-environment";
-import { AlarmTopic, functionErrors } from "../modules/alarm";
+import { functionErrors } from "../modules/alarm";
 import { readFiles } from "../modules/content-hash";
 import { readObjects, type Statement, writeObjects } from "../modules/policy";
 import { projectRoot } from "../modules/project-root";
@@ -28,7 +28,7 @@ export class DataWorkflowStack extends PlatformStack {
 
   constructor(platform: Platform) {
     super(platform, "data-workflow");
-    const { account, airflow, alarmEmail, emulated, logRetentionDays } = this.environment;
+    const { airflow, emulated, logRetentionDays } = this.environment;
     const dataBucket = this.read("DataBucket");
     const key = this.read("DataKey");
     const logsBucket = this.read("LogsBucket");
@@ -56,19 +56,14 @@ export class DataWorkflowStack extends PlatformStack {
       acme_ingest_survey_function: ingestSurvey,
       acme_release_change_function: releaseChange.name,
     };
-    const topic = new AlarmTopic(this, "alarms", {
-      name: this.named("data-workflow-alarms"),
-      account,
-      encryptionKeyArn: key,
-      ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
-    });
+    const topic = this.alarmTopic(this.named("data-workflow-alarms"), key);
     functionErrors(this, "release-change-errors", { function: releaseChange, topicArn: topic.arn });
 
     this.publish("ReleaseChangeFunction", releaseChange.name);
 
     if (airflow) {
       this.runAirflow(airflow, { variables, topicArn: topic.arn, key, logsBucket }).grant(
-        ...this.moveSurveys(this.arn("s3", dataBucket, { region: "", account: "" })),
+        ...this.moveSurveys(this.bucketArn(dataBucket)),
         {
           sid: "InvokeFunctions",
           actions: ["lambda:InvokeFunction"],
@@ -99,9 +94,6 @@ export class DataWorkflowStack extends PlatformStack {
     const pipReachesRegistry = settings.webServer === "public" && (network?.natGateways ?? 0) > 0;
     const airflow = new AirflowEnvironment(this, "airflow", {
       name: this.named("airflow"),
-      account,
-      region,
-      partition: this.platform.partition,
       version: settings.version,
       environmentClass: settings.environmentClass,
       maximumWorkers: settings.maximumWorkers,

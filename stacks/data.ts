@@ -1,6 +1,5 @@
 import { AthenaWorkgroup } from "@cdktf/provider-aws/lib/athena-workgroup";
 import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
-import { EncryptionKey } from "../modules/encryption-key";
 import { FeatureGroup } from "../modules/feature-group";
 import { SecureBucket } from "../modules/secure-bucket";
 import { publicFigures } from "./contract";
@@ -27,14 +26,10 @@ export class DataStack extends PlatformStack {
     super(platform, "data");
     const { account, region, protectData: protect, oldVersionDays, queryResultDays } = this.environment;
 
-    const key = new EncryptionKey(this, "encryption", {
+    const key = this.encryptionKey({
       name: this.named("data"),
       description: "Encrypts surveys, feature store, query results, runs, and the workflow's logs",
-      account,
-      region,
-      partition: platform.partition,
       logGroupsNamed: this.named(""),
-      protect,
     });
 
     const logs = new SecureBucket(this, "logs", {
@@ -44,8 +39,8 @@ export class DataStack extends PlatformStack {
       expiries: [{ prefix: "", days: this.environment.logRetentionDays }],
       protect,
     });
-    logs.allowAccessLogs(account);
-    logs.allowCloudFrontLogs(account, this.arn("logs", `delivery-source:${this.named("*")}`, { region: "us-east-1" }));
+    logs.allowAccessLogs();
+    logs.allowCloudFrontLogs(this.arn("logs", `delivery-source:${this.named("*")}`, { region: "us-east-1" }));
 
     const bucket = new SecureBucket(this, "data", {
       name: this.named(`data-${account}-${region}`),

@@ -1,9 +1,9 @@
 import { CloudwatchLogMetricFilter } from "@cdktf/provider-aws/lib/cloudwatch-log-metric-filter";
 import type { Environment } from "../environments";
-import { Alarm, AlarmTopic } from "../modules/alarm";
+import { Alarm, type AlarmTopic } from "../modules/alarm";
 import { AuditTrail, type DataEvents } from "../modules/audit-trail";
 import { CostBudget } from "../modules/cost-budget";
-import { EncryptionKey } from "../modules/encryption-key";
+import type { EncryptionKey } from "../modules/encryption-key";
 import { boundRoles, PermissionsBoundary } from "../modules/permissions-boundary";
 import { SecureBucket } from "../modules/secure-bucket";
 import { deployBoundary, executionBoundary } from "./boundaries";
@@ -49,25 +49,15 @@ const incidents = {
 export class GovernanceStack extends PlatformStack {
   constructor(platform: Platform, settings: NonNullable<Environment["governance"]>) {
     super(platform, "governance");
-    const { account, region, alarmEmail, logRetentionDays, oldVersionDays, protectData: protect } = this.environment;
-    const { partition } = platform;
+    const { logRetentionDays, oldVersionDays, protectData: protect } = this.environment;
 
     this.boundRoles(protect);
-    const key = new EncryptionKey(this, "encryption", {
+    const key = this.encryptionKey({
       name: this.named("governance"),
       description: "Encrypts the records of the trail, and the alarms on them and on costs",
-      account,
-      region,
-      partition,
       logGroupsNamed: this.named(""),
-      protect,
     });
-    const topic = new AlarmTopic(this, "alarms", {
-      name: this.named("governance-alarms"),
-      account,
-      encryptionKeyArn: key.arn,
-      ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
-    });
+    const topic = this.alarmTopic(this.named("governance-alarms"), key.arn);
 
     this.recordEvents(key, topic, settings.trailRetentionDays, { logRetentionDays, oldVersionDays, protect });
     this.watchCosts(key, topic, settings.monthlyBudgetDollars);
@@ -108,7 +98,7 @@ export class GovernanceStack extends PlatformStack {
       expiries: [{ prefix: "", days: retentionDays }],
       protect,
     });
-    accessLogs.allowAccessLogs(account);
+    accessLogs.allowAccessLogs();
     const bucket = new SecureBucket(this, "records", {
       name: this.named(`trail-${account}-${region}`),
       encryptionKeyArn: key.arn,
@@ -119,9 +109,6 @@ export class GovernanceStack extends PlatformStack {
     });
     const trail = new AuditTrail(this, "trail", {
       name: this.named("trail"),
-      account,
-      region,
-      partition: this.platform.partition,
       bucket,
       encryptionKey: key,
       dataEvents: this.dataEvents(),
@@ -157,7 +144,7 @@ export class GovernanceStack extends PlatformStack {
    */
   private dataEvents(): readonly DataEvents[] {
     const { account, region } = this.environment;
-    const bucket = (name: string): string => this.arn("s3", name, { region: "", account: "" });
+    const bucket = (name: string): string => this.bucketArn(name);
     return [
       {
         name: "Objects of the platform's buckets and of the states",
@@ -196,7 +183,7 @@ export class GovernanceStack extends PlatformStack {
     const { account } = this.environment;
     // AWS Cost Management User Guide, "Creating an Amazon SNS topic for budget notifications".
     const service = "budgets.amazonaws.com";
-    const sourceArn = this.arn("budgets", "*", { region: "" });
+    const sourceArn = this.arn("budgets", "*");
     topic.admit({ sid: "BudgetsPublish", service, sourceArn });
     key.allow({
       sid: "BudgetsPublishToEncryptedTopics",

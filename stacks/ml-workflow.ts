@@ -6,7 +6,7 @@ import { declaration as ingestSurveyHandler } from "../handlers/ingest-survey/de
 import { declaration as prepareRunHandler } from "../handlers/prepare-run/declaration";
 import { declaration as registerModelHandler } from "../handlers/register-model/declaration";
 import type { HandlerDeclaration, VariablesShape } from "../handlers/shared/declaration";
-import { Alarm, AlarmTopic, functionErrors } from "../modules/alarm";
+import { Alarm, functionErrors } from "../modules/alarm";
 import { readObjects, useKey, writeObjects } from "../modules/policy";
 import { belowThresholdError, TrainingWorkflow } from "../modules/training-workflow";
 import { TypeScriptFunction, type TypeScriptFunctionProps } from "../modules/typescript-function";
@@ -20,19 +20,17 @@ import { type Platform, PlatformStack } from "./platform";
  */
 export class MlWorkflowStack extends PlatformStack {
   private readonly bucket: string;
-  private readonly bucketArn: string;
+  private readonly dataArn: string;
   private readonly key: string;
 
   constructor(platform: Platform) {
     super(platform, "ml-workflow");
-    const { account, gate, region, logRetentionDays, processing, protectData, training, websites } = this.environment;
+    const { logRetentionDays, processing, protectData, training } = this.environment;
     this.bucket = this.read("DataBucket");
-    this.bucketArn = this.arn("s3", this.bucket, { region: "", account: "" });
+    this.dataArn = this.bucketArn(this.bucket);
     this.key = this.read("DataKey");
     const featureGroup = this.read("FeatureGroup");
     const imageUri = this.read("ModelImageUri");
-    /** The workflow makes it: Terraform's AWS provider knows no experiments. */
-    const experiment = this.named("abalone");
 
     const packages = new SagemakerModelPackageGroup(this, "packages", {
       modelPackageGroupName: this.named("abalone"),
@@ -41,110 +39,13 @@ export class MlWorkflowStack extends PlatformStack {
     });
     const packageArn = this.arn("sagemaker", `model-package/${packages.modelPackageGroupName}/*`);
 
-    const prepareRun = this.function(prepareRunHandler, {
-      environment: {
-        DATA_BUCKET: this.bucket,
-        EXPERIMENT_NAME: experiment,
-        MODEL_PACKAGE_PARAMETER: this.parameterName("ModelPackageName"),
-        RESOURCE_PREFIX: this.prefix,
-      },
-      statements: [
-        {
-          sid: "OpenTrial",
-          actions: [
-            "sagemaker:CreateExperiment",
-            "sagemaker:DescribeExperiment",
-            "sagemaker:CreateTrial",
-            "sagemaker:DescribeTrial",
-          ],
-          resources: [
-            this.arn("sagemaker", `experiment/${experiment}`),
-            this.arn("sagemaker", `experiment-trial/${this.prefix}-*`),
-          ],
-        },
-        { sid: "ReadChampion", actions: ["ssm:GetParameter"], resources: [this.parameterArn("ModelPackageName")] },
-        { sid: "DescribeChampion", actions: ["sagemaker:DescribeModelPackage"], resources: [packageArn] },
-      ],
-    });
-
-    const evaluateResults = this.function(evaluateResultsHandler, {
-      environment: {
-        QUALITY_THRESHOLD: String(this.environment.qualityThreshold),
-        GATE_METRIC: gate.metric,
-        GATE_CONFIDENCE: String(gate.confidence),
-        GATE_MARGIN: String(gate.margin),
-        GATE_NEWER_TOLERANCE: gate.preferNewer ? String(gate.preferNewer.tolerance) : "none",
-      },
-      statements: [
-        ...readObjects({ bucketArn: this.bucketArn, prefixes: ["runs/"] }),
-        useKey({ keyArn: this.key, services: ["s3"], region, access: "read" }),
-      ],
-    });
-
-    const registerModel = this.function(registerModelHandler, {
-      environment: {
-        MODEL_PACKAGE_GROUP: packages.modelPackageGroupName,
-        MODEL_IMAGE_URI: imageUri,
-        MODEL_PACKAGE_PARAMETER: this.parameterName("ModelPackageName"),
-        BASELINE_DATA_PARAMETER: this.parameterName("BaselineDataUri"),
-        MONITORING_BASELINE_PARAMETER: this.parameterName("MonitoringBaselineUri"),
-        FIGURES_PARAMETER: this.parameterName("FiguresKey"),
-        FIGURES_PREFIX: publicFigures.prefix,
-        INFERENCE_INSTANCE_TYPES: [
-          ...new Set([websites.test.endpoint.instanceType, websites.production.endpoint.instanceType]),
-        ].join(","),
-      },
-      statements: [
-        {
-          sid: "RegisterModel",
-          actions: ["sagemaker:CreateModelPackage"],
-          resources: [this.arn("sagemaker", `model-package-group/${packages.modelPackageGroupName}`), packageArn],
-        },
-        {
-          // Lists know no resources (SageMaker's "API permissions" reference: all but ListTags).
-          sid: "FindModel",
-          actions: ["sagemaker:ListModelPackages"],
-          resources: ["*"],
-        },
-        {
-          sid: "ReadChampion",
-          actions: ["ssm:GetParameter"],
-          resources: [this.parameterArn("ModelPackageName")],
-        },
-        {
-          sid: "NameChampion",
-          actions: ["ssm:PutParameter"],
-          resources: (["ModelPackageName", "BaselineDataUri", "MonitoringBaselineUri", "FiguresKey"] as const).map(
-            (name) => this.parameterArn(name),
-          ),
-        },
-        // SageMaker checks on behalf of the caller that what the package names is there: the model and its evaluation.
-        ...readObjects({ bucketArn: this.bucketArn, prefixes: ["runs/"] }),
-        ...writeObjects({ bucketArn: this.bucketArn, prefixes: [publicFigures.prefix], name: "Figures" }),
-        useKey({ keyArn: this.key, services: ["s3"], region, access: "write" }),
-      ],
-    });
-
-    const ingestSurvey = this.function(ingestSurveyHandler, {
-      environment: { DATA_BUCKET: this.bucket, FEATURE_GROUP: featureGroup },
-      statements: [
-        ...readObjects({ bucketArn: this.bucketArn, prefixes: ["surveys/"] }),
-        ...writeObjects({ bucketArn: this.bucketArn, prefixes: ["surveys/rejected/"] }),
-        useKey({ keyArn: this.key, services: ["s3"], region, access: "write" }),
-        {
-          sid: "PutRecords",
-          actions: ["sagemaker:PutRecord"],
-          resources: [this.arn("sagemaker", `feature-group/${featureGroup}`)],
-        },
-      ],
-    });
-
+    const prepareRun = this.prepareRun(packageArn);
+    const evaluateResults = this.evaluateResults();
+    const registerModel = this.registerModel(packages.modelPackageGroupName, packageArn, imageUri);
+    const ingestSurvey = this.ingestSurvey(featureGroup);
     const workflow = new TrainingWorkflow(this, "training", {
       name: this.named("training"),
       jobPrefix: this.prefix,
-      account,
-      region,
-      partition: platform.partition,
       functions: {
         prepareRun: prepareRun.arn,
         evaluateResults: evaluateResults.arn,
@@ -179,6 +80,117 @@ export class MlWorkflowStack extends PlatformStack {
     return `acme-${this.environment.name}`;
   }
 
+  private prepareRun(packageArn: string): TypeScriptFunction {
+    // The workflow makes it: Terraform's AWS provider knows no experiments.
+    const experiment = this.named("abalone");
+    return this.function(prepareRunHandler, {
+      environment: {
+        DATA_BUCKET: this.bucket,
+        EXPERIMENT_NAME: experiment,
+        MODEL_PACKAGE_PARAMETER: this.parameterName("ModelPackageName"),
+        RESOURCE_PREFIX: this.prefix,
+      },
+      statements: [
+        {
+          sid: "OpenTrial",
+          actions: [
+            "sagemaker:CreateExperiment",
+            "sagemaker:DescribeExperiment",
+            "sagemaker:CreateTrial",
+            "sagemaker:DescribeTrial",
+          ],
+          resources: [
+            this.arn("sagemaker", `experiment/${experiment}`),
+            this.arn("sagemaker", `experiment-trial/${this.prefix}-*`),
+          ],
+        },
+        { sid: "ReadChampion", actions: ["ssm:GetParameter"], resources: [this.parameterArn("ModelPackageName")] },
+        { sid: "DescribeChampion", actions: ["sagemaker:DescribeModelPackage"], resources: [packageArn] },
+      ],
+    });
+  }
+
+  private evaluateResults(): TypeScriptFunction {
+    const { gate, qualityThreshold, region } = this.environment;
+    return this.function(evaluateResultsHandler, {
+      environment: {
+        QUALITY_THRESHOLD: String(qualityThreshold),
+        GATE_METRIC: gate.metric,
+        GATE_CONFIDENCE: String(gate.confidence),
+        GATE_MARGIN: String(gate.margin),
+        GATE_NEWER_TOLERANCE: gate.preferNewer ? String(gate.preferNewer.tolerance) : "none",
+      },
+      statements: [
+        ...readObjects({ bucketArn: this.dataArn, prefixes: ["runs/"] }),
+        useKey({ keyArn: this.key, services: ["s3"], region, access: "read" }),
+      ],
+    });
+  }
+
+  private registerModel(packageGroup: string, packageArn: string, imageUri: string): TypeScriptFunction {
+    const { region, websites } = this.environment;
+    return this.function(registerModelHandler, {
+      environment: {
+        MODEL_PACKAGE_GROUP: packageGroup,
+        MODEL_IMAGE_URI: imageUri,
+        MODEL_PACKAGE_PARAMETER: this.parameterName("ModelPackageName"),
+        BASELINE_DATA_PARAMETER: this.parameterName("BaselineDataUri"),
+        MONITORING_BASELINE_PARAMETER: this.parameterName("MonitoringBaselineUri"),
+        FIGURES_PARAMETER: this.parameterName("FiguresKey"),
+        FIGURES_PREFIX: publicFigures.prefix,
+        INFERENCE_INSTANCE_TYPES: [
+          ...new Set([websites.test.endpoint.instanceType, websites.production.endpoint.instanceType]),
+        ].join(","),
+      },
+      statements: [
+        {
+          sid: "RegisterModel",
+          actions: ["sagemaker:CreateModelPackage"],
+          resources: [this.arn("sagemaker", `model-package-group/${packageGroup}`), packageArn],
+        },
+        {
+          // Lists know no resources (SageMaker's "API permissions" reference: all but ListTags).
+          sid: "FindModel",
+          actions: ["sagemaker:ListModelPackages"],
+          resources: ["*"],
+        },
+        {
+          sid: "ReadChampion",
+          actions: ["ssm:GetParameter"],
+          resources: [this.parameterArn("ModelPackageName")],
+        },
+        {
+          sid: "NameChampion",
+          actions: ["ssm:PutParameter"],
+          resources: (["ModelPackageName", "BaselineDataUri", "MonitoringBaselineUri", "FiguresKey"] as const).map(
+            (name) => this.parameterArn(name),
+          ),
+        },
+        // SageMaker checks on behalf of the caller that what the package names is there: the model and its evaluation.
+        ...readObjects({ bucketArn: this.dataArn, prefixes: ["runs/"] }),
+        ...writeObjects({ bucketArn: this.dataArn, prefixes: [publicFigures.prefix], name: "Figures" }),
+        useKey({ keyArn: this.key, services: ["s3"], region, access: "write" }),
+      ],
+    });
+  }
+
+  private ingestSurvey(featureGroup: string): TypeScriptFunction {
+    const { region } = this.environment;
+    return this.function(ingestSurveyHandler, {
+      environment: { DATA_BUCKET: this.bucket, FEATURE_GROUP: featureGroup },
+      statements: [
+        ...readObjects({ bucketArn: this.dataArn, prefixes: ["surveys/"] }),
+        ...writeObjects({ bucketArn: this.dataArn, prefixes: ["surveys/rejected/"] }),
+        useKey({ keyArn: this.key, services: ["s3"], region, access: "write" }),
+        {
+          sid: "PutRecords",
+          actions: ["sagemaker:PutRecord"],
+          resources: [this.arn("sagemaker", `feature-group/${featureGroup}`)],
+        },
+      ],
+    });
+  }
+
   private function<Shape extends VariablesShape>(
     handler: HandlerDeclaration<Shape>,
     settings: Pick<TypeScriptFunctionProps<Shape>, "environment" | "statements">,
@@ -194,13 +206,7 @@ export class MlWorkflowStack extends PlatformStack {
 
   /** Alarms: a run that fails tells by itself what happened, so each alarm says where to look. */
   private watch(workflow: TrainingWorkflow, functions: readonly TypeScriptFunction[]): void {
-    const { account, alarmEmail } = this.environment;
-    const topic = new AlarmTopic(this, "alarms", {
-      name: this.named("ml-workflow-alarms"),
-      account,
-      encryptionKeyArn: this.key,
-      ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
-    });
+    const topic = this.alarmTopic(this.named("ml-workflow-alarms"), this.key);
 
     const executions = {
       failed: ["ExecutionsFailed", "A run of the workflow failed or its model missed the threshold"],

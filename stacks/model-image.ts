@@ -29,11 +29,9 @@ export function modelImageContext(root: string = projectRoot): ReadonlyMap<strin
 export class ModelImageStack extends PlatformStack {
   constructor(platform: Platform) {
     super(platform, "model-image");
-    const { account, region, modelImage, protectData } = this.environment;
+    const { modelImage, protectData } = this.environment;
     const image = new ContainerImage(this, "abalone", {
       repositoryName: this.named("abalone"),
-      account,
-      region,
       context: modelImageContext(),
       dockerfile: "model-image/Dockerfile",
       executable: (path) => path.startsWith("model-image/bin/"),

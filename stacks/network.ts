@@ -1,7 +1,6 @@
 import { SecurityGroup } from "@cdktf/provider-aws/lib/security-group";
 import { Fn } from "cdktf";
 import type { Environment } from "../environments";
-import { EncryptionKey } from "../modules/encryption-key";
 import { Network } from "../modules/network";
 import { ServiceEndpoints } from "../modules/service-endpoints";
 import { type Platform, PlatformStack } from "./platform";
@@ -13,24 +12,18 @@ import { type Platform, PlatformStack } from "./platform";
 export class NetworkStack extends PlatformStack {
   constructor(platform: Platform, settings: NonNullable<Environment["network"]>) {
     super(platform, "network");
-    const { account, region, logRetentionDays, protectData } = this.environment;
+    const { region, logRetentionDays } = this.environment;
     const name = this.named("network");
-    const { partition } = platform;
 
     // The data's key comes with the data stack, which is deployed later.
-    const key = new EncryptionKey(this, "encryption", {
+    const key = this.encryptionKey({
       name,
       description: "Encrypts the flow logs of the network",
-      account,
-      region,
-      partition,
       logGroupsNamed: this.named(""),
-      protect: protectData,
     });
 
     const network = new Network(this, "network", {
       name,
-      account,
       addressRange: settings.addressRange,
       zones: settings.zones.map((letter) => `${region}${letter}`),
       natGateways: settings.natGateways,
@@ -40,9 +33,6 @@ export class NetworkStack extends PlatformStack {
 
     const endpoints = new ServiceEndpoints(this, "endpoints", {
       name,
-      account,
-      region,
-      partition,
       vpcId: network.vpcId,
       subnetIds: network.subnetIds("private").slice(0, settings.endpointZones),
       routeTableIds: [...network.routeTableIds("private"), ...network.routeTableIds("jobs")],

@@ -5,13 +5,14 @@ import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
 import { TerraformDataSource, TerraformResource } from "cdktf";
 import type { DeployScope } from "../aws-services/permissions";
 import type { Environment } from "../environments";
-import { AlarmTopic } from "../modules/alarm";
-import { EncryptionKey } from "../modules/encryption-key";
+import type { AlarmTopic } from "../modules/alarm";
+import type { EncryptionKey } from "../modules/encryption-key";
 import type { BuildCommands } from "../modules/pipeline/build-spec";
 import { BuildProject, type BuildProjectProps } from "../modules/pipeline/build-project";
 import { buildAction, DeliveryPipeline, type PipelineAction, readSource } from "../modules/pipeline/delivery-pipeline";
 import { deployStatements, planStatements } from "../modules/pipeline/deploy-permissions";
 import { boundaryOf } from "../modules/permissions-boundary";
+import { placeOf } from "../modules/place";
 import { type Statement, useKey } from "../modules/policy";
 import { SecureBucket } from "../modules/secure-bucket";
 import { type Contract, contract, type ParameterName, publicFigures, type StackId } from "./contract";
@@ -81,18 +82,13 @@ export class PipelineStack extends PlatformStack {
   constructor(platform: Platform, settings: NonNullable<Environment["pipeline"]>) {
     super(platform, "pipeline");
     this.settings = settings;
-    const { account, region, alarmEmail, logRetentionDays, oldVersionDays, protectData: protect } = this.environment;
-    const { partition } = platform;
+    const { account, region, logRetentionDays, oldVersionDays, protectData: protect } = this.environment;
     const name = this.named("pipeline");
 
-    this.key = new EncryptionKey(this, "encryption", {
+    this.key = this.encryptionKey({
       name,
       description: "Encrypts what passes between the actions of the pipeline, their logs, and what it tells of",
-      account,
-      region,
-      partition,
       logGroupsNamed: name,
-      protect,
     });
     this.artefacts = new SecureBucket(this, "artefacts", {
       name: this.named(`artefacts-${account}-${region}`),
@@ -101,12 +97,7 @@ export class PipelineStack extends PlatformStack {
       expiries: [{ prefix: "", days: logRetentionDays }],
       protect,
     });
-    this.topic = new AlarmTopic(this, "alarms", {
-      name: `${name}-alarms`,
-      account,
-      encryptionKeyArn: this.key.arn,
-      ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
-    });
+    this.topic = this.alarmTopic(`${name}-alarms`, this.key.arn);
     this.state = keepsOwnState(this.environment)
       ? { bucket: this.read("StateBucket"), key: this.read("StateKey") }
       : undefined;
@@ -155,9 +146,6 @@ export class PipelineStack extends PlatformStack {
 
     new DeliveryPipeline(this, "delivery", {
       name,
-      account,
-      region,
-      partition,
       source: settings.source,
       bucket: this.artefacts,
       encryptionKey: this.key,
@@ -183,13 +171,12 @@ export class PipelineStack extends PlatformStack {
     if (!commands) {
       throw new Error(`The step ${name} has no commands: give it some in commandsOf of stacks/release.ts.`);
     }
-    const { account, backend, logRetentionDays } = this.environment;
+    const { backend, logRetentionDays } = this.environment;
     const withTerraform = commands.install !== undefined && backend.type === "cloud" && name !== "test";
     const token = this.named("terraform-cloud-token");
     return new BuildProject(this, name, {
       name: this.named(`pipeline-${name}`),
       description,
-      account,
       commands,
       logRetentionDays,
       encryptionKeyArn: this.key.arn,
@@ -202,7 +189,7 @@ export class PipelineStack extends PlatformStack {
           resources: [`${this.artefacts.arn}/*`],
         },
         this.key.useStatement(["s3"], "write"),
-        readSource(this.settings.source, { ...this.environment, partition: this.platform.partition }),
+        readSource(this.settings.source, placeOf(this)),
         ...(withTerraform
           ? [
               {
@@ -316,13 +303,11 @@ export class PipelineStack extends PlatformStack {
   }
 
   private scopeOf(stack: PlatformStack): DeployScope {
-    const { account, region } = this.environment;
+    const { account } = this.environment;
     const table: Contract = contract;
     const constructs = stack.node.findAll();
     return {
-      account,
-      region,
-      partition: this.platform.partition,
+      ...placeOf(stack),
       stack: stack.id,
       names: (resourceNames[stack.id] ?? [`${stack.id}*`]).map((name) =>
         this.named(name.replace("<account>", account)),
@@ -353,7 +338,7 @@ export class PipelineStack extends PlatformStack {
   /** What the websites look up: the public figures, by the name of the data bucket. */
   private figures(): NonNullable<DeployScope["lookedUp"]> {
     const { account, region } = this.environment;
-    const bucketArn = this.arn("s3", this.named(`data-${account}-${region}`), { region: "", account: "" });
+    const bucketArn = this.bucketArn(this.named(`data-${account}-${region}`));
     return { objects: [`${bucketArn}/${publicFigures.prefix}*`], keyStack: contract.DataBucket.publisher };
   }
 
@@ -367,7 +352,7 @@ export class PipelineStack extends PlatformStack {
       return [];
     }
     const { region, name } = this.environment;
-    const bucketArn = this.arn("s3", this.state.bucket, { region: "", account: "" });
+    const bucketArn = this.bucketArn(this.state.bucket);
     const file = `${name}/${stack}.tfstate`;
     const lock = `${bucketArn}/${file}.tflock`;
     return [

@@ -27,7 +27,10 @@ import {
 import type { Node } from "constructs";
 import type { Environment } from "../environments";
 import { platformTags } from "../environments/settings";
+import { AlarmTopic } from "../modules/alarm";
+import { EncryptionKey, type EncryptionKeyProps } from "../modules/encryption-key";
 import { boundRoles } from "../modules/permissions-boundary";
+import { Place, placeOf, setPlace } from "../modules/place";
 import { traceTokens } from "../modules/token-traces";
 import type { JobNetwork } from "../modules/training-workflow";
 import { enforce } from "../policies";
@@ -35,8 +38,6 @@ import { type ParameterName, ParameterStore, type StackId } from "./contract";
 
 /** One environment's platform: the app, its settings, and what its stacks tell one another. */
 export class Platform {
-  /** AWS partition: `aws`, `aws-cn` or `aws-us-gov`. */
-  readonly partition: string;
   readonly parameters: ParameterStore;
 
   constructor(
@@ -44,9 +45,7 @@ export class Platform {
     readonly environment: Environment,
   ) {
     traceTokens(app);
-    const { region, name } = environment;
-    this.partition = region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
-    this.parameters = new ParameterStore(name);
+    this.parameters = new ParameterStore(environment.name);
   }
 
   /**
@@ -128,6 +127,7 @@ export abstract class PlatformStack extends TerraformStack {
     super(platform.app, id);
     const { environment } = platform;
     this.environment = environment;
+    setPlace(this, new Place(environment));
     const { account, region, emulated, ownerTags } = environment;
     const tags: Record<(typeof platformTags)[number], string> = {
       Project: "acme",
@@ -158,7 +158,7 @@ export abstract class PlatformStack extends TerraformStack {
 
   /** The ARN of one of the boundaries of roles. */
   boundaryArn(boundary: keyof typeof boundaryNames): string {
-    return this.arn("iam", `policy/${this.named(boundaryNames[boundary])}`, { region: "" });
+    return this.arn("iam", `policy/${this.named(boundaryNames[boundary])}`);
   }
 
   /** Where Terraform keeps the stack's state: a bucket of the account, or a workspace of Terraform Cloud. */
@@ -214,13 +214,24 @@ export abstract class PlatformStack extends TerraformStack {
     return `acme-${this.environment.name}-${name}`;
   }
 
-  /**
-   * An ARN in the environment's account and region. For a service whose ARNs have neither (S3) or no region (IAM), set
-   * them empty.
-   */
+  /** An ARN in the environment's account and region, unless another is given. */
   arn(service: string, resource: string, { region, account }: { region?: string; account?: string } = {}): string {
-    const where = `${region ?? this.environment.region}:${account ?? this.environment.account}`;
-    return `arn:${this.platform.partition}:${service}:${where}:${resource}`;
+    return placeOf(this).arn(service, resource, { region, account });
+  }
+
+  /** The ARN of a bucket, or with a path of its objects. */
+  bucketArn(name: string): string {
+    return placeOf(this).bucketArn(name);
+  }
+
+  /** The stack's own key, which alarms use, and CloudWatch Logs for the groups whose names contain `logGroupsNamed`. */
+  protected encryptionKey(props: Pick<EncryptionKeyProps, "name" | "description" | "logGroupsNamed">): EncryptionKey {
+    return new EncryptionKey(this, "encryption", { ...props, protect: this.environment.protectData });
+  }
+
+  /** The topic of the stack's alarms: the environment's address gets their e-mails. */
+  protected alarmTopic(name: string, encryptionKeyArn: string): AlarmTopic {
+    return new AlarmTopic(this, "alarms", { name, encryptionKeyArn, email: this.environment.alarmEmail });
   }
 
   /** Tells a value to other stacks. */

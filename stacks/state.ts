@@ -16,9 +16,6 @@ export class StateStack extends PlatformStack {
     const key = new EncryptionKey(this, "encryption", {
       name: this.named("state"),
       description: "Encrypts the states of Terraform",
-      account,
-      region,
-      partition: platform.partition,
     });
 
     const logs = new SecureBucket(this, "logs", {
@@ -27,7 +24,7 @@ export class StateStack extends PlatformStack {
       expireOldVersionsAfterDays: oldVersionDays,
       expiries: [{ prefix: "", days: logRetentionDays }],
     });
-    logs.allowAccessLogs(account);
+    logs.allowAccessLogs();
 
     // Protected in each environment: without its state, a platform can't even be destroyed.
     const states = new StateBucket(this, "states", {

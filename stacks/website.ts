@@ -5,7 +5,7 @@ import { LambdaPermission } from "@cdktf/provider-aws/lib/lambda-permission";
 import { S3Object } from "@cdktf/provider-aws/lib/s3-object";
 import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscription";
 import { Op } from "cdktf";
-import type { WebsiteStage } from "../environments";
+import type { Environment, WebsiteStage } from "../environments";
 import { declaration as contactHandler } from "../handlers/contact/declaration";
 import { declaration as predictHandler } from "../handlers/predict/declaration";
 import { declaration as starterHandler } from "../handlers/start-data-workflow/declaration";
@@ -40,18 +40,10 @@ const prefix = { capture: "data-capture", reports: "monitoring" } as const;
 /** The pages' scripts and stylesheet of earlier synths; both stages share theirs. */
 const siteCache = new BuildCache(projectRoot, "dist/website");
 
-/** What watching an endpoint needs to know of it. */
-interface WatchedEndpoint {
-  /** With which the stage's names begin. */
-  readonly name: string;
-  readonly endpoint: ModelEndpoint;
-  readonly dataBucket: string;
-  /** Encrypts the data bucket. */
-  readonly dataKey: string;
-  /** The topic of the stage's alarms. */
-  readonly topicArn: string;
-  /** The stage's own key. */
-  readonly keyArn: string;
+/** The two functions behind the API. */
+interface ApiFunctions {
+  readonly predict: TypeScriptFunction<typeof predictHandler.variables>;
+  readonly contact: TypeScriptFunction<typeof contactHandler.variables>;
 }
 
 /**
@@ -60,46 +52,53 @@ interface WatchedEndpoint {
  * `production`, whose drift starts the data workflow.
  */
 export class WebsiteStack extends PlatformStack {
+  /** Name prefix of whatever the stage consists of. */
+  private readonly name: string;
+  private readonly settings: Environment["websites"][WebsiteStage];
+  /** Encrypts what the stage keeps itself. */
+  private readonly key: EncryptionKey;
+  /** The topic of the stage's alarms. */
+  private readonly topicArn: string;
+  /** The data bucket, and the ARN of the key that encrypts it. */
+  private readonly data: { readonly bucket: string; readonly key: string };
+
   constructor(
     platform: Platform,
     readonly stage: WebsiteStage,
   ) {
     super(platform, `website-${stage}`);
-    const { account, region, logRetentionDays, protectData: protect, alarmEmail } = this.environment;
-    const {
-      endpoint: size,
-      latencyAlarmMilliseconds,
-      domain,
-      firewall,
-      contact: mail,
-    } = this.environment.websites[stage];
-    const name = this.named(stage);
-
-    const key = new EncryptionKey(this, "encryption", {
-      name,
+    this.name = this.named(stage);
+    this.settings = this.environment.websites[stage];
+    this.key = this.encryptionKey({
+      name: this.name,
       description: `Encrypts messages, logs and alarms of the website's stage ${stage}`,
-      account,
-      region,
-      partition: platform.partition,
-      logGroupsNamed: name,
-      protect,
+      logGroupsNamed: this.name,
     });
-    const common = { logRetentionDays, encryptionKeyArn: key.arn };
-    const alarms = new AlarmTopic(this, "alarms", {
-      name: `${name}-alarms`,
-      account,
-      encryptionKeyArn: key.arn,
-      ...(alarmEmail === undefined ? {} : { email: alarmEmail }),
-    });
-    const topicArn = alarms.arn;
+    this.topicArn = this.alarmTopic(`${this.name}-alarms`, this.key.arn).arn;
 
     const modelPackageArn = this.read("ModelPackageName");
-    const dataBucket = this.read("DataBucket");
-    const dataBucketArn = this.arn("s3", dataBucket, { region: "", account: "" });
-    const dataKey = this.read("DataKey");
-    const { capture, captureStatements } = this.capture(name, dataBucket, dataKey);
-    const endpoint = new ModelEndpoint(this, "model", {
-      name,
+    this.data = { bucket: this.read("DataBucket"), key: this.read("DataKey") };
+    const endpoint = this.serve(modelPackageArn);
+    const functions = this.functions(endpoint);
+    const api = this.api(functions);
+    const site = this.site(api);
+    this.showFigures(site, endpoint);
+    this.showSitemap(site);
+    this.watchApi(api, functions);
+    this.watchTraffic(endpoint);
+
+    this.publish(`${prefixes[stage]}Website`, site.url);
+    // The API's own address: the site passes `/api/*` on to the same one, and the system tests compare the two.
+    this.publish(`${prefixes[stage]}Api`, `https://${api.domainName}/api`);
+    this.publish(`${prefixes[stage]}Endpoint`, endpoint.name);
+  }
+
+  /** The endpoint that serves the champion. */
+  private serve(modelPackageArn: string): ModelEndpoint {
+    const { endpoint: size, latencyAlarmMilliseconds } = this.settings;
+    const { capture, captureStatements } = this.capture();
+    return new ModelEndpoint(this, "model", {
+      name: this.name,
       modelPackageArn,
       preconditions: [
         {
@@ -111,57 +110,37 @@ export class WebsiteStack extends PlatformStack {
       ],
       repositoryArn: this.arn("ecr", `repository/${this.named("abalone")}`),
       modelStatements: [
-        ...readObjects({ bucketArn: dataBucketArn, prefixes: ["runs/"], name: "Model" }),
+        ...readObjects({ bucketArn: this.bucketArn(this.data.bucket), prefixes: ["runs/"], name: "Model" }),
         useKey({
-          keyArn: dataKey,
+          keyArn: this.data.key,
           services: ["s3"],
-          region,
+          region: this.environment.region,
           access: capture ? "write" : "read",
           sid: capture ? "UseDataKey" : "DecryptModel",
         }),
         ...captureStatements,
       ],
-      ...(capture ? { capture } : {}),
+      capture,
       instanceType: size.instanceType,
       instanceCount: size.instanceCount,
-      ...(size.scaling ? { scaling: size.scaling } : {}),
-      region,
-      partition: platform.partition,
-      account,
-      logRetentionDays,
-      encryptionKey: key,
+      scaling: size.scaling,
+      logRetentionDays: this.environment.logRetentionDays,
+      encryptionKey: this.key,
       latencyAlarmMilliseconds,
-      alarmTopicArn: topicArn,
+      alarmTopicArn: this.topicArn,
       bakeSeconds: size.bakeSeconds,
       afterRollback: `What now: put the earlier package back into ${this.parameterName("ModelPackageName")}, or train another, and deploy again (docs/runbooks.md, "A release was rolled back").`,
     });
+  }
 
-    const messages = new DynamodbTable(this, "messages", {
-      name: `${name}-contact`,
-      billingMode: "PAY_PER_REQUEST",
-      hashKey: "id",
-      attribute: [{ name: "id", type: "S" }],
-      ttl: { attributeName: "expiresAt", enabled: true },
-      serverSideEncryption: { enabled: true, kmsKeyArn: key.arn },
-      pointInTimeRecovery: { enabled: true },
-      // Keys alone: whoever mails a message reads it where it lies, and nothing else holds it.
-      ...(mail ? { streamEnabled: true, streamViewType: "KEYS_ONLY" } : {}),
-      deletionProtectionEnabled: protect,
-      ...(protect ? { lifecycle: { preventDestroy: true } } : {}),
-    });
-    // Counts of an hour, by codes whose key lies beside them and is replaced every day: no backup may keep it.
-    const visitors = new DynamodbTable(this, "visitors", {
-      name: `${name}-contact-visitors`,
-      billingMode: "PAY_PER_REQUEST",
-      hashKey: "id",
-      attribute: [{ name: "id", type: "S" }],
-      ttl: { attributeName: "expiresAt", enabled: true },
-      serverSideEncryption: { enabled: true, kmsKeyArn: key.arn },
-    });
-
+  /** The functions that answer visitors, and the tables in which one of them keeps what they write. */
+  private functions(endpoint: ModelEndpoint): ApiFunctions {
+    const { logRetentionDays, contactRetentionDays, api } = this.environment;
+    const { messages, visitors } = this.tables();
+    const common = { logRetentionDays, encryptionKeyArn: this.key.arn };
     const predict = new TypeScriptFunction(this, "predict", {
       ...common,
-      name: `${name}-predict`,
+      name: `${this.name}-predict`,
       handler: predictHandler,
       environment: { ENDPOINT_NAME: endpoint.name },
       statements: [
@@ -174,74 +153,130 @@ export class WebsiteStack extends PlatformStack {
     });
     const contact = new TypeScriptFunction(this, "contact", {
       ...common,
-      name: `${name}-contact`,
+      name: `${this.name}-contact`,
       handler: contactHandler,
       environment: {
         CONTACT_TABLE: messages.name,
-        CONTACT_RETENTION_DAYS: String(this.environment.contactRetentionDays),
+        CONTACT_RETENTION_DAYS: String(contactRetentionDays),
         CONTACT_VISITORS_TABLE: visitors.name,
-        CONTACT_MESSAGES_PER_HOUR: String(this.environment.api.contactMessagesPerHour),
+        CONTACT_MESSAGES_PER_HOUR: String(api.contactMessagesPerHour),
       },
       statements: [
         { sid: "KeepMessage", actions: ["dynamodb:PutItem"], resources: [messages.arn] },
         { sid: "CountMessage", actions: ["dynamodb:UpdateItem"], resources: [visitors.arn] },
-        key.useStatement(["dynamodb"], "write"),
+        this.key.useStatement(["dynamodb"], "write"),
       ],
     });
-    if (mail) {
-      new ContactMail(this, "mail", {
-        ...mail,
-        name,
-        table: { name: messages.name, arn: messages.arn, streamArn: messages.streamArn },
-        website: stage === "production" ? "abalone website" : `abalone website (${stage})`,
-        account,
-        region,
-        partition: platform.partition,
-        logRetentionDays,
-        encryptionKey: key,
-        alarmTopicArn: topicArn,
-      });
+    if (this.settings.contact) {
+      this.mail(this.settings.contact, messages);
     }
-    const api = new HttpApi(this, "api", {
+    return { predict, contact };
+  }
+
+  private tables(): { readonly messages: DynamodbTable; readonly visitors: DynamodbTable } {
+    const { protectData: protect } = this.environment;
+    const common = {
+      billingMode: "PAY_PER_REQUEST",
+      hashKey: "id",
+      attribute: [{ name: "id", type: "S" }],
+      ttl: { attributeName: "expiresAt", enabled: true },
+      serverSideEncryption: { enabled: true, kmsKeyArn: this.key.arn },
+    };
+    const messages = new DynamodbTable(this, "messages", {
       ...common,
-      name,
-      description: `The API of the website's stage ${stage}`,
+      name: `${this.name}-contact`,
+      pointInTimeRecovery: { enabled: true },
+      // Keys alone: whoever mails a message reads it where it lies, and nothing else holds it.
+      ...(this.settings.contact ? { streamEnabled: true, streamViewType: "KEYS_ONLY" } : {}),
+      deletionProtectionEnabled: protect,
+      lifecycle: protect ? { preventDestroy: true } : undefined,
+    });
+    // Counts of an hour, by codes whose key lies beside them and is replaced every day: no backup may keep it.
+    const visitors = new DynamodbTable(this, "visitors", { ...common, name: `${this.name}-contact-visitors` });
+    return { messages, visitors };
+  }
+
+  private mail(
+    addresses: NonNullable<Environment["websites"][WebsiteStage]["contact"]>,
+    { name, arn, streamArn }: DynamodbTable,
+  ): void {
+    new ContactMail(this, "mail", {
+      ...addresses,
+      name: this.name,
+      table: { name, arn, streamArn },
+      website: this.stage === "production" ? "abalone website" : `abalone website (${this.stage})`,
+      logRetentionDays: this.environment.logRetentionDays,
+      encryptionKey: this.key,
+      alarmTopicArn: this.topicArn,
+    });
+  }
+
+  private api({ predict, contact }: ApiFunctions): HttpApi {
+    const { api, logRetentionDays } = this.environment;
+    return new HttpApi(this, "api", {
+      name: this.name,
+      description: `The API of the website's stage ${this.stage}`,
       handlers: {
         predict: { function: predict, routes: [predictHandler.route, "$default"] },
         contact: { function: contact, routes: [contactHandler.route] },
       },
-      requestsPerSecond: this.environment.api.requestsPerSecond,
-      burst: this.environment.api.burst,
-      region,
+      requestsPerSecond: api.requestsPerSecond,
+      burst: api.burst,
+      logRetentionDays,
+      encryptionKeyArn: this.key.arn,
     });
+  }
 
+  /** The pages, and the distribution in front of them and of the API. */
+  private site(api: HttpApi): StaticSite {
+    const { account, region, contactRetentionDays, logRetentionDays, oldVersionDays } = this.environment;
+    const { domain, firewall, contact } = this.settings;
     const logsBucket = this.read("LogsBucket");
-    const site = new StaticSite(this, "website", {
-      name,
-      bucketName: this.named(`site-${stage}-${account}-${region}`),
+    return new StaticSite(this, "website", {
+      name: this.name,
+      bucketName: this.named(`site-${this.stage}-${account}-${region}`),
       files: new Map([
         ...websiteFiles(
           join(projectRoot, "web"),
           {
-            contactRetentionDays: this.environment.contactRetentionDays,
+            contactRetentionDays,
             // The bucket of the access logs keeps what has expired as an old version for some time.
-            recordRetentionDays: logRetentionDays + this.environment.oldVersionDays,
-            contactMailed: mail !== undefined,
-            ...(domain ? { address: `https://${domain.name}` } : {}),
+            recordRetentionDays: logRetentionDays + oldVersionDays,
+            contactMailed: contact !== undefined,
+            address: domain && `https://${domain.name}`,
           },
           (...request) => siteCache.reuse(...request),
         ),
         [openApiFile, openApiJson()],
       ]),
       apiDomainName: api.domainName,
-      accessLogBucket: { name: logsBucket, arn: this.arn("s3", logsBucket, { region: "", account: "" }) },
-      ...(domain ? { domain } : {}),
-      ...(firewall ? { firewallArn: this.firewall(name, firewall.requestsPerFiveMinutes) } : {}),
+      accessLogBucket: { name: logsBucket, arn: this.bucketArn(logsBucket) },
+      domain,
+      firewallArn: firewall && this.firewall(firewall.requestsPerFiveMinutes),
     });
+  }
 
-    this.showFigures(site, dataBucket, endpoint);
-    this.showSitemap(site);
+  /** The firewall's ARN; it stands in another region than the rest, and so does the key of its logs. */
+  private firewall(requestsPerFiveMinutes: number): string {
+    const { logRetentionDays, protectData: protect } = this.environment;
+    const key = new EncryptionKey(this, "firewall-encryption", {
+      name: `${this.name}-firewall`,
+      description: `Encrypts the logs of the firewall of the website's stage ${this.stage}`,
+      region: firewallRegion,
+      logGroupsNamed: this.name,
+      protect,
+    });
+    const firewall = new WebFirewall(this, "firewall", {
+      name: this.name,
+      requestsPerFiveMinutes,
+      logRetentionDays,
+      encryptionKeyArn: key.arn,
+    });
+    return firewall.arn;
+  }
 
+  private watchApi(api: HttpApi, { predict, contact }: ApiFunctions): void {
+    const { name, stage, topicArn } = this;
     new Alarm(this, "api-errors", {
       name: `${name}-api-errors`,
       description: `The API of the stage ${stage} answered 5xx: read /aws/vendedlogs/apis/${name}.`,
@@ -254,35 +289,6 @@ export class WebsiteStack extends PlatformStack {
     });
     functionErrors(this, "predict-errors", { function: predict, topicArn });
     functionErrors(this, "contact-errors", { function: contact, topicArn });
-
-    this.watch({ name, endpoint, dataBucket, dataKey, topicArn, keyArn: key.arn });
-
-    this.publish(`${prefixes[stage]}Website`, site.url);
-    // The API's own address: the site passes `/api/*` on to the same one, and the system tests compare the two.
-    this.publish(`${prefixes[stage]}Api`, `https://${api.domainName}/api`);
-    this.publish(`${prefixes[stage]}Endpoint`, endpoint.name);
-  }
-
-  /** The firewall's ARN; it stands in another region than the rest, and so does the key of its logs. */
-  private firewall(name: string, requestsPerFiveMinutes: number): string {
-    const { account, logRetentionDays, protectData: protect } = this.environment;
-    const key = new EncryptionKey(this, "firewall-encryption", {
-      name: `${name}-firewall`,
-      description: `Encrypts the logs of the firewall of the website's stage ${this.stage}`,
-      account,
-      region: firewallRegion,
-      elsewhere: true,
-      partition: this.platform.partition,
-      logGroupsNamed: name,
-      protect,
-    });
-    const firewall = new WebFirewall(this, "firewall", {
-      name,
-      requestsPerFiveMinutes,
-      logRetentionDays,
-      encryptionKeyArn: key.arn,
-    });
-    return firewall.arn;
   }
 
   /**
@@ -305,8 +311,11 @@ export class WebsiteStack extends PlatformStack {
    * object, which Terraform would delete before it copies the next one. They come after the endpoint: a release that is
    * rolled back changes none.
    */
-  private showFigures({ bucketName }: StaticSite, dataBucket: string, { endpoint }: ModelEndpoint): void {
-    const figures = new DataAwsS3Object(this, "figures", { bucket: dataBucket, key: this.read("FiguresKey") });
+  private showFigures({ bucketName }: StaticSite, { endpoint }: ModelEndpoint): void {
+    const figures = new DataAwsS3Object(this, "figures", {
+      bucket: this.data.bucket,
+      key: this.read("FiguresKey"),
+    });
     new S3Object(this, "model-json", {
       bucket: bucketName,
       key: figuresFile,
@@ -332,24 +341,20 @@ export class WebsiteStack extends PlatformStack {
    * What SageMaker keeps of the endpoint's traffic, and what the endpoint's role needs for that: nothing where nobody
    * watches it.
    */
-  private capture(
-    name: string,
-    dataBucket: string,
-    encryptionKeyArn: string,
-  ): { readonly capture?: DataCapture; readonly captureStatements: readonly Statement[] } {
-    const { monitor } = this.environment.websites[this.stage];
+  private capture(): { readonly capture?: DataCapture; readonly captureStatements: readonly Statement[] } {
+    const { monitor } = this.settings;
     if (!monitor) {
       return { captureStatements: [] };
     }
     return {
       capture: {
-        destinationUri: `s3://${dataBucket}/${prefix.capture}`,
-        encryptionKeyArn,
+        destinationUri: `s3://${this.data.bucket}/${prefix.capture}`,
+        encryptionKeyArn: this.data.key,
         samplingPercent: monitor.samplingPercent,
       },
       captureStatements: writeObjects({
-        bucketArn: this.arn("s3", dataBucket, { region: "", account: "" }),
-        prefixes: [`${prefix.capture}/${name}/`],
+        bucketArn: this.bucketArn(this.data.bucket),
+        prefixes: [`${prefix.capture}/${this.name}/`],
         name: "Traffic",
       }),
     };
@@ -359,23 +364,21 @@ export class WebsiteStack extends PlatformStack {
    * Compares the endpoint's traffic with the rows on which the champion was trained. Drift in production starts the
    * data workflow.
    */
-  private watch(watched: WatchedEndpoint): void {
-    const { account, region, processing, websites } = this.environment;
+  private watchTraffic({ name: endpointName, endpoint }: ModelEndpoint): void {
+    const { name, settings } = this;
     const imageUri = this.read("ModelImageUri");
     const baselineUri = this.read("MonitoringBaselineUri");
     const stateMachine = this.read("StateMachine");
     const network = this.jobNetwork();
-    const { monitor } = websites[this.stage];
+    const { monitor } = settings;
     if (!monitor) {
       return;
     }
-    const { name, endpoint, dataBucket, dataKey, topicArn } = watched;
-    const driftTopicArn = this.stage === "production" ? this.startOnDrift(watched, stateMachine) : undefined;
     new ModelMonitor(this, "monitor", {
       name,
-      endpointName: endpoint.name,
-      endpoint: endpoint.endpoint,
-      bucket: dataBucket,
+      endpointName,
+      endpoint,
+      bucket: this.data.bucket,
       capturePrefix: `${prefix.capture}/${name}/`,
       baselinePrefix: "runs/",
       reportPrefix: prefix.reports,
@@ -392,14 +395,11 @@ export class WebsiteStack extends PlatformStack {
       repositoryArn: this.arn("ecr", `repository/${this.named("abalone")}`),
       schedule: monitor.schedule,
       minimumRows: monitor.minimumRows,
-      job: processing,
+      job: this.environment.processing,
       ...network,
-      encryptionKeyArn: dataKey,
-      account,
-      region,
-      partition: this.platform.partition,
-      alarmTopicArn: topicArn,
-      ...(driftTopicArn === undefined ? {} : { driftTopicArn }),
+      encryptionKeyArn: this.data.key,
+      alarmTopicArn: this.topicArn,
+      driftTopicArn: this.stage === "production" ? this.startOnDrift(stateMachine) : undefined,
     });
   }
 
@@ -407,9 +407,11 @@ export class WebsiteStack extends PlatformStack {
    * The topic of drift, and behind it the function that starts the data workflow. Airflow is deployed after the
    * websites, so that it is named by convention; where an environment has none, the ML workflow takes its place.
    */
-  private startOnDrift({ name, topicArn, keyArn }: WatchedEndpoint, stateMachine: string): string {
-    const { account, airflow, logRetentionDays } = this.environment;
-    const topic = new AlarmTopic(this, "drift", { name: `${name}-drift`, account, encryptionKeyArn: keyArn });
+  private startOnDrift(stateMachine: string): string {
+    const { airflow, logRetentionDays } = this.environment;
+    const { name, topicArn } = this;
+    const encryptionKeyArn = this.key.arn;
+    const topic = new AlarmTopic(this, "drift", { name: `${name}-drift`, encryptionKeyArn });
     const airflowName = this.named("airflow");
     const starter = new TypeScriptFunction(this, "start-data-workflow", {
       name: `${name}-start-data-workflow`,
@@ -429,7 +431,7 @@ export class WebsiteStack extends PlatformStack {
           : { sid: "StartWorkflow", actions: ["states:StartExecution"], resources: [stateMachine] },
       ],
       logRetentionDays,
-      encryptionKeyArn: keyArn,
+      encryptionKeyArn,
     });
     const permission = new LambdaPermission(this, "drift-permission", {
       statementId: "Drift",

@@ -9,8 +9,6 @@ const constraints = (version: string, python: string): string =>
   `--constraint "https://raw.githubusercontent.com/apache/airflow/constraints-${version}/constraints-${python}.txt"\n`;
 const props: AirflowEnvironmentProps = {
   name: "acme-test-airflow",
-  account,
-  region: "eu-west-1",
   version: "3.0.6",
   environmentClass: "mw1.small",
   maximumWorkers: 3,

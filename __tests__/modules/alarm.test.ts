@@ -10,7 +10,6 @@ function topic(email?: string, build: (made: AlarmTopic) => void = () => undefin
     build(
       new AlarmTopic(stack, "alarms", {
         name: "acme-alarms",
-        account,
         encryptionKeyArn: "arn:key",
         ...(email === undefined ? {} : { email }),
       }),

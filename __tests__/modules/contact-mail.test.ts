@@ -20,10 +20,8 @@ function make(changes: Partial<ContactMailProps> = {}): Template {
       from: "website@acme.example",
       identity: "domain",
       website: "abalone website",
-      account,
-      region,
       logRetentionDays: 30,
-      encryptionKey: new EncryptionKey(stack, "key", { name: "acme-test", description: "All of it", account, region }),
+      encryptionKey: new EncryptionKey(stack, "key", { name: "acme-test", description: "All of it" }),
       alarmTopicArn: "arn:aws:sns:eu-west-1:123456789012:alarms",
       ...changes,
     });

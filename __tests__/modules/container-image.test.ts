@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ContainerImage, type ContainerImageProps } from "../../modules/container-image";
+import { Place } from "../../modules/place";
 import { synthesize, type Template } from "../support/synthesize";
 
 const files = { "image/Dockerfile": "FROM scratch\nCOPY image/run /run\n", "image/run": "#!/bin/sh\n" };
@@ -8,24 +9,22 @@ const contextOf = (entries: Readonly<Record<string, string>>): ContainerImagePro
   new Map(Object.entries(entries).map(([path, content]) => [path, Buffer.from(content)]));
 const props: ContainerImageProps = {
   repositoryName: "acme-test-shells",
-  account: "123456789012",
-  region: "eu-west-1",
   context: contextOf(files),
   dockerfile: "image/Dockerfile",
   build: "docker",
 };
 
-function synth(changes: Partial<ContainerImageProps> = {}): Template & { readonly uri: string } {
+function synth(changes: Partial<ContainerImageProps> = {}, place?: Place): Template & { readonly uri: string } {
   let uri = "";
   const template = synthesize((stack) => {
     ({ uri } = new ContainerImage(stack, "shells", { ...props, ...changes }));
-  });
+  }, place);
   return Object.assign(template, { uri });
 }
 
 /** The tag under which the image is built. */
-const tagOf = (changes: Partial<ContainerImageProps> = {}): string =>
-  (synth(changes).resource("docker_image").name as string).split("}:")[1]!;
+const tagOf = (changes: Partial<ContainerImageProps> = {}, place?: Place): string =>
+  (synth(changes, place).resource("docker_image").name as string).split("}:")[1]!;
 
 describe("the tag", () => {
   const tag = tagOf();
@@ -54,9 +53,8 @@ describe("the tag", () => {
   });
 
   test("does not depend on where the image goes", () => {
-    expect(tagOf({ repositoryName: "acme-other", account: "210987654321", region: "us-east-1", protect: false })).toBe(
-      tag,
-    );
+    const elsewhere = new Place({ account: "210987654321", region: "us-east-1" });
+    expect(tagOf({ repositoryName: "acme-other", protect: false }, elsewhere)).toBe(tag);
   });
 
   test("stands, without Docker, in the place of the digest", () => {

@@ -4,7 +4,7 @@ import { type Arguments, synthesize } from "../support/synthesize";
 
 const budget = (changes: Partial<CostBudgetProps> = {}): Arguments =>
   synthesize((stack) => {
-    const topic = new AlarmTopic(stack, "alarms", { name: "a", account: "123456789012", encryptionKeyArn: "arn:key" });
+    const topic = new AlarmTopic(stack, "alarms", { name: "a", encryptionKeyArn: "arn:key" });
     new CostBudget(stack, "account", { name: "acme-account", monthlyDollars: 300, topic, ...changes });
   }).resource("aws_budgets_budget");
 

@@ -1,4 +1,5 @@
 import { EncryptionKey, type EncryptionKeyProps } from "../../modules/encryption-key";
+import { Place } from "../../modules/place";
 import { Policy } from "../support/policy";
 import { synthesize, type Template } from "../support/synthesize";
 
@@ -7,19 +8,18 @@ const account = "123456789012";
 function make(
   changes: Partial<EncryptionKeyProps> = {},
   use: (key: EncryptionKey) => void = () => undefined,
+  place?: Place,
 ): Template {
   return synthesize((stack) => {
     use(
       new EncryptionKey(stack, "encryption", {
         name: "acme-data",
         description: "Encrypts data",
-        account,
-        region: "eu-west-1",
         logGroupsNamed: "acme-local-",
         ...changes,
       }),
     );
-  });
+  }, place);
 }
 
 const template = make();
@@ -93,7 +93,8 @@ test("it is protected unless the environment gives its data up", () => {
 });
 
 test("in another partition all its ARNs are of that partition", () => {
-  const document = make({ partition: "aws-cn", region: "cn-north-1" }).resource("aws_kms_key").policy as string;
+  const document = make({}, undefined, new Place({ account, region: "cn-north-1" })).resource("aws_kms_key")
+    .policy as string;
   expect(document).toContain("arn:aws-cn:iam");
   expect(document).not.toContain("arn:aws:");
 });

@@ -9,8 +9,6 @@ function make(changes: Partial<FeatureGroupProps> = {}): Template {
     const encryptionKey = new EncryptionKey(stack, "encryption", {
       name: "acme",
       description: "Encrypts",
-      account: "123456789012",
-      region: "eu-west-1",
       logGroupsNamed: "acme-",
     });
     const bucket = new SecureBucket(stack, "data", { name: "acme-data", encryptionKeyArn: encryptionKey.arn });

@@ -17,7 +17,6 @@ function make(changes: Partial<HttpApiProps> = {}): Template {
       burst: 20,
       logRetentionDays: 30,
       encryptionKeyArn: "arn:key",
-      region: "eu-west-1",
       ...changes,
     });
   });

@@ -7,8 +7,6 @@ function make(changes: Partial<ModelEndpointProps> = {}): Template {
     const encryptionKey = new EncryptionKey(stack, "encryption", {
       name: "acme",
       description: "Encrypts",
-      account: "123456789012",
-      region: "eu-west-1",
       logGroupsNamed: "acme-",
     });
     new ModelEndpoint(stack, "model", {
@@ -18,9 +16,6 @@ function make(changes: Partial<ModelEndpointProps> = {}): Template {
       modelStatements: [{ sid: "ReadModel", actions: ["s3:GetObject"], resources: ["arn:aws:s3:::acme/runs/*"] }],
       instanceType: "ml.c5.large",
       instanceCount: 2,
-      account: "123456789012",
-      region: "eu-west-1",
-      partition: "aws",
       logRetentionDays: 30,
       encryptionKey,
       latencyAlarmMilliseconds: 500,

@@ -16,8 +16,6 @@ const props: ModelMonitorProps = {
   minimumRows: 200,
   job: { instanceType: "ml.m5.large", volumeGibibytes: 30, maximumSeconds: 1_800 },
   encryptionKeyArn: "arn:aws:kms:eu-west-1:123456789012:key/k",
-  account: "123456789012",
-  region: "eu-west-1",
   alarmTopicArn: "arn:aws:sns:eu-west-1:123456789012:alarms",
 };
 

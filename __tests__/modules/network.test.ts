@@ -4,7 +4,6 @@ import { type Arguments, synthesize, type Template } from "../support/synthesize
 
 const props: NetworkProps = {
   name: "acme-net",
-  account: "123456789012",
   addressRange: "10.0.0.0/16",
   zones: ["eu-west-1a", "eu-west-1b"],
   natGateways: 2,

@@ -74,7 +74,7 @@ test("what is let in later stands beside the refusals", () => {
   const policy = new Policy(
     synthesize((stack) => {
       const bucket = new SecureBucket(stack, "data", { name: "acme-data" });
-      bucket.allowAccessLogs("123456789012");
+      bucket.allowAccessLogs();
     }).resource("aws_s3_bucket_policy").policy,
   );
   const ours = { "aws:SourceAccount": "123456789012" };
@@ -114,8 +114,6 @@ describe("an encryption key", () => {
     new EncryptionKey(stack, "encryption", {
       name: "acme-local-data",
       description: "x",
-      account: "123456789012",
-      region: "eu-west-1",
       logGroupsNamed: "acme-local-",
     });
   }).resource("aws_kms_key");
@@ -158,7 +156,7 @@ describe("an encryption key", () => {
 test("CloudFront may write its logs in its own folder, for this account's sites, and nothing else", () => {
   const logs = synthesize((stack) => {
     const bucket = new SecureBucket(stack, "data", { name: "acme-logs" });
-    bucket.allowCloudFrontLogs("123456789012", "arn:aws:logs:us-east-1:123456789012:delivery-source:acme-local-*");
+    bucket.allowCloudFrontLogs("arn:aws:logs:us-east-1:123456789012:delivery-source:acme-local-*");
   });
   const policy = new Policy(logs.resource("aws_s3_bucket_policy").policy);
   const service = "delivery.logs.amazonaws.com";

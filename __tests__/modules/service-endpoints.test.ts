@@ -5,8 +5,6 @@ import { type Arguments, synthesize } from "../support/synthesize";
 const template = synthesize((stack) => {
   const endpoints = new ServiceEndpoints(stack, "doors", {
     name: "acme",
-    account: "123456789012",
-    region: "eu-west-1",
     vpcId: "vpc-1",
     subnetIds: ["subnet-a", "subnet-b"],
     routeTableIds: ["rtb-private", "rtb-jobs"],

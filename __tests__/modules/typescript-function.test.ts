@@ -143,15 +143,15 @@ describe("a role", () => {
       });
     });
 
-  test("is assumed by its service alone, for its account alone where that is given", () => {
-    const [statement] = new Policy(role({ sourceAccount: "123456789012" }).resource("aws_iam_role").assume_role_policy)
-      .statements;
+  test("is assumed by its service alone, for its account alone where the service sends that", () => {
+    const [statement] = new Policy(role().resource("aws_iam_role").assume_role_policy).statements;
     expect(statement).toMatchObject({
       Principal: { Service: "states.amazonaws.com" },
       Action: "sts:AssumeRole",
       Condition: { StringEquals: { "aws:SourceAccount": "123456789012" } },
     });
-    expect(new Policy(role().resource("aws_iam_role").assume_role_policy).statements[0]?.Condition).toBeUndefined();
+    const open = new Policy(role({ forThisAccount: false }).resource("aws_iam_role").assume_role_policy);
+    expect(open.statements[0]?.Condition).toBeUndefined();
   });
 
   test("that may do nothing at all is an error", () => {
@@ -167,7 +167,6 @@ describe("alarms", () => {
   const template = synthesize((stack) => {
     const topic = new AlarmTopic(stack, "alarms", {
       name: "alarms",
-      account: "123456789012",
       encryptionKeyArn: "arn:key",
     });
     functionErrors(stack, "errors", {

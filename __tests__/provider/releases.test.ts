@@ -19,6 +19,7 @@ import { InvokeEndpointCommand } from "@aws-sdk/client-sagemaker-runtime";
 import { App, TerraformStack } from "cdktf";
 import { EncryptionKey } from "../../modules/encryption-key";
 import { ModelEndpoint } from "../../modules/model-endpoint";
+import { Place, setPlace } from "../../modules/place";
 import { account, image, Platform, region } from "sagemaker-local/testing";
 import { Emulator } from "../workflow/support/emulator";
 import { Terraform } from "./support/terraform";
@@ -78,11 +79,10 @@ function write(modelPackageArn: string): void {
     s3UsePathStyle: true,
     maxRetries: 2,
   });
+  setPlace(stack, new Place({ account, region }));
   const encryptionKey = new EncryptionKey(stack, "encryption", {
     name,
     description: "Encrypts",
-    account,
-    region,
     logGroupsNamed: name,
     protect: false,
   });
@@ -93,9 +93,6 @@ function write(modelPackageArn: string): void {
     modelStatements: [],
     instanceType: "ml.t2.medium",
     instanceCount: 2,
-    account,
-    region,
-    partition: "aws",
     logRetentionDays: 1,
     encryptionKey,
     latencyAlarmMilliseconds: 1_000,

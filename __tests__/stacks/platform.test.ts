@@ -208,19 +208,6 @@ describe("addresses", () => {
   });
 });
 
-describe("partitions", () => {
-  test.each([
-    ["eu-west-1", "aws"],
-    ["cn-north-1", "aws-cn"],
-    ["us-gov-west-1", "aws-us-gov"],
-  ])("%s is in %s", (region, partition) => {
-    const folder = mkdtempSync(join(tmpdir(), "partition-"));
-    const app = new App({ outdir: folder });
-    expect(new Platform(app, { ...loadEnvironment("local"), region }).partition).toBe(partition);
-    rmSync(folder, { recursive: true });
-  });
-});
-
 describe("two synths in other folders, at other times, under other settings of the machine", () => {
   const folders: string[] = [];
   afterAll(() => {

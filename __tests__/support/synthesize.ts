@@ -6,6 +6,7 @@ import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
 import { App, TerraformStack } from "cdktf";
 import { type Environment, loadEnvironment } from "../../environments";
 import { definePlatform } from "../../main";
+import { Place, setPlace } from "../../modules/place";
 import { Policy } from "./policy";
 
 /** Whatever JSON a stack holds: tests look into it without declaring its shape first. */
@@ -76,12 +77,16 @@ function read(outdir: string, id: string): Template {
   return new Template(JSON.parse(readFileSync(join(folder, "cdk.tf.json"), "utf8")), folder);
 }
 
+/** Where a test's stack stands unless the test names another place. */
+export const testPlace = new Place({ account: "123456789012", region: "eu-west-1" });
+
 /** A stack that holds what a test puts into it. */
-export function synthesize(build: (stack: TerraformStack) => void): Template {
+export function synthesize(build: (stack: TerraformStack) => void, place = testPlace): Template {
   const outdir = temporaryFolder();
   const app = new App({ outdir, stackTraces: false });
   const stack = new TerraformStack(app, "test");
-  new AwsProvider(stack, "aws", { region: "eu-west-1" });
+  new AwsProvider(stack, "aws", { region: place.region });
+  setPlace(stack, place);
   // As the platform's stacks name their elements.
   Object.assign(stack, {
     allocateLogicalId: (

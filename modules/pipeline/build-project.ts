@@ -28,7 +28,6 @@ export interface BuildProjectProps {
    */
   readonly name: string;
   readonly description: string;
-  readonly account: string;
   readonly commands: BuildCommands;
   /** What its role may do beside writing its log. */
   readonly statements: readonly Statement[];
@@ -65,7 +64,6 @@ export class BuildProject extends Construct {
       name,
       description: `What builds of the project ${name} may do`,
       service: "codebuild.amazonaws.com",
-      sourceAccount: props.account,
       statements: [
         { sid: "WriteLog", actions: ["logs:CreateLogStream", "logs:PutLogEvents"], resources: [`${logs.arn}:*`] },
         ...props.statements,

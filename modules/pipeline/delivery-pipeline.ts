@@ -11,6 +11,7 @@ import { Construct } from "constructs";
 import type { AlarmTopic } from "../alarm";
 import type { EncryptionKey } from "../encryption-key";
 import { ExecutionRole } from "../execution-role";
+import { type Place, placeOf } from "../place";
 import type { Statement } from "../policy";
 import type { SecureBucket } from "../secure-bucket";
 import type { BuildProject } from "./build-project";
@@ -50,10 +51,6 @@ export interface PipelineStage {
 export interface DeliveryPipelineProps {
   /** 1 to 100 letters, digits and `.@-_`; its role has the same name. */
   readonly name: string;
-  readonly account: string;
-  readonly region: string;
-  /** AWS partition. @default "aws" */
-  readonly partition?: string;
   readonly source: PipelineSource;
   /** Keeps what passes between the actions. */
   readonly bucket: SecureBucket;
@@ -107,15 +104,12 @@ export function buildAction(
 }
 
 /** What a build needs to get the source. */
-export function readSource(
-  source: PipelineSource,
-  { account, region, partition = "aws" }: Pick<DeliveryPipelineProps, "account" | "region" | "partition">,
-): Statement {
+export function readSource(source: PipelineSource, place: Place): Statement {
   return source.type === "codecommit"
     ? {
         sid: "CloneSource",
         actions: ["codecommit:GitPull"],
-        resources: [`arn:${partition}:codecommit:${region}:${account}:${source.repository}`],
+        resources: [place.arn("codecommit", source.repository)],
       }
     : {
         sid: "CloneSource",
@@ -141,15 +135,14 @@ export class DeliveryPipeline extends Construct {
     private readonly props: DeliveryPipelineProps,
   ) {
     super(scope, id);
-    const { name, account, region, partition = "aws", source, bucket, encryptionKey, stages } = props;
+    const { name, source, bucket, encryptionKey, stages } = props;
     this.name = name;
-    this.arn = `arn:${partition}:codepipeline:${region}:${account}:${name}`;
+    this.arn = placeOf(this).arn("codepipeline", name);
 
     this.role = new ExecutionRole(this, "role", {
       name,
       description: `Runs the actions of the pipeline ${name}`,
       service: "codepipeline.amazonaws.com",
-      sourceAccount: account,
       statements: [
         {
           sid: "KeepArtefacts",
@@ -204,7 +197,6 @@ export class DeliveryPipeline extends Construct {
       name: `${name}-starter`,
       description: `Starts the pipeline ${name} when its source or its definition has changed`,
       service: "events.amazonaws.com",
-      sourceAccount: account,
       statements: [{ sid: "StartPipeline", actions: ["codepipeline:StartPipelineExecution"], resources: [this.arn] }],
     });
     this.startOnChange(pipeline);
@@ -244,7 +236,7 @@ export class DeliveryPipeline extends Construct {
 
   private fetchSource(): Statement {
     const { source } = this.props;
-    const statement = readSource(source, this.props);
+    const statement = readSource(source, placeOf(this));
     return source.type === "codecommit"
       ? {
           ...statement,
@@ -263,7 +255,7 @@ export class DeliveryPipeline extends Construct {
 
   /** CodeCommit tells EventBridge of a push; a connection has the pipeline's own trigger. */
   private startOnChange(pipeline: Codepipeline): void {
-    const { source, name, account, region, partition = "aws" } = this.props;
+    const { source, name } = this.props;
     if (source.type !== "codecommit") {
       return;
     }
@@ -273,7 +265,7 @@ export class DeliveryPipeline extends Construct {
       eventPattern: JSON.stringify({
         source: ["aws.codecommit"],
         "detail-type": ["CodeCommit Repository State Change"],
-        resources: [`arn:${partition}:codecommit:${region}:${account}:${source.repository}`],
+        resources: [placeOf(this).arn("codecommit", source.repository)],
         detail: {
           event: ["referenceCreated", "referenceUpdated"],
           referenceType: ["branch"],
@@ -318,7 +310,7 @@ export class DeliveryPipeline extends Construct {
    * One e-mail for each action that fails, with the reason and the way to its log; an approval that is refused counts.
    */
   private tellOfFailures(): void {
-    const { name, account, topic, encryptionKey } = this.props;
+    const { name, topic, encryptionKey } = this.props;
     const rule = new CloudwatchEventRule(this, "action-failed", {
       name: `${name}-action-failed`,
       description: `Tells of each action of ${name} that fails`,
@@ -335,7 +327,7 @@ export class DeliveryPipeline extends Construct {
       actions: ["kms:Decrypt", "kms:GenerateDataKey*"],
       // In a key's own policy the resource "*" means this key.
       resources: ["*"],
-      conditions: { StringEquals: { "aws:SourceAccount": account } },
+      conditions: { StringEquals: { "aws:SourceAccount": placeOf(this).account } },
     });
     new CloudwatchEventTarget(this, "action-failed-target", {
       rule: rule.name,

@@ -13,9 +13,10 @@ import { Fn, TerraformLocal } from "cdktf";
 import { Construct } from "constructs";
 
 import { ExecutionRole } from "../execution-role";
+import { type Place, placeOf } from "../place";
 import { readObjects, type Statement, useKey, writeObjects } from "../policy";
 import { type JobNetwork, type JobSettings, trainingWorkflowDefinition } from "./definition";
-import { type ArnOf, networkStatements } from "./network-permissions";
+import { networkStatements } from "./network-permissions";
 import { integrationStatements } from "./permissions";
 
 export type { JobNetwork, JobSettings } from "./definition";
@@ -26,10 +27,6 @@ export interface TrainingWorkflowProps {
   readonly name: string;
   /** With which the name of every job begins, so that the roles reach no other job. */
   readonly jobPrefix: string;
-  readonly account: string;
-  readonly region: string;
-  /** AWS partition. @default "aws" */
-  readonly partition?: string;
   /** ARNs of the functions behind the Lambda tasks. */
   readonly functions: {
     readonly prepareRun: string;
@@ -80,16 +77,13 @@ export class TrainingWorkflow extends Construct {
         `The state machine name ${JSON.stringify(props.name)} must have 1 to 58 letters, digits and hyphens: the roles add to it. Shorten or correct it.`,
       );
     }
-    const { account, region, partition = "aws" } = props;
-    const arn = (service: string, resource: string): string =>
-      `arn:${partition}:${service}:${region}:${account}:${resource}`;
+    const place = placeOf(this);
 
     this.jobRole = new ExecutionRole(this, "job-role", {
       name: `${props.name}-job`,
       description: `What the processing, training and evaluation jobs of ${props.name} may do`,
       service: "sagemaker.amazonaws.com",
-      sourceAccount: account,
-      statements: jobStatements(props, arn, partition, this.featureTables(props)),
+      statements: jobStatements(props, place, this.featureTables(props)),
     });
 
     // AWS's advice: a name under /aws/vendedlogs/ keeps the log's resource policy, which all state machines of an
@@ -107,7 +101,7 @@ export class TrainingWorkflow extends Construct {
       featureGroup: props.featureGroup,
       athenaWorkgroup: props.athenaWorkgroup,
       keyArn: props.encryptionKeyArn,
-      region,
+      region: place.region,
       processing: props.processing,
       training: props.training,
       ...(props.network ? { network: props.network } : {}),
@@ -118,9 +112,8 @@ export class TrainingWorkflow extends Construct {
       name: props.name,
       description: `What the state machine ${props.name} may do`,
       service: "states.amazonaws.com",
-      sourceAccount: account,
       statements: [
-        ...integrationStatements(definition, { account, region, partition, jobPrefix: props.jobPrefix }),
+        ...integrationStatements(definition, { place, jobPrefix: props.jobPrefix }),
         ...observationStatements,
       ],
     });
@@ -182,15 +175,13 @@ const observationStatements: readonly Statement[] = [
  * What the containers and SageMaker itself do on behalf of a job ("How to use SageMaker AI execution roles" in the
  * SageMaker Developer Guide).
  */
-function jobStatements(
-  props: TrainingWorkflowProps,
-  arn: ArnOf,
-  partition: string,
-  featureTables: string,
-): readonly Statement[] {
-  const { region, featureGroup, athenaWorkgroup, encryptionKeyArn } = props;
-  const bucketArn = `arn:${partition}:s3:::${props.bucket}`;
-  const logGroups = ["ProcessingJobs", "TrainingJobs"].map((kind) => arn("logs", `log-group:/aws/sagemaker/${kind}`));
+function jobStatements(props: TrainingWorkflowProps, place: Place, featureTables: string): readonly Statement[] {
+  const { featureGroup, athenaWorkgroup, encryptionKeyArn } = props;
+  const { region } = place;
+  const bucketArn = place.bucketArn(props.bucket);
+  const logGroups = ["ProcessingJobs", "TrainingJobs"].map((kind) =>
+    place.arn("logs", `log-group:/aws/sagemaker/${kind}`),
+  );
   return [
     ...readObjects({ bucketArn, prefixes: Object.values(prefixes) }),
     ...writeObjects({ bucketArn, prefixes: [prefixes.runs, prefixes.queryResults] }),
@@ -228,7 +219,7 @@ function jobStatements(
         "athena:StopQueryExecution",
         "athena:GetWorkGroup",
       ],
-      resources: [arn("athena", `workgroup/${athenaWorkgroup}`)],
+      resources: [place.arn("athena", `workgroup/${athenaWorkgroup}`)],
     },
     {
       sid: "ReadFeatureTable",
@@ -240,20 +231,20 @@ function jobStatements(
         "glue:BatchGetPartition",
       ],
       resources: [
-        arn("glue", "catalog"),
-        arn("glue", `database/${featureStoreDatabase}`),
-        arn("glue", `table/${featureStoreDatabase}/${featureTables}`),
+        place.arn("glue", "catalog"),
+        place.arn("glue", `database/${featureStoreDatabase}`),
+        place.arn("glue", `table/${featureStoreDatabase}/${featureTables}`),
       ],
     },
     {
       sid: "DescribeFeatureGroup",
       actions: ["sagemaker:DescribeFeatureGroup"],
-      resources: [arn("sagemaker", `feature-group/${featureGroup}`)],
+      resources: [place.arn("sagemaker", `feature-group/${featureGroup}`)],
     },
     {
       sid: "PullImage",
       actions: ["ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"],
-      resources: [arn("ecr", `repository/${props.imageRepository}`)],
+      resources: [place.arn("ecr", `repository/${props.imageRepository}`)],
     },
     {
       // A token is for the whole registry: the action knows no resources (service authorization reference, Amazon ECR).
@@ -278,6 +269,6 @@ function jobStatements(
         },
       },
     },
-    ...(props.network ? networkStatements(props.network, arn) : []),
+    ...(props.network ? networkStatements(props.network, place) : []),
   ];
 }

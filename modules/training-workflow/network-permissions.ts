@@ -1,23 +1,21 @@
+import type { Place } from "../place";
 import type { Statement } from "../policy";
 import type { JobNetwork } from "./definition";
-
-/** An ARN in the account and region of who asks. */
-export type ArnOf = (service: string, resource: string) => string;
 
 /**
  * With which SageMaker connects the instances of a job with a VPC (SageMaker Developer Guide, execution roles:
  * CreateTrainingJob and CreateProcessingJob).
  */
-export function networkStatements({ subnetIds, securityGroupIds }: JobNetwork, arn: ArnOf): readonly Statement[] {
-  const interfaces = arn("ec2", "network-interface/*");
+export function networkStatements({ subnetIds, securityGroupIds }: JobNetwork, place: Place): readonly Statement[] {
+  const interfaces = place.arn("ec2", "network-interface/*");
   return [
     {
       sid: "CreateNetworkInterfaces",
       actions: ["ec2:CreateNetworkInterface"],
       resources: [
         interfaces,
-        ...subnetIds.map((id) => arn("ec2", `subnet/${id}`)),
-        ...securityGroupIds.map((id) => arn("ec2", `security-group/${id}`)),
+        ...subnetIds.map((id) => place.arn("ec2", `subnet/${id}`)),
+        ...securityGroupIds.map((id) => place.arn("ec2", `security-group/${id}`)),
       ],
     },
     {

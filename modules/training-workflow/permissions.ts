@@ -2,15 +2,13 @@
  * What a state machine's role must be allowed: read off the definition's tasks, so that a task never has too little and
  * a task that is taken out leaves nothing behind.
  *
- *     integrationStatements(definition, { account, region, jobPrefix: "acme-local" });
+ *     integrationStatements(definition, { place: placeOf(this), jobPrefix: "acme-local" });
  */
+import type { Place } from "../place";
 import { passRole, type Statement } from "../policy";
 
 export interface IntegrationScope {
-  readonly account: string;
-  readonly region: string;
-  /** AWS partition. @default "aws" */
-  readonly partition?: string;
+  readonly place: Place;
   /** With which the name of every SageMaker job begins; the names themselves are known only in the run. */
   readonly jobPrefix: string;
 }
@@ -93,9 +91,7 @@ const unique = (values: readonly string[]): readonly string[] => [...new Set(val
  * in the run which function it calls or which role it passes
  */
 export function integrationStatements(definition: unknown, scope: IntegrationScope): readonly Statement[] {
-  const { account, jobPrefix, partition = "aws", region } = scope;
-  const arn = (service: string, resource: string): string =>
-    `arn:${partition}:${service}:${region}:${account}:${resource}`;
+  const { place, jobPrefix } = scope;
   const functions: string[] = [];
   const roles: string[] = [];
   const used = new Set<Job>();
@@ -118,7 +114,7 @@ export function integrationStatements(definition: unknown, scope: IntegrationSco
     }
   }
 
-  const jobArn = ({ resource }: Job): string => arn("sagemaker", `${resource}/${jobPrefix}-*`);
+  const jobArn = ({ resource }: Job): string => place.arn("sagemaker", `${resource}/${jobPrefix}-*`);
   const all = [...used];
   return [
     ...(functions.length === 0
@@ -142,7 +138,7 @@ export function integrationStatements(definition: unknown, scope: IntegrationSco
             // The rules by which Step Functions hears that a job has ended.
             sid: "HearOfEndedJobs",
             actions: ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
-            resources: all.map(({ rule }) => arn("events", `rule/StepFunctionsGetEventsForSageMaker${rule}Rule`)),
+            resources: all.map(({ rule }) => place.arn("events", `rule/StepFunctionsGetEventsForSageMaker${rule}Rule`)),
           },
         ]),
     ...unique(roles).map((role, index) =>

@@ -1,7 +1,8 @@
 import { integrationStatements } from "../../../modules/training-workflow/permissions";
 import type { Statement } from "../../../modules/policy";
+import { testPlace } from "../../support/synthesize";
 
-const scope = { account: "123456789012", region: "eu-west-1", jobPrefix: "acme-test" };
+const scope = { place: testPlace, jobPrefix: "acme-test" };
 const role = "arn:aws:iam::123456789012:role/job";
 
 type States = Readonly<Record<string, object>>;

@@ -1,6 +1,8 @@
 import { App, TerraformStack, Testing } from "cdktf";
 
 import { TrainingWorkflow, type TrainingWorkflowProps } from "../../../modules/training-workflow";
+import { setPlace } from "../../../modules/place";
+import { testPlace } from "../../support/synthesize";
 import { exampleProps } from "./example";
 
 const account = "123456789012";
@@ -9,8 +11,6 @@ const region = "eu-west-1";
 const props: TrainingWorkflowProps = {
   name: "acme-test-training",
   jobPrefix: "acme-test",
-  account,
-  region,
   functions: exampleProps.functions,
   imageUri: exampleProps.imageUri,
   imageRepository: "acme-test-abalone",
@@ -34,6 +34,7 @@ interface Statement {
 const listOf = (value: string | string[]): string[] => [value].flat();
 
 const stack = new TerraformStack(new App({ stackTraces: false }), "workflow");
+setPlace(stack, testPlace);
 new TrainingWorkflow(stack, "training", props);
 const document = JSON.parse(Testing.synth(stack));
 const resources = document.resource as Record<string, Record<string, any>>; // eslint-disable-line @typescript-eslint/no-explicit-any
