@@ -32,7 +32,7 @@ export interface ConversionReport {
   readonly linesBefore: ConvertedSurvey["linesBefore"];
   /** Every line of the file that was converted which could not be read, in its order. */
   readonly unreadable: readonly RowProblem[];
-  /** Why the survey file is none at all, so that ingestion will refuse it as a whole. */
+  /** Why ingestion will refuse the survey file as a whole. */
   readonly fileProblem?: string;
 }
 

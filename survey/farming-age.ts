@@ -1,6 +1,6 @@
 /**
- * The age at which farms harvest abalone. It is no feature, so it stands beside the contract: a change to it changes
- * what the website says and nothing that a model has learnt.
+ * The age at which farms harvest abalone. It is not a feature, so it is not in the contract: a change to it changes the
+ * website's text, and nothing that a model has learnt.
  *
  * Tasmania, where the surveyed animals lived, farms this species (*Haliotis rubra*, blacklip) and its hybrids: some six
  * months in the nursery, then two to three years of grow-out, after which the animals are harvested. We take the end of

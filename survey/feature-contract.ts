@@ -3,8 +3,8 @@
  *
  * Everything that knows a column reads it here: the feature group, the survey file, the simulator, UCI's loader, the
  * API, the website's form and its examples. The model image reads the same `features.json` in Python. Lengths are in mm,
- * weights in g. A new measure is one entry in that file; what it can't say by itself is found by
- * `__tests__/survey/measure-lists.test.ts`.
+ * weights in g. A new measure is one entry in that file; `__tests__/survey/measure-lists.test.ts` finds the texts that list or
+ * count the measures.
  */
 import document from "./features.json";
 import * as z from "./zod";
@@ -47,7 +47,7 @@ const simulation = z.union(
       measuredShare: z.optional(z.number().check(z.gte(0), z.lte(1))),
     }),
   ],
-  'is neither "growth" nor {"intercept", "noise", "powers"}, which tell the simulator how to draw the measure',
+  'is neither "growth" nor {"intercept", "noise", "powers"}, from which the simulator draws the measure',
 );
 
 interface Range {
@@ -121,8 +121,8 @@ const contractSchema = z
     eventTime: z.strictObject({ name: columnName, description: text }),
     features: z.array(z.discriminatedUnion("type", [categoryFeature, numberFeature])).check(z.minLength(1)),
     /**
-     * Of each two measures, the lesser is never above the greater in a living abalone: who says otherwise has measured
-     * or typed wrong.
+     * Of each two measures, the lesser is never above the greater in a living abalone: a row that breaks this was
+     * measured or typed wrong.
      */
     proportions: z.array(z.strictObject({ lesser: columnName, greater: columnName })),
     label: labelColumn,
@@ -204,7 +204,7 @@ export const proportions: Contract["proportions"] = contract.proportions;
 export const label: Label = contract.label;
 /** The column that identifies an animal. */
 export const recordIdentifier = contract.recordIdentifier;
-/** The column that says when an animal was measured (ISO 8601, UTC). */
+/** The column with the time at which an animal was measured (ISO 8601, UTC). */
 export const eventTime = contract.eventTime;
 /** Age in years = rings + this (Nash et al. 1994, the source of UCI's abalone data). */
 export const yearsBeyondRings = contract.yearsBeyondRings;

@@ -66,12 +66,12 @@ export interface ReadSurveyOptions {
   readonly now: Date;
 }
 
-/** The file as a whole is no survey: none of its rows can be used. */
+/** The file as a whole is not a survey: none of its rows can be used. */
 export class SurveyFileError extends Error {
   override readonly name = "SurveyFileError";
 }
 
-/** No survey is older: a year such as 0026 is a slip of the pen. */
+/** No survey is older: a year such as 0026 is a typing error. */
 const earliestSurvey = Date.UTC(1900, 0, 1);
 /** How far a surveyor's clock may be ahead of ours. */
 const clockTolerance = 24 * 60 * 60 * 1000;
@@ -123,8 +123,8 @@ interface Header {
 const otherSeparators = { ";": "semicolons", "\t": "tabs", "|": "vertical bars" } as const;
 
 /**
- * What a first line seems to be separated by, where that is no comma: a header with our names, or a line as UCI's file
- * has them.
+ * The separator of a first line, where it is not a comma: of a header with our names, or of a line as UCI's file has
+ * them.
  */
 function otherSeparator(text: string): string | undefined {
   const found = Object.entries(otherSeparators).find(([separator]) => {
@@ -246,7 +246,7 @@ const wordsOfRow = 4;
 /**
  * Remembers the accepted rows of one file: an animal may be measured again at another time, but only once at a time.
  *
- * Of each row four words: two of identifier and time, which tell ten million rows apart but for one chance in 300,000,
+ * Of each row four words: two of identifier and time, which are the same for no two of ten million rows but for one chance in 300,000,
  * one of the values, and its line. They stand in one array with open places (linear probing), at most three of four
  * taken: 21 to 43 bytes a row, where a Map of texts takes 200.
  */
@@ -255,7 +255,7 @@ class AcceptedVersions {
   private words = new Uint32Array(this.places * wordsOfRow);
   private rows = 0;
 
-  /** Remembers a row, or says which row stands in its way. */
+  /** Remembers a row, or returns its fault where an earlier row has the same animal and time. */
   add(record: SurveyRecord, line: number): Fault | undefined {
     const version = `${String(record[recordIdentifier.name])} ${String(record[eventTime.name])}`;
     const [content] = fingerprint(columns.map(({ name }) => record[name]).join(","));

@@ -140,7 +140,7 @@ describe("make up with a model", () => {
     expect(result).not.toMatchObject({ status: 0 });
     expect(result.output).toMatch(/Deploy website-test: .* acme-local-test goes on with the model that it had/);
     expect(result.output).toContain(
-      "cannot predict an ordinary animal: row 1: the model's prediction is no use: rings nan",
+      "cannot predict an ordinary animal: row 1: the model's prediction cannot be used: rings nan",
     );
     expect(result.output).toContain('What now: docs/runbooks.md, "A release was rolled back"');
     expect((await endpointOf("test")).config).toBe(before.config);

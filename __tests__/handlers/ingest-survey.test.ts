@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { surveyColumns } from "../../survey/feature-contract";
 import { surveyHeader, surveyLine, type SurveyRecord } from "../../survey/survey-file";
 import { simulate } from "../../survey/simulator";
 import {
@@ -104,7 +105,11 @@ test("bad rows are listed with reasons in S3, good ones are kept, and a repetiti
   const problems = [
     { line: 3, recordId: "bad-1", field: "height", value: "-3", reason: "height: '-3' is not between 1 and 100 mm" },
     { line: 4, recordId: "sim-7-1", reason: "duplicate of line 2" },
-    { line: 6, recordId: "x", reason: "expected 11 columns, found 2; the file seems to be cut off here" },
+    {
+      line: 6,
+      recordId: "x",
+      reason: `expected ${surveyColumns.length} columns, found 2; the file seems to be cut off here`,
+    },
   ];
   const rejectedUri = `s3://${bucket}/surveys/rejected/2026/b.csv/${etag.replaceAll('"', "")}.json`;
   expect(result).toEqual({
@@ -199,7 +204,7 @@ describe("a survey that takes longer than one call", () => {
     }
     const [rejecting] = results.filter(({ rejectedUri }) => rejectedUri !== undefined);
     expect(rejecting.problems).toEqual([
-      { line: 152, recordId: "bad-1", reason: "expected 11 columns, found 2" },
+      { line: 152, recordId: "bad-1", reason: `expected ${surveyColumns.length} columns, found 2` },
       { line: 153, recordId: "sim-7-4", reason: "duplicate of line 5" },
     ]);
     expect(rejecting.rejectedUri).toMatch(/\/surveys\/rejected\/e\.csv\/[0-9a-f]{32}-\d+\.json$/);
@@ -220,7 +225,7 @@ describe("a survey that takes longer than one call", () => {
       expect([cut, Number(head.rows.read) + Number(tail.rows.read), records.length]).toEqual([cut, 8, 6]);
       expect(byIdentifier(records)).toEqual(byIdentifier(animals(6)));
       expect([...head.problems, ...tail.problems].map(({ line, reason }: Json) => [line, reason])).toEqual([
-        [6, "expected 11 columns, found 2"],
+        [6, `expected ${surveyColumns.length} columns, found 2`],
         [7, "duplicate of line 3"],
       ]);
     }

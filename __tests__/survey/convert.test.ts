@@ -1,7 +1,8 @@
 import { createReadStream, existsSync } from "node:fs";
 import { convertSurvey } from "../../survey/convert";
+import { features } from "../../survey/feature-contract";
 import type { Source } from "../../survey/lines";
-import { readSurvey, type RowProblem, type SurveyRecord, surveyHeader } from "../../survey/survey-file";
+import { readSurvey, type RowProblem, type SurveyRecord, surveyHeader, surveyLine } from "../../survey/survey-file";
 
 const first = "M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15";
 const second = "F,0.53,0.42,0.135,0.677,0.2565,0.1415,0.21,9";
@@ -33,7 +34,15 @@ describe("UCI's form", () => {
     const { form, text, problems } = await load([`${first}\n`]);
     expect(form).toBe("uci");
     expect(problems).toEqual([]);
-    expect(text).toBe(`${surveyHeader}\nuci-6c4653df1f9c3fae,1995-12-01T00:00:00Z,M,91,73,19,102.8,44.9,20.2,30,15\n`);
+    // The contract's example is this animal.
+    const measured = features.filter(({ uci }) => uci !== null).map(({ name, example }) => [name, example]);
+    const record = {
+      record_id: "uci-6c4653df1f9c3fae",
+      surveyed_at: "1995-12-01T00:00:00Z",
+      ...Object.fromEntries(measured),
+      rings: 15,
+    };
+    expect(text).toBe(`${surveyHeader}\n${surveyLine(record)}\n`);
   });
 
   test("gives an animal the same identifier in every file, wherever it stands and however its numbers are written", async () => {

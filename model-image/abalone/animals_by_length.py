@@ -55,7 +55,7 @@ class AnimalsByLength:
 
     @property
     def content(self) -> dict[str, Any]:
-        """Points of length (mm) and age (years), sorted, so that nothing tells whose they are; ages by length."""
+        """Points of length (mm) and age (years), sorted, so that their order identifies no animal; ages by length."""
         points = sorted((round(length, 1), self._years(rings)) for _, length, rings in self._sample)
         return {"points": [list(point) for point in points], "bands": [self._band(*band) for band in self._bands()]}
 

@@ -13,7 +13,7 @@ from abalone.feature_contract import Contract
 
 logger = logging.getLogger("abalone")
 
-# Seconds between two looks at a query. There is no limit of ours: the job has one, and Athena's own is 30 minutes.
+# Seconds between two checks of a query. There is no limit here: the job has one, and Athena's own is 30 minutes.
 SHORTEST_WAIT, LONGEST_WAIT = 0.2, 3.0
 
 

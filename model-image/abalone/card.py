@@ -25,7 +25,7 @@ INTENDED = (
 )
 FACTORS = (
     "Growth differs between waters, years and food; the model knows the waters of its rows alone. Rings are counted "
-    "under a microscope, and miscounted by one or two. Old animals hardly grow: measures tell little of their age."
+    "under a microscope, and miscounted by one or two. Old animals hardly grow: measures show little of their age."
 )
 RISK = (
     "A wrong age costs little by itself: estimates carry an interval and are not decisions. The risk grows where they "
@@ -78,10 +78,10 @@ def limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[s
         "keep this promise for all animals together, and not for the animals of each age.",
         f"Of animals with {oldest['name']} ({oldest['rows']} rows) the estimate is {abs(oldest['mean_error']):.1f} "
         f"rings too {'low' if oldest['mean_error'] < 0 else 'high'} on average, and the interval holds the rings of "
-        f"{100 * oldest['coverage']:.0f} of 100: an old animal has the measures of a younger one, and the model tells "
+        f"{100 * oldest['coverage']:.0f} of 100: an old animal has the measures of a younger one, and the model gives "
         "the age that most animals of these measures have.",
         "Measures far from those of the rows it learnt from are clipped: the model answers as for the nearest that it "
-        "knows, and does not say so. An impossible height is replaced by what length and diameter tell.",
+        "knows, without a warning. An impossible height is replaced by what length and diameter predict.",
     ]
     for name in sorted(contract.optional_names):
         rows = {group["name"]: group["rows"] for group in evaluation["groups"][name]}
@@ -94,7 +94,7 @@ def limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[s
     if "simulated" in origins:
         share = origins["simulated"] / sum(origins.values())
         sentences.append(
-            f"{100 * share:.0f} of 100 of its rows are simulated: for these the scores say how well it knows the "
+            f"{100 * share:.0f} of 100 of its rows are simulated: for these the scores show how well it knows the "
             "simulator, not the sea."
         )
     return sentences
@@ -155,7 +155,7 @@ def model_card(
 ) -> dict[str, Any]:
     """The card's content.
 
-    `settings` are the training's; `summary` is what `process` told of the data set, where it is at hand.
+    `settings` are the training's; `summary` is what `process` reported of the data set, where it is available.
     """
     interval, groups = evaluation["interval"], evaluation["groups"]
     scored = [
@@ -187,7 +187,7 @@ def model_card(
         },
         "business_details": {
             "business_problem": PROBLEM,
-            "business_stakeholders": "Fishermen who ask the website, and who surveys the stock",
+            "business_stakeholders": "Fishermen who use the website, and people who survey the stock",
             "line_of_business": "Fishing",
         },
         "training_details": {

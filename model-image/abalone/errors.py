@@ -9,7 +9,7 @@ class RowError(ValueError):
     """A row breaks the feature contract."""
 
     def __init__(self, column: str, problem: str) -> None:
-        """Names the `column` and says what is wrong with its value."""
+        """Names the `column` and what is wrong with its value."""
         super().__init__(f"column {column}: {problem}")
         self.column = column
         self.problem = problem

@@ -35,7 +35,7 @@ NONE = "none"
 SEED = 20250131
 # What an interval of a metric holds, in evaluations and on model cards: five percent are left out on each side.
 LOW, HIGH = 0.05, 0.95
-# Where the distribution of a difference is told: whoever decides takes the one for the confidence that is wanted.
+# Quantiles of a difference's distribution: whoever decides takes the one for the confidence that is wanted.
 LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 0.975, 0.99)
 
 
@@ -53,7 +53,7 @@ class Scored:
 
     @property
     def training(self) -> dict[str, Any]:
-        """What it learnt from, as an evaluation tells it."""
+        """What it learnt from, as an evaluation reports it."""
         return asdict(self.predictor.training)
 
 
@@ -85,8 +85,8 @@ def _is_missing(error: ClientError, s3: Any, bucket: str, key: str) -> bool:  # 
         return True
     if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
         return False
-    # Only who may list the whole bucket is told that an object is missing, all others are refused. The job's role may
-    # list its prefixes, so it can look there.
+    # S3 answers 404 for a missing object only to roles that may list the whole bucket, and 403 to all others. The job's
+    # role may list its prefixes, so it can look there.
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
     return all(item["Key"] != key for item in listed)
 
@@ -95,12 +95,14 @@ def _download(url: str, folder: Path) -> Path | None:
     """The archive, or None when there is no such object.
 
     Raises:
-        JobError: whether there is one, or what is in it, cannot be told.
+        JobError: it cannot be found out whether there is one, or what is in it.
     """
     location = urlparse(url)
     bucket, key = location.netloc, location.path.lstrip("/")
     if location.scheme != "s3" or not bucket or not key.strip("/"):
-        raise JobError(f"The champion's model data URL {url!r} is no S3 URI of an object: correct its model package.")
+        raise JobError(
+            f"The champion's model data URL {url!r} is not an S3 URI of an object: correct its model package."
+        )
     archive = folder / "model.tar.gz"
     s3 = client("s3")
     try:
@@ -231,10 +233,10 @@ def _write_json(file: Path, content: dict[str, Any]) -> None:
 
 
 def _read_summary(file: Path) -> dict[str, Any] | None:
-    """What `process` told of the data set; who evaluates by hand may not have it.
+    """What `process` reported of the data set. An evaluation by hand may not have it.
 
     Raises:
-        JobError: it is there, and no summary.
+        JobError: the file exists, but is not a summary.
     """
     if not file.exists():
         return None

@@ -31,10 +31,10 @@ RATIOS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 # A tenth of the smallest step with which anybody measures (0.05 g): stands in for zero, which has no logarithm.
 SMALLEST = 0.005
-# A height this many times above or below what length and diameter tell is a slip of the pen: in UCI's survey nearly
-# every row is within a factor of 1.9, a few are off by a factor of 2.2 to 11, and some say zero.
+# A height this many times above or below what length and diameter predict is a typing error: in UCI's survey nearly
+# every row is within a factor of 1.9, a few are off by a factor of 2.2 to 11, and some are zero.
 HEIGHT_FACTOR = 2.0
-# An optional measure that fewer training rows have is not used: so few would not show what it says of the age.
+# An optional measure that fewer training rows have is not used: so few would not show how it depends on the age.
 FEWEST_MEASURED = 50
 # A standardised feature beyond this is clipped: one absurd measure cannot drive the networks out of what they know.
 CLIP = 4.0

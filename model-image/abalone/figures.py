@@ -1,6 +1,6 @@
 """The champion's public figures: what the website shows of a model and of the animals from which it learnt.
 
-Nothing in it tells of a single record but a length and an age; whoever registers the model adds its name.
+Of a single record it shows a length and an age, and nothing else; whoever registers the model adds its name.
 """
 
 import re
@@ -36,9 +36,9 @@ def _limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[
         f"Animals of {years.replace('rings', 'years')} ({oldest['rows']} were tested) come out "
         f"{abs(oldest['mean_error']):.1f} years too {'young' if oldest['mean_error'] < 0 else 'old'} on average, and "
         f"the range holds the true age of {100 * oldest['coverage']:.0f} of 100: an old animal has the measures of a "
-        "younger one, and the model tells the age that most animals of these measures have.",
+        "younger one, and the model gives the age that most animals of these measures have.",
         "Measures far from all that the model learnt from are taken for the nearest that it knows. An impossible "
-        "height is replaced by what length and diameter tell.",
+        "height is replaced by what length and diameter predict.",
     ]
     sentences.extend(
         f"Where the {name.replace('_', ' ')} is not measured, the model takes what the length predicts."
@@ -47,7 +47,7 @@ def _limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[
     if "simulated" in origins:
         share = origins["simulated"] / sum(origins.values())
         sentences.append(
-            f"{100 * share:.0f} of 100 animals that it learnt from are simulated: for these the figures say how well "
+            f"{100 * share:.0f} of 100 animals that it learnt from are simulated: for these the figures show how well "
             "it knows the simulator, not the sea."
         )
     # Between a number and its unit no line ends.

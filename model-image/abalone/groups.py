@@ -48,7 +48,7 @@ def _presence(name: str, values: NDArray[np.float32]) -> Iterator[tuple[str, Mas
 def scores_by_group(contract: Contract, rows: DataSet, predictions: Predictions) -> dict[str, list[dict[str, Any]]]:
     """How good estimates and intervals are by thirds of the estimate, sex, age, and with and without optional measures.
 
-    Only the first can be known before an animal is opened: who knows the estimate may read there how far to trust it.
+    Only the first can be known before an animal is opened: with the estimate one can look up there how far to trust it.
     That by age shows in hindsight how well the model does for old animals.
     """
     kinds = {

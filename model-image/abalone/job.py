@@ -1,4 +1,4 @@
-"""How a command runs: logs to stdout, says why it failed where SageMaker looks for it, and ends on SIGTERM."""
+"""How a command runs: logs to stdout, writes why it failed to where SageMaker looks for it, and ends on SIGTERM."""
 
 import logging
 import os
@@ -26,7 +26,7 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def log_to_stdout() -> None:
-    """Logs plain lines to stdout, from where SageMaker takes them; `LOG_LEVEL` says from which level on."""
+    """Logs plain lines to stdout, from where SageMaker takes them; `LOG_LEVEL` is the lowest level."""
     level = os.environ.get("LOG_LEVEL", "INFO").upper()
     known = level if level in logging.getLevelNamesMapping() else "INFO"
     logging.basicConfig(stream=sys.stdout, level=known, format="%(levelname)s %(message)s")

@@ -26,7 +26,7 @@ from abalone.rows import DataSet
 
 # Below this there is nothing to learn from, and a fold holds too few rows to judge an error.
 FEWEST_TRAINING_ROWS = 50
-# Fewer say nothing about a model: the metrics of the training job are taken on these rows.
+# Fewer show nothing about a model: the metrics of the training job are taken on these rows.
 FEWEST_VALIDATION_ROWS = 20
 # The spread is a share of the rings: one that is nearly zero would promise a certainty that nobody has.
 SMALLEST_SPREAD = 0.02

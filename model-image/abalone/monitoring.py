@@ -1,8 +1,8 @@
 """`monitor`: compares what an endpoint was asked with the rows on which its model was trained.
 
 It is a container of one's own for SageMaker Model Monitor (SageMaker Developer Guide, "Support for Your Own Containers
-With Amazon SageMaker Model Monitor"): the environment says where the captured traffic and the baseline lie, and three
-files say what came out of it. What it needs besides: `minimum_rows`, below which nothing is said of drift.
+With Amazon SageMaker Model Monitor"): the environment names the places of the captured traffic and of the baseline, and
+three files have the result. It needs one setting more: `minimum_rows`, below which drift is not judged.
 
 The distance of two distributions is the one of Model Monitor's prebuilt container with `comparison_method` "Robust",
 which comes from the library Deequ: the largest distance of the two distribution functions (for a category: of the two
@@ -64,7 +64,7 @@ class Request:
 
 
 def read_request(environment: Mapping[str, str], folders: Folders) -> Request:
-    """Reads what Model Monitor says in the environment.
+    """Reads the variables that Model Monitor sets in the environment.
 
     Raises:
         JobError: naming the variable that is missing or wrong.
@@ -146,7 +146,7 @@ def rows_of(contract: Contract, line: str) -> tuple[datetime, list[dict[str, Any
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error, csv.Error) as error:
         raise UnreadableError(f"{type(error).__name__}: {error}") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UnreadableError("instances is no list of objects")
+        raise UnreadableError("instances is not a list of objects")
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)), rows
 
 
@@ -369,11 +369,11 @@ def _read_json(file: Path) -> dict[str, Any]:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(document["features"], list):
-            raise TypeError("features is no list")
+            raise TypeError("features is not a list")
     except FileNotFoundError as error:
         raise JobError(f"{file.name} is not there: name the champion's baseline in the monitoring schedule.") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise JobError(f"{file.name} is no baseline of `process`: {error}. Run the workflow again.") from error
+        raise JobError(f"{file.name} is not a baseline of `process`: {error}. Run the workflow again.") from error
     return document
 
 
@@ -382,23 +382,23 @@ def _write(folder: Path, name: str, document: Mapping[str, Any]) -> None:
 
 
 def monitor(folders: Folders) -> None:
-    """Compares the period's traffic with the baseline; writes what it found, tells CloudWatch, also of a failure."""
+    """Compares the period's traffic with the baseline; writes the result, and puts metrics of it into CloudWatch."""
     request = read_request(os.environ, folders)
     try:
         _compare(request, folders)
     except Exception:
         if request.publishes_metrics:
-            _tell_failure(request)
+            _publish_failure(request)
         raise
 
 
-def _tell_failure(request: Request) -> None:
+def _publish_failure(request: Request) -> None:
     """Without it a comparison that fails would look like an hour in which nothing happened."""
     try:
         publish(request, [{"MetricName": FAILURES_METRIC, "Value": 1.0, "Unit": "Count"}])
     except (BotoCoreError, ClientError) as error:
-        # Why the comparison failed is the reason to tell.
-        logger.error("CloudWatch could not be told of the failure: %s", error)
+        # The comparison's own failure is what the job reports.
+        logger.error("The metric of the failure could not be put into CloudWatch: %s", error)
 
 
 def _compare(request: Request, folders: Folders) -> None:

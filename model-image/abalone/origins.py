@@ -1,11 +1,11 @@
-"""Where rows come from, as their identifiers tell, and under which licence they may be used."""
+"""Where rows come from, by their identifiers, and under which licence they may be used."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Origin:
-    """A source of rows, and what who uses them has to know."""
+    """A source of rows, and what its users have to know."""
 
     prefix: str
     description: str

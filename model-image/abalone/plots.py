@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 460, 340
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 44
 # More points only darken the picture and weigh down the page: of larger samples, points at equal steps are shown.
 MOST_POINTS = 1500
-WISHED_TICKS = 6
+WANTED_TICKS = 6
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Axis:
     def ticks(self) -> list[float]:
         """Round values between the ends, about six of them."""
         span = self.highest - self.lowest
-        power = 10 ** math.floor(math.log10(span / WISHED_TICKS))
-        step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if span / step <= WISHED_TICKS)
+        power = 10 ** math.floor(math.log10(span / WANTED_TICKS))
+        step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if span / step <= WANTED_TICKS)
         first = math.ceil(self.lowest / step - 1e-9)
         last = math.floor(self.highest / step + 1e-9)
         return [round(number * step, 9) for number in range(first, last + 1)]
@@ -110,7 +110,7 @@ def scatter(
     return _figure(title, description, [*_frame(horizontal, vertical), f'<path class="dots" d="{dots}"/>', reference])
 
 
-def shares(title: str, description: str, bars: Sequence[Bar], wished: float) -> str:
+def shares(title: str, description: str, bars: Sequence[Bar], promised: float) -> str:
     """Shares with their intervals, one below the other, and a line at the share that was promised."""
     left, height = 205, TOP + 26 * len(bars) + BOTTOM
     lowest = min(0.8, math.floor(10 * min(bar.low for bar in bars)) / 10)
@@ -131,5 +131,5 @@ def shares(title: str, description: str, bars: Sequence[Bar], wished: float) -> 
             _line([(place(bar.low), y), (place(bar.high), y)], "whisker"),
             f'<circle class="share" cx="{_number(place(bar.share))}" cy="{_number(y)}" r="4"/>',
         ]
-    parts.append(_line([(place(wished), TOP), (place(wished), height - BOTTOM)], "reference"))
+    parts.append(_line([(place(promised), TOP), (place(promised), height - BOTTOM)], "reference"))
     return _figure(title, description, parts, height)

@@ -23,7 +23,7 @@ BATCH = 16_384
 class Training:
     """What a model learnt from: how many rows, and when the last of these animals was measured (UTC, as text).
 
-    Artefacts of earlier versions do not tell the latter.
+    Artefacts of earlier versions do not have the latter.
     """
 
     rows: int

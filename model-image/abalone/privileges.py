@@ -1,4 +1,4 @@
-"""From root, as which SageMaker starts every container, to a user who may do nothing but the job.
+"""From root, which is what SageMaker starts every container as, to a user who may do the job and nothing else.
 
 SageMaker "expects all containers to run with root users" (Developer Guide, *Custom Inference Code with Hosting
 Services*): the folders that it mounts under /opt/ml belong to root. So the container starts as root, hands the folders

@@ -22,7 +22,7 @@ logger = logging.getLogger("abalone")
 MOST_ROWS = 250_000
 SAMPLE_NAME = "rows-1"
 
-# What float() takes beyond this ("nan", "1_000", other scripts' digits) is no measure that a person wrote on purpose.
+# What float() takes beyond this ("nan", "1_000", other scripts' digits) is not a measure that a person means.
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # The two forms of a time in UTC that Feature Store takes: with and without milliseconds.
 EVENT_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{3})?Z", re.ASCII)
@@ -123,7 +123,7 @@ def label_of(contract: Contract, value: object) -> float:
     """The label in rings.
 
     Raises:
-        RowError: it is no number, or outside what a survey may hold.
+        RowError: it is not a number, or outside what a survey may hold.
     """
     label = contract.label
     rings = number_of(label.name, value)

@@ -1,4 +1,4 @@
-"""`serve`: the endpoint. `GET /ping` says that the model is loaded, `POST /invocations` predicts.
+"""`serve`: the endpoint. `GET /ping` answers when the model is loaded, `POST /invocations` predicts.
 
 A request is checked against the feature contract before the model sees it, and a bad one is answered with the row and
 the column that break it.
@@ -42,11 +42,11 @@ PORT_VARIABLE, DEFAULT_PORT = "SAGEMAKER_BIND_TO_PORT", "8080"
 
 
 class BadRequestError(ValueError):
-    """A body that breaks the contract: the text says where."""
+    """A body that breaks the contract: the text names the place."""
 
 
 class BadPredictionError(ValueError):
-    """A prediction that is none: the text says of which row, and why. The model is at fault, not who asked."""
+    """A prediction that cannot be used: the text names row and reason. The fault is the model's."""
 
 
 def parse_csv(contract: Contract, body: str) -> Features:
@@ -111,7 +111,7 @@ def parse_json(contract: Contract, body: str) -> Features:
         if unknown:
             raise BadRequestError(f"row {number}: column {quote(unknown[0])}: is unknown")
         try:
-            # Text is no number in JSON, whatever it says.
+            # Text is not a number in JSON, even if it looks like one.
             for name in contract.measure_names:
                 if isinstance(instance.get(name), str):
                     raise RowError(name, f"{quote(instance[name])} is text, a number was expected")
@@ -140,7 +140,7 @@ def check_predictions(predictions: Predictions) -> None:
     """Refuses what no client could use. Answered with 500, it is counted by the endpoint's alarms.
 
     Raises:
-        BadPredictionError: a prediction is no finite number, or its interval is the wrong way round.
+        BadPredictionError: a prediction is not a finite number, or its interval is the wrong way round.
     """
     columns = {"rings": predictions.rings, "low": predictions.low, "high": predictions.high}
     good = predictions.low <= predictions.high
@@ -150,7 +150,7 @@ def check_predictions(predictions: Predictions) -> None:
         row = int(np.argmin(good))
         shown = ", ".join(f"{name} {values[row]}" for name, values in columns.items())
         raise BadPredictionError(
-            f"row {row + 1}: the model's prediction is no use: {shown}; expected finite numbers, low <= high"
+            f"row {row + 1}: the model's prediction cannot be used: {shown}; expected finite numbers, low <= high"
         )
 
 
@@ -176,7 +176,7 @@ def try_out(contract: Contract, predictor: Predictor) -> None:
 
 
 def _problem(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    # The message may quote what was sent. Escaped like this it is no markup, even for a client that ignores the type.
+    # The message may quote what was sent. Escaped like this it is not markup, even for a client that ignores the type.
     text = json.dumps({"error": message})
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -201,7 +201,7 @@ def _answer_type(accept: str, content_type: str) -> str | None:
 
 async def _body(request: Request) -> bytes:
     too_large = HTTPException(413, f"the body is larger than {LARGEST_BODY} bytes: send fewer rows at a time")
-    # The server lets only digits through; chunked bodies say no length, and any body is counted as it comes.
+    # The server accepts only digits here; chunked bodies have no length, and every body is counted as it comes.
     if int(request.headers.get("content-length", "0")) > LARGEST_BODY:
         raise too_large
     body = bytearray()

@@ -1,8 +1,8 @@
 """Statistics of rows and the constraints that a baseline sets, in SageMaker Model Monitor's own schemas.
 
 `statistics.json` and `constraints.json` have the fields of the SageMaker Developer Guide, "Schema for Statistics" and
-"Schema for Constraints". The constraints have one thing more, which the guide leaves to who brings a container of their
-own: the contract's range of each measure, as `minimum` and `maximum` in `num_constraints`.
+"Schema for Constraints". The constraints have one thing more, which the guide allows in a container of one's own:
+the contract's range of each measure, as `minimum` and `maximum` in `num_constraints`.
 """
 
 import json
@@ -155,7 +155,7 @@ class RowStatistics:
 
 
 def constraints_of(contract: Contract) -> dict[str, Any]:
-    """`constraints.json`: what the contract says of every row, and how far distributions may move."""
+    """`constraints.json`: what the contract requires of every row, and how far distributions may move."""
     ranges = {measure.name: measure for measure in contract.measures}
     features: list[dict[str, Any]] = []
     for name in contract.feature_names:

@@ -36,7 +36,7 @@ def read_settings(file: Path) -> Settings:
     """Reads the hyperparameters, all of them text as SageMaker passes them. What is not set keeps its default.
 
     Raises:
-        JobError: a name is unknown, or a value is no number or out of its range.
+        JobError: a name is unknown, or a value is not a number or out of its range.
     """
     try:
         given: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}

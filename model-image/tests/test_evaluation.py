@@ -347,7 +347,7 @@ def test_a_missing_champion_is_found_missing_by_a_role_that_lists_its_prefix_alo
 def test_an_address_that_is_no_s3_uri_fails_the_job(tmp_path: Path, trained: Path):
     reason = refuse(job(tmp_path, trained), "http://127.0.0.1:9", "http://example.com/model")
 
-    assert "'http://example.com/model' is no S3 URI of an object: correct its model package" in reason
+    assert "'http://example.com/model' is not an S3 URI of an object: correct its model package" in reason
 
 
 def without_numbers(trained: Path, base: Path) -> Path:
@@ -490,7 +490,7 @@ def test_groups_take_every_row_once_and_show_who_is_served_worse(trained: Path):
 
     groups = scores_by_group(CONTRACT, rows, predictions)
 
-    assert list(groups) == ["predicted", "sex", "rings"]
+    assert list(groups) == ["predicted", "sex", "rings", *sorted(CONTRACT.optional_names)]
     assert [group["rows"] for group in groups["predicted"]] == [300, 300, 300]
     for kind in groups.values():
         assert sum(group["rows"] for group in kind) == 900

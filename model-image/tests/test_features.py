@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from abalone.features import CLIP, RATIOS, compute_features, fit_features
+from abalone.feature_contract import Measure
+from abalone.features import CLIP, FEWEST_MEASURED, RATIOS, compute_features, fit_features
 from abalone.rows import Features, features_of
 from tests.surveys import CONTRACT, EXAMPLE, data_set, survey
 
@@ -91,3 +92,40 @@ def test_a_measure_that_never_varies_does_no_harm():
     pipeline = fit_features(CONTRACT, same)
 
     assert np.isfinite(compute_features(CONTRACT, same, pipeline)).all()
+
+
+THICKNESS = Measure("thickness", "mm", 0.1, 20, optional=True)
+WITH_THICKNESS = replace(
+    CONTRACT,
+    measures=(*CONTRACT.measures, THICKNESS),
+    feature_names=(*CONTRACT.feature_names, THICKNESS.name),
+)
+
+
+def with_thickness(measured: int) -> Features:
+    """Rows of which so many have a thickness, a fiftieth of the length to the power of 1.2; the others have none."""
+    rows = data_set(survey(200)).features
+    thickness = 0.02 * rows.measures[:, :1] ** 1.2
+    thickness[measured:] = np.nan
+    return Features(rows.category, np.hstack([rows.measures, thickness]))
+
+
+def test_a_missing_measure_is_what_the_length_predicts():
+    rows = with_thickness(FEWEST_MEASURED)
+    pipeline = fit_features(WITH_THICKNESS, rows)
+    complete = fit_features(WITH_THICKNESS, with_thickness(200))
+
+    features = compute_features(WITH_THICKNESS, rows, replace(pipeline, scaling=None))
+    expected = compute_features(WITH_THICKNESS, with_thickness(200), replace(complete, scaling=None))
+    assert features == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_measure_that_too_few_rows_have_changes_nothing():
+    rows = with_thickness(FEWEST_MEASURED - 1)
+    pipeline = fit_features(WITH_THICKNESS, rows)
+
+    assert "thickness" not in pipeline.imputations
+    features = compute_features(WITH_THICKNESS, rows, pipeline)
+    assert np.isfinite(features).all()
+    without = Features(rows.category, rows.measures[:, :-1])
+    assert features.tolist() == compute_features(CONTRACT, without, fit_features(CONTRACT, without)).tolist()

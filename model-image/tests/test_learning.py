@@ -21,6 +21,7 @@ METADATA = {
     "name": "job-1",
     "confidence": "0.9",
     "features": json.dumps(CONTRACT.feature_names),
+    "optional": json.dumps(sorted(CONTRACT.optional_names)),
     "training_rows": "200",
 }
 QUICK = Settings(networks=2, epochs=2)

@@ -292,15 +292,15 @@ def test_a_failure_that_nobody_can_be_told_of_keeps_its_reason(tmp_path: Path):
     (tmp_path / "processing/baseline/constraints.json").write_text('{"features"')
     result = run(tmp_path, publish_cloudwatch_metrics="Enabled", AWS_MAX_ATTEMPTS="1")
     assert result.returncode == 1
-    assert "CloudWatch could not be told of the failure" in result.stdout
-    assert "is no baseline of `process`" in message(tmp_path)
+    assert "The metric of the failure could not be put into CloudWatch" in result.stdout
+    assert "is not a baseline of `process`" in message(tmp_path)
 
 
 def test_a_damaged_baseline_fails(tmp_path: Path):
     prepare(tmp_path, asked(survey(5)), survey(500))
     (tmp_path / "processing/baseline/constraints.json").write_text('{"features"')
     assert run(tmp_path).returncode == 1
-    assert "constraints.json is no baseline of `process`" in message(tmp_path)
+    assert "constraints.json is not a baseline of `process`" in message(tmp_path)
 
 
 def test_the_robust_distance_leaves_out_what_chance_makes():

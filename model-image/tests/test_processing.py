@@ -159,9 +159,8 @@ def test_new_surveys_move_no_old_row(tmp_path: Path):
 
 def test_records_that_break_the_contract_are_left_out_and_explained(tmp_path: Path):
     records: list[list[str | None]] = [list(record.values) for record in survey(200)]
-    records[3][4] = None
-    records[7][1] = "X"
-    records[9][10] = "yesterday"
+    for row, column, value in ((3, "height", None), (7, "sex", "X"), (9, "surveyed_at", "yesterday")):
+        records[row][CONTRACT.dataset_columns.index(column)] = value
 
     summary = write_data_sets(CONTRACT, records, tmp_path)
 

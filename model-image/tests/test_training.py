@@ -4,12 +4,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 import onnxruntime
 import pytest
 
+from abalone.errors import JobError
 from abalone.predictor import Predictor, Training
 from tests.commands import IMAGE, command, environment
 from tests.surveys import CONTRACT, csv_row, survey, write_data_set, write_training_job
@@ -130,7 +132,8 @@ def test_missing_channels_columns_and_rows_are_named(tmp_path: Path):
     file = tmp_path / "input/data/train/data.csv"
     file.write_text("record_id,sex,length\na,M,91\n")
     assert command("train", tmp_path).returncode == 1
-    assert f"the header has no column {', '.join(CONTRACT.feature_names[2:])}" in reason(tmp_path)
+    missing = [name for name in CONTRACT.feature_names[2:] if name not in CONTRACT.optional_names]
+    assert f"the header has no column {', '.join(missing)}, rings, surveyed_at" in reason(tmp_path)
 
     file.write_text(",".join(CONTRACT.dataset_columns) + "\n")
     assert command("train", tmp_path).returncode == 1
@@ -158,3 +161,11 @@ def test_a_job_stopped_in_the_middle_leaves_no_artefact(tmp_path: Path):
         assert process.wait(60) == 128 + signal.SIGTERM
 
     assert list(tmp_path.glob("model/*")) == []
+
+
+def test_a_model_of_complete_rows_does_not_serve_where_a_measure_is_optional(trained: Path):
+    first = replace(CONTRACT.measures[0], optional=True)
+    contract = replace(CONTRACT, measures=(first, *CONTRACT.measures[1:]))
+
+    with pytest.raises(JobError, match=f"was trained for rows that have {first.name}, which is optional"):
+        Predictor(contract, trained / "model/model.onnx")
