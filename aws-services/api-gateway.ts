@@ -1,16 +1,14 @@
 /** Amazon API Gateway: HTTP APIs. */
 import { logDelivery } from "./cloudwatch-logs";
 import { ownTagOrNone, type Permissions } from "./permissions";
-import { partOfAnother, use } from "./price";
-import type { ResourceType, Service } from "./resource-type";
+import { partOfAnother, type ResourceType, type Service, use } from "./record";
 
 const apis: Permissions = {
   sid: "Apis",
-  service: "apigateway",
-  reads: ["GET"],
-  writes: ["DELETE", "PATCH", "POST", "PUT", "TagResource"],
+  reads: "apigateway:GET",
+  writes: "apigateway:DELETE apigateway:PATCH apigateway:POST apigateway:PUT apigateway:TagResource",
   // An API's ARN has a number that nobody knows beforehand.
-  on: ["/apis", "/apis/*", "/tags/*"],
+  on: "apigateway:/apis apigateway:/apis/* apigateway:/tags/*",
   conditions: ownTagOrNone,
   writesAnywhere: logDelivery,
 };

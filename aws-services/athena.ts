@@ -1,21 +1,16 @@
 /** Amazon Athena. */
 import { filled, values } from "./arguments";
-import { ownKeyIf } from "./encryption";
-import type { Permissions } from "./permissions";
-import { use } from "./price";
-import type { Service } from "./resource-type";
-
-const workgroups: Permissions = {
-  sid: "Workgroups",
-  service: "athena",
-  reads: ["GetWorkGroup", "ListTagsForResource"],
-  writes: ["CreateWorkGroup", "DeleteWorkGroup", "TagResource", "UntagResource", "UpdateWorkGroup"],
-  on: ["workgroup/{name}"],
-};
+import { ownKeyIf, type Service, use } from "./record";
 
 export const athena: Service = {
   aws_athena_workgroup: {
-    permissions: [workgroups],
+    permissions: {
+      sid: "Workgroups",
+      reads: "athena:GetWorkGroup athena:ListTagsForResource",
+      writes: `
+        athena:CreateWorkGroup athena:DeleteWorkGroup athena:TagResource athena:UntagResource athena:UpdateWorkGroup`,
+      on: "athena:workgroup/{name}",
+    },
     price: { charges: (_, { queryTerabytes }) => [use("queryTerabyte", queryTerabytes)] },
     importId: "name",
     encryption: ({ arguments: block }) => {

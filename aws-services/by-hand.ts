@@ -1,7 +1,5 @@
 /** What no role of the pipeline deploys: budgets, trails, secrets, the source. Engineers make them by hand. */
-import { keyArgument } from "./encryption";
-import { use } from "./price";
-import type { Service } from "./resource-type";
+import { keyArgument, type Service, use } from "./record";
 
 export const byHand: Service = {
   aws_budgets_budget: {

@@ -1,36 +1,28 @@
 /** Amazon CloudFront. */
 import { ownTagOrNone, type Permissions } from "./permissions";
-import { partOfAnother, use } from "./price";
-import type { Service } from "./resource-type";
-
-const distributions: Permissions = {
-  sid: "Distributions",
-  service: "cloudfront",
-  reads: ["GetDistribution", "GetDistributionConfig", "ListTagsForResource"],
-  writes: ["CreateDistribution", "DeleteDistribution", "TagResource", "UntagResource", "UpdateDistribution"],
-  on: ["distribution/*"],
-  conditions: ownTagOrNone,
-};
+import { partOfAnother, type Service, use } from "./record";
 
 const policies: Permissions = {
   sid: "DistributionPolicies",
-  service: "cloudfront",
-  reads: ["GetOriginAccessControl", "GetResponseHeadersPolicy"],
-  writes: [
-    "CreateOriginAccessControl",
-    "CreateResponseHeadersPolicy",
-    "DeleteOriginAccessControl",
-    "DeleteResponseHeadersPolicy",
-    "UpdateOriginAccessControl",
-    "UpdateResponseHeadersPolicy",
-  ],
+  reads: "cloudfront:GetOriginAccessControl cloudfront:GetResponseHeadersPolicy",
+  writes: `
+    cloudfront:CreateOriginAccessControl cloudfront:CreateResponseHeadersPolicy cloudfront:DeleteOriginAccessControl
+    cloudfront:DeleteResponseHeadersPolicy cloudfront:UpdateOriginAccessControl cloudfront:UpdateResponseHeadersPolicy`,
   // Their ARNs have numbers, and neither bears tags.
-  on: ["origin-access-control/*", "response-headers-policy/*"],
+  on: "cloudfront:origin-access-control/* cloudfront:response-headers-policy/*",
 };
 
 export const cloudfront: Service = {
   aws_cloudfront_distribution: {
-    permissions: [distributions],
+    permissions: {
+      sid: "Distributions",
+      reads: "cloudfront:GetDistribution cloudfront:GetDistributionConfig cloudfront:ListTagsForResource",
+      writes: `
+        cloudfront:CreateDistribution cloudfront:DeleteDistribution cloudfront:TagResource cloudfront:UntagResource
+        cloudfront:UpdateDistribution`,
+      on: "cloudfront:distribution/*",
+      conditions: ownTagOrNone,
+    },
     price: {
       charges: (_, { websiteGigabytes, websiteRequests }) => [
         use("websiteRequest", websiteRequests),

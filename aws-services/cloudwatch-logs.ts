@@ -1,70 +1,47 @@
 /** Amazon CloudWatch Logs: log groups, and what other services deliver. */
 import { numberOf } from "./arguments";
-import { keyArgument } from "./encryption";
 import type { Permissions } from "./permissions";
-import { daysOfMonth, fixed, partOfAnother, use } from "./price";
-import type { Service } from "./resource-type";
+import { daysOfMonth, fixed, keyArgument, partOfAnother, type Service, use } from "./record";
 
-/** By which CloudWatch Logs lets other services deliver. */
-export const logDelivery: readonly string[] = [
-  "logs:CreateLogDelivery",
-  "logs:DeleteLogDelivery",
-  "logs:DescribeResourcePolicies",
-  "logs:GetLogDelivery",
-  "logs:ListLogDeliveries",
-  "logs:PutResourcePolicy",
-  "logs:UpdateLogDelivery",
-];
+/**
+ * By which CloudWatch Logs lets other services deliver: deliveries, and the resource policies by which they write,
+ * belong to the account (Step Functions Developer Guide, "Using CloudWatch Logs to log execution history").
+ */
+export const logDelivery = `
+  logs:CreateLogDelivery logs:DeleteLogDelivery logs:DescribeResourcePolicies logs:GetLogDelivery
+  logs:ListLogDeliveries logs:PutResourcePolicy logs:UpdateLogDelivery`;
 
 const logGroups: Permissions = {
   sid: "LogGroups",
-  service: "logs",
-  reads: ["DescribeMetricFilters", "ListTagsForResource"],
-  writes: [
-    "AssociateKmsKey",
-    "CreateLogGroup",
-    "DeleteLogGroup",
-    "DeleteMetricFilter",
-    "DeleteRetentionPolicy",
-    "DisassociateKmsKey",
-    "PutMetricFilter",
-    "PutRetentionPolicy",
-    "TagResource",
-    "UntagResource",
-  ],
+  reads: "logs:DescribeMetricFilters logs:ListTagsForResource",
+  writes: `
+    logs:AssociateKmsKey logs:CreateLogGroup logs:DeleteLogGroup logs:DeleteMetricFilter logs:DeleteRetentionPolicy
+    logs:DisassociateKmsKey logs:PutMetricFilter logs:PutRetentionPolicy logs:TagResource logs:UntagResource`,
   // Behind a folder or a word of the service that writes.
-  on: ["log-group:*{name}"],
-  readsAnywhere: ["logs:DescribeLogGroups"],
+  on: "logs:log-group:*{name}",
+  readsAnywhere: "logs:DescribeLogGroups",
 };
 
 const deliveries: Permissions = {
   sid: "AccessLogs",
-  service: "logs",
-  reads: ["GetDelivery", "GetDeliveryDestination", "GetDeliverySource", "ListTagsForResource"],
-  writes: [
-    "CreateDelivery",
-    "DeleteDelivery",
-    "DeleteDeliveryDestination",
-    "DeleteDeliverySource",
-    "PutDeliveryDestination",
-    "PutDeliverySource",
-    "TagResource",
-    "UntagResource",
-    "UpdateDeliveryConfiguration",
-  ],
+  reads: "logs:GetDelivery logs:GetDeliveryDestination logs:GetDeliverySource logs:ListTagsForResource",
+  writes: `
+    logs:CreateDelivery logs:DeleteDelivery logs:DeleteDeliveryDestination logs:DeleteDeliverySource
+    logs:PutDeliveryDestination logs:PutDeliverySource logs:TagResource logs:UntagResource
+    logs:UpdateDeliveryConfiguration`,
   // CloudFront takes part in us-east-1 alone; a delivery's ARN has a number.
   region: "us-east-1",
-  on: (scope) => [
-    ...scope.of.names.flatMap((name) => scope.arns("logs", `delivery-source:${name}`, `delivery-destination:${name}`)),
-    ...scope.arns("logs", "delivery:*"),
-  ],
-  more: (scope) => [
-    {
-      sid: "DeliverAccessLogs",
-      actions: ["cloudfront:AllowVendedLogDeliveryForResource"],
-      resources: scope.arns("cloudfront", "distribution/*"),
-    },
-  ],
+  on: ({ names }) =>
+    [
+      ...names.flatMap((name) => [`logs:delivery-source:${name}`, `logs:delivery-destination:${name}`]),
+      "logs:delivery:*",
+    ].join(" "),
+};
+
+const deliver: Permissions = {
+  sid: "DeliverAccessLogs",
+  writes: "cloudfront:AllowVendedLogDeliveryForResource",
+  on: "cloudfront:distribution/*",
 };
 
 export const cloudwatchLogs: Service = {
@@ -85,9 +62,9 @@ export const cloudwatchLogs: Service = {
     price: { charges: () => [fixed("metricMonth", 1)] },
   },
   aws_cloudwatch_log_delivery: {
-    permissions: [deliveries],
+    permissions: [deliveries, deliver],
     price: { notPriced: "access logs of CloudFront are billed by the GB: a few MB a month with the assumed visits" },
   },
-  aws_cloudwatch_log_delivery_destination: { permissions: [deliveries], price: partOfAnother },
-  aws_cloudwatch_log_delivery_source: { permissions: [deliveries], price: partOfAnother },
+  aws_cloudwatch_log_delivery_destination: { permissions: [deliveries, deliver], price: partOfAnother },
+  aws_cloudwatch_log_delivery_source: { permissions: [deliveries, deliver], price: partOfAnother },
 };

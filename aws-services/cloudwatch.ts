@@ -1,15 +1,13 @@
 /** Amazon CloudWatch: alarms. */
 import { blocks } from "./arguments";
 import type { Permissions } from "./permissions";
-import { fixed } from "./price";
-import type { Service } from "./resource-type";
+import { fixed, type Service } from "./record";
 
 const alarms: Permissions = {
   sid: "Alarms",
-  service: "cloudwatch",
-  reads: ["DescribeAlarms", "ListTagsForResource"],
-  writes: ["DeleteAlarms", "PutMetricAlarm", "TagResource", "UntagResource"],
-  on: ["alarm:{name}"],
+  reads: "cloudwatch:DescribeAlarms cloudwatch:ListTagsForResource",
+  writes: "cloudwatch:DeleteAlarms cloudwatch:PutMetricAlarm cloudwatch:TagResource cloudwatch:UntagResource",
+  on: "cloudwatch:alarm:{name}",
 };
 
 export const cloudwatch: Service = {

@@ -1,17 +1,6 @@
 /** AWS CodeBuild. */
 import { textOf, values } from "./arguments";
-import { keyArgument } from "./encryption";
-import type { Permissions } from "./permissions";
-import { use } from "./price";
-import type { Service } from "./resource-type";
-
-const projects: Permissions = {
-  sid: "Builds",
-  service: "codebuild",
-  reads: ["BatchGetProjects"],
-  writes: ["CreateProject", "DeleteProject", "UpdateProject"],
-  on: ["project/{name}"],
-};
+import { keyArgument, type Service, use } from "./record";
 
 /** Prices by CodeBuild's sizes. */
 const prices: Readonly<Record<string, string>> = {
@@ -22,7 +11,12 @@ const prices: Readonly<Record<string, string>> = {
 
 export const codebuild: Service = {
   aws_codebuild_project: {
-    permissions: [projects],
+    permissions: {
+      sid: "Builds",
+      reads: "codebuild:BatchGetProjects",
+      writes: "codebuild:CreateProject codebuild:DeleteProject codebuild:UpdateProject",
+      on: "codebuild:project/{name}",
+    },
     price: {
       charges: (block, { buildMinutes }) => {
         const size = textOf(values(block, "environment", "compute_type")[0]);

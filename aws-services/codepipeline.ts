@@ -1,21 +1,17 @@
 /** AWS CodePipeline. */
 import { filled, values } from "./arguments";
-import { ownKeyIf } from "./encryption";
-import type { Permissions } from "./permissions";
-import { use } from "./price";
-import type { Service } from "./resource-type";
-
-const pipelines: Permissions = {
-  sid: "Pipelines",
-  service: "codepipeline",
-  reads: ["GetPipeline", "ListTagsForResource"],
-  writes: ["CreatePipeline", "DeletePipeline", "TagResource", "UntagResource", "UpdatePipeline"],
-  on: ["{name}"],
-};
+import { ownKeyIf, type Service, use } from "./record";
 
 export const codepipeline: Service = {
   aws_codepipeline: {
-    permissions: [pipelines],
+    permissions: {
+      sid: "Pipelines",
+      reads: "codepipeline:GetPipeline codepipeline:ListTagsForResource",
+      writes: `
+        codepipeline:CreatePipeline codepipeline:DeletePipeline codepipeline:TagResource codepipeline:UntagResource
+        codepipeline:UpdatePipeline`,
+      on: "codepipeline:{name}",
+    },
     price: { charges: (_, { pipelineMinutes }) => [use("pipelineMinute", pipelineMinutes)] },
     importId: "name",
     encryption: ({ arguments: block }) =>

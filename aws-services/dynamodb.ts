@@ -1,23 +1,24 @@
 /** Amazon DynamoDB. */
 import { filled, isTrue } from "./arguments";
-import { ownKeyIf } from "./encryption";
-import { type Permissions, useKey } from "./permissions";
-import { use } from "./price";
-import type { Service } from "./resource-type";
-
-const tables: Permissions = {
-  sid: "Tables",
-  service: "dynamodb",
-  reads: ["DescribeContinuousBackups", "DescribeTable", "DescribeTimeToLive", "ListTagsOfResource"],
-  writes: ["CreateTable", "TagResource", "UntagResource", "UpdateContinuousBackups", "UpdateTable", "UpdateTimeToLive"],
-  on: ["table/{name}"],
-  // DynamoDB Developer Guide, "Authorizing use of a customer managed key": whoever makes the table needs them.
-  more: (scope) => [useKey(scope, "EncryptTables", "dynamodb")],
-};
+import { useKey } from "./permissions";
+import { ownKeyIf, type Service, use } from "./record";
 
 export const dynamodb: Service = {
   aws_dynamodb_table: {
-    permissions: [tables],
+    permissions: [
+      {
+        sid: "Tables",
+        reads: `
+          dynamodb:DescribeContinuousBackups dynamodb:DescribeTable dynamodb:DescribeTimeToLive
+          dynamodb:ListTagsOfResource`,
+        writes: `
+          dynamodb:CreateTable dynamodb:TagResource dynamodb:UntagResource dynamodb:UpdateContinuousBackups
+          dynamodb:UpdateTable dynamodb:UpdateTimeToLive`,
+        on: "dynamodb:table/{name}",
+      },
+      // DynamoDB Developer Guide, "Authorizing use of a customer managed key": whoever makes the table needs it.
+      useKey("EncryptTables", "dynamodb"),
+    ],
     price: {
       charges: ({ point_in_time_recovery: recovery }, { tableGigabytes, tableReads, tableWrites }) => [
         use("tableWrite", tableWrites),

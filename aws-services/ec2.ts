@@ -1,135 +1,76 @@
 /** Amazon EC2's network: Amazon VPC. */
 import { list } from "./arguments";
 import { ownTagOrNone, type Permissions } from "./permissions";
-import { fixed, hoursOfMonth, type Price, use } from "./price";
-import type { ResourceType, Service } from "./resource-type";
+import { fixed, hoursOfMonth, type Price, type ResourceType, type Service, use } from "./record";
 
-const network: Permissions = {
+const vpc: Permissions = {
   sid: "Network",
-  service: "ec2",
-  readsAnywhere: [
-    "ec2:DescribeAddresses",
-    "ec2:DescribeAddressesAttribute",
-    "ec2:DescribeAvailabilityZones",
-    "ec2:DescribeFlowLogs",
-    "ec2:DescribeInternetGateways",
-    "ec2:DescribeNatGateways",
-    "ec2:DescribeNetworkAcls",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribePrefixLists",
-    "ec2:DescribeRouteTables",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVpcEndpoints",
-    "ec2:DescribeVpcs",
-  ],
-  reads: ["DescribeVpcAttribute"],
-  writes: [
-    "AllocateAddress",
-    "AssociateRouteTable",
-    "AttachInternetGateway",
-    "CreateFlowLogs",
-    "CreateInternetGateway",
-    "CreateNatGateway",
-    "CreateNetworkAcl",
-    "CreateNetworkAclEntry",
-    "CreateRoute",
-    "CreateRouteTable",
-    "CreateSubnet",
-    "CreateTags",
-    "CreateVpc",
-    "CreateVpcEndpoint",
-    "DeleteFlowLogs",
-    "DeleteInternetGateway",
-    "DeleteNatGateway",
-    "DeleteNetworkAcl",
-    "DeleteNetworkAclEntry",
-    "DeleteRoute",
-    "DeleteRouteTable",
-    "DeleteSubnet",
-    "DeleteTags",
-    "DeleteVpc",
-    "DeleteVpcEndpoints",
-    "DetachInternetGateway",
-    "DisassociateAddress",
-    "DisassociateRouteTable",
-    "ModifySubnetAttribute",
-    "ModifyVpcAttribute",
-    "ModifyVpcEndpoint",
-    "ReleaseAddress",
-    "ReplaceNetworkAclAssociation",
-    "ReplaceRoute",
-    "ReplaceRouteTableAssociation",
-  ],
-  on: [
-    "elastic-ip/*",
-    "internet-gateway/*",
-    "natgateway/*",
-    "network-acl/*",
-    "route-table/*",
-    "security-group/*",
-    "subnet/*",
-    "vpc/*",
-    "vpc-endpoint/*",
-    "vpc-flow-log/*",
-  ],
+  readsAnywhere: `
+    ec2:DescribeAddresses ec2:DescribeAddressesAttribute ec2:DescribeAvailabilityZones ec2:DescribeFlowLogs
+    ec2:DescribeInternetGateways ec2:DescribeNatGateways ec2:DescribeNetworkAcls ec2:DescribeNetworkInterfaces
+    ec2:DescribePrefixLists ec2:DescribeRouteTables ec2:DescribeSubnets ec2:DescribeVpcEndpoints ec2:DescribeVpcs`,
+  reads: "ec2:DescribeVpcAttribute",
+  writes: `
+    ec2:AllocateAddress ec2:AssociateRouteTable ec2:AttachInternetGateway ec2:CreateFlowLogs ec2:CreateInternetGateway
+    ec2:CreateNatGateway ec2:CreateNetworkAcl ec2:CreateNetworkAclEntry ec2:CreateRoute ec2:CreateRouteTable
+    ec2:CreateSubnet ec2:CreateTags ec2:CreateVpc ec2:CreateVpcEndpoint ec2:DeleteFlowLogs ec2:DeleteInternetGateway
+    ec2:DeleteNatGateway ec2:DeleteNetworkAcl ec2:DeleteNetworkAclEntry ec2:DeleteRoute ec2:DeleteRouteTable
+    ec2:DeleteSubnet ec2:DeleteTags ec2:DeleteVpc ec2:DeleteVpcEndpoints ec2:DetachInternetGateway
+    ec2:DisassociateAddress ec2:DisassociateRouteTable ec2:ModifySubnetAttribute ec2:ModifyVpcAttribute
+    ec2:ModifyVpcEndpoint ec2:ReleaseAddress ec2:ReplaceNetworkAclAssociation ec2:ReplaceRoute
+    ec2:ReplaceRouteTableAssociation`,
+  on: `
+    ec2:elastic-ip/* ec2:internet-gateway/* ec2:natgateway/* ec2:network-acl/* ec2:route-table/* ec2:security-group/*
+    ec2:subnet/* ec2:vpc/* ec2:vpc-endpoint/* ec2:vpc-flow-log/*`,
   conditions: ownTagOrNone,
   // A flow log writes by a delivery of CloudWatch Logs.
-  writesAnywhere: ["logs:CreateLogDelivery", "logs:DeleteLogDelivery"],
-  more: (scope) => [
-    {
-      // The private names of an endpoint are a hosted zone of AWS's (service authorization reference of EC2,
-      // dependent actions of CreateVpcEndpoint).
-      sid: "PrivateNames",
-      actions: ["route53:AssociateVPCWithHostedZone"],
-      resources: scope.arns("route53", "hostedzone/*"),
-    },
-  ],
+  writesAnywhere: "logs:CreateLogDelivery logs:DeleteLogDelivery",
 };
 
-const securityGroups: Permissions = {
+const groups: Permissions = {
   sid: "SecurityGroups",
-  service: "ec2",
-  readsAnywhere: ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups"],
-  writes: [
-    "AuthorizeSecurityGroupEgress",
-    "AuthorizeSecurityGroupIngress",
-    "CreateSecurityGroup",
-    "CreateTags",
-    "DeleteSecurityGroup",
-    "DeleteTags",
-    "ModifySecurityGroupRules",
-    "RevokeSecurityGroupEgress",
-    "RevokeSecurityGroupIngress",
-  ],
-  on: ["security-group/*", "security-group-rule/*"],
+  readsAnywhere: "ec2:DescribeNetworkInterfaces ec2:DescribeSecurityGroupRules ec2:DescribeSecurityGroups",
+  writes: `
+    ec2:AuthorizeSecurityGroupEgress ec2:AuthorizeSecurityGroupIngress ec2:CreateSecurityGroup ec2:CreateTags
+    ec2:DeleteSecurityGroup ec2:DeleteTags ec2:ModifySecurityGroupRules ec2:RevokeSecurityGroupEgress
+    ec2:RevokeSecurityGroupIngress`,
+  on: "ec2:security-group/* ec2:security-group-rule/*",
   conditions: ownTagOrNone,
-  more: (scope) => [
-    // Every group stands in the network's VPC, which bears the network's tag.
-    { sid: "GroupsInVpc", actions: ["ec2:CreateSecurityGroup"], resources: scope.arns("ec2", "vpc/*") },
-  ],
 };
+
+const network: readonly Permissions[] = [
+  vpc,
+  // The private names of an endpoint are a hosted zone of AWS's (service authorization reference of EC2, dependent
+  // actions of CreateVpcEndpoint).
+  { sid: "PrivateNames", writes: "route53:AssociateVPCWithHostedZone", on: "route53:hostedzone/*" },
+];
+const securityGroups: readonly Permissions[] = [
+  groups,
+  // Every group stands in the network's VPC, which bears the network's tag.
+  { sid: "GroupsInVpc", writes: "ec2:CreateSecurityGroup", on: "ec2:vpc/*" },
+];
 
 const price: Price = {
   free: "AWS asks nothing for it; what goes through the NAT gateways and endpoints is counted there",
 };
-const part: ResourceType = { permissions: [network], price };
-const groupPart: ResourceType = { permissions: [securityGroups], price };
+const part: ResourceType = { permissions: network, price };
+const groupPart: ResourceType = { permissions: securityGroups, price };
 
 export const ec2: Service = {
   aws_default_network_acl: part,
   aws_default_route_table: part,
-  aws_default_security_group: { permissions: [network, securityGroups], price },
+  aws_default_security_group: { permissions: [...network, ...securityGroups], price },
   aws_eip: {
-    permissions: [network],
+    permissions: network,
     price: { charges: () => [fixed("publicAddressHour", hoursOfMonth)] },
   },
   aws_flow_log: {
-    permissions: [network],
+    permissions: network,
     price: { free: "AWS asks for the logs: they are counted at their log group" },
   },
   aws_internet_gateway: part,
   aws_nat_gateway: {
-    permissions: [network],
+    permissions: network,
     price: {
       charges: (_, { internetGigabytes, natGigabytes }) => [
         fixed("natGatewayHour", hoursOfMonth),
@@ -147,7 +88,7 @@ export const ec2: Service = {
   aws_subnet: part,
   aws_vpc: part,
   aws_vpc_endpoint: {
-    permissions: [network],
+    permissions: network,
     price: {
       charges: ({ vpc_endpoint_type, subnet_ids }, { endpointGigabytes }) =>
         // The endpoint of S3 is one of routes, for which AWS asks nothing.

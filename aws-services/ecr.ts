@@ -1,48 +1,39 @@
 /** Amazon Elastic Container Registry, and the images that Docker builds and pushes into it. */
 import { filled, isTrue, values } from "./arguments";
-import { ownKeyIf } from "./encryption";
 import type { Permissions } from "./permissions";
-import { partOfAnother, use } from "./price";
-import type { Service } from "./resource-type";
+import { ownKeyIf, partOfAnother, type Service, use } from "./record";
 
 const repositories: Permissions = {
   sid: "Repositories",
-  service: "ecr",
-  reads: ["DescribeRepositories", "GetLifecyclePolicy", "GetRepositoryPolicy", "ListTagsForResource"],
-  writes: [
-    "CreateRepository",
-    "DeleteLifecyclePolicy",
-    "PutImageScanningConfiguration",
-    "PutImageTagMutability",
-    "PutLifecyclePolicy",
-    "TagResource",
-    "UntagResource",
-  ],
-  on: ["repository/{name}"],
-  // ECR User Guide, "Encryption at rest", required IAM permissions: ECR takes a grant on the key that AWS manages for
-  // it.
-  more: (scope) => [
-    {
-      sid: "EncryptRepositories",
-      actions: ["kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"],
-      resources: scope.arns("kms", "key/*"),
-      conditions: { StringEquals: { "kms:ViaService": `ecr.${scope.of.region}.amazonaws.com` } },
-    },
-  ],
+  reads: "ecr:DescribeRepositories ecr:GetLifecyclePolicy ecr:GetRepositoryPolicy ecr:ListTagsForResource",
+  writes: `
+    ecr:CreateRepository ecr:DeleteLifecyclePolicy ecr:PutImageScanningConfiguration ecr:PutImageTagMutability
+    ecr:PutLifecyclePolicy ecr:TagResource ecr:UntagResource`,
+  on: "ecr:repository/{name}",
+};
+
+/**
+ * ECR takes a grant on the key that AWS manages for it (ECR User Guide, "Encryption at rest", required IAM
+ * permissions).
+ */
+const registryKey: Permissions = {
+  sid: "EncryptRepositories",
+  writes: "kms:CreateGrant kms:DescribeKey kms:RetireGrant",
+  on: "kms:key/*",
+  conditions: ({ region }) => ({ StringEquals: { "kms:ViaService": `ecr.${region}.amazonaws.com` } }),
 };
 
 const images: Permissions = {
   sid: "Images",
-  service: "ecr",
-  reads: ["BatchCheckLayerAvailability", "BatchGetImage", "DescribeImages", "GetDownloadUrlForLayer"],
-  writes: ["CompleteLayerUpload", "InitiateLayerUpload", "PutImage", "UploadLayerPart"],
-  on: ["repository/{name}"],
-  readsAnywhere: ["ecr:GetAuthorizationToken"],
+  reads: "ecr:BatchCheckLayerAvailability ecr:BatchGetImage ecr:DescribeImages ecr:GetDownloadUrlForLayer",
+  writes: "ecr:CompleteLayerUpload ecr:InitiateLayerUpload ecr:PutImage ecr:UploadLayerPart",
+  on: "ecr:repository/{name}",
+  readsAnywhere: "ecr:GetAuthorizationToken",
 };
 
 export const ecr: Service = {
   aws_ecr_repository: {
-    permissions: [repositories],
+    permissions: [repositories, registryKey],
     price: { charges: (_, { imageGigabytes }) => [use("imageGigabyteMonth", imageGigabytes)] },
     importId: "name",
     madeByOneCall: true,
@@ -56,7 +47,7 @@ export const ecr: Service = {
       return [ownKeyIf(kms && filled(encryption, "kms_key"))];
     },
   },
-  aws_ecr_lifecycle_policy: { permissions: [repositories], price: partOfAnother },
+  aws_ecr_lifecycle_policy: { permissions: [repositories, registryKey], price: partOfAnother },
   docker_image: {
     permissions: [images],
     price: { free: "built where the deployment runs; the image is counted with its repository" },

@@ -1,14 +1,13 @@
 /** Amazon EventBridge: rules and their targets. */
 import type { Permissions } from "./permissions";
-import type { Price } from "./price";
-import type { Service } from "./resource-type";
+import type { Price, Service } from "./record";
 
 const rules: Permissions = {
   sid: "EventRules",
-  service: "events",
-  reads: ["DescribeRule", "ListTagsForResource", "ListTargetsByRule"],
-  writes: ["DeleteRule", "PutRule", "PutTargets", "RemoveTargets", "TagResource", "UntagResource"],
-  on: ["rule/{name}"],
+  reads: "events:DescribeRule events:ListTagsForResource events:ListTargetsByRule",
+  writes: `
+    events:DeleteRule events:PutRule events:PutTargets events:RemoveTargets events:TagResource events:UntagResource`,
+  on: "events:rule/{name}",
 };
 
 const price: Price = { free: "events of AWS's own services cost nothing" };

@@ -1,53 +1,18 @@
 /** AWS Lambda: functions, who may call them, and where their events come from. */
 import { blocks, keyed, list, numberOf, textOf, values } from "./arguments";
-import type { Permissions } from "./permissions";
-import { identity, use } from "./price";
-import type { Service } from "./resource-type";
+import { arnsOf, type Permissions } from "./permissions";
+import { identity, type Service, use } from "./record";
 
 const functions: Permissions = {
   sid: "Functions",
-  service: "lambda",
-  reads: [
-    "GetFunction",
-    "GetFunctionCodeSigningConfig",
-    "GetFunctionConcurrency",
-    "GetFunctionConfiguration",
-    "GetPolicy",
-    "ListTags",
-    "ListVersionsByFunction",
-  ],
-  writes: [
-    "AddPermission",
-    "CreateFunction",
-    "DeleteFunction",
-    "DeleteFunctionConcurrency",
-    "PutFunctionConcurrency",
-    "RemovePermission",
-    "TagResource",
-    "UntagResource",
-    "UpdateFunctionCode",
-    "UpdateFunctionConfiguration",
-  ],
-  on: ["function:{name}"],
-};
-
-const eventSources: Permissions = {
-  sid: "EventSources",
-  service: "lambda",
-  // Its ARN has a number; the function for which it is stands in the request (Service Authorization Reference,
-  // "Actions defined by AWS Lambda").
-  reads: ["GetEventSourceMapping", "ListTags"],
-  writes: ["DeleteEventSourceMapping", "TagResource", "UntagResource", "UpdateEventSourceMapping"],
-  on: ["event-source-mapping:*"],
-  readsAnywhere: ["lambda:ListEventSourceMappings"],
-  more: (scope) => [
-    {
-      sid: "CreateEventSources",
-      actions: ["lambda:CreateEventSourceMapping"],
-      resources: ["*"],
-      conditions: { ArnLike: { "lambda:FunctionArn": scope.arns("lambda", "function:{name}") } },
-    },
-  ],
+  reads: `
+    lambda:GetFunction lambda:GetFunctionCodeSigningConfig lambda:GetFunctionConcurrency
+    lambda:GetFunctionConfiguration lambda:GetPolicy lambda:ListTags lambda:ListVersionsByFunction`,
+  writes: `
+    lambda:AddPermission lambda:CreateFunction lambda:DeleteFunction lambda:DeleteFunctionConcurrency
+    lambda:PutFunctionConcurrency lambda:RemovePermission lambda:TagResource lambda:UntagResource
+    lambda:UpdateFunctionCode lambda:UpdateFunctionConfiguration`,
+  on: "lambda:function:{name}",
 };
 
 export const lambda: Service = {
@@ -84,7 +49,25 @@ export const lambda: Service = {
     importId: ({ function_name: name, statement_id: id }) => `${String(name)}/${String(id)}`,
   },
   aws_lambda_event_source_mapping: {
-    permissions: [eventSources],
+    permissions: [
+      {
+        sid: "EventSources",
+        // Its ARN has a number; the function for which it is stands in the request (Service Authorization Reference,
+        // "Actions defined by AWS Lambda").
+        reads: "lambda:GetEventSourceMapping lambda:ListTags",
+        writes: `
+          lambda:DeleteEventSourceMapping lambda:TagResource lambda:UntagResource lambda:UpdateEventSourceMapping`,
+        on: "lambda:event-source-mapping:*",
+        readsAnywhere: "lambda:ListEventSourceMappings",
+      },
+      {
+        // A mapping has no ARN before it is there; the function in the request holds the action instead.
+        sid: "CreateEventSources",
+        writes: "lambda:CreateEventSourceMapping",
+        on: "*",
+        conditions: (scope) => ({ ArnLike: { "lambda:FunctionArn": arnsOf(scope, "lambda:function:{name}") } }),
+      },
+    ],
     price: { free: "what Lambda reads of a stream costs nothing; its calls are counted there" },
     encryption: { elsewhere: "AWS's own key encrypts the filter, which names a kind of event." },
   },

@@ -1,46 +1,29 @@
 /** Amazon Managed Workflows for Apache Airflow. */
 import { numberOf, textOf } from "./arguments";
-import { keyArgument } from "./encryption";
-import { type Permissions, serviceRole, useKey } from "./permissions";
-import { fixed, hoursOfMonth, use } from "./price";
-import type { Service } from "./resource-type";
-
-const environments: Permissions = {
-  sid: "Airflow",
-  service: "airflow",
-  reads: ["GetEnvironment", "ListTagsForResource"],
-  writes: ["CreateEnvironment", "TagResource", "UntagResource", "UpdateEnvironment"],
-  on: ["environment/{name}"],
-  readsAnywhere: ["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"],
-  // MWAA User Guide, "Accessing an Amazon MWAA environment": what it does on behalf of whoever creates an
-  // environment.
-  more: (scope) => [
-    {
-      sid: "AirflowEndpoints",
-      actions: ["ec2:CreateVpcEndpoint"],
-      resources: scope.arns("ec2", "security-group/*", "subnet/*", "vpc/*", "vpc-endpoint/*"),
-    },
-    serviceRole(scope, "AirflowServiceRole", "airflow.amazonaws.com", "AWSServiceRoleForAmazonMWAA"),
-    useKey(scope, "EncryptAirflow", "airflow"),
-    {
-      // MWAA User Guide, "Using customer managed keys for encryption": it goes on using the key by grants of whoever
-      // creates the environment.
-      sid: "GrantAirflowKey",
-      actions: ["kms:CreateGrant", "kms:DescribeKey"],
-      resources: scope.arns("kms", "key/*"),
-      conditions: {
-        StringEquals: {
-          "aws:ResourceTag/Stack": scope.of.keyStack,
-          "kms:ViaService": `airflow.${scope.of.region}.amazonaws.com`,
-        },
-      },
-    },
-  ],
-};
+import { serviceRole, useKey } from "./permissions";
+import { fixed, hoursOfMonth, keyArgument, type Service, use } from "./record";
 
 export const mwaa: Service = {
   aws_mwaa_environment: {
-    permissions: [environments],
+    // MWAA User Guide, "Accessing an Amazon MWAA environment": what it does on behalf of whoever creates an
+    // environment; and "Using customer managed keys for encryption": it goes on using the key by grants of the same.
+    permissions: [
+      {
+        sid: "Airflow",
+        reads: "airflow:GetEnvironment airflow:ListTagsForResource",
+        writes: "airflow:CreateEnvironment airflow:TagResource airflow:UntagResource airflow:UpdateEnvironment",
+        on: "airflow:environment/{name}",
+        readsAnywhere: "ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcs",
+      },
+      {
+        sid: "AirflowEndpoints",
+        writes: "ec2:CreateVpcEndpoint",
+        on: "ec2:security-group/* ec2:subnet/* ec2:vpc/* ec2:vpc-endpoint/*",
+      },
+      serviceRole("AirflowServiceRole", "airflow.amazonaws.com", "AWSServiceRoleForAmazonMWAA"),
+      useKey("EncryptAirflow", "airflow"),
+      useKey("GrantAirflowKey", "airflow", "kms:CreateGrant kms:DescribeKey"),
+    ],
     price: {
       charges: ({ environment_class, min_workers }, { airflowDatabaseGigabytes, furtherWorkerHours }) => {
         const named = /^mw1\.(.)(.*)$/.exec(textOf(environment_class));

@@ -1,4 +1,4 @@
-/** What a role needs to deploy a type of resource: statements whose ARNs are patterns, to be filled with a stack's names. */
+/** What a role needs to deploy a type of resource: statements whose ARNs are patterns for a stack's names. */
 import { arnOf, type Place } from "./arn";
 
 /** A condition block: operator, then key, then the value or values. */
@@ -57,69 +57,65 @@ export interface DeployScope extends Place {
   readonly keyStack: string;
 }
 
-/** What the permissions of types are made from: a stack, and its ARNs. */
-export class Scope {
-  constructor(
-    readonly of: DeployScope,
-    private readonly region = of.region,
-  ) {}
+/** The words of a text: a long list of actions or patterns reads best so. */
+export const words = (text: string): readonly string[] => text.split(/\s+/).filter((word) => word !== "");
 
-  /** The same stack's resources in another region. */
-  in(region: string): Scope {
-    return new Scope(this.of, region);
-  }
-
-  /**
-   * The ARNs of a service's resources.
-   * @param patterns what follows the account; each word in braces stands for all that the stack has of it: `{name}` its
-   * resources' names, `{published}` and `{read}` SSM parameters, `{mailIdentity}`, `{hostedZone}`
-   * @throws Error for another word in braces
-   */
-  arns(service: string, ...patterns: readonly string[]): readonly string[] {
-    const { names, published, read, mailIdentities = [], hostedZones = [] } = this.of;
-    const lists = new Map([
-      ["name", names],
-      ["published", published],
-      ["read", read],
-      ["mailIdentity", mailIdentities],
-      ["hostedZone", hostedZones],
-    ]);
-    return patterns.flatMap((pattern) => {
-      const [placeholder, word = ""] = /\{(\w+)\}/.exec(pattern) ?? [];
-      const filledIn =
-        placeholder === undefined ? [pattern] : lists.get(word)?.map((each) => pattern.replace(placeholder, each));
-      if (!filledIn) {
-        throw new Error(`The ARN pattern ${pattern} has {${word}}; expected one of ${[...lists.keys()].join(", ")}.`);
-      }
-      return filledIn.map((resource) => arnOf({ ...this.of, region: this.region }, service, resource));
-    });
-  }
+/**
+ * The ARNs of a stack's resources.
+ * @param patterns words such as `iam:role/{name}`: the service, and what follows the account in an ARN. Each word in
+ * braces stands for all that the stack has of it. `*` and whole ARNs stand for themselves.
+ * @throws Error for another word in braces
+ */
+export function arnsOf(scope: DeployScope, patterns: string, region = scope.region): readonly string[] {
+  const lists: Readonly<Record<string, readonly string[]>> = {
+    name: scope.names,
+    prefix: [scope.prefix],
+    parameterPath: [scope.parameterPath],
+    published: scope.published,
+    read: scope.read,
+    mailIdentity: scope.mailIdentities ?? [],
+    hostedZone: scope.hostedZones ?? [],
+  };
+  return words(patterns).flatMap((pattern) => {
+    if (pattern === "*" || pattern.startsWith("arn:")) {
+      return [pattern];
+    }
+    const [, service = "", resource = ""] = /^([^:]+):(.*)$/.exec(pattern) ?? [];
+    const [placeholder = "", word] = /\{(\w+)\}/.exec(resource) ?? [];
+    const list = word === undefined ? [""] : lists[word];
+    if (!list) {
+      throw new Error(`The ARN pattern ${pattern} has {${word}}; expected one of ${Object.keys(lists).join(", ")}.`);
+    }
+    return list.map((each) => arnOf({ ...scope, region }, service, resource.replace(placeholder, each)));
+  });
 }
 
 /**
- * What types of resources need that share one statement. A stack with any of the types gets all of it: each with
- * statements of its own would be longer than IAM's policies may be.
+ * A statement that types of resources need. Several types share one, and a stack with any of them gets all of it: each
+ * with a statement of its own would be longer than IAM's policies may be.
  */
 export interface Permissions {
   /** Names the statement, in letters and digits. */
   readonly sid: string;
-  /** As actions and ARNs name it: `states`, not Step Functions. */
-  readonly service: string;
-  /** Actions of the service that only look. */
-  readonly reads?: readonly string[];
-  /** Actions of the service that create, change or delete something. */
-  readonly writes?: readonly string[];
-  /** The service's resources on which both are allowed: patterns for `Scope.arns`, or whole ARNs. */
-  readonly on?: readonly string[] | ((scope: Scope) => readonly string[]);
+  /** Actions of whoever plans and deploys, as words; they only look. */
+  readonly reads?: string;
+  /** Actions of whoever deploys, as words. */
+  readonly writes?: string;
+  /**
+   * The resources on which both are allowed: patterns for `arnsOf`; `*` where AWS takes no resource, but a condition.
+   * @default none: the statement is left out
+   */
+  readonly on?: string | ((scope: DeployScope) => string);
   /** @default that of the stack */
   readonly region?: string;
   readonly conditions?: (scope: DeployScope) => Conditions;
-  /** Actions that look, and for which AWS takes no resource; with the service before them, for it may be another. */
-  readonly readsAnywhere?: readonly string[];
-  /** Actions that change something, and for which AWS takes no resource. */
-  readonly writesAnywhere?: readonly string[];
-  /** Further statements, with conditions of their own, for those who may change something. */
-  readonly more?: (scope: Scope) => readonly Statement[];
+  /**
+   * Actions that look, for which AWS takes no resource: in the Service Authorization Reference, their column "Resource
+   * types" is empty.
+   */
+  readonly readsAnywhere?: string;
+  /** Such actions that change something. */
+  readonly writesAnywhere?: string;
 }
 
 /** What bears the stack's tag. */
@@ -135,31 +131,24 @@ export const ownTagOrNone = ({ stack }: DeployScope): Conditions => ({
  * service is used.
  * @param service as host names have it: `dynamodb`
  */
-export function useKey(scope: Scope, sid: string, service: string): Statement {
-  const { keyStack, region } = scope.of;
-  return {
-    sid,
-    actions: [
-      "kms:Decrypt",
-      "kms:Encrypt",
-      "kms:GenerateDataKey",
-      "kms:GenerateDataKeyWithoutPlaintext",
-      "kms:ReEncryptFrom",
-      "kms:ReEncryptTo",
-    ],
-    resources: scope.arns("kms", "key/*"),
-    conditions: {
-      StringEquals: { "aws:ResourceTag/Stack": keyStack, "kms:ViaService": `${service}.${region}.amazonaws.com` },
-    },
-  };
-}
+export const useKey = (
+  sid: string,
+  service: string,
+  writes = `
+    kms:Decrypt kms:Encrypt kms:GenerateDataKey kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo`,
+): Permissions => ({
+  sid,
+  writes,
+  on: "kms:key/*",
+  conditions: ({ keyStack, region }) => ({
+    StringEquals: { "aws:ResourceTag/Stack": keyStack, "kms:ViaService": `${service}.${region}.amazonaws.com` },
+  }),
+});
 
 /** The service-linked role that a service makes for itself in an account. */
-export function serviceRole(scope: Scope, sid: string, service: string, role: string): Statement {
-  return {
-    sid,
-    actions: ["iam:CreateServiceLinkedRole"],
-    resources: scope.arns("iam", `role/aws-service-role/${service}/${role}`),
-    conditions: { StringEquals: { "iam:AWSServiceName": service } },
-  };
-}
+export const serviceRole = (sid: string, service: string, role: string): Permissions => ({
+  sid,
+  writes: "iam:CreateServiceLinkedRole",
+  on: `iam:role/aws-service-role/${service}/${role}`,
+  conditions: () => ({ StringEquals: { "iam:AWSServiceName": service } }),
+});

@@ -1,6 +1,9 @@
 /** Finds the records of types, and reports those that are missing. */
-import type { Permissions } from "./permissions";
-import type { DataSourceType, ResourceType, Service } from "./resource-type";
+import { type Permissions, words } from "./permissions";
+import type { DataSourceType, ResourceType, Service } from "./record";
+
+const permissionsIn = ({ permissions }: DataSourceType): readonly Permissions[] =>
+  permissions === "engineers" ? [] : [permissions].flat();
 
 /** The records of all types. */
 export class Registry {
@@ -17,15 +20,21 @@ export class Registry {
     this.records = all
       .filter((entry): entry is [string, ResourceType] => "price" in entry[1])
       .sort(([one], [other]) => (one < other ? -1 : 1));
-    this.permissions = [
-      ...new Set(all.flatMap(([, { permissions }]) => (permissions === "engineers" ? [] : permissions))),
-    ];
+    this.permissions = [...new Set(all.flatMap(([, record]) => permissionsIn(record)))];
   }
 
   /** The services, as ARNs name them, whose resources' ARNs show the names that their stack gives. */
   get namedServices(): readonly string[] {
-    const named = this.permissions.filter(({ on }) => Array.isArray(on) && on.some((arn) => arn.includes("{name}")));
-    return [...new Set(named.map(({ service }) => service))].sort();
+    const patterns = this.permissions.flatMap(({ on }) => (typeof on === "string" ? words(on) : []));
+    const named = patterns.filter((pattern) => pattern.includes("{name}"));
+    return [...new Set(named.map((pattern) => pattern.replace(/:.*/, "")))].sort();
+  }
+
+  /** The actions for which AWS takes no other resource than `*`. */
+  get actionsWithoutResources(): readonly string[] {
+    return this.permissions.flatMap(({ writes = "", on, readsAnywhere = "", writesAnywhere = "" }) =>
+      words(`${readsAnywhere} ${writesAnywhere} ${on === "*" ? writes : ""}`),
+    );
   }
 
   /**
@@ -81,16 +90,14 @@ export class Registry {
     if (unknown.length > 0) {
       throw new Error(this.missing(unknown));
     }
-    const needed = new Set<Permissions>();
-    for (const type of types) {
-      const permissions = this.types.get(type)?.permissions ?? [];
-      if (permissions === "engineers") {
-        throw new Error(
-          `Only engineers deploy ${type}: give it permissions in ${this.fileOf(type)}, or take it out of the pipeline's stacks.`,
-        );
-      }
-      permissions.forEach((each) => needed.add(each));
+    const records = types.map((type) => [type, this.types.get(type)] as const);
+    const byHand = records.find(([, record]) => record?.permissions === "engineers");
+    if (byHand) {
+      throw new Error(
+        `Only engineers deploy ${byHand[0]}: give it permissions in ${this.fileOf(byHand[0])}, or take it out of the pipeline's stacks.`,
+      );
     }
+    const needed = new Set(records.flatMap(([, record]) => (record ? permissionsIn(record) : [])));
     return this.permissions.filter((each) => needed.has(each));
   }
 

@@ -1,78 +1,21 @@
 /** Amazon S3: buckets, their settings, and objects that Terraform writes. */
 import { blocks, filled, isTrue } from "./arguments";
-import { ownKeyIf } from "./encryption";
 import { type Permissions, useKey } from "./permissions";
-import { partOfAnother, use } from "./price";
-import type { ResourceType, Service } from "./resource-type";
+import { ownKeyIf, partOfAnother, type ResourceType, type Service, use } from "./record";
 
 const buckets: Permissions = {
   sid: "Buckets",
-  service: "s3",
-  reads: [
-    "GetAccelerateConfiguration",
-    "GetBucketAcl",
-    "GetBucketCORS",
-    "GetBucketLocation",
-    "GetBucketLogging",
-    "GetBucketObjectLockConfiguration",
-    "GetBucketOwnershipControls",
-    "GetBucketPolicy",
-    "GetBucketPublicAccessBlock",
-    "GetBucketRequestPayment",
-    "GetBucketTagging",
-    "GetBucketVersioning",
-    "GetBucketWebsite",
-    "GetEncryptionConfiguration",
-    "GetLifecycleConfiguration",
-    "GetReplicationConfiguration",
-    "ListBucket",
-    "ListTagsForResource",
-  ],
-  writes: [
-    "CreateBucket",
-    "DeleteBucketPolicy",
-    "PutBucketLogging",
-    "PutBucketOwnershipControls",
-    "PutBucketPolicy",
-    "PutBucketPublicAccessBlock",
-    "PutBucketTagging",
-    "PutBucketVersioning",
-    "PutEncryptionConfiguration",
-    "PutLifecycleConfiguration",
-    "TagResource",
-    "UntagResource",
-  ],
-  on: ["{name}"],
-};
-
-const objects: Permissions = {
-  sid: "Objects",
-  service: "s3",
-  reads: ["GetObject", "GetObjectTagging"],
-  writes: ["DeleteObject", "DeleteObjectVersion", "PutObject", "PutObjectTagging", "ListBucketVersions"],
-  on: ["{name}"],
-  more: (scope) => [useKey(scope, "EncryptObjects", "s3")],
-};
-
-const lookUpObjects: Permissions = {
-  sid: "LookUpObjects",
-  service: "s3",
-  // The content is asked for by the version that the object had when it was looked at.
-  reads: ["GetObject", "GetObjectTagging", "GetObjectVersion"],
-  on: ({ of }) => of.lookedUp?.objects ?? [],
-};
-
-const decryptLookedUpObjects: Permissions = {
-  sid: "DecryptLookedUpObjects",
-  service: "kms",
-  reads: ["Decrypt"],
-  on: (scope) => (scope.of.lookedUp ? scope.arns("kms", "key/*") : []),
-  conditions: ({ lookedUp, region }) => ({
-    StringEquals: {
-      "aws:ResourceTag/Stack": lookedUp?.keyStack ?? "",
-      "kms:ViaService": `s3.${region}.amazonaws.com`,
-    },
-  }),
+  reads: `
+    s3:GetAccelerateConfiguration s3:GetBucketAcl s3:GetBucketCORS s3:GetBucketLocation s3:GetBucketLogging
+    s3:GetBucketObjectLockConfiguration s3:GetBucketOwnershipControls s3:GetBucketPolicy s3:GetBucketPublicAccessBlock
+    s3:GetBucketRequestPayment s3:GetBucketTagging s3:GetBucketVersioning s3:GetBucketWebsite
+    s3:GetEncryptionConfiguration s3:GetLifecycleConfiguration s3:GetReplicationConfiguration s3:ListBucket
+    s3:ListTagsForResource`,
+  writes: `
+    s3:CreateBucket s3:DeleteBucketPolicy s3:PutBucketLogging s3:PutBucketOwnershipControls s3:PutBucketPolicy
+    s3:PutBucketPublicAccessBlock s3:PutBucketTagging s3:PutBucketVersioning s3:PutEncryptionConfiguration
+    s3:PutLifecycleConfiguration s3:TagResource s3:UntagResource`,
+  on: "s3:{name}",
 };
 
 const setting: ResourceType = { permissions: [buckets], price: partOfAnother };
@@ -115,9 +58,37 @@ export const s3: Service = {
   },
   aws_s3_bucket_versioning: setting,
   aws_s3_object: {
-    permissions: [objects],
+    permissions: [
+      {
+        sid: "Objects",
+        reads: "s3:GetObject s3:GetObjectTagging",
+        writes: "s3:DeleteObject s3:DeleteObjectVersion s3:PutObject s3:PutObjectTagging s3:ListBucketVersions",
+        on: "s3:{name}",
+      },
+      useKey("EncryptObjects", "s3"),
+    ],
     price: { free: "counted with its bucket" },
     encryption: { elsewhere: "The bucket encrypts it." },
   },
-  "data.aws_s3_object": { permissions: [lookUpObjects, decryptLookedUpObjects] },
+  "data.aws_s3_object": {
+    permissions: [
+      {
+        sid: "LookUpObjects",
+        // The content is asked for by the version that the object had when it was looked at.
+        reads: "s3:GetObject s3:GetObjectTagging s3:GetObjectVersion",
+        on: ({ lookedUp }) => lookedUp?.objects.join(" ") ?? "",
+      },
+      {
+        sid: "DecryptLookedUpObjects",
+        reads: "kms:Decrypt",
+        on: ({ lookedUp }) => (lookedUp ? "kms:key/*" : ""),
+        conditions: ({ lookedUp, region }) => ({
+          StringEquals: {
+            "aws:ResourceTag/Stack": lookedUp?.keyStack ?? "",
+            "kms:ViaService": `s3.${region}.amazonaws.com`,
+          },
+        }),
+      },
+    ],
+  },
 };

@@ -1,26 +1,18 @@
 /** Amazon SageMaker Model Monitor. */
 import { blocks, filled, numberOf, values } from "./arguments";
-import { ownKeyIf } from "./encryption";
 import type { Permissions } from "./permissions";
-import { use } from "./price";
-import type { Service } from "./resource-type";
+import { ownKeyIf, type Service, use } from "./record";
 import { instanceCharges, volumes } from "./sagemaker";
 
 const monitoring: Permissions = {
   sid: "Monitoring",
-  service: "sagemaker",
-  reads: ["DescribeDataQualityJobDefinition", "DescribeMonitoringSchedule", "ListTags"],
-  writes: [
-    "AddTags",
-    "CreateDataQualityJobDefinition",
-    "CreateMonitoringSchedule",
-    "DeleteDataQualityJobDefinition",
-    "DeleteMonitoringSchedule",
-    "DeleteTags",
-    "UpdateMonitoringSchedule",
-  ],
+  reads: "sagemaker:DescribeDataQualityJobDefinition sagemaker:DescribeMonitoringSchedule sagemaker:ListTags",
+  writes: `
+    sagemaker:AddTags sagemaker:CreateDataQualityJobDefinition sagemaker:CreateMonitoringSchedule
+    sagemaker:DeleteDataQualityJobDefinition sagemaker:DeleteMonitoringSchedule sagemaker:DeleteTags
+    sagemaker:UpdateMonitoringSchedule`,
   // The provider names a definition without a name by itself.
-  on: ["monitoring-schedule/{name}", "data-quality-job-definition/terraform-*"],
+  on: "sagemaker:monitoring-schedule/{name} sagemaker:data-quality-job-definition/terraform-*",
 };
 
 export const sagemakerMonitor: Service = {

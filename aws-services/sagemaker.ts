@@ -1,9 +1,7 @@
 /** Amazon SageMaker: feature store, model registry, models and endpoints. Its monitors are in sagemaker-monitor.ts. */
 import { blocks, filled, numberOf, textOf, values } from "./arguments";
-import { type Encryption, ownKeyIf } from "./encryption";
 import type { Permissions } from "./permissions";
-import { type Charge, fixed, hoursOfMonth, use } from "./price";
-import type { Service } from "./resource-type";
+import { type Charge, type Encryption, fixed, hoursOfMonth, ownKeyIf, type Service, use } from "./record";
 
 /**
  * Whether an instance type has disks of its own, which its hardware encrypts and for which SageMaker takes no key. The
@@ -30,67 +28,33 @@ export const instanceCharges = (instanceType: unknown, hours: number, volumeGiga
   use("jobVolumeGigabyteMonth", (hours * numberOf(volumeGigabytes, 1)) / hoursOfMonth),
 ];
 
-const featureStore: Permissions = {
-  sid: "FeatureStore",
-  service: "sagemaker",
-  reads: ["DescribeFeatureGroup", "ListTags"],
-  writes: ["AddTags", "CreateFeatureGroup", "DeleteTags", "UpdateFeatureGroup"],
-  on: ["feature-group/{name}"],
-  more: (scope) => [
-    {
-      // The table of the offline store, under a name of SageMaker's own, is made with the rights of whoever makes the
-      // group (AWS managed policy AmazonSageMakerFullAccess, its statements for Glue).
-      sid: "OfflineStoreTables",
-      actions: ["glue:CreateDatabase", "glue:CreateTable", "glue:GetDatabase", "glue:GetTable"],
-      resources: scope.arns("glue", "catalog", "database/sagemaker_featurestore", "table/sagemaker_featurestore/*"),
-    },
-  ],
-};
-
-const modelRegistry: Permissions = {
-  sid: "ModelRegistry",
-  service: "sagemaker",
-  reads: ["DescribeModelPackageGroup", "ListTags"],
-  writes: ["AddTags", "CreateModelPackageGroup", "DeleteTags"],
-  on: ["model-package-group/{name}"],
-};
-
-const models: Permissions = {
-  sid: "Models",
-  service: "sagemaker",
-  reads: ["DescribeModel", "ListTags"],
-  writes: ["AddTags", "CreateModel", "DeleteModel", "DeleteTags"],
-  // The provider names a model without a name by itself.
-  on: ["model/{name}", "model/terraform-*"],
-  more: (scope) => [
-    {
-      sid: "ServePackages",
-      actions: ["sagemaker:DescribeModelPackage"],
-      resources: scope.arns("sagemaker", `model-package/${scope.of.prefix}*`),
-    },
-  ],
-};
-
 const endpoints: Permissions = {
   sid: "Endpoints",
-  service: "sagemaker",
-  reads: ["DescribeEndpoint", "DescribeEndpointConfig", "ListTags"],
-  writes: [
-    "AddTags",
-    "CreateEndpoint",
-    "CreateEndpointConfig",
-    "DeleteEndpoint",
-    "DeleteEndpointConfig",
-    "DeleteTags",
-    "UpdateEndpoint",
-    "UpdateEndpointWeightsAndCapacities",
-  ],
-  on: ["endpoint/{name}", "endpoint-config/{name}"],
+  reads: "sagemaker:DescribeEndpoint sagemaker:DescribeEndpointConfig sagemaker:ListTags",
+  writes: `
+    sagemaker:AddTags sagemaker:CreateEndpoint sagemaker:CreateEndpointConfig sagemaker:DeleteEndpoint
+    sagemaker:DeleteEndpointConfig sagemaker:DeleteTags sagemaker:UpdateEndpoint
+    sagemaker:UpdateEndpointWeightsAndCapacities`,
+  on: "sagemaker:endpoint/{name} sagemaker:endpoint-config/{name}",
 };
 
 export const sagemaker: Service = {
   aws_sagemaker_feature_group: {
-    permissions: [featureStore],
+    permissions: [
+      {
+        sid: "FeatureStore",
+        reads: "sagemaker:DescribeFeatureGroup sagemaker:ListTags",
+        writes: "sagemaker:AddTags sagemaker:CreateFeatureGroup sagemaker:DeleteTags sagemaker:UpdateFeatureGroup",
+        on: "sagemaker:feature-group/{name}",
+      },
+      {
+        // The table of the offline store, under a name of SageMaker's own, is made with the rights of whoever makes
+        // the group (AWS managed policy AmazonSageMakerFullAccess, its statements for Glue).
+        sid: "OfflineStoreTables",
+        writes: "glue:CreateDatabase glue:CreateTable glue:GetDatabase glue:GetTable",
+        on: "glue:catalog glue:database/sagemaker_featurestore glue:table/sagemaker_featurestore/*",
+      },
+    ],
     price: { charges: (_, { featureWrites }) => [use("featureWrite", featureWrites)] },
     importId: "feature_group_name",
     holds: {
@@ -107,7 +71,12 @@ export const sagemaker: Service = {
     ],
   },
   aws_sagemaker_model_package_group: {
-    permissions: [modelRegistry],
+    permissions: {
+      sid: "ModelRegistry",
+      reads: "sagemaker:DescribeModelPackageGroup sagemaker:ListTags",
+      writes: "sagemaker:AddTags sagemaker:CreateModelPackageGroup sagemaker:DeleteTags",
+      on: "sagemaker:model-package-group/{name}",
+    },
     price: { free: "the registry costs nothing; its files are counted with their bucket" },
     importId: "model_package_group_name",
     holds: {
@@ -116,7 +85,16 @@ export const sagemaker: Service = {
     },
   },
   aws_sagemaker_model: {
-    permissions: [models],
+    permissions: [
+      {
+        sid: "Models",
+        reads: "sagemaker:DescribeModel sagemaker:ListTags",
+        writes: "sagemaker:AddTags sagemaker:CreateModel sagemaker:DeleteModel sagemaker:DeleteTags",
+        // The provider names a model without a name by itself.
+        on: "sagemaker:model/{name} sagemaker:model/terraform-*",
+      },
+      { sid: "ServePackages", writes: "sagemaker:DescribeModelPackage", on: "sagemaker:model-package/{prefix}*" },
+    ],
     price: { free: "its files are counted with their bucket" },
     importId: "name",
     images: (block) => [...values(block, "primary_container", "image"), ...values(block, "container", "image")],

@@ -1,53 +1,17 @@
 /** Amazon Simple Email Service. */
 import { ownTag, ownTagOrNone, type Permissions } from "./permissions";
-import { use } from "./price";
-import type { Service } from "./resource-type";
+import { type Service, use } from "./record";
 
 const configurationSets: Permissions = {
   sid: "Mail",
-  service: "ses",
-  reads: ["GetConfigurationSet", "GetConfigurationSetEventDestinations", "ListTagsForResource"],
-  writes: [
-    "CreateConfigurationSet",
-    "CreateConfigurationSetEventDestination",
-    "DeleteConfigurationSet",
-    "DeleteConfigurationSetEventDestination",
-    "PutConfigurationSetDeliveryOptions",
-    "PutConfigurationSetReputationOptions",
-    "PutConfigurationSetSendingOptions",
-    "PutConfigurationSetSuppressionOptions",
-    "PutConfigurationSetTrackingOptions",
-    "PutConfigurationSetVdmOptions",
-    "TagResource",
-    "UntagResource",
-    "UpdateConfigurationSetEventDestination",
-  ],
-  on: ["configuration-set/{name}"],
-};
-
-const identities: Permissions = {
-  sid: "MailIdentities",
-  service: "ses",
-  reads: ["GetEmailIdentity", "ListTagsForResource"],
-  writes: [
-    "CreateEmailIdentity",
-    "DeleteEmailIdentity",
-    "PutEmailIdentityConfigurationSetAttributes",
-    "PutEmailIdentityDkimSigningAttributes",
-    "TagResource",
-    "UntagResource",
-  ],
-  on: ["identity/{mailIdentity}"],
-  conditions: ownTagOrNone,
-  more: (scope) => [
-    {
-      // From which the settings no longer mail.
-      sid: "RemovedMailIdentities",
-      actions: ["ses:DeleteEmailIdentity", "ses:GetEmailIdentity", "ses:ListTagsForResource"],
-      resources: scope.arns("ses", "identity/*"),
-      conditions: ownTag(scope.of),
-    },
-  ],
+  reads: "ses:GetConfigurationSet ses:GetConfigurationSetEventDestinations ses:ListTagsForResource",
+  writes: `
+    ses:CreateConfigurationSet ses:CreateConfigurationSetEventDestination ses:DeleteConfigurationSet
+    ses:DeleteConfigurationSetEventDestination ses:PutConfigurationSetDeliveryOptions
+    ses:PutConfigurationSetReputationOptions ses:PutConfigurationSetSendingOptions
+    ses:PutConfigurationSetSuppressionOptions ses:PutConfigurationSetTrackingOptions ses:PutConfigurationSetVdmOptions
+    ses:TagResource ses:UntagResource ses:UpdateConfigurationSetEventDestination`,
+  on: "ses:configuration-set/{name}",
 };
 
 export const ses: Service = {
@@ -63,7 +27,24 @@ export const ses: Service = {
       `${String(set)}|${String(destination)}`,
   },
   aws_sesv2_email_identity: {
-    permissions: [identities],
+    permissions: [
+      {
+        sid: "MailIdentities",
+        reads: "ses:GetEmailIdentity ses:ListTagsForResource",
+        writes: `
+          ses:CreateEmailIdentity ses:DeleteEmailIdentity ses:PutEmailIdentityConfigurationSetAttributes
+          ses:PutEmailIdentityDkimSigningAttributes ses:TagResource ses:UntagResource`,
+        on: "ses:identity/{mailIdentity}",
+        conditions: ownTagOrNone,
+      },
+      {
+        // From which the settings no longer mail.
+        sid: "RemovedMailIdentities",
+        writes: "ses:DeleteEmailIdentity ses:GetEmailIdentity ses:ListTagsForResource",
+        on: "ses:identity/*",
+        conditions: ownTag,
+      },
+    ],
     price: { free: "AWS asks for the mails only, at the configuration set" },
     importId: "email_identity",
   },

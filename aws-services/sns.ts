@@ -1,24 +1,14 @@
 /** Amazon Simple Notification Service. */
-import { keyArgument } from "./encryption";
 import type { Permissions } from "./permissions";
-import { identity } from "./price";
-import type { Service } from "./resource-type";
+import { identity, keyArgument, type Service } from "./record";
 
 const topics: Permissions = {
   sid: "Topics",
-  service: "sns",
-  reads: ["GetSubscriptionAttributes", "GetTopicAttributes", "ListSubscriptionsByTopic", "ListTagsForResource"],
-  writes: [
-    "CreateTopic",
-    "DeleteTopic",
-    "SetSubscriptionAttributes",
-    "SetTopicAttributes",
-    "Subscribe",
-    "TagResource",
-    "Unsubscribe",
-    "UntagResource",
-  ],
-  on: ["{name}"],
+  reads: "sns:GetSubscriptionAttributes sns:GetTopicAttributes sns:ListSubscriptionsByTopic sns:ListTagsForResource",
+  writes: `
+    sns:CreateTopic sns:DeleteTopic sns:SetSubscriptionAttributes sns:SetTopicAttributes sns:Subscribe sns:TagResource
+    sns:Unsubscribe sns:UntagResource`,
+  on: "sns:{name}",
 };
 
 export const sns: Service = {

@@ -1,15 +1,12 @@
 /** Amazon Simple Queue Service. */
-import { keyArgument } from "./encryption";
 import type { Permissions } from "./permissions";
-import { partOfAnother } from "./price";
-import type { Service } from "./resource-type";
+import { keyArgument, partOfAnother, type Service } from "./record";
 
 const queues: Permissions = {
   sid: "Queues",
-  service: "sqs",
-  reads: ["GetQueueAttributes", "GetQueueUrl", "ListQueueTags"],
-  writes: ["CreateQueue", "DeleteQueue", "SetQueueAttributes", "TagQueue", "UntagQueue"],
-  on: ["{name}"],
+  reads: "sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags",
+  writes: "sqs:CreateQueue sqs:DeleteQueue sqs:SetQueueAttributes sqs:TagQueue sqs:UntagQueue",
+  on: "sqs:{name}",
 };
 
 export const sqs: Service = {

@@ -2,10 +2,7 @@
 import { type Arguments, filled, isArguments, keyed, numberOf, parseObject, textOf, values, walk } from "./arguments";
 import { arnOf } from "./arn";
 import { logDelivery } from "./cloudwatch-logs";
-import { ownKeyIf } from "./encryption";
-import type { Permissions } from "./permissions";
-import { use } from "./price";
-import type { Service } from "./resource-type";
+import { ownKeyIf, type Service, use } from "./record";
 import { instanceCharges, volumes } from "./sagemaker";
 
 /** A task of a state machine that calls an API. */
@@ -46,19 +43,18 @@ const jobs: Readonly<Record<string, { readonly instances: readonly string[]; rea
   createTransformJob: { instances: ["TransformResources"], output: ["TransformOutput", "KmsKeyId"] },
 };
 
-const stateMachines: Permissions = {
-  sid: "StateMachines",
-  service: "states",
-  reads: ["DescribeStateMachine", "ListStateMachineVersions", "ListTagsForResource"],
-  writes: ["CreateStateMachine", "DeleteStateMachine", "TagResource", "UntagResource", "UpdateStateMachine"],
-  on: ["stateMachine:{name}"],
-  readsAnywhere: ["states:ValidateStateMachineDefinition"],
-  writesAnywhere: logDelivery,
-};
-
 export const stepFunctions: Service = {
   aws_sfn_state_machine: {
-    permissions: [stateMachines],
+    permissions: {
+      sid: "StateMachines",
+      reads: "states:DescribeStateMachine states:ListStateMachineVersions states:ListTagsForResource",
+      writes: `
+        states:CreateStateMachine states:DeleteStateMachine states:TagResource states:UntagResource
+        states:UpdateStateMachine`,
+      on: "states:stateMachine:{name}",
+      readsAnywhere: "states:ValidateStateMachineDefinition",
+      writesAnywhere: logDelivery,
+    },
     price: {
       charges: (block, { stateTransitions, workflowJobHours }) => {
         const machines: Arguments[] = [];

@@ -1,34 +1,31 @@
 /** AWS Systems Manager: parameters, by which the stacks hand values to one another. */
 import { ownTag, type Permissions } from "./permissions";
-import type { Service } from "./resource-type";
+import type { Service } from "./record";
 
 const parameters: Permissions = {
   sid: "Parameters",
-  service: "ssm",
-  reads: ["GetParameter", "GetParameters", "ListTagsForResource"],
-  writes: ["PutParameter", "DeleteParameter", "AddTagsToResource", "RemoveTagsFromResource"],
-  on: ["parameter{published}"],
-  readsAnywhere: ["ssm:DescribeParameters"],
-  more: (scope) => [
-    {
-      sid: "RemovedParameters",
-      actions: ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:ListTagsForResource"],
-      resources: scope.arns("ssm", `parameter${scope.of.parameterPath}*`),
-      conditions: ownTag(scope.of),
-    },
-  ],
+  reads: "ssm:GetParameter ssm:GetParameters ssm:ListTagsForResource",
+  writes: "ssm:PutParameter ssm:DeleteParameter ssm:AddTagsToResource ssm:RemoveTagsFromResource",
+  on: "ssm:parameter{published}",
+  readsAnywhere: "ssm:DescribeParameters",
+};
+
+const removedParameters: Permissions = {
+  sid: "RemovedParameters",
+  writes: "ssm:DeleteParameter ssm:GetParameter ssm:ListTagsForResource",
+  on: "ssm:parameter{parameterPath}*",
+  conditions: ownTag,
 };
 
 const contract: Permissions = {
   sid: "Contract",
-  service: "ssm",
-  reads: ["GetParameter", "GetParameters"],
-  on: ["parameter{read}"],
+  reads: "ssm:GetParameter ssm:GetParameters",
+  on: "ssm:parameter{read}",
 };
 
 export const systemsManager: Service = {
   aws_ssm_parameter: {
-    permissions: [parameters],
+    permissions: [parameters, removedParameters],
     price: { free: "a standard parameter costs nothing" },
     importId: "name",
     encryption: {

@@ -1,69 +1,45 @@
 /** AWS WAF, for CloudFront: all of it stands in us-east-1. */
 import { list } from "./arguments";
 import { logDelivery } from "./cloudwatch-logs";
-import { keys, tagNewKeys } from "./kms";
+import { aliases, keys, tagNewKeys } from "./kms";
 import type { Permissions } from "./permissions";
-import { fixed, use } from "./price";
-import type { Service } from "./resource-type";
+import { fixed, type Service, use } from "./record";
 
 const region = "us-east-1";
 
 const firewalls: Permissions = {
   sid: "Firewalls",
-  service: "wafv2",
   region,
-  reads: ["GetLoggingConfiguration", "GetWebACL", "ListTagsForResource"],
-  writes: [
-    "CreateWebACL",
-    "DeleteLoggingConfiguration",
-    "DeleteWebACL",
-    "PutLoggingConfiguration",
-    "TagResource",
-    "UntagResource",
-    "UpdateWebACL",
-  ],
+  reads: "wafv2:GetLoggingConfiguration wafv2:GetWebACL wafv2:ListTagsForResource",
+  writes: `
+    wafv2:CreateWebACL wafv2:DeleteLoggingConfiguration wafv2:DeleteWebACL wafv2:PutLoggingConfiguration
+    wafv2:TagResource wafv2:UntagResource wafv2:UpdateWebACL`,
   // With the groups of rules that AWS keeps (Service Authorization Reference, "AWS WAF V2").
-  on: ["global/webacl/{name}/*", "global/managedruleset/*/*"],
-  readsAnywhere: ["wafv2:ListWebACLs"],
+  on: "wafv2:global/webacl/{name}/* wafv2:global/managedruleset/*/*",
+  readsAnywhere: "wafv2:ListWebACLs",
   writesAnywhere: logDelivery,
 };
 
 /** Its logs and their key stand there too. */
 const logs: Permissions = {
   sid: "FirewallLogs",
-  service: "logs",
   region,
-  reads: ["ListTagsForResource"],
-  writes: [
-    "AssociateKmsKey",
-    "CreateLogGroup",
-    "DeleteLogGroup",
-    "DeleteRetentionPolicy",
-    "DisassociateKmsKey",
-    "PutRetentionPolicy",
-    "TagResource",
-    "UntagResource",
-  ],
-  on: ["log-group:aws-waf-logs-{name}"],
-};
-
-const logKeys: Permissions = {
-  ...keys,
-  sid: "FirewallKeys",
-  region,
-  more: (scope) => [
-    tagNewKeys(scope, "TagNewFirewallKeys"),
-    {
-      sid: "FirewallKeyAliases",
-      actions: ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"],
-      resources: scope.arns("kms", "alias/{name}"),
-    },
-  ],
+  reads: "logs:ListTagsForResource",
+  writes: `
+    logs:AssociateKmsKey logs:CreateLogGroup logs:DeleteLogGroup logs:DeleteRetentionPolicy logs:DisassociateKmsKey
+    logs:PutRetentionPolicy logs:TagResource logs:UntagResource`,
+  on: "logs:log-group:aws-waf-logs-{name}",
 };
 
 export const waf: Service = {
   aws_wafv2_web_acl: {
-    permissions: [firewalls, logs, logKeys],
+    permissions: [
+      firewalls,
+      logs,
+      { ...keys, sid: "FirewallKeys", region },
+      { ...tagNewKeys, sid: "TagNewFirewallKeys", region },
+      { ...aliases, sid: "FirewallKeyAliases", region, readsAnywhere: undefined },
+    ],
     price: {
       charges: ({ rule }, { websiteRequests }) => [
         fixed("firewallMonth", 1),

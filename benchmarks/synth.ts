@@ -15,6 +15,7 @@ const sources = [
   "model-image",
   "modules",
   "policies",
+  "aws-services",
   "stacks",
   "survey",
   "web",

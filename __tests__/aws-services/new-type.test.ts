@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { awsServices } from "../../aws-services";
 import { Registry } from "../../aws-services/registry";
-import type { Service } from "../../aws-services/resource-type";
+import type { Service } from "../../aws-services/record";
 import { costsOf } from "../../delivery/costs/costs";
 import { summarizeResources } from "../../delivery/diff/summarize";
 import { candidates } from "../../delivery/orphans";
@@ -47,9 +47,7 @@ const users = {
 
 const records: Service = {
   [type]: {
-    permissions: [
-      { sid: "Silos", service: "granary", reads: ["GetSilo"], writes: ["CreateSilo"], on: ["silo/{name}"] },
-    ],
+    permissions: { sid: "Silos", reads: "granary:GetSilo", writes: "granary:CreateSilo", on: "granary:silo/{name}" },
     price: { charges: ({ tons }) => [{ price: "keyMonth", quantity: Number(tons), kind: "fixed" }] },
     importId: "name",
     holds: { what: "grain", lostBy: ["granary:DeleteSilo"] },
@@ -100,15 +98,14 @@ test("what only engineers deploy is in no stack of the pipeline", () => {
 });
 
 test("a pattern with a word that no stack has is refused", () => {
-  know({
-    granary: { [type]: { ...records[type]!, permissions: [{ sid: "A", service: "a", reads: ["B"], on: ["{age}"] }] } },
-  });
-  expect(users.deploy).toThrow("has {age}; expected one of name, published,");
+  const permissions = { sid: "A", reads: "a:B", on: "a:{age}" };
+  know({ granary: { [type]: { ...records[type]!, permissions } } });
+  expect(users.deploy).toThrow("has {age}; expected one of name, prefix,");
 });
 
 test("every file with records is in the index, under its name", () => {
   const files = readdirSync(join(projectRoot, "aws-services")).map((file) => file.replace(/\.ts$/, ""));
-  const helpers = ["arguments", "arn", "encryption", "index", "permissions", "price", "registry", "resource-type"];
+  const helpers = ["arguments", "arn", "index", "permissions", "record", "registry"];
   expect(Object.keys(services).sort()).toEqual(files.filter((file) => !helpers.includes(file)).sort());
 });
 

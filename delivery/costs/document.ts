@@ -9,9 +9,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { environmentNames, loadEnvironment } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
+import { wrap } from "../diff/text";
 import { countCosts } from ".";
 import type { Costs } from "./costs";
-import { caveat, renderCostsMarkdown, renderDurations } from "./render";
+import { caveat, documentWidth, renderCostsMarkdown, renderDurations } from "./render";
 
 /** Its path from the root of the repository. */
 export const document = "docs/costs.md";
@@ -21,7 +22,9 @@ const end = "<!-- end of costs -->";
 
 /** What stands between the markers. */
 export function writtenPart(costs: readonly Costs[]): string {
-  return [caveat, "", ...costs.map(renderCostsMarkdown), "## Time", "", renderDurations()].join("\n");
+  return [...wrap(caveat, documentWidth), "", ...costs.map(renderCostsMarkdown), "## Time", "", renderDurations()].join(
+    "\n",
+  );
 }
 
 /**

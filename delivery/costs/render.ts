@@ -185,6 +185,9 @@ export function renderCosts(costs: Costs): string {
   ].join("\n");
 }
 
+/** Columns of a document: Prettier wraps prose there. */
+export const documentWidth = 120;
+
 /** The costs of one environment as a part of a document; it changes only when something costs more or less. */
 export function renderCostsMarkdown(costs: Costs): string {
   return [
@@ -199,13 +202,13 @@ export function renderCostsMarkdown(costs: Costs): string {
     "",
     markdownTable(lineTable(costs)),
     "",
-    `Assumed in a month: ${assumptions(costs).join("; ")}.`,
+    ...wrap(`Assumed in a month: ${assumptions(costs).join("; ")}.`, documentWidth),
     "",
     "</details>",
     "",
     "In no sum:",
     "",
-    ...leftOut(costs).map((text) => `- ${text}`),
+    ...leftOut(costs).map((text) => `- ${wrap(text, documentWidth - 2).join("\n  ")}`),
     "",
   ].join("\n");
 }

@@ -2,7 +2,7 @@
  * How much the platform is used: assumptions, for the part of the bill that depends on it. Put your own numbers here.
  */
 import type { Arguments } from "../../aws-services/arguments";
-import { daysOfMonth, hoursOfMonth, type MonthlyUse } from "../../aws-services/price";
+import { daysOfMonth, hoursOfMonth, type MonthlyUse } from "../../aws-services/record";
 import type { Environment } from "../../environments";
 import type { StackId } from "../../stacks/contract";
 

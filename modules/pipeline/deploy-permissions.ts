@@ -9,36 +9,23 @@
  * role: no bucket, key, table, repository, feature group, model package group or Airflow environment.
  */
 import { awsServices } from "../../aws-services";
-import { type DeployScope, type Permissions, Scope } from "../../aws-services/permissions";
+import { arnsOf, type DeployScope, words } from "../../aws-services/permissions";
 import { managedPolicyCharacters } from "../permissions-boundary";
 import { policyDocument, type Statement } from "../policy";
 
-/** The statement for the resources themselves; none where the stack has none of them. */
-function ownStatement(
-  { sid, service, region, reads = [], writes = [], on = [], conditions }: Permissions,
-  scope: Scope,
-  write: boolean,
-): readonly Statement[] {
-  const where = region === undefined ? scope : scope.in(region);
-  const actions = [...reads, ...(write ? writes : [])].map((action) => `${service}:${action}`);
-  const resources = typeof on === "function" ? on(where) : where.arns(service, ...on);
-  return actions.length > 0 && resources.length > 0
-    ? [{ sid, actions, resources, conditions: conditions?.(scope.of) }]
-    : [];
-}
-
-function statementsFor(types: readonly string[], of: DeployScope, write: boolean): readonly Statement[] {
-  const scope = new Scope(of);
+function statementsFor(types: readonly string[], scope: DeployScope, write: boolean): readonly Statement[] {
   const permissions = awsServices.permissionsOf(types);
-  const anywhere = permissions.flatMap(({ readsAnywhere = [], writesAnywhere = [] }) => [
-    ...readsAnywhere,
-    ...(write ? writesAnywhere : []),
-  ]);
+  const anywhere = permissions.flatMap(({ readsAnywhere = "", writesAnywhere = "" }) =>
+    words(write ? `${readsAnywhere} ${writesAnywhere}` : readsAnywhere),
+  );
   return [
-    ...permissions.flatMap((each) => [
-      ...ownStatement(each, scope, write),
-      ...(write ? (each.more?.(each.region === undefined ? scope : scope.in(each.region)) ?? []) : []),
-    ]),
+    ...permissions.flatMap(({ sid, reads = "", writes = "", on = "", region, conditions }) => {
+      const actions = words(write ? `${reads} ${writes}` : reads);
+      const resources = arnsOf(scope, typeof on === "string" ? on : on(scope), region);
+      return actions.length > 0 && resources.length > 0
+        ? [{ sid, actions, resources, conditions: conditions?.(scope) }]
+        : [];
+    }),
     ...(anywhere.length > 0
       ? [{ sid: "WithoutResource", actions: [...new Set(anywhere)].sort(), resources: ["*"] }]
       : []),

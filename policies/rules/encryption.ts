@@ -1,6 +1,6 @@
 /** Encryption at rest: whatever keeps something is encrypted, and with whose key. */
 import { awsServices } from "../../aws-services";
-import type { Encryption } from "../../aws-services/encryption";
+import type { Encryption } from "../../aws-services/record";
 import type { Documents, Resource } from "../documents";
 import type { Rule } from "../rule";
 

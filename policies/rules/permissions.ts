@@ -126,7 +126,7 @@ const lists = /^[\w-]+:(?:Describe|List)\*$/;
 /** The actions that are listed as knowing no resources, and those that the stacks name. */
 function knownActions(documents: Documents): ReadonlySet<string> {
   const named = statements(documents).flatMap(({ actions }) => actions.filter((action) => !/[*?]/.test(action)));
-  return new Set([...Object.keys(actionsWithoutResources), ...named]);
+  return new Set([...actionsWithoutResources, ...named]);
 }
 
 /** Whether a boundary's pattern means actions that know no resources, and, of those that are known, no others. */
@@ -138,7 +138,7 @@ function knowsNoResources(pattern: string, known: ReadonlySet<string>): boolean 
     return false;
   }
   const meant = [...known].filter((action) => covers(pattern, action));
-  return meant.length > 0 && meant.every((action) => Object.hasOwn(actionsWithoutResources, action));
+  return meant.length > 0 && meant.every((action) => actionsWithoutResources.has(action));
 }
 
 /** Resources that nobody has named. */
@@ -147,7 +147,7 @@ export const namedResources: Rule = {
   promise: "A policy names the resources on which it allows something.",
   source: 'IAM User Guide, "Security best practices in IAM": apply least-privilege permissions',
   remedy:
-    "Name the resource's ARN. Where AWS takes only *, add the action with AWS's reason to policies/actions-without-resources.ts. A boundary, which grants nothing, may say so of many with * (ec2:Describe*). A VPC endpoint may lead to any resource for named accounts (StringEquals aws:PrincipalAccount).",
+    "Name the resource's ARN. Where AWS takes only *, add the action to its type's record in aws-services/, or with AWS's reason to policies/actions-without-resources.ts. A boundary, which grants nothing, may say so of many with * (ec2:Describe*). A VPC endpoint may lead to any resource for named accounts (StringEquals aws:PrincipalAccount).",
   *check(documents) {
     const known = knownActions(documents);
     for (const statement of statements(documents)) {
@@ -163,7 +163,7 @@ export const namedResources: Rule = {
         if (bounds && knowsNoResources(action, known)) {
           continue;
         }
-        if (!Object.hasOwn(actionsWithoutResources, action)) {
+        if (!actionsWithoutResources.has(action)) {
           yield finding(statement, `${action} on ${resource}`);
         }
       }

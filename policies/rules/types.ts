@@ -7,7 +7,7 @@ export const knownTypes: Rule = {
   id: "known-types",
   promise: "Every resource is of a type that has a record.",
   source: 'docs/architecture.md, "The house plan": aws-services/',
-  remedy: "Write the record: aws-services/resource-type.ts explains its fields, and its neighbours show them.",
+  remedy: "Write the record: aws-services/record.ts explains its fields, and its neighbours show them.",
   *check({ all }) {
     for (const resource of all.filter(({ type }) => !type.startsWith("data."))) {
       if (awsServices.unknown([resource.type]).length > 0) {

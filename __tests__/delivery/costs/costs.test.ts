@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { awsServices } from "../../../aws-services";
-import type { Charge } from "../../../aws-services/price";
+import type { Charge } from "../../../aws-services/record";
 import { costs as costsCommand } from "../../../delivery/costs";
 import { type Costs, costsOf, type StackDocument, sum, unverified } from "../../../delivery/costs/costs";
 import { document, pricedEnvironments, withCosts } from "../../../delivery/costs/document";
