@@ -57,10 +57,7 @@ export const cloudwatchLogs: Service = {
     importId: "name",
     encryption: keyArgument("kms_key_id"),
   },
-  aws_cloudwatch_log_metric_filter: {
-    permissions: [logGroups],
-    price: { charges: () => [fixed("metricMonth", 1)] },
-  },
+  aws_cloudwatch_log_metric_filter: { permissions: [logGroups], price: { charges: () => [fixed("metricMonth", 1)] } },
   aws_cloudwatch_log_delivery: {
     permissions: [deliveries, deliver],
     price: { notPriced: "access logs of CloudFront are billed by the GB: a few MB a month with the assumed visits" },

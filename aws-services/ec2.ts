@@ -60,14 +60,8 @@ export const ec2: Service = {
   aws_default_network_acl: part,
   aws_default_route_table: part,
   aws_default_security_group: { permissions: [...network, ...securityGroups], price },
-  aws_eip: {
-    permissions: network,
-    price: { charges: () => [fixed("publicAddressHour", hoursOfMonth)] },
-  },
-  aws_flow_log: {
-    permissions: network,
-    price: { free: "AWS asks for the logs: they are counted at their log group" },
-  },
+  aws_eip: { permissions: network, price: { charges: () => [fixed("publicAddressHour", hoursOfMonth)] } },
+  aws_flow_log: { permissions: network, price: { free: "AWS asks for the logs: they are counted at their log group" } },
   aws_internet_gateway: part,
   aws_nat_gateway: {
     permissions: network,
