@@ -8,6 +8,7 @@
  * allows it.
  */
 import { awsServices } from "../aws-services";
+import { words } from "../aws-services/permissions";
 import type { Conditions, Statement } from "../modules/policy";
 import { keepsOwnState, type PlatformStack, stateBucketName } from "./platform";
 
@@ -19,6 +20,16 @@ const networkKinds = ["*gateway", "elastic-ip", "network-acl", "route-table", "s
 
 /** By which CloudWatch Logs lets other services deliver; AWS takes no resource for it. */
 const logDelivery = ["logs:*LogDeliver*", "logs:*ResourcePolic*", "logs:DescribeLogGroups"];
+
+/** What deploying needs for which AWS takes no resource; long lists as patterns, for a boundary must be short. */
+const withoutResource = [
+  ...new Set([
+    ...logDelivery,
+    ...awsServices.actionsWithoutResources
+      .filter((action) => !action.startsWith("logs:"))
+      .map((action) => action.replace(/^(application-autoscaling|ec2):Describe.*/, "$1:Describe*")),
+  ]),
+].sort();
 
 /** What no role of the platform is for, and would be a way out of its account or of its boundary. */
 const foreignServices = ["account:*", "cloudtrail:*", "organizations:*", "sts:AssumeRole"];
@@ -93,43 +104,14 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
   return [
     {
       sid: "UseOwnResources",
-      actions: [
-        "airflow:InvokeRestApi",
-        "airflow:PublishMetrics",
-        "athena:*Query*",
-        "athena:GetWorkGroup",
-        "cloudwatch:DescribeAlarms",
-        "codepipeline:StartPipelineExecution",
-        "dynamodb:*Item",
-        "dynamodb:DescribeStream",
-        "dynamodb:Get*",
-        "dynamodb:List*",
-        "dynamodb:Query",
-        "dynamodb:Scan",
-        "ecr:Batch*",
-        "ecr:GetDownloadUrlForLayer",
-        "lambda:InvokeFunction",
-        "logs:CreateLog*",
-        "logs:DescribeLogStreams",
-        "logs:Get*",
-        "logs:PutLogEvents",
-        "s3:AbortMultipartUpload",
-        "s3:DeleteObject",
-        "s3:Get*",
-        "s3:List*",
-        "s3:PutObject*",
-        "sagemaker:AddTags",
-        "sagemaker:Create*",
-        "sagemaker:Describe*",
-        "sagemaker:InvokeEndpoint*",
-        "sagemaker:List*",
-        "sagemaker:PutRecord",
-        "sagemaker:Stop*",
-        "sns:Publish",
-        "sqs:*Message*",
-        "sqs:GetQueue*",
-        "states:StartExecution",
-      ],
+      actions: words(`
+        airflow:InvokeRestApi airflow:PublishMetrics athena:*Query* athena:GetWorkGroup cloudwatch:DescribeAlarms
+        codepipeline:StartPipelineExecution dynamodb:*Item dynamodb:DescribeStream dynamodb:Get* dynamodb:List*
+        dynamodb:Query dynamodb:Scan ecr:Batch* ecr:GetDownloadUrlForLayer lambda:InvokeFunction logs:CreateLog*
+        logs:DescribeLogStreams logs:Get* logs:PutLogEvents s3:AbortMultipartUpload s3:DeleteObject s3:Get* s3:List*
+        s3:PutObject* sagemaker:AddTags sagemaker:Create* sagemaker:Describe* sagemaker:InvokeEndpoint*
+        sagemaker:List* sagemaker:PutRecord sagemaker:Stop* sns:Publish sqs:*Message* sqs:GetQueue*
+        states:StartExecution`),
       resources: [
         places.own("airflow", "environment/"),
         places.own("airflow", "role/"),
@@ -326,37 +308,16 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
     },
     {
       sid: "WithoutResource",
-      actions: [
-        "application-autoscaling:Describe*",
-        "ec2:Describe*",
-        "ecr:GetAuthorizationToken",
-        "kms:CreateKey",
-        "kms:ListAliases",
-        "lambda:CreateEventSourceMapping",
-        "lambda:ListEventSourceMappings",
-        ...logDelivery,
-        "ssm:DescribeParameters",
-        "states:ValidateStateMachineDefinition",
-        "wafv2:ListWebACLs",
-      ],
+      actions: withoutResource,
       resources: ["*"],
     },
     {
       // Of none of these IAM can ask the boundary (Service Authorization Reference, "Actions defined by AWS Identity
       // and Access Management (IAM)"). The roles that are passed have one, whichever service takes them.
       sid: "KeepRoles",
-      actions: [
-        "iam:*agPolicy",
-        "iam:*agRole",
-        "iam:CreatePolicy*",
-        "iam:CreateServiceLinkedRole",
-        "iam:DeletePolicy*",
-        "iam:DeleteRole",
-        "iam:Get*",
-        "iam:List*",
-        "iam:PassRole",
-        "iam:Update*Role*",
-      ],
+      actions: words(`
+        iam:*agPolicy iam:*agRole iam:CreatePolicy* iam:CreateServiceLinkedRole iam:DeletePolicy* iam:DeleteRole
+        iam:Get* iam:List* iam:PassRole iam:Update*Role*`),
       resources: [
         places.roles,
         places.global("iam", `policy/${stack.named("")}*`),
