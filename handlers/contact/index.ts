@@ -88,8 +88,8 @@ function identify(message: ContactMessage, day: string): string {
 }
 
 /**
- * How many visitors may stand behind one connection. One machine of CloudFront speaks for many, so that the address
- * that nobody can invent gets more than the one that CloudFront tells of.
+ * How many visitors share one connection at most. One machine of CloudFront forwards the requests of many, so the
+ * address of the connection, which can't be invented, may send more messages than the address that CloudFront reports.
  */
 const visitorsOfConnection = 20;
 

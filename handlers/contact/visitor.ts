@@ -1,6 +1,6 @@
 /**
- * Who writes, without knowing who it is: the addresses of a request become short codes that count messages for an hour
- * and tell nothing afterwards.
+ * Counts messages by visitor without knowing who the visitor is: the addresses of a request become short codes, which
+ * mean nothing after an hour.
  *
  * A code is a keyed hash of address and hour. The key is random, lies in the table of the counters, and is replaced
  * every day: from then on nobody, we included, can find the addresses by trying them all, as one can with a hash
@@ -15,10 +15,10 @@ import { header } from "../shared/http";
 /** The addresses by which a visitor is counted. */
 export interface Addresses {
   /**
-   * Whoever opened the connection to the API: CloudFront, or somebody who calls the API itself. Nobody can invent it.
+   * The address that opened the connection to the API: CloudFront's or a direct caller's. It can't be invented.
    */
   readonly connected: string;
-  /** The visitor whom CloudFront tells of; missing where there is none. Who calls the API itself can invent it. */
+  /** The visitor's address as CloudFront reports it, if there is one. A direct caller of the API can invent it. */
   readonly forwarded?: string;
 }
 
@@ -28,7 +28,7 @@ const keyId = "key";
 /**
  * What one visitor has of the internet: an IPv4 address, or the 64 bits of an IPv6 address that name a network, of
  * which each visitor has a whole one (RFC 6177).
- * @returns nothing for what is no address
+ * @returns nothing for text that is not an address
  */
 export function networkOf(address: string): string | undefined {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
@@ -60,7 +60,7 @@ export function addressesOf(event: APIGatewayProxyEventV2): Addresses {
   }
   const connected = networkOf(source) ?? "unknown";
   const forwarded = networkOf(hops.at(-1) ?? "");
-  return { connected, ...(forwarded === undefined || forwarded === connected ? {} : { forwarded }) };
+  return { connected, forwarded: forwarded === connected ? undefined : forwarded };
 }
 
 /** Makes the codes, with the day's key. */
@@ -74,7 +74,7 @@ export class VisitorCodes {
 
   /**
    * The code of an address in the hour of `now`.
-   * @throws Error of DynamoDB's when the key can't be had
+   * @throws DynamoDB's error when the key is not available
    */
   async code(address: string, now: Date, abortSignal: AbortSignal): Promise<string> {
     const hour = now.toISOString().slice(0, 13);
@@ -82,7 +82,7 @@ export class VisitorCodes {
     return `${hour}#${createHmac("sha256", key).update(`${hour} ${address}`).digest("base64url").slice(0, 22)}`;
   }
 
-  /** The day's key: made by whoever asks first, in the place of the day before's. */
+  /** The day's key: the first request of a day makes it, in the place of the day before's. */
   private async key(day: string, abortSignal: AbortSignal): Promise<Uint8Array> {
     if (this.known?.day !== day) {
       this.known = { day, key: await this.replaceKey(day, abortSignal) };

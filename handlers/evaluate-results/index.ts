@@ -2,9 +2,9 @@
  * Judges a challenger by the evaluation job's scores: against the quality threshold, and against the champion on the
  * same rows.
  *
- * Every decision is made here. The job measures and knows no setting: it tells how the difference of the two models is
- * distributed, so that what is decided can be checked by its file, or decided anew with other settings, without scoring
- * a row again.
+ * Every decision is made here. The job measures and knows no setting: it reports how the difference of the two models
+ * is distributed. The decision can therefore be checked from its file, or made again with other settings, without
+ * scoring a row again.
  */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -27,7 +27,7 @@ const error = z.object({ value: z.number().check(z.nonnegative()) });
 const metricsSchema = z.object({ rmse: error, mae: error, mse: error, r2: z.object({ value: z.number() }) });
 
 /**
- * When the last animal was measured that a model learnt from; older artefacts don't tell. Always with milliseconds, so
+ * When the last animal was measured that a model learnt from; missing in older artefacts. Always with milliseconds, so
  * that later ones sort after.
  */
 const trainingSchema = z.object({

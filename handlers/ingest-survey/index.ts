@@ -36,9 +36,8 @@ const reserve = 30_000;
 /** Rejected rows that one call lists: it stops there, as at its deadline, so that no file can fill the memory. */
 const maximumRejected = 50_000;
 /**
- * The largest file, in bytes: even of the shortest rows there are no more in it than the function's memory remembers,
- * and the last range of it is reached long before the function's time is over, though each call reads the file from its
- * beginning.
+ * The largest file, in bytes. The function's memory can hold what it has to remember even of the shortest rows, and each
+ * call, which reads the file from its beginning, reaches the last range long before the function's time is over.
  */
 const largestSurvey = 512 * 1024 * 1024;
 /** Rejected rows that the answer itself names. */
@@ -96,7 +95,7 @@ export interface IngestResult {
   readonly rejectedUri?: string;
   /** The first of them. */
   readonly problems: readonly RowProblem[];
-  /** Why the file is no survey at all; then none of it was put. */
+  /** Why the file is not a survey; then none of it was put. */
   readonly fileProblem?: string;
 }
 
@@ -125,7 +124,7 @@ async function openSurvey(bucket: string, key: string, etag: string | undefined)
   try {
     // Without an ETag, the answer names the one that it has; a later call then insists on it.
     const { Body, ETag, ContentLength } = await s3.send(
-      new GetObjectCommand({ Bucket: bucket, Key: key, ...(etag !== undefined && { IfMatch: etag }) }),
+      new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: etag }),
     );
     if (!Body || ETag === undefined) {
       throw new Error(`${place} came without content or without an ETag`);
@@ -307,9 +306,9 @@ export const handler = observed(
       key,
       etag,
       complete: nextOffset === undefined,
-      ...(nextOffset !== undefined && { nextOffset }),
+      nextOffset,
       rows: { read, accepted, rejected: problems.length },
-      ...(rejectedUri !== undefined && { rejectedUri }),
+      rejectedUri,
       problems: problems.slice(0, maximumProblems),
     };
   },

@@ -25,7 +25,7 @@ import { writeMail } from "./mail";
 
 const environment = readEnvironment(variables);
 const client = new DynamoDBClient(clientOptions);
-// Once: an answer that is late is no sign that SES didn't take the mail. The stream, then the clock, try again.
+// Once: a late answer does not mean that SES didn't take the mail. The stream, then the clock, try again.
 const mailer = new SESv2Client({ ...clientOptions, maxAttempts: 1 });
 
 const record = z.object({
@@ -58,8 +58,8 @@ const reserve = 25_000;
 const refusalsInARow = 3;
 
 /**
- * Whether a refusal tells of its message alone, as one of an address that is none does: the messages behind it may be
- * mailed all the same.
+ * Whether a refusal concerns its message alone, such as one for an invalid address: the messages behind it can still be
+ * mailed.
  */
 function isOfMessage(error: unknown): boolean {
   return error instanceof z.ZodError || errorName(error) === "BadRequestException";

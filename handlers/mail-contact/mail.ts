@@ -34,7 +34,7 @@ const storedSchema = z.object({
 /**
  * Writes the mail of a message as the table holds it.
  * @param website how the subject calls the website
- * @throws ZodError when it is no message, without a word of what it holds
+ * @throws ZodError when it is not a message; the error quotes nothing of it
  */
 export function writeMail(item: Readonly<Record<string, AttributeValue>>, website: string): Mail {
   const { id, name, email, message, receivedAt, expiresAt } = storedSchema.parse(item);

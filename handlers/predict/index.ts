@@ -39,7 +39,7 @@ const animalSchema = z.strictObject(
   ),
 );
 
-/** Rings that an abalone can have. The model keeps to them, so that another number is no estimate. */
+/** Rings that an abalone can have. The model keeps to them, so another number is not an estimate. */
 const rings = z.number().check(z.minimum(label.minimum), z.maximum(label.maximum));
 
 /** One prediction as the container gives it. */
@@ -73,7 +73,7 @@ function readAnimal(body: unknown): Record<string, unknown> {
       const expected = feature
         ? `${feature.type === "number" ? "a number " : ""}${expectation(feature)}`
         : issue.message;
-      return [{ field, ...(sent.has(field) && { value: shorten(sent.get(field)) }), expected }];
+      return [{ field, value: sent.has(field) ? shorten(sent.get(field)) : undefined, expected }];
     }),
   );
 }
@@ -118,8 +118,8 @@ async function ask(body: string, abortSignal: AbortSignal): Promise<z.infer<type
 }
 
 /**
- * Why the model did not answer, for the log. What the model itself says may repeat what the visitor sent, so that only
- * its place is told: SageMaker keeps the model's own log.
+ * Why the model did not answer, for the log. The model's own message may repeat what the visitor sent, so only the
+ * place of its log is named.
  */
 function reasonOf(error: unknown): string {
   if (error instanceof ModelError) {
@@ -127,7 +127,7 @@ function reasonOf(error: unknown): string {
     return `the model answered ${status}: read ${log}`;
   }
   if (error instanceof SyntaxError) {
-    return "the model's answer is no JSON";
+    return "the model's answer is not JSON";
   }
   if (error instanceof z.ZodError) {
     const places = error.issues.map(({ path }) => path.join(".") || "the whole");

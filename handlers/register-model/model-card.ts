@@ -1,4 +1,4 @@
-/** The model card of a package: what the evaluation job wrote, and what only who registers the model knows. */
+/** The model card of a package: what the evaluation job wrote, and what is known only when the model is registered. */
 import * as z from "../../survey/zod";
 import type { Judgement } from "../shared/evaluation";
 import { under } from "../shared/s3-uri";

@@ -1,4 +1,4 @@
-/** What the workflow's handlers say to one another of an evaluation. */
+/** What the workflow's handlers pass on about an evaluation. */
 import * as z from "../../survey/zod";
 
 /** The files that the evaluation job writes below its output. */
@@ -20,16 +20,16 @@ const comparisonSchema = z.object({
   lowerIsBetter: z.boolean(),
   challenger: z.number(),
   champion: z.number(),
-  /** How sure the bound is. */
+  /** Confidence of the bound, from 0 to 1. */
   confidence: z.number(),
   /**
-   * How much worse than the champion the challenger is at most, as surely as that; below zero it is better by this much
-   * at least.
+   * How much worse than the champion the challenger is at most, with this confidence; below zero it is better by at
+   * least this much.
    */
   worseByAtMost: z.number(),
   /** By how much it has to be better. */
   margin: z.number().check(z.nonnegative()),
-  /** How much worse it may be where it knows newer data; null where these count for nothing. */
+  /** How much worse it may be if it knows newer data; null where newer data do not count. */
   tolerance: z.nullable(z.number().check(z.nonnegative())),
   /** Whether the last animal that the challenger learnt from was measured later than the champion's last one. */
   newerData: z.boolean(),

@@ -7,14 +7,14 @@ import { errorMessage, errorName } from "./clients";
 import { type LambdaHandler, logger, metrics, observed } from "./observability";
 import { traced } from "./tracing";
 
-/** Bytes of a body that we read at most, where a route doesn't say otherwise: ours have some hundred. */
+/** Largest body in bytes, unless a route sets its own limit: ours have some hundred bytes. */
 const usualBodyBytes = 16 * 1024;
 
 /** One fault of one field of the request. */
 export interface FieldError {
   /** The field's name as the API spells it; empty for the body as a whole. */
   readonly field: string;
-  /** What was sent, shortened. Missing where it may be personal. */
+  /** What was sent, shortened. Left out where it may be personal. */
   readonly value?: string | number | boolean | null;
   /** What the field takes. */
   readonly expected: string;
@@ -38,7 +38,7 @@ export class HttpProblem extends Error {
 
 const always: Headers = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
 
-/** JSON without a character that starts a tag or an entity: even taken for HTML, it is no HTML. */
+/** JSON without characters that start a tag or an entity, so that a browser never reads it as HTML. */
 function toJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,
@@ -61,7 +61,7 @@ function problemAnswer({ status, detail, extra: { headers, errors } }: HttpProbl
     title: STATUS_CODES[status] ?? "Error",
     status,
     detail,
-    ...(errors && { errors }),
+    errors,
   };
   return answer(status, "application/problem+json", body, headers);
 }
@@ -107,10 +107,13 @@ export function header(event: APIGatewayProxyEventV2, name: string): string {
   return entry?.[1]?.trim() ?? "";
 }
 
-/** Reads the body as JSON, or says why not. */
+/**
+ * Reads the body as JSON.
+ * @throws HttpProblem with the reason why it can't be read
+ */
 function readJson(event: APIGatewayProxyEventV2, maximumBodyBytes: number): unknown {
   const text = event.body ?? "";
-  // Base64 writes three bytes as four characters: a body that is far too long need not be decoded to know it.
+  // Base64 writes three bytes as four characters, so that a body which is far too long is refused without decoding.
   const leastBytes = event.isBase64Encoded ? Math.floor((text.length * 3) / 4) - 2 : text.length;
   const body = leastBytes > maximumBodyBytes ? undefined : Buffer.from(text, event.isBase64Encoded ? "base64" : "utf8");
   if (!body || body.length > maximumBodyBytes) {

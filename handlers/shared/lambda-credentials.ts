@@ -25,7 +25,7 @@ export function defaultProvider(): () => Promise<Credentials> {
     return Promise.resolve({
       accessKeyId: AWS_ACCESS_KEY_ID,
       secretAccessKey: AWS_SECRET_ACCESS_KEY,
-      ...(AWS_SESSION_TOKEN ? { sessionToken: AWS_SESSION_TOKEN } : {}),
+      sessionToken: AWS_SESSION_TOKEN,
     });
   };
 }

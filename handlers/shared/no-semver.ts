@@ -1,6 +1,6 @@
 /**
  * What the bundler puts in the place of the package `semver`. X-Ray's SDK asks it one thing alone: whether version 2 of
- * the AWS SDK is new enough to be traced. Handlers have version 3, so that nobody asks, and each traced handler's
+ * the AWS SDK is new enough to be traced. Handlers have version 3, so it is never called, and each traced handler's
  * archive is 10 KB smaller.
  */
 
@@ -10,6 +10,6 @@
  */
 export function gte(version: string, minimum: string): never {
   throw new Error(
-    `Whether ${version} is at least ${minimum} can't be told: handlers are bundled without semver. Trace clients of version 3 of the AWS SDK by captureAWSv3Client.`,
+    `Whether ${version} is at least ${minimum} is not known: handlers are bundled without semver. Trace clients of version 3 of the AWS SDK by captureAWSv3Client.`,
   );
 }

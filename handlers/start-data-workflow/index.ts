@@ -18,7 +18,7 @@ import { variables } from "./declaration";
 
 const environment = readEnvironment({
   ...variables,
-  // Lambda itself sets these; the endpoint stands there on one machine alone.
+  // Lambda itself sets these; the endpoint is set on a laptop alone.
   AWS_REGION: name,
   AWS_ACCESS_KEY_ID: name,
   AWS_SECRET_ACCESS_KEY: name,
@@ -89,7 +89,7 @@ const signer = new SignatureV4({
   credentials: {
     accessKeyId: environment.AWS_ACCESS_KEY_ID,
     secretAccessKey: environment.AWS_SECRET_ACCESS_KEY,
-    ...(environment.AWS_SESSION_TOKEN ? { sessionToken: environment.AWS_SESSION_TOKEN } : {}),
+    sessionToken: environment.AWS_SESSION_TOKEN,
   },
 });
 
@@ -99,8 +99,8 @@ const answerSchema = z.catch(
 );
 
 /**
- * Calls MWAA's InvokeRestApi (API reference of that name): AWS's credentials open Airflow's own REST API, be its web
- * server private or public.
+ * Calls MWAA's InvokeRestApi (API reference of that name): AWS's credentials give access to Airflow's own REST API, whether
+ * its web server is private or public.
  */
 async function startDagRun(airflow: string, dag: string, run: string, time: Date): Promise<boolean> {
   const url = new URL(
