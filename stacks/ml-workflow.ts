@@ -64,7 +64,7 @@ export class MlWorkflowStack extends PlatformStack {
       logRetentionDays,
     });
 
-    this.watch(workflow, [prepareRun, evaluateResults, registerModel, ingestSurvey]);
+    this.watch(workflow);
 
     this.publish("StateMachine", workflow.arn);
     this.publish("IngestSurveyFunction", ingestSurvey.name);
@@ -204,8 +204,8 @@ export class MlWorkflowStack extends PlatformStack {
     });
   }
 
-  /** Alarms: a run that fails tells by itself what happened, so each alarm says where to look. */
-  private watch(workflow: TrainingWorkflow, functions: readonly TypeScriptFunction[]): void {
+  /** Alarms on runs and on every function: a failed run reports itself what happened, so each names where to look. */
+  private watch(workflow: TrainingWorkflow): void {
     const topic = this.alarmTopic(this.named("ml-workflow-alarms"), this.key);
 
     const executions = {
@@ -245,7 +245,7 @@ export class MlWorkflowStack extends PlatformStack {
       topicArn: topic.arn,
     });
 
-    for (const each of functions) {
+    for (const each of this.node.children.filter((child) => child instanceof TypeScriptFunction)) {
       functionErrors(this, `${each.handler.name}-errors`, { function: each, topicArn: topic.arn });
     }
   }

@@ -80,10 +80,12 @@ describe("a new handler", () => {
       .reduce(withSection, read(document));
   }
 
-  test("without anything else is told all that it lacks at once, with the lines to add", () => {
+  test("without anything else: one report names all that it lacks, with the lines to add", () => {
     const lacks = lacking("hello", house);
     expect(lacks).toEqual([
-      expect.stringMatching(/^handlers\/hello\/declaration\.ts is missing\. For example:.*name: "hello"/s),
+      expect.stringMatching(
+        /^handlers\/hello\/declaration\.ts is missing\. Add it, then run `make format`\. For example:.*name: "hello"/s,
+      ),
       "__tests__/handlers/hello.test.ts is missing: it calls the handler as AWS Lambda does.",
       expect.stringMatching(
         /^No stack deploys it\. Add .*handler: helloHandler.*functionErrors\(this, "hello-errors"/s,
@@ -108,7 +110,7 @@ describe("a new handler", () => {
     ["GREETING Invalid input", {}],
     ["GREETING Too small", { GREETING: "" }],
     ['Unrecognized key: "GREETINGS"', { GREETING: "Hello", GREETINGS: "Hello" }],
-  ])("is told which variable its stack sets wrong: %s", (fault, environment) => {
+  ])("whose stack sets a variable wrong: the report names it: %s", (fault, environment) => {
     declare();
     write("tests/hello.test.ts", "");
     expect(lacking("hello", { ...house, templates: [deploy(environment)], read: format })).toEqual([
@@ -116,7 +118,7 @@ describe("a new handler", () => {
     ]);
   });
 
-  test("is told of a missing alarm, of a wrong name and of an archive that is too large", () => {
+  test("without an alarm, with a wrong name and too large an archive: the report names all three", () => {
     declare('name: "hallo", archiveBytes: 10');
     write("tests/hello.test.ts", "");
     const [template] = [deploy({ GREETING: "Hello" }, { alarm: false })];

@@ -108,7 +108,10 @@ export function lacking(name: string, house: House): readonly string[] {
     lacks.push(`No alarm reports failures of ${names}. Add to the stack:${exampleAlarm(name)}`);
   }
   if (!declaration) {
-    return [`handlers/${name}/declaration.ts is missing. For example:${exampleDeclaration(name)}`, ...lacks];
+    return [
+      `handlers/${name}/declaration.ts is missing. Add it, then run \`make format\`. For example:${exampleDeclaration(name)}`,
+      ...lacks,
+    ];
   }
   if (declaration.name !== name) {
     lacks.push(`handlers/${name}/declaration.ts declares the name "${declaration.name}"; it has to be "${name}".`);
