@@ -70,7 +70,7 @@ describe("the wire", () => {
     const elsewhere = await call("CreateAutoMLJob", {});
     expect(elsewhere.error).toBe("UnsupportedOperationException");
     expect(elsewhere.body.message).toMatch(
-      /operation CreateAutoMLJob is not part of the local platform. It has: AddTags, /,
+      /operation CreateAutoMLJob is not part of sagemaker-local. It has: AddTags, /,
     );
     expect(await call("MakeCoffee", {})).toMatchObject({
       error: "UnknownOperationException",

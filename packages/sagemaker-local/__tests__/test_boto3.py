@@ -223,7 +223,7 @@ def test_pages_are_followed() -> None:
             "2 validation errors detected: Value null at 'roleArn'",
         ),
         ("list_models", {"MaxResults": 0}, "ValidationException", "greater than or equal to 1"),
-        ("list_domains", {}, "UnsupportedOperationException", "ListDomains is not part of the local platform"),
+        ("list_domains", {}, "UnsupportedOperationException", "ListDomains is not part of sagemaker-local"),
     ],
 )
 def test_errors_have_their_class_and_their_words(operation: str, request_: dict, code: str, message: str) -> None:

@@ -10,7 +10,7 @@ import { ObjectStorage } from "./containers/object-storage";
 import { Children, childrenFolder, stopOrphans } from "./containers/processes";
 import { Experiments } from "./experiments/experiments";
 import { FeatureGroups } from "./feature-store/feature-groups";
-import { recordOperations } from "./feature-store/record-operations";
+import { RecordOperations } from "./feature-store/record-operations";
 import { EndpointConfigs } from "./hosting/endpoint-configs";
 import { EndpointMetrics } from "./hosting/endpoint-metrics";
 import { Endpoints } from "./hosting/endpoints";
@@ -121,7 +121,7 @@ export class SageMakerService {
     const model = (service: string): ServiceModel => ServiceModel.load(settings.botocoreData, service);
     this.control = new JsonProtocol(model("sagemaker"), operations);
     const invocations = invocationOperations(this.endpoints, this.endpointMetrics, settings, this.capture);
-    const records = recordOperations(this.featureGroups);
+    const records = new RecordOperations(this.featureGroups).operations;
     this.runtimes = [
       new RestProtocol(model("sagemaker-runtime"), invocations as Operations),
       new RestProtocol(model("sagemaker-featurestore-runtime"), records as Operations),

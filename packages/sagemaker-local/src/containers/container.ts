@@ -60,7 +60,7 @@ export function checkImage(settings: Settings, image: string): void {
     .at(-1);
   if (repository !== settings.imageRepository) {
     throw new ContainerError(
-      `The image '${image}' can't run here: without Docker, the local platform runs only images of the repository ` +
+      `The image '${image}' can't run here: without Docker, sagemaker-local runs only images of the repository ` +
         `'${settings.imageRepository}', whose code is ${settings.imageDirectory}. Use an image of that repository, ` +
         "or set MODEL_IMAGE_REPOSITORY and MODEL_IMAGE_DIRECTORY to the code of this image",
     );

@@ -289,7 +289,7 @@ function checkRequest(request: Validated<control.CreateFeatureGroupRequest>): vo
   }
   if (offline?.TableFormat === "Iceberg") {
     throw validationException(
-      "Validation Error: OfflineStoreConfig.TableFormat Iceberg is not part of the local platform: use Glue.",
+      "Validation Error: OfflineStoreConfig.TableFormat Iceberg is not part of sagemaker-local: use Glue.",
     );
   }
 }
@@ -316,7 +316,7 @@ function checkDefinitions(definitions: readonly FeatureDefinition[]): void {
     seen.add(name.toLowerCase());
     if (CollectionType !== undefined) {
       throw validationException(
-        `Validation Error: feature [${name}] has the CollectionType ${CollectionType}, which is not part of the local platform.`,
+        `Validation Error: feature [${name}] has the CollectionType ${CollectionType}, which is not part of sagemaker-local.`,
       );
     }
   }

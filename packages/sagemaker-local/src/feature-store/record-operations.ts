@@ -24,42 +24,12 @@ const unitSeconds: Readonly<Record<string, number>> = {
 };
 
 /** The feature store runtime: puts, reads and deletes records. */
-export function recordOperations(groups: FeatureGroups): OperationTable<typeof runtime> {
-  const find = (name: string): { group: FeatureGroup; records: GroupRecords } => {
-    try {
-      return groups.find(name);
-    } catch (error) {
-      if (!(error instanceof ServiceError)) {
-        throw error;
-      }
-      // The runtime has its own names and statuses for the same errors.
-      throw error.code === "ResourceNotFound"
-        ? new ServiceError(error.code, error.message, 404)
-        : validationError(error.message);
-    }
-  };
+export class RecordOperations {
+  constructor(private readonly groups: FeatureGroups) {}
 
-  const put = async (
-    name: string,
-    record: readonly FeatureValue[],
-    targetStores: TargetStores,
-    ttl: TtlDuration | undefined,
-  ): Promise<void> => {
-    const { group, records } = find(name);
-    const { toOnline, toOffline } = chooseStores(group, records, targetStores);
-    const values = checkRecord(group, record);
-    const eventTime = checkEventTime(group, values[group.EventTimeFeatureName] ?? "");
-    const expiresAt = expiry(ttl ?? group.OnlineStoreConfig?.TtlDuration, eventTime);
-    if (toOffline) {
-      await records.appendOffline(values, false);
-    }
-    const identifier = values[group.RecordIdentifierFeatureName] ?? "";
-    await toOnline?.put({ identifier, eventTime, values, deleted: false, expiresAt });
-  };
-
-  return {
+  readonly operations: OperationTable<typeof runtime> = {
     PutRecord: async ({ FeatureGroupName, Record, TargetStores, TtlDuration }) => {
-      await put(FeatureGroupName, Record, TargetStores, TtlDuration);
+      await this.put(FeatureGroupName, Record, TargetStores, TtlDuration);
       return {};
     },
 
@@ -68,7 +38,7 @@ export function recordOperations(groups: FeatureGroups): OperationTable<typeof r
       await Promise.all(
         Entries.map(async (entry) => {
           try {
-            await put(entry.FeatureGroupName, entry.Record, entry.TargetStores, entry.TtlDuration ?? TtlDuration);
+            await this.put(entry.FeatureGroupName, entry.Record, entry.TargetStores, entry.TtlDuration ?? TtlDuration);
           } catch (error) {
             if (!(error instanceof ServiceError)) {
               throw error;
@@ -81,7 +51,7 @@ export function recordOperations(groups: FeatureGroups): OperationTable<typeof r
     },
 
     GetRecord: ({ FeatureGroupName, RecordIdentifierValueAsString, FeatureNames, ExpirationTimeResponse }) => {
-      const { group, records } = find(FeatureGroupName);
+      const { group, records } = this.find(FeatureGroupName);
       checkFeatureNames(group, FeatureNames);
       const record = onlineStore(group, records).get(RecordIdentifierValueAsString);
       return record === undefined ? {} : view(group, record, FeatureNames, ExpirationTimeResponse);
@@ -97,7 +67,7 @@ export function recordOperations(groups: FeatureGroups): OperationTable<typeof r
         for (const RecordIdentifierValueAsString of RecordIdentifiersValueAsString) {
           const of = { FeatureGroupName, RecordIdentifierValueAsString };
           try {
-            const { group, records } = find(FeatureGroupName);
+            const { group, records } = this.find(FeatureGroupName);
             checkFeatureNames(group, FeatureNames);
             const record = onlineStore(group, records).get(RecordIdentifierValueAsString);
             if (record !== undefined) {
@@ -121,7 +91,7 @@ export function recordOperations(groups: FeatureGroups): OperationTable<typeof r
       TargetStores,
       DeletionMode,
     }) => {
-      const { group, records } = find(FeatureGroupName);
+      const { group, records } = this.find(FeatureGroupName);
       const { toOnline, toOffline } = chooseStores(group, records, TargetStores);
       const values = {
         [group.RecordIdentifierFeatureName]: RecordIdentifierValueAsString,
@@ -151,7 +121,7 @@ export function recordOperations(groups: FeatureGroups): OperationTable<typeof r
     },
 
     ListRecords: ({ FeatureGroupName, MaxResults, NextToken, IncludeSoftDeletedRecords }) => {
-      const { group, records } = find(FeatureGroupName);
+      const { group, records } = this.find(FeatureGroupName);
       const page = listPage(
         onlineStore(group, records).identifiers(IncludeSoftDeletedRecords === true),
         { MaxResults: MaxResults ?? 100, NextToken, SortBy: "Name" },
@@ -161,6 +131,38 @@ export function recordOperations(groups: FeatureGroups): OperationTable<typeof r
       return { RecordIdentifiers: [...page.items], NextToken: page.nextToken };
     },
   };
+
+  private find(name: string): { group: FeatureGroup; records: GroupRecords } {
+    try {
+      return this.groups.find(name);
+    } catch (error) {
+      if (!(error instanceof ServiceError)) {
+        throw error;
+      }
+      // The runtime has its own names and statuses for the same errors.
+      throw error.code === "ResourceNotFound"
+        ? new ServiceError(error.code, error.message, 404)
+        : validationError(error.message);
+    }
+  }
+
+  private async put(
+    name: string,
+    record: readonly FeatureValue[],
+    targetStores: TargetStores,
+    ttl: TtlDuration | undefined,
+  ): Promise<void> {
+    const { group, records } = this.find(name);
+    const { toOnline, toOffline } = chooseStores(group, records, targetStores);
+    const values = checkRecord(group, record);
+    const eventTime = checkEventTime(group, values[group.EventTimeFeatureName] ?? "");
+    const expiresAt = expiry(ttl ?? group.OnlineStoreConfig?.TtlDuration, eventTime);
+    if (toOffline) {
+      await records.appendOffline(values, false);
+    }
+    const identifier = values[group.RecordIdentifierFeatureName] ?? "";
+    await toOnline?.put({ identifier, eventTime, values, deleted: false, expiresAt });
+  }
 }
 
 function onlineStore(group: FeatureGroup, records: GroupRecords): OnlineStore {

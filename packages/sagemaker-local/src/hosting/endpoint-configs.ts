@@ -45,7 +45,7 @@ export class EndpointConfigs {
       this.configs.checkNew(request.EndpointConfigName);
       if (request.AsyncInferenceConfig !== undefined || request.ShadowProductionVariants !== undefined) {
         throw validationException(
-          "AsyncInferenceConfig and ShadowProductionVariants are not part of the local platform: leave them out.",
+          "AsyncInferenceConfig and ShadowProductionVariants are not part of sagemaker-local: leave them out.",
         );
       }
       const names = new Set<string>();
@@ -56,7 +56,7 @@ export class EndpointConfigs {
         names.add(VariantName);
         if (ModelName === undefined) {
           throw validationException(
-            `Variant '${VariantName}' has no ModelName: inference components are not part of the local platform.`,
+            `Variant '${VariantName}' has no ModelName: inference components are not part of sagemaker-local.`,
           );
         }
         this.models.existing(ModelName);

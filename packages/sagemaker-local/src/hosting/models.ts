@@ -79,13 +79,13 @@ export class Models {
         throw validationException("A container has either Image or ModelPackageName.");
       }
       if (container.Mode === "MultiModel") {
-        throw validationException("A container's Mode MultiModel is not part of the local platform: use SingleModel.");
+        throw validationException("A container's Mode MultiModel is not part of sagemaker-local: use SingleModel.");
       }
       if (
         container.ModelDataSource !== undefined &&
         container.ModelDataSource.S3DataSource?.CompressionType !== "Gzip"
       ) {
-        throw validationException("ModelDataSource.S3DataSource needs the CompressionType Gzip on the local platform.");
+        throw validationException("ModelDataSource.S3DataSource needs the CompressionType Gzip on sagemaker-local.");
       }
       if (container.ModelPackageName !== undefined) {
         this.registry.deployable(container.ModelPackageName);

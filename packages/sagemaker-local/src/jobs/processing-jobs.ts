@@ -170,7 +170,7 @@ function checkPaths(request: Validated<control.CreateProcessingJobRequest>): voi
   for (const { InputName, S3Input, DatasetDefinition } of request.ProcessingInputs ?? []) {
     if (DatasetDefinition !== undefined || S3Input === undefined) {
       throw validationException(
-        `Processing input '${InputName}' has no S3Input: the local platform has no other kind of input.`,
+        `Processing input '${InputName}' has no S3Input: sagemaker-local has no other kind of input.`,
       );
     }
     if (
@@ -179,7 +179,7 @@ function checkPaths(request: Validated<control.CreateProcessingJobRequest>): voi
       S3Input.S3CompressionType === "Gzip"
     ) {
       throw validationException(
-        `Processing input '${InputName}': the local platform reads S3DataType S3Prefix in S3InputMode File without compression.`,
+        `Processing input '${InputName}': sagemaker-local reads S3DataType S3Prefix in S3InputMode File without compression.`,
       );
     }
     named.push(["input", InputName, S3Input.LocalPath]);
@@ -187,7 +187,7 @@ function checkPaths(request: Validated<control.CreateProcessingJobRequest>): voi
   for (const { OutputName, S3Output, FeatureStoreOutput } of request.ProcessingOutputConfig?.Outputs ?? []) {
     if (FeatureStoreOutput !== undefined || S3Output === undefined) {
       throw validationException(
-        `Processing output '${OutputName}' has no S3Output: the local platform has no other kind of output.`,
+        `Processing output '${OutputName}' has no S3Output: sagemaker-local has no other kind of output.`,
       );
     }
     named.push(["output", OutputName, S3Output.LocalPath]);

@@ -247,19 +247,19 @@ function checkRequest(request: Validated<control.CreateTrainingJobRequest>): voi
   const { AlgorithmSpecification: specification, InputDataConfig: channels, OutputDataConfig: output } = request;
   if (specification?.TrainingImage === undefined) {
     throw validationException(
-      "AlgorithmSpecification.TrainingImage is required: the local platform has no algorithms of its own (AlgorithmName).",
+      "AlgorithmSpecification.TrainingImage is required: sagemaker-local has no algorithms of its own (AlgorithmName).",
     );
   }
   if (specification.TrainingInputMode === "Pipe") {
     throw validationException(
-      "AlgorithmSpecification.TrainingInputMode Pipe is not part of the local platform: use File.",
+      "AlgorithmSpecification.TrainingInputMode Pipe is not part of sagemaker-local: use File.",
     );
   }
   if (output.CompressionType === "NONE") {
-    throw validationException("OutputDataConfig.CompressionType NONE is not part of the local platform: use GZIP.");
+    throw validationException("OutputDataConfig.CompressionType NONE is not part of sagemaker-local: use GZIP.");
   }
   if ((request.ResourceConfig?.InstanceCount ?? 1) > 1) {
-    throw validationException("ResourceConfig.InstanceCount must be 1: the local platform trains on this one machine.");
+    throw validationException("ResourceConfig.InstanceCount must be 1: sagemaker-local trains on this one machine.");
   }
   new MetricFinder(specification.MetricDefinitions);
   const names = new Set<string>();
@@ -271,12 +271,12 @@ function checkRequest(request: Validated<control.CreateTrainingJobRequest>): voi
     const source = DataSource.S3DataSource;
     if (source?.S3DataType !== "S3Prefix") {
       throw validationException(
-        `Channel '${ChannelName}': the local platform reads an S3DataSource with S3DataType S3Prefix.`,
+        `Channel '${ChannelName}': sagemaker-local reads an S3DataSource with S3DataType S3Prefix.`,
       );
     }
     if (CompressionType === "Gzip" || RecordWrapperType === "RecordIO") {
       throw validationException(
-        `Channel '${ChannelName}': the local platform reads files without compression or record wrapping.`,
+        `Channel '${ChannelName}': sagemaker-local reads files without compression or record wrapping.`,
       );
     }
   }

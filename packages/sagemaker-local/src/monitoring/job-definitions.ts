@@ -42,7 +42,7 @@ export class JobDefinitions {
       const input = request.DataQualityJobInput.EndpointInput;
       if (input === undefined) {
         throw validationException(
-          "DataQualityJobInput.EndpointInput is required: the local platform has no batch transform jobs to look at.",
+          "DataQualityJobInput.EndpointInput is required: sagemaker-local has no batch transform jobs to look at.",
         );
       }
       if (request.DataQualityJobOutputConfig.MonitoringOutputs.length !== 1) {

@@ -204,11 +204,11 @@ export class MonitoringSchedules {
   }: ScheduleConfig): void {
     if (MonitoringJobDefinition !== undefined || MonitoringJobDefinitionName === undefined) {
       throw validationException(
-        "MonitoringScheduleConfig.MonitoringJobDefinitionName is required: the local platform has no definitions within schedules.",
+        "MonitoringScheduleConfig.MonitoringJobDefinitionName is required: sagemaker-local has no definitions within schedules.",
       );
     }
     if (MonitoringType !== undefined && MonitoringType !== "DataQuality") {
-      throw validationException(`MonitoringType ${MonitoringType} is not part of the local platform: use DataQuality.`);
+      throw validationException(`MonitoringType ${MonitoringType} is not part of sagemaker-local: use DataQuality.`);
     }
     this.definitions.existing(MonitoringJobDefinitionName);
     const expression = ScheduleConfig?.ScheduleExpression;

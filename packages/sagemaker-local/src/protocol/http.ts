@@ -126,7 +126,7 @@ function known(model: ServiceModel, shapeName: string | undefined, value: unknow
 function notHere(name: string, operations: Readonly<Record<string, unknown>>): ServiceError {
   return new ServiceError(
     "UnsupportedOperationException",
-    `SageMaker's operation ${name} is not part of the local platform. It has: ${Object.keys(operations).sort().join(", ")}.`,
+    `SageMaker's operation ${name} is not part of sagemaker-local. It has: ${Object.keys(operations).sort().join(", ")}.`,
   );
 }
 
