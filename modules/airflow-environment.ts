@@ -192,10 +192,8 @@ export class AirflowEnvironment extends Construct {
     const bucket = new SecureBucket(this, "dags", {
       name: props.bucketName,
       encryptionKeyArn: props.encryptionKeyArn,
-      ...(props.expireOldVersionsAfterDays === undefined
-        ? {}
-        : { expireOldVersionsAfterDays: props.expireOldVersionsAfterDays }),
-      ...(props.accessLogBucket ? { accessLogBucket: props.accessLogBucket } : {}),
+      expireOldVersionsAfterDays: props.expireOldVersionsAfterDays,
+      accessLogBucket: props.accessLogBucket,
       protect,
     });
     this.bucketName = bucket.name;
@@ -265,7 +263,7 @@ export class AirflowEnvironment extends Construct {
       // after 90 minutes of an update. Not four hours: who deploys by a build has to see Terraform end, and let go of
       // its lock, before the build does.
       timeouts: { create: "3h30m", update: "3h30m", delete: "2h" },
-      ...(protect ? { lifecycle: { preventDestroy: true } } : {}),
+      lifecycle: protect ? { preventDestroy: true } : undefined,
       dependsOn: [policy, ...rules, ...groups, ...bucketParts, ...dags, ...variables],
     });
   }

@@ -111,14 +111,14 @@ export class AuditTrail extends Construct {
               {
                 field: "resources.ARN",
                 startsWith: [...arnPrefixes],
-                ...(exceptArnPrefixes ? { notStartsWith: [...exceptArnPrefixes] } : {}),
-                ...(exceptArnSuffixes ? { notEndsWith: [...exceptArnSuffixes] } : {}),
+                notStartsWith: exceptArnPrefixes && [...exceptArnPrefixes],
+                notEndsWith: exceptArnSuffixes && [...exceptArnSuffixes],
               },
             ],
           }),
         ),
       ],
-      ...(props.protect ? { lifecycle: { preventDestroy: true } } : {}),
+      lifecycle: props.protect ? { preventDestroy: true } : undefined,
       // CloudTrail tries to write as soon as the trail is made.
       dependsOn: [bucket.policy, role.policy],
     });

@@ -77,7 +77,7 @@ export class ContainerImage extends Construct {
       // With the AWS-managed key: an image holds code, no data.
       encryptionConfiguration: [{ encryptionType: "KMS" }],
       forceDelete: !protect,
-      ...(protect ? { lifecycle: { preventDestroy: true } } : {}),
+      lifecycle: protect ? { preventDestroy: true } : undefined,
     });
     this.repositoryArn = repository.arn;
     new EcrLifecyclePolicy(this, "lifecycle", {
@@ -97,7 +97,7 @@ export class ContainerImage extends Construct {
 
     const asset = new GeneratedAsset(this, "context", {
       files: context,
-      ...(props.executable ? { executable: props.executable } : {}),
+      executable: props.executable,
     });
     const hash = buildHash(props, platform);
     const { account, region } = placeOf(this);

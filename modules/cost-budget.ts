@@ -45,7 +45,7 @@ export class CostBudget extends Construct {
       limitUnit: "USD",
       timeUnit: "MONTHLY",
       // The form of the Budgets API: user:<key>$<value>.
-      ...(tag ? { costFilter: [{ name: "TagKeyValue", values: [`user:${tag.key}$${tag.value}`] }] } : {}),
+      costFilter: tag && [{ name: "TagKeyValue", values: [`user:${tag.key}$${tag.value}`] }],
       notification: [alarm("ACTUAL", 80), alarm("FORECASTED", 100)],
       // AWS Budgets refuses a topic to which it may not publish.
       dependsOn: [topic.policy],

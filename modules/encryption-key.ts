@@ -73,7 +73,7 @@ export class EncryptionKey extends Construct {
       enableKeyRotation: true,
       deletionWindowInDays: 30,
       policy: Lazy.stringValue({ produce: () => policyDocument(this.statements) }),
-      ...((props.protect ?? true) ? { lifecycle: { preventDestroy: true } } : {}),
+      lifecycle: (props.protect ?? true) ? { preventDestroy: true } : undefined,
     });
     new KmsAlias(this, "alias", {
       region: props.region,
@@ -93,6 +93,6 @@ export class EncryptionKey extends Construct {
 
   /** The statement with which a role uses the key through AWS services, such as `s3`. */
   useStatement(services: readonly string[], access: "read" | "write", sid?: string): Statement {
-    return useKey({ keyArn: this.arn, services, region: this.region, access, ...(sid === undefined ? {} : { sid }) });
+    return useKey({ keyArn: this.arn, services, region: this.region, access, sid });
   }
 }

@@ -71,7 +71,7 @@ export class FeatureGroup extends Construct {
         s3StorageConfig: { s3Uri: `s3://${bucket.name}/${prefix}`, kmsKeyId: encryptionKey.arn },
       },
       dependsOn: [this.role.policy, bucket.policy],
-      ...((props.protect ?? true) ? { lifecycle: { preventDestroy: true } } : {}),
+      lifecycle: (props.protect ?? true) ? { preventDestroy: true } : undefined,
     });
     this.name = group.featureGroupName;
     this.arn = group.arn;

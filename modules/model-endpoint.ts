@@ -223,7 +223,7 @@ export class ModelEndpoint extends Construct {
       dependsOn: [role.policy],
       lifecycle: {
         createBeforeDestroy: true,
-        ...(props.preconditions ? { precondition: props.preconditions } : {}),
+        precondition: props.preconditions,
       },
     });
     const configuration = new SagemakerEndpointConfiguration(this, "configuration", {

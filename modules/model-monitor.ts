@@ -121,7 +121,7 @@ export class ModelMonitor extends Construct {
       name: `${props.name}-drift`,
       description: `The endpoint ${props.endpointName} is asked about other animals than its model was trained on: read constraint_violations.json in ${report}.`,
       metric: "drifted_features",
-      ...(props.driftTopicArn === undefined ? {} : { actionTopicArn: props.driftTopicArn }),
+      actionTopicArn: props.driftTopicArn,
     });
     this.violations = new Alarm(this, "violations", {
       ...metrics,
@@ -177,7 +177,7 @@ export class ModelMonitor extends Construct {
           instanceCount: 1,
           instanceType: job.instanceType,
           volumeSizeInGb: job.volumeGibibytes,
-          ...(hasLocalStorage(job.instanceType) ? {} : { volumeKmsKeyId: props.encryptionKeyArn }),
+          volumeKmsKeyId: hasLocalStorage(job.instanceType) ? undefined : props.encryptionKeyArn,
         },
       },
       networkConfig: {
@@ -194,7 +194,7 @@ export class ModelMonitor extends Construct {
       // A definition can't be changed: the schedule moves over to a new one before the old one goes.
       lifecycle: {
         createBeforeDestroy: true,
-        ...(props.preconditions ? { precondition: props.preconditions } : {}),
+        precondition: props.preconditions,
       },
     });
   }

@@ -44,7 +44,7 @@ export class PermissionsBoundary extends Construct {
       name,
       description,
       policy,
-      ...(protect === true ? { lifecycle: { preventDestroy: true } } : {}),
+      lifecycle: protect === true ? { preventDestroy: true } : undefined,
     }).arn;
   }
 }

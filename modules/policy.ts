@@ -48,7 +48,7 @@ export function policyDocument(statements: readonly (Statement | ResourceStateme
       ...("principals" in statement ? { Principal: statement.principals } : {}),
       Action: singleOrList(statement.actions),
       Resource: singleOrList(statement.resources),
-      ...(statement.conditions ? { Condition: statement.conditions } : {}),
+      Condition: statement.conditions,
     })),
   });
 }

@@ -64,7 +64,7 @@ export class SecureBucket extends Construct {
     const bucket = new S3Bucket(this, "bucket", {
       bucket: props.name,
       forceDestroy: !protect,
-      ...(protect ? { lifecycle: { preventDestroy: true } } : {}),
+      lifecycle: protect ? { preventDestroy: true } : undefined,
     });
     this.arn = bucket.arn;
     this.name = bucket.bucket;
@@ -90,7 +90,7 @@ export class SecureBucket extends Construct {
               ? { sseAlgorithm: "AES256" }
               : { sseAlgorithm: "aws:kms", kmsMasterKeyId: props.encryptionKeyArn },
           // One request to KMS for many objects.
-          ...(props.encryptionKeyArn === undefined ? {} : { bucketKeyEnabled: true }),
+          bucketKeyEnabled: props.encryptionKeyArn === undefined ? undefined : true,
         },
       ],
     });
@@ -123,7 +123,7 @@ export class SecureBucket extends Construct {
         bucket: bucket.bucket,
         targetBucket: props.accessLogBucket.name,
         targetPrefix: `${props.name}/`,
-        ...(props.accessLogBucket.policy ? { dependsOn: [props.accessLogBucket.policy] } : {}),
+        dependsOn: props.accessLogBucket.policy && [props.accessLogBucket.policy],
       });
     }
 
@@ -190,11 +190,11 @@ export class SecureBucket extends Construct {
 
   /** The statements with which a role reads the objects under the prefixes. */
   readStatements(prefixes: readonly string[], name?: string): readonly Statement[] {
-    return readObjects({ bucketArn: this.arn, prefixes, ...(name === undefined ? {} : { name }) });
+    return readObjects({ bucketArn: this.arn, prefixes, name });
   }
 
   /** The statements with which a role writes objects under the prefixes. */
   writeStatements(prefixes: readonly string[], name?: string): readonly Statement[] {
-    return writeObjects({ bucketArn: this.arn, prefixes, ...(name === undefined ? {} : { name }) });
+    return writeObjects({ bucketArn: this.arn, prefixes, name });
   }
 }

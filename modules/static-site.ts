@@ -137,8 +137,8 @@ export class StaticSite extends Construct {
       httpVersion: "http2and3",
       priceClass: "PriceClass_100",
       defaultRootObject: "index.html",
-      ...(props.domain ? { aliases: [props.domain.name] } : {}),
-      ...(props.firewallArn === undefined ? {} : { webAclId: props.firewallArn }),
+      aliases: props.domain && [props.domain.name],
+      webAclId: props.firewallArn,
       origin: [
         { originId: "site", domainName: bucket.regionalDomainName, originAccessControlId: access.id },
         {
@@ -232,7 +232,7 @@ export class StaticSite extends Construct {
       name,
       outputFormat: "json",
       deliveryDestinationConfiguration: [{ destinationResourceArn: accessLogBucket.arn }],
-      ...(accessLogBucket.policy ? { dependsOn: [accessLogBucket.policy] } : {}),
+      dependsOn: accessLogBucket.policy && [accessLogBucket.policy],
     });
     new CloudwatchLogDelivery(this, "access-logs", {
       region,
@@ -263,7 +263,7 @@ export class StaticSite extends Construct {
         sourceHash: createHash("sha256").update(content).digest("hex"),
         contentType: contentTypeOf(path),
         cacheControl: cacheControlOf(path),
-        ...(isPage(path) ? { dependsOn: [...uploaded] } : {}),
+        dependsOn: isPage(path) ? [...uploaded] : undefined,
       });
       if (!isPage(path)) {
         uploaded.push(object);

@@ -264,7 +264,7 @@ export class ParameterStore {
       description,
       type: "String",
       insecureValue: value,
-      ...(changesAtRunTime ? { lifecycle: { ignoreChanges: ["insecure_value"] } } : {}),
+      lifecycle: changesAtRunTime ? { ignoreChanges: ["insecure_value"] } : undefined,
     });
   }
 

@@ -104,7 +104,7 @@ export class DataWorkflowStack extends PlatformStack {
       expireOldVersionsAfterDays: oldVersionDays,
       accessLogBucket: { name: uses.logsBucket },
       dags: new Map([...files].filter(([path]) => path.endsWith(".py"))),
-      ...(requirements && pipReachesRegistry ? { requirements } : {}),
+      requirements: pipReachesRegistry ? requirements : undefined,
       variables: uses.variables,
       variablesPath: this.variablesPath,
       encryptionKeyArn: uses.key,

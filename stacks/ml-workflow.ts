@@ -35,7 +35,7 @@ export class MlWorkflowStack extends PlatformStack {
     const packages = new SagemakerModelPackageGroup(this, "packages", {
       modelPackageGroupName: this.named("abalone"),
       modelPackageGroupDescription: "Models that tell the age of an abalone; each passed the gate of the workflow",
-      ...(protectData ? { lifecycle: { preventDestroy: true } } : {}),
+      lifecycle: protectData ? { preventDestroy: true } : undefined,
     });
     const packageArn = this.arn("sagemaker", `model-package/${packages.modelPackageGroupName}/*`);
 

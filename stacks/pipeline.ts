@@ -181,7 +181,7 @@ export class PipelineStack extends PlatformStack {
       logRetentionDays,
       encryptionKeyArn: this.key.arn,
       ...options,
-      ...(withTerraform ? { secrets: { [tokenVariable(backend.hostname)]: token } } : {}),
+      secrets: withTerraform ? { [tokenVariable(backend.hostname)]: token } : undefined,
       statements: [
         {
           sid: "ReadSourceArtefact",
@@ -321,7 +321,7 @@ export class PipelineStack extends PlatformStack {
       read: (Object.keys(table) as ParameterName[])
         .filter((name) => table[name]?.readers.includes(stack.id))
         .map((name) => this.parameterName(name)),
-      ...(typesOf(stack).includes("data.aws_s3_object") ? { lookedUp: this.figures() } : {}),
+      lookedUp: typesOf(stack).includes("data.aws_s3_object") ? this.figures() : undefined,
       mailIdentities: constructs.flatMap((construct) =>
         construct instanceof Sesv2EmailIdentity ? [construct.emailIdentityInput ?? ""] : [],
       ),

@@ -168,7 +168,7 @@ export abstract class PlatformStack extends TerraformStack {
       new CloudBackend(this, {
         organization,
         workspaces: new NamedCloudWorkspace(this.named(this.id), project),
-        ...(hostname === undefined ? {} : { hostname }),
+        hostname,
       });
       return;
     }

@@ -26,9 +26,9 @@ const caches = ["/root/.npm/**/*", "/root/.cache/uv/**/*", "/root/.cache/pip/**/
 export function buildSpec({ install = [], build, exports = [] }: BuildCommands): string {
   return JSON.stringify({
     version: "0.2",
-    env: { shell: "bash", ...(exports.length > 0 ? { "exported-variables": exports } : {}) },
+    env: { shell: "bash", "exported-variables": exports.length > 0 ? exports : undefined },
     phases: {
-      install: { "runtime-versions": runtimes, ...(install.length > 0 ? { commands: install } : {}) },
+      install: { "runtime-versions": runtimes, commands: install.length > 0 ? install : undefined },
       build: { commands: build },
     },
     cache: { paths: caches },

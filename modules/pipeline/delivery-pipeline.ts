@@ -80,7 +80,7 @@ export function buildAction(
       owner: "AWS",
       provider: "CodeBuild",
       version: "1",
-      ...(namespace === undefined ? {} : { namespace }),
+      namespace,
       configuration: {
         ProjectName: project.name,
         ...(Object.keys(variables).length === 0
@@ -173,7 +173,7 @@ export class DeliveryPipeline extends Construct {
           action: stage.actions.map(({ action, needsSource }, index) => ({
             ...action,
             runOrder: index + 1,
-            ...(needsSource ? { inputArtifacts: [sourceArtefact] } : {}),
+            inputArtifacts: needsSource ? [sourceArtefact] : undefined,
           })),
         })),
       ],

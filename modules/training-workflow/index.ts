@@ -104,9 +104,9 @@ export class TrainingWorkflow extends Construct {
       region: place.region,
       processing: props.processing,
       training: props.training,
-      ...(props.network ? { network: props.network } : {}),
-      ...(props.hyperparameters ? { hyperparameters: props.hyperparameters } : {}),
-      ...(props.jobTags ? { jobTags: props.jobTags } : {}),
+      network: props.network,
+      hyperparameters: props.hyperparameters,
+      jobTags: props.jobTags,
     });
     this.role = new ExecutionRole(this, "role", {
       name: props.name,
