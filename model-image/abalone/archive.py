@@ -1,5 +1,6 @@
 """The archive in which SageMaker keeps a model: `model.tar.gz`."""
 
+import os
 import tarfile
 import zlib
 from pathlib import Path
@@ -35,6 +36,8 @@ def extract_artefact(archive: Path, folder: Path) -> Path:
                     pass
                 artefact = folder / ARTEFACT
                 artefact.write_bytes(content)
+                # The time of its training, which the model card and the public figures report.
+                os.utime(artefact, (member.mtime, member.mtime))
                 return artefact
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise JobError(f"{archive.name} cannot be unpacked: {error}.") from error
