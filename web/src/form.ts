@@ -139,22 +139,72 @@ export function contentOf(form: HTMLFormElement): FormContent {
   return content;
 }
 
-/**
- * Makes a form send itself to its `action` by script. Without one its buttons do nothing, for what the API answers is
- * nothing to read.
- */
-export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: ScriptMessages): void {
-  const words = text.form;
-  const summary = find<HTMLElement>(form, ".summary");
-  const button = find<HTMLButtonElement>(form, "button[type=submit]");
-  const buttonText = button.textContent;
-  let busy = false;
-
+/** A form that sends itself by script: what it shows of faults, and one request at a time. */
+class ScriptedForm {
+  readonly #form: HTMLFormElement;
+  readonly #behaviour: FormBehaviour;
+  readonly #text: ScriptMessages;
+  readonly #words: Words;
+  readonly #summary: HTMLElement;
+  readonly #button: HTMLButtonElement;
+  readonly #buttonText: string;
   /** The summary's entry of each field whose fault is shown. */
-  const entries = new Map<string, HTMLElement>();
+  readonly #entries = new Map<string, HTMLElement>();
+  #busy = false;
 
-  const clearField = (name: string): void => {
-    for (const control of controlsOf(form)) {
+  constructor(form: HTMLFormElement, behaviour: FormBehaviour, text: ScriptMessages) {
+    this.#form = form;
+    this.#behaviour = behaviour;
+    this.#text = text;
+    this.#words = text.form;
+    this.#summary = find<HTMLElement>(form, ".summary");
+    this.#button = find<HTMLButtonElement>(form, "button[type=submit]");
+    this.#buttonText = this.#button.textContent;
+  }
+
+  /** Removes what is shown of a field that is right now, as soon as it is. */
+  correct(target: EventTarget | null): void {
+    const control = controlsOf(this.#form).find((candidate) => candidate === target);
+    if (!control || !this.#entries.has(control.name) || faultOf(control, this.#form, this.#words) !== undefined) {
+      return;
+    }
+    this.#clearField(control.name);
+    const left = this.#summary.querySelectorAll("li").length;
+    find(this.#summary, "h3").textContent = this.#words.faults(left);
+    if (left > 0) {
+      return;
+    }
+    this.#clear();
+    this.#behaviour.onCorrected();
+  }
+
+  /** Checks the form, sends it, and shows what came of it. */
+  async submit(): Promise<void> {
+    if (this.#busy) {
+      return;
+    }
+    this.#clear();
+    this.#behaviour.onStart();
+    const faults = check(this.#form, this.#words);
+    if (faults.length > 0) {
+      this.#showFaults(faults);
+      return;
+    }
+    this.#busy = true;
+    // Not `disabled`: a disabled button loses the focus, and a keyboard its place.
+    this.#button.setAttribute("aria-disabled", "true");
+    this.#button.textContent = this.#behaviour.busyText;
+    this.#behaviour.onSend();
+    const content = contentOf(this.#form);
+    const outcome = await post(this.#form.getAttribute("action") ?? "", content, this.#text.failure);
+    this.#busy = false;
+    this.#button.removeAttribute("aria-disabled");
+    this.#button.textContent = this.#buttonText;
+    this.#settle(outcome, content);
+  }
+
+  #clearField(name: string): void {
+    for (const control of controlsOf(this.#form)) {
       if (control.name === name) {
         control.removeAttribute("aria-invalid");
       }
@@ -163,115 +213,83 @@ export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: Sc
     if (place) {
       place.textContent = "";
     }
-    entries.get(name)?.remove();
-    entries.delete(name);
-  };
+    this.#entries.get(name)?.remove();
+    this.#entries.delete(name);
+  }
 
-  const clear = (): void => {
-    summary.hidden = true;
-    summary.replaceChildren();
-    for (const { name } of controlsOf(form)) {
-      clearField(name);
+  #clear(): void {
+    this.#summary.hidden = true;
+    this.#summary.replaceChildren();
+    for (const { name } of controlsOf(this.#form)) {
+      this.#clearField(name);
     }
-  };
+  }
 
-  /** Takes back what was said of a field that is right now, as soon as it is. */
-  const correct = (control: Control): void => {
-    if (!entries.has(control.name) || faultOf(control, form, words) !== undefined) {
-      return;
-    }
-    clearField(control.name);
-    const left = summary.querySelectorAll("li").length;
-    find(summary, "h3").textContent = words.faults(left);
-    if (left > 0) {
-      return;
-    }
-    clear();
-    behaviour.onCorrected();
-  };
+  #showSummary(title: string, ...content: Node[]): void {
+    this.#summary.replaceChildren(element("h3", title), ...content);
+    this.#summary.hidden = false;
+    this.#summary.focus();
+  }
 
-  const showSummary = (title: string, ...content: Node[]): void => {
-    summary.replaceChildren(element("h3", title), ...content);
-    summary.hidden = false;
-    summary.focus();
-  };
-
-  const showFaults = (faults: readonly Fault[]): void => {
+  #showFaults(faults: readonly Fault[]): void {
     const list = element("ul");
-    for (const { field, reason } of faults) {
-      const entry = element("li");
-      const control = controlsOf(form).find(({ name }) => name === field);
-      const place = document.getElementById(`${field}-error`);
-      if (control && place) {
-        place.textContent = reason;
-        if (control.type !== "radio") {
-          control.setAttribute("aria-invalid", "true");
-        }
-        const link = element("a", reason) as HTMLAnchorElement;
-        link.href = `#${control.id}`;
-        link.addEventListener("click", (event) => {
-          event.preventDefault();
-          control.focus();
-        });
-        entry.append(link);
-        entries.set(field, entry);
-      } else {
-        entry.textContent = reason;
-      }
-      list.append(entry);
+    list.append(...faults.map((fault) => this.#entryOf(fault)));
+    this.#showSummary(this.#words.faults(faults.length), list);
+    this.#behaviour.onFailure();
+  }
+
+  /** Shows a fault beside its field, and gives its entry in the summary, which leads to the field. */
+  #entryOf({ field, reason }: Fault): HTMLElement {
+    const entry = element("li");
+    const control = controlsOf(this.#form).find(({ name }) => name === field);
+    const place = document.getElementById(`${field}-error`);
+    if (!control || !place) {
+      entry.textContent = reason;
+      return entry;
     }
-    showSummary(words.faults(faults.length), list);
-    behaviour.onFailure();
-  };
+    place.textContent = reason;
+    if (control.type !== "radio") {
+      control.setAttribute("aria-invalid", "true");
+    }
+    const link = element("a", reason) as HTMLAnchorElement;
+    link.href = `#${control.id}`;
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      control.focus();
+    });
+    entry.append(link);
+    this.#entries.set(field, entry);
+    return entry;
+  }
 
-  const showFailure = (reason: string): void => {
-    showSummary(words.failed, element("p", reason));
-    behaviour.onFailure();
-  };
+  #showFailure(reason: string): void {
+    this.#showSummary(this.#words.failed, element("p", reason));
+    this.#behaviour.onFailure();
+  }
 
-  const settle = (outcome: Outcome, sent: FormContent): void => {
+  #settle(outcome: Outcome, sent: FormContent): void {
     if (outcome.kind === "refused") {
-      showFaults(outcome.refusals.map((refusal) => toFault(form, refusal, words)));
+      this.#showFaults(outcome.refusals.map((refusal) => toFault(this.#form, refusal, this.#words)));
     } else if (outcome.kind === "failed") {
-      showFailure(outcome.reason);
-    } else if (!behaviour.onAnswer(outcome.body, sent)) {
-      showFailure(words.unreadable);
+      this.#showFailure(outcome.reason);
+    } else if (!this.#behaviour.onAnswer(outcome.body, sent)) {
+      this.#showFailure(this.#words.unreadable);
     }
-  };
+  }
+}
 
-  const submit = async (): Promise<void> => {
-    if (busy) {
-      return;
-    }
-    clear();
-    behaviour.onStart();
-    const faults = check(form, words);
-    if (faults.length > 0) {
-      showFaults(faults);
-      return;
-    }
-    busy = true;
-    // Not `disabled`: a disabled button loses the focus, and a keyboard its place.
-    button.setAttribute("aria-disabled", "true");
-    button.textContent = behaviour.busyText;
-    behaviour.onSend();
-    const content = contentOf(form);
-    const outcome = await post(form.getAttribute("action") ?? "", content, text.failure);
-    busy = false;
-    button.removeAttribute("aria-disabled");
-    button.textContent = buttonText;
-    settle(outcome, content);
-  };
-
+/**
+ * Makes a form send itself to its `action` by script. Without a script its buttons do nothing: what the API answers is
+ * not for people to read.
+ */
+export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: ScriptMessages): void {
+  const scripted = new ScriptedForm(form, behaviour, text);
   form.addEventListener("input", ({ target }) => {
-    const control = controlsOf(form).find((candidate) => candidate === target);
-    if (control) {
-      correct(control);
-    }
+    scripted.correct(target);
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    void submit();
+    void scripted.submit();
   });
   find(form, ".unready").remove();
   for (const one of form.querySelectorAll("button")) {
