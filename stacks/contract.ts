@@ -12,6 +12,7 @@
 import { DataAwsSsmParameter } from "@cdktf/provider-aws/lib/data-aws-ssm-parameter";
 import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
 import type { TerraformStack } from "cdktf";
+import { CircularDependency, dependenciesFirst } from "./order";
 
 /** One parameter of the contract. */
 export interface ParameterDeclaration {
@@ -201,28 +202,16 @@ export function deploymentOrder(table: Contract = contract, stacks: readonly str
     }
   }
 
-  const order: string[] = [];
-  const visit = (stack: string, path: readonly string[]): void => {
-    if (order.includes(stack)) {
-      return;
+  try {
+    return dependenciesFirst(stacks, (stack) => stacks.filter((other) => publishers.get(stack)?.has(other)));
+  } catch (error) {
+    if (!(error instanceof CircularDependency)) {
+      throw error;
     }
-    if (path.includes(stack)) {
-      const circle = [...path.slice(path.indexOf(stack)), stack];
-      throw new Error(
-        `The stacks wait for one another: ${circle.join(" reads from ")}. Remove one of these readers from stacks/contract.ts.`,
-      );
-    }
-    for (const publisher of stacks) {
-      if (publishers.get(stack)?.has(publisher)) {
-        visit(publisher, [...path, stack]);
-      }
-    }
-    order.push(stack);
-  };
-  for (const stack of stacks) {
-    visit(stack, []);
+    throw new Error(
+      `The stacks wait for one another: ${error.circle.join(" reads from ")}. Remove one of these readers from stacks/contract.ts.`,
+    );
   }
-  return order;
 }
 
 /** The parameters of one environment: makes the resources, and checks at synth that stacks and table agree. */

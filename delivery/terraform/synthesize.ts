@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { environmentNames } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
 import { type StackId, stackIds } from "../../stacks/contract";
+import { dependenciesFirst } from "../../stacks/order";
 import { runChild } from "./child";
 import { DeploymentError } from "./error";
 
@@ -101,16 +102,12 @@ export function readManifest(outdir: string): Manifest {
       rmSync(join(folder, "stacks", name), { recursive: true });
     }
   }
-  const order: StackId[] = [];
-  const visit = (id: StackId): void => {
-    if (order.includes(id) || !Object.hasOwn(stacks, id)) {
-      return;
-    }
-    stacks[id]?.dependencies.forEach(visit);
-    order.push(id);
-  };
+  const isSynthesized = (id: StackId): boolean => Object.hasOwn(stacks, id);
   // Among stacks that don't need each other, the contract's order counts.
-  stackIds.forEach(visit);
+  const order = dependenciesFirst(
+    stackIds.filter(isSynthesized),
+    (id) => stacks[id]?.dependencies.filter(isSynthesized) ?? [],
+  );
   return {
     outdir: folder,
     stacks: order.map((id) => ({

@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { color, Listr, type ListrTask } from "listr2";
 
+import { dependenciesFirst } from "../../stacks/order";
 import { readExecutions, type Stage } from "../codepipeline/executions";
 import { provision } from "../provision";
 import { championPackage, describeOutcome, runWorkflow, WorkflowFailed, type WorkflowRun } from "./workflow";
@@ -101,16 +102,8 @@ interface Manifest {
 }
 
 /** The stacks in an order in which each stands behind all that it depends on. */
-function deploymentOrder(manifest: Manifest): string[] {
-  const order: string[] = [];
-  const visit = (name: string): void => {
-    if (!order.includes(name)) {
-      manifest.stacks[name]?.dependencies.forEach(visit);
-      order.push(name);
-    }
-  };
-  Object.keys(manifest.stacks).forEach(visit);
-  return order;
+function deploymentOrder({ stacks }: Manifest): string[] {
+  return dependenciesFirst(Object.keys(stacks), (name) => stacks[name]?.dependencies ?? []);
 }
 
 /** The service that runs the stages, where it isn't a person. */
