@@ -46,8 +46,7 @@ beforeAll(async () => {
     return some.length > 0 ? [[type, Object.fromEntries(some)] as const] : [];
   });
   workspace.write(stack, { terraform, provider, resource: Object.fromEntries(kept) });
-  const { inventory } = await provision(workspace.options(stack));
-  expect(inventory.ignored).toEqual([]);
+  await provision(workspace.options(stack));
 });
 afterAll(async () => {
   workspace.close();

@@ -3,24 +3,26 @@ import { asText, isList, isMap, kindOf, type Value, type ValueMap } from "./valu
 
 /**
  * A resource's arguments, read by their kind and with an error that names the attribute. It notes what has been asked
- * for, so that arguments which a resource kind doesn't pass on can be told.
+ * for, so that an argument which a kind doesn't know can be refused.
  */
 export class Arguments {
   private readonly asked = new Set<string>();
+  private readonly read = new Map<string, readonly Arguments[]>();
 
   constructor(
     private readonly values: ValueMap,
     private readonly where: string,
   ) {}
 
-  /** Everything that is set, in the order of the stack. */
-  get names(): readonly string[] {
-    return Object.keys(this.values).filter((name) => this.has(name));
-  }
-
-  /** What is set and was never asked for. */
-  get ignored(): readonly string[] {
-    return this.names.filter((name) => !this.asked.has(name));
+  /** What is set and was never asked for, also within blocks: `rule[0].filter`. */
+  get unknown(): readonly string[] {
+    return Object.keys(this.values).flatMap((name) => {
+      if (!this.asked.has(name)) {
+        return this.has(name) ? [name] : [];
+      }
+      const blocks = this.read.get(name) ?? [];
+      return blocks.flatMap((block, index) => block.unknown.map((inner) => `${name}[${index}].${inner}`));
+    });
   }
 
   /** Marks arguments as understood although nothing needs to be passed on. */
@@ -100,13 +102,17 @@ export class Arguments {
   }
 
   /** The blocks of a name, whether they were written as one object or as a list. */
-  blocks(name: string): Arguments[] {
+  blocks(name: string): readonly Arguments[] {
     const value = this.raw(name);
-    return (isList(value) ? value : [value])
-      .filter((item) => item !== null)
-      .map((item, index) =>
-        isMap(item) ? new Arguments(item, `${this.where}.${name}[${index}]`) : this.refuse(name, item, "a block"),
-      );
+    const blocks =
+      this.read.get(name) ??
+      (isList(value) ? value : [value])
+        .filter((item) => item !== null)
+        .map((item, index) =>
+          isMap(item) ? new Arguments(item, `${this.where}.${name}[${index}]`) : this.refuse(name, item, "a block"),
+        );
+    this.read.set(name, blocks);
+    return blocks;
   }
 
   /** The block of a name that occurs at most once. */
@@ -119,7 +125,7 @@ export class Arguments {
     return this.block(name) ?? this.refuse(name, null, "a block");
   }
 
-  /** Refuses a value: says what it is and what was expected. */
+  /** Refuses a value: reports what it is and what was expected. */
   refuse(name: string, value: Value, expected: string): never {
     const found = value === null ? "nothing" : `${kindOf(value)}, ${JSON.stringify(value).slice(0, 200)}`;
     throw new ProvisionError(`${this.where}.${name}: ${expected} was expected, found ${found}`);

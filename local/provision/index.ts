@@ -1,4 +1,5 @@
-/** Creates in the AWS emulator what the synthesized stacks say: a small Terraform for what `make up` touches. */
+/** Creates in the AWS emulator what the synthesized stacks consist of: a small Terraform for what `make up` touches. */
 export { ProvisionError } from "./errors";
 export { inventory, type InventoryEntry } from "./inventory";
-export { destroy, type Inventory, provision, type Provisioned, type ProvisionOptions, type Step } from "./provision";
+export { destroy, provision } from "./provision";
+export type { Inventory, ProvisionOptions, Step } from "./run";

@@ -66,8 +66,6 @@ export interface ResourceKind {
     readonly prefix: string;
     /** In characters, the limit of the service. */
     readonly maximumLength: number;
-    /** What the name must end with. @default nothing */
-    readonly suffix?: string;
   };
   /** Arguments whose change makes a new resource. @default none */
   readonly replacedBy?: readonly string[];
@@ -88,7 +86,6 @@ export interface LeftOutKind {
   readonly reason: string;
   /** What other resources may refer to, computed as AWS would. @default nothing but the arguments */
   readonly attributes?: (creation: Pick<Creation, "arguments" | "account" | "region" | "partition">) => ValueMap;
-  readonly naming?: ResourceKind["naming"];
 }
 
 /** A data source: looks something up, makes nothing. */

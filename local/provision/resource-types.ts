@@ -7,7 +7,6 @@ import { cloudFrontKinds } from "./resources/cloudfront";
 import { cloudWatchKinds } from "./resources/cloudwatch";
 import { dynamoDbKinds } from "./resources/dynamodb";
 import { eventKinds } from "./resources/events";
-import { glueKinds } from "./resources/glue";
 import { kmsKinds } from "./resources/kms";
 import { lambdaKinds } from "./resources/lambda";
 import { logsKinds } from "./resources/logs";
@@ -24,35 +23,43 @@ import { stepFunctionsKinds } from "./resources/step-functions";
 export const resourceTypesFile = "local/provision/resource-types.ts";
 
 /**
- * What is made in the emulator, by Terraform's type. A new type goes into the file of its service under `resources/`;
- * a new service gets a file there, a line here and a client in `clients.ts`.
+ * What is made in the emulator, by the file under `resources/`. A new type goes into the file of its service; a new
+ * service gets a file there, a line here and a client in `clients.ts`.
  */
-export const resourceKinds = byType<ResourceKind>([
-  ...apiGatewayKinds,
-  ...athenaKinds,
-  ...cloudFrontKinds,
-  ...cloudWatchKinds,
-  ...dynamoDbKinds,
-  ...eventKinds,
-  ...glueKinds,
-  ...kmsKinds,
-  ...lambdaKinds,
-  ...logsKinds,
-  ...s3Kinds,
-  ...sageMakerKinds,
-  ...sageMakerMonitoringKinds,
-  ...sesKinds,
-  ...snsKinds,
-  ...sqsKinds,
-  ...ssmKinds,
-  ...stepFunctionsKinds,
-]);
+const kindsByFile: Readonly<Record<string, readonly ResourceKind[]>> = {
+  "api-gateway": apiGatewayKinds,
+  athena: athenaKinds,
+  cloudfront: cloudFrontKinds,
+  cloudwatch: cloudWatchKinds,
+  dynamodb: dynamoDbKinds,
+  events: eventKinds,
+  kms: kmsKinds,
+  lambda: lambdaKinds,
+  logs: logsKinds,
+  s3: s3Kinds,
+  sagemaker: sageMakerKinds,
+  "sagemaker-monitoring": sageMakerMonitoringKinds,
+  ses: sesKinds,
+  sns: snsKinds,
+  sqs: sqsKinds,
+  ssm: ssmKinds,
+  "step-functions": stepFunctionsKinds,
+};
+
+/** What is made in the emulator, by Terraform's type. */
+export const resourceKinds = byType(Object.values(kindsByFile).flat());
 
 /** What is known and not made, by type; the reasons stand in `left-out.ts`. */
 export const leftOutKinds = byType<LeftOutKind>(allLeftOut);
 
 /** What a stack can look up, by type; see `data-sources.ts`. */
 export const dataSourceKinds = byType<DataSourceKind>(allDataSources);
+
+/** The file that says how a type is made. */
+export function fileOf(type: string): string {
+  const [name = ""] = Object.entries(kindsByFile).find(([, kinds]) => kinds.some((kind) => kind.type === type)) ?? [];
+  return `local/provision/resources/${name}.ts`;
+}
 
 function byType<T extends { readonly type: string }>(kinds: readonly T[]): ReadonlyMap<string, T> {
   return new Map(kinds.map((kind) => [kind.type, kind]));

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { CircularDependency, dependenciesFirst } from "../../stacks/order";
 import { describeError, ProvisionError } from "./errors";
-import { namesIn, parseTemplate } from "./expression/parse";
+import { parseTemplate, type Reference } from "./expression";
 import { asText, isList, isMap, kindOf, type Value, type ValueMap } from "./value";
 
 /** A condition that must hold before (or after) a resource is made. */
@@ -12,7 +13,7 @@ export interface Condition {
 
 /** A resource or data source of a stack, as it was synthesized. */
 export interface Block {
-  /** `aws_s3_bucket.data`, or `data.aws_region.current`. */
+  /** `aws_s3_bucket.data`, or `data.aws_s3_object.figures`. */
   readonly address: string;
   readonly type: string;
   readonly name: string;
@@ -20,45 +21,42 @@ export interface Block {
   readonly arguments: ValueMap;
   /** Addresses that must be ready before: by reference or by `depends_on`. */
   readonly dependencies: readonly string[];
-  /** Name of the provider's configuration, undefined for the default one. */
-  readonly providerAlias: string | undefined;
-  readonly preventDestroy: boolean;
   readonly createBeforeDestroy: boolean;
-  /** Arguments whose changes are not applied, or all of them. */
-  readonly ignoreChanges: readonly string[] | "all";
-  /** Addresses or attributes whose change replaces the resource. */
-  readonly replaceTriggeredBy: readonly string[];
+  /** Arguments whose changes are not applied. */
+  readonly ignoreChanges: readonly string[];
   readonly preconditions: readonly Condition[];
   readonly postconditions: readonly Condition[];
 }
 
-/** A stack's Terraform JSON, checked and ordered. */
+/** A stack's Terraform JSON, checked. */
 export interface StackDocument {
   /** The stack's name: that of its folder. */
   readonly name: string;
-  readonly directory: string;
   readonly resources: ReadonlyMap<string, Block>;
   readonly dataSources: ReadonlyMap<string, Block>;
   readonly locals: ValueMap;
-  /** Variables with their defaults; undefined when there is none. */
-  readonly variables: ReadonlyMap<string, Value | undefined>;
-  readonly outputs: ReadonlyMap<string, Value>;
-  /** Region by provider alias; the default provider's alias is the empty text. */
-  readonly regions: ReadonlyMap<string, Value>;
-  /** The tags that the default provider adds to every resource. */
+  /** The tags that the provider adds to every resource. */
   readonly defaultTags: Value;
 }
 
-const sections = new Set(["//", "terraform", "provider", "resource", "data", "locals", "variable", "output"]);
-const metaArguments = new Set(["//", "depends_on", "lifecycle", "provider"]);
-const unsupportedArguments = ["count", "for_each", "provisioner", "connection", "dynamic"];
+/** This file, for messages about what it doesn't know. */
+const thisFile = "local/provision/stack-document.ts";
+
+/** What the stacks of the local environment consist of; everything else is refused. */
+const known = {
+  sections: ["//", "terraform", "provider", "resource", "data", "locals"],
+  metaArguments: ["//", "depends_on", "lifecycle"],
+  lifecycle: ["create_before_destroy", "ignore_changes", "precondition", "postcondition"],
+};
+
+/** Terraform's own arguments of a resource that are refused; whatever else stands in a resource is its provider's. */
+const unknownMetaArguments = ["count", "for_each", "provider", "provisioner", "connection", "dynamic"];
 
 /**
  * Reads `cdk.tf.json` from a stack's folder of `cdktf.out`.
  *
- * @throws ProvisionError when it is missing, no stack, or uses parts of Terraform that are not understood here; when an
- * expression is not well-formed or refers to something that the stack doesn't have; or when its resources wait for one
- * another in a circle.
+ * @throws ProvisionError when it is missing, not a stack, or uses parts of Terraform that are not known here; when an
+ * expression refers to something that the stack doesn't have; or when its resources wait for one another in a circle.
  */
 export function readStack(stackDirectory: string): StackDocument {
   const name = basename(stackDirectory);
@@ -69,55 +67,37 @@ export function readStack(stackDirectory: string): StackDocument {
   } catch (error) {
     throw new ProvisionError(`Stack ${name}: ${file} can't be read (${describeError(error)}). Synthesize it first.`);
   }
-  return new Reader(name, stackDirectory, content as Value).read();
+  return new Reader(name, content as Value).read();
 }
 
 class Reader {
   private readonly root: ValueMap;
+  private readonly addresses: ReadonlySet<string>;
   private readonly problems: string[] = [];
 
   constructor(
     private readonly stack: string,
-    private readonly directory: string,
     content: Value,
   ) {
     if (!isMap(content)) {
       throw new ProvisionError(`Stack ${stack}: cdk.tf.json holds ${kindOf(content)}, an object was expected.`);
     }
     this.root = content;
+    this.addresses = new Set([
+      ...this.addressesOf("resource", ""),
+      ...this.addressesOf("data", "data."),
+      ...Object.keys(this.section("locals")).map((name) => `local.${name}`),
+    ]);
   }
 
   read(): StackDocument {
-    for (const section of Object.keys(this.root)) {
-      if (!sections.has(section)) {
-        this.problems.push(`the section "${section}" is not understood by the local provisioning`);
-      }
-    }
-    const locals = this.section("locals");
-    const variables = new Map(
-      Object.entries(this.section("variable")).map(([key, value]) => [key, isMap(value) ? value.default : undefined]),
-    );
-    const known = new Set<string>([
-      ...this.addresses("resource", ""),
-      ...this.addresses("data", "data."),
-      ...Object.keys(locals).map((key) => `local.${key}`),
-      ...[...variables.keys()].map((key) => `var.${key}`),
-    ]);
+    this.refuseUnknown("the section", Object.keys(this.root), known.sections, "sections");
     const document: StackDocument = {
       name: this.stack,
-      directory: this.directory,
-      resources: this.blocks("resource", "", known),
-      dataSources: this.blocks("data", "data.", known),
-      locals,
-      variables,
-      outputs: new Map(
-        Object.entries(this.section("output")).map(([key, value]) => {
-          const output = isMap(value) ? (value.value ?? null) : null;
-          this.references(output, `output.${key}`, known);
-          return [key, output];
-        }),
-      ),
-      ...this.provider(known),
+      resources: this.blocks("resource", ""),
+      dataSources: this.blocks("data", "data."),
+      locals: this.section("locals"),
+      defaultTags: this.defaultTags(),
     };
     if (this.problems.length > 0) {
       throw new ProvisionError(`Stack ${this.stack} can't be provisioned:\n- ${this.problems.join("\n- ")}`);
@@ -136,19 +116,19 @@ class Reader {
     return value;
   }
 
-  private addresses(section: string, prefix: string): readonly string[] {
+  private addressesOf(section: string, prefix: string): readonly string[] {
     return Object.entries(this.section(section)).flatMap(([type, named]) =>
       isMap(named) ? Object.keys(named).map((name) => `${prefix}${type}.${name}`) : [],
     );
   }
 
-  private blocks(section: string, prefix: string, known: ReadonlySet<string>): ReadonlyMap<string, Block> {
+  private blocks(section: string, prefix: string): ReadonlyMap<string, Block> {
     const blocks = new Map<string, Block>();
     for (const [type, named] of Object.entries(this.section(section))) {
       for (const [name, body] of Object.entries(isMap(named) ? named : {})) {
         const address = `${prefix}${type}.${name}`;
         if (isMap(body)) {
-          blocks.set(address, this.block(address, type, name, body, known));
+          blocks.set(address, this.block(address, type, name, body));
         } else {
           this.problems.push(`${address} is ${kindOf(body)}, an object was expected`);
         }
@@ -157,84 +137,53 @@ class Reader {
     return blocks;
   }
 
-  private block(address: string, type: string, name: string, body: ValueMap, known: ReadonlySet<string>): Block {
-    for (const argument of unsupportedArguments) {
-      if (Object.hasOwn(body, argument)) {
-        this.problems.push(`${address} uses "${argument}", which the local provisioning does not understand`);
-      }
-    }
+  private block(address: string, type: string, name: string, body: ValueMap): Block {
     const lifecycle = first(body.lifecycle);
-    const provider = body.provider;
-    const own = Object.fromEntries(Object.entries(body).filter(([key]) => !metaArguments.has(key)));
-    const explicit = list(body.depends_on).flatMap((entry) => {
-      const target = (asText(entry) ?? kindOf(entry)).replace(/^\$\{(.*)\}$/, "$1");
-      const found = [...known].find((candidate) => target === candidate || target.startsWith(`${candidate}.`));
-      if (found === undefined) {
-        this.problems.push(`${address} depends on "${target}", which the stack doesn't have`);
-      }
-      return found ?? [];
-    });
-    const implicit = [own, lifecycle.precondition ?? null].flatMap((value) => this.references(value, address, known));
-    const ignore = lifecycle.ignore_changes ?? [];
+    const own = Object.fromEntries(Object.entries(body).filter(([key]) => !known.metaArguments.includes(key)));
+    const meta = Object.keys(own).filter((key) => unknownMetaArguments.includes(key));
+    this.refuseUnknown(address, meta, known.metaArguments, "metaArguments");
+    this.refuseUnknown(`${address}, lifecycle`, Object.keys(lifecycle), known.lifecycle, "lifecycle");
+    const explicit = list(body.depends_on).map((entry) => asText(entry) ?? kindOf(entry));
+    for (const target of explicit.filter((entry) => !this.addresses.has(entry))) {
+      this.problems.push(`${address} depends on "${target}", which the stack doesn't have`);
+    }
+    const implicit = [own, lifecycle.precondition ?? null].flatMap((value) => this.references(value, address));
+    // Only read to refuse what is not known: what a postcondition refers to need not be ready before.
+    this.references(lifecycle.postcondition ?? null, address);
     return {
       address,
       type,
       name,
       arguments: own,
       dependencies: [...new Set([...explicit, ...implicit])].filter((dependency) => dependency !== address).sort(),
-      providerAlias: typeof provider === "string" ? provider.split(".")[1] : undefined,
-      preventDestroy: lifecycle.prevent_destroy === true,
       createBeforeDestroy: lifecycle.create_before_destroy === true,
-      ignoreChanges: ignore === "all" ? "all" : list(ignore).map(String),
-      replaceTriggeredBy: list(lifecycle.replace_triggered_by).map(String),
+      ignoreChanges: list(lifecycle.ignore_changes).map(String),
       preconditions: conditions(lifecycle.precondition),
       postconditions: conditions(lifecycle.postcondition),
     };
   }
 
-  private provider(known: ReadonlySet<string>): Pick<StackDocument, "regions" | "defaultTags"> {
-    const regions = new Map<string, Value>();
-    let defaultTags: Value = {};
-    for (const configuration of list(this.section("provider").aws).filter(isMap)) {
-      this.references(configuration, "provider.aws", known);
-      const alias = typeof configuration.alias === "string" ? configuration.alias : "";
-      if (configuration.region !== undefined) {
-        regions.set(alias, configuration.region);
-      }
-      if (alias === "") {
-        defaultTags = first(configuration.default_tags).tags ?? {};
-      }
+  private defaultTags(): Value {
+    const [provider = {}, another] = list(this.section("provider").aws).filter(isMap);
+    if (another !== undefined) {
+      this.problems.push(`a second provider is not known: extend \`defaultTags\` in ${thisFile}`);
     }
-    return { regions, defaultTags };
+    this.references(provider, "provider.aws");
+    return first(provider.default_tags).tags ?? {};
+  }
+
+  private refuseUnknown(where: string, names: readonly string[], wanted: readonly string[], list: string): void {
+    for (const name of names.filter((each) => !wanted.includes(each))) {
+      this.problems.push(`${where} "${name}" is not known: extend \`known.${list}\` in ${thisFile}`);
+    }
   }
 
   /** The addresses to which a value refers; what is wrong with its expressions is noted. */
-  private references(
-    value: Value,
-    where: string,
-    known: ReadonlySet<string>,
-    path: readonly string[] = [],
-  ): readonly string[] {
+  private references(value: Value, where: string, path: readonly string[] = []): readonly string[] {
     const found = new Set<string>();
     const visit = (inner: Value, place: string): void => {
       if (typeof inner === "string") {
-        try {
-          for (const chain of namesIn(parseTemplate(inner))) {
-            const target = targetOf(chain);
-            if (target === undefined || chain[0] === "self") {
-              continue;
-            }
-            if (known.has(target)) {
-              found.add(target);
-            } else {
-              this.problems.push(
-                `${place}: ${JSON.stringify(inner)} refers to ${target}, which the stack doesn't have`,
-              );
-            }
-          }
-        } catch (error) {
-          this.problems.push(`${place}: ${JSON.stringify(inner)}: ${describeError(error)}`);
-        }
+        this.targetsOf(inner, place).forEach((target) => found.add(target));
       } else if (isList(inner)) {
         inner.forEach((item, index) => {
           visit(item, `${place}[${index}]`);
@@ -246,27 +195,39 @@ class Reader {
       }
     };
     visit(value, where);
-    const throughLocals = [...found]
-      .filter((target) => target.startsWith("local."))
-      .flatMap((target) => {
-        if (path.includes(target)) {
-          this.problems.push(`locals refer to one another: ${[...path, target].join(" → ")}`);
-          return [];
-        }
-        const local = this.section("locals")[target.slice("local.".length)] ?? null;
-        return this.references(local, target, known, [...path, target]);
-      });
-    return [...found, ...throughLocals].filter((target) => !/^(local|var)\./.test(target));
+    return [...found].flatMap((target) => {
+      if (!target.startsWith("local.")) {
+        return [target];
+      }
+      if (path.includes(target)) {
+        this.problems.push(`locals refer to one another: ${[...path, target].join(" → ")}`);
+        return [];
+      }
+      const local = this.section("locals")[target.slice("local.".length)] ?? null;
+      return this.references(local, target, [...path, target]);
+    });
+  }
+
+  /** What one text refers to. */
+  private targetsOf(text: string, where: string): readonly string[] {
+    try {
+      const targets = parseTemplate(text)
+        .references.filter(([root]) => root !== "self")
+        .map(targetOf);
+      for (const target of targets.filter((each) => !this.addresses.has(each))) {
+        this.problems.push(`${where}: ${JSON.stringify(text)} refers to ${target}, which the stack doesn't have`);
+      }
+      return targets.filter((each) => this.addresses.has(each));
+    } catch (error) {
+      this.problems.push(`${where}: ${JSON.stringify(text)}: ${describeError(error)}`);
+      return [];
+    }
   }
 }
 
-/** The address at the beginning of a chain of names; undefined for what is no reference, such as `path.module`. */
-export function targetOf(chain: readonly string[]): string | undefined {
-  const [root = ""] = chain;
-  if (root === "path" || root === "terraform") {
-    return undefined;
-  }
-  return chain.slice(0, root === "data" ? 3 : 2).join(".");
+/** The address at the beginning of a reference. */
+export function targetOf(reference: Reference): string {
+  return reference.slice(0, reference[0] === "data" ? 3 : 2).join(".");
 }
 
 function first(value: Value | undefined): ValueMap {
@@ -288,20 +249,15 @@ function conditions(value: Value | undefined): readonly Condition[] {
 }
 
 function refuseCircles({ name, resources, dataSources }: StackDocument): void {
-  const done = new Set<string>();
-  const visit = (address: string, path: readonly string[]): void => {
-    if (path.includes(address)) {
-      const circle = [...path.slice(path.indexOf(address)), address].join(" → ");
-      throw new ProvisionError(`Stack ${name}: resources wait for one another: ${circle}.`);
+  try {
+    dependenciesFirst(
+      [...resources.keys(), ...dataSources.keys()],
+      (address) => (resources.get(address) ?? dataSources.get(address))?.dependencies ?? [],
+    );
+  } catch (error) {
+    if (!(error instanceof CircularDependency)) {
+      throw error;
     }
-    if (!done.has(address)) {
-      (resources.get(address) ?? dataSources.get(address))?.dependencies.forEach((dependency) => {
-        visit(dependency, [...path, address]);
-      });
-      done.add(address);
-    }
-  };
-  [...resources.keys(), ...dataSources.keys()].forEach((address) => {
-    visit(address, []);
-  });
+    throw new ProvisionError(`Stack ${name}: resources wait for one another: ${error.circle.join(" → ")}.`);
+  }
 }

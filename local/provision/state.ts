@@ -10,7 +10,7 @@ export interface Intention {
   readonly token: string;
   /** The name, given or generated, of a kind that has one. */
   readonly name?: string;
-  /** What it is made with, as the stack says it: without a generated name. */
+  /** What it is made with, as in the stack: without a generated name. */
   readonly arguments: ValueMap;
 }
 
@@ -29,14 +29,11 @@ export interface ResourceState {
   readonly made?: Made;
   /** Hash of the files that it was made from. */
   readonly files?: string;
-  /** Arguments that its kind does not pass on. */
-  readonly ignored?: readonly string[];
   /** What is being made at this moment, or was when the provisioning was killed. */
   readonly pending?: Intention;
   /** Replaced by a new one, not yet deleted. */
   readonly deposed?: readonly Made[];
   readonly dependencies: readonly string[];
-  readonly preventDestroy: boolean;
 }
 
 /** Everything that was made for one stack, in one file that is replaced as a whole after each resource. */
@@ -105,12 +102,12 @@ export function readStateFile(file: string): {
     content = JSON.parse(readFileSync(file, "utf8")) as Value;
   } catch (error) {
     throw new ProvisionError(
-      `The state file ${file} can't be read (${describeError(error)}). Move it away to begin anew: what exists is found again by its name.`,
+      `The state file ${file} can't be read (${describeError(error)}). Move it away to begin again: what exists is found again by its name.`,
     );
   }
   if (!isMap(content) || content.version !== 1 || typeof content.stack !== "string" || !isMap(content.resources)) {
     throw new ProvisionError(
-      `${file} is no state of the local provisioning (version 1). Move it away to begin anew: what exists is found again by its name.`,
+      `${file} is not a state of the local provisioning (version 1). Move it away to begin again: what exists is found again by its name.`,
     );
   }
   return content as unknown as ReturnType<typeof readStateFile>;

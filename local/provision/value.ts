@@ -49,28 +49,3 @@ export function asText(value: Value): string | undefined {
   }
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
 }
-
-/**
- * JSON as Terraform's `jsonencode` writes it: keys sorted, `<`, `>` and `&` escaped, so that a policy's text is the
- * same as the one that the real provider would send.
- */
-export function encodeJson(value: Value): string {
-  if (isList(value)) {
-    return `[${value.map(encodeJson).join(",")}]`;
-  }
-  if (isMap(value)) {
-    const fields = Object.keys(value)
-      .sort()
-      .map((key) => `${encodeJson(key)}:${encodeJson(value[key] ?? null)}`);
-    return `{${fields.join(",")}}`;
-  }
-  return JSON.stringify(value).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-}
-
-/** Parses JSON into a value; throws a SyntaxError on anything else. */
-export function decodeJson(text: string): Value {
-  return JSON.parse(text) as Value;
-}

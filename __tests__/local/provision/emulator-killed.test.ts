@@ -99,7 +99,7 @@ function stack(text: string): Stack {
         },
       },
     },
-    output: { key: { value: "${aws_kms_key.key.arn}" } },
+    output: { key: "${aws_kms_key.key.arn}" },
   };
 }
 

@@ -50,7 +50,7 @@ function featureGroup(features: readonly string[], tags: Record<string, string> 
       },
       aws_sagemaker_model_package_group: { packages: { model_package_group_name: "shells" } },
     },
-    output: { arn: { value: "${aws_sagemaker_feature_group.group.arn}" } },
+    output: { arn: "${aws_sagemaker_feature_group.group.arn}" },
   };
 }
 
@@ -136,7 +136,7 @@ function endpoint(modelPackage: string, environment: Record<string, string> = {}
         },
       },
     },
-    output: { name: { value: "${aws_sagemaker_endpoint.endpoint.name}" } },
+    output: { name: "${aws_sagemaker_endpoint.endpoint.name}" },
   };
 }
 

@@ -4,19 +4,17 @@ import { join } from "node:path";
 import { GetApiCommand, GetApisCommand, GetRoutesCommand } from "@aws-sdk/client-apigatewayv2";
 import { GetWorkGroupCommand } from "@aws-sdk/client-athena";
 import { GetDistributionConfigCommand, ListDistributionsCommand } from "@aws-sdk/client-cloudfront";
-import { DescribeAlarmsCommand, GetDashboardCommand } from "@aws-sdk/client-cloudwatch";
+import { DescribeAlarmsCommand } from "@aws-sdk/client-cloudwatch";
 import { DescribeMetricFiltersCommand } from "@aws-sdk/client-cloudwatch-logs";
 import {
   DescribeContinuousBackupsCommand,
   DescribeTableCommand,
   DescribeTimeToLiveCommand,
 } from "@aws-sdk/client-dynamodb";
-import { GetTableCommand } from "@aws-sdk/client-glue";
 import { DescribeKeyCommand, GetKeyRotationStatusCommand, ListAliasesCommand } from "@aws-sdk/client-kms";
 import {
   GetEventSourceMappingCommand,
   GetFunctionConfigurationCommand,
-  GetFunctionEventInvokeConfigCommand,
   GetPolicyCommand,
   InvokeCommand,
 } from "@aws-sdk/client-lambda";
@@ -24,7 +22,6 @@ import {
   GetBucketEncryptionCommand,
   GetBucketLifecycleConfigurationCommand,
   GetBucketLoggingCommand,
-  GetBucketNotificationConfigurationCommand,
   GetBucketOwnershipControlsCommand,
   GetBucketPolicyCommand,
   GetObjectCommand,
@@ -63,7 +60,7 @@ afterEach(() => {
 async function settle(name: string, stack: Stack): Promise<Readonly<Record<string, unknown>>> {
   const { outputs } = await workspace.provision(name, stack);
   const { inventory } = await workspace.provision(name, stack);
-  expect(inventory).toMatchObject({ created: [], updated: [], deleted: [], ignored: [] });
+  expect(inventory).toMatchObject({ created: [], updated: [], deleted: [] });
   return outputs;
 }
 
@@ -105,13 +102,8 @@ async function invoke(FunctionName: string): Promise<unknown> {
 
 test("a function answers; changed settings and changed code are changed in place", async () => {
   const stack = (text: string, extra: Record<string, unknown> = {}): Stack => ({
-    resource: {
-      aws_lambda_function: { f: lambda("code", text, extra) },
-      aws_lambda_function_event_invoke_config: {
-        f: { function_name: "${aws_lambda_function.f.function_name}", maximum_retry_attempts: 0 },
-      },
-    },
-    output: { invoke: { value: "${aws_lambda_function.f.invoke_arn}" } },
+    resource: { aws_lambda_function: { f: lambda("code", text, extra) } },
+    output: { invoke: "${aws_lambda_function.f.invoke_arn}" },
   });
   const outputs = await settle("code", stack("first"));
   const arn = `arn:aws:lambda:${region}:${account}:function:code-function`;
@@ -122,7 +114,7 @@ test("a function answers; changed settings and changed code are changed in place
   expect(code.inventory).toMatchObject({ updated: ["aws_lambda_function.f"], replaced: [] });
   expect(await invoke("code-function")).toEqual({ text: "second", setting: "one" });
 
-  const extra = { environment: { variables: { SETTING: "two" } }, memory_size: 256, reserved_concurrent_executions: 5 };
+  const extra = { environment: { variables: { SETTING: "two" } }, memory_size: 256 };
   const settings = await workspace.provision("code", stack("second", extra));
   expect(settings.inventory).toMatchObject({ updated: ["aws_lambda_function.f"], replaced: [] });
   expect(await invoke("code-function")).toEqual({ text: "second", setting: "two" });
@@ -130,10 +122,6 @@ test("a function answers; changed settings and changed code are changed in place
     new GetFunctionConfigurationCommand({ FunctionName: "code-function" }),
   );
   expect(configuration).toMatchObject({ MemorySize: 256, Timeout: 10, Handler: "index.handler" });
-  const asynchronous = await workspace.clients.lambda.send(
-    new GetFunctionEventInvokeConfigCommand({ FunctionName: "code-function" }),
-  );
-  expect(asynchronous.MaximumRetryAttempts).toBe(0);
 });
 
 test("an archive whose content changes under the same name is noticed", async () => {
@@ -206,9 +194,8 @@ function api(stack: string, route = "ANY /api/hello"): Stack {
       },
     },
     output: {
-      id: { value: "${aws_apigatewayv2_api.api.id}" },
-      execution: { value: "${aws_apigatewayv2_stage.stage.execution_arn}" },
-      address: { value: "${aws_apigatewayv2_api.api.api_endpoint}" },
+      id: "${aws_apigatewayv2_api.api.id}",
+      address: "${aws_apigatewayv2_api.api.api_endpoint}",
     },
   };
 }
@@ -237,7 +224,7 @@ test("an HTTP API answers, and a changed route key is changed in place", async (
 test("two stacks' APIs of the same name are two APIs, and a lost state finds each again", async () => {
   const named = (stack: string): Stack => ({
     resource: { aws_apigatewayv2_api: { api: { name: "twin", protocol_type: "HTTP" } } },
-    output: { id: { value: "${aws_apigatewayv2_api.api.id}" }, stack: { value: stack } },
+    output: { id: "${aws_apigatewayv2_api.api.id}", stack: stack },
   });
   const first = await settle("twin-one", named("one"));
   const second = await settle("twin-two", named("two"));
@@ -259,10 +246,6 @@ function site(stack: string, comment = "site"): Stack {
     response_headers_policy_id: "${aws_cloudfront_response_headers_policy.headers.id}",
   };
   return {
-    data: {
-      aws_cloudfront_cache_policy: { optimized: { name: "Managed-CachingOptimized" } },
-      aws_cloudfront_origin_request_policy: { all: { name: "Managed-AllViewerExceptHostHeader" } },
-    },
     resource: {
       aws_s3_bucket: { site: { bucket: `${stack}-pages` } },
       aws_s3_object: {
@@ -310,34 +293,6 @@ function site(stack: string, comment = "site"): Stack {
           custom_headers_config: { items: [{ header: "X-Own", value: "yes", override: true }] },
         },
       },
-      aws_cloudfront_function: {
-        rewrite: {
-          name: `${stack}-rewrite`,
-          runtime: "cloudfront-js-2.0",
-          code: "function handler(e) { return e.request; }",
-        },
-      },
-      aws_cloudfront_cache_policy: {
-        own: {
-          name: `${stack}-own`,
-          default_ttl: 10,
-          max_ttl: 20,
-          min_ttl: 1,
-          parameters_in_cache_key_and_forwarded_to_origin: {
-            cookies_config: { cookie_behavior: "none" },
-            headers_config: { header_behavior: "none" },
-            query_strings_config: { query_string_behavior: "whitelist", query_strings: { items: ["page"] } },
-          },
-        },
-      },
-      aws_cloudfront_origin_request_policy: {
-        own: {
-          name: `${stack}-own`,
-          cookies_config: { cookie_behavior: "none" },
-          headers_config: { header_behavior: "none" },
-          query_strings_config: { query_string_behavior: "all" },
-        },
-      },
       aws_cloudfront_distribution: {
         site: {
           comment,
@@ -352,17 +307,16 @@ function site(stack: string, comment = "site"): Stack {
           ],
           default_cache_behavior: {
             ...behavior,
-            cache_policy_id: "${data.aws_cloudfront_cache_policy.optimized.id}",
-            function_association: [
-              { event_type: "viewer-request", function_arn: "${aws_cloudfront_function.rewrite.arn}" },
-            ],
+            // Managed-CachingOptimized
+            cache_policy_id: "658327ea-f89d-4fab-a63d-7e88639e58f6",
           },
           ordered_cache_behavior: [
             {
               ...behavior,
               path_pattern: "/pages/*",
-              cache_policy_id: "${aws_cloudfront_cache_policy.own.id}",
-              origin_request_policy_id: "${data.aws_cloudfront_origin_request_policy.all.id}",
+              // Managed-CachingDisabled, Managed-AllViewerExceptHostHeader
+              cache_policy_id: "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",
+              origin_request_policy_id: "b689b0a8-53d0-40ab-baf2-68738e2966ac",
             },
           ],
           custom_error_response: [{ error_code: 403, response_code: 404, response_page_path: "/index.html" }],
@@ -372,8 +326,8 @@ function site(stack: string, comment = "site"): Stack {
       },
     },
     output: {
-      id: { value: "${aws_cloudfront_distribution.site.id}" },
-      domain: { value: "${aws_cloudfront_distribution.site.domain_name}" },
+      id: "${aws_cloudfront_distribution.site.id}",
+      domain: "${aws_cloudfront_distribution.site.domain_name}",
     },
   };
 }
@@ -421,16 +375,19 @@ test("an object is looked up with its content, where its type says that this is 
   await workspace.provision("objects", { resource: objects });
   const reader = (key: string): Stack => ({
     data: { aws_s3_object: { o: { bucket: "looked-up", key } } },
-    output: {
-      type: { value: "${data.aws_s3_object.o.content_type}" },
-      body: { value: "${data.aws_s3_object.o.body}" },
+    resource: {
+      aws_ssm_parameter: {
+        p: {
+          name: "/looked-up",
+          type: "String",
+          insecure_value: "${data.aws_s3_object.o.content_type}: ${data.aws_s3_object.o.body}",
+        },
+      },
     },
+    output: { value: "${aws_ssm_parameter.p.insecure_value}" },
   });
-  expect((await workspace.provision("reader", reader("a.json"))).outputs).toEqual({
-    type: "application/json",
-    body: '{"é":1}',
-  });
-  expect((await workspace.provision("reader", reader("a.bin"))).outputs.body).toBeNull();
+  expect((await workspace.provision("reader", reader("a.json"))).outputs.value).toBe('application/json: {"é":1}');
+  expect(await failure(workspace.provision("reader", reader("a.bin")))).toContain("null can't be part of a text");
   expect(await failure(workspace.provision("reader", reader("gone.json")))).toContain(
     "Stack reader, data.aws_s3_object.o: there is no object gone.json in the bucket looked-up: look at what names it",
   );
@@ -509,9 +466,8 @@ test("a bucket has everything that is set on it", async () => {
           ],
         },
       },
-      aws_s3_bucket_notification: { data: { bucket: "${aws_s3_bucket.data.bucket}", eventbridge: true } },
       aws_s3_object: {
-        text: { bucket: "${aws_s3_bucket.data.bucket}", key: "a/b.txt", content: "hello", metadata: { by: "test" } },
+        text: { bucket: "${aws_s3_bucket.data.bucket}", key: "a/b.txt", content: "hello", cache_control: "no-cache" },
       },
     },
   });
@@ -535,11 +491,9 @@ test("a bucket has everything that is set on it", async () => {
   expect(await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket }))).toMatchObject({
     Rules: [{ ID: "tidy", Expiration: { Days: 3 }, NoncurrentVersionExpiration: { NoncurrentDays: 2 } }],
   });
-  const notification = await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
-  expect(notification.EventBridgeConfiguration).toBeDefined();
   const object = await s3.send(new GetObjectCommand({ Bucket, Key: "a/b.txt" }));
   expect(await object.Body?.transformToString()).toBe("hello");
-  expect(object.Metadata).toEqual({ by: "test" });
+  expect(object.CacheControl).toBe("no-cache");
 
   const { Aliases = [] } = await kms.send(new ListAliasesCommand({}));
   const alias = Aliases.find(({ AliasName }) => AliasName === "alias/bucket");
@@ -559,11 +513,7 @@ test("a table is active with its time to live and its recovery, and changes in p
           name: "messages",
           billing_mode: "PAY_PER_REQUEST",
           hash_key: "id",
-          range_key: "at",
-          attribute: [
-            { name: "id", type: "S" },
-            { name: "at", type: "S" },
-          ],
+          attribute: [{ name: "id", type: "S" }],
           ttl: { attribute_name: "expiresAt", enabled: true },
           point_in_time_recovery: { enabled: recovery },
           server_side_encryption: { enabled: true },
@@ -580,10 +530,7 @@ test("a table is active with its time to live and its recovery, and changes in p
     TableStatus: "ACTIVE",
     DeletionProtectionEnabled: true,
     BillingModeSummary: { BillingMode: "PAY_PER_REQUEST" },
-    KeySchema: [
-      { AttributeName: "id", KeyType: "HASH" },
-      { AttributeName: "at", KeyType: "RANGE" },
-    ],
+    KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
   });
   expect(await dynamoDb.send(new DescribeTimeToLiveCommand({ TableName: "messages" }))).toMatchObject({
     TimeToLiveDescription: { TimeToLiveStatus: "ENABLED", AttributeName: "expiresAt" },
@@ -610,7 +557,11 @@ test("a state machine runs, and its new definition takes its place", async () =>
         m: {
           name: "machine",
           role_arn: `arn:aws:iam::${account}:role/acme`,
-          definition: `\${jsonencode({QueryLanguage = "JSONata", StartAt = "Answer", States = {Answer = {Type = "Pass", Output = "${answer}", End = true}}})}`,
+          definition: JSON.stringify({
+            QueryLanguage: "JSONata",
+            StartAt: "Answer",
+            States: { Answer: { Type: "Pass", Output: answer, End: true } },
+          }),
           logging_configuration: {
             level: "ALL",
             include_execution_data: true,
@@ -620,7 +571,7 @@ test("a state machine runs, and its new definition takes its place", async () =>
         },
       },
     },
-    output: { arn: { value: "${aws_sfn_state_machine.m.arn}" } },
+    output: { arn: "${aws_sfn_state_machine.m.arn}" },
   });
   const run = async (stateMachineArn: string): Promise<unknown> => {
     const { executionArn } = await stepFunctions.send(new StartExecutionCommand({ stateMachineArn }));
@@ -642,7 +593,7 @@ test("a state machine runs, and its new definition takes its place", async () =>
   expect(message).toMatch(/not found/i);
 });
 
-test("alarms, their topic, its subscription, a metric filter and a dashboard say what the stack says", async () => {
+test("alarms, their topic, its subscription and a metric filter are what the stack says", async () => {
   const policy = (topic: string): string =>
     JSON.stringify({
       Version: "2012-10-17",
@@ -658,7 +609,7 @@ test("alarms, their topic, its subscription, a metric filter and a dashboard say
     });
   const stack = (threshold: number): Stack => ({
     resource: {
-      aws_sns_topic: { t: { name: "alarms", display_name: "Alarms" } },
+      aws_sns_topic: { t: { name: "alarms", kms_master_key_id: "alias/aws/sns" } },
       aws_sns_topic_policy: { t: { arn: "${aws_sns_topic.t.arn}", policy: policy("${aws_sns_topic.t.arn}") } },
       aws_sns_topic_subscription: {
         mail: { topic_arn: "${aws_sns_topic.t.arn}", protocol: "email", endpoint: "owner@example.com" },
@@ -688,15 +639,8 @@ test("alarms, their topic, its subscription, a metric filter and a dashboard say
           metric_transformation: { name: "Failed", namespace: "acme", value: "1", default_value: "0" },
         },
       },
-      aws_cloudwatch_dashboard: {
-        d: {
-          dashboard_name: "board",
-          dashboard_body:
-            '${jsonencode({widgets = [{type = "text", width = 6, height = 2, properties = {markdown = "# Board"}}]})}',
-        },
-      },
     },
-    output: { topic: { value: "${aws_sns_topic.t.arn}" } },
+    output: { topic: "${aws_sns_topic.t.arn}" },
   });
   const { topic } = await settle("alarms", stack(0));
   const { sns, cloudWatch, logs } = workspace.clients;
@@ -714,19 +658,17 @@ test("alarms, their topic, its subscription, a metric filter and a dashboard say
     },
   ]);
   const { Attributes } = await sns.send(new GetTopicAttributesCommand({ TopicArn: String(topic) }));
-  expect(Attributes).toMatchObject({ DisplayName: "Alarms", Policy: policy(String(topic)) });
+  expect(Attributes).toMatchObject({ KmsMasterKeyId: "alias/aws/sns", Policy: policy(String(topic)) });
   const { Subscriptions } = await sns.send(new ListSubscriptionsByTopicCommand({ TopicArn: String(topic) }));
   expect(Subscriptions).toMatchObject([{ Protocol: "email", Endpoint: "owner@example.com" }]);
   const { metricFilters } = await logs.send(new DescribeMetricFiltersCommand({ logGroupName: "/alarms/log" }));
   expect(metricFilters).toMatchObject([
     { filterPattern: '{ $.type = "Failed" }', metricTransformations: [{ metricNamespace: "acme", defaultValue: 0 }] },
   ]);
-  const { DashboardBody = "" } = await cloudWatch.send(new GetDashboardCommand({ DashboardName: "board" }));
-  expect(JSON.parse(DashboardBody)).toMatchObject({ widgets: [{ type: "text" }] });
-  expect(await workspace.destroy("alarms")).toHaveLength(7);
+  expect(await workspace.destroy("alarms")).toHaveLength(6);
 });
 
-test("workgroup and catalogue say what the stack says, and change in place", async () => {
+test("a workgroup is what the stack says, and changes in place", async () => {
   const stack = (limit: number): Stack => ({
     resource: {
       aws_athena_workgroup: {
@@ -743,23 +685,9 @@ test("workgroup and catalogue say what the stack says, and change in place", asy
           },
         },
       },
-      aws_glue_catalog_database: { d: { name: "surveys" } },
-      aws_glue_catalog_table: {
-        t: {
-          name: "records",
-          database_name: "${aws_glue_catalog_database.d.name}",
-          table_type: "EXTERNAL_TABLE",
-          partition_keys: [{ name: "year", type: "string" }],
-          storage_descriptor: {
-            location: "s3://surveys/records/",
-            columns: [{ name: "id", type: "string" }],
-            ser_de_info: { serialization_library: "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe" },
-          },
-        },
-      },
     },
   });
-  const { athena, glue } = workspace.clients;
+  const { athena } = workspace.clients;
   await settle("catalogue", stack(10_000_000));
   const { inventory } = await workspace.provision("catalogue", stack(20_000_000));
   expect(inventory.updated).toEqual(["aws_athena_workgroup.w"]);
@@ -769,9 +697,7 @@ test("workgroup and catalogue say what the stack says, and change in place", asy
     BytesScannedCutoffPerQuery: 20_000_000,
     ResultConfiguration: { OutputLocation: "s3://surveys/athena/" },
   });
-  const { Table } = await glue.send(new GetTableCommand({ DatabaseName: "surveys", Name: "records" }));
-  expect(Table).toMatchObject({ PartitionKeys: [{ Name: "year" }], StorageDescriptor: { Columns: [{ Name: "id" }] } });
-  expect(await workspace.destroy("catalogue")).toHaveLength(3);
+  expect(await workspace.destroy("catalogue")).toHaveLength(1);
 });
 
 test("a table's stream is switched on, and a function reads it as the mapping says; changed in place, and switched off again", async () => {
@@ -801,7 +727,7 @@ test("a table's stream is switched on, and a function reads it as the mapping sa
         },
       }),
     },
-    output: mapping ? { mapping: { value: "${aws_lambda_event_source_mapping.m.uuid}" } } : {},
+    output: mapping ? { mapping: "${aws_lambda_event_source_mapping.m.id}" } : {},
   });
   const described = async (): Promise<unknown> => {
     const { Table } = await workspace.clients.dynamoDb.send(new DescribeTableCommand({ TableName: "stream-table" }));
@@ -838,7 +764,7 @@ test("a queue keeps its attributes and its policy, changed in place", async () =
       aws_sqs_queue: { q: { name: "kept", message_retention_seconds: seconds, kms_master_key_id: "alias/aws/sqs" } },
       aws_sqs_queue_policy: { p: { queue_url: "${aws_sqs_queue.q.url}", policy: policy(sid) } },
     },
-    output: { url: { value: "${aws_sqs_queue.q.url}" } },
+    output: { url: "${aws_sqs_queue.q.url}" },
   });
   const { url } = await settle("queue", stack(60, "One"));
   const look = async () =>

@@ -1,6 +1,4 @@
 import {
-  type ConnectionType,
-  type Cors,
   CreateApiCommand,
   CreateIntegrationCommand,
   CreateRouteCommand,
@@ -17,9 +15,7 @@ import {
   GetRoutesCommand,
   GetStageCommand,
   type IntegrationType,
-  type LoggingLevel,
   type ProtocolType,
-  type RouteSettings,
   TagResourceCommand,
   UpdateApiCommand,
   UpdateIntegrationCommand,
@@ -77,7 +73,6 @@ const api: ResourceKind = {
   },
   async update(change) {
     const { attributes, arguments: list, clients, tags } = change;
-    list.accept("protocol_type");
     await clients.apiGateway.send(new UpdateApiCommand({ ApiId: attributes.id, ...apiSettings(list) }));
     await clients.apiGateway.send(
       new TagResourceCommand({
@@ -93,27 +88,7 @@ const api: ResourceKind = {
 };
 
 function apiSettings(list: Arguments) {
-  const cors = list.block("cors_configuration");
-  return {
-    Name: list.requireText("name"),
-    Description: list.text("description"),
-    Version: list.text("version"),
-    DisableExecuteApiEndpoint: list.boolean("disable_execute_api_endpoint"),
-    RouteSelectionExpression: list.text("route_selection_expression"),
-    IpAddressType: list.text("ip_address_type") as "ipv4" | undefined,
-    ...(cors && { CorsConfiguration: corsOf(cors) }),
-  };
-}
-
-function corsOf(cors: Arguments): Cors {
-  return {
-    AllowCredentials: cors.boolean("allow_credentials"),
-    AllowHeaders: cors.texts("allow_headers"),
-    AllowMethods: cors.texts("allow_methods"),
-    AllowOrigins: cors.texts("allow_origins"),
-    ExposeHeaders: cors.texts("expose_headers"),
-    MaxAge: cors.number("max_age"),
-  };
+  return { Name: list.requireText("name"), Description: list.text("description") };
 }
 
 function apiAttributes(id: string, endpoint: string | undefined, { account, region, partition }: Place): Attributes {
@@ -127,7 +102,7 @@ function apiAttributes(id: string, endpoint: string | undefined, { account, regi
 
 const integration: ResourceKind = {
   type: "aws_apigatewayv2_integration",
-  replacedBy: ["api_id", "integration_type", "connection_type"],
+  replacedBy: ["api_id", "integration_type"],
   async create(creation) {
     const { arguments: list, clients } = creation;
     const ApiId = list.requireText("api_id");
@@ -175,18 +150,13 @@ const integration: ResourceKind = {
 };
 
 function integrationSettings(list: Arguments) {
+  const IntegrationType = list.requireText("integration_type") as IntegrationType;
   return {
-    IntegrationType: list.requireText("integration_type") as IntegrationType,
-    IntegrationUri: list.text("integration_uri"),
-    // A function is always called by POST; the provider says so where the stack doesn't.
-    IntegrationMethod:
-      list.text("integration_method") ?? (list.text("integration_type") === "AWS_PROXY" ? "POST" : undefined),
-    IntegrationSubtype: list.text("integration_subtype"),
-    ConnectionType: list.text("connection_type") as ConnectionType | undefined,
-    CredentialsArn: list.text("credentials_arn"),
-    Description: list.text("description"),
+    IntegrationType,
+    IntegrationUri: list.requireText("integration_uri"),
+    // A function is always called by POST; the provider sets it where the stack doesn't.
+    IntegrationMethod: IntegrationType === "AWS_PROXY" ? "POST" : undefined,
     PayloadFormatVersion: list.text("payload_format_version") ?? "1.0",
-    RequestParameters: list.map("request_parameters"),
     TimeoutInMillis: list.number("timeout_milliseconds"),
   };
 }
@@ -197,7 +167,7 @@ const route: ResourceKind = {
   async create(creation) {
     const { arguments: list, clients } = creation;
     const ApiId = list.requireText("api_id");
-    const settings = routeSettingsOf(list);
+    const settings = routeSettings(list);
     const found = (await all((NextToken) => clients.apiGateway.send(new GetRoutesCommand({ ApiId, NextToken })))).find(
       ({ RouteId = "", RouteKey }) => RouteKey === settings.RouteKey && !creation.isTaken(RouteId),
     );
@@ -217,7 +187,7 @@ const route: ResourceKind = {
       new UpdateRouteCommand({
         ApiId: list.requireText("api_id"),
         RouteId: attributes.id,
-        ...routeSettingsOf(list),
+        ...routeSettings(list),
       }),
     );
     return attributes;
@@ -229,14 +199,8 @@ const route: ResourceKind = {
   },
 };
 
-function routeSettingsOf(list: Arguments) {
-  return {
-    RouteKey: list.requireText("route_key"),
-    Target: list.text("target"),
-    AuthorizationType: list.text("authorization_type") as "NONE" | "AWS_IAM" | undefined,
-    AuthorizerId: list.text("authorizer_id"),
-    OperationName: list.text("operation_name"),
-  };
+function routeSettings(list: Arguments) {
+  return { RouteKey: list.requireText("route_key"), Target: list.text("target") };
 }
 
 const stage: ResourceKind = settled({
@@ -252,14 +216,12 @@ const stage: ResourceKind = settled({
       ApiId,
       StageName,
       AutoDeploy: list.boolean("auto_deploy") ?? false,
-      Description: list.text("description"),
-      DeploymentId: list.text("deployment_id"),
-      StageVariables: list.map("stage_variables"),
-      ...(byDefault && { DefaultRouteSettings: routeSettings(byDefault) }),
-      ...(list.has("route_settings") && {
-        RouteSettings: Object.fromEntries(
-          list.blocks("route_settings").map((block) => [block.requireText("route_key"), routeSettings(block)]),
-        ),
+      ...(byDefault && {
+        DefaultRouteSettings: {
+          DetailedMetricsEnabled: byDefault.boolean("detailed_metrics_enabled"),
+          ThrottlingBurstLimit: byDefault.number("throttling_burst_limit"),
+          ThrottlingRateLimit: byDefault.number("throttling_rate_limit"),
+        },
       }),
       ...(logs && {
         AccessLogSettings: {
@@ -298,16 +260,6 @@ const stage: ResourceKind = settled({
     );
   },
 });
-
-function routeSettings(block: Arguments): RouteSettings {
-  return {
-    DataTraceEnabled: block.boolean("data_trace_enabled"),
-    DetailedMetricsEnabled: block.boolean("detailed_metrics_enabled"),
-    LoggingLevel: block.text("logging_level") as LoggingLevel | undefined,
-    ThrottlingBurstLimit: block.number("throttling_burst_limit"),
-    ThrottlingRateLimit: block.number("throttling_rate_limit"),
-  };
-}
 
 /** API Gateway v2: HTTP APIs with their integrations, routes and stages. */
 export const apiGatewayKinds: readonly ResourceKind[] = [api, integration, route, stage];

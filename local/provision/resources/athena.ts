@@ -15,7 +15,6 @@ const workgroup: ResourceKind = settled({
   async put({ arguments: list, clients, tags, account, region, partition }: Creation): Promise<Attributes> {
     const name = list.requireText("name");
     const description = list.text("description") ?? "";
-    const state = (list.text("state") ?? "ENABLED") as "ENABLED" | "DISABLED";
     const settings = configuration(list.block("configuration"));
     list.accept("force_destroy");
     const found = await unlessMissing(clients.athena.send(new GetWorkGroupCommand({ WorkGroup: name })));
@@ -29,13 +28,12 @@ const workgroup: ResourceKind = settled({
         }),
       );
     }
-    if (found || state === "DISABLED") {
+    if (found) {
       const { ResultConfiguration: result, ...others } = settings;
       await clients.athena.send(
         new UpdateWorkGroupCommand({
           WorkGroup: name,
           Description: description,
-          State: state,
           ConfigurationUpdates: { ...others, ResultConfigurationUpdates: result },
         }),
       );
@@ -61,14 +59,11 @@ const workgroup: ResourceKind = settled({
 function configuration(block: Arguments | undefined): WorkGroupConfiguration {
   const result = block?.block("result_configuration");
   const encryption = result?.block("encryption_configuration");
-  const engine = block?.block("engine_version");
   return {
-    // These three are on unless the stack says otherwise, as in the provider.
+    // Both are on unless the stack says otherwise, as in the provider.
     EnforceWorkGroupConfiguration: block?.boolean("enforce_workgroup_configuration") ?? true,
     PublishCloudWatchMetricsEnabled: block?.boolean("publish_cloudwatch_metrics_enabled") ?? true,
-    RequesterPaysEnabled: block?.boolean("requester_pays_enabled") ?? false,
     BytesScannedCutoffPerQuery: block?.number("bytes_scanned_cutoff_per_query"),
-    ...(engine && { EngineVersion: { SelectedEngineVersion: engine.text("selected_engine_version") } }),
     ...(result && {
       ResultConfiguration: {
         OutputLocation: result.text("output_location"),

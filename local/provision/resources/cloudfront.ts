@@ -1,57 +1,37 @@
 import {
   type CacheBehavior,
-  type CachePolicyConfig,
   type CloudFrontClient,
-  CreateCachePolicyCommand,
   CreateDistributionWithTagsCommand,
-  CreateFunctionCommand,
   CreateOriginAccessControlCommand,
-  CreateOriginRequestPolicyCommand,
   CreateResponseHeadersPolicyCommand,
   type CustomErrorResponse,
   type DefaultCacheBehavior,
-  DeleteCachePolicyCommand,
   DeleteDistributionCommand,
-  DeleteFunctionCommand,
   DeleteOriginAccessControlCommand,
-  DeleteOriginRequestPolicyCommand,
   DeleteResponseHeadersPolicyCommand,
-  DescribeFunctionCommand,
   type Distribution,
   type DistributionConfig,
-  type FunctionRuntime,
-  GetCachePolicyCommand,
   GetDistributionCommand,
   GetDistributionConfigCommand,
   GetOriginAccessControlCommand,
-  GetOriginRequestPolicyCommand,
   GetResponseHeadersPolicyCommand,
-  ListCachePoliciesCommand,
   ListOriginAccessControlsCommand,
-  ListOriginRequestPoliciesCommand,
   ListResponseHeadersPoliciesCommand,
   type Method,
   type Origin,
   type OriginAccessControlConfig,
-  type OriginRequestPolicyConfig,
   paginateListDistributions,
-  PublishFunctionCommand,
   type ResponseHeadersPolicyConfig,
   TagResourceCommand,
-  UpdateCachePolicyCommand,
   UpdateDistributionCommand,
-  UpdateFunctionCommand,
   UpdateOriginAccessControlCommand,
-  UpdateOriginRequestPolicyCommand,
   UpdateResponseHeadersPolicyCommand,
-  type ViewerCertificate,
 } from "@aws-sdk/client-cloudfront";
 import type { Arguments } from "../arguments";
 import {
   type Attributes,
   type Creation,
   type Existing,
-  isNamed,
   type Place,
   type ResourceKind,
   tagList,
@@ -60,12 +40,9 @@ import {
   waitFor,
 } from "../resource-kind";
 
-/** CloudFront's zone in Route 53, the same for all distributions (Route 53 developer guide, alias targets). */
-const hostedZone = "Z2FDTNDATAQYW2";
-
 /** A list as CloudFront writes it; empty lists are just counted. */
-function counted<T>(items: readonly T[] | undefined): { Quantity: number; Items?: T[] } {
-  return items && items.length > 0 ? { Quantity: items.length, Items: [...items] } : { Quantity: 0 };
+function counted<T>(items: readonly T[]): { Quantity: number; Items?: T[] } {
+  return items.length > 0 ? { Quantity: items.length, Items: [...items] } : { Quantity: 0 };
 }
 
 const distribution: ResourceKind = {
@@ -125,15 +102,12 @@ async function changeDistribution(creation: Creation, Id: string, config: Distri
   return await deployed(creation, Id);
 }
 
-async function deployed({ arguments: list, clients, token }: Creation, Id: string): Promise<Attributes> {
+async function deployed({ clients, token }: Creation, Id: string): Promise<Attributes> {
   const found = await waitUntilDeployed(clients.cloudFront, Id);
-  list.accept("retain_on_delete", "wait_for_deployment");
   return {
     id: Id,
     arn: found.ARN ?? "",
     domain_name: found.DomainName ?? "",
-    hosted_zone_id: hostedZone,
-    status: "Deployed",
     caller_reference: found.DistributionConfig?.CallerReference ?? token,
   };
 }
@@ -163,7 +137,6 @@ async function ownedDistribution(cloudFront: CloudFrontClient, token: string): P
 }
 
 function distributionConfig(list: Arguments, CallerReference: string): DistributionConfig {
-  const logging = list.block("logging_config");
   return {
     CallerReference,
     Comment: list.text("comment") ?? "",
@@ -172,8 +145,8 @@ function distributionConfig(list: Arguments, CallerReference: string): Distribut
     HttpVersion: (list.text("http_version") ?? "http2") as "http2",
     PriceClass: (list.text("price_class") ?? "PriceClass_All") as "PriceClass_All",
     DefaultRootObject: list.text("default_root_object") ?? "",
-    WebACLId: list.text("web_acl_id") ?? "",
-    Aliases: counted(list.texts("aliases")),
+    WebACLId: "",
+    Aliases: { Quantity: 0 },
     Origins: { Quantity: list.blocks("origin").length, Items: list.blocks("origin").map(origin) },
     DefaultCacheBehavior: cacheBehavior(list.requireBlock("default_cache_behavior")),
     CacheBehaviors: counted(
@@ -182,90 +155,70 @@ function distributionConfig(list: Arguments, CallerReference: string): Distribut
         .map((block): CacheBehavior => ({ PathPattern: block.requireText("path_pattern"), ...cacheBehavior(block) })),
     ),
     CustomErrorResponses: counted(list.blocks("custom_error_response").map(customErrorResponse)),
-    Restrictions: { GeoRestriction: geoRestriction(list.requireBlock("restrictions").requireBlock("geo_restriction")) },
-    ViewerCertificate: viewerCertificate(list.requireBlock("viewer_certificate")),
-    Logging: {
-      Enabled: logging !== undefined,
-      Bucket: logging?.requireText("bucket") ?? "",
-      Prefix: logging?.text("prefix") ?? "",
-      IncludeCookies: logging?.boolean("include_cookies") ?? false,
+    Restrictions: {
+      GeoRestriction: {
+        RestrictionType: list
+          .requireBlock("restrictions")
+          .requireBlock("geo_restriction")
+          .requireText("restriction_type") as "none",
+        Quantity: 0,
+      },
     },
+    ViewerCertificate: {
+      CloudFrontDefaultCertificate: list.requireBlock("viewer_certificate").boolean("cloudfront_default_certificate"),
+    },
+    Logging: { Enabled: false, Bucket: "", Prefix: "", IncludeCookies: false },
   };
 }
 
 function origin(block: Arguments): Origin {
   const custom = block.block("custom_origin_config");
-  const s3 = block.block("s3_origin_config");
-  const shield = block.block("origin_shield");
+  const protocols = (custom?.texts("origin_ssl_protocols") ?? []) as "TLSv1.2"[];
   return {
     Id: block.requireText("origin_id"),
     DomainName: block.requireText("domain_name"),
-    OriginPath: block.text("origin_path") ?? "",
-    ConnectionAttempts: block.number("connection_attempts") ?? 3,
-    ConnectionTimeout: block.number("connection_timeout") ?? 10,
+    OriginPath: "",
+    ConnectionAttempts: 3,
+    ConnectionTimeout: 10,
     OriginAccessControlId: block.text("origin_access_control_id") ?? "",
-    OriginShield: {
-      Enabled: shield?.boolean("enabled") ?? false,
-      OriginShieldRegion: shield?.text("origin_shield_region"),
-    },
-    CustomHeaders: counted(
-      block.blocks("custom_header").map((header) => ({
-        HeaderName: header.requireText("name"),
-        HeaderValue: header.requireText("value"),
-      })),
-    ),
+    OriginShield: { Enabled: false },
+    CustomHeaders: { Quantity: 0 },
     ...(custom
       ? {
           CustomOriginConfig: {
             HTTPPort: custom.requireNumber("http_port"),
             HTTPSPort: custom.requireNumber("https_port"),
             OriginProtocolPolicy: custom.requireText("origin_protocol_policy") as "https-only",
-            OriginSslProtocols: {
-              Quantity: custom.texts("origin_ssl_protocols")?.length ?? 0,
-              Items: (custom.texts("origin_ssl_protocols") ?? []) as "TLSv1.2"[],
-            },
-            OriginReadTimeout: custom.number("origin_read_timeout") ?? 30,
-            OriginKeepaliveTimeout: custom.number("origin_keepalive_timeout") ?? 5,
+            OriginSslProtocols: { Quantity: protocols.length, Items: protocols },
+            OriginReadTimeout: 30,
+            OriginKeepaliveTimeout: 5,
           },
         }
-      : { S3OriginConfig: { OriginAccessIdentity: s3?.text("origin_access_identity") ?? "" } }),
+      : { S3OriginConfig: { OriginAccessIdentity: "" } }),
   };
 }
 
 function cacheBehavior(block: Arguments): DefaultCacheBehavior {
   const allowed = (block.texts("allowed_methods") ?? []) as Method[];
+  const cached = (block.texts("cached_methods") ?? []) as Method[];
   return {
     TargetOriginId: block.requireText("target_origin_id"),
     ViewerProtocolPolicy: block.requireText("viewer_protocol_policy") as "https-only",
     AllowedMethods: {
       Quantity: allowed.length,
       Items: allowed,
-      CachedMethods: {
-        Quantity: block.texts("cached_methods")?.length ?? 0,
-        Items: (block.texts("cached_methods") ?? []) as Method[],
-      },
+      CachedMethods: { Quantity: cached.length, Items: cached },
     },
     Compress: block.boolean("compress") ?? false,
-    SmoothStreaming: block.boolean("smooth_streaming") ?? false,
+    SmoothStreaming: false,
     CachePolicyId: block.requireText("cache_policy_id"),
     OriginRequestPolicyId: block.text("origin_request_policy_id"),
     ResponseHeadersPolicyId: block.text("response_headers_policy_id"),
-    FieldLevelEncryptionId: block.text("field_level_encryption_id") ?? "",
-    TrustedKeyGroups: { Enabled: block.has("trusted_key_groups"), ...counted(block.texts("trusted_key_groups")) },
-    TrustedSigners: { Enabled: block.has("trusted_signers"), ...counted(block.texts("trusted_signers")) },
-    FunctionAssociations: counted(
-      block.blocks("function_association").map((association) => ({
-        EventType: association.requireText("event_type") as "viewer-request",
-        FunctionARN: association.requireText("function_arn"),
-      })),
-    ),
-    LambdaFunctionAssociations: counted(
-      block.blocks("lambda_function_association").map((association) => ({
-        EventType: association.requireText("event_type") as "viewer-request",
-        LambdaFunctionARN: association.requireText("lambda_arn"),
-        IncludeBody: association.boolean("include_body"),
-      })),
-    ),
+    FieldLevelEncryptionId: "",
+    TrustedKeyGroups: { Enabled: false, Quantity: 0 },
+    TrustedSigners: { Enabled: false, Quantity: 0 },
+    FunctionAssociations: { Quantity: 0 },
+    LambdaFunctionAssociations: { Quantity: 0 },
   };
 }
 
@@ -275,23 +228,6 @@ function customErrorResponse(block: Arguments): CustomErrorResponse {
     ResponseCode: block.text("response_code") ?? "",
     ResponsePagePath: block.text("response_page_path") ?? "",
     ErrorCachingMinTTL: block.number("error_caching_min_ttl"),
-  };
-}
-
-function geoRestriction(block: Arguments) {
-  return {
-    RestrictionType: block.requireText("restriction_type") as "none",
-    ...counted(block.texts("locations")),
-  };
-}
-
-function viewerCertificate(block: Arguments): ViewerCertificate {
-  return {
-    CloudFrontDefaultCertificate: block.boolean("cloudfront_default_certificate"),
-    ACMCertificateArn: block.text("acm_certificate_arn"),
-    IAMCertificateId: block.text("iam_certificate_id"),
-    SSLSupportMethod: block.text("ssl_support_method") as "sni-only" | undefined,
-    MinimumProtocolVersion: block.text("minimum_protocol_version") as "TLSv1.2_2021" | undefined,
   };
 }
 
@@ -408,64 +344,31 @@ function responseHeaders(list: Arguments): ResponseHeadersPolicyConfig {
   const options = security?.block("content_type_options");
   const frames = security?.block("frame_options");
   const referrer = security?.block("referrer_policy");
-  const scripts = security?.block("xss_protection");
-  const cors = list.block("cors_config");
-  const timing = list.block("server_timing_headers_config");
   const custom = list.block("custom_headers_config")?.blocks("items") ?? [];
-  const removed = list.block("remove_headers_config")?.blocks("items") ?? [];
   const override = (block: Arguments): boolean => block.boolean("override") ?? false;
-  const listed = (name: string): { Quantity: number; Items: string[] } => {
-    const Items = cors?.block(name)?.texts("items") ?? [];
-    return { Quantity: Items.length, Items };
-  };
   return {
     Name: list.requireText("name"),
     Comment: list.text("comment") ?? "",
     ...(security && {
       SecurityHeadersConfig: {
-        ...(transport && {
-          StrictTransportSecurity: {
-            AccessControlMaxAgeSec: transport.requireNumber("access_control_max_age_sec"),
-            IncludeSubdomains: transport.boolean("include_subdomains") ?? false,
-            Preload: transport.boolean("preload") ?? false,
-            Override: override(transport),
-          },
-        }),
-        ...(content && {
-          ContentSecurityPolicy: {
-            ContentSecurityPolicy: content.requireText("content_security_policy"),
-            Override: override(content),
-          },
-        }),
-        ...(options && { ContentTypeOptions: { Override: override(options) } }),
-        ...(frames && {
-          FrameOptions: { FrameOption: frames.requireText("frame_option") as "DENY", Override: override(frames) },
-        }),
-        ...(referrer && {
-          ReferrerPolicy: {
-            ReferrerPolicy: referrer.requireText("referrer_policy") as "no-referrer",
-            Override: override(referrer),
-          },
-        }),
-        ...(scripts && {
-          XSSProtection: {
-            Protection: scripts.boolean("protection") ?? false,
-            ModeBlock: scripts.boolean("mode_block"),
-            ReportUri: scripts.text("report_uri"),
-            Override: override(scripts),
-          },
-        }),
-      },
-    }),
-    ...(cors && {
-      CorsConfig: {
-        AccessControlAllowCredentials: cors.boolean("access_control_allow_credentials") ?? false,
-        AccessControlAllowHeaders: listed("access_control_allow_headers"),
-        AccessControlAllowMethods: listed("access_control_allow_methods") as { Quantity: number; Items: "ALL"[] },
-        AccessControlAllowOrigins: listed("access_control_allow_origins"),
-        AccessControlExposeHeaders: listed("access_control_expose_headers"),
-        AccessControlMaxAgeSec: cors.number("access_control_max_age_sec"),
-        OriginOverride: cors.boolean("origin_override") ?? false,
+        StrictTransportSecurity: transport && {
+          AccessControlMaxAgeSec: transport.requireNumber("access_control_max_age_sec"),
+          IncludeSubdomains: transport.boolean("include_subdomains") ?? false,
+          Override: override(transport),
+        },
+        ContentSecurityPolicy: content && {
+          ContentSecurityPolicy: content.requireText("content_security_policy"),
+          Override: override(content),
+        },
+        ContentTypeOptions: options && { Override: override(options) },
+        FrameOptions: frames && {
+          FrameOption: frames.requireText("frame_option") as "DENY",
+          Override: override(frames),
+        },
+        ReferrerPolicy: referrer && {
+          ReferrerPolicy: referrer.requireText("referrer_policy") as "no-referrer",
+          Override: override(referrer),
+        },
       },
     }),
     CustomHeadersConfig: counted(
@@ -475,177 +378,8 @@ function responseHeaders(list: Arguments): ResponseHeadersPolicyConfig {
         Override: override(header),
       })),
     ),
-    RemoveHeadersConfig: counted(removed.map((header) => ({ Header: header.requireText("header") }))),
-    ...(timing && {
-      ServerTimingHeadersConfig: {
-        Enabled: timing.boolean("enabled") ?? false,
-        SamplingRate: timing.number("sampling_rate"),
-      },
-    }),
   };
 }
 
-/** Which headers, cookies or query strings go into a cache key or to an origin. */
-function selection(block: Arguments | undefined, behavior: string, names: string) {
-  return {
-    behavior: block?.text(behavior) ?? "none",
-    items: block?.block(names)?.texts("items"),
-  };
-}
-
-const cachePolicy = namedConfig<CachePolicyConfig>("aws_cloudfront_cache_policy", {
-  noun: "cache-policy",
-  config: (list) => {
-    const key = list.requireBlock("parameters_in_cache_key_and_forwarded_to_origin");
-    const cookies = selection(key.block("cookies_config"), "cookie_behavior", "cookies");
-    const headers = selection(key.block("headers_config"), "header_behavior", "headers");
-    const queries = selection(key.block("query_strings_config"), "query_string_behavior", "query_strings");
-    return {
-      Name: list.requireText("name"),
-      Comment: list.text("comment") ?? "",
-      MinTTL: list.number("min_ttl") ?? 0,
-      DefaultTTL: list.number("default_ttl"),
-      MaxTTL: list.number("max_ttl"),
-      ParametersInCacheKeyAndForwardedToOrigin: {
-        EnableAcceptEncodingGzip: key.boolean("enable_accept_encoding_gzip") ?? false,
-        EnableAcceptEncodingBrotli: key.boolean("enable_accept_encoding_brotli") ?? false,
-        CookiesConfig: { CookieBehavior: cookies.behavior as "none", Cookies: counted(cookies.items) },
-        HeadersConfig: { HeaderBehavior: headers.behavior as "none", Headers: counted(headers.items) },
-        QueryStringsConfig: { QueryStringBehavior: queries.behavior as "none", QueryStrings: counted(queries.items) },
-      },
-    };
-  },
-  create: async (cloudFront, config) =>
-    (await cloudFront.send(new CreateCachePolicyCommand({ CachePolicyConfig: config }))).CachePolicy?.Id,
-  get: (cloudFront, Id) => cloudFront.send(new GetCachePolicyCommand({ Id })),
-  list: listCachePolicies("custom"),
-  update: (cloudFront, Id, IfMatch, config) =>
-    cloudFront.send(new UpdateCachePolicyCommand({ Id, IfMatch, CachePolicyConfig: config })),
-  delete: (cloudFront, Id, IfMatch) => cloudFront.send(new DeleteCachePolicyCommand({ Id, IfMatch })),
-});
-
-function listCachePolicies(Type: "custom" | "managed") {
-  return async (
-    cloudFront: CloudFrontClient,
-    Marker: string | undefined,
-  ): Promise<{ items: Named[]; next?: string }> => {
-    const { CachePolicyList: page } = await cloudFront.send(new ListCachePoliciesCommand({ Type, Marker }));
-    const items = (page?.Items ?? []).map(({ CachePolicy: policy }) => ({
-      id: policy?.Id ?? "",
-      name: policy?.CachePolicyConfig?.Name ?? "",
-    }));
-    return { items, next: page?.NextMarker };
-  };
-}
-
-const originRequestPolicy = namedConfig<OriginRequestPolicyConfig>("aws_cloudfront_origin_request_policy", {
-  noun: "origin-request-policy",
-  config: (list) => {
-    const cookies = selection(list.block("cookies_config"), "cookie_behavior", "cookies");
-    const headers = selection(list.block("headers_config"), "header_behavior", "headers");
-    const queries = selection(list.block("query_strings_config"), "query_string_behavior", "query_strings");
-    return {
-      Name: list.requireText("name"),
-      Comment: list.text("comment") ?? "",
-      CookiesConfig: { CookieBehavior: cookies.behavior as "none", Cookies: counted(cookies.items) },
-      HeadersConfig: { HeaderBehavior: headers.behavior as "none", Headers: counted(headers.items) },
-      QueryStringsConfig: { QueryStringBehavior: queries.behavior as "none", QueryStrings: counted(queries.items) },
-    };
-  },
-  create: async (cloudFront, config) =>
-    (await cloudFront.send(new CreateOriginRequestPolicyCommand({ OriginRequestPolicyConfig: config })))
-      .OriginRequestPolicy?.Id,
-  get: (cloudFront, Id) => cloudFront.send(new GetOriginRequestPolicyCommand({ Id })),
-  list: async (cloudFront, Marker) => {
-    const { OriginRequestPolicyList: page } = await cloudFront.send(
-      new ListOriginRequestPoliciesCommand({ Type: "custom", Marker }),
-    );
-    const items = (page?.Items ?? []).map(({ OriginRequestPolicy: policy }) => ({
-      id: policy?.Id ?? "",
-      name: policy?.OriginRequestPolicyConfig?.Name ?? "",
-    }));
-    return { items, next: page?.NextMarker };
-  },
-  update: (cloudFront, Id, IfMatch, config) =>
-    cloudFront.send(new UpdateOriginRequestPolicyCommand({ Id, IfMatch, OriginRequestPolicyConfig: config })),
-  delete: (cloudFront, Id, IfMatch) => cloudFront.send(new DeleteOriginRequestPolicyCommand({ Id, IfMatch })),
-});
-
-const functionKind: ResourceKind = {
-  type: "aws_cloudfront_function",
-  replacedBy: ["name"],
-  async create(creation) {
-    const { arguments: list, clients } = creation;
-    const Name = list.requireText("name");
-    try {
-      await clients.cloudFront.send(
-        new CreateFunctionCommand({ Name, FunctionConfig: functionConfig(list), FunctionCode: functionCode(list) }),
-      );
-    } catch (error) {
-      if (!isNamed(error, "FunctionAlreadyExists")) {
-        throw error;
-      }
-      return await changeFunction(creation);
-    }
-    return await publish(creation);
-  },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(
-      clients.cloudFront.send(new DescribeFunctionCommand({ Name: attributes.id, Stage: "DEVELOPMENT" })),
-    );
-    return found && attributes;
-  },
-  update: changeFunction,
-  async delete({ attributes, clients }) {
-    const found = await unlessMissing(
-      clients.cloudFront.send(new DescribeFunctionCommand({ Name: attributes.id, Stage: "DEVELOPMENT" })),
-    );
-    if (found) {
-      await unlessMissing(
-        clients.cloudFront.send(new DeleteFunctionCommand({ Name: attributes.id, IfMatch: found.ETag })),
-      );
-    }
-  },
-};
-
-async function changeFunction(creation: Creation): Promise<Attributes> {
-  const { arguments: list, clients } = creation;
-  const Name = list.requireText("name");
-  const { ETag } = await clients.cloudFront.send(new DescribeFunctionCommand({ Name, Stage: "DEVELOPMENT" }));
-  await clients.cloudFront.send(
-    new UpdateFunctionCommand({
-      Name,
-      IfMatch: ETag,
-      FunctionConfig: functionConfig(list),
-      FunctionCode: functionCode(list),
-    }),
-  );
-  return await publish(creation);
-}
-
-async function publish({ arguments: list, clients, account, partition }: Creation): Promise<Attributes> {
-  const Name = list.requireText("name");
-  const { ETag } = await clients.cloudFront.send(new DescribeFunctionCommand({ Name, Stage: "DEVELOPMENT" }));
-  if (list.boolean("publish") ?? true) {
-    await clients.cloudFront.send(new PublishFunctionCommand({ Name, IfMatch: ETag }));
-  }
-  return { id: Name, etag: ETag ?? "", arn: `arn:${partition}:cloudfront::${account}:function/${Name}` };
-}
-
-function functionConfig(list: Arguments) {
-  return { Comment: list.text("comment") ?? "", Runtime: list.requireText("runtime") as FunctionRuntime };
-}
-
-function functionCode(list: Arguments): Uint8Array {
-  return Buffer.from(list.requireText("code"));
-}
-
-/** CloudFront: distributions, functions, access controls and policies. */
-export const cloudFrontKinds: readonly ResourceKind[] = [
-  distribution,
-  originAccessControl,
-  responseHeadersPolicy,
-  cachePolicy,
-  originRequestPolicy,
-  functionKind,
-];
+/** CloudFront: distributions, origin access controls and response headers policies. */
+export const cloudFrontKinds: readonly ResourceKind[] = [distribution, originAccessControl, responseHeadersPolicy];

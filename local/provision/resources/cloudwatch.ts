@@ -1,16 +1,10 @@
 import {
   type ComparisonOperator,
   DeleteAlarmsCommand,
-  DeleteDashboardsCommand,
   DescribeAlarmsCommand,
-  GetDashboardCommand,
-  type MetricDataQuery,
-  PutDashboardCommand,
   PutMetricAlarmCommand,
-  type StandardUnit,
   type Statistic,
 } from "@aws-sdk/client-cloudwatch";
-import type { Arguments } from "../arguments";
 import { type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
 
 const alarm: ResourceKind = settled({
@@ -22,25 +16,20 @@ const alarm: ResourceKind = settled({
       new PutMetricAlarmCommand({
         AlarmName,
         AlarmDescription: list.text("alarm_description"),
-        ActionsEnabled: list.boolean("actions_enabled") ?? true,
+        ActionsEnabled: true,
         AlarmActions: list.texts("alarm_actions"),
         OKActions: list.texts("ok_actions"),
-        InsufficientDataActions: list.texts("insufficient_data_actions"),
         Namespace: list.text("namespace"),
         MetricName: list.text("metric_name"),
-        Dimensions: dimensions(list),
+        Dimensions: Object.entries(list.map("dimensions") ?? {}).map(([Name, Value]) => ({ Name, Value })),
         Statistic: list.text("statistic") as Statistic | undefined,
         ExtendedStatistic: list.text("extended_statistic"),
-        Unit: list.text("unit") as StandardUnit | undefined,
         Period: list.number("period"),
         EvaluationPeriods: list.requireNumber("evaluation_periods"),
         DatapointsToAlarm: list.number("datapoints_to_alarm"),
         Threshold: list.number("threshold"),
-        ThresholdMetricId: list.text("threshold_metric_id"),
         ComparisonOperator: list.requireText("comparison_operator") as ComparisonOperator,
         TreatMissingData: list.text("treat_missing_data") ?? "missing",
-        EvaluateLowSampleCountPercentile: list.text("evaluate_low_sample_count_percentiles"),
-        ...(list.has("metric_query") && { Metrics: list.blocks("metric_query").map(query) }),
         Tags: tagList(tags),
       }),
     );
@@ -57,58 +46,5 @@ const alarm: ResourceKind = settled({
   },
 });
 
-function dimensions(list: Arguments): { Name: string; Value: string }[] | undefined {
-  const map = list.map("dimensions");
-  return map && Object.entries(map).map(([Name, Value]) => ({ Name, Value }));
-}
-
-function query(block: Arguments): MetricDataQuery {
-  const metric = block.block("metric");
-  return {
-    Id: block.requireText("id"),
-    Expression: block.text("expression"),
-    Label: block.text("label"),
-    ReturnData: block.boolean("return_data"),
-    Period: block.number("period"),
-    ...(metric && {
-      MetricStat: {
-        Metric: {
-          Namespace: metric.text("namespace"),
-          MetricName: metric.requireText("metric_name"),
-          Dimensions: dimensions(metric),
-        },
-        Period: metric.requireNumber("period"),
-        Stat: metric.requireText("stat"),
-        Unit: metric.text("unit") as StandardUnit | undefined,
-      },
-    }),
-  };
-}
-
-const dashboard: ResourceKind = settled({
-  type: "aws_cloudwatch_dashboard",
-  replacedBy: ["dashboard_name"],
-  async put({ arguments: list, clients, account, partition }) {
-    const DashboardName = list.requireText("dashboard_name");
-    const { DashboardValidationMessages: complaints = [] } = await clients.cloudWatch.send(
-      new PutDashboardCommand({ DashboardName, DashboardBody: list.requireText("dashboard_body") }),
-    );
-    const [complaint] = complaints;
-    if (complaint) {
-      throw new Error(`dashboard_body, ${complaint.DataPath}: ${complaint.Message}`);
-    }
-    return { id: DashboardName, dashboard_arn: `arn:${partition}:cloudwatch::${account}:dashboard/${DashboardName}` };
-  },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(
-      clients.cloudWatch.send(new GetDashboardCommand({ DashboardName: attributes.id })),
-    );
-    return found && attributes;
-  },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.cloudWatch.send(new DeleteDashboardsCommand({ DashboardNames: [attributes.id] })));
-  },
-});
-
-/** CloudWatch: alarms and dashboards. */
-export const cloudWatchKinds: readonly ResourceKind[] = [alarm, dashboard];
+/** CloudWatch: alarms. */
+export const cloudWatchKinds: readonly ResourceKind[] = [alarm];

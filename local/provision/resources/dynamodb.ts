@@ -1,15 +1,10 @@
 import {
-  type AttributeDefinition,
   type BillingMode,
   CreateTableCommand,
   DeleteTableCommand,
   DescribeTableCommand,
   DescribeTimeToLiveCommand,
   type DynamoDBClient,
-  type GlobalSecondaryIndex,
-  type KeySchemaElement,
-  type ProjectionType,
-  type ProvisionedThroughput,
   type SSESpecification,
   type StreamSpecification,
   TagResourceCommand,
@@ -31,7 +26,7 @@ import {
 
 const table: ResourceKind = {
   type: "aws_dynamodb_table",
-  replacedBy: ["name", "hash_key", "range_key", "local_secondary_index", "global_secondary_index"],
+  replacedBy: ["name", "hash_key"],
   async create(creation) {
     const { arguments: list, clients, tags } = creation;
     const TableName = list.requireText("name");
@@ -40,21 +35,13 @@ const table: ResourceKind = {
       await clients.dynamoDb.send(
         new CreateTableCommand({
           TableName,
-          AttributeDefinitions: attributeDefinitions(list),
-          KeySchema: keySchema(list),
-          ...billing(list),
+          AttributeDefinitions: list.blocks("attribute").map((block) => ({
+            AttributeName: block.requireText("name"),
+            AttributeType: block.requireText("type") as "S",
+          })),
+          KeySchema: [{ AttributeName: list.requireText("hash_key"), KeyType: "HASH" }],
+          BillingMode: list.requireText("billing_mode") as BillingMode,
           DeletionProtectionEnabled: list.boolean("deletion_protection_enabled"),
-          TableClass: list.text("table_class") as "STANDARD" | undefined,
-          ...(list.has("global_secondary_index") && {
-            GlobalSecondaryIndexes: list.blocks("global_secondary_index").map(index),
-          }),
-          ...(list.has("local_secondary_index") && {
-            LocalSecondaryIndexes: list.blocks("local_secondary_index").map((block) => ({
-              IndexName: block.requireText("name"),
-              KeySchema: keySchema(block, list.requireText("hash_key")),
-              Projection: projection(block),
-            })),
-          }),
           ...(stream && { StreamSpecification: streamOf(list) }),
           ...encryption(list),
           Tags: tagList(tags),
@@ -71,8 +58,7 @@ const table: ResourceKind = {
   },
   async read({ attributes, clients }) {
     const found = await unlessMissing(clients.dynamoDb.send(new DescribeTableCommand({ TableName: attributes.id })));
-    const { LatestStreamArn: stream_arn = null, LatestStreamLabel: stream_label = null } = found?.Table ?? {};
-    return found && { ...attributes, stream_arn, stream_label };
+    return found && { ...attributes, stream_arn: found.Table?.LatestStreamArn ?? null };
   },
   update: change,
   async delete({ attributes, clients }) {
@@ -93,19 +79,14 @@ async function change(creation: Creation): Promise<Attributes> {
   const { arguments: list, clients, tags } = creation;
   const TableName = list.requireText("name");
   const found = await waitUntilActive(clients.dynamoDb, TableName);
-  list.accept("hash_key", "range_key", "attribute", "global_secondary_index", "local_secondary_index");
-  list.accept("table_class");
+  list.accept("attribute");
   await changeStream(list, clients.dynamoDb, found);
   const sse = encryption(list);
-  const { BillingMode, ProvisionedThroughput: throughput } = billing(list);
+  const BillingMode = list.requireText("billing_mode") as BillingMode;
   const protection = list.boolean("deletion_protection_enabled") ?? false;
   // DynamoDB refuses an update that changes nothing, so only what differs is sent.
   const updates = {
-    ...(BillingMode !== (found.BillingModeSummary?.BillingMode ?? "PROVISIONED") ||
-    (throughput && throughput.ReadCapacityUnits !== found.ProvisionedThroughput?.ReadCapacityUnits) ||
-    (throughput && throughput.WriteCapacityUnits !== found.ProvisionedThroughput?.WriteCapacityUnits)
-      ? { BillingMode, ProvisionedThroughput: throughput }
-      : {}),
+    ...(BillingMode !== (found.BillingModeSummary?.BillingMode ?? "PROVISIONED") ? { BillingMode } : {}),
     ...((sse.SSESpecification?.KMSMasterKeyId ?? "") !== (found.SSEDescription?.KMSMasterKeyArn ?? "") &&
     sse.SSESpecification
       ? sse
@@ -172,10 +153,7 @@ async function finish({ arguments: list, clients, account, region, partition }: 
     await clients.dynamoDb.send(
       new UpdateContinuousBackupsCommand({
         TableName,
-        PointInTimeRecoverySpecification: {
-          PointInTimeRecoveryEnabled: recovery.boolean("enabled") ?? false,
-          RecoveryPeriodInDays: recovery.number("recovery_period_in_days"),
-        },
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: recovery.boolean("enabled") ?? false },
       }),
     );
   }
@@ -183,32 +161,7 @@ async function finish({ arguments: list, clients, account, region, partition }: 
     id: TableName,
     arn: active.TableArn ?? `arn:${partition}:dynamodb:${region}:${account}:table/${TableName}`,
     stream_arn: active.LatestStreamArn ?? null,
-    stream_label: active.LatestStreamLabel ?? null,
   };
-}
-
-function attributeDefinitions(list: Arguments): AttributeDefinition[] {
-  return list.blocks("attribute").map((block) => ({
-    AttributeName: block.requireText("name"),
-    AttributeType: block.requireText("type") as "S" | "N" | "B",
-  }));
-}
-
-function keySchema(list: Arguments, hash = list.requireText("hash_key")): KeySchemaElement[] {
-  const range = list.text("range_key");
-  return [
-    { AttributeName: hash, KeyType: "HASH" },
-    ...(range === undefined ? [] : [{ AttributeName: range, KeyType: "RANGE" as const }]),
-  ];
-}
-
-function billing(list: Arguments): { BillingMode: BillingMode; ProvisionedThroughput?: ProvisionedThroughput } {
-  const BillingMode = (list.text("billing_mode") ?? "PROVISIONED") as BillingMode;
-  const read = list.number("read_capacity");
-  const write = list.number("write_capacity");
-  return BillingMode === "PAY_PER_REQUEST"
-    ? { BillingMode }
-    : { BillingMode, ProvisionedThroughput: { ReadCapacityUnits: read ?? 1, WriteCapacityUnits: write ?? 1 } };
 }
 
 function encryption(list: Arguments): { SSESpecification?: SSESpecification } {
@@ -217,25 +170,6 @@ function encryption(list: Arguments): { SSESpecification?: SSESpecification } {
     return {};
   }
   return { SSESpecification: { Enabled: true, SSEType: "KMS", KMSMasterKeyId: block.text("kms_key_arn") } };
-}
-
-function index(block: Arguments): GlobalSecondaryIndex {
-  const read = block.number("read_capacity");
-  const write = block.number("write_capacity");
-  return {
-    IndexName: block.requireText("name"),
-    KeySchema: keySchema(block),
-    Projection: projection(block),
-    ...(read !== undefined &&
-      write !== undefined && { ProvisionedThroughput: { ReadCapacityUnits: read, WriteCapacityUnits: write } }),
-  };
-}
-
-function projection(block: Arguments): { ProjectionType: ProjectionType; NonKeyAttributes?: string[] } {
-  return {
-    ProjectionType: block.requireText("projection_type") as ProjectionType,
-    NonKeyAttributes: block.texts("non_key_attributes"),
-  };
 }
 
 async function waitUntilActive(dynamoDb: DynamoDBClient, TableName: string): Promise<TableDescription> {

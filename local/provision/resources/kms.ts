@@ -25,18 +25,15 @@ const ownerTag = "Provisioned";
 
 const key: ResourceKind = {
   type: "aws_kms_key",
-  replacedBy: ["customer_master_key_spec", "key_usage", "multi_region"],
   async create(creation) {
     const { arguments: list, clients, tags, token } = creation;
+    const Description = list.text("description");
     const metadata =
       (await ownedKey(clients.kms, token)) ??
       (
         await clients.kms.send(
           new CreateKeyCommand({
-            Description: list.text("description"),
-            KeyUsage: list.text("key_usage") as "ENCRYPT_DECRYPT" | undefined,
-            KeySpec: list.text("customer_master_key_spec") as "SYMMETRIC_DEFAULT" | undefined,
-            MultiRegion: list.boolean("multi_region"),
+            Description,
             Tags: Object.entries({ ...tags, [ownerTag]: token }).map(([TagKey, TagValue]) => ({ TagKey, TagValue })),
           }),
         )
@@ -93,7 +90,7 @@ async function settleKey({ arguments: list, clients }: Creation, { id: KeyId }: 
   }
   await clients.kms.send(
     list.boolean("enable_key_rotation")
-      ? new EnableKeyRotationCommand({ KeyId, RotationPeriodInDays: list.number("rotation_period_in_days") })
+      ? new EnableKeyRotationCommand({ KeyId })
       : new DisableKeyRotationCommand({ KeyId }),
   );
 }
@@ -124,8 +121,7 @@ const alias: ResourceKind = settled({
   naming: { argument: "name", prefix: "alias/terraform-", maximumLength: 256 },
   async put({ arguments: list, clients, account, region, partition }) {
     const AliasName = list.requireText("name");
-    const target = list.requireText("target_key_id");
-    const TargetKeyId = target.split("/").at(-1) ?? target;
+    const TargetKeyId = list.requireText("target_key_id");
     try {
       await clients.kms.send(new CreateAliasCommand({ AliasName, TargetKeyId }));
     } catch (error) {
@@ -134,11 +130,7 @@ const alias: ResourceKind = settled({
       }
       await clients.kms.send(new UpdateAliasCommand({ AliasName, TargetKeyId }));
     }
-    return {
-      id: AliasName,
-      arn: `arn:${partition}:kms:${region}:${account}:${AliasName}`,
-      target_key_arn: `arn:${partition}:kms:${region}:${account}:key/${TargetKeyId}`,
-    };
+    return { id: AliasName, arn: `arn:${partition}:kms:${region}:${account}:${AliasName}` };
   },
   async read({ attributes, clients }) {
     for await (const { Aliases = [] } of paginateListAliases({ client: clients.kms }, {})) {

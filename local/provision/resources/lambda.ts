@@ -4,22 +4,15 @@ import {
   AddPermissionCommand,
   CreateEventSourceMappingCommand,
   CreateFunctionCommand,
-  type CreateFunctionRequest,
   DeleteEventSourceMappingCommand,
   DeleteFunctionCommand,
-  DeleteFunctionConcurrencyCommand,
-  DeleteFunctionEventInvokeConfigCommand,
   type EventSourcePosition,
   type FunctionConfiguration,
-  type FunctionResponseType,
   GetEventSourceMappingCommand,
   GetFunctionConfigurationCommand,
-  GetFunctionEventInvokeConfigCommand,
   GetPolicyCommand,
   type LambdaClient,
   ListEventSourceMappingsCommand,
-  PutFunctionConcurrencyCommand,
-  PutFunctionEventInvokeConfigCommand,
   RemovePermissionCommand,
   TagResourceCommand,
   UpdateEventSourceMappingCommand,
@@ -31,7 +24,6 @@ import {
   type Attributes,
   type Creation,
   isNamed,
-  type Place,
   type ResourceKind,
   settled,
   unlessMissing,
@@ -41,7 +33,6 @@ import {
 const functionKind: ResourceKind = {
   type: "aws_lambda_function",
   naming: { argument: "function_name", prefix: "terraform-", maximumLength: 64 },
-  replacedBy: ["package_type"],
   files: ["filename"],
   async create(creation) {
     const { arguments: list, clients, tags } = creation;
@@ -51,10 +42,8 @@ const functionKind: ResourceKind = {
         new CreateFunctionCommand({
           FunctionName,
           ...settings(list),
-          Code: code(creation),
-          PackageType: list.text("package_type") as "Zip" | "Image" | undefined,
+          Code: { ZipFile: archive(creation) },
           Architectures: list.texts("architectures") as "arm64"[] | undefined,
-          Publish: list.boolean("publish"),
           Tags: tags,
         }),
       );
@@ -67,7 +56,7 @@ const functionKind: ResourceKind = {
       await updateCode(creation, FunctionName);
       await updateSettings(creation, FunctionName);
     }
-    return finish(creation, FunctionName);
+    return await attributesOf(creation, FunctionName);
   },
   async read({ attributes, clients }) {
     const found = await unlessMissing(
@@ -80,35 +69,22 @@ const functionKind: ResourceKind = {
     await waitUntilActive(change.clients.lambda, change.attributes.id);
     await updateCode(change, change.attributes.id);
     await updateSettings(change, change.attributes.id);
-    return finish(change, change.attributes.id);
+    return await attributesOf(change, change.attributes.id);
   },
   async delete({ attributes, clients }) {
     await unlessMissing(clients.lambda.send(new DeleteFunctionCommand({ FunctionName: attributes.id })));
   },
 };
 
-function code({ arguments: list, directory }: Creation): NonNullable<CreateFunctionRequest["Code"]> {
-  const filename = list.text("filename");
-  // Only says that the content has changed; the file's content is compared in any case.
+function archive({ arguments: list, directory }: Creation): Buffer {
+  // Only marks a change of the content; the file's content is compared in any case.
   list.accept("source_code_hash");
-  if (filename !== undefined) {
-    return { ZipFile: readFileSync(resolve(directory, filename)) };
-  }
-  const image = list.text("image_uri");
-  return image !== undefined
-    ? { ImageUri: image }
-    : {
-        S3Bucket: list.requireText("s3_bucket"),
-        S3Key: list.requireText("s3_key"),
-        S3ObjectVersion: list.text("s3_object_version"),
-      };
+  return readFileSync(resolve(directory, list.requireText("filename")));
 }
 
 function settings(list: Arguments) {
   const logging = list.block("logging_config");
   const tracing = list.block("tracing_config");
-  const deadLetters = list.block("dead_letter_config");
-  const storage = list.block("ephemeral_storage");
   return {
     Role: list.requireText("role"),
     Description: list.text("description") ?? "",
@@ -117,19 +93,13 @@ function settings(list: Arguments) {
     Timeout: list.number("timeout") ?? 3,
     MemorySize: list.number("memory_size") ?? 128,
     Environment: { Variables: list.block("environment")?.map("variables") ?? {} },
-    Layers: list.texts("layers"),
-    KMSKeyArn: list.text("kms_key_arn"),
     ...(logging && {
       LoggingConfig: {
         LogFormat: logging.text("log_format") as "JSON" | "Text" | undefined,
         LogGroup: logging.text("log_group"),
-        ApplicationLogLevel: logging.text("application_log_level") as "INFO" | undefined,
-        SystemLogLevel: logging.text("system_log_level") as "INFO" | undefined,
       },
     }),
     ...(tracing && { TracingConfig: { Mode: tracing.requireText("mode") as "Active" | "PassThrough" } }),
-    ...(deadLetters && { DeadLetterConfig: { TargetArn: deadLetters.requireText("target_arn") } }),
-    ...(storage && { EphemeralStorage: { Size: storage.requireNumber("size") } }),
   };
 }
 
@@ -137,9 +107,8 @@ async function updateCode(creation: Creation, FunctionName: string): Promise<voi
   await creation.clients.lambda.send(
     new UpdateFunctionCodeCommand({
       FunctionName,
-      ...code(creation),
+      ZipFile: archive(creation),
       Architectures: creation.arguments.texts("architectures") as "arm64"[] | undefined,
-      Publish: creation.arguments.boolean("publish"),
     }),
   );
   await waitUntilActive(creation.clients.lambda, FunctionName);
@@ -153,31 +122,15 @@ async function updateSettings({ arguments: list, clients, tags }: Creation, Func
   await clients.lambda.send(new TagResourceCommand({ Resource: FunctionArn, Tags: tags }));
 }
 
-async function finish(creation: Creation, FunctionName: string): Promise<Attributes> {
-  const { arguments: list, clients } = creation;
-  const limit = list.number("reserved_concurrent_executions");
-  // -1 is Terraform's word for "no limit".
-  await (limit === undefined || limit < 0
-    ? clients.lambda.send(new DeleteFunctionConcurrencyCommand({ FunctionName }))
-    : clients.lambda.send(new PutFunctionConcurrencyCommand({ FunctionName, ReservedConcurrentExecutions: limit })));
-  list.accept("package_type", "publish");
-  return functionAttributes(await waitUntilActive(clients.lambda, FunctionName), FunctionName, creation);
-}
-
-function functionAttributes(
-  { FunctionArn, CodeSha256 = "", CodeSize = 0, Version = "$LATEST" }: FunctionConfiguration,
-  FunctionName: string,
-  { account, region, partition }: Place,
-): Attributes {
+async function attributesOf(creation: Creation, FunctionName: string): Promise<Attributes> {
+  const { clients, account, region, partition } = creation;
+  const { FunctionArn, CodeSha256 = "" } = await waitUntilActive(clients.lambda, FunctionName);
   const arn = FunctionArn ?? `arn:${partition}:lambda:${region}:${account}:function:${FunctionName}`;
   return {
     id: FunctionName,
     arn,
     invoke_arn: `arn:${partition}:apigateway:${region}:lambda:path/2015-03-31/functions/${arn}/invocations`,
-    qualified_arn: `${arn}:${Version}`,
-    version: Version,
     code_sha256: CodeSha256,
-    source_code_size: CodeSize,
   };
 }
 
@@ -195,31 +148,19 @@ async function waitUntilActive(lambda: LambdaClient, FunctionName: string): Prom
   );
 }
 
-/** What a permission says; each change makes a new one. */
-const permissionArguments = [
-  ...["action", "event_source_token", "function_name", "function_url_auth_type", "principal"],
-  ...["principal_org_id", "qualifier", "source_account", "source_arn"],
-];
-
 const permission: ResourceKind = settled({
   type: "aws_lambda_permission",
   naming: { argument: "statement_id", prefix: "terraform-", maximumLength: 100 },
-  replacedBy: permissionArguments,
+  replacedBy: ["action", "function_name", "principal", "source_arn"],
   async put({ arguments: list, clients }) {
     const StatementId = list.requireText("statement_id");
     const FunctionName = list.requireText("function_name");
-    const Qualifier = list.text("qualifier");
     const add = new AddPermissionCommand({
       StatementId,
       FunctionName,
-      Qualifier,
       Action: list.requireText("action"),
       Principal: list.requireText("principal"),
       SourceArn: list.text("source_arn"),
-      SourceAccount: list.text("source_account"),
-      PrincipalOrgID: list.text("principal_org_id"),
-      EventSourceToken: list.text("event_source_token"),
-      FunctionUrlAuthType: list.text("function_url_auth_type") as "AWS_IAM" | "NONE" | undefined,
     });
     try {
       await clients.lambda.send(add);
@@ -227,16 +168,14 @@ const permission: ResourceKind = settled({
       if (!isNamed(error, "ResourceConflictException")) {
         throw error;
       }
-      await clients.lambda.send(new RemovePermissionCommand({ FunctionName, StatementId, Qualifier }));
+      await clients.lambda.send(new RemovePermissionCommand({ FunctionName, StatementId }));
       await clients.lambda.send(add);
     }
     return { id: StatementId };
   },
   async read({ attributes, arguments: list, clients }) {
     const found = await unlessMissing(
-      clients.lambda.send(
-        new GetPolicyCommand({ FunctionName: list.requireText("function_name"), Qualifier: list.text("qualifier") }),
-      ),
+      clients.lambda.send(new GetPolicyCommand({ FunctionName: list.requireText("function_name") })),
     );
     const { Statement = [] } = JSON.parse(found?.Policy ?? "{}") as { Statement?: { Sid?: string }[] };
     return Statement.some(({ Sid }) => Sid === attributes.id) ? attributes : undefined;
@@ -247,52 +186,6 @@ const permission: ResourceKind = settled({
         new RemovePermissionCommand({
           FunctionName: list.requireText("function_name"),
           StatementId: attributes.id,
-          Qualifier: list.text("qualifier"),
-        }),
-      ),
-    );
-  },
-});
-
-const eventInvokeConfig: ResourceKind = settled({
-  type: "aws_lambda_function_event_invoke_config",
-  replacedBy: ["function_name", "qualifier"],
-  async put({ arguments: list, clients }) {
-    const FunctionName = list.requireText("function_name");
-    const Qualifier = list.text("qualifier");
-    const destinations = list.block("destination_config");
-    const target = (name: string): { Destination: string } | undefined => {
-      const block = destinations?.block(name);
-      return block && { Destination: block.requireText("destination") };
-    };
-    await clients.lambda.send(
-      new PutFunctionEventInvokeConfigCommand({
-        FunctionName,
-        Qualifier,
-        MaximumEventAgeInSeconds: list.number("maximum_event_age_in_seconds"),
-        MaximumRetryAttempts: list.number("maximum_retry_attempts"),
-        DestinationConfig: { OnFailure: target("on_failure"), OnSuccess: target("on_success") },
-      }),
-    );
-    return { id: Qualifier === undefined ? FunctionName : `${FunctionName}:${Qualifier}` };
-  },
-  async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(
-      clients.lambda.send(
-        new GetFunctionEventInvokeConfigCommand({
-          FunctionName: list.requireText("function_name"),
-          Qualifier: list.text("qualifier"),
-        }),
-      ),
-    );
-    return found && attributes;
-  },
-  async delete({ arguments: list, clients }) {
-    await unlessMissing(
-      clients.lambda.send(
-        new DeleteFunctionEventInvokeConfigCommand({
-          FunctionName: list.requireText("function_name"),
-          Qualifier: list.text("qualifier"),
         }),
       ),
     );
@@ -304,19 +197,16 @@ function mappingSettings(list: Arguments) {
   const failure = list.block("destination_config")?.block("on_failure");
   return {
     FunctionName: list.requireText("function_name"),
-    Enabled: list.boolean("enabled") ?? true,
+    Enabled: true,
     BatchSize: list.number("batch_size"),
-    MaximumBatchingWindowInSeconds: list.number("maximum_batching_window_in_seconds"),
     FilterCriteria: {
       Filters: (list.block("filter_criteria")?.blocks("filter") ?? []).map((filter) => ({
         Pattern: filter.requireText("pattern"),
       })),
     },
-    FunctionResponseTypes: list.texts("function_response_types") as FunctionResponseType[] | undefined,
     MaximumRetryAttempts: list.number("maximum_retry_attempts"),
     MaximumRecordAgeInSeconds: list.number("maximum_record_age_in_seconds"),
     BisectBatchOnFunctionError: list.boolean("bisect_batch_on_function_error"),
-    ParallelizationFactor: list.number("parallelization_factor"),
     ...(failure && { DestinationConfig: { OnFailure: { Destination: failure.requireText("destination_arn") } } }),
   };
 }
@@ -344,7 +234,7 @@ const eventSourceMapping: ResourceKind = {
         Tags: tags,
       }),
     );
-    return { id, uuid: id };
+    return { id };
   },
   async read({ attributes, clients }) {
     const found = await unlessMissing(clients.lambda.send(new GetEventSourceMappingCommand({ UUID: attributes.id })));
@@ -359,10 +249,9 @@ const eventSourceMapping: ResourceKind = {
 };
 
 async function changeMapping(list: Arguments, lambda: LambdaClient, UUID: string): Promise<Attributes> {
-  list.accept("event_source_arn", "starting_position");
   await lambda.send(new UpdateEventSourceMappingCommand({ ...mappingSettings(list), UUID }));
-  return { id: UUID, uuid: UUID };
+  return { id: UUID };
 }
 
-/** Lambda: functions, permissions, settings of asynchronous calls, and what of other services calls them. */
-export const lambdaKinds: readonly ResourceKind[] = [functionKind, permission, eventInvokeConfig, eventSourceMapping];
+/** Lambda: functions, permissions, and what of other services calls them. */
+export const lambdaKinds: readonly ResourceKind[] = [functionKind, permission, eventSourceMapping];

@@ -8,11 +8,9 @@ import {
   DescribeMetricFiltersCommand,
   DisassociateKmsKeyCommand,
   type LogGroup,
-  type LogGroupClass,
   paginateDescribeLogGroups,
   PutMetricFilterCommand,
   PutRetentionPolicyCommand,
-  type StandardUnit,
   TagResourceCommand,
 } from "@aws-sdk/client-cloudwatch-logs";
 import { type ResourceKind, settled, unlessMissing } from "../resource-kind";
@@ -20,23 +18,18 @@ import { type ResourceKind, settled, unlessMissing } from "../resource-kind";
 const group: ResourceKind = settled({
   type: "aws_cloudwatch_log_group",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 512 },
-  replacedBy: ["log_group_class"],
   async put({ arguments: list, clients, tags, account, region, partition }) {
     const logGroupName = list.requireText("name");
     const arn = `arn:${partition}:logs:${region}:${account}:log-group:${logGroupName}`;
-    list.accept("skip_destroy");
     // A function that ran before its log group was made has made it.
     const found = await findGroup(clients.logs, logGroupName);
-    const logGroupClass = list.text("log_group_class") as LogGroupClass | undefined;
+    const kmsKeyId = list.text("kms_key_id");
     if (!found) {
-      await clients.logs.send(
-        new CreateLogGroupCommand({ logGroupName, kmsKeyId: list.text("kms_key_id"), logGroupClass }),
-      );
+      await clients.logs.send(new CreateLogGroupCommand({ logGroupName, kmsKeyId }));
     }
     if (Object.keys(tags).length > 0) {
       await clients.logs.send(new TagResourceCommand({ resourceArn: arn, tags }));
     }
-    const kmsKeyId = list.text("kms_key_id");
     if (found && found.kmsKeyId !== kmsKeyId) {
       await (kmsKeyId === undefined
         ? clients.logs.send(new DisassociateKmsKeyCommand({ logGroupName }))
@@ -52,10 +45,8 @@ const group: ResourceKind = settled({
   async read({ attributes, clients }) {
     return (await findGroup(clients.logs, attributes.id)) && attributes;
   },
-  async delete({ attributes, arguments: list, clients }) {
-    if (!list.boolean("skip_destroy")) {
-      await unlessMissing(clients.logs.send(new DeleteLogGroupCommand({ logGroupName: attributes.id })));
-    }
+  async delete({ attributes, clients }) {
+    await unlessMissing(clients.logs.send(new DeleteLogGroupCommand({ logGroupName: attributes.id })));
   },
 });
 
@@ -86,8 +77,6 @@ const metricFilter: ResourceKind = settled({
             metricNamespace: metric.requireText("namespace"),
             metricValue: metric.requireText("value"),
             defaultValue: metric.number("default_value"),
-            dimensions: metric.map("dimensions"),
-            unit: metric.text("unit") as StandardUnit | undefined,
           },
         ],
       }),

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import {
@@ -15,7 +14,6 @@ import {
   GetBucketEncryptionCommand,
   GetBucketLifecycleConfigurationCommand,
   GetBucketLoggingCommand,
-  GetBucketNotificationConfigurationCommand,
   GetBucketOwnershipControlsCommand,
   GetBucketPolicyCommand,
   GetBucketVersioningCommand,
@@ -23,12 +21,10 @@ import {
   HeadBucketCommand,
   HeadObjectCommand,
   type LifecycleRule,
-  type LifecycleRuleFilter,
   ListObjectVersionsCommand,
   PutBucketEncryptionCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketLoggingCommand,
-  PutBucketNotificationConfigurationCommand,
   PutBucketOwnershipControlsCommand,
   PutBucketPolicyCommand,
   PutBucketTaggingCommand,
@@ -42,11 +38,9 @@ import {
 } from "@aws-sdk/client-s3";
 import type { Arguments } from "../arguments";
 import {
-  type Attributes,
   type Creation,
   type Existing,
   isNamed,
-  type Place,
   type ResourceKind,
   settled,
   tagList,
@@ -54,24 +48,11 @@ import {
   unlessMissing,
 } from "../resource-kind";
 
-function bucketAttributes(bucket: string, { region, partition }: Place): Attributes {
-  const domain = partition === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com";
-  return {
-    id: bucket,
-    arn: `arn:${partition}:s3:::${bucket}`,
-    region,
-    bucket_region: region,
-    bucket_domain_name: `${bucket}.s3.${domain}`,
-    bucket_regional_domain_name: `${bucket}.s3.${region}.${domain}`,
-  };
-}
-
 const bucketKind: ResourceKind = settled({
   type: "aws_s3_bucket",
   naming: { argument: "bucket", prefix: "terraform-", maximumLength: 63 },
-  replacedBy: ["object_lock_enabled"],
   async put(creation) {
-    const { arguments: list, clients, region, tags } = creation;
+    const { arguments: list, clients, partition, region, tags } = creation;
     const Bucket = list.requireText("bucket");
     list.accept("force_destroy");
     try {
@@ -81,7 +62,6 @@ const bucketKind: ResourceKind = settled({
           ...(region === "us-east-1"
             ? {}
             : { CreateBucketConfiguration: { LocationConstraint: region as "eu-west-1" } }),
-          ObjectLockEnabledForBucket: list.boolean("object_lock_enabled"),
         }),
       );
     } catch (error) {
@@ -94,7 +74,11 @@ const bucketKind: ResourceKind = settled({
     } else {
       await clients.s3.send(new DeleteBucketTaggingCommand({ Bucket }));
     }
-    return bucketAttributes(Bucket, creation);
+    return {
+      id: Bucket,
+      arn: `arn:${partition}:s3:::${Bucket}`,
+      bucket_regional_domain_name: `${Bucket}.s3.${region}.amazonaws.com`,
+    };
   },
   async read({ attributes, clients }) {
     const found = await unlessMissing(clients.s3.send(new HeadBucketCommand({ Bucket: attributes.id })));
@@ -217,19 +201,11 @@ const encryption = bucketSetting("aws_s3_bucket_server_side_encryption_configura
 
 const versioning = bucketSetting("aws_s3_bucket_versioning", {
   put: async (Bucket, { arguments: list, clients }) => {
-    const status = list.requireBlock("versioning_configuration").requireText("status");
-    // "Disabled" is Terraform's word for a bucket whose versioning was never switched on.
-    if (status !== "Disabled") {
-      await clients.s3.send(
-        new PutBucketVersioningCommand({
-          Bucket,
-          VersioningConfiguration: { Status: status as "Enabled" | "Suspended" },
-        }),
-      );
-    }
+    const Status = list.requireBlock("versioning_configuration").requireText("status") as "Enabled" | "Suspended";
+    await clients.s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status } }));
   },
   get: async (Bucket, s3, list) => {
-    const { Status = "Disabled" } = await s3.send(new GetBucketVersioningCommand({ Bucket }));
+    const { Status } = await s3.send(new GetBucketVersioningCommand({ Bucket }));
     return Status === list.requireBlock("versioning_configuration").requireText("status");
   },
   remove: (Bucket, s3) =>
@@ -276,106 +252,18 @@ function lifecycleRule(rule: Arguments): LifecycleRule {
   const expiration = rule.block("expiration");
   const noncurrent = rule.block("noncurrent_version_expiration");
   const abort = rule.block("abort_incomplete_multipart_upload");
-  const date = expiration?.text("date");
   return {
     ID: rule.requireText("id"),
     Status: rule.requireText("status") as "Enabled" | "Disabled",
-    Filter: lifecycleFilter(rule.block("filter")) ?? { Prefix: rule.text("prefix") ?? "" },
-    ...(expiration && {
-      Expiration: {
-        Days: expiration.number("days"),
-        Date: date === undefined ? undefined : new Date(date),
-        ExpiredObjectDeleteMarker: expiration.boolean("expired_object_delete_marker"),
-      },
-    }),
-    ...(noncurrent && {
-      NoncurrentVersionExpiration: {
-        NoncurrentDays: noncurrent.number("noncurrent_days"),
-        NewerNoncurrentVersions: noncurrent.number("newer_noncurrent_versions"),
-      },
-    }),
-    ...(abort && {
-      AbortIncompleteMultipartUpload: { DaysAfterInitiation: abort.number("days_after_initiation") },
-    }),
-    ...(rule.has("transition") && {
-      Transitions: rule.blocks("transition").map((transition) => ({
-        Days: transition.number("days"),
-        StorageClass: transition.requireText("storage_class") as "GLACIER",
-      })),
-    }),
+    Filter: { Prefix: rule.block("filter")?.text("prefix") ?? "" },
+    Expiration: expiration && {
+      Days: expiration.number("days"),
+      ExpiredObjectDeleteMarker: expiration.boolean("expired_object_delete_marker"),
+    },
+    NoncurrentVersionExpiration: noncurrent && { NoncurrentDays: noncurrent.number("noncurrent_days") },
+    AbortIncompleteMultipartUpload: abort && { DaysAfterInitiation: abort.number("days_after_initiation") },
   };
 }
-
-function lifecycleFilter(filter: Arguments | undefined): LifecycleRuleFilter | undefined {
-  if (!filter) {
-    return undefined;
-  }
-  const tag = filter.block("tag");
-  const and = filter.block("and");
-  return {
-    Prefix: filter.text("prefix") ?? (tag || and ? undefined : ""),
-    ObjectSizeGreaterThan: filter.number("object_size_greater_than"),
-    ObjectSizeLessThan: filter.number("object_size_less_than"),
-    ...(tag && { Tag: { Key: tag.requireText("key"), Value: tag.requireText("value") } }),
-    ...(and && { And: { Prefix: and.text("prefix"), Tags: tagList(and.map("tags") ?? {}) } }),
-  };
-}
-
-const notification = bucketSetting("aws_s3_bucket_notification", {
-  put: (Bucket, { arguments: list, clients }) => {
-    const targets = (block: string, arn: string): { id?: string; arn: string; events: string[]; rules: object[] }[] =>
-      list.blocks(block).map((target) => ({
-        id: target.text("id"),
-        arn: target.requireText(arn),
-        events: target.texts("events") ?? [],
-        rules: [
-          ...["prefix", "suffix"].flatMap((Name) => {
-            const value = target.text(`filter_${Name}`);
-            return value === undefined ? [] : [{ Name, Value: value }];
-          }),
-        ],
-      }));
-    const common = ({ id, events, rules }: ReturnType<typeof targets>[number]): object => ({
-      Id: id,
-      Events: events,
-      ...(rules.length > 0 ? { Filter: { Key: { FilterRules: rules } } } : {}),
-    });
-    return clients.s3.send(
-      new PutBucketNotificationConfigurationCommand({
-        Bucket,
-        NotificationConfiguration: {
-          ...(list.boolean("eventbridge") ? { EventBridgeConfiguration: {} } : {}),
-          LambdaFunctionConfigurations: targets("lambda_function", "lambda_function_arn").map((target) => ({
-            ...common(target),
-            Events: target.events as "s3:ObjectCreated:*"[],
-            LambdaFunctionArn: target.arn,
-          })),
-          QueueConfigurations: targets("queue", "queue_arn").map((target) => ({
-            ...common(target),
-            Events: target.events as "s3:ObjectCreated:*"[],
-            QueueArn: target.arn,
-          })),
-          TopicConfigurations: targets("topic", "topic_arn").map((target) => ({
-            ...common(target),
-            Events: target.events as "s3:ObjectCreated:*"[],
-            TopicArn: target.arn,
-          })),
-        },
-      }),
-    );
-  },
-  get: async (Bucket, s3) => {
-    const found = await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
-    return (
-      found.EventBridgeConfiguration ??
-      found.LambdaFunctionConfigurations ??
-      found.QueueConfigurations ??
-      found.TopicConfigurations
-    );
-  },
-  remove: (Bucket, s3) =>
-    s3.send(new PutBucketNotificationConfigurationCommand({ Bucket, NotificationConfiguration: {} })),
-});
 
 const object: ResourceKind = settled({
   type: "aws_s3_object",
@@ -383,30 +271,18 @@ const object: ResourceKind = settled({
   files: ["source"],
   async put({ arguments: list, clients, partition, directory, tags }) {
     const Bucket = list.requireText("bucket");
-    const Key = list.requireText("key").replace(/^\/+/, "");
+    const Key = list.requireText("key");
     const source = list.text("source");
-    const encoded = list.text("content_base64");
-    const Body =
-      source !== undefined
-        ? readFileSync(resolve(directory, source))
-        : encoded !== undefined
-          ? Buffer.from(encoded, "base64")
-          : Buffer.from(list.text("content") ?? "");
-    // Only say that the content has changed; it is read and compared in any case.
-    list.accept("etag", "source_hash", "force_destroy", "bucket_key_enabled");
-    const { ETag = "", VersionId } = await clients.s3.send(
+    const Body = source === undefined ? list.requireText("content") : readFileSync(resolve(directory, source));
+    // Only marks a change of the content, which is read and compared in any case.
+    list.accept("source_hash");
+    const { ETag = "" } = await clients.s3.send(
       new PutObjectCommand({
         Bucket,
         Key,
         Body,
         ContentType: list.text("content_type"),
         CacheControl: list.text("cache_control"),
-        ContentDisposition: list.text("content_disposition"),
-        ContentEncoding: list.text("content_encoding"),
-        ContentLanguage: list.text("content_language"),
-        Metadata: list.map("metadata"),
-        ServerSideEncryption: list.text("server_side_encryption") as ServerSideEncryption | undefined,
-        SSEKMSKeyId: list.text("kms_key_id"),
         Tagging: new URLSearchParams(tags).toString() || undefined,
       }),
     );
@@ -415,8 +291,6 @@ const object: ResourceKind = settled({
       key: Key,
       arn: `arn:${partition}:s3:::${Bucket}/${Key}`,
       etag: ETag.replaceAll('"', ""),
-      version_id: VersionId ?? null,
-      checksum_sha256: createHash("sha256").update(Body).digest("base64"),
     };
   },
   async read({ attributes, arguments: list, clients }) {
@@ -443,6 +317,5 @@ export const s3Kinds: readonly ResourceKind[] = [
   policy,
   logging,
   lifecycle,
-  notification,
   object,
 ];

@@ -33,7 +33,6 @@ const jobDefinition: ResourceKind = {
     const output = outputs.requireBlock("monitoring_outputs").requireBlock("s3_output");
     const cluster = list.requireBlock("job_resources").requireBlock("cluster_config");
     const network = list.block("network_config");
-    const vpc = network?.block("vpc_config");
     const seconds = list.block("stopping_condition")?.number("max_runtime_in_seconds");
     const resource = (name: string) => {
       const uri = baseline?.block(name)?.text("s3_uri");
@@ -48,8 +47,6 @@ const jobDefinition: ResourceKind = {
         DataQualityAppSpecification: {
           ImageUri: application.requireText("image_uri"),
           Environment: application.map("environment"),
-          PostAnalyticsProcessorSourceUri: application.text("post_analytics_processor_source_uri"),
-          RecordPreprocessorSourceUri: application.text("record_preprocessor_source_uri"),
         },
         ...(baseline && {
           DataQualityBaselineConfig: {
@@ -89,9 +86,6 @@ const jobDefinition: ResourceKind = {
           NetworkConfig: {
             EnableInterContainerTrafficEncryption: network.boolean("enable_inter_container_traffic_encryption"),
             EnableNetworkIsolation: network.boolean("enable_network_isolation"),
-            ...(vpc && {
-              VpcConfig: { SecurityGroupIds: vpc.texts("security_group_ids"), Subnets: vpc.texts("subnets") },
-            }),
           },
         }),
         ...(seconds !== undefined && { StoppingCondition: { MaxRuntimeInSeconds: seconds } }),

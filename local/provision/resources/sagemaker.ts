@@ -6,7 +6,6 @@ import {
   CreateModelCommand,
   CreateModelPackageGroupCommand,
   type CaptureOption,
-  type ContainerDefinition,
   type DataCaptureConfig,
   DeleteEndpointCommand,
   DeleteEndpointConfigCommand,
@@ -25,7 +24,6 @@ import {
   type OfflineStoreConfig,
   type ProductionVariant,
   type SageMakerClient,
-  type TrafficRoutingConfig,
   UpdateEndpointCommand,
 } from "@aws-sdk/client-sagemaker";
 import type { Arguments } from "../arguments";
@@ -61,14 +59,13 @@ const featureGroup: ResourceKind = {
   type: "aws_sagemaker_feature_group",
   replacedBy: [
     ...["description", "event_time_feature_name", "feature_definition", "feature_group_name", "offline_store_config"],
-    ...["online_store_config", "record_identifier_feature_name", "role_arn", "throughput_config"],
+    ...["record_identifier_feature_name", "role_arn"],
   ],
   async create(creation) {
     const { arguments: list, clients, tags } = creation;
     const FeatureGroupName = list.requireText("feature_group_name");
     const FeatureDefinitions = list.blocks("feature_definition").map(featureDefinition);
     const offline = list.block("offline_store_config");
-    const online = list.block("online_store_config");
     const found = await describeFeatureGroup(clients.sageMaker, FeatureGroupName);
     const request = new CreateFeatureGroupCommand({
       FeatureGroupName,
@@ -78,13 +75,6 @@ const featureGroup: ResourceKind = {
       FeatureDefinitions,
       RoleArn: list.requireText("role_arn"),
       ...(offline && { OfflineStoreConfig: offlineStore(offline) }),
-      ...(online && {
-        OnlineStoreConfig: {
-          EnableOnlineStore: online.boolean("enable_online_store") ?? false,
-          StorageType: online.text("storage_type") as "Standard" | undefined,
-          SecurityConfig: { KmsKeyId: online.block("security_config")?.text("kms_key_id") },
-        },
-      }),
       Tags: tagList(tags),
     });
     if (found?.FeatureGroupStatus === "CreateFailed") {
@@ -125,28 +115,17 @@ function featureDefinition(block: Arguments): FeatureDefinition {
   return {
     FeatureName: block.requireText("feature_name"),
     FeatureType: block.requireText("feature_type") as "String",
-    CollectionType: block.text("collection_type") as "List" | undefined,
   };
 }
 
 function offlineStore(block: Arguments): OfflineStoreConfig {
   const storage = block.requireBlock("s3_storage_config");
-  const catalog = block.block("data_catalog_config");
   return {
-    DisableGlueTableCreation: block.boolean("disable_glue_table_creation"),
     TableFormat: block.text("table_format") as "Glue" | undefined,
     S3StorageConfig: {
       S3Uri: storage.requireText("s3_uri"),
       KmsKeyId: storage.text("kms_key_id"),
-      ResolvedOutputS3Uri: storage.text("resolved_output_s3_uri"),
     },
-    ...(catalog && {
-      DataCatalogConfig: {
-        Catalog: catalog.text("catalog"),
-        Database: catalog.text("database"),
-        TableName: catalog.text("table_name"),
-      },
-    }),
   };
 }
 
@@ -221,28 +200,21 @@ const modelPackageGroup: ResourceKind = {
 const model: ResourceKind = {
   type: "aws_sagemaker_model",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 63 },
-  replacedBy: [
-    ...["container", "enable_network_isolation", "execution_role_arn", "inference_execution_config"],
-    ...["primary_container", "vpc_config"],
-  ],
+  replacedBy: ["enable_network_isolation", "execution_role_arn", "primary_container"],
   async create(creation) {
     const { arguments: list, clients, tags } = creation;
     const ModelName = list.requireText("name");
-    const primary = list.block("primary_container");
-    const network = list.block("vpc_config");
-    const execution = list.block("inference_execution_config");
+    const container = list.requireBlock("primary_container");
     await unlessMissing(clients.sageMaker.send(new DeleteModelCommand({ ModelName })));
     await clients.sageMaker.send(
       new CreateModelCommand({
         ModelName,
         ExecutionRoleArn: list.requireText("execution_role_arn"),
         EnableNetworkIsolation: list.boolean("enable_network_isolation"),
-        ...(primary && { PrimaryContainer: container(primary) }),
-        ...(list.has("container") && { Containers: list.blocks("container").map(container) }),
-        ...(network && {
-          VpcConfig: { SecurityGroupIds: network.texts("security_group_ids"), Subnets: network.texts("subnets") },
-        }),
-        ...(execution && { InferenceExecutionConfig: { Mode: execution.requireText("mode") as "Serial" } }),
+        PrimaryContainer: {
+          ModelPackageName: container.requireText("model_package_name"),
+          Environment: container.map("environment"),
+        },
         Tags: tagList(tags),
       }),
     );
@@ -258,25 +230,10 @@ const model: ResourceKind = {
   },
 };
 
-function container(block: Arguments): ContainerDefinition {
-  return {
-    Image: block.text("image"),
-    Mode: block.text("mode") as "SingleModel" | undefined,
-    ModelDataUrl: block.text("model_data_url"),
-    ModelPackageName: block.text("model_package_name"),
-    ContainerHostname: block.text("container_hostname"),
-    InferenceSpecificationName: block.text("inference_specification_name"),
-    Environment: block.map("environment"),
-  };
-}
-
 const endpointConfiguration: ResourceKind = {
   type: "aws_sagemaker_endpoint_configuration",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 63 },
-  replacedBy: [
-    ...["async_inference_config", "data_capture_config", "execution_role_arn", "kms_key_arn"],
-    ...["production_variants", "shadow_production_variants"],
-  ],
+  replacedBy: ["data_capture_config", "kms_key_arn", "production_variants"],
   async create(creation) {
     const { arguments: list, clients, tags } = creation;
     const EndpointConfigName = list.requireText("name");
@@ -286,11 +243,7 @@ const endpointConfiguration: ResourceKind = {
       new CreateEndpointConfigCommand({
         EndpointConfigName,
         KmsKeyId: list.text("kms_key_arn"),
-        ExecutionRoleArn: list.text("execution_role_arn"),
         ProductionVariants: list.blocks("production_variants").map(variant),
-        ...(list.has("shadow_production_variants") && {
-          ShadowProductionVariants: list.blocks("shadow_production_variants").map(variant),
-        }),
         ...(capture && { DataCaptureConfig: dataCapture(capture) }),
         Tags: tagList(tags),
       }),
@@ -310,25 +263,12 @@ const endpointConfiguration: ResourceKind = {
 };
 
 function variant(block: Arguments): ProductionVariant {
-  const serverless = block.block("serverless_config");
   return {
-    VariantName: block.text("variant_name") ?? "default",
+    VariantName: block.requireText("variant_name"),
     ModelName: block.requireText("model_name"),
-    InstanceType: block.text("instance_type") as "ml.m5.large" | undefined,
-    InitialInstanceCount: block.number("initial_instance_count"),
+    InstanceType: block.requireText("instance_type") as "ml.m5.large",
+    InitialInstanceCount: block.requireNumber("initial_instance_count"),
     InitialVariantWeight: block.number("initial_variant_weight") ?? 1,
-    AcceleratorType: block.text("accelerator_type") as "ml.eia1.medium" | undefined,
-    VolumeSizeInGB: block.number("volume_size_in_gb"),
-    ModelDataDownloadTimeoutInSeconds: block.number("model_data_download_timeout_in_seconds"),
-    ContainerStartupHealthCheckTimeoutInSeconds: block.number("container_startup_health_check_timeout_in_seconds"),
-    EnableSSMAccess: block.boolean("enable_ssm_access"),
-    ...(serverless && {
-      ServerlessConfig: {
-        MaxConcurrency: serverless.requireNumber("max_concurrency"),
-        MemorySizeInMB: serverless.requireNumber("memory_size_in_mb"),
-        ProvisionedConcurrency: serverless.number("provisioned_concurrency"),
-      },
-    }),
   };
 }
 
@@ -405,40 +345,23 @@ const endpoint: ResourceKind = settled({
 });
 
 function deploymentConfig(block: Arguments): DeploymentConfig {
-  const blueGreen = block.block("blue_green_update_policy");
-  const rolling = block.block("rolling_update_policy");
+  const traffic = block.requireBlock("blue_green_update_policy").requireBlock("traffic_routing_configuration");
+  const canary = traffic.block("canary_size");
   const rollback = block.block("auto_rollback_configuration");
-  const size = (parent: Arguments, name: string) => {
-    const inner = parent.block(name);
-    return inner && { Type: inner.requireText("type") as "INSTANCE_COUNT", Value: inner.requireNumber("value") };
-  };
-  const traffic = (inner: Arguments): TrafficRoutingConfig => ({
-    Type: inner.requireText("type") as "ALL_AT_ONCE",
-    WaitIntervalInSeconds: inner.requireNumber("wait_interval_in_seconds"),
-    CanarySize: size(inner, "canary_size"),
-    LinearStepSize: size(inner, "linear_step_size"),
-  });
   return {
-    ...(blueGreen && {
-      BlueGreenUpdatePolicy: {
-        TrafficRoutingConfiguration: traffic(blueGreen.requireBlock("traffic_routing_configuration")),
-        MaximumExecutionTimeoutInSeconds: blueGreen.number("maximum_execution_timeout_in_seconds"),
-        TerminationWaitInSeconds: blueGreen.number("termination_wait_in_seconds"),
+    BlueGreenUpdatePolicy: {
+      TrafficRoutingConfiguration: {
+        Type: traffic.requireText("type") as "ALL_AT_ONCE",
+        WaitIntervalInSeconds: traffic.requireNumber("wait_interval_in_seconds"),
+        CanarySize: canary && {
+          Type: canary.requireText("type") as "INSTANCE_COUNT",
+          Value: canary.requireNumber("value"),
+        },
       },
-    }),
-    ...(rolling && {
-      RollingUpdatePolicy: {
-        MaximumBatchSize: size(rolling, "maximum_batch_size"),
-        WaitIntervalInSeconds: rolling.requireNumber("wait_interval_in_seconds"),
-        MaximumExecutionTimeoutInSeconds: rolling.number("maximum_execution_timeout_in_seconds"),
-        RollbackMaximumBatchSize: size(rolling, "rollback_maximum_batch_size"),
-      },
-    }),
-    ...(rollback && {
-      AutoRollbackConfiguration: {
-        Alarms: rollback.blocks("alarms").map((alarm) => ({ AlarmName: alarm.requireText("alarm_name") })),
-      },
-    }),
+    },
+    AutoRollbackConfiguration: rollback && {
+      Alarms: rollback.blocks("alarms").map((alarm) => ({ AlarmName: alarm.requireText("alarm_name") })),
+    },
   };
 }
 

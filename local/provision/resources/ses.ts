@@ -49,7 +49,6 @@ const configurationSet: ResourceKind = settled({
       new PutConfigurationSetDeliveryOptionsCommand({
         ConfigurationSetName,
         TlsPolicy: delivery?.text("tls_policy") as TlsPolicy | undefined,
-        MaxDeliverySeconds: delivery?.number("max_delivery_seconds"),
       }),
     );
     await clients.ses.send(
@@ -87,21 +86,17 @@ const configurationSet: ResourceKind = settled({
 });
 
 function destinationOf(block: Arguments): EventDestinationDefinition {
-  const cloudWatch = block.block("cloud_watch_destination");
-  const topic = block.block("sns_destination");
+  const cloudWatch = block.requireBlock("cloud_watch_destination");
   return {
     Enabled: block.boolean("enabled") ?? false,
     MatchingEventTypes: block.texts("matching_event_types") as EventType[] | undefined,
-    ...(cloudWatch && {
-      CloudWatchDestination: {
-        DimensionConfigurations: cloudWatch.blocks("dimension_configuration").map((dimension) => ({
-          DimensionName: dimension.requireText("dimension_name"),
-          DimensionValueSource: dimension.requireText("dimension_value_source") as DimensionValueSource,
-          DefaultDimensionValue: dimension.requireText("default_dimension_value"),
-        })),
-      },
-    }),
-    ...(topic && { SnsDestination: { TopicArn: topic.requireText("topic_arn") } }),
+    CloudWatchDestination: {
+      DimensionConfigurations: cloudWatch.blocks("dimension_configuration").map((dimension) => ({
+        DimensionName: dimension.requireText("dimension_name"),
+        DimensionValueSource: dimension.requireText("dimension_value_source") as DimensionValueSource,
+        DefaultDimensionValue: dimension.requireText("default_dimension_value"),
+      })),
+    },
   };
 }
 

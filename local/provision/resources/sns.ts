@@ -3,7 +3,6 @@ import {
   DeleteTopicCommand,
   GetTopicAttributesCommand,
   paginateListSubscriptionsByTopic,
-  SetSubscriptionAttributesCommand,
   SetTopicAttributesCommand,
   SubscribeCommand,
   type Subscription,
@@ -13,40 +12,24 @@ import {
 } from "@aws-sdk/client-sns";
 import { type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
 
-/** Arguments that are attributes of the topic, with SNS's names for them. */
-const topicAttributes: Readonly<Record<string, string>> = {
-  content_based_deduplication: "ContentBasedDeduplication",
-  delivery_policy: "DeliveryPolicy",
-  display_name: "DisplayName",
-  kms_master_key_id: "KmsMasterKeyId",
-  policy: "Policy",
-  signature_version: "SignatureVersion",
-  tracing_config: "TracingConfig",
-};
-
 const topic: ResourceKind = settled({
   type: "aws_sns_topic",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 256 },
-  replacedBy: ["fifo_topic"],
   async put({ arguments: list, clients, tags, account, region, partition }) {
     const Name = list.requireText("name");
     // Creating a topic that exists gives its ARN.
     const { TopicArn = `arn:${partition}:sns:${region}:${account}:${Name}` } = await clients.sns.send(
-      new CreateTopicCommand({
-        Name,
-        ...(list.boolean("fifo_topic") ? { Attributes: { FifoTopic: "true" } } : {}),
-      }),
+      new CreateTopicCommand({ Name }),
     );
-    for (const [argument, AttributeName] of Object.entries(topicAttributes)) {
-      const AttributeValue = list.text(argument);
-      if (AttributeValue !== undefined) {
-        await clients.sns.send(new SetTopicAttributesCommand({ TopicArn, AttributeName, AttributeValue }));
-      }
+    const AttributeValue = list.text("kms_master_key_id");
+    if (AttributeValue !== undefined) {
+      const AttributeName = "KmsMasterKeyId";
+      await clients.sns.send(new SetTopicAttributesCommand({ TopicArn, AttributeName, AttributeValue }));
     }
     if (Object.keys(tags).length > 0) {
       await clients.sns.send(new TagResourceCommand({ ResourceArn: TopicArn, Tags: tagList(tags) }));
     }
-    return { id: TopicArn, arn: TopicArn, owner: account };
+    return { id: TopicArn, arn: TopicArn };
   },
   async read({ attributes, clients }) {
     const found = await unlessMissing(clients.sns.send(new GetTopicAttributesCommand({ TopicArn: attributes.id })));
@@ -60,7 +43,7 @@ const topic: ResourceKind = settled({
 const topicPolicy: ResourceKind = settled({
   type: "aws_sns_topic_policy",
   replacedBy: ["arn"],
-  async put({ arguments: list, clients, account }) {
+  async put({ arguments: list, clients }) {
     const TopicArn = list.requireText("arn");
     await clients.sns.send(
       new SetTopicAttributesCommand({
@@ -69,7 +52,7 @@ const topicPolicy: ResourceKind = settled({
         AttributeValue: list.requireText("policy"),
       }),
     );
-    return { id: TopicArn, owner: account };
+    return { id: TopicArn };
   },
   async read({ attributes, arguments: list, clients }) {
     const found = await unlessMissing(clients.sns.send(new GetTopicAttributesCommand({ TopicArn: attributes.id })));
@@ -107,38 +90,20 @@ function isSamePolicy(found: string | undefined, wanted: string): boolean {
   return found !== undefined && JSON.stringify(JSON.parse(found)) === JSON.stringify(JSON.parse(wanted));
 }
 
-const subscriptionAttributes: Readonly<Record<string, string>> = {
-  delivery_policy: "DeliveryPolicy",
-  filter_policy: "FilterPolicy",
-  filter_policy_scope: "FilterPolicyScope",
-  raw_message_delivery: "RawMessageDelivery",
-  redrive_policy: "RedrivePolicy",
-  subscription_role_arn: "SubscriptionRoleArn",
-};
-
 const subscription: ResourceKind = settled({
   type: "aws_sns_topic_subscription",
   replacedBy: ["endpoint", "protocol", "topic_arn"],
-  async put({ arguments: list, clients, account }) {
+  async put({ arguments: list, clients }) {
     const TopicArn = list.requireText("topic_arn");
     const Protocol = list.requireText("protocol");
     const Endpoint = list.requireText("endpoint");
-    list.accept("endpoint_auto_confirms", "confirmation_timeout_in_minutes");
     const found = await findSubscription(clients.sns, TopicArn, Protocol, Endpoint);
     const SubscriptionArn =
       found?.SubscriptionArn ??
       (await clients.sns.send(new SubscribeCommand({ TopicArn, Protocol, Endpoint, ReturnSubscriptionArn: true })))
         .SubscriptionArn ??
       "";
-    for (const [argument, AttributeName] of Object.entries(subscriptionAttributes)) {
-      const AttributeValue = list.text(argument);
-      if (AttributeValue !== undefined) {
-        await clients.sns.send(
-          new SetSubscriptionAttributesCommand({ SubscriptionArn, AttributeName, AttributeValue }),
-        );
-      }
-    }
-    return { id: SubscriptionArn, arn: SubscriptionArn, owner_id: account };
+    return { id: SubscriptionArn, arn: SubscriptionArn };
   },
   async read({ attributes, arguments: list, clients }) {
     const found = await unlessMissing(

@@ -12,16 +12,8 @@ import { type ResourceKind, settled, textOf, unlessMissing } from "../resource-k
 
 /** Arguments that are attributes of the queue, with SQS's names for them. */
 const queueAttributes: Readonly<Record<string, QueueAttributeName>> = {
-  delay_seconds: "DelaySeconds",
-  kms_data_key_reuse_period_seconds: "KmsDataKeyReusePeriodSeconds",
   kms_master_key_id: "KmsMasterKeyId",
-  max_message_size: "MaximumMessageSize",
   message_retention_seconds: "MessageRetentionPeriod",
-  policy: "Policy",
-  receive_wait_time_seconds: "ReceiveMessageWaitTimeSeconds",
-  redrive_policy: "RedrivePolicy",
-  sqs_managed_sse_enabled: "SqsManagedSseEnabled",
-  visibility_timeout_seconds: "VisibilityTimeout",
 };
 
 function attributesOf(list: Arguments): Record<string, string> {
@@ -36,16 +28,11 @@ function attributesOf(list: Arguments): Record<string, string> {
 const queue: ResourceKind = settled({
   type: "aws_sqs_queue",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 80 },
-  replacedBy: ["name", "fifo_queue"],
+  replacedBy: ["name"],
   async put({ arguments: list, clients, tags, account, region, partition }) {
     const QueueName = list.requireText("name");
     const found = await unlessMissing(clients.sqs.send(new GetQueueUrlCommand({ QueueName })));
-    const made =
-      found ??
-      (await clients.sqs.send(
-        new CreateQueueCommand({ QueueName, ...(list.boolean("fifo_queue") && { Attributes: { FifoQueue: "true" } }) }),
-      ));
-    const QueueUrl = made.QueueUrl ?? "";
+    const { QueueUrl = "" } = found ?? (await clients.sqs.send(new CreateQueueCommand({ QueueName })));
     const Attributes = attributesOf(list);
     if (Object.keys(Attributes).length > 0) {
       await clients.sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes }));

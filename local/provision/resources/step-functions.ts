@@ -2,7 +2,6 @@ import {
   CreateStateMachineCommand,
   DeleteStateMachineCommand,
   DescribeStateMachineCommand,
-  type EncryptionConfiguration,
   type LoggingConfiguration,
   TagResourceCommand,
   UpdateStateMachineCommand,
@@ -18,7 +17,6 @@ const stateMachine: ResourceKind = {
     const { arguments: list, clients, tags, account, region, partition } = creation;
     const name = list.requireText("name");
     const arn = `arn:${partition}:states:${region}:${account}:stateMachine:${name}`;
-    list.accept("publish");
     try {
       await clients.stepFunctions.send(
         new CreateStateMachineCommand({
@@ -60,7 +58,6 @@ const stateMachine: ResourceKind = {
 };
 
 async function change({ arguments: list, clients, tags }: Creation, arn: string): Promise<Attributes> {
-  list.accept("type", "publish");
   await clients.stepFunctions.send(new UpdateStateMachineCommand({ stateMachineArn: arn, ...settings(list) }));
   await clients.stepFunctions.send(
     new TagResourceCommand({
@@ -80,11 +77,9 @@ function settings(list: Arguments): {
   roleArn: string;
   loggingConfiguration?: LoggingConfiguration;
   tracingConfiguration?: { enabled: boolean };
-  encryptionConfiguration?: EncryptionConfiguration;
 } {
   const logging = list.block("logging_configuration");
   const tracing = list.block("tracing_configuration");
-  const encryption = list.block("encryption_configuration");
   const destination = logging?.text("log_destination");
   return {
     definition: list.requireText("definition"),
@@ -99,13 +94,6 @@ function settings(list: Arguments): {
       },
     }),
     ...(tracing && { tracingConfiguration: { enabled: tracing.boolean("enabled") ?? false } }),
-    ...(encryption && {
-      encryptionConfiguration: {
-        type: encryption.requireText("type") as "CUSTOMER_MANAGED_KMS_KEY",
-        kmsKeyId: encryption.text("kms_key_id"),
-        kmsDataKeyReusePeriodSeconds: encryption.number("kms_data_key_reuse_period_seconds"),
-      },
-    }),
   };
 }
 

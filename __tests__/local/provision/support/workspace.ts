@@ -1,15 +1,21 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Clients, closeClients, makeClients } from "../../../../local/provision/clients";
-import { destroy, provision, type Provisioned, type ProvisionOptions } from "../../../../local/provision";
+import { destroy, type Inventory, provision, type ProvisionOptions } from "../../../../local/provision";
+import { attributeOf, parseTemplate } from "../../../../local/provision/expression";
+import type { Made } from "../../../../local/provision/state";
+import type { ValueMap } from "../../../../local/provision/value";
 import { account, region } from "../../../workflow/support/emulator";
 
 export { account, region };
 
-/** A stack's Terraform JSON, as a test writes it. */
-export type Stack = Readonly<Record<string, unknown>>;
+/**
+ * A stack's Terraform JSON, as a test writes it, and what the test wants to know: `output` is not part of the stack,
+ * for no stack of the platform has any.
+ */
+export type Stack = Readonly<Record<string, unknown>> & { readonly output?: Readonly<Record<string, string>> };
 
 /** A folder of stacks and states, and an emulator in which they are provisioned. */
 export class Workspace {
@@ -46,14 +52,19 @@ export class Workspace {
     writeFileSync(file, content);
   }
 
-  write(name: string, stack: Stack): void {
+  write(name: string, { output: _, ...stack }: Stack): void {
     this.file(name, "cdk.tf.json", JSON.stringify(stack));
   }
 
-  /** Writes the stack and provisions it. */
-  async provision(name: string, stack: Stack, extra: Partial<ProvisionOptions> = {}): Promise<Provisioned> {
+  /** Writes the stack, provisions it, and looks its outputs up. */
+  async provision(
+    name: string,
+    stack: Stack,
+    extra: Partial<ProvisionOptions> = {},
+  ): Promise<{ readonly inventory: Inventory; readonly outputs: Readonly<Record<string, unknown>> }> {
     this.write(name, stack);
-    return await provision({ ...this.options(name), ...extra });
+    const options = { ...this.options(name), ...extra };
+    return { ...(await provision(options)), outputs: outputsOf(options.stateFile, stack) };
   }
 
   async destroy(name: string): Promise<readonly string[]> {
@@ -86,6 +97,27 @@ export class Workspace {
     closeClients(this.clients);
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** What a stack's outputs are: attributes of resources that are made, from their state. */
+function outputsOf(stateFile: string, { output = {} }: Stack): Readonly<Record<string, unknown>> {
+  const { resources } = JSON.parse(existsSync(stateFile) ? readFileSync(stateFile, "utf8") : '{"resources":{}}') as {
+    readonly resources: Readonly<Record<string, { readonly made: Made }>>;
+  };
+  return Object.fromEntries(
+    Object.entries(output).map(([name, template]) => [
+      name,
+      parseTemplate(template).evaluate(([type = "", id = "", ...names]) => {
+        const made = resources[`${type}.${id}`]!.made;
+        const value: ValueMap = {
+          ...made.arguments,
+          ...(made.name === undefined ? {} : { name: made.name }),
+          ...made.attributes,
+        };
+        return names.reduce(attributeOf, value);
+      }),
+    ]),
+  );
 }
 
 /** The message with which something fails. */

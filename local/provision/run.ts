@@ -1,0 +1,138 @@
+import { type Clients, closeClients, makeClients } from "./clients";
+import { ProvisionError } from "./errors";
+import type { Place } from "./resource-kind";
+import { StackState } from "./state";
+
+/** Which stack to provision, and where. */
+export interface ProvisionOptions {
+  /** The stack's folder in `cdktf.out/stacks`, with its `cdk.tf.json` and assets. */
+  readonly stackDirectory: string;
+  /** Keeps what was made; each stack has its own. */
+  readonly stateFile: string;
+  /** The emulator's address, for example `http://127.0.0.1:4566`. */
+  readonly endpoint: string;
+  readonly region: string;
+  /** Account id of 12 digits. */
+  readonly account: string;
+  /**
+   * Notified of every step. What it throws stops the provisioning after the resources that are under way.
+   * @default nobody
+   */
+  readonly onProgress?: (message: string, step: Step) => void;
+  /** How many resources are made at once at most. @default 8 */
+  readonly parallel?: number;
+}
+
+/** What is happening to a resource. */
+export interface Step {
+  readonly stack: string;
+  readonly address: string;
+  readonly action: "creating" | "created" | "updating" | "updated" | "unchanged" | "deleting" | "deleted" | "left out";
+  /** Resources dealt with so far, of `total`. */
+  readonly done: number;
+  readonly total: number;
+}
+
+/** What a run did, by the resources' addresses. */
+export interface Inventory {
+  readonly created: readonly string[];
+  /** Changed in place, or replaced. */
+  readonly updated: readonly string[];
+  /** Those of `updated` that were made again. */
+  readonly replaced: readonly string[];
+  readonly unchanged: readonly string[];
+  readonly deleted: readonly string[];
+  /** Not made locally, and why. */
+  readonly leftOut: readonly { readonly type: string; readonly name: string; readonly reason: string }[];
+}
+
+/** Thrown when the progress callback throws: the caller wants to stop. */
+export class Stopped extends Error {
+  constructor(override readonly cause: unknown) {
+    super("stopped");
+  }
+}
+
+/** One run over a stack: its state, where it works, and what it has done so far. */
+export class Run {
+  readonly state: StackState;
+  readonly created: string[] = [];
+  readonly updated: string[] = [];
+  readonly replaced: string[] = [];
+  readonly unchanged: string[] = [];
+  readonly deleted: string[] = [];
+  readonly leftOut: Inventory["leftOut"][number][] = [];
+  /** Resources to deal with. */
+  total = 0;
+  /** Set once the caller wants to stop. */
+  stopped: Stopped | undefined;
+  private done = 0;
+  private readonly clients = new Map<string, Clients>();
+
+  constructor(
+    readonly options: ProvisionOptions,
+    readonly stack: string,
+  ) {
+    this.state = StackState.open(options.stateFile, stack);
+  }
+
+  /** Where a resource is made. */
+  place(address: string, region = this.options.region): Place {
+    let clients = this.clients.get(region);
+    if (!clients) {
+      clients = makeClients(this.options.endpoint, region, this.options.account);
+      this.clients.set(region, clients);
+    }
+    return {
+      clients,
+      account: this.options.account,
+      region,
+      partition: "aws",
+      directory: this.options.stackDirectory,
+      owner: `${this.stack}/${address}`,
+    };
+  }
+
+  /**
+   * Reports a step to the caller.
+   *
+   * @throws Stopped when the caller wants to stop.
+   */
+  report(address: string, action: Step["action"]): void {
+    if (action !== "creating" && action !== "updating" && action !== "deleting") {
+      this.done += 1;
+    }
+    const { stack, done, total } = this;
+    try {
+      this.options.onProgress?.(`${address} ${action} (${done} of ${total})`, { stack, address, action, done, total });
+    } catch (error) {
+      this.stopped = new Stopped(error);
+      throw this.stopped;
+    }
+  }
+
+  /** The emulator writes its state every few seconds; what is reported as done must outlive its being killed. */
+  async save(): Promise<void> {
+    if (this.created.length + this.updated.length + this.deleted.length > 0) {
+      const { ok, status } = await fetch(`${this.options.endpoint}/_ministack/save`, { method: "POST" });
+      if (!ok) {
+        throw new ProvisionError(
+          `Stack ${this.stack}: the emulator did not save its state (status ${status}); see its log.`,
+        );
+      }
+    }
+  }
+
+  inventory(): Inventory {
+    const { created, updated, replaced, unchanged, deleted, leftOut } = this;
+    leftOut.sort((a, b) => (`${a.type}.${a.name}` < `${b.type}.${b.name}` ? -1 : 1));
+    for (const list of [created, updated, replaced, unchanged]) {
+      list.sort();
+    }
+    return { created, updated, replaced, unchanged, deleted, leftOut };
+  }
+
+  close(): void {
+    this.clients.forEach(closeClients);
+  }
+}
