@@ -1,5 +1,6 @@
 /** The whole platform on one screen. `ENVIRONMENT=production npm run synth` writes it as Terraform into `cdktf.out`. */
 import { App } from "cdktf";
+import { runCommand } from "./command";
 import { type Environment, loadEnvironment } from "./environments";
 import { DataStack } from "./stacks/data";
 import { DataWorkflowStack } from "./stacks/data-workflow";
@@ -44,13 +45,9 @@ export function definePlatform(app: App, environment: Environment): Platform {
 }
 
 if (require.main === module) {
-  // What somebody can correct is said in a sentence; only a fault of the program itself needs a stack.
-  process.on("uncaughtException", (error) => {
-    console.error(error.constructor === Error ? error.message : error.stack);
-    process.exit(1);
+  runCommand((variables) => {
+    // Token stack traces help debugging but cost 10 % of synth CPU, so they are opt-in.
+    const stackTraces = variables.STACK_TRACES === "yes";
+    definePlatform(new App({ stackTraces }), loadEnvironment(variables.ENVIRONMENT)).synth();
   });
-  // Where a token was made is for whoever looks for a fault in a stack: to note it for each takes a tenth of the
-  // processor time.
-  const stackTraces = process.env.STACK_TRACES === "yes";
-  definePlatform(new App({ stackTraces }), loadEnvironment(process.env.ENVIRONMENT)).synth();
 }

@@ -11,6 +11,7 @@
  */
 import { cpus, loadavg, totalmem } from "node:os";
 
+import { runCommand } from "../command";
 import { diffBenchmark } from "./diff";
 import { growthBenchmark } from "./growth";
 import { modelBenchmark, originalBenchmark } from "./model";
@@ -28,7 +29,18 @@ const parts: Readonly<Record<string, () => Promise<string>>> = {
   original: originalBenchmark,
 };
 
-async function main(wanted: readonly string[]): Promise<void> {
+/**
+ * How many processes wanted a processor in the last minute: above the number of cores, times on the clock say little.
+ */
+const load = (): string => (loadavg()[0] ?? 0).toFixed(1);
+
+// To exit, rather than to be ended, stops the servers that are being measured.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.once(signal, () => process.exit(1));
+}
+
+runCommand(async () => {
+  const wanted = process.argv.slice(2);
   const unknown = wanted.filter((name) => !Object.hasOwn(parts, name));
   if (unknown.length > 0) {
     throw new Error(`There is no part ${unknown.join(", ")} of the benchmark: take ${Object.keys(parts).join(", ")}.`);
@@ -40,19 +52,4 @@ async function main(wanted: readonly string[]): Promise<void> {
     process.stdout.write(`\n${(await parts[name]?.()) ?? ""}\n`);
   }
   process.stdout.write(`\nLoad at the end: ${load()}\n`);
-}
-
-/**
- * How many processes wanted a processor in the last minute: above the number of cores, times on the clock say little.
- */
-const load = (): string => (loadavg()[0] ?? 0).toFixed(1);
-
-// To exit, rather than to be ended, stops the servers that are being measured.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.once(signal, () => process.exit(1));
-}
-
-main(process.argv.slice(2)).catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
 });

@@ -6,9 +6,10 @@
  * Exit status 0 when the command did what it is for; 1 with a sentence and the next step on standard error when it did
  * not; 2 when it refused, because data would be lost.
  */
+import { runCommand } from "../command";
 import { readRequest, type Request } from "./request";
 
-/** A command: what was asked for, and where it tells what it does. */
+/** A command: what was asked for, and where it reports what it does. */
 export type Command = (request: Request, say: (text: string) => void) => Promise<void>;
 
 /** Each brings its own AWS clients along, so that only the one that runs is loaded. */
@@ -21,24 +22,15 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   unlock: async () => (await import("./unlock")).unlock,
 };
 
-async function main(): Promise<void> {
+runCommand(async (variables) => {
   const name = process.argv[2] ?? "";
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (load === undefined) {
-    throw new Error(`${JSON.stringify(name)} is no command; expected one of ${Object.keys(commands).join(", ")}.`);
+    throw new Error(`${JSON.stringify(name)} is not a command; expected one of ${Object.keys(commands).join(", ")}.`);
   }
-  const request = readRequest(process.env);
+  const request = readRequest(variables);
   const command = await load();
   await command(request, (text) => {
     process.stdout.write(`${text}\n`);
   });
-}
-
-main().catch((error: unknown) => {
-  // What somebody can correct is said in a sentence; only a fault of the program itself needs a stack.
-  const expected = error instanceof Error && (error.constructor === Error || error.name === "DeploymentError");
-  process.stderr.write(
-    `\n${expected ? error.message : error instanceof Error ? (error.stack ?? "") : String(error)}\n`,
-  );
-  process.exitCode = error instanceof Error && "exitStatus" in error ? Number(error.exitStatus) : 1;
 });

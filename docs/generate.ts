@@ -8,6 +8,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runCommand } from "../command";
 import { projectRoot } from "../modules/project-root";
 import { diagrams } from "./diagrams";
 import { handlerSections } from "./handlers";
@@ -17,13 +18,15 @@ import { withSection } from "./section";
 export const sections = [...diagrams, ...handlerSections()];
 
 if (require.main === module) {
-  for (const section of sections) {
-    const file = join(projectRoot, section.document);
-    const before = readFileSync(file, "utf8");
-    const after = withSection(before, section);
-    if (after !== before) {
-      writeFileSync(file, after);
+  runCommand(() => {
+    for (const section of sections) {
+      const file = join(projectRoot, section.document);
+      const before = readFileSync(file, "utf8");
+      const after = withSection(before, section);
+      if (after !== before) {
+        writeFileSync(file, after);
+      }
+      console.log(`${section.document}: ${section.name} ${after === before ? "is up to date" : "is written"}`);
     }
-    console.log(`${section.document}: ${section.name} ${after === before ? "is up to date" : "is written"}`);
-  }
+  });
 }

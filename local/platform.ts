@@ -7,6 +7,7 @@
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
+import { runCommand } from "../command";
 import { awsEnvironment, forgetRealCredentials, type Instance, openInstance, shown } from "./platform/instance";
 import { locked } from "./platform/lock";
 import { lastLines, logFile } from "./platform/processes";
@@ -20,15 +21,6 @@ const shownLogs = 20;
 const say = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
-
-// Who stops reading (`make logs | head`) wants to hear no more: that is no fault, and what is being done goes on.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") {
-      throw error;
-    }
-  });
-}
 
 async function upCommand(instance: Instance): Promise<void> {
   // Only this command needs the provisioner and its dozen AWS clients; the others start in a blink without them.
@@ -50,7 +42,7 @@ async function upCommand(instance: Instance): Promise<void> {
  */
 const settingsOfTheShell = Object.keys(process.env).filter((name) => name.startsWith("AWS_"));
 
-const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> = {
+const commands: Readonly<Record<string, (instance: Instance) => Promise<unknown>>> = {
   up: upCommand,
 
   down: async (instance) => {
@@ -76,7 +68,7 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
 
   "data-workflow": async (instance) => {
     const { dataWorkflow } = await import("./data-workflow");
-    process.exitCode = (await locked(instance, () => dataWorkflow(instance, say), "data-workflow-lock")) ? 0 : 1;
+    return (await locked(instance, () => dataWorkflow(instance, say), "data-workflow-lock")) ? 0 : 1;
   },
 
   "model-card": async (instance) => {
@@ -94,7 +86,7 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<void>>> 
   status: async (instance) => {
     const { text, healthy } = await status(instance);
     say(text);
-    process.exitCode = healthy ? 0 : 1;
+    return healthy ? 0 : 1;
   },
 
   logs: async (instance) => {
@@ -158,20 +150,15 @@ function tellWhoInterrupts(how: string): void {
   });
 }
 
-async function main(): Promise<void> {
+runCommand(async () => {
   const name = process.argv[2] ?? "";
   const command = commands[name];
   if (command === undefined) {
-    throw new Error(`'${name}' is no command; expected one of ${Object.keys(commands).join(", ")}.`);
+    throw new Error(`'${name}' is not a command; expected one of ${Object.keys(commands).join(", ")}.`);
   }
   forgetRealCredentials();
   if (resumable[name] !== undefined) {
     tellWhoInterrupts(resumable[name]);
   }
-  await command(openInstance());
-}
-
-main().catch((error: unknown) => {
-  process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
+  return await command(openInstance());
 });

@@ -7,6 +7,7 @@
  * SHIFT makes the animals larger or smaller by that part of their length; without it they are those of the simulated
  * survey. Ends with 1 when the platform isn't there, a number is wrong, or an answer isn't 200.
  */
+import { runCommand } from "../command";
 import { camelCase, features } from "../survey/feature-contract";
 import { simulate } from "../survey/simulator";
 import { describeShift, readWishes, requirePlatform } from "./data-workflow/arriving-survey";
@@ -15,8 +16,7 @@ import type { PlatformFile } from "./platform/up";
 
 const askedAtOnce = 8;
 
-async function main(): Promise<void> {
-  const { ROWS, SEED, SHIFT } = process.env;
+runCommand(async ({ ROWS, SEED, SHIFT }) => {
   const options = readWishes({ ROWS, SEED, SHIFT }, { rows: 300, seed: 7 });
   const instance = openInstance();
   await requirePlatform(instance);
@@ -48,9 +48,4 @@ async function main(): Promise<void> {
   process.stdout.write(
     `The website told the age of ${asked} animals, ${animal}. What the monitor makes of it: docs/monitoring.md\n`,
   );
-}
-
-main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
 });

@@ -11,6 +11,7 @@ import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
+import { runCommand } from "../command";
 import { convertSurvey, type ConvertedSurvey } from "./convert";
 import { parseEventTime, readSurvey, type RowProblem, SurveyFileError } from "./survey-file";
 import { simulateSurvey } from "./simulator";
@@ -20,7 +21,13 @@ const usage = `Usage:
   tsx survey/cli.ts convert abalone.data [--output survey.csv [--report report.json]]`;
 
 /** The command was called in a wrong way. */
-class UsageError extends Error {}
+class UsageError extends Error {
+  readonly exitStatus = 2;
+
+  constructor(message: string) {
+    super(`${message}\n${usage}`);
+  }
+}
 
 /** Lines that cannot be read are shown up to this number; a report has all of them. */
 const shownProblems = 20;
@@ -159,12 +166,10 @@ async function main(words: readonly string[]): Promise<void> {
   }
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
-  const wrongUse =
-    error instanceof UsageError || error instanceof RangeError || (error instanceof TypeError && "code" in error);
-  console.error(error instanceof Error ? error.message : error);
-  if (wrongUse) {
-    console.error(usage);
-  }
-  process.exitCode = wrongUse ? 2 : 1;
-});
+runCommand(() =>
+  main(process.argv.slice(2)).catch((error: unknown) => {
+    // What parseArgs and the simulator refuse is an argument, too.
+    const isArgument = error instanceof RangeError || (error instanceof TypeError && "code" in error);
+    throw isArgument ? new UsageError(error.message) : error;
+  }),
+);

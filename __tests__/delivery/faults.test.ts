@@ -208,7 +208,7 @@ test.each([
 test("a command that there is not names those that there are", async () => {
   const { status, errors } = await shell.type("destroy");
   expect(status).toBe(1);
-  expect(errors).toMatch(/"destroy" is no command; expected one of bootstrap, .*deploy, .*unlock\./);
+  expect(errors).toMatch(/"destroy" is not a command; expected one of bootstrap, .*deploy, .*unlock\./);
 });
 
 test("terraform is asked nothing but its version as long as anything of this is wrong", async () => {

@@ -11,7 +11,7 @@ import { delimiter, join } from "node:path";
 import * as z from "zod";
 import { openApiFile } from "../../web/openapi";
 import { projectRoot } from "../../modules/project-root";
-import { runCommand } from "../../delivery/builds/command";
+import { runCommand } from "../../command";
 import { localAddresses, readAddress } from "../../delivery/builds/system-test";
 
 /** What a run is to do. */

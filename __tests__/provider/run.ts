@@ -10,6 +10,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runCommand } from "../../command";
 import { DeploymentError, findTerraform, runChild } from "../../delivery/terraform";
 import { environmentNames } from "../../environments";
 import { documentOf, synthesizeInto } from "./support/stacks";
@@ -89,16 +90,8 @@ async function main(): Promise<number> {
   return status;
 }
 
-main()
-  .finally(() => {
+runCommand(() =>
+  main().finally(() => {
     rmSync(folder, { recursive: true, force: true });
-  })
-  .then(
-    (status) => {
-      process.exitCode = status;
-    },
-    (error: unknown) => {
-      console.error(error);
-      process.exitCode = 1;
-    },
-  );
+  }),
+);

@@ -9,7 +9,7 @@ import { DescribeModelPackageCommand, SageMakerClient } from "@aws-sdk/client-sa
 import { requireAccount } from "../identity";
 import { type Environment, loadEnvironment } from "../../environments";
 import { placeholder } from "../../stacks/contract";
-import { runCommand } from "./command";
+import { runCommand } from "../../command";
 import { readParameters } from "./parameters";
 
 /** What an approver wants to know of a model. */

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { requireAccount } from "../identity";
 import { type Environment, loadEnvironment, type WebsiteStage } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
-import { runCommand } from "./command";
+import { runCommand } from "../../command";
 import { readParameters } from "./parameters";
 
 /** Where a stage answers: the environment variables of the system tests. */
@@ -130,7 +130,7 @@ if (require.main === module) {
       env: { ...variables, ...addresses },
       stdio: "inherit",
     });
-    process.exitCode = await new Promise<number>((done, failed) => {
+    return await new Promise<number>((done, failed) => {
       child.once("error", failed);
       child.once("close", (status) => {
         done(status ?? 1);

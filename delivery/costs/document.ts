@@ -7,6 +7,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { runCommand } from "../../command";
 import { environmentNames, loadEnvironment } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
 import { wrap } from "../diff/text";
@@ -54,8 +55,5 @@ async function main(): Promise<void> {
 }
 
 if (require.main === module) {
-  main().catch((error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  });
+  runCommand(main);
 }
