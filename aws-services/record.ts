@@ -183,7 +183,9 @@ export interface ResourceType {
   readonly holds?: Held;
   /** @default it keeps nothing */
   readonly encryption?: EncryptionRule;
-  /** The log group into which AWS writes for it; undefined when only Terraform knows its name. @default it writes none */
+  /**
+   * The log group into which AWS writes for it; undefined when only Terraform knows its name. @default it writes none
+   */
   readonly logGroup?: (block: Arguments) => string | undefined;
   /** The container images that it runs or hands on. @default none */
   readonly images?: (block: Arguments) => readonly unknown[];

@@ -1,4 +1,6 @@
-/** What the documents take from the handlers' declarations: their owners, their table, and the runbooks of their alarms. */
+/**
+ * What the documents take from the handlers' declarations: their owners, their table, and the runbooks of their alarms.
+ */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { HandlerDeclaration } from "../handlers/shared/declaration";

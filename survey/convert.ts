@@ -24,8 +24,8 @@ export interface ConvertSurveyOptions {
 const chunkLength = 65_536;
 
 /**
- * A line without an animal becomes a blank line, so that line n + 1 of the survey file always comes from line n of UCI's
- * file.
+ * A line without an animal becomes a blank line, so that line n + 1 of the survey file always comes from line n of
+ * UCI's file.
  */
 async function* asSurveyFile(source: Source, report: ConvertSurveyOptions["report"]): AsyncGenerator<Uint8Array> {
   let text = `${surveyHeader}\n`;

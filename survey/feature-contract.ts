@@ -2,9 +2,9 @@
  * The feature contract: what is measured of an abalone, in which unit and range, under which name and in which order.
  *
  * Everything that knows a column reads it here: the feature group, the survey file, the simulator, UCI's loader, the
- * API, the website's form and its examples. The model image reads the same `features.json` in Python. Lengths are in mm,
- * weights in g. A new measure is one entry in that file; `__tests__/survey/measure-lists.test.ts` finds the texts that list or
- * count the measures.
+ * API, the website's form and its examples. The model image reads the same `features.json` in Python. Lengths are in
+ * mm, weights in g. A new measure is one entry in that file; `__tests__/survey/measure-lists.test.ts` finds the texts
+ * that list or count the measures.
  */
 import document from "./features.json";
 import * as z from "./zod";

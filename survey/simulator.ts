@@ -87,7 +87,9 @@ interface Allometry {
   readonly name: string;
   readonly intercept: number;
   readonly noise: number;
-  /** Whether it is drawn from a stream of its own: another measure in the contract then leaves all others as they are. */
+  /**
+   * Whether it is drawn from a stream of its own: another measure in the contract then leaves all others as they are.
+   */
   readonly added: boolean;
   /** By the name of another measure, `rings` or `infant`. */
   readonly powers: readonly (readonly [string, number])[];

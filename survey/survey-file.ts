@@ -246,9 +246,9 @@ const wordsOfRow = 4;
 /**
  * Remembers the accepted rows of one file: an animal may be measured again at another time, but only once at a time.
  *
- * Of each row four words: two of identifier and time, which are the same for no two of ten million rows but for one chance in 300,000,
- * one of the values, and its line. They stand in one array with open places (linear probing), at most three of four
- * taken: 21 to 43 bytes a row, where a Map of texts takes 200.
+ * Of each row four words: two of identifier and time, which are the same for no two of ten million rows but for one
+ * chance in 300,000, one of the values, and its line. They stand in one array with open places (linear probing), at
+ * most three of four taken: 21 to 43 bytes a row, where a Map of texts takes 200.
  */
 class AcceptedVersions {
   private places = 1_024;

@@ -1,6 +1,6 @@
 /**
- * Reads UCI's abalone file: no header; a sex, then numbers. Which column is which measure, and the factor from its values
- * to mm and g, stands in the feature contract.
+ * Reads UCI's abalone file: no header; a sex, then numbers. Which column is which measure, and the factor from its
+ * values to mm and g, stands in the feature contract.
  *
  * https://archive.ics.uci.edu/dataset/1/abalone, CC BY 4.0.
  */

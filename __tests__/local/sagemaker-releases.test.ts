@@ -1,5 +1,6 @@
 /**
- * Releases to an endpoint under load, with the alarms of the platform's own emulator: canary, baking period, alarms that turn them back, kills in their middle.
+ * Releases to an endpoint under load, with the alarms of the platform's own emulator: canary, baking period, alarms
+ * that turn them back, kills in their middle.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";

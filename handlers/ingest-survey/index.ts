@@ -36,8 +36,8 @@ const reserve = 30_000;
 /** Rejected rows that one call lists: it stops there, as at its deadline, so that no file can fill the memory. */
 const maximumRejected = 50_000;
 /**
- * The largest file, in bytes. The function's memory can hold what it has to remember even of the shortest rows, and each
- * call, which reads the file from its beginning, reaches the last range long before the function's time is over.
+ * The largest file, in bytes. The function's memory can hold what it has to remember even of the shortest rows, and
+ * each call, which reads the file from its beginning, reaches the last range long before the function's time is over.
  */
 const largestSurvey = 512 * 1024 * 1024;
 /** Rejected rows that the answer itself names. */

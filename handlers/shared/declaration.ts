@@ -1,7 +1,7 @@
 /**
- * What a handler declares of itself, once, in `handlers/<name>/declaration.ts`. The stack that deploys it, the documents
- * (`make format` writes them) and the tests read it there. A declaration imports nothing but checks of variables: stacks
- * load it at synth, and esbuild leaves its texts out of the function's archive.
+ * What a handler declares of itself, once, in `handlers/<name>/declaration.ts`. The stack that deploys it, the
+ * documents (`make format` writes them) and the tests read it there. A declaration imports nothing but checks of
+ * variables: stacks load it at synth, and esbuild leaves its texts out of the function's archive.
  *
  *     export const variables = { TABLE: name };
  *     export const declaration = {

@@ -99,8 +99,8 @@ const answerSchema = z.catch(
 );
 
 /**
- * Calls MWAA's InvokeRestApi (API reference of that name): AWS's credentials give access to Airflow's own REST API, whether
- * its web server is private or public.
+ * Calls MWAA's InvokeRestApi (API reference of that name): AWS's credentials give access to Airflow's own REST API,
+ * whether its web server is private or public.
  */
 async function startDagRun(airflow: string, dag: string, run: string, time: Date): Promise<boolean> {
   const url = new URL(

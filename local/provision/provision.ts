@@ -7,8 +7,8 @@ import { type Inventory, type ProvisionOptions, Run } from "./run";
 import { readStack, type StackDocument } from "./stack-document";
 
 /**
- * Creates, changes and deletes in the emulator what a synthesized stack consists of. Repeating it changes nothing; after
- * a kill at any moment the next run finishes the work.
+ * Creates, changes and deletes in the emulator what a synthesized stack consists of. Repeating it changes nothing;
+ * after a kill at any moment the next run finishes the work.
  *
  * @throws ProvisionError that names the stack, the resource and the reason. What was made before is kept in the state.
  */

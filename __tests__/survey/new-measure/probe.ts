@@ -1,6 +1,6 @@
 /**
- * Runs what is written in TypeScript under the feature contract of the checkout in which this file lies, and writes what
- * it found as JSON: `probe.ts SURVEY OUTPUT PORT`, with the port of a model that is served.
+ * Runs what is written in TypeScript under the feature contract of the checkout in which this file lies, and writes
+ * what it found as JSON: `probe.ts SURVEY OUTPUT PORT`, with the port of a model that is served.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";

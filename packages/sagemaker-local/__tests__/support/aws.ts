@@ -88,7 +88,8 @@ export async function startMinistack(): Promise<AwsEndpoint> {
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   };
   const endpoint = `http://127.0.0.1:${port}`;
-  for (const deadline = Date.now() + 120_000; Date.now() < deadline && child.exitCode === null; await sleep(100)) {
+  const deadline = Date.now() + 120_000;
+  while (Date.now() < deadline && child.exitCode === null) {
     const answers = await fetch(`${endpoint}/_ministack/health`).then(
       ({ ok }) => ok,
       () => false,
@@ -96,6 +97,7 @@ export async function startMinistack(): Promise<AwsEndpoint> {
     if (answers) {
       return { endpoint, stop };
     }
+    await sleep(100);
   }
   await stop();
   throw new Error(`ministack does not answer. Its output:\n${output}`);

@@ -1,2 +1,3 @@
-// Jest leaves out testTimeout in the settings of a project. Many suites start processes, for which five seconds are few.
+// Jest leaves out testTimeout in the settings of a project. Many suites start processes, for which five seconds are
+// few.
 jest.setTimeout(60_000);

@@ -34,8 +34,8 @@ function withoutWrapper(resource: unknown): unknown {
   for (const wrapper of ["group", "modelPackage", "endpoint", "schedule", "component"]) {
     const seen = memberOf(resource, wrapper);
     if (typeof seen === "object" && seen !== null) {
-      const { [wrapper]: _, ...own } = resource as Readonly<Record<string, unknown>>;
-      return { ...seen, ...own };
+      const own = Object.entries(resource as object).filter(([member]) => member !== wrapper);
+      return { ...seen, ...Object.fromEntries(own) };
     }
   }
   return resource;
