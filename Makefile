@@ -110,10 +110,10 @@ review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRO
 
 ##@ Quality
 .PHONY: check test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image fuzz bench bench-original
-.PHONY: test-python-image test-python-emulator test-python-dag test-python-dag-airflow-2
+.PHONY: test-python-image test-python-emulator test-python-dag test-python-dag-airflow-2 test-python-oldest
 # In this order they are begun: the longest first, so that at the end no core waits for one.
 test_parts := test-end-to-end test-unit test-python-image test-image test-python-emulator test-browser \
-  test-python-dag test-python-dag-airflow-2 test-provider lint checkov
+  test-python-dag test-python-dag-airflow-2 test-python-oldest test-provider lint checkov
 
 check: install-test ## What a change can break, within a minute: types, lint and tests of what differs [BASE=commit LIMIT=60]
 	@node --import tsx __tests__/check.ts
@@ -166,6 +166,9 @@ test-python-dag: install-test
 
 test-python-dag-airflow-2: install-test
 	@cd airflow-dags && ../.venv/airflow-2/bin/python -m pytest
+
+test-python-oldest: install-test ## Training, evaluation, serving and the emulator on the oldest Python that README allows; says so where there is none
+	@__tests__/oldest/run $(call quoted,$(value PYTHON)) 3.11
 
 test-end-to-end: install-test ## The whole loop on an instance of its own, with faults
 	@npm run --silent test:end-to-end
