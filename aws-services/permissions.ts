@@ -20,7 +20,7 @@ export interface Statement {
 export interface DeployScope extends Place {
   /** The stack's tag `Stack`: it separates its keys and its part of the network, whose ARNs show no name. */
   readonly stack: string;
-  /** Patterns of the names of the stack's resources, such as `acme-production-test*`. */
+  /** Patterns of the names of the stack's resources, such as `acme-production-website-test*`. */
   readonly names: readonly string[];
   /** How the names of all the platform's resources begin, such as `acme-production-`. */
   readonly prefix: string;

@@ -160,5 +160,5 @@ runCommand(async () => {
   if (resumable[name] !== undefined) {
     tellWhoInterrupts(resumable[name]);
   }
-  return await command(openInstance());
+  return await command(openInstance(undefined, { anyLayout: name === "clean" || name === "down" }));
 });

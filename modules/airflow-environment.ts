@@ -283,6 +283,7 @@ export class AirflowEnvironment extends Construct {
     new CloudwatchMetricAlarm(this, "scheduler-silent", {
       alarmName: `${name}-scheduler-silent`,
       alarmDescription: withRunbook(
+        this,
         `${name}-scheduler-silent`,
         `Airflow's scheduler has given no sign of life for ten minutes: no survey is brought in. Look at ${where}.`,
       ),

@@ -12,9 +12,10 @@ import { SnsTopic } from "@cdktf/provider-aws/lib/sns-topic";
 import { SnsTopicPolicy } from "@cdktf/provider-aws/lib/sns-topic-policy";
 import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscription";
 import { Lazy } from "cdktf";
-import { Construct } from "constructs";
+import { Construct, type IConstruct } from "constructs";
 import { placeOf } from "./place";
 import { policyDocument, type ResourceStatement } from "./policy";
+import { ownPart } from "./resource-names";
 import type { TypeScriptFunction } from "./typescript-function";
 
 export interface AlarmTopicProps {
@@ -89,13 +90,12 @@ export class AlarmTopic extends Construct {
 }
 
 /**
- * The text of an alarm's e-mail: what has happened, and where docs/runbooks.md says what to do. The runbook bears the
- * alarm's name without what differs between environments and stages: that of `acme-development-test-endpoint-errors` is
+ * The text of an alarm's e-mail: what has happened, and where docs/runbooks.md says what to do. The runbook has the
+ * alarm's name without that of the stack: the runbook of `acme-development-website-test-endpoint-errors` is
  * `endpoint-errors`.
  */
-export function withRunbook(name: string, description: string): string {
-  const runbook = name.replace(/^acme-[a-z]+-(?:(?:test|production)-)?/, "");
-  return `${description} What to do: docs/runbooks.md#${runbook}`;
+export function withRunbook(scope: IConstruct, name: string, description: string): string {
+  return `${description} What to do: docs/runbooks.md#${ownPart(scope, name)}`;
 }
 
 export interface AlarmProps {
@@ -138,7 +138,7 @@ export class Alarm extends Construct {
     const { evaluationPeriods = 1 } = props;
     const alarm = new CloudwatchMetricAlarm(this, "alarm", {
       alarmName: props.name,
-      alarmDescription: withRunbook(props.name, props.description),
+      alarmDescription: withRunbook(this, props.name, props.description),
       namespace: props.namespace,
       metricName: props.metric,
       dimensions: props.dimensions,

@@ -49,7 +49,7 @@ class Places {
 
   /** The resources of a service whose names begin as the environment's do, behind a prefix. */
   own(service: string, prefix = ""): string {
-    return this.stack.arn(service, `${prefix}${this.stack.named("")}*`);
+    return this.stack.arn(service, `${prefix}${this.stack.namePrefix}*`);
   }
 
   /**
@@ -69,7 +69,7 @@ class Places {
   }
 
   get roles(): string {
-    return this.global("iam", `role/${this.stack.named("")}*`);
+    return this.global("iam", `role/${this.stack.namePrefix}*`);
   }
 
   get keys(): string {
@@ -83,7 +83,7 @@ class Places {
 
   /** The buckets of the trail's records, and of who reads them (stacks/governance.ts). */
   get records(): string {
-    return this.bucket(this.stack.named("trail-*"));
+    return this.bucket(this.stack.named("*", "governance"));
   }
 
   get featureStore(): readonly string[] {
@@ -125,7 +125,7 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
         // share.
         places.own("logs", "log-group:*"),
         stack.arn("logs", "log-group:/aws/sagemaker/*"),
-        places.bucket(`${stack.named("")}*`),
+        places.bucket(`${stack.namePrefix}*`),
         ...["endpoint/", "experiment*/", "feature-group/", "model-package*/", "processing-job/", "training-job/"].map(
           (kind) => places.own("sagemaker", kind),
         ),
@@ -260,9 +260,9 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
         "ssm:*",
       ],
       resources: [
-        ...namedServices.map((service) => places.any(service, `*${stack.named("")}*`)),
-        places.bucket(`${stack.named("")}*`),
-        places.any("kms", `alias/${stack.named("")}*`),
+        ...namedServices.map((service) => places.any(service, `*${stack.namePrefix}*`)),
+        places.bucket(`${stack.namePrefix}*`),
+        places.any("kms", `alias/${stack.namePrefix}*`),
         places.any("ssm", `parameter/acme/${name}/*`),
         // What follows has numbers, or names that others give: the provider names models by itself, and SageMaker the
         // tables of features.
@@ -281,7 +281,7 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
           ? []
           : [source.type === "codecommit" ? places.any("codecommit", source.repository) : source.connectionArn]),
         ...(backend.type === "cloud"
-          ? [places.any("secretsmanager", `secret:${stack.named("terraform-cloud-token")}-*`)]
+          ? [places.any("secretsmanager", `secret:${stack.named("terraform-cloud-token", "pipeline")}-*`)]
           : []),
       ],
     },
@@ -320,7 +320,7 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
         iam:Get* iam:List* iam:PassRole iam:Update*Role*`),
       resources: [
         places.roles,
-        places.global("iam", `policy/${stack.named("")}*`),
+        places.global("iam", `policy/${stack.namePrefix}*`),
         // Whoever asks for a service-linked role gets the one that AWS has written.
         places.global("iam", "role/aws-service-role/*"),
       ],
@@ -335,7 +335,7 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
       sid: "KeepBoundaries",
       effect: "Deny",
       actions: ["iam:*Policy*"],
-      resources: boundaryArns,
+      resources: [places.global("iam", `policy/${stack.named("*", "governance")}`)],
     },
     {
       sid: "NoOtherRights",

@@ -34,7 +34,7 @@ export class DataWorkflowStack extends PlatformStack {
     const logsBucket = this.read("LogsBucket");
     const ingestSurvey = this.read("IngestSurveyFunction");
     // What stands in for the pipeline beside an emulator goes by the name that the stack would give.
-    const pipeline = emulated ? this.named("pipeline") : this.read("Pipeline");
+    const pipeline = emulated ? this.named(undefined, "pipeline") : this.read("Pipeline");
 
     const releaseChange = new TypeScriptFunction(this, "release-change", {
       name: this.named("release-change"),
@@ -56,7 +56,7 @@ export class DataWorkflowStack extends PlatformStack {
       acme_ingest_survey_function: ingestSurvey,
       acme_release_change_function: releaseChange.name,
     };
-    const topic = this.alarmTopic(this.named("data-workflow-alarms"), key);
+    const topic = this.alarmTopic(key);
     functionErrors(this, "release-change-errors", { function: releaseChange, topicArn: topic.arn });
 
     this.publish("ReleaseChangeFunction", releaseChange.name);
@@ -93,7 +93,7 @@ export class DataWorkflowStack extends PlatformStack {
     // NAT.
     const pipReachesRegistry = settings.webServer === "public" && (network?.natGateways ?? 0) > 0;
     const airflow = new AirflowEnvironment(this, "airflow", {
-      name: this.named("airflow"),
+      name: this.named(),
       version: settings.version,
       environmentClass: settings.environmentClass,
       maximumWorkers: settings.maximumWorkers,

@@ -27,9 +27,8 @@ export class DataStack extends PlatformStack {
     const { account, region, protectData: protect, oldVersionDays, queryResultDays } = this.environment;
 
     const key = this.encryptionKey({
-      name: this.named("data"),
       description: "Encrypts surveys, feature store, query results, runs, and the workflow's logs",
-      logGroupsNamed: this.named(""),
+      logGroupsNamed: this.namePrefix,
     });
 
     const logs = new SecureBucket(this, "logs", {
@@ -40,10 +39,10 @@ export class DataStack extends PlatformStack {
       protect,
     });
     logs.allowAccessLogs();
-    logs.allowCloudFrontLogs(this.arn("logs", `delivery-source:${this.named("*")}`, { region: "us-east-1" }));
+    logs.allowCloudFrontLogs(this.arn("logs", `delivery-source:${this.namePrefix}*`, { region: "us-east-1" }));
 
     const bucket = new SecureBucket(this, "data", {
-      name: this.named(`data-${account}-${region}`),
+      name: this.named(`${account}-${region}`),
       encryptionKeyArn: key.arn,
       expireOldVersionsAfterDays: oldVersionDays,
       expiries: [

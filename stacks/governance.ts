@@ -53,11 +53,10 @@ export class GovernanceStack extends PlatformStack {
 
     this.boundRoles(protect);
     const key = this.encryptionKey({
-      name: this.named("governance"),
       description: "Encrypts the records of the trail, and the alarms on them and on costs",
-      logGroupsNamed: this.named(""),
+      logGroupsNamed: this.namePrefix,
     });
-    const topic = this.alarmTopic(this.named("governance-alarms"), key.arn);
+    const topic = this.alarmTopic(key.arn);
 
     this.recordEvents(key, topic, settings.trailRetentionDays, { logRetentionDays, oldVersionDays, protect });
     this.watchCosts(key, topic, settings.monthlyBudgetDollars);
@@ -69,13 +68,13 @@ export class GovernanceStack extends PlatformStack {
   private boundRoles(protect: boolean): void {
     const execution = new PermissionsBoundary(this, "boundary", {
       name: this.named(boundaryNames.execution),
-      description: `What runs on ${this.named("").slice(0, -1)} can do at most`,
+      description: `What runs on acme-${this.environment.name} can do at most`,
       statements: executionBoundary(this),
       protect,
     });
     new PermissionsBoundary(this, "deploy-boundary", {
       name: this.named(boundaryNames.deploy),
-      description: `What the pipeline of ${this.named("").slice(0, -1)} can do at most`,
+      description: `What the pipeline of acme-${this.environment.name} can do at most`,
       statements: deployBoundary(this),
       protect,
     });
@@ -92,7 +91,7 @@ export class GovernanceStack extends PlatformStack {
     const { logRetentionDays, oldVersionDays, protect } = settings;
     // The data's log bucket comes with the data stack, which is deployed later.
     const accessLogs = new SecureBucket(this, "access-logs", {
-      name: this.named(`trail-logs-${account}-${region}`),
+      name: this.named(`logs-${account}-${region}`),
       // Server access logs are delivered to buckets with S3's own key.
       expireOldVersionsAfterDays: oldVersionDays,
       expiries: [{ prefix: "", days: retentionDays }],
@@ -149,18 +148,18 @@ export class GovernanceStack extends PlatformStack {
       {
         name: "Objects of the platform's buckets and of the states",
         resourceType: "AWS::S3::Object",
-        arnPrefixes: [bucket(this.named("")), bucket(stateBucketName(account, region))],
-        exceptArnPrefixes: [bucket(this.named("trail-")), bucket(this.named("logs-"))],
+        arnPrefixes: [bucket(this.namePrefix), bucket(stateBucketName(account, region))],
+        exceptArnPrefixes: [bucket(this.named()), bucket(this.named("logs-", "data"))],
       },
       {
         name: "Items of the platform's tables",
         resourceType: "AWS::DynamoDB::Table",
-        arnPrefixes: [this.arn("dynamodb", `table/${this.named("")}`)],
+        arnPrefixes: [this.arn("dynamodb", `table/${this.namePrefix}`)],
       },
       {
         name: "Records of the platform's feature groups",
         resourceType: "AWS::SageMaker::FeatureGroup",
-        arnPrefixes: [this.arn("sagemaker", `feature-group/${this.named("")}`)],
+        arnPrefixes: [this.arn("sagemaker", `feature-group/${this.namePrefix}`)],
       },
       {
         // Whoever asks often enough can copy a model by its answers. Of that CloudTrail records what is asked for as a
@@ -168,12 +167,12 @@ export class GovernanceStack extends PlatformStack {
         // websites ask, data capture keeps.
         name: "Questions to the platform's models, where they are answered as a stream",
         resourceType: "AWS::SageMaker::Endpoint",
-        arnPrefixes: [this.arn("sagemaker", `endpoint/${this.named("")}`)],
+        arnPrefixes: [this.arn("sagemaker", `endpoint/${this.namePrefix}`)],
       },
       {
         name: "Calls of the platform's functions but the websites', which the access logs of their APIs show",
         resourceType: "AWS::Lambda::Function",
-        arnPrefixes: [this.arn("lambda", `function:${this.named("")}`)],
+        arnPrefixes: [this.arn("lambda", `function:${this.namePrefix}`)],
         exceptArnSuffixes: ["-predict", "-contact"],
       },
     ];

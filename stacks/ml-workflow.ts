@@ -45,14 +45,14 @@ export class MlWorkflowStack extends PlatformStack {
     const ingestSurvey = this.ingestSurvey(featureGroup);
     const workflow = new TrainingWorkflow(this, "training", {
       name: this.named("training"),
-      jobPrefix: this.prefix,
+      jobPrefix: this.named(),
       functions: {
         prepareRun: prepareRun.arn,
         evaluateResults: evaluateResults.arn,
         registerModel: registerModel.arn,
       },
       imageUri,
-      imageRepository: this.named("abalone"),
+      imageRepository: this.named("abalone", "model-image"),
       featureGroup,
       athenaWorkgroup: this.read("AthenaWorkgroup"),
       bucket: this.bucket,
@@ -75,11 +75,6 @@ export class MlWorkflowStack extends PlatformStack {
     this.publish("FiguresKey", publicFigures.none);
   }
 
-  /** With which the names of a run and of its jobs begin. */
-  private get prefix(): string {
-    return `acme-${this.environment.name}`;
-  }
-
   private prepareRun(packageArn: string): TypeScriptFunction {
     // The workflow makes it: Terraform's AWS provider knows no experiments.
     const experiment = this.named("abalone");
@@ -88,7 +83,7 @@ export class MlWorkflowStack extends PlatformStack {
         DATA_BUCKET: this.bucket,
         EXPERIMENT_NAME: experiment,
         MODEL_PACKAGE_PARAMETER: this.parameterName("ModelPackageName"),
-        RESOURCE_PREFIX: this.prefix,
+        RESOURCE_PREFIX: this.named(),
       },
       statements: [
         {
@@ -101,7 +96,7 @@ export class MlWorkflowStack extends PlatformStack {
           ],
           resources: [
             this.arn("sagemaker", `experiment/${experiment}`),
-            this.arn("sagemaker", `experiment-trial/${this.prefix}-*`),
+            this.arn("sagemaker", `experiment-trial/${this.named()}-*`),
           ],
         },
         { sid: "ReadChampion", actions: ["ssm:GetParameter"], resources: [this.parameterArn("ModelPackageName")] },
@@ -206,7 +201,7 @@ export class MlWorkflowStack extends PlatformStack {
 
   /** Alarms on runs and on every function: a failed run reports itself what happened, so each names where to look. */
   private watch(workflow: TrainingWorkflow): void {
-    const topic = this.alarmTopic(this.named("ml-workflow-alarms"), this.key);
+    const topic = this.alarmTopic(this.key);
 
     const executions = {
       failed: ["ExecutionsFailed", "A run of the workflow failed or its model missed the threshold"],

@@ -13,13 +13,12 @@ export class NetworkStack extends PlatformStack {
   constructor(platform: Platform, settings: NonNullable<Environment["network"]>) {
     super(platform, "network");
     const { region, logRetentionDays } = this.environment;
-    const name = this.named("network");
+    const name = this.named();
 
     // The data's key comes with the data stack, which is deployed later.
     const key = this.encryptionKey({
-      name,
       description: "Encrypts the flow logs of the network",
-      logGroupsNamed: this.named(""),
+      logGroupsNamed: this.namePrefix,
     });
 
     const network = new Network(this, "network", {

@@ -19,31 +19,6 @@ import { type Contract, contract, type ParameterName, publicFigures, type StackI
 import { keepsOwnState, type Platform, PlatformStack } from "./platform";
 import { commandsOf, releaseSteps, type ReleaseStep, testCommands } from "./release";
 
-/**
- * The names of a stack's resources, behind `acme-<environment>-`: its role may touch no others. A stack that is not
- * listed uses its id. When a name is to leave a stack, it leaves this list in a later change: until then the role can
- * still delete what bore it.
- */
-const resourceNames: Readonly<Record<string, readonly string[]>> = {
-  network: ["network*", "jobs*"],
-  // Not "data*", which would be the data workflow's too; the bucket's name goes on with the account.
-  data: ["data", "data-<account>-*", "logs*", "abalone*"],
-  "model-image": ["abalone"],
-  "ml-workflow": [
-    "prepare-run*",
-    "evaluate-results*",
-    "register-model*",
-    "ingest-survey*",
-    "training*",
-    "ml-workflow*",
-    "abalone",
-  ],
-  "website-test": ["test*", "site-test*"],
-  "website-production": ["production*", "site-production*"],
-  "data-workflow": ["data-workflow*", "airflow*", "dags*", "release-change*"],
-  pipeline: ["pipeline*", "artefacts*"],
-};
-
 /** The parameters at which the steps look while they run. */
 const addresses: Readonly<Record<"test" | "production", readonly ParameterName[]>> = {
   test: ["TestWebsite", "TestApi"],
@@ -83,10 +58,9 @@ export class PipelineStack extends PlatformStack {
     super(platform, "pipeline");
     this.settings = settings;
     const { account, region, logRetentionDays, oldVersionDays, protectData: protect } = this.environment;
-    const name = this.named("pipeline");
+    const name = this.named();
 
     this.key = this.encryptionKey({
-      name,
       description: "Encrypts what passes between the actions of the pipeline, their logs, and what it tells of",
       logGroupsNamed: name,
     });
@@ -97,7 +71,7 @@ export class PipelineStack extends PlatformStack {
       expiries: [{ prefix: "", days: logRetentionDays }],
       protect,
     });
-    this.topic = this.alarmTopic(`${name}-alarms`, this.key.arn);
+    this.topic = this.alarmTopic(this.key.arn);
     this.state = keepsOwnState(this.environment)
       ? { bucket: this.read("StateBucket"), key: this.read("StateKey") }
       : undefined;
@@ -175,7 +149,7 @@ export class PipelineStack extends PlatformStack {
     const withTerraform = commands.install !== undefined && backend.type === "cloud" && name !== "test";
     const token = this.named("terraform-cloud-token");
     return new BuildProject(this, name, {
-      name: this.named(`pipeline-${name}`),
+      name: this.named(name),
       description,
       commands,
       logRetentionDays,
@@ -235,7 +209,7 @@ export class PipelineStack extends PlatformStack {
       {
         sid: "DescribeModel",
         actions: ["sagemaker:DescribeModelPackage"],
-        resources: [this.arn("sagemaker", `model-package/${this.named("abalone")}/*`)],
+        resources: [this.arn("sagemaker", `model-package/${this.named("abalone", "ml-workflow")}/*`)],
       },
     ]);
     if (made) {
@@ -250,7 +224,7 @@ export class PipelineStack extends PlatformStack {
    * release before anything of a website has changed.
    */
   private train({ name }: ReleaseStep): PipelineAction {
-    const machine = this.named("training");
+    const machine = this.named("training", "ml-workflow");
     return {
       action: {
         name,
@@ -303,16 +277,13 @@ export class PipelineStack extends PlatformStack {
   }
 
   private scopeOf(stack: PlatformStack): DeployScope {
-    const { account } = this.environment;
     const table: Contract = contract;
     const constructs = stack.node.findAll();
     return {
       ...placeOf(stack),
       stack: stack.id,
-      names: (resourceNames[stack.id] ?? [`${stack.id}*`]).map((name) =>
-        this.named(name.replace("<account>", account)),
-      ),
-      prefix: this.named(""),
+      names: [`${stack.named()}*`],
+      prefix: this.namePrefix,
       boundary: boundaryOf(stack),
       parameterPath: `/acme/${this.environment.name}/`,
       published: constructs.flatMap((construct) =>
@@ -338,7 +309,7 @@ export class PipelineStack extends PlatformStack {
   /** What the websites look up: the public figures, by the name of the data bucket. */
   private figures(): NonNullable<DeployScope["lookedUp"]> {
     const { account, region } = this.environment;
-    const bucketArn = this.bucketArn(this.named(`data-${account}-${region}`));
+    const bucketArn = this.bucketArn(this.named(`${account}-${region}`, "data"));
     return { objects: [`${bucketArn}/${publicFigures.prefix}*`], keyStack: contract.DataBucket.publisher };
   }
 

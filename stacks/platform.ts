@@ -5,7 +5,7 @@
  *       constructor(platform: Platform) {
  *         super(platform, "data");
  *         this.environment.logRetentionDays;                // the settings
- *         this.named("surveys");                            // "acme-local-surveys"
+ *         this.named("surveys");                            // "acme-local-data-surveys"
  *         this.arn("sagemaker", "endpoint/acme-local-test");  // in this account and region
  *         this.read("DataBucket"); this.publish("DataKey", key.arn);
  *         this.parameterName("ModelPackageName"); this.parameterArn("ModelPackageName"); // for what reads at run time
@@ -30,6 +30,7 @@ import { platformTags } from "../environments/settings";
 import { AlarmTopic } from "../modules/alarm";
 import { EncryptionKey, type EncryptionKeyProps } from "../modules/encryption-key";
 import { boundRoles } from "../modules/permissions-boundary";
+import { nameResources } from "../modules/resource-names";
 import { Place, placeOf, setPlace } from "../modules/place";
 import { traceTokens } from "../modules/token-traces";
 import type { JobNetwork } from "../modules/training-workflow";
@@ -104,16 +105,24 @@ export function keepsOwnState({ backend, emulated }: Environment): boolean {
   return backend.type === "s3" && !emulated;
 }
 
-/**
- * The boundaries of roles, which the stack `governance` makes, by their names behind `acme-<environment>-`. No stack's
- * own names begin like them.
- */
+/** The boundaries of roles, which the stack `governance` makes, by their names there. */
 export const boundaryNames = {
   /** Of whatever runs on the platform. */
   execution: "boundary",
   /** Of the pipeline, whose roles make the others. */
   deploy: "deploy-boundary",
 } as const;
+
+/**
+ * How names call a stack: by its id, but for `data-workflow`, whose names would begin like those of `data`. A role that
+ * deploys a stack may touch what begins with the stack's name, so that none may begin with another's.
+ */
+export function stackName(stack: StackId): string {
+  return stack === "data-workflow" ? "airflow" : stack;
+}
+
+/** Characters of a bucket's or an endpoint's name; roles and functions take one more. */
+const longestName = 63;
 
 /** A stack of the platform: one lifecycle, one state file. */
 export abstract class PlatformStack extends TerraformStack {
@@ -128,6 +137,7 @@ export abstract class PlatformStack extends TerraformStack {
     const { environment } = platform;
     this.environment = environment;
     setPlace(this, new Place(environment));
+    nameResources(this, this.named());
     const { account, region, emulated, ownerTags } = environment;
     const tags: Record<(typeof platformTags)[number], string> = {
       Project: "acme",
@@ -158,7 +168,7 @@ export abstract class PlatformStack extends TerraformStack {
 
   /** The ARN of one of the boundaries of roles. */
   boundaryArn(boundary: keyof typeof boundaryNames): string {
-    return this.arn("iam", `policy/${this.named(boundaryNames[boundary])}`);
+    return this.arn("iam", `policy/${this.named(boundaryNames[boundary], "governance")}`);
   }
 
   /** Where Terraform keeps the stack's state: a bucket of the account, or a workspace of Terraform Cloud. */
@@ -167,7 +177,7 @@ export abstract class PlatformStack extends TerraformStack {
       const { organization, project, hostname } = backend;
       new CloudBackend(this, {
         organization,
-        workspaces: new NamedCloudWorkspace(this.named(this.id), project),
+        workspaces: new NamedCloudWorkspace(`${this.namePrefix}${this.id}`, project),
         hostname,
       });
       return;
@@ -209,9 +219,25 @@ export abstract class PlatformStack extends TerraformStack {
     return this.frozen ?? super.toTerraform();
   }
 
-  /** The name of a resource: `acme-<environment>-<name>`. */
-  named(name: string): string {
-    return `acme-${this.environment.name}-${name}`;
+  /** How the names of all the environment's resources begin: `acme-<environment>-`. */
+  get namePrefix(): string {
+    return `acme-${this.environment.name}-`;
+  }
+
+  /**
+   * The name of a resource: `acme-<environment>-<stack>-<name>`, or without a name of its own,
+   * `acme-<environment>-<stack>`.
+   * @param stack the stack that makes it. @default this one
+   * @throws Error when it is longer than IAM, Lambda or SageMaker take a name
+   */
+  named(name?: string, stack: StackId = this.id): string {
+    const full = [`${this.namePrefix}${stackName(stack)}`, ...(name === undefined ? [] : [name])].join("-");
+    if (full.length > longestName) {
+      throw new Error(
+        `The name ${full} of the stack ${stack} has ${full.length} characters; expected at most ${longestName}, which every service takes. Shorten ${name ?? "the environment's name"}.`,
+      );
+    }
+    return full;
   }
 
   /** An ARN in the environment's account and region, unless another is given. */
@@ -225,13 +251,21 @@ export abstract class PlatformStack extends TerraformStack {
   }
 
   /** The stack's own key, which alarms use, and CloudWatch Logs for the groups whose names contain `logGroupsNamed`. */
-  protected encryptionKey(props: Pick<EncryptionKeyProps, "name" | "description" | "logGroupsNamed">): EncryptionKey {
-    return new EncryptionKey(this, "encryption", { ...props, protect: this.environment.protectData });
+  protected encryptionKey(props: Pick<EncryptionKeyProps, "description" | "logGroupsNamed">): EncryptionKey {
+    return new EncryptionKey(this, "encryption", {
+      ...props,
+      name: this.named(),
+      protect: this.environment.protectData,
+    });
   }
 
   /** The topic of the stack's alarms: the environment's address gets their e-mails. */
-  protected alarmTopic(name: string, encryptionKeyArn: string): AlarmTopic {
-    return new AlarmTopic(this, "alarms", { name, encryptionKeyArn, email: this.environment.alarmEmail });
+  protected alarmTopic(encryptionKeyArn: string): AlarmTopic {
+    return new AlarmTopic(this, "alarms", {
+      name: this.named("alarms"),
+      encryptionKeyArn,
+      email: this.environment.alarmEmail,
+    });
   }
 
   /** Tells a value to other stacks. */

@@ -14,7 +14,7 @@ export class StateStack extends PlatformStack {
     const name = stateBucketName(account, region);
 
     const key = new EncryptionKey(this, "encryption", {
-      name: this.named("state"),
+      name: this.named(),
       description: "Encrypts the states of Terraform",
     });
 

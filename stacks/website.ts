@@ -67,14 +67,13 @@ export class WebsiteStack extends PlatformStack {
     readonly stage: WebsiteStage,
   ) {
     super(platform, `website-${stage}`);
-    this.name = this.named(stage);
+    this.name = this.named();
     this.settings = this.environment.websites[stage];
     this.key = this.encryptionKey({
-      name: this.name,
       description: `Encrypts messages, logs and alarms of the website's stage ${stage}`,
       logGroupsNamed: this.name,
     });
-    this.topicArn = this.alarmTopic(`${this.name}-alarms`, this.key.arn).arn;
+    this.topicArn = this.alarmTopic(this.key.arn).arn;
 
     const modelPackageArn = this.read("ModelPackageName");
     this.data = { bucket: this.read("DataBucket"), key: this.read("DataKey") };
@@ -108,7 +107,7 @@ export class WebsiteStack extends PlatformStack {
             "Run the workflow of the stack ml-workflow until it has registered one, then deploy this stack.",
         },
       ],
-      repositoryArn: this.arn("ecr", `repository/${this.named("abalone")}`),
+      repositoryArn: this.arn("ecr", `repository/${this.named("abalone", "model-image")}`),
       modelStatements: [
         ...readObjects({ bucketArn: this.bucketArn(this.data.bucket), prefixes: ["runs/"], name: "Model" }),
         useKey({
@@ -234,7 +233,7 @@ export class WebsiteStack extends PlatformStack {
     const logsBucket = this.read("LogsBucket");
     return new StaticSite(this, "website", {
       name: this.name,
-      bucketName: this.named(`site-${this.stage}-${account}-${region}`),
+      bucketName: this.named(`${account}-${region}`),
       files: new Map([
         ...websiteFiles(
           join(projectRoot, "web"),
@@ -392,7 +391,7 @@ export class WebsiteStack extends PlatformStack {
         },
       ],
       imageUri,
-      repositoryArn: this.arn("ecr", `repository/${this.named("abalone")}`),
+      repositoryArn: this.arn("ecr", `repository/${this.named("abalone", "model-image")}`),
       schedule: monitor.schedule,
       minimumRows: monitor.minimumRows,
       job: this.environment.processing,
@@ -412,7 +411,7 @@ export class WebsiteStack extends PlatformStack {
     const { name, topicArn } = this;
     const encryptionKeyArn = this.key.arn;
     const topic = new AlarmTopic(this, "drift", { name: `${name}-drift`, encryptionKeyArn });
-    const airflowName = this.named("airflow");
+    const airflowName = this.named(undefined, "data-workflow");
     const starter = new TypeScriptFunction(this, "start-data-workflow", {
       name: `${name}-start-data-workflow`,
       handler: starterHandler,

@@ -95,7 +95,9 @@ test("a website whose model is not there yet needs the workflow to run, not a de
       "website-test reads ModelPackageName of ml-workflow, which is PLACEHOLDER: the ML workflow has not registered a model in local yet.",
     next: 'Put a survey in and run the workflow, as "Run it" in docs/workflow.md shows; then type it again.',
   });
-  await publish({ ModelPackageName: "arn:aws:sagemaker:eu-west-1:123456789012:model-package/acme-local-abalone/1" });
+  await publish({
+    ModelPackageName: "arn:aws:sagemaker:eu-west-1:123456789012:model-package/acme-local-ml-workflow-abalone/1",
+  });
   await expect(check("website-test")).resolves.toBeUndefined();
 });
 

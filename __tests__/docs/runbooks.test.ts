@@ -2,18 +2,22 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { environmentNames } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
+import type { StackId } from "../../stacks/contract";
+import { stackName } from "../../stacks/platform";
 import { synthesizePlatform } from "../support/synthesize";
 
 const page = readFileSync(join(projectRoot, "docs/runbooks.md"), "utf8");
 const [alarmsOfPage = "", others = ""] = page.split("## When something is stuck");
 
-/** Each alarm's e-mail, by the alarm's name as the page has it: without environment and stage. */
+/** Each alarm's e-mail, by the alarm's name as the page has it: without environment and stack. */
 const alarms = environmentNames.flatMap((environment) =>
-  Object.values(synthesizePlatform(environment)).flatMap((template) =>
+  Object.entries(synthesizePlatform(environment)).flatMap(([stack, template]) =>
     Object.values(template.resources("aws_cloudwatch_metric_alarm")).map(
       ({ alarm_name: name, alarm_description: text }) =>
         [
-          (name as string).replace(`acme-${environment}-`, "").replace(/^(test|production)-/, ""),
+          (name as string)
+            .replace(`acme-${environment}-`, "")
+            .replace(new RegExp(`^${stackName(stack as StackId)}-`), ""),
           text as string,
         ] as const,
     ),

@@ -121,7 +121,7 @@ describe("a survey that came in", () => {
 
     expect([status, output]).toEqual([0, expect.stringContaining("300 rows of surveys/survey-300-7.csv, 0 rejected")]);
     expect(output).toMatch(/Run the ML workflow: (registered|champion kept), the challenger's RMSE/);
-    expect(output).toMatch(/The website answers with the model acme-local-abalone\/\d+\./);
+    expect(output).toMatch(/The website answers with the model acme-local-ml-workflow-abalone\/\d+\./);
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect(statuses.length).toBeGreaterThan(100);
     expect(await waiting()).toEqual([]);

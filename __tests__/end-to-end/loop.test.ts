@@ -170,7 +170,7 @@ describe("from nothing to a website that tells an age", () => {
     expect(page).toContain("<svg");
     expect(page).toContain(evaluation.rmse.toFixed(3));
     const said = await platform.succeed("model-card");
-    expect(said).toContain("model-cards/acme-local-abalone-1.html");
+    expect(said).toContain("model-cards/acme-local-ml-workflow-abalone-1.html");
     expect(said).toMatch(/model +Approved\n +card +PendingReview: nobody has said yet that they have read it/);
   });
 

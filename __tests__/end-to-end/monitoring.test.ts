@@ -9,7 +9,7 @@ import { PlatformUnderTest } from "./platform-under-test";
 /** The monitor of a whole platform: visitors come, others come, and the data workflow is started. */
 describe("what visitors ask", () => {
   const platform = new PlatformUnderTest();
-  const alarmName = "acme-local-production-drift";
+  const alarmName = "acme-local-website-production-drift";
 
   beforeAll(async () => {
     await platform.succeed("up", { MONITORING_SECONDS: "10" });
@@ -29,7 +29,10 @@ describe("what visitors ask", () => {
   /** How many comparisons of at least so many rows there were: what the jobs' reports say. */
   async function comparisons(): Promise<readonly string[]> {
     const { MonitoringExecutionSummaries = [] } = await clients().sageMaker.send(
-      new ListMonitoringExecutionsCommand({ MonitoringScheduleName: "acme-local-production-data", MaxResults: 100 }),
+      new ListMonitoringExecutionsCommand({
+        MonitoringScheduleName: "acme-local-website-production-data",
+        MaxResults: 100,
+      }),
     );
     return MonitoringExecutionSummaries.map(({ MonitoringExecutionStatus = "" }) => MonitoringExecutionStatus);
   }

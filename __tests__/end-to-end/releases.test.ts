@@ -105,7 +105,7 @@ const up = (): Promise<Ended> => platform.make("up");
 /** The configuration that an endpoint serves by, and why its last release failed. */
 async function endpointOf(stage: string): Promise<{ config: string; reason: string | undefined }> {
   const { EndpointConfigName: config = "", FailureReason: reason } = await platform.clients.sagemaker.send(
-    new DescribeEndpointCommand({ EndpointName: `acme-local-${stage}` }),
+    new DescribeEndpointCommand({ EndpointName: `acme-local-website-${stage}` }),
   );
   return { config, reason };
 }
@@ -118,7 +118,7 @@ async function failuresOf(config: string): Promise<number> {
       Namespace: "AWS/SageMaker",
       MetricName: "Invocation5XXErrors",
       Dimensions: [
-        { Name: "EndpointName", Value: "acme-local-production" },
+        { Name: "EndpointName", Value: "acme-local-website-production" },
         { Name: "VariantName", Value: "champion" },
         { Name: "EndpointConfigName", Value: config },
       ],
@@ -138,7 +138,7 @@ describe("make up with a model", () => {
     await poison("all");
     const { result, statuses } = await visited(up);
     expect(result).not.toMatchObject({ status: 0 });
-    expect(result.output).toMatch(/Deploy website-test: .* acme-local-test goes on with the model that it had/);
+    expect(result.output).toMatch(/Deploy website-test: .* acme-local-website-test goes on with the model that it had/);
     expect(result.output).toContain(
       "cannot predict an ordinary animal: row 1: the model's prediction cannot be used: rings nan",
     );
@@ -154,11 +154,11 @@ describe("make up with a model", () => {
     expect(result).not.toMatchObject({ status: 0 });
     expect(result.output).toMatch(/✔ System-test the test website: passed/);
     expect(result.output).toMatch(
-      /Deploy website-production: .* acme-local-production goes on with the model that it had/,
+      /Deploy website-production: .* acme-local-website-production goes on with the model that it had/,
     );
     const { config, reason = "" } = await endpointOf("production");
     expect(config).toBe(before.config);
-    expect(reason).toContain("the alarm acme-local-production-release-errors went off");
+    expect(reason).toContain("the alarm acme-local-website-production-release-errors went off");
     const [, released = ""] = /of the endpoint configuration (\S+) was/.exec(reason) ?? [];
     // A visitor is told 503 only when three tries in a row have met the new model.
     const unanswered = statuses.get(503) ?? 0;

@@ -201,7 +201,7 @@ test.each([
 });
 
 test("a prefix that would leave no room for names does not start", () => {
-  expect(() => loadHandler("prepare-run", { ...variables, RESOURCE_PREFIX: "x".repeat(27) }, aws)).toThrow(
+  expect(() => loadHandler("prepare-run", { ...variables, RESOURCE_PREFIX: "x".repeat(31) }, aws)).toThrow(
     /RESOURCE_PREFIX/,
   );
 });

@@ -15,8 +15,8 @@ jest.setTimeout(300_000);
 
 const root = resolve(__dirname, "../..");
 const stack = "website-test";
-const table = "acme-local-test-contact";
-const mailer = "acme-local-test-mail-contact";
+const table = "acme-local-website-test-contact";
+const mailer = "acme-local-website-test-mail-contact";
 
 /** What of the stack a message goes through; the pages and the model need more than the emulator. */
 const ofContact = (type: string, name: string): boolean =>
@@ -63,7 +63,10 @@ async function invoke(FunctionName: string, event: unknown): Promise<Record<stri
 /** Sends the form, as API Gateway would. */
 async function write(message: string, more: object = {}): Promise<{ status: number; id: string }> {
   const body = JSON.stringify({ name: "Zoë", email: "zoe@example.com", message, ...more });
-  const { statusCode, body: answer } = await invoke("acme-local-test-contact", httpEvent("POST", "/api/contact", body));
+  const { statusCode, body: answer } = await invoke(
+    "acme-local-website-test-contact",
+    httpEvent("POST", "/api/contact", body),
+  );
   return { status: statusCode as number, id: (JSON.parse(answer as string) as { id: string }).id };
 }
 

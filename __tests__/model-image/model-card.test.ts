@@ -92,10 +92,10 @@ test("the page that it writes is called after the registered version when it is 
   const written = readFileSync(join(folder, "processing/output/evaluation/model-card.html"), "utf8");
   expect(written).toContain("<h1>Model card: card-train</h1>");
 
-  const named = nameAfterVersion(written, "acme-local-abalone/3");
+  const named = nameAfterVersion(written, "acme-local-ml-workflow-abalone/3");
 
-  expect(named).toContain("<title>Model card: version 3 of acme-local-abalone</title>");
-  expect(named).toContain("<h1>Model card: version 3 of acme-local-abalone</h1>");
+  expect(named).toContain("<title>Model card: version 3 of acme-local-ml-workflow-abalone</title>");
+  expect(named).toContain("<h1>Model card: version 3 of acme-local-ml-workflow-abalone</h1>");
   expect(named).toContain("Training job: card-train.");
   expect(named.match(/card-train/g)).toHaveLength(1);
 });

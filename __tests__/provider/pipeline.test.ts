@@ -23,7 +23,7 @@ const { account, region } = environment;
 const steps = releaseSteps(Object.keys(synthesizePlatform("local")) as StackId[], { approval: true });
 const source = new SourceCopy();
 const outcomes = new Map<string, BuildResult>();
-const artefacts = `acme-local-artefacts-${account}-${region}`;
+const artefacts = `acme-local-pipeline-artefacts-${account}-${region}`;
 let accounts: EmulatedAccounts;
 
 /** The provider's log of a step: it names each call to AWS. */
@@ -128,7 +128,9 @@ test.each(steps.map((step) => [step.name, step] as const))(
       expect([result.status, result.status === 0 ? "" : result.output.slice(-6_000)]).toEqual([0, ""]);
     } else {
       const { exported } = outcomes.get("review")!;
-      expect(exported.MODEL_SUMMARY).toMatch(/^Champion acme-local-abalone\/1: RMSE [\d.]+ rings on \d+ held-out rows/);
+      expect(exported.MODEL_SUMMARY).toMatch(
+        /^Champion acme-local-ml-workflow-abalone\/1: RMSE [\d.]+ rings on \d+ held-out rows/,
+      );
       const key = decodeURIComponent(new URL(exported.REVIEW_URL!).searchParams.get("prefix")!);
       const { Body } = await accounts.clients.s3.send(new GetObjectCommand({ Bucket: artefacts, Key: key }));
       const page = await Body!.transformToString();

@@ -49,7 +49,7 @@ class Bounded {
   }
 
   boundaryArn(name: "boundary" | "deploy-boundary"): string {
-    return this.iam(`policy/${this.prefix}-${name}`);
+    return this.iam(`policy/${this.prefix}-governance-${name}`);
   }
 
   /** Each role with its boundary and all that its policies say, within it and attached to it. */
@@ -185,7 +185,7 @@ describe("what lies outside is found", () => {
       "the trail's records",
       "boundary",
       "data",
-      allowing("s3:GetObject", "arn:aws:s3:::acme-production-trail-1/a"),
+      allowing("s3:GetObject", "arn:aws:s3:::acme-production-governance-trail-1/a"),
       "refused",
     ],
     [
@@ -349,7 +349,7 @@ describe("whoever may push", () => {
 
   const bucket = "arn:aws:s3:::acme-production-data-444455556666-eu-west-1";
   const states = `arn:aws:s3:::acme-state-${production.account}-eu-west-1`;
-  const role = production.iam("role/acme-production-production-predict");
+  const role = production.iam("role/acme-production-website-production-predict");
   const key = production.arn("kms", "key/1");
   const outsideBoth: readonly (readonly [action: string, resource: string, context?: RequestContext])[] = [
     ["iam:CreateUser", production.iam("user/acme-production-a")],
@@ -364,11 +364,11 @@ describe("whoever may push", () => {
     ["sts:AssumeRole", production.iam("role/engineer")],
     ["organizations:LeaveOrganization", "*"],
     ["account:CloseAccount", "*"],
-    ["cloudtrail:StopLogging", production.arn("cloudtrail", "trail/acme-production-trail")],
+    ["cloudtrail:StopLogging", production.arn("cloudtrail", "trail/acme-production-governance-trail")],
     ["s3:PutObject", `${states}/production/governance.tfstate`],
     ["s3:PutObject", `${states}/production/state.tfstate`],
     ["s3:PutBucketPolicy", states],
-    ["s3:DeleteObject", "arn:aws:s3:::acme-production-trail-444455556666-eu-west-1/a"],
+    ["s3:DeleteObject", "arn:aws:s3:::acme-production-governance-trail-444455556666-eu-west-1/a"],
     ["s3:DeleteBucket", bucket],
     ["kms:PutKeyPolicy", key, { "aws:ResourceTag/Stack": "state", "aws:ResourceTag/Environment": "production" }],
     ["kms:Decrypt", key, { "aws:ResourceTag/Stack": "governance", "aws:ResourceTag/Environment": "production" }],
@@ -397,9 +397,9 @@ describe("whoever may push", () => {
     expect(can("s3:GetObject", `${states}/production/data.tfstate`)).toBe(false);
     expect(can("kms:Decrypt", key, ofState)).toBe(false);
     expect(can("ssm:PutParameter", production.arn("ssm", "parameter/acme/production/StateKey"), ofState)).toBe(false);
-    expect(can("lambda:UpdateFunctionCode", production.arn("lambda", "function:acme-production-test-predict"))).toBe(
-      false,
-    );
+    expect(
+      can("lambda:UpdateFunctionCode", production.arn("lambda", "function:acme-production-website-test-predict")),
+    ).toBe(false);
     expect(can("s3:PutBucketPolicy", bucket)).toBe(false);
     expect(can("iam:PassRole", role, { "iam:PassedToService": "lambda.amazonaws.com" })).toBe(false);
   });

@@ -92,7 +92,7 @@ describe.each(names)("%s", (name) => {
     const ingest = `${functions}\${data.aws_ssm_parameter.IngestSurveyFunction.insecure_value}`;
     expect(role.allows("lambda:InvokeFunction", ingest)).toBe(true);
     expect(role.allows("lambda:InvokeFunction", "${aws_lambda_function.release-change_function.arn}")).toBe(true);
-    expect(role.allows("lambda:InvokeFunction", `${functions}acme-${name}-register-model`)).toBe(false);
+    expect(role.allows("lambda:InvokeFunction", `${functions}acme-${name}-ml-workflow-register-model`)).toBe(false);
     expect(role.allows("codepipeline:StartPipelineExecution", "any")).toBe(false);
   });
 

@@ -8,7 +8,7 @@ const production = synthesizePlatform("production").data!;
 test("the feature group has the contract's columns, a real record identifier and an event time", () => {
   const group = local.resource("aws_sagemaker_feature_group");
   expect(group).toMatchObject({
-    feature_group_name: "acme-local-abalone",
+    feature_group_name: "acme-local-data-abalone",
     record_identifier_feature_name: "record_id",
     event_time_feature_name: "surveyed_at",
   });

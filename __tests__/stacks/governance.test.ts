@@ -3,7 +3,7 @@ import { type Arguments, synthesizePlatform } from "../support/synthesize";
 import { loadEnvironment } from "../../environments";
 
 const account = "444455556666";
-const trailArn = `arn:aws:cloudtrail:eu-west-1:${account}:trail/acme-production-trail`;
+const trailArn = `arn:aws:cloudtrail:eu-west-1:${account}:trail/acme-production-governance-trail`;
 const platform = synthesizePlatform("production", { alarmEmail: "alarms@example.com" });
 const stack = platform.governance!;
 const trail = stack.resource("aws_cloudtrail");
@@ -43,7 +43,7 @@ const object = (bucket: string): boolean => isRecorded("AWS::S3::Object", `arn:a
 
 test("the trail covers every region, signs its files, and is encrypted by a key of the stack", () => {
   expect(trail).toMatchObject({
-    name: "acme-production-trail",
+    name: "acme-production-governance-trail",
     is_multi_region_trail: true,
     include_global_service_events: true,
     enable_log_file_validation: true,
@@ -58,7 +58,7 @@ test("who reads or writes an object of any bucket is recorded, but for the logs 
   const buckets = Object.values(platform).flatMap((template) =>
     Object.values(template.resources("aws_s3_bucket")).map(({ bucket }) => bucket as string),
   );
-  const logs = buckets.filter((name) => /^acme-production-(trail-|logs-)/.test(name));
+  const logs = buckets.filter((name) => /^acme-production-(governance-|data-logs-)/.test(name));
   expect(logs).toHaveLength(3);
   for (const bucket of logs) {
     expect([bucket, object(bucket)]).toEqual([bucket, false]);
@@ -73,18 +73,22 @@ test("who reads or writes an object of any bucket is recorded, but for the logs 
 });
 
 test.each([
-  ["AWS::DynamoDB::Table", `arn:aws:dynamodb:eu-west-1:${account}:table/acme-production-test-contact`, true],
+  ["AWS::DynamoDB::Table", `arn:aws:dynamodb:eu-west-1:${account}:table/acme-production-website-test-contact`, true],
   ["AWS::DynamoDB::Table", `arn:aws:dynamodb:eu-west-1:${account}:table/others`, false],
   [
     "AWS::SageMaker::FeatureGroup",
-    `arn:aws:sagemaker:eu-west-1:${account}:feature-group/acme-production-abalone`,
+    `arn:aws:sagemaker:eu-west-1:${account}:feature-group/acme-production-data-abalone`,
     true,
   ],
-  ["AWS::SageMaker::Endpoint", `arn:aws:sagemaker:eu-west-1:${account}:endpoint/acme-production-test`, true],
-  ["AWS::Lambda::Function", `arn:aws:lambda:eu-west-1:${account}:function:acme-production-ingest-survey`, true],
+  ["AWS::SageMaker::Endpoint", `arn:aws:sagemaker:eu-west-1:${account}:endpoint/acme-production-website-test`, true],
+  [
+    "AWS::Lambda::Function",
+    `arn:aws:lambda:eu-west-1:${account}:function:acme-production-ml-workflow-ingest-survey`,
+    true,
+  ],
   // The API's access log has each of these.
-  ["AWS::Lambda::Function", `arn:aws:lambda:eu-west-1:${account}:function:acme-production-test-predict`, false],
-  ["AWS::Lambda::Function", `arn:aws:lambda:eu-west-1:${account}:function:acme-production-test-contact`, false],
+  ["AWS::Lambda::Function", `arn:aws:lambda:eu-west-1:${account}:function:acme-production-website-test-predict`, false],
+  ["AWS::Lambda::Function", `arn:aws:lambda:eu-west-1:${account}:function:acme-production-website-test-contact`, false],
 ])("%s %s is recorded: %p", (type, arn, expected) => {
   expect(isRecorded(type, arn)).toBe(expected);
 });
@@ -202,8 +206,8 @@ describe("a month that grows too dear", () => {
 
   test("is looked for in the platform's own costs, and in all of the account", () => {
     expect(Object.values(budgets).map(({ name, cost_filter: filter }) => [name, filter])).toEqual([
-      ["acme-production-account", undefined],
-      ["acme-production-platform", [{ name: "TagKeyValue", values: ["user:Environment$production"] }]],
+      ["acme-production-governance-account", undefined],
+      ["acme-production-governance-platform", [{ name: "TagKeyValue", values: ["user:Environment$production"] }]],
     ]);
   });
 

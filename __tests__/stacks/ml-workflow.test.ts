@@ -62,8 +62,8 @@ test("Terraform leaves alone what the workflow changes at run time, and nothing 
 
 test("threshold, gate and instance types come from the settings", () => {
   const environmentOf = (name: string): Resource =>
-    all("aws_lambda_function").find(({ function_name }) => function_name === `acme-local-${name}`)!.environment
-      .variables;
+    all("aws_lambda_function").find(({ function_name }) => function_name === `acme-local-ml-workflow-${name}`)!
+      .environment.variables;
   const settings = loadEnvironment("local");
   expect(environmentOf("evaluate-results")).toMatchObject({
     QUALITY_THRESHOLD: String(settings.qualityThreshold),
@@ -83,7 +83,8 @@ test("where newer data are preferred, the function knows how much worse a challe
     synthesizePlatform("local", { gate })["ml-workflow"]!.resources("aws_lambda_function"),
   );
   expect(
-    functions.find(({ function_name }) => function_name === "acme-local-evaluate-results")?.environment.variables,
+    functions.find(({ function_name }) => function_name === "acme-local-ml-workflow-evaluate-results")?.environment
+      .variables,
   ).toMatchObject({
     GATE_METRIC: "mae",
     GATE_CONFIDENCE: "0.9",
@@ -170,7 +171,7 @@ describe("each function may do its own work and no more", () => {
 test("a function's own time limit ends before the task that waits for it", () => {
   const definition = JSON.parse(all("aws_sfn_state_machine")[0]!.definition);
   const timeouts = all("aws_lambda_function")
-    .filter(({ function_name }) => function_name !== "acme-local-ingest-survey")
+    .filter(({ function_name }) => function_name !== "acme-local-ml-workflow-ingest-survey")
     .map(({ timeout }) => timeout as number);
   for (const name of ["PrepareRun", "Judge", "Register"]) {
     expect(Math.max(...timeouts)).toBeLessThan(definition.States[name].TimeoutSeconds);
@@ -186,10 +187,10 @@ test("somebody hears of every failure", () => {
       .filter((name) => !name.endsWith("-errors"))
       .sort(),
   ).toEqual([
-    "acme-local-training-below-threshold",
-    "acme-local-training-failed",
-    "acme-local-training-throttled",
-    "acme-local-training-timed-out",
+    "acme-local-ml-workflow-training-below-threshold",
+    "acme-local-ml-workflow-training-failed",
+    "acme-local-ml-workflow-training-throttled",
+    "acme-local-ml-workflow-training-timed-out",
   ]);
   for (const { alarm_actions } of alarms) {
     expect(alarm_actions).toEqual([`\${aws_sns_topic.${topic}.arn}`]);

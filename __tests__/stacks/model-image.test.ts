@@ -33,7 +33,7 @@ test("commands can be executed, other files can't", () => {
 
 test("tags never change, images are scanned and encrypted, and none that a model may need expires", () => {
   expect(local.resource("aws_ecr_repository")).toMatchObject({
-    name: "acme-local-abalone",
+    name: "acme-local-model-image-abalone",
     image_tag_mutability: "IMMUTABLE",
     image_scanning_configuration: { scan_on_push: true },
     encryption_configuration: [{ encryption_type: "KMS" }],
@@ -44,7 +44,7 @@ test("tags never change, images are scanned and encrypted, and none that a model
 
 test("without Docker the image is named by what it would be built from", () => {
   expect(local.resource("aws_ssm_parameter", "ModelImageUri").insecure_value).toMatch(
-    /^123456789012\.dkr\.ecr\.eu-west-1\.amazonaws\.com\/acme-local-abalone@sha256:[0-9a-f]{64}$/,
+    /^123456789012\.dkr\.ecr\.eu-west-1\.amazonaws\.com\/acme-local-model-image-abalone@sha256:[0-9a-f]{64}$/,
   );
   expect(local.document.provider.docker).toBeUndefined();
   expect(local.resources("docker_image")).toEqual({});

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { awsServices } from "../../aws-services";
 import { type Environment, environmentNames, loadEnvironment } from "../../environments";
 import { type Contract, contract, deploymentOrder, stackIds } from "../../stacks/contract";
+import { stackName } from "../../stacks/platform";
 import { commandsOf, deployedByHand, releaseSteps, testCommands } from "../../stacks/release";
 import { Policy, type RequestContext } from "../support/policy";
 import { type Arguments, synthesizePlatform, type Template } from "../support/synthesize";
@@ -277,12 +278,14 @@ describe("a role", () => {
 
   test("hands a role of its stack to the services of its stack alone", () => {
     const passed = { "iam:PassedToService": "lambda.amazonaws.com" };
-    expect(productionRole.allows("iam:PassRole", role("production-predict"), passed)).toBe(true);
+    expect(productionRole.allows("iam:PassRole", role("website-production-predict"), passed)).toBe(true);
     expect(
-      productionRole.allows("iam:PassRole", role("production-predict"), { "iam:PassedToService": "ec2.amazonaws.com" }),
+      productionRole.allows("iam:PassRole", role("website-production-predict"), {
+        "iam:PassedToService": "ec2.amazonaws.com",
+      }),
     ).toBe(false);
-    expect(productionRole.allows("iam:PassRole", role("test-predict"), passed)).toBe(false);
-    expect(productionRole.allows("iam:AttachRolePolicy", role("production-predict"))).toBe(false);
+    expect(productionRole.allows("iam:PassRole", role("website-test-predict"), passed)).toBe(false);
+    expect(productionRole.allows("iam:AttachRolePolicy", role("website-production-predict"))).toBe(false);
   });
 
   test("changes only keys that bear its stack's tag", () => {
@@ -325,11 +328,24 @@ describe("a role", () => {
     expect(productionRole.allows("kms:GenerateDataKey", key, via("s3", "data"))).toBe(false);
   });
 
-  test("of the data stack touches nothing of the data workflow, whose names begin alike", () => {
-    const data = policyOf(template, "deploy-data");
-    expect(data.allows("iam:PutRolePolicy", role("data-workflow-anything"))).toBe(false);
-    expect(data.allows("s3:PutBucketPolicy", `arn:aws:s3:::acme-production-data-${account}-${region}`)).toBe(true);
-    expect(data.allows("s3:PutBucketPolicy", "arn:aws:s3:::acme-production-data-workflow")).toBe(false);
+  test("touches what begins with its own stack's name, and nothing of any other stack, whatever it is called", () => {
+    const deployed = stackIds.filter((stack) => template.resources("aws_codebuild_project")[`deploy-${stack}_project`]);
+    expect(deployed).toContain("data-workflow");
+    for (const stack of deployed) {
+      const policy = policyOf(template, `deploy-${stack}`);
+      const touched = stackIds.filter((other) => {
+        const name = `${stackName(other)}-anything`;
+        return [
+          policy.allows("ecr:PutLifecyclePolicy", regional("ecr", `repository/acme-production-${name}`)),
+          policy.allows("iam:DeleteRole", role(name)),
+          policy.allows("s3:PutBucketPolicy", `arn:aws:s3:::acme-production-${name}`),
+          policy.allows("logs:DeleteLogGroup", regional("logs", `log-group:/aws/lambda/acme-production-${name}`)),
+          policy.allows("dynamodb:UpdateTable", regional("dynamodb", `table/acme-production-${name}`)),
+          policy.allows("lambda:DeleteFunction", regional("lambda", `function:acme-production-${name}`)),
+        ].includes(true);
+      });
+      expect([stack, touched]).toEqual([stack, [stack]]);
+    }
   });
 
   test("of the data stack makes the offline store's table, in SageMaker's database alone", () => {
@@ -392,7 +408,9 @@ describe("a role", () => {
   test("attaches no policy that AWS manages to the pipeline's own roles", () => {
     const own = policyOf(template, "deploy-pipeline");
     const to = role("pipeline-test");
-    const bounded = { "iam:PermissionsBoundary": `arn:aws:iam::${account}:policy/acme-production-deploy-boundary` };
+    const bounded = {
+      "iam:PermissionsBoundary": `arn:aws:iam::${account}:policy/acme-production-governance-deploy-boundary`,
+    };
     const policy = { "iam:PolicyARN": `arn:aws:iam::${account}:policy/acme-production-pipeline-1` };
     const administrator = { "iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess" };
     expect(own.allows("iam:AttachRolePolicy", to, { ...bounded, ...policy })).toBe(true);
@@ -402,9 +420,9 @@ describe("a role", () => {
 
   test("of the pipeline runs its own projects and the workflow, and no others", () => {
     const delivery = template.policyOf("delivery_role_policy");
-    expect(delivery.allows("states:StartExecution", regional("states", "stateMachine:acme-production-training"))).toBe(
-      true,
-    );
+    expect(
+      delivery.allows("states:StartExecution", regional("states", "stateMachine:acme-production-ml-workflow-training")),
+    ).toBe(true);
     expect(delivery.allows("states:StartExecution", regional("states", "stateMachine:other"))).toBe(false);
     expect(delivery.allows("codebuild:StartBuild", regional("codebuild", "project/other"))).toBe(false);
     expect(delivery.allows("codebuild:StartBuild", "${aws_codebuild_project.test_project.arn}")).toBe(true);
@@ -488,7 +506,7 @@ describe("starts and ends", () => {
       {
         name: "TF_TOKEN_tfe_acme__labs_example",
         type: "SECRETS_MANAGER",
-        value: "acme-production-terraform-cloud-token",
+        value: "acme-production-pipeline-terraform-cloud-token",
       },
     ]);
     expect(template.resource("aws_codebuild_project", "test_project").environment.environment_variable ?? []).toEqual(

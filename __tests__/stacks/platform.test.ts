@@ -28,7 +28,7 @@ const list = (values: string | readonly string[]): readonly string[] =>
 function rolePolicies(template: Template): readonly (readonly [name: string, policy: Policy])[] {
   return ["aws_iam_role_policy", "aws_iam_policy"].flatMap((type) =>
     Object.entries(template.resources(type))
-      .filter(([, { name }]) => !/^acme-\w+-(deploy-)?boundary$/.test(String(name)))
+      .filter(([, { name }]) => !/^acme-\w+-governance-(deploy-)?boundary$/.test(String(name)))
       .map(([name, { policy }]) => [name, new Policy(policy)] as const),
   );
 }
@@ -223,6 +223,7 @@ describe("two synths in other folders, at other times, under other settings of t
     mkdirSync(folder);
     for (const source of [
       "main.ts",
+      "command.ts",
       "cdktf.json",
       "package.json",
       "airflow-dags",

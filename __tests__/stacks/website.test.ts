@@ -11,7 +11,7 @@ const stages = [
 ] as const;
 
 describe.each(stages)("the stage %s", (stage, template) => {
-  const endpointArn = `arn:aws:sagemaker:eu-west-1:123456789012:endpoint/acme-local-${stage}`;
+  const endpointArn = `arn:aws:sagemaker:eu-west-1:123456789012:endpoint/acme-local-website-${stage}`;
 
   test("serves the champion's package, and says what to do as long as there is none", () => {
     const model = template.resource("aws_sagemaker_model");
@@ -58,11 +58,11 @@ describe.each(stages)("the stage %s", (stage, template) => {
   test("moves a stable endpoint over to a new configuration before the old one goes", () => {
     const configuration = template.resource("aws_sagemaker_endpoint_configuration");
     expect(configuration.name).toBeUndefined();
-    expect(configuration.name_prefix).toBe(`acme-local-${stage}-`);
+    expect(configuration.name_prefix).toBe(`acme-local-website-${stage}-`);
     expect(configuration.lifecycle).toEqual({ create_before_destroy: true });
     expect(template.resource("aws_sagemaker_model").lifecycle.create_before_destroy).toBe(true);
     expect(template.resource("aws_sagemaker_model").name).toBeUndefined();
-    expect(template.resource("aws_sagemaker_endpoint").name).toBe(`acme-local-${stage}`);
+    expect(template.resource("aws_sagemaker_endpoint").name).toBe(`acme-local-website-${stage}`);
   });
 
   test("predict may ask its own endpoint, and nothing else", () => {
@@ -195,7 +195,7 @@ describe.each(stages)("the stage %s", (stage, template) => {
     expect([value("Website"), value("Api"), value("Endpoint")]).toEqual([
       url,
       "https://${aws_apigatewayv2_api.api_api.id}.execute-api.eu-west-1.amazonaws.com/api",
-      `acme-local-${stage}`,
+      `acme-local-website-${stage}`,
     ]);
   });
 });
@@ -308,9 +308,9 @@ describe("what watches the endpoint's traffic", () => {
     });
     const policy = template.policyOfRole("model");
     const capture = "arn:aws:s3:::${data.aws_ssm_parameter.DataBucket.insecure_value}/data-capture";
-    expect(policy.allows("s3:PutObject", `${capture}/acme-local-production/champion/2026/a.jsonl`)).toBe(true);
-    expect(policy.allows("s3:PutObject", `${capture}/acme-local-test/champion/2026/a.jsonl`)).toBe(false);
-    expect(policy.allows("s3:GetObject", `${capture}/acme-local-production/champion/2026/a.jsonl`)).toBe(false);
+    expect(policy.allows("s3:PutObject", `${capture}/acme-local-website-production/champion/2026/a.jsonl`)).toBe(true);
+    expect(policy.allows("s3:PutObject", `${capture}/acme-local-website-test/champion/2026/a.jsonl`)).toBe(false);
+    expect(policy.allows("s3:GetObject", `${capture}/acme-local-website-production/champion/2026/a.jsonl`)).toBe(false);
   });
 
   test("without the setting nothing is captured and nobody compares", () => {
@@ -393,7 +393,7 @@ describe("what visitors write to us", () => {
       "${aws_dynamodb_table.messages.arn}",
       "${aws_dynamodb_table.messages.stream_arn}",
       ...["test", "production"].flatMap((stage) => {
-        const table = `arn:aws:dynamodb:eu-west-1:${account}:table/acme-${environment}-${stage}-contact`;
+        const table = `arn:aws:dynamodb:eu-west-1:${account}:table/acme-${environment}-website-${stage}-contact`;
         return [table, `${table}/stream/2026-01-01T00:00:00.000`];
       }),
     ];

@@ -122,7 +122,7 @@ export async function review(variables: NodeJS.ProcessEnv): Promise<Readonly<Rec
   const card = await describe(environment, modelPackageArn);
 
   const { account, region, name } = environment;
-  const bucket = `acme-${name}-artefacts-${account}-${region}`;
+  const bucket = `acme-${name}-pipeline-artefacts-${account}-${region}`;
   const key = `reviews/${release}.md`;
   const client = new S3Client({ region, forcePathStyle: environment.emulated });
   try {

@@ -7,10 +7,10 @@ export const variables = {
   DATA_BUCKET: name,
   EXPERIMENT_NAME: name,
   MODEL_PACKAGE_PARAMETER: name,
-  /** At most 26 characters, so that names keep room for the execution's. */
+  /** At most 30 characters, so that names keep room for eight of the execution's. */
   RESOURCE_PREFIX: z
     .string()
-    .check(z.regex(/^[a-zA-Z0-9](-?[a-zA-Z0-9])*$/, "expected letters, digits and single hyphens"), z.maxLength(26)),
+    .check(z.regex(/^[a-zA-Z0-9](-?[a-zA-Z0-9])*$/, "expected letters, digits and single hyphens"), z.maxLength(30)),
 };
 
 export const declaration = {

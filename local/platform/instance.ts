@@ -25,11 +25,26 @@ export interface Instance {
 const marker = ".acme-platform";
 
 /**
+ * The version of all that lies in the folder. Raise it with a change that makes older state useless, and say here what
+ * the change is.
+ *
+ * - 1: folders without a version in their marker.
+ * - 2: the names of resources have the stack's name in them.
+ */
+const layout = 2;
+
+const markerText = `make clean removes this folder with all that is in it.\nlayout ${layout}\n`;
+
+/**
  * Opens the instance whose folder the environment variable `PLATFORM_DIRECTORY` names (relative to the checkout).
  * @param directory Folder, default `.local`.
- * @throws Error when the folder holds what the platform did not put there.
+ * @param options anyLayout: for what only stops or removes it, whichever checkout made it. @default false
+ * @throws Error when the folder holds what the platform did not put there, or state of another layout
  */
-export function openInstance(directory = process.env.PLATFORM_DIRECTORY): Instance {
+export function openInstance(
+  directory = process.env.PLATFORM_DIRECTORY,
+  { anyLayout = false }: { readonly anyLayout?: boolean } = {},
+): Instance {
   const absolute = resolve(root, directory === undefined || directory === "" ? ".local" : directory);
   if (statSync(absolute, { throwIfNoEntry: false })?.isDirectory() === false) {
     throw new Error(
@@ -43,7 +58,15 @@ export function openInstance(directory = process.env.PLATFORM_DIRECTORY): Instan
         `PLATFORM_DIRECTORY: ${absolute} holds other files; expected a folder that is new, empty, or the platform's own.`,
       );
     }
-    writeFileSync(join(absolute, marker), "make clean removes this folder with all that is in it.\n");
+    writeFileSync(join(absolute, marker), markerText);
+  } else if (!anyLayout) {
+    const [, found = "1"] = /^layout (.+)$/m.exec(readFileSync(join(absolute, marker), "utf8")) ?? [];
+    if (found !== String(layout)) {
+      throw new Error(
+        `${shown(absolute)} holds a platform of another checkout: its layout is ${found}, and this checkout expects ${layout}. ` +
+          "Remove it with `make clean`, then start over with `make up`.",
+      );
+    }
   }
   mkdirSync(join(absolute, "logs"), { recursive: true });
   mkdirSync(join(absolute, "home"), { recursive: true });

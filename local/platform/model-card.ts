@@ -11,7 +11,7 @@ import { championPackage } from "./workflow";
 
 /** The champion's model card, at hand. */
 export interface ModelCardAtHand {
-  /** Group and version of the package, for example `acme-local-abalone/3`. */
+  /** Group and version of the package, for example `acme-local-ml-workflow-abalone/3`. */
   readonly modelPackage: string;
   /** Whether the model may be used: SageMaker's approval of the package, which the gate gave. */
   readonly approval: string;
@@ -36,7 +36,7 @@ interface CardContent {
 
 /**
  * A page that is called after the registered version: the evaluation job that wrote it knew its training job alone.
- * @param modelPackage group and version, for example `acme-local-abalone/3`
+ * @param modelPackage group and version, for example `acme-local-ml-workflow-abalone/3`
  */
 export function nameAfterVersion(page: string, modelPackage: string): string {
   const [group = "", version = ""] = modelPackage.split("/");

@@ -36,7 +36,7 @@ type BackgroundService = keyof typeof backgroundServices;
 export const pipelineName = "acme-local-pipeline";
 
 /** The repository name whose images the local platform runs from the checkout instead of from a registry. */
-export const modelImageRepository = "acme-local-abalone";
+export const modelImageRepository = "acme-local-model-image-abalone";
 
 /** Python of the model image's environment. */
 export const modelPython = join(root, ".venv/model/bin/python");

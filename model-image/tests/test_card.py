@@ -19,7 +19,7 @@ from abalone.predictor import Predictor
 from tests.commands import command, pack_model
 from tests.surveys import CONTRACT, data_set, survey, write_data_set
 
-PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/acme-local-abalone/7"
+PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/acme-local-ml-workflow-abalone/7"
 SUMMARY: dict[str, Any] = {
     "rows": {"train": 1400, "validation": 200, "test": 300},
     "surveyed": {"oldest": "1995-12-01T00:00:00.000Z", "newest": "2026-03-01T09:30:00.000Z"},

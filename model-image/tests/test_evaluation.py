@@ -30,7 +30,7 @@ from abalone.rows import DataSet, Features
 from tests.commands import command, pack_model
 from tests.surveys import CONTRACT, data_set, survey, write_data_set, write_training_job
 
-PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/acme-local-abalone/1"
+PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/acme-local-ml-workflow-abalone/1"
 URL = "s3://acme-data/runs/one/model.tar.gz"
 UNSEEN = survey(300, seed=11)
 # How a scorer comes to the champion: from the rows, the challenger and the champion that was loaded.

@@ -78,7 +78,7 @@ describe("make review", () => {
     install: [],
     build: commands.build.filter((each) => !each.startsWith("make diff")),
   };
-  const bucket = `acme-local-artefacts-${account}-${region}`;
+  const bucket = `acme-local-pipeline-artefacts-${account}-${region}`;
 
   beforeAll(async () => {
     writeFileSync(join(source.folder, "plan.md"), "1 to change: `it's $HOME`\n");
@@ -127,7 +127,7 @@ describe("make review", () => {
 
 describe("the page of an approver", () => {
   const card = {
-    modelPackageArn: "arn:aws:sagemaker:eu-west-1:444455556666:model-package/acme-production-abalone/3",
+    modelPackageArn: "arn:aws:sagemaker:eu-west-1:444455556666:model-package/acme-production-ml-workflow-abalone/3",
     registered: "2025-01-02T03:04:05.000Z",
     properties: { rmse: "2.12", threshold: "2.3", rows: "516", runName: "acme-production-1" },
     evaluationUri: "s3://data/runs/1/evaluation/evaluation.json",
@@ -135,7 +135,7 @@ describe("the page of an approver", () => {
 
   test("shows model and plan", () => {
     expect(summaryOf(card)).toBe(
-      "Champion acme-production-abalone/3: RMSE 2.12 rings on 516 held-out rows (limit 2.3).",
+      "Champion acme-production-ml-workflow-abalone/3: RMSE 2.12 rings on 516 held-out rows (limit 2.3).",
     );
     const page = reviewPage("r1", card, "the plan");
     for (const part of ["# Release r1", card.modelPackageArn, "| rmse | 2.12 |", card.evaluationUri, "the plan"]) {

@@ -52,10 +52,10 @@ test.each([
     "a permissions boundary that nobody has made",
     `╷
 │ Error: creating IAM Role (acme-development-predict): operation error IAM: CreateRole, https response error StatusCode: 404, RequestID: 1, NoSuchEntityException: Scope ARN:
-│ arn:aws:iam::111122223333:policy/acme-development-boundary does not exist or
+│ arn:aws:iam::111122223333:policy/acme-development-governance-boundary does not exist or
 │ is not attachable.
 ╵`,
-    "The roles of website-test need the permissions boundary arn:aws:iam::111122223333:policy/acme-development-boundary, which is not there: governance of development makes it.",
+    "The roles of website-test need the permissions boundary arn:aws:iam::111122223333:policy/acme-development-governance-boundary, which is not there: governance of development makes it.",
     "make deploy ENVIRONMENT=development STACK=governance, with an engineer's rights; then make deploy ENVIRONMENT=development STACK=website-test",
   ],
   [

@@ -73,13 +73,13 @@ test.each([
     website: "http://127.0.0.1:18080",
     websiteTest: "http://127.0.0.1:18081",
     api: "http://127.0.0.1:4566/_aws/execute-api/7a7906b5/$default/api",
-    modelPackageArn: "arn:aws:sagemaker:eu-west-1:123456789012:model-package/acme-local-abalone/12",
+    modelPackageArn: "arn:aws:sagemaker:eu-west-1:123456789012:model-package/acme-local-ml-workflow-abalone/12",
     outcome,
     evaluation: { rmse: 2.117, threshold: 2.3, rows: 11_516, champion },
   });
   const { text, healthy } = await status(instance);
   expect(healthy).toBe(false);
-  expect(text).toMatch(/^Champion +acme-local-abalone\/12$/m);
+  expect(text).toMatch(/^Champion +acme-local-ml-workflow-abalone\/12$/m);
   expect(text).toMatch(new RegExp(`^Last run +${outcome}$`, "m"));
   expect(/^Scores +(.*)$/m.exec(text)?.[1]).toBe(scores);
   for (const line of text.replace(instance.directory, ".local").split("\n")) {

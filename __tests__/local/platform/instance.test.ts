@@ -27,6 +27,16 @@ describe("the state folder", () => {
     expect(existsSync(join(directory, "logs"))).toBe(true);
   });
 
+  test.each([
+    ["an older", "make clean removes this folder with all that is in it.\n", "its layout is 1"],
+    ["a newer", "make clean removes this folder with all that is in it.\nlayout 3000\n", "its layout is 3000"],
+  ])("of %s checkout is refused with what to do, and can be removed all the same", (_, marker, found) => {
+    writeFileSync(join(folder, ".acme-platform"), marker);
+    expect(() => openInstance(folder)).toThrow(found);
+    expect(() => openInstance(folder)).toThrow("Remove it with `make clean`, then start over with `make up`.");
+    expect(openInstance(folder, { anyLayout: true }).directory).toBe(folder);
+  });
+
   test("is never a folder with somebody's files: make clean would remove them", () => {
     writeFileSync(join(folder, "thesis.txt"), "three years of work");
     expect(() => openInstance(folder)).toThrow(`PLATFORM_DIRECTORY: ${folder} holds other files`);

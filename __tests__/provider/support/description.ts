@@ -46,7 +46,7 @@ import { closeClients, type Clients, makeClients } from "../../../local/provisio
 /** A resource: what it is made with, as the service tells it. */
 type Description = Readonly<Record<string, unknown>>;
 
-/** Resources by type and name, such as `function acme-local-ingest-survey`. */
+/** Resources by type and name, such as `function acme-local-ml-workflow-ingest-survey`. */
 export type Inventory = Readonly<Record<string, Description>>;
 
 const pick = <Value extends object>(value: Value, ...keys: (keyof Value)[]): Description =>

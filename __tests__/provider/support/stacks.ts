@@ -58,9 +58,9 @@ export function plausibleValue({ account, name, region }: Environment, parameter
     JobSecurityGroupId: "sg-0a1b2c3d4e5f60718",
     DataKey: key,
     StateKey: key,
-    ModelImageUri: `${account}.dkr.ecr.${region}.amazonaws.com/acme-${name}-abalone@sha256:${"0a".repeat(32)}`,
+    ModelImageUri: `${account}.dkr.ecr.${region}.amazonaws.com/acme-${name}-model-image-abalone@sha256:${"0a".repeat(32)}`,
     MonitoringBaselineUri: `s3://acme-${name}-data-${account}-${region}/runs/first/evaluation/baseline`,
-    ModelPackageName: `arn:aws:sagemaker:${region}:${account}:model-package/acme-${name}-abalone/1`,
+    ModelPackageName: `arn:aws:sagemaker:${region}:${account}:model-package/acme-${name}-ml-workflow-abalone/1`,
     FiguresKey: publicFigures.none,
   };
   const known = parameter.split("/").pop() as ParameterName;
