@@ -37,7 +37,7 @@ export interface WebsiteOptions {
    * promises them. @default 455
    */
   readonly recordRetentionDays?: number;
-  /** Whether contact messages are also mailed, which the page on privacy tells. @default false */
+  /** Whether contact messages are also mailed, which the page on privacy mentions. @default false */
   readonly contactMailed?: boolean;
   /**
    * The website's address, `https://…` without a slash at its end, where a setting gives it one. With it the pages name
@@ -109,7 +109,7 @@ function compile(folder: string, language: string, keep: Keep): Compiled {
   const starts = { calculator: start("calculator"), figures: start("figures") };
   const settings = JSON.stringify({ version, stylesheetOptions, scriptOptions, starts });
   const output = keep(`${language}.json`, settings, () => {
-    // package.json tells what may be left out of a file, npm's record which packages there are.
+    // package.json names what may be left out of a file, npm's record names the installed packages.
     const inputs = new Set([`${home}/styles.css`, "package.json", "node_modules/.package-lock.json"]);
     const bundle = (begin: Start): string => {
       const stdin = { ...begin, resolveDir: folder, loader: "ts" } as const;
@@ -158,7 +158,7 @@ function manifest({ messages }: Site): string {
   return `${JSON.stringify(content, undefined, 2)}\n`;
 }
 
-/** The pages that search engines are told of. */
+/** The pages that search engines should list. */
 const listed = ["index.html", "how-to-measure.html", "about-the-model.html", "privacy.html"] as const;
 
 /**
@@ -175,7 +175,7 @@ export function sitemap(address: string): string {
 
 /**
  * The website's files: content by name, text or bytes. All lie in one folder.
- * @param folder the folder `web`, which whoever bundles this file must name. @default the folder of this file
+ * @param folder the folder `web`, which a program that bundles this file must name. @default the folder of this file
  * @param keep keeps what esbuild makes for another process. @default nothing is kept
  * @throws Error when the script doesn't compile, or a message links to where it must not
  */

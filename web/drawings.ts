@@ -59,7 +59,7 @@ export function measuringDrawing({ drawing }: PageMessages, id: string): Html {
   </svg>`;
 }
 
-/** An animal from below: shell, foot, and the gonad that tells its sex; an infant has none that could be seen. */
+/** An animal from below: shell, foot, and the gonad, whose colour shows its sex; an infant has none that is visible. */
 export function sexDrawing(sex: string): Html {
   const infant = sex === "I";
   const transform = infant ? "translate(22 18) scale(.62)" : undefined;

@@ -9,7 +9,7 @@ export interface Site {
   /** Names of the files that carry a hash of their content. */
   readonly stylesheet: string;
   readonly scripts: Readonly<Record<"calculator" | "figures", string>>;
-  /** Where the site is, `https://…` without a slash at its end; without it a page can't tell its own address. */
+  /** Where the site is, `https://…` without a slash at its end; without it a page does not know its own address. */
   readonly address: string | undefined;
   /** Days after which a contact message is deleted. */
   readonly contactRetentionDays: number;

@@ -184,7 +184,7 @@ export function openApiDocument(): JsonObject {
     openapi: "3.1.0",
     info: {
       title: "The age of an abalone",
-      summary: "Tells the age of an abalone from its measures, and takes messages to those who run this.",
+      summary: "Tells the age of an abalone from its measures, and takes messages to its operators.",
       version: "1.0.0",
       license: { name: "Apache 2.0", identifier: "Apache-2.0" },
     },

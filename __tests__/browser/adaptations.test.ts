@@ -206,7 +206,7 @@ describe("what people do", () => {
     await visit.page.locator(".from-link p").waitFor();
     const missing = features.filter(({ name }) => name !== "whole_weight");
     expect(await visit.page.locator(".from-link").innerText()).toContain(
-      `fill in: ${missing.map(({ label }) => label.toLowerCase()).join(", ")}.`,
+      `enter: ${missing.map(({ label }) => label.toLowerCase()).join(", ")}.`,
     );
     expect(await visit.page.locator("#wholeWeight").inputValue()).toBe("102.8");
     expect(await visit.page.locator("main img").count()).toBe(0);

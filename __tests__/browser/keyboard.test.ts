@@ -105,7 +105,7 @@ test("somebody without a mouse gets an age, corrects a value, and shares and for
   await goTo("Copy a link to this answer");
   await keyboard.press("Enter");
   await visit.page.locator(".shared").getByText("copied").waitFor();
-  await goTo("Forget them all");
+  await goTo("Clear the list");
   await keyboard.press("Space");
   await visit.page.locator("#history").waitFor({ state: "hidden" });
   // What was pressed is gone: the focus is not lost with it.

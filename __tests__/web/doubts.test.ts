@@ -63,7 +63,7 @@ describe("weights", () => {
     "of an animal of %s mm that weighs %s g are doubted, and told is what such animals weigh",
     (length, weight, usual) => {
       expect(doubts({ length, wholeWeight: weight })).toContain(
-        `A whole weight of ${weight}\u00a0g doesn’t go with a length of ${length}\u00a0mm: animals so long weigh ${usual}.`,
+        `A whole weight of ${weight}\u00a0g does not fit a length of ${length}\u00a0mm: animals of this length weigh ${usual}.`,
       );
     },
   );

@@ -159,7 +159,7 @@ describe("the Age Calculator", () => {
     await calculate().click();
     const young = await page.locator(".years").innerText();
     await field("length").fill("130");
-    expect(await textOf(answer())).toContain("The measures have changed since. Calculate again.");
+    expect(await textOf(answer())).toContain("The measures have changed. Calculate again.");
     await calculate().click();
     await page.locator('.answer[data-state="answered"]').waitFor();
     const old = await page.locator(".years").innerText();
@@ -284,7 +284,7 @@ describe("values that can't be right", () => {
     expect(await textOf(summary())).not.toContain("length");
     await fillExample();
     expect(await summary().isVisible()).toBe(false);
-    expect(await textOf(answer())).not.toContain("see what the form says");
+    expect(await textOf(answer())).not.toContain("see the messages in the form");
     expect(website.calls).toEqual([]);
   });
 
@@ -394,7 +394,7 @@ describe("measures that don't go together", () => {
     expect(await textOf(doubts())).toContain(
       "Shucked weight, viscera weight and shell weight together (490 g) are above the whole weight (200 g).",
     );
-    expect(await textOf(answer())).toContain("They lie outside of what the model has seen");
+    expect(await textOf(answer())).toContain("The model has never seen such an animal");
     expect(await textOf(answer())).not.toContain("Most likely");
   });
 
@@ -412,16 +412,16 @@ describe("measures that don't go together", () => {
     expect(await textOf(doubts())).toBe("");
     expect(await textOf(answer())).not.toMatch(/Most likely|Farming age/);
     expect(await page.locator(".scale, #plot:visible").count()).toBe(0);
-    expect(await textOf(page.locator("#history li"))).toMatch(/ years, which is in doubt$/);
+    expect(await textOf(page.locator("#history li"))).toMatch(/ years, doubtful$/);
   });
 
   test("stay with the animal in the list, which tells no range either", async () => {
     await fillExample({ diameter: "120" });
     await calculate().click();
     await page.locator(".years").waitFor();
-    expect(await textOf(page.locator("#history li"))).toMatch(/91 mm, [\d.]+ g\s+[\d.]+ years, which is in doubt$/);
+    expect(await textOf(page.locator("#history li"))).toMatch(/91 mm, [\d.]+ g\s+[\d.]+ years, doubtful$/);
     await page.reload();
-    expect(await textOf(page.locator("#history li"))).toMatch(/ years, which is in doubt$/);
+    expect(await textOf(page.locator("#history li"))).toMatch(/ years, doubtful$/);
     await page.locator("#example").click();
     await calculate().click();
     await page.locator("#history li").nth(1).waitFor();
@@ -550,7 +550,7 @@ describe("a service in trouble", () => {
     await fillExample();
     await calculate().click();
     await summary().waitFor();
-    expect(await textOf(summary())).toContain("The answer of the server can’t be read.");
+    expect(await textOf(summary())).toContain("The server’s answer can’t be read.");
     expect(await page.locator(".years").count()).toBe(0);
   });
 
@@ -699,7 +699,7 @@ describe("the picture of the survey", () => {
     await page.locator("#plot svg").waitFor();
     const { age } = await answerTo(website.calls[0]!.body);
     const name = await page.locator("#plot svg desc").textContent();
-    expect(name).toContain(`Yours, at 91 mm, stands at ${age.years} years, its range from ${age.low} to ${age.high}.`);
+    expect(name).toContain(`Yours, at 91 mm, is at ${age.years} years, with a range from ${age.low} to ${age.high}.`);
     expect(await textOf(page.locator("#plot figcaption"))).toMatch(
       /surveyed or simulated animals of 90 to 100 mm, nine in ten[^]*1,000 of the 4,000 animals are simulated/,
     );
@@ -727,7 +727,7 @@ describe("the picture of the survey", () => {
       await open();
       await page.locator("#example").click();
       await calculate().click();
-      await page.locator("#plot").getByText("can’t be loaded right now").waitFor();
+      await page.locator("#plot").getByText("not available right now").waitFor();
       expect(await page.locator(".years").innerText()).toContain("years old");
       expect(await page.locator("#plot svg").count()).toBe(0);
       expect(await violations()).toEqual([]);
@@ -829,9 +829,9 @@ describe("a shared link", () => {
   });
 
   test.each([
-    ["", `The link is incomplete. Please fill in: ${missing}.`],
-    [`&${last}=`, `Some of what the link holds can’t be used. Please fill in: ${missing}.`],
-    [`&${last}=9999`, `Some of what the link holds can’t be used. Please fill in: ${missing}.`],
+    ["", `The link is incomplete. Please enter: ${missing}.`],
+    [`&${last}=`, `Some values in the link can’t be used. Please enter: ${missing}.`],
+    [`&${last}=9999`, `Some values in the link can’t be used. Please enter: ${missing}.`],
   ])("that was cut off so that it ends in “%s” names what is missing, and is not calculated", async (end, told) => {
     await open();
     await page.goto(`${website.address}/#${cutOff}${end}`);
@@ -960,7 +960,7 @@ describe("the model's page", () => {
     website.intercept = ({ path }) => (path === "/model.json" ? { status: 503, body: "" } : undefined);
     await open();
     await page.goto(`${website.address}/about-the-model.html`);
-    await page.getByText("The figures can’t be had right now.").waitFor();
+    await page.getByText("The figures are not available right now.").waitFor();
     expect(await violations()).toEqual([]);
   });
 });

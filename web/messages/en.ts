@@ -72,27 +72,29 @@ export const pages = {
   index: {
     title: "Abalone Age Calculator",
     description: ({ lengths, weights }: MeasureCounts) =>
-      `Tells the age of an abalone from its sex, ${inWords(lengths)} lengths and ${inWords(weights)} weights, without cutting the shell.`,
+      `Estimate the age of an abalone from its sex, ${inWords(lengths)} lengths and ${inWords(weights)} weights, without cutting the shell.`,
     heading: "How old is this abalone?",
-    lead: "Its age is written in its shell. To count the rings, somebody has to cut and stain it. Of an animal that is opened anyway, a caliper and a scale tell an estimate.",
+    lead: "An abalone’s age is written in its shell, but to count the rings somebody has to cut and stain it. If you open the animal anyway, with a caliper and a scale you get an estimate.",
     form: "Measures",
     noScript:
-      "This page calculates with JavaScript, which your browser has switched off. [How to measure](/how-to-measure.html) can be read without it.",
-    unready: "A part of this page hasn’t come through. Load the page again as soon as you are online.",
+      "This page needs JavaScript, which is switched off in your browser. You can read [how to measure](/how-to-measure.html) without it.",
+    unready: "A part of this page did not load. Load the page again when you are online.",
     calculate: "Calculate the age",
-    examples: "Nothing at hand? Try one:",
+    examples: "No animal to measure? Try one:",
     example: "grown",
     young: "young",
     old: "old",
     answer: "Answer",
-    empty: "Fill in the measures, and the age stands here.",
+    empty: "Enter the measures to see the age here.",
     plot: "Among other animals",
     share: "Copy a link to this answer",
     history: "Your animals",
-    historyNote: "Kept on this device only. Nobody else sees them.",
-    clear: "Forget them all",
+    historyNote: "Stored on this device only. Nobody else can see them.",
+    clear: "Clear the list",
     contact: "Write to us",
-    contactLead: ["A question, or an estimate that can’t be right? We read everything and answer by e-mail."],
+    contactLead: [
+      "Do you have a question, or an estimate that looks wrong? We read every message and answer by e-mail.",
+    ],
     contactKept: (days: number) =>
       `We keep your message for ${whole.format(days)}\u00a0days and use your address only to answer you. [More\u00a0on\u00a0privacy](/privacy.html).`,
     name: "Name",
@@ -101,7 +103,7 @@ export const pages = {
     /** The field that people don't see. */
     trap: "Leave this empty",
     send: "Send the message",
-    contactNoScript: "The form is sent with JavaScript, which your browser has switched off.",
+    contactNoScript: "The form needs JavaScript, which is switched off in your browser.",
   },
   measuring: {
     title: "How to measure",
@@ -113,8 +115,8 @@ export const pages = {
     before: {
       heading: "Before you begin",
       lines: ({ parts }: MeasureCounts) => [
-        `${atStart(parts)} of the values are weights of parts, so this is for an animal that is going to be opened anyway. Keep to the bag and size limits of your waters.`,
-        "Rinse off sand and weed, and let the water run out of the shell: it weighs.",
+        `${atStart(parts)} of the values are weights of parts, so measure only an animal that you open anyway. Follow the bag and size limits of your waters.`,
+        "Rinse off sand and weed, and let the water run out of the shell: both add weight.",
       ],
     },
     sex: {
@@ -125,16 +127,16 @@ export const pages = {
       choices: {
         F: "The gonad is green, from grey green to nearly black.",
         M: "The gonad is cream, from white to beige.",
-        I: "There is no colour yet: too young to tell.",
+        I: "The gonad has no colour yet: the animal is too young.",
       },
       after: [
-        "After spawning the colour fades. If you can’t tell, choose what you think and try the other: the age hardly changes.",
+        "After spawning the colour fades. If you are not sure, choose the more likely sex and try the other one too: the age hardly changes.",
       ],
     },
     lengths: {
       heading: ({ lengths }: MeasureCounts) => `${atStart(lengths)} lengths, in millimetres`,
       lines: [
-        "Measure with the jaws of the caliper parallel, to half a millimetre. A tape laid over the shell reads too much.",
+        "Keep the jaws of the caliper parallel, and measure to half a millimetre. A tape over the shell gives too large a value.",
       ],
     },
     weights: {
@@ -143,10 +145,10 @@ export const pages = {
       after: ["Meat, gut and shell together weigh less than the whole animal: blood and water are lost in between."],
     },
     numbers: {
-      heading: "Typing them in",
+      heading: "Entering the values",
       lines: [
-        "A comma or a point, as you are used to: 20,2 and 20.2 are the same.",
-        "The calculator asks when two measures don’t go together, such as a gut heavier than the whole animal. Most often it is a slip of the finger.",
+        "Use a comma or a point: 20,2 and 20.2 are the same.",
+        "The calculator asks you to check two measures that don’t fit together, such as a gut that is heavier than the whole animal. Usually it is a typing error.",
       ],
     },
     action: "To the calculator",
@@ -155,12 +157,12 @@ export const pages = {
     title: "About the model",
     description: "What the Abalone Age Calculator knows, how good its estimates are, and where they are worse.",
     heading: "About the model",
-    lead: "A statistical model that has learnt how the measures and rings of thousands of abalone go together. It has never seen yours.",
+    lead: "A statistical model that has learnt how the measures and the rings of thousands of abalone are related. It has never seen your animal.",
     how: {
       heading: "What it does",
       lines: ({ values }: MeasureCounts, yearsBeyondRings: number) => [
-        `From the ${inWords(values)} measures it estimates the number of growth rings, of which a shell gets about one a\u00a0year. The age in years is the rings plus\u00a0${yearsBeyondRings}, as the authors of the data set [below](#licence) reckon.`,
-        "With each estimate comes a range. It is made so that 90 of 100 animals have their true age within it. **Look at the range, not only at the one number.**",
+        `From the ${inWords(values)} measures it estimates the number of growth rings, of which a shell gets about one a\u00a0year. The age in years is the rings plus\u00a0${yearsBeyondRings}, the rule of the authors of the data set [below](#licence).`,
+        "Each estimate has a range. It is made so that 90 of 100 animals have their true age within it. **Look at the range, not only at the one number.**",
       ],
     },
     quality: {
@@ -172,11 +174,11 @@ export const pages = {
     limits: {
       heading: "Where it is worse",
       lines: [
-        "**Old animals.** They hardly grow any more, so their measures tell little: most come out too young.",
+        "**Old animals.** They hardly grow any more, so their measures show little of their age: most estimates are too low.",
         "**Other species, other waters.** How fast abalone grow depends on species, place and food, and the model knows only animals like those it learnt from. The public survey, and the simulator that follows it, are of blacklip abalone (Haliotis rubra) of Tasmania.",
-        "**The sea, where animals are simulated.** The figures above say whether any are: for these they tell how well the model knows the simulator.",
-        "**Measures that don’t go together, and lengths that no surveyed animal had.** The calculator says so, and tells an age without a range.",
-        "An estimate doesn’t replace the count where a rule asks for one.",
+        "**The sea, where animals are simulated.** The figures above show whether any are: for these, they show how well the model knows the simulator.",
+        "**Measures that don’t fit together, and lengths that no surveyed animal had.** The calculator warns you, and shows an age without a range.",
+        "Where a rule asks for a count of the rings, an estimate does not replace it.",
       ],
     },
     farming: {
@@ -189,62 +191,62 @@ export const pages = {
     licence: {
       heading: "Data and licence",
       lines: [
-        "Which animals the model learnt from, and under which licence, stands with the figures above. What is measured, the age rule and the simulator follow the [Abalone data set](https://archive.ics.uci.edu/dataset/1/abalone) by Warwick Nash, Tracy Sellers, Simon Talbot, Andrew Cawthorn and Wes Ford (1994), " +
+        "The figures above show which animals the model learnt from, and under which licence. What is measured, the age rule and the simulator follow the [Abalone data set](https://archive.ics.uci.edu/dataset/1/abalone) by Warwick Nash, Tracy Sellers, Simon Talbot, Andrew Cawthorn and Wes Ford (1994), " +
           "under [CC\u00a0BY\u00a04.0](https://creativecommons.org/licenses/by/4.0/). Lengths and weights are given in millimetres and grams here.",
       ],
     },
   },
   privacy: {
     title: "Privacy",
-    description: "What the Abalone Age Calculator keeps, for how long, and what it doesn’t do.",
+    description: "What the Abalone Age Calculator stores, for how long, and what it does not do.",
     heading: "Privacy",
     lead: "No cookies, no counting of visitors, nothing from third parties.",
     parts: (days: number, recordDays: number, mailed: boolean) => [
       {
         heading: "The measures you type",
         lines: [
-          "They are sent to our model, which answers and knows nothing of you. Requests are sampled, measures and answers without addresses, so that we see when visitors ask about other animals than the model knows.",
+          "They are sent to our model, which knows nothing about you. We store a sample of the requests (measures and answers, without addresses) to see when visitors ask about animals that the model does not know.",
         ],
       },
       {
         heading: "The list of your animals",
         lines: [
-          "It is kept by your browser, on your device, until you clear it on the [calculator’s page](/#history). It is never sent to us.",
+          "Your browser stores it on your device until you clear it on the [calculator’s page](/#history). It is never sent to us.",
         ],
       },
       {
         heading: "Links that you share",
         lines: [
-          "The measures stand behind the # of the link. Browsers don’t send that part to any server: who opens the link sees them, nobody else.",
+          "The measures are in the part of the link after the #. Browsers don’t send that part to any server: only people who open the link see them.",
         ],
       },
       {
         heading: "Messages to us",
         lines: [
-          `Name, e-mail address and message are stored encrypted${mailed ? " and mailed to us" : ""}, so that we can answer. They are deleted after ${whole.format(days)}\u00a0days, from the backups 35\u00a0days later at the latest.${mailed ? " The mail is deleted by whoever answers it, when you have your answer." : ""} They are written into no log, and the programs that train models can’t read them.`,
-          "So that nobody floods us, messages are counted by the hour: by a code made from the sender’s network address with a key that is replaced every day. The counts mean nothing after that day, and are deleted.",
-          "To have a message deleted earlier, write to us with its number.",
+          `Name, e-mail address and message are stored encrypted${mailed ? " and mailed to us" : ""}, so that we can answer. They are deleted after ${whole.format(days)}\u00a0days, from the backups 35\u00a0days later at the latest.${mailed ? " We delete the mail when you have your answer." : ""} They are never written to a log, and the programs that train models can’t read them.`,
+          "To stop floods of messages, we count messages per hour, by a code that is made from the sender’s network address with a key. The key is replaced every day, so the counts mean nothing after that day. They are then deleted.",
+          "If you want a message deleted earlier, write to us with its number.",
         ],
       },
       {
         heading: "The server’s records",
         lines: [
-          "As every web server’s, ours note the address that a request comes from, the time and the page, to find faults and abuse. " +
-            `They are deleted after ${whole.format(recordDays)}\u00a0days at the latest, and given to nobody.`,
+          "Like every web server, ours records the address of each request, the time and the page, to find faults and abuse. " +
+            `They are deleted after ${whole.format(recordDays)}\u00a0days at the latest, and never passed on.`,
         ],
       },
     ],
   },
   notFound: {
     title: "Page not found",
-    heading: "There is no such page",
-    lines: ["The address may be mistyped, or the page has moved."],
+    heading: "This page does not exist",
+    lines: ["The address may have a typing error, or the page has moved."],
     action: "Go to the Age Calculator",
   },
   forbidden: {
     title: "Not allowed",
-    heading: "This can’t be shown",
-    lines: ["The request was refused. If you came by one of our links, please [write to us](/#contact)."],
+    heading: "This page can’t be shown",
+    lines: ["The request was refused. If you followed one of our links, please [write to us](/#contact)."],
     action: "Go to the Age Calculator",
   },
 };
@@ -275,15 +277,15 @@ export const script = {
     email: "Enter an address like name@example.com",
     refused: (label: string | undefined, expected: string) => `${label ?? "The request"} must be ${expected}`,
     faults: (count: number) => (count === 1 ? "One thing to correct" : `${count} things to correct`),
-    failed: "That didn’t work",
-    unreadable: "The answer of the server can’t be read. Nothing you entered is lost: please try again later.",
-    doubts: "Is that right? Hardly any abalone has such measures. You can calculate all the same.",
+    failed: "That did not work",
+    unreadable: "The server’s answer can’t be read. Nothing you entered is lost: please try again later.",
+    doubts: "Please check: hardly any abalone has such measures. You can still calculate the age.",
     above: (lesser: string, value: string, greater: string, limit: string) =>
       `The ${lesser.toLowerCase()} (${value}) is above the ${greater.toLowerCase()} (${limit}).`,
     partsAbove: (parts: readonly string[], sum: string, whole: string, limit: string) =>
       `${new Intl.ListFormat("en-GB").format(parts.map((part, index) => (index === 0 ? part : part.toLowerCase())))} together (${sum}) are above the ${whole.toLowerCase()} (${limit}).`,
     unlikelyWeight: (weight: string, length: string, least: string, most: string) =>
-      `A whole weight of ${weight} doesn’t go with a length of ${length}: animals so long weigh ${least}\u00a0to\u00a0${most}.`,
+      `A whole weight of ${weight} does not fit a length of ${length}: animals of this length weigh ${least}\u00a0to\u00a0${most}.`,
   },
   failure: {
     again: (seconds: number | undefined) => {
@@ -303,17 +305,17 @@ export const script = {
   },
   answer: {
     calculating: "Calculating…",
-    failed: "No age yet: see what the form says.",
-    corrected: "No age yet: calculate it.",
-    outdated: "The measures have changed since. Calculate again.",
+    failed: "No age yet: see the messages in the form.",
+    corrected: "No age yet: press “Calculate the age”.",
+    outdated: "The measures have changed. Calculate again.",
     unit: "years old",
     range: (share: string, low: string, high: string) =>
       `Most likely between ${low} and ${high}\u00a0years: of 100\u00a0such ranges, about ${share} hold the true age.`,
     rings: (count: string) => `About ${count}\u00a0growth rings.`,
     doubtful:
-      "But hardly any abalone has such measures: check those that the form names. They lie outside of what the model has seen, and how far off its answer is, nobody knows.",
+      "But hardly any abalone has such measures: check those that the form names. The model has never seen such an animal, so its error is unknown.",
     beyond: (shortest: string, longest: string) =>
-      `But the animals that the model knows are ${shortest} to ${longest}\u00a0mm long. How far off its answer is for others, nobody knows.`,
+      `But the animals that the model knows are ${shortest} to ${longest}\u00a0mm long. For others its error is unknown.`,
     farming: {
       reached: (years: string) => `Farming age (${years}\u00a0years): very likely reached.`,
       perhaps: (years: string) => `Farming age (${years}\u00a0years): perhaps reached.`,
@@ -342,7 +344,7 @@ export const script = {
         : "These animals are simulated: nobody has measured them.",
     title: (kind: string) => `Length and age of the ${kind} animals, and of yours`,
     description: (kind: string, length: string, years: string, low: string, high: string) =>
-      `Each dot is a ${kind} animal: longer ones are older, and the longer they are, the further their ages lie apart. Yours, at ${length} mm, stands at ${years} years, its range from ${low} to ${high}.`,
+      `Each dot is a ${kind} animal: longer ones are older, and the longer they are, the more their ages differ. Yours, at ${length} mm, is at ${years} years, with a range from ${low} to ${high}.`,
     length: "Length in mm",
     age: "Age in years",
     yours: "yours",
@@ -355,28 +357,28 @@ export const script = {
     ],
     neighbours: (kind: string, from: string, to: string, rows: string, low: string, high: string, median: string) =>
       `Of the ${rows} ${kind} animals of ${from} to ${to}\u00a0mm, nine in ten are between ${low} and ${high}\u00a0years old, half of them older than\u00a0${median}.`,
-    missing: "The picture of other animals can’t be loaded right now. The answer doesn’t need it.",
+    missing: "The picture of other animals is not available right now. The answer does not need it.",
   },
   history: {
     entry: (sex: string, length: string, weight: string) => joined([sex, length, weight]),
     age: (years: string, low: string, high: string) => `${years}\u00a0years (${low}\u00a0to\u00a0${high})`,
-    doubtful: (years: string) => `${years}\u00a0years, which is in doubt`,
+    doubtful: (years: string) => `${years}\u00a0years, doubtful`,
     cleared: "Your list is cleared.",
   },
   link: {
     read: "These measures came with the link.",
-    incomplete: (labels: string) => `The link is incomplete. Please fill in: ${labels.toLowerCase()}.`,
-    refused: (labels: string) => `Some of what the link holds can’t be used. Please fill in: ${labels.toLowerCase()}.`,
+    incomplete: (labels: string) => `The link is incomplete. Please enter: ${labels.toLowerCase()}.`,
+    refused: (labels: string) => `Some values in the link can’t be used. Please enter: ${labels.toLowerCase()}.`,
   },
   contact: {
     sending: "Sending…",
     sent: (id: string) => `Thank you, your message has arrived. Its number is ${id}.`,
   },
   figures: {
-    missing: "The figures can’t be had right now. Please try again later.",
+    missing: "The figures are not available right now. Please try again later.",
     from: (from: string, to: string, confidence: string) => `${from} to ${to} with ${confidence}\u00a0% confidence`,
     meanAbsoluteError: "On average an estimate is off by",
-    rmse: "Large misses counting more (root mean squared error)",
+    rmse: "With large errors counting more (root mean squared error)",
     years: (value: string) => `${value}\u00a0years`,
     coverage: (confidence: string) => `True age within the range (promised: ${confidence}\u00a0%)`,
     percent: (value: string) => `${value}\u00a0%`,
@@ -385,7 +387,7 @@ export const script = {
       `${whole.format(rows)}\u00a0of these animals: ${source}. Licence: ${licence}.`,
     tested: "Tested on",
     all: "All animals of the data",
-    others: "with those by which the range was set",
+    others: "including those that set the range",
     animals: (rows: number) => `${whole.format(rows)}\u00a0animals`,
     trained: "Trained on",
     name: "Name",

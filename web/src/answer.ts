@@ -148,11 +148,11 @@ export class AnswerPanel {
     this.#panel.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
   }
 
-  /** Stands outside of the live region: a date that comes late is no reason to read the answer again. */
+  /** Stands outside of the live region: a screen reader must not read the answer again for a date that comes late. */
   #origin(model: string, name: string, trained?: string): void {
     const origin = find<HTMLElement>(this.#panel, ".model");
     origin.textContent = this.#words.answer.model(name, trained);
-    // The whole name, for who has to find the training job.
+    // The whole name, to find the training job by.
     origin.title = model;
   }
 

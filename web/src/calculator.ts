@@ -25,16 +25,16 @@ function attachShare(place: HTMLElement, words: ScriptMessages): { show(content:
   let link = "";
 
   const copy = (): void => {
-    const tell = (): void => {
+    const showLink = (): void => {
       const anchor = element("a", link) as HTMLAnchorElement;
       anchor.href = link;
       said.replaceChildren(`${words.answer.notShared} `, anchor);
     };
     // Browsers without a clipboard, or that forbid it, get the link to copy it themselves.
     if ("clipboard" in navigator) {
-      navigator.clipboard.writeText(link).then(() => (said.textContent = words.answer.shared), tell);
+      navigator.clipboard.writeText(link).then(() => (said.textContent = words.answer.shared), showLink);
     } else {
-      tell();
+      showLink();
     }
   };
 
@@ -80,8 +80,8 @@ function attachLinks(form: HTMLFormElement, words: ScriptMessages): void {
     const open = fields
       .filter(({ name, optional }) => optional !== true && !(name in values))
       .map(({ label }) => label);
-    const tell = refused.length > 0 ? words.link.refused : words.link.incomplete;
-    said.replaceChildren(element("p", open.length > 0 ? tell(open.join(", ")) : words.link.read, "notice"));
+    const report = refused.length > 0 ? words.link.refused : words.link.incomplete;
+    said.replaceChildren(element("p", open.length > 0 ? report(open.join(", ")) : words.link.read, "notice"));
     if (open.length === 0) {
       form.requestSubmit();
     }
@@ -141,7 +141,7 @@ function attachAge(words: ScriptMessages): void {
     if (!doubted && !beyond) {
       chart.show(found?.survey, { length, years: age.years, low: age.low, high: age.high });
     }
-    // During a release another model than the site tells of may have answered.
+    // During a release the answer may come from another model than the one that the site describes.
     if (found && (found.model.name === model || model.includes(found.model.run))) {
       panel.named(model, found.model.name, found.model.trainedAt);
     }

@@ -1,4 +1,4 @@
-/** `/model.json`: what the site tells of the model in use and of the surveyed animals. The page works without it. */
+/** `/model.json`: what the site knows of the model in use and of the surveyed animals. The page works without it. */
 import { isRecord } from "./http";
 
 /** A measured value with its range, in years. */
@@ -55,7 +55,7 @@ export interface Facts {
   readonly model: { readonly name: string; readonly run: string; readonly trainedAt: Date };
   /** How many animals the model learnt from, how many it was tested on, and how many the data holds altogether. */
   readonly rows: { readonly training: number; readonly heldOut: number; readonly all: number };
-  /** Empty where it isn't told. */
+  /** Empty where it is not known. */
   readonly origins: readonly Origin[];
   readonly rmse: Measured;
   readonly meanAbsoluteError: Measured;
@@ -173,7 +173,7 @@ async function load(): Promise<Facts | undefined> {
   }
 }
 
-/** The model's facts, loaded once; what can't be had now is asked for again the next time. */
+/** The model's facts, loaded once; what is not available now is asked for again the next time. */
 export function facts(): Promise<Facts | undefined> {
   loading ??= load().then((found) => {
     if (!found) {

@@ -7,7 +7,7 @@ export interface Refusal {
   readonly expected: string;
 }
 
-/** What became of a request: an answer, values to correct, or a failure told in plain words. */
+/** What became of a request: an answer, values to correct, or a failure in plain words. */
 export type Outcome =
   | { readonly kind: "answered"; readonly body: unknown }
   | { readonly kind: "refused"; readonly refusals: readonly Refusal[] }
@@ -57,7 +57,7 @@ function failureOf(response: Response, words: Words): string {
 
 /**
  * Posts `content` as JSON to `address`.
- * Never throws: a lost connection, a late answer and an answer that is no JSON are failures with a reason.
+ * Never throws: a lost connection, a late answer and an answer that is not JSON are failures with a reason.
  */
 export async function post(address: string, content: unknown, words: Words): Promise<Outcome> {
   let response: Response;
