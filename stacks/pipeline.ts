@@ -279,8 +279,11 @@ export class PipelineStack extends PlatformStack {
   private scopeOf(stack: PlatformStack): DeployScope {
     const table: Contract = contract;
     const constructs = stack.node.findAll();
+    const { account, region, partition } = placeOf(stack);
     return {
-      ...placeOf(stack),
+      account,
+      region,
+      partition,
       stack: stack.id,
       names: [`${stack.named()}*`],
       prefix: this.namePrefix,
