@@ -267,7 +267,7 @@ endef
 compile := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
   --no-annotate
 
-lock: $(UV) ## Compile the Python requirement files anew
+lock: $(UV) ## Compile the Python requirement files again
 	@for folder in local/setup benchmarks/original __tests__/checkov __tests__/fuzz local/emulator model-image; do for file in $$folder/requirements*.in; do \
 	  $(compile) $$file --output-file $${file%.in}.txt; done; done
 	@# Airflow's dependencies have no upper limits: what was there on the day after its release is what it was tested with.

@@ -255,7 +255,7 @@ def finish(survey: dict[str, Any]) -> dict[str, Any]:
     if outcome["problem"] is not None:
         refused = finished_key(REFUSED, key, etag)
         move(client, bucket, key, etag, refused)
-        raise AirflowFailException(f"{where} is no survey: {outcome['problem']}. It lies in s3://{bucket}/{refused}")
+        raise AirflowFailException(f"{where} is not a survey: {outcome['problem']}. It lies in s3://{bucket}/{refused}")
     if outcome["accepted"] > 0 and not results_of("release"):
         raise AirflowSkipException(f"{where} is in, but not released: it stays for the next run")
     processed = finished_key(PROCESSED, key, etag)

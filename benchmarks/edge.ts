@@ -97,7 +97,7 @@ export function folderOrigin(folder: string): Origin {
   };
 }
 
-/** Headers that tell of one connection or of a body's form, which the edge decides anew. */
+/** Headers that tell of one connection or of a body's form, which the edge decides again. */
 const ownHeaders = ["connection", "content-encoding", "content-length", "date", "keep-alive", "transfer-encoding"];
 
 /** An edge on a free port of 127.0.0.1. */

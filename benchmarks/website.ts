@@ -38,7 +38,7 @@ export async function websiteBenchmark(): Promise<string> {
   const browser = await openBrowser();
   try {
     await platform("up");
-    // Started anew, no function has a process yet: the first answer is a cold one. The system tests aren't repeated.
+    // Started again, no function has a process yet: the first answer is a cold one. The system tests aren't repeated.
     await platform("down");
     await platform("up");
     const { website, api } = readJson<PlatformFile>(openInstance(directory).path("platform.json"), {} as PlatformFile);

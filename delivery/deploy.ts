@@ -3,7 +3,7 @@
  * it.
  *
  * What is deployed is that very plan: when somebody else has changed the state meanwhile, Terraform refuses it, and all
- * begins anew with another plan.
+ * begins again with another plan.
  *
  * All stacks go in the order of the contract, and the first that fails is the last that is begun: what comes after it
  * would read what is not there.
@@ -115,7 +115,7 @@ async function requireStateBucket({ environment }: Request): Promise<void> {
   );
 }
 
-/** Plans of one deploy of which each was overtaken by somebody else's deploy, before it gives up. */
+/** How often a stale plan is made again before deploy gives up. */
 const mostPlans = 5;
 
 /**
@@ -169,7 +169,7 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
         if (error instanceof StaleError && made < mostPlans) {
           // What is new in the next plan comes from somebody else: the yes to what was begun does not hold for it.
           ({ harmlessIsApproved = false } = deployment);
-          say(`${error.problem} Planning anew.`);
+          say(`${error.problem} Planning again.`);
         } else if (error instanceof ExistsError && exists === undefined) {
           exists = error;
           takesOver = true;

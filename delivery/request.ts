@@ -4,7 +4,7 @@ import { type Environment, loadEnvironment } from "../environments";
 import { type StackId, stackIds } from "../stacks/contract";
 import { DeploymentError, type Manifest, type SynthesizedStack } from "./terraform";
 
-/** A command's wishes: `make` hands its variables on as environment variables. */
+/** A command's options: `make` hands its variables on as environment variables. */
 export interface Request {
   /** `ENVIRONMENT`. */
   readonly environment: Environment;
@@ -24,7 +24,7 @@ const given = (variables: NodeJS.ProcessEnv, name: string): string | undefined =
   variables[name] === "" ? undefined : variables[name];
 
 /**
- * Reads the wishes.
+ * Reads the options.
  * @throws Error or DeploymentError that names the variable, its value, and what was expected
  */
 export function readRequest(variables: NodeJS.ProcessEnv): Request {
@@ -97,7 +97,7 @@ export async function confirm(
   }
   if (!process.stdin.isTTY) {
     throw new DeploymentError(
-      `${question} Nobody can be asked: this is no terminal.`,
+      `${question} Nobody can be asked: this is not a terminal.`,
       `Read the above; then: ${command} APPROVE=yes`,
     );
   }

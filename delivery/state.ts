@@ -90,7 +90,7 @@ function bucketRefused(environment: Environment, error: unknown): DeploymentErro
   }
   if (status === 403) {
     return new DeploymentError(
-      `S3 lets these credentials not into the state bucket ${bucket}: they lack s3:ListBucket, or the bucket belongs to another account.`,
+      `S3 denied access to the state bucket ${bucket}: these credentials lack s3:ListBucket, or the bucket belongs to another account.`,
       "Sign in with a role that may deploy; if somebody else owns the name, change stateBucketName in stacks/platform.ts.",
     );
   }

@@ -490,7 +490,9 @@ export function parseEnvironment(candidate: unknown, source: string): Environmen
   }
   const faults = result.error.issues.flatMap((issue) =>
     issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => `${[...issue.path, key].join(".")} is no setting: remove it, or correct its spelling`)
+      ? issue.keys.map(
+          (key) => `${[...issue.path, key].join(".")} is not a setting: remove it, or correct its spelling`,
+        )
       : [`${issue.path.join(".") || "the whole"} is ${valueAt(candidate, issue.path)}; expected ${issue.message}`],
   );
   throw new Error(

@@ -31,7 +31,7 @@ const patienceSeconds = 30;
 /** Where the front door itself answers, whatever stands behind it; no page of a website has such a path. */
 export const healthPath = "/.well-known/front-door";
 
-/** Headers that belong to one connection (RFC 9110, section 7.6.1), and those that are set anew. */
+/** Headers that belong to one connection (RFC 9110, section 7.6.1), and those that are set again. */
 const connectionHeaders = new Set([
   "connection",
   "expect",
@@ -56,7 +56,7 @@ export function parseSites(text: string): Sites {
   try {
     content = JSON.parse(text);
   } catch (error) {
-    throw new Error(`FRONT_DOOR_SITES is no JSON (${(error as Error).message}): expected {"<port>": "<domain>"}.`, {
+    throw new Error(`FRONT_DOOR_SITES is not JSON (${(error as Error).message}): expected {"<port>": "<domain>"}.`, {
       cause: error,
     });
   }
@@ -170,7 +170,7 @@ export class FrontDoor {
     }
     const path = request.url ?? "/";
     if (!path.startsWith("/")) {
-      answer(response, 400, `This is no proxy: ask for a path, such as http://127.0.0.1:${port}/.\n`);
+      answer(response, 400, `This is not a proxy: ask for a path, such as http://127.0.0.1:${port}/.\n`);
       return;
     }
     if (path === healthPath) {

@@ -10,14 +10,14 @@
 import { runCommand } from "../command";
 import { camelCase, features } from "../survey/feature-contract";
 import { simulate } from "../survey/simulator";
-import { describeShift, readWishes, requirePlatform } from "./data-workflow/arriving-survey";
+import { describeShift, readOptions, requirePlatform } from "./data-workflow/arriving-survey";
 import { openInstance, readJson, shown } from "./platform/instance";
 import type { PlatformFile } from "./platform/up";
 
 const askedAtOnce = 8;
 
 runCommand(async ({ ROWS, SEED, SHIFT }) => {
-  const options = readWishes({ ROWS, SEED, SHIFT }, { rows: 300, seed: 7 });
+  const options = readOptions({ ROWS, SEED, SHIFT }, { rows: 300, seed: 7 });
   const instance = openInstance();
   await requirePlatform(instance);
   const { api } = readJson<Partial<PlatformFile>>(instance.path("platform.json"), {});

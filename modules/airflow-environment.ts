@@ -372,7 +372,7 @@ export class AirflowEnvironment extends Construct {
       bucket: bucket.name,
       key,
       source: asset.path(file),
-      // The ETag of what a KMS key encrypts is no hash of the content.
+      // The ETag of what a KMS key encrypts is not a hash of the content.
       sourceHash: createHash("sha256").update(content).digest("hex"),
       contentType: "text/plain; charset=utf-8",
       dependsOn: after,

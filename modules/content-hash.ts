@@ -36,7 +36,7 @@ export function readFiles(folder: string, include: (path: string) => boolean): R
         visit(child);
       } else if (include(child)) {
         if (!status.isFile()) {
-          throw new Error(`${join(folder, child)} is no plain file: replace it by one, or keep it out.`);
+          throw new Error(`${join(folder, child)} is not a plain file: replace it by one, or keep it out.`);
         }
         files.push([child, readFileSync(join(folder, child))]);
       }

@@ -36,7 +36,7 @@ export function contentTypeOf(path: string): string {
 
 /**
  * How long a file is kept. A file with a hash of its content in its name never changes. Any other is kept for a minute
- * at CloudFront's edges (`s-maxage`), and browsers ask anew each time, which costs them a short answer without content
+ * at CloudFront's edges (`s-maxage`), and browsers ask again each time, which costs them a short answer without content
  * (304) as long as nothing has changed: a change is everywhere after a minute, and after an invalidation of the
  * distribution at once, which would never reach what browsers keep by themselves.
  */

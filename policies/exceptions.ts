@@ -21,7 +21,7 @@ const publicPages =
 const pagesAreMadeAgain = "The pages come from web/ at every deployment; nothing is lost with the bucket.";
 
 const countsOfAnHour =
-  "It counts the messages of an hour, by codes that mean nothing after a day; without it, counting begins anew.";
+  "It counts the messages of an hour, by codes that mean nothing after a day; without it, counting begins again.";
 
 const accessLogsKey =
   'S3 delivers server access logs only to buckets with S3\'s own key (S3 User Guide, "Enabling Amazon S3 server access logging").';

@@ -160,7 +160,7 @@ export abstract class PlatformStack extends TerraformStack {
         : {}),
     });
     this.keepState(environment);
-    // By name, and not by the contract: a boundary is no value that a stack may read, and change.
+    // By name, and not by the contract: a boundary is not a value that a stack may read, and change.
     if (environment.governance) {
       boundRoles(this, this.boundaryArn(id === "pipeline" ? "deploy" : "execution"));
     }

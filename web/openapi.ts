@@ -156,7 +156,7 @@ const gatewaysWords: JsonObject = {
 
 function refusals(field: string): JsonObject {
   return {
-    "400": answer(`The body is no JSON, or a field of the ${field} is wrong: \`errors\` names each`),
+    "400": answer(`The body is not JSON, or a field of the ${field} is wrong: \`errors\` names each`),
     "405": answer("The address takes POST alone", { Allow: header("The methods", { type: "string" }) }),
     "413": answer("The body is too large", {}, gatewaysWords),
     "415": answer("The body has to be application/json in UTF-8, not compressed"),

@@ -150,7 +150,7 @@ export class Visit {
     })()`);
   }
 
-  /** Keeps a picture of the whole page as build output, when what follows the window's size has been drawn anew. */
+  /** Keeps a picture of the whole page as build output, when what follows the window's size has been drawn again. */
   async picture(name: string): Promise<void> {
     const path = join(screenshots, `${name}.png`);
     mkdirSync(dirname(path), { recursive: true });

@@ -61,7 +61,7 @@ function addressesInStack(document: unknown): readonly string[] {
   });
 }
 
-/** The resources that a plan leaves behind; data sources that Terraform has read are no part of it. */
+/** The resources that a plan leaves behind; data sources that Terraform has read are not a part of it. */
 function addressesInPlan(document: unknown): readonly string[] {
   const planned = isArguments(document) && isArguments(document.planned_values) ? document.planned_values : {};
   const root = isArguments(planned.root_module) ? planned.root_module : {};

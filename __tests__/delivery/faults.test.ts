@@ -183,7 +183,7 @@ test("make deploy says that the bucket's name is another account's", async () =>
     { ENVIRONMENT: "development" },
   );
   expect(errors).toContain(
-    `S3 lets these credentials not into the state bucket acme-state-${account}-eu-west-1: they lack s3:ListBucket, or the bucket belongs to another account.`,
+    `S3 denied access to the state bucket acme-state-${account}-eu-west-1: these credentials lack s3:ListBucket, or the bucket belongs to another account.`,
   );
 });
 

@@ -183,15 +183,15 @@ describe("a survey that came in", () => {
     expect(await releases()).toBe(5);
   });
 
-  test("what is no survey is refused and kept, and holds nothing up", async () => {
+  test("what is not a survey is refused and kept, and holds nothing up", async () => {
     const animals = [...simulate({ rows: 20, seed: 24 })];
     await put("surveys/good.csv", toSurveyCsv(animals));
     await put("surveys/prices.csv", "name,price\nmussel,3\n");
     const { status, output } = await platform.make("data-workflow");
     expect(status).not.toBe(0);
-    expect(output).toContain(`s3://${bucket}/surveys/prices.csv is no survey: the header lacks the columns`);
+    expect(output).toContain(`s3://${bucket}/surveys/prices.csv is not a survey: the header lacks the columns`);
     expect(output).toMatch(/^✔ ingest: 20 rows of surveys\/good\.csv/m);
-    expect(output).toMatch(/^✖ ingest: surveys\/prices\.csv is no survey/m);
+    expect(output).toMatch(/^✖ ingest: surveys\/prices\.csv is not a survey/m);
     expect(await keysBelow("surveys/refused/prices.csv/")).toHaveLength(1);
     expect(await waiting()).toEqual([]);
     expectKnown(animals);

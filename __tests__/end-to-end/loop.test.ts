@@ -375,7 +375,7 @@ describe("plain reasons", () => {
     expect(output).not.toContain("Synthesize");
   });
 
-  test("a file that is no survey is refused as a whole, and the platform goes on", async () => {
+  test("a file that is not a survey is refused as a whole, and the platform goes on", async () => {
     const noSurvey = join(folder, "no-survey.csv");
     writeFileSync(noSurvey, "name,price\nmussel,3\n");
     const { status, output } = await platform.make("up", { SURVEY: noSurvey });

@@ -143,7 +143,7 @@ test("all faults are named at once", () => {
 
 test("a misspelt setting is refused, not ignored", () => {
   expect(() => parse({ qualityTreshold: 2 })).toThrow(
-    "qualityTreshold is no setting: remove it, or correct its spelling",
+    "qualityTreshold is not a setting: remove it, or correct its spelling",
   );
 });
 
@@ -233,7 +233,7 @@ test.each(["jobsInVpc", "airflow"] as const)("%s without a network is refused", 
 test("Terraform Cloud is named by its organization; nothing else may stand beside it", () => {
   expect(() => parse({ backend: { type: "cloud", organization: "acme", project: "abalone" } })).not.toThrow();
   expect(() => parse({ backend: { type: "cloud" } })).toThrow("backend.organization is missing; expected the name of");
-  expect(() => parse({ backend: { type: "s3", bucket: "mine" } })).toThrow("backend.bucket is no setting");
+  expect(() => parse({ backend: { type: "s3", bucket: "mine" } })).toThrow("backend.bucket is not a setting");
 });
 
 test("a tag of the platform's own can't be set, nor more tags than an S3 object takes", () => {

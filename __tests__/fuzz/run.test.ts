@@ -6,7 +6,7 @@ import { complaintOf, settingsFrom } from "./run";
 import { openApiJson } from "../../web/openapi";
 import { WebsiteServer } from "../web/website-server";
 
-// Schemathesis takes seconds to start; on a busy machine a minute is no sign of a fault.
+// Schemathesis takes seconds to start; on a busy machine a minute is not a sign of a fault.
 jest.setTimeout(300_000);
 
 const root = join(__dirname, "../..");
@@ -97,10 +97,10 @@ describe("what proves nothing fails", () => {
     server.close();
   });
 
-  test("a document that is no OpenAPI", async () => {
+  test("a document that is not OpenAPI", async () => {
     answer = (_, response) => response.end(openApiJson().replace('"openapi": "3.1.0"', '"openapi": "nonsense"'));
     const { status, output } = await fuzz(address());
-    expect([status, output]).toEqual([1, expect.stringContaining("is no OpenAPI 3.1: correct web/openapi.ts")]);
+    expect([status, output]).toEqual([1, expect.stringContaining("is not OpenAPI 3.1: correct web/openapi.ts")]);
   });
 
   test("an address without a document", async () => {

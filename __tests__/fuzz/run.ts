@@ -138,7 +138,7 @@ async function fuzz({ website, examples, seed }: FuzzSettings): Promise<void> {
     const file = join(folder, openApiFile);
     writeFileSync(file, document);
     if ((await run("openapi-spec-validator", ["--schema", "3.1", file], folder)) !== 0) {
-      throw new Error(`${website}/${openApiFile} is no OpenAPI 3.1: correct web/openapi.ts.`);
+      throw new Error(`${website}/${openApiFile} is not OpenAPI 3.1: correct web/openapi.ts.`);
     }
     const { paths } = JSON.parse(document) as { readonly paths: Readonly<Record<string, object>> };
     const operations = Object.values(paths).flatMap((methods) => Object.keys(methods)).length;

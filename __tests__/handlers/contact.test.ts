@@ -162,7 +162,7 @@ describe("a program that fills the field which people don't see", () => {
     },
   );
 
-  test.each([undefined, null, ""])("what a browser sends for an empty one (%j) is no program", async (website) => {
+  test.each([undefined, null, ""])("what a browser sends for an empty one (%j) is not a program", async (website) => {
     await post({ ...message, website });
     expect(items.size).toBe(1);
   });
@@ -401,8 +401,8 @@ test.each(["UpdateItem", "TransactWriteItems"])(
       abort.abort();
       return "hang";
     };
-    const anew = loadHandler("contact", variables, aws);
-    const answer = await anew(requestOf(message, "192.0.2.1"));
+    const again = loadHandler("contact", variables, aws);
+    const answer = await again(requestOf(message, "192.0.2.1"));
     expect(answer).toMatchObject({ statusCode: 503, headers: { "retry-after": "60" } });
     expect(patience).toHaveBeenLastCalledWith(8_000);
     expect(items.size).toBe(0);

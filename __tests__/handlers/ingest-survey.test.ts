@@ -138,7 +138,7 @@ test.each<[string, string | Buffer, RegExp]>([
   ["a header alone", `${surveyHeader}\n`, /no rows/],
   ["other columns", "a,b\n1,2\n", /lacks the columns/],
   ["no text", Buffer.from([0xff, 0xd8, 0xff, 0x0a, 0x00]), /not UTF-8/],
-])("a file that is no survey (%s) is refused as a whole", async (_name, content, fileProblem) => {
+])("a file that is not a survey (%s) is refused as a whole", async (_name, content, fileProblem) => {
   const etag = upload("surveys/d.csv", content);
   expect(await ingest({ key: "surveys/d.csv" })).toEqual({
     key: "surveys/d.csv",

@@ -340,7 +340,7 @@ test("figures that could not be laid down leave the champion as it was, and the 
   expect(put.size).toBe(1);
 });
 
-test("a card that cannot be read at present is no missing one", async () => {
+test("a card that cannot be read at present is not a missing one", async () => {
   stored = s3Error(403, "AccessDenied");
   await expect(register(event)).rejects.toMatchObject({ name: "AccessDenied" });
 });

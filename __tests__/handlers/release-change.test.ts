@@ -41,7 +41,7 @@ test("the surveys of a run start the pipeline, with a token that CodePipeline ta
   expect(aws.requests.map(({ json }) => json)).toEqual([{ name: "acme-test-pipeline", clientRequestToken: token }]);
 });
 
-test("a repeated call starts nothing anew, in whatever order it names the surveys", async () => {
+test("a repeated call starts nothing again, in whatever order it names the surveys", async () => {
   const first = await release({ surveys });
   expect(await release({ surveys: [...surveys].reverse() })).toEqual(first);
   // S3's own list has the quotes, some clients strip them.
@@ -137,7 +137,7 @@ test("too many executions at once is CodePipeline's word, passed on for a later 
   });
 });
 
-test("a start without an execution id is no success", async () => {
+test("a start without an execution id is not a success", async () => {
   start = () => ({ body: {} });
   await expect(release({ surveys })).rejects.toThrow("CodePipeline started acme-test-pipeline without an execution id");
 });

@@ -165,7 +165,7 @@ print(auth.signature(auth.string_to_sign(request, canonical), request))
     ["there is no such environment", awsError(404, "ResourceNotFoundException")],
     ["Airflow refuses", { status: 400, body: { RestApiStatusCode: 403, RestApiResponse: {} } }],
     ["Airflow fails", { body: { RestApiStatusCode: 500, RestApiResponse: {} } }],
-    ["the answer is no JSON", { body: "<html>" }],
+    ["the answer is not JSON", { body: "<html>" }],
   ])("when %s, the function fails and says what to look at", async (_, refusal) => {
     answer = () => refusal;
     await expect(start(event())).rejects.toMatchObject({

@@ -178,7 +178,7 @@ describe("the front door", () => {
   });
 
   test.each(["GET http://example.com/ HTTP/1.1", "CONNECT example.com:443 HTTP/1.1", "OPTIONS * HTTP/1.1"])(
-    "is no proxy: %s",
+    "is not a proxy: %s",
     async (line) => {
       const socket = connect(port, "127.0.0.1");
       socket.write(`${line}\r\nHost: 127.0.0.1:${port}\r\nConnection: close\r\n\r\n`);

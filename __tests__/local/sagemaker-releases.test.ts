@@ -372,7 +372,7 @@ describe("a kill of the service", () => {
   ])("%s: the old model answers after the restart, then the new one has all", async (_when, share) => {
     const name = `interrupted-${share * 100}`;
     await createEndpoint(name);
-    // Not the latency: a busy machine may be slow around a restart, which is no fault of the release.
+    // Not the latency: a busy machine may be slow around a restart, which is not a fault of the release.
     const [errors = ""] = await watch(name, "new-config");
     await release(name, "new-config", canary, { bake: 3, alarms: [errors] });
     if (share > 0) {

@@ -102,7 +102,7 @@ test.each<[string, () => void]>([
       writeFileSync(join(root, "kept/predict.zip.json"), '{"settings":');
     },
   ],
-])("it is built anew when %s", (_, change) => {
+])("it is built again when %s", (_, change) => {
   reuse();
   change();
   const again = reuse();
@@ -113,7 +113,7 @@ test.each<[string, () => void]>([
   );
 });
 
-test("it is built anew for other settings", () => {
+test("it is built again for other settings", () => {
   reuse("minified");
   reuse("plain");
   expect(builds).toBe(2);

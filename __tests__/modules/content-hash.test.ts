@@ -58,7 +58,7 @@ describe("reading files", () => {
 
   test("refuses a link, which would bring in what lies elsewhere", () => {
     symlinkSync("/etc/hostname", join(folder, "link.txt"));
-    expect(() => readFiles(folder, (path) => path.endsWith(".txt"))).toThrow("link.txt is no plain file");
+    expect(() => readFiles(folder, (path) => path.endsWith(".txt"))).toThrow("link.txt is not a plain file");
     expect([...readFiles(folder, (path) => path === "a.txt").keys()]).toEqual(["a.txt"]);
   });
 

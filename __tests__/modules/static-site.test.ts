@@ -40,7 +40,7 @@ test("every file is there with its type, its content and a hash of it", () => {
   expect(object("script-0123456789ab-js").content_type).toBe("text/javascript; charset=utf-8");
 });
 
-test("what never changes under its name is kept for ever; a page is asked for anew by browsers, and by CloudFront after a minute", () => {
+test("what never changes under its name is kept for ever; a page is asked for again by browsers, and by CloudFront after a minute", () => {
   expect(object("script-0123456789ab-js").cache_control).toBe("public, max-age=31536000, immutable");
   for (const page of ["index-html", "404-html", "robots-txt"]) {
     expect(object(page).cache_control).toBe("public, max-age=0, s-maxage=60, must-revalidate");

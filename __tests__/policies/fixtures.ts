@@ -260,7 +260,7 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
       ],
       ["an endpoint for any account", endpoint({ StringLike: { "aws:PrincipalAccount": "*" } }), "allows sqs:*"],
       [
-        "a resource's policy that is no endpoint's",
+        "a resource's policy that is not an endpoint's",
         {
           "aws_sqs_queue_policy.a": {
             policy: policy({ Principal: "*", Action: "sqs:*", Resource: "*", Condition: forAccount }),
@@ -350,7 +350,7 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
       ],
       ["an endpoint for any account", endpoint({ StringLike: { "aws:PrincipalAccount": "*" } }), "sqs:* on *"],
       [
-        "a resource's policy that is no endpoint's",
+        "a resource's policy that is not an endpoint's",
         {
           "aws_sqs_queue_policy.a": {
             policy: policy({ Principal: "*", Action: "sqs:*", Resource: "*", Condition: forAccount }),

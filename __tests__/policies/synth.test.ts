@@ -19,7 +19,7 @@ function synthWith(overrides: Readonly<Record<string, readonly [argument: string
   for (const [path, [argument, value]] of Object.entries(overrides)) {
     const resource = path.split("/").reduce<IConstruct>((scope, id) => scope.node.findChild(id), app);
     if (!TerraformResource.isTerraformResource(resource)) {
-      throw new Error(`${path} is no resource.`);
+      throw new Error(`${path} is not a resource.`);
     }
     resource.addOverride(argument, value);
   }

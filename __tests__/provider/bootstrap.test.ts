@@ -209,7 +209,7 @@ test("interrupted in the middle, the next one goes on, and keeps the key that wa
   expect(await running.ended).toBe(1);
   expect(running.said()).toContain("was interrupted; Terraform has saved what was done.");
   expect(await lock()).toBeUndefined();
-  // Whatever else was under way in that moment may have to be made anew, which somebody has to approve; the key never
+  // Whatever else was under way in that moment may have to be made again, which somebody has to approve; the key never
   // has.
   const [status, said] = await one.type("bootstrap", { APPROVE: "yes" });
   expect([status, said]).toEqual([0, expect.stringContaining("✔ state: deployed.")]);

@@ -4,7 +4,7 @@
  * The providers come from wherever the person's terraform finds them: from what `TF_CLI_CONFIG_FILE` or
  * `~/.terraformrc` names, from `~/.terraform.d/plugins`, or from the registry. The tests then take them from where
  * terraform put them, so nothing is fetched twice, and no credentials of that configuration reach a test. Its last line
- * says whether the tests ran; where there are no providers to be had they don't, which is no failure.
+ * says whether the tests ran; where there are no providers to be had they don't, which is not a failure.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -72,7 +72,7 @@ test("the report of a conversion has every line that was left out, by its number
   expect(unreadable.map(({ line: number }) => number)).toEqual(Array.from({ length: 50 }, (_, index) => index + 3));
 });
 
-test("the report says of a file that is no survey why it will be refused", () => {
+test("the report says of a file that is not a survey why it will be refused", () => {
   const input = join(folder, "prices.csv");
   writeFileSync(input, "name;price\nmussel;3\n");
   const report = join(folder, "report.json");

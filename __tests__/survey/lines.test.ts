@@ -115,7 +115,7 @@ test.each([
 });
 
 test.each(["", " ", "NaN", "Infinity", "-Infinity", "0x10", "1_000", "1,5", "12 mm", "--1", "1e", ".", "١٢", "null"])(
-  "'%s' is no number",
+  "'%s' is not a number",
   (text) => {
     expect(parseDecimal(text)).toBeUndefined();
   },

@@ -74,7 +74,7 @@ describe("what spreadsheets and editors do to a file changes no record", () => {
   });
 });
 
-describe("a file that is no survey is refused as a whole, with the reason", () => {
+describe("a file that is not a survey is refused as a whole, with the reason", () => {
   test.each<[string, string | Uint8Array, RegExp]>([
     ["empty", "", /^the file is empty$/],
     ["blank", "\n \n", /^the file is empty$/],

@@ -37,7 +37,7 @@ const howToSet =
 function address(name: string, value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (!url || !["http:", "https:"].includes(url.protocol)) {
-    throw new Error(`${name} is '${value}', which is no address that starts with https:// or http://. ${howToSet}`);
+    throw new Error(`${name} is '${value}', which is not an address that starts with https:// or http://. ${howToSet}`);
   }
   if (url.search || url.hash) {
     throw new Error(`${name} is '${value}': leave out what follows ? or #. ${howToSet}`);

@@ -303,7 +303,7 @@ describe("what a synth keeps for the next one", () => {
     ["a script", "web/src/figures.ts", '"figures"', '"other-figures"', "figures"],
     ["a message", "web/messages/en.ts", "No age yet", "Not an age yet", "calculator"],
     ["the stylesheet", "web/styles.css", "{", "{--changed:1;", "styles"],
-  ])("is made anew when %s changes", (_, source, before, after, name) => {
+  ])("is made again when %s changes", (_, source, before, after, name) => {
     const nameOf = (from: ReadonlyMap<string, unknown>): string | undefined =>
       [...from.keys()].find((file) => file.startsWith(`${name}.`));
     anotherProcess();
@@ -316,12 +316,12 @@ describe("what a synth keeps for the next one", () => {
     expect(pagesNow.some((page) => page.includes(String(nameOf(changed))))).toBe(true);
   });
 
-  test("is made anew by another esbuild", () => {
+  test("is made again by another esbuild", () => {
     anotherProcess();
     expect(anotherProcess("0.0.1").builds).toBe(1);
   });
 
-  test("is made anew where it was damaged, or only half written", () => {
+  test("is made again where it was damaged, or only half written", () => {
     anotherProcess();
     const kept = readFileSync(within("kept/en.json"), "utf8");
     for (const damaged of [kept.slice(0, 1000), kept.replace("No age yet", "No age now"), ""]) {

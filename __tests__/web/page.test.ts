@@ -616,7 +616,7 @@ describe("the contact form", () => {
     expect(await page.getByLabel("Message").inputValue()).toBe("");
   });
 
-  test("says what is missing and what is no address, and sends nothing", async () => {
+  test("says what is missing and what is not an address, and sends nothing", async () => {
     await fill(" ", "not an address", "");
     await send().click();
     expect(await page.locator("#name-error").innerText()).toBe("Enter your name");
@@ -709,7 +709,7 @@ describe("the picture of the survey", () => {
     );
     expect(interval!.x > field!.x && interval!.x + interval!.width < field!.x + field!.width).toBe(true);
     await page.setViewportSize({ width: 320, height: 700 });
-    // Drawn anew for its place, between 200 and 300 wide. A selector: a function that is asked twice would break the
+    // Drawn again for its place, between 200 and 300 wide. A selector: a function that is asked twice would break the
     // page's content security policy.
     await page.locator('#plot svg[viewBox^="0 0 2"]').waitFor();
   });

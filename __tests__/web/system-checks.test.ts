@@ -366,8 +366,8 @@ describe("the address of the stage", () => {
   test.each([
     [{}, "WEBSITE is not set"],
     [{ WEBSITE: "" }, "WEBSITE is not set"],
-    [{ WEBSITE: "example.org" }, "WEBSITE is 'example.org', which is no address"],
-    [{ WEBSITE: "s3://bucket" }, "WEBSITE is 's3://bucket', which is no address"],
+    [{ WEBSITE: "example.org" }, "WEBSITE is 'example.org', which is not an address"],
+    [{ WEBSITE: "s3://bucket" }, "WEBSITE is 's3://bucket', which is not an address"],
     [{ WEBSITE: "https://example.org/?a=1" }, "leave out what follows ? or #"],
     [{ WEBSITE: "https://example.org", API: "https://example.org/v1" }, "the API's address ends in /api"],
   ])("%j is refused, with a word on how to set it", (environment, reason) => {

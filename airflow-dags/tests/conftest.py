@@ -49,7 +49,7 @@ def database() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_api() -> None:
-    """The API that tasks of Airflow 3 speak with, once for all: Airflow would build it anew for each task."""
+    """The API that tasks of Airflow 3 speak with, once for all: Airflow would build it again for each task."""
     try:
         from airflow.sdk.execution_time import supervisor
     except ImportError:  # Airflow 2 has none.

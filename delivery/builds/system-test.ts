@@ -22,7 +22,7 @@ interface Addresses {
 /**
  * The address of a website, without a slash at its end.
  * @param name of the setting, for the message
- * @throws Error when it is no address of one
+ * @throws Error when it is not an address of one
  */
 export function readAddress(name: string, value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
@@ -62,7 +62,7 @@ export function localAddresses(stage: WebsiteStage, variables: NodeJS.ProcessEnv
   }
   const [website, api] = stage === "test" ? [platform.websiteTest, platform.apiTest] : [platform.website, platform.api];
   if (typeof website !== "string" || typeof api !== "string") {
-    throw new Error(`${file} has no addresses of the stage ${stage}: make up writes it anew.`);
+    throw new Error(`${file} has no addresses of the stage ${stage}: make up writes it again.`);
   }
   return { WEBSITE: website, API: api };
 }

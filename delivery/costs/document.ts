@@ -1,7 +1,7 @@
 /**
  * The part of docs/costs.md that is counted from the stacks.
  *
- *     npx tsx delivery/costs/document.ts   # counts anew, between the markers
+ *     npx tsx delivery/costs/document.ts   # counts again, between the markers
  *
  * A test fails while the document shows other costs than the stacks give.
  */

@@ -247,8 +247,8 @@ export interface Attributes {
 
 /**
  * Compares a resource before and after.
- * @param expressions the resource's arguments in the plan's configuration: what isn't set there, and AWS gives anew, is
- * only counted
+ * @param expressions the resource's arguments in the plan's configuration: what isn't set there, and AWS gives again,
+ * is only counted
  */
 export function compareResource(
   { change }: ResourceChange,

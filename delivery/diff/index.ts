@@ -26,7 +26,7 @@ export { renderText } from "./text";
 const formats = ["text", "json", "markdown"] as const;
 
 /** What is asked for besides environment and stack. */
-interface Wishes {
+interface Options {
   readonly format: (typeof formats)[number];
   /** The file into which the summary goes. */
   readonly output: string | undefined;
@@ -38,7 +38,7 @@ interface Wishes {
  * Reads `FORMAT`, `OUTPUT`, `DETAILS` and `ALLOW_REPLACE`.
  * @throws DeploymentError that names the variable, its value, and what was expected
  */
-export function readWishes(variables: NodeJS.ProcessEnv): Wishes {
+export function readOptions(variables: NodeJS.ProcessEnv): Options {
   const given = (name: string): string | undefined => (variables[name] === "" ? undefined : variables[name]);
   const refuse = (name: string, expected: string): never => {
     throw new DeploymentError(
@@ -99,7 +99,7 @@ const progress = ({ stack, status, resources }: StackSummary, seconds: number): 
 
 /** Runs the command; the exit status is the process's. */
 export async function diff({ environment, stack }: Request, say: (text: string) => void): Promise<void> {
-  const { format, output, details, allowed } = readWishes(process.env);
+  const { format, output, details, allowed } = readOptions(process.env);
   if (output !== undefined) {
     requireFolder(output);
   }

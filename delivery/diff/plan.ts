@@ -150,7 +150,7 @@ function variablesForPlans(): NodeJS.ProcessEnv {
     GOGC: "400",
     ...process.env,
     TF_PLUGIN_CACHE_DIR: providers,
-    // The stacks are synthesized anew each time, so that there is no lock file that could break.
+    // The stacks are synthesized again each time, so that there is no lock file that could break.
     TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE: "1",
   };
 }

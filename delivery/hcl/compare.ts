@@ -82,7 +82,7 @@ function compare(expected: unknown, found: unknown, place: string): readonly str
 /**
  * Where the files say something else than the stack's JSON.
  * @param files HCL by file name
- * @throws Error of the parser when a file is no HCL
+ * @throws Error of the parser when a file is not HCL
  */
 export async function differences(
   document: Readonly<Record<string, unknown>>,

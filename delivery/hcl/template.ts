@@ -109,7 +109,7 @@ export function expression(template: string): string {
 
 /**
  * The JSON within a template, such as a policy that names resources: each text in it is a template again.
- * @returns nothing when the template is no JSON object or array, or when an expression stands outside of its texts
+ * @returns nothing when the template is not a JSON object or array, or when an expression stands outside of its texts
  */
 export function jsonWithin(template: string): object | undefined {
   if (!/^\s*[[{]/.test(template)) {

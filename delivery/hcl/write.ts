@@ -93,7 +93,7 @@ function shapeByContent(content: unknown): Shape {
 
 const key = (name: string): string => (/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name) ? name : expression(name));
 
-/** A value that is no block. */
+/** A value that is not a block. */
 function value(entry: unknown): string {
   if (typeof entry === "string") {
     return expression(entry);
@@ -110,7 +110,7 @@ function value(entry: unknown): string {
     const lines = Object.entries(entry).map(([name, inner]) => `${key(name)} = ${value(inner)}\n`);
     return lines.length === 0 ? "{}" : `{\n${lines.join("")}}`;
   }
-  throw new Error(`A ${typeof entry} is no value that HCL could write.`);
+  throw new Error(`A ${typeof entry} is not a value that HCL could write.`);
 }
 
 /** Arguments whose text is a JSON document, which whoever reads it would rather see as such. */
@@ -256,7 +256,7 @@ export function writeStack(document: Body, shapes: Shapes): Readonly<Record<"ter
       continue;
     }
     if (!isBody(content)) {
-      throw new Error(`${section} of the stack is no object.`);
+      throw new Error(`${section} of the stack is not an object.`);
     }
     if (section === "terraform") {
       settings.unshift(terraform(content));

@@ -150,7 +150,7 @@ export class Workspace {
     return values?.root_module?.resources ?? [];
   }
 
-  /** Keeps a resource whose creation was interrupted, instead of making it anew. */
+  /** Keeps a resource whose creation was interrupted, instead of making it again. */
   async untaint(address: string): Promise<void> {
     await this.run("untaint", ["untaint", "-no-color", this.lockTimeout, address]);
   }

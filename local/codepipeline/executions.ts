@@ -131,7 +131,7 @@ export class ExecutionQueue {
 
   private async finish({ id }: Execution): Promise<void> {
     try {
-      // What a killed process had begun is begun anew.
+      // What a killed process had begun is begun again.
       this.change(id, () => ({ stages: [] }));
       await this.run({
         report: (stage) => {

@@ -161,5 +161,5 @@ function parse(body: Buffer): object {
   } catch {
     // Said below.
   }
-  throw new ServiceError("SerializationException", "The request's body is no JSON object.");
+  throw new ServiceError("SerializationException", "The request's body is not a JSON object.");
 }

@@ -22,7 +22,7 @@ export interface NewSurvey {
 }
 
 /** What `make survey` was typed with. */
-export interface SurveyWishes {
+export interface SurveyOptions {
   readonly ROWS?: string | undefined;
   readonly SEED?: string | undefined;
   readonly SHIFT?: string | undefined;
@@ -46,7 +46,7 @@ export async function requirePlatform(instance: Instance): Promise<void> {
 }
 
 function parseNumber(
-  name: keyof SurveyWishes,
+  name: keyof SurveyOptions,
   text: string | undefined,
   expected: string,
   form: RegExp,
@@ -68,19 +68,19 @@ interface SimulatedSurvey {
 }
 
 /**
- * What somebody wishes to be simulated, and where he says nothing, what is usual.
- * @throws Error that names the wish, its value and what was expected.
+ * What is to be simulated: the options that are set, else the usual ones.
+ * @throws Error that names the option, its value and what was expected.
  */
-export function readWishes(
-  wishes: SurveyWishes,
+export function readOptions(
+  options: SurveyOptions,
   usual: { readonly rows: number; readonly seed: number },
 ): SimulatedSurvey {
   const rows =
-    parseNumber("ROWS", wishes.ROWS, "a number of animals such as 500, at most 100000000", /^[1-9]\d{0,8}$/) ??
+    parseNumber("ROWS", options.ROWS, "a number of animals such as 500, at most 100000000", /^[1-9]\d{0,8}$/) ??
     usual.rows;
-  const seed = parseNumber("SEED", wishes.SEED, "a whole number such as 7", /^\d{1,15}$/) ?? usual.seed;
+  const seed = parseNumber("SEED", options.SEED, "a whole number such as 7", /^\d{1,15}$/) ?? usual.seed;
   const shift =
-    parseNumber("SHIFT", wishes.SHIFT, "a share such as 0.2: animals a fifth bigger", /^[+-]?\d*\.?\d+$/) ?? 0;
+    parseNumber("SHIFT", options.SHIFT, "a share such as 0.2: animals a fifth bigger", /^[+-]?\d*\.?\d+$/) ?? 0;
   requireSimulation({ rows, seed, shift });
   return { rows, seed, shift };
 }
@@ -108,14 +108,14 @@ function requireSimulation(options: Parameters<typeof simulate>[0]): void {
 }
 
 /**
- * Simulates a survey of animals that nobody has measured before, and puts it where surveys come in. The same wishes
+ * Simulates a survey of animals that nobody has measured before, and puts it where surveys come in. The same options
  * make the same file.
- * @throws Error when the platform doesn't run, or a wish can't be granted.
+ * @throws Error when the platform doesn't run, or an option is out of range.
  */
-export async function writeSurvey(instance: Instance, wishes: SurveyWishes): Promise<NewSurvey> {
+export async function writeSurvey(instance: Instance, options: SurveyOptions): Promise<NewSurvey> {
   const seedFile = instance.path("progress/survey-seed.json");
   const lastSeed = readJson(seedFile, firstSeed - 1);
-  const { rows, seed, shift } = readWishes(wishes, { rows: defaultRows, seed: lastSeed + 1 });
+  const { rows, seed, shift } = readOptions(options, { rows: defaultRows, seed: lastSeed + 1 });
   await requirePlatform(instance);
   const clients = makeClients(addressOf(instance, "emulator"));
   const bucket = await requireContract(clients, "DataBucket");

@@ -57,7 +57,7 @@ function isRefusal({ task, result }: TaskOutcome): boolean {
 /** How many rows came in, and where those that didn't are listed with their reasons. */
 function describeIngested({ key, accepted, rejected, rejections: [list, ...others], problem }: Ingested): string {
   if (problem !== null) {
-    return `${key} is no survey: ${problem}`;
+    return `${key} is not a survey: ${problem}`;
   }
   const counts = `${countOf(accepted)} of ${key}, ${rejected} rejected`;
   const more = others.length === 0 ? "" : ` and ${others.length} more beside it`;

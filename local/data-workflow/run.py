@@ -71,8 +71,8 @@ class Tell:
 
 def main() -> int:
     """Run the DAG; 0 when the run succeeded."""
-    # The API that tasks speak with, within this process. Airflow would build it anew for each of them, which takes most
-    # of a run's time.
+    # The API that tasks speak with, within this process. Airflow would build it again for each of them, which takes
+    # most of a run's time.
     supervisor.in_process_api_server = cache(supervisor.in_process_api_server)
     get_listener_manager().add_listener(Tell())
     bag = DagBag(FILE, include_examples=False)

@@ -133,7 +133,7 @@ export async function makeSurvey(instance: Instance, source: string | undefined)
   const [first] = conversion.unreadable;
   if (fileProblem !== undefined) {
     const reason = first === undefined ? fileProblem : `no line can be read; line ${first.line}: ${first.reason}`;
-    throw new SurveyRefused(`${name} is no survey: ${reason}.`);
+    throw new SurveyRefused(`${name} is not a survey: ${reason}.`);
   }
   return { ...survey, origin: { name, ...conversion } };
 }
@@ -162,7 +162,7 @@ export function findSurvey(source: string): string {
   const expected = "expected a survey file (CSV) or UCI's abalone.data";
   try {
     if (!statSync(path).isFile()) {
-      throw new SurveyRefused(`SURVEY: ${path} is no plain file; ${expected}.`);
+      throw new SurveyRefused(`SURVEY: ${path} is not a plain file; ${expected}.`);
     }
     accessSync(path, constants.R_OK);
   } catch (error) {
@@ -210,7 +210,7 @@ export async function ingest(
   for (;;) {
     const result = await invoke<IngestResult>(clients, functionName, { bucket, key, ...next });
     if (result.fileProblem !== undefined) {
-      throw new SurveyRefused(`${survey.origin.name} is no survey: ${result.fileProblem}.`);
+      throw new SurveyRefused(`${survey.origin.name} is not a survey: ${result.fileProblem}.`);
     }
     total.read += result.rows.read;
     total.accepted += result.rows.accepted;

@@ -40,33 +40,33 @@ export function knownPorts(instance: Instance): Partial<Record<ServerName, numbe
 
 /**
  * The port that a server's variable sets, if it does.
- * @throws Error when it is no port.
+ * @throws Error when it is not a port.
  */
-function wishedPort(name: ServerName): number | undefined {
+function requestedPort(name: ServerName): number | undefined {
   const { variable } = servers[name];
-  const wished = process.env[variable];
-  if (wished === undefined) {
+  const requested = process.env[variable];
+  if (requested === undefined) {
     return undefined;
   }
-  const port = /^\d{1,5}$/.test(wished) ? Number(wished) : 0;
+  const port = /^\d{1,5}$/.test(requested) ? Number(requested) : 0;
   if (port < 1 || port > 65_535) {
-    throw new Error(`${variable}: '${wished}' is no port; expected a whole number from 1 to 65535.`);
+    throw new Error(`${variable}: '${requested}' is not a port; expected a whole number from 1 to 65535.`);
   }
   return port;
 }
 
 /** Another server that has a port, by what its variable sets or by its last start. */
 function otherAt(port: number, name: ServerName, known: ReturnType<typeof knownPorts>): ServerName | undefined {
-  return serverNames.find((other) => other !== name && (wishedPort(other) ?? known[other]) === port);
+  return serverNames.find((other) => other !== name && (requestedPort(other) ?? known[other]) === port);
 }
 
 /**
  * Whether a server's variable sets another port than that of its last start.
- * @throws Error when what it sets is no port.
+ * @throws Error when what it sets is not a port.
  */
 export function isToMove(instance: Instance, name: ServerName): boolean {
-  const wished = wishedPort(name);
-  return wished !== undefined && wished !== knownPorts(instance)[name];
+  const requested = requestedPort(name);
+  return requested !== undefined && requested !== knownPorts(instance)[name];
 }
 
 /**
@@ -76,7 +76,7 @@ export function isToMove(instance: Instance, name: ServerName): boolean {
 export async function checkSetPorts(instance: Instance): Promise<void> {
   const known = knownPorts(instance);
   for (const name of serverNames) {
-    const port = wishedPort(name);
+    const port = requestedPort(name);
     const other = port === undefined ? undefined : otherAt(port, name, known);
     if (other !== undefined) {
       throw new Error(
@@ -97,12 +97,12 @@ export async function checkSetPorts(instance: Instance): Promise<void> {
 export async function choosePort(instance: Instance, name: ServerName): Promise<number> {
   const { preferred, variable } = servers[name];
   const known = knownPorts(instance);
-  const wished = wishedPort(name);
-  if (wished !== undefined) {
-    await requireFree(variable, wished);
+  const requested = requestedPort(name);
+  if (requested !== undefined) {
+    await requireFree(variable, requested);
   }
   const candidates = [known[name], preferred].filter((one) => one !== undefined && !otherAt(one, name, known));
-  const port = wished ?? (await firstFree([...candidates, 0]));
+  const port = requested ?? (await firstFree([...candidates, 0]));
   writeJson(instance.path("ports.json"), { ...knownPorts(instance), [name]: port });
   return port;
 }
@@ -110,7 +110,7 @@ export async function choosePort(instance: Instance, name: ServerName): Promise<
 /**
  * Starts what listens on ports that were chosen before. Two platforms that start in the same moment may have chosen the
  * same one, or one looks whether a port is free in the moment when the other opens it: who opens it first has it, and
- * the other chooses anew.
+ * the other chooses again.
  * @param start Chooses the ports that it needs and starts what listens there.
  * @throws Error of `start`, when another reason than a taken port made it fail, or it failed too often. The ports are
  * then those
@@ -165,7 +165,7 @@ async function requireFree(variable: string, port: number): Promise<void> {
       throw new Error(`${place} is taken; set another, or leave it out and a free one is taken.`);
     case "EACCES":
       throw new Error(
-        `${place} may not be opened by you; set one from 1024 on, or leave it out and a free one is taken.`,
+        `${place} needs root: ports below 1024 do; set one from 1024 on, or none, and a free one is taken.`,
       );
     default:
       throw new Error(`${place} can't be opened (${found}); set another, or leave it out and a free one is taken.`);

@@ -23,7 +23,7 @@ export const serviceNames = ["emulator", "sagemaker", "pipeline", "front-door"] 
 /** A service that runs in the background of an instance. */
 export type ServiceName = (typeof serviceNames)[number];
 
-/** Those that must run for anything else to be deployed, and who is told whose address when it starts. */
+/** Services that every deployment needs, and whose address each receives when it starts. */
 const backgroundServices = {
   emulator: ["sagemaker", "pipeline"],
   sagemaker: ["emulator"],
@@ -92,13 +92,13 @@ export async function isHealthy(instance: Instance, name: ServiceName): Promise<
 
 /** SageMaker's shortest schedule is an hour: long for who sends traffic and waits for the alarm. */
 function monitoringSeconds(): string {
-  const wished = process.env.MONITORING_SECONDS ?? "60";
-  if (!/^[1-9]\d{0,8}$/.test(wished)) {
+  const requested = process.env.MONITORING_SECONDS ?? "60";
+  if (!/^[1-9]\d{0,8}$/.test(requested)) {
     throw new Error(
-      `MONITORING_SECONDS: '${wished}' is no time between two comparisons; expected a whole number of seconds from 1.`,
+      `MONITORING_SECONDS: '${requested}' is not a time between two comparisons; expected a whole number of seconds from 1.`,
     );
   }
-  return wished;
+  return requested;
 }
 
 /**
@@ -132,7 +132,7 @@ async function startMissing(
   const before = knownPorts(instance);
   for (const name of names) {
     if (isToMove(instance, name)) {
-      // Chosen first: a wish that can't be met stops nothing.
+      // Chosen first: a setting that cannot be met stops nothing.
       await choosePort(instance, name);
       await stopService(instance, name);
     } else if (!(await isHealthy(instance, name))) {
@@ -141,7 +141,7 @@ async function startMissing(
     }
   }
   const ports = knownPorts(instance);
-  // One that still runs has to be started anew when one whose address it was told has moved.
+  // One that still runs has to be started again when one whose address it was told has moved.
   for (const name of names) {
     if (backgroundServices[name].some((other) => before[other] !== ports[other])) {
       await stopService(instance, name);
@@ -243,7 +243,7 @@ async function startFrontDoor(
   const before = knownPorts(instance);
   const known = readJson<Record<string, string>>(sitesFile, {});
   const moving = doors.filter((door) => isToMove(instance, door));
-  // Chosen first: a wish that can't be met stops nothing.
+  // Chosen first: a setting that cannot be met stops nothing.
   for (const door of moving) {
     await choosePort(instance, door);
   }

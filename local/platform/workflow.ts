@@ -111,7 +111,7 @@ export class WorkflowFailed extends Error {
 /** What to do about an error that the workflow itself can do nothing about. */
 const remedies: Readonly<Record<string, string>> = {
   BelowQualityThreshold: " More good rows help: make up SURVEY=file.",
-  "States.ServiceRestart": " Type `make up` again: the workflow starts anew.",
+  "States.ServiceRestart": " Type `make up` again: the workflow starts again.",
 };
 
 /** A failed job's cause is its whole description; people need its reason. */
@@ -124,7 +124,7 @@ function readCause(cause: string): { text: string; job?: string } {
       return typeof job === "string" ? { text: `${job}: ${reason}`, job } : { text: reason };
     }
   } catch {
-    // A cause that is no JSON is a sentence already.
+    // A cause that is not JSON is a sentence already.
   }
   return { text: cause };
 }

@@ -72,10 +72,10 @@ export interface ResourceKind {
   /** Arguments that are paths of files whose content counts. @default none */
   readonly files?: readonly string[];
   create(creation: Creation): Promise<Attributes>;
-  /** What is there now; undefined when it is gone, or so broken that it must be made anew. */
+  /** What is there now; undefined when it is gone, or so broken that it must be made again. */
   read(existing: Existing & { readonly keeps: Keeps }): Promise<Attributes | undefined>;
   update(change: Change): Promise<Attributes>;
-  /** Deletes it; a resource that is gone already is no error. */
+  /** Deletes it; a resource that is gone already is not an error. */
   delete(existing: Existing): Promise<void>;
 }
 

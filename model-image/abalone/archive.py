@@ -26,7 +26,7 @@ def extract_artefact(archive: Path, folder: Path) -> Path:
                     continue
                 if not member.isfile() or member.size > LARGEST_ARTEFACT:
                     raise JobError(
-                        f"{archive.name}: {ARTEFACT} is no regular file of at most {LARGEST_ARTEFACT} bytes."
+                        f"{archive.name}: {ARTEFACT} is not a regular file of at most {LARGEST_ARTEFACT} bytes."
                     )
                 # Read, not extracted: so no path, link or mode from the archive reaches the disk. `extract` has its
                 # `filter` against those only since Python 3.11.4, and Debian 12 has 3.11.2.

@@ -43,7 +43,7 @@ def test_the_artefact_alone_is_unpacked(tmp_path: Path):
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
 def test_what_is_no_regular_file_is_refused(tmp_path: Path, kind: bytes):
-    with pytest.raises(JobError, match=r"model\.onnx is no regular file"):
+    with pytest.raises(JobError, match=r"model\.onnx is not a regular file"):
         extract_artefact(packed(tmp_path, (link("model.onnx", "/etc/passwd", kind), b"")), tmp_path)
 
 

@@ -55,7 +55,7 @@ test.each([
   "https://example.org/?a=1",
   "",
   "javascript:1",
-])("%j is no address of a website", (value) => {
+])("%j is not an address of a website", (value) => {
   expect(() => readAddress("URL", value)).toThrow(
     `URL is ${JSON.stringify(value)}; expected the address of a website, such as https://abalone.example.com`,
   );

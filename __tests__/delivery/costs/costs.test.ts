@@ -129,7 +129,7 @@ describe("prices", () => {
     }
   });
 
-  test("an id of another object's property is no price", () => {
+  test("an id of another object's property is not a price", () => {
     expect(priceOf("constructor")).toBeUndefined();
   });
 });

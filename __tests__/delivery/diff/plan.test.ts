@@ -22,7 +22,7 @@ import {
   planSlots,
   sideBySide,
 } from "../../../delivery/diff/plan";
-import { exitStatusOf, readWishes } from "../../../delivery/diff";
+import { exitStatusOf, readOptions } from "../../../delivery/diff";
 import type { StackSummary } from "../../../delivery/diff/summary";
 import { loadEnvironment } from "../../../environments";
 import { placeholder } from "../../../stacks/contract";
@@ -220,11 +220,11 @@ describe("the command", () => {
     [{ DETAILS: "1" }, /DETAILS is "1"; expected "yes", or nothing/],
     [{ ALLOW_REPLACE: "all" }, /ALLOW_REPLACE is "all"/],
   ])("%j is refused with what was expected", (variables, message) => {
-    expect(() => readWishes(variables)).toThrow(message);
+    expect(() => readOptions(variables)).toThrow(message);
   });
 
   test("make hands on empty texts for what nobody gave", () => {
-    expect(readWishes({ FORMAT: "", DETAILS: "", OUTPUT: "", ALLOW_REPLACE: "" })).toEqual({
+    expect(readOptions({ FORMAT: "", DETAILS: "", OUTPUT: "", ALLOW_REPLACE: "" })).toEqual({
       format: "text",
       output: undefined,
       details: false,

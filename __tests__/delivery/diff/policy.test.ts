@@ -56,7 +56,7 @@ test("a statement that turns from allowing to denying is both: one goes, one com
 });
 
 test.each(["", "text", "[]", '{"Statement":[{"Effect":"allow"}]}', '{"Statement":["x"]}', '{"a":1}'])(
-  "%j is no policy",
+  "%j is not a policy",
   (text) => {
     expect(readPolicy(text)).toBeUndefined();
   },

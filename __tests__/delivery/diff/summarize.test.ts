@@ -194,7 +194,7 @@ describe("single cases", () => {
     expect(pathsOf(tags)).toEqual(["tags.Team"]);
   });
 
-  test("values that AWS gives anew are only counted, unless the configuration sets them", () => {
+  test("values that AWS gives again are only counted, unless the configuration sets them", () => {
     const change = {
       before: { arn: "one", key: "two" },
       after: {},

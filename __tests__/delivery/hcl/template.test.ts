@@ -17,7 +17,7 @@ test.each([
   ['${element(split(",", a.b), 0)}', 'element(split(",", a.b), 0)'],
   ["a\\b\n\tc\u0001", '"a\\\\b\\n\\tc\\u0001"'],
   ["$${aws:username}", '"$${aws:username}"'],
-  ["%%{ is no directive }", '"%%{ is no directive }"'],
+  ["%%{ is not a directive }", '"%%{ is not a directive }"'],
   ["${a.b}${c.d}", '"${a.b}${c.d}"'],
 ])("%p is %s in HCL", (template, hcl) => {
   expect(expression(template)).toBe(hcl);
@@ -35,6 +35,6 @@ test("JSON is found within a template although its expressions have quotes of th
   });
 });
 
-test.each(["text", "${a.b}", '{"a": ${b.c}}', "{", "[1", '"text"', "12"])("%p is no JSON document", (template) => {
+test.each(["text", "${a.b}", '{"a": ${b.c}}', "{", "[1", '"text"', "12"])("%p is not a JSON document", (template) => {
   expect(jsonWithin(template)).toBeUndefined();
 });

@@ -97,7 +97,7 @@ export class Podman {
   }
 }
 
-/** The words with which `podman build` builds without an engine, each step anew. */
+/** The words with which `podman build` builds without an engine, each step again. */
 export const buildOptions = (mounts: readonly string[]): readonly string[] => [
   "--isolation=chroot",
   "--network=host",

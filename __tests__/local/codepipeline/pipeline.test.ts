@@ -114,7 +114,7 @@ describe("executions", () => {
     expect(turns).toHaveLength(2);
   });
 
-  test("what a kill interrupted is begun anew", () => {
+  test("what a kill interrupted is begun again", () => {
     const queue = new ExecutionQueue(file, runner);
     const { id } = queue.start("a");
     turns[0]!.report({ name: "Train", status: "InProgress" });

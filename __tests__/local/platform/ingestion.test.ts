@@ -46,7 +46,7 @@ describe("SURVEY", () => {
     ["nowhere.csv", /^SURVEY: there is no file .*nowhere\.csv; expected a survey file/],
     ["a.csv/b.csv", /^SURVEY: there is no file /],
     ["~nobody.csv", /^SURVEY: there is no file .*~nobody\.csv/],
-    ["folder", /^SURVEY: .*folder is no plain file/],
+    ["folder", /^SURVEY: .*folder is not a plain file/],
   ])("%s is refused with its path and what was expected", (name, reason) => {
     file("a.csv", "");
     mkdirSync(join(folder, "folder"));
@@ -54,14 +54,14 @@ describe("SURVEY", () => {
     expect(() => findSurvey(join(folder, name))).toThrow(reason);
   });
 
-  test("that is no survey is refused before anything is deployed, with what to do", async () => {
+  test("that is not a survey is refused before anything is deployed, with what to do", async () => {
     const semicolons = file("semicolons.csv", `${uciLine.replaceAll(",", ";").replaceAll(".", ",")}\n`);
     await expect(makeSurvey(instance, semicolons)).rejects.toThrow(
-      /semicolons\.csv is no survey: the columns seem to be separated by semicolons: export the survey with commas/,
+      /semicolons\.csv is not a survey: the columns seem to be separated by semicolons: export the survey with commas/,
     );
     const unreadable = file("unreadable.data", `${uciLine.replace("0.455", "long")}\n`);
     await expect(makeSurvey(instance, unreadable)).rejects.toThrow(
-      /unreadable\.data is no survey: no line can be read; line 1: length: 'long' is not a number/,
+      /unreadable\.data is not a survey: no line can be read; line 1: length: 'long' is not a number/,
     );
     await expect(makeSurvey(instance, semicolons)).rejects.toBeInstanceOf(SurveyRefused);
   });

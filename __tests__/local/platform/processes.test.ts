@@ -65,7 +65,7 @@ describe("a service", () => {
     expect(left).toEqual(other);
   });
 
-  test("is started anew when it was killed", async () => {
+  test("is started again when it was killed", async () => {
     await startService(instance, clock());
     const first = recordedProcess(instance, "clock")!;
     process.kill(first.pid, "SIGKILL");
@@ -174,16 +174,16 @@ describe("a port", () => {
     process.env.EMULATOR_PORT = "22";
     try {
       await expect(choosePort(instance, "emulator")).rejects.toThrow(
-        "EMULATOR_PORT: port 22 of 127.0.0.1 may not be opened by you; set one from 1024 on, or leave it out",
+        "EMULATOR_PORT: port 22 of 127.0.0.1 needs root: ports below 1024 do; set one from 1024 on, or none",
       );
     } finally {
       listens.mockRestore();
     }
   });
 
-  test.each(["0", "65536", "-1", "80a", ""])("'%s' is no port", async (value) => {
+  test.each(["0", "65536", "-1", "80a", ""])("'%s' is not a port", async (value) => {
     process.env.EMULATOR_PORT = value;
-    await expect(choosePort(instance, "emulator")).rejects.toThrow(`EMULATOR_PORT: '${value}' is no port`);
+    await expect(choosePort(instance, "emulator")).rejects.toThrow(`EMULATOR_PORT: '${value}' is not a port`);
   });
 });
 

@@ -77,7 +77,7 @@ test.each([
   ["front door", "local/front-door.ts", healthPath],
   ["pipeline", "local/codepipeline/main.ts", "/health"],
 ])(
-  "a %s whose port was free when it was chosen, taken when it was opened and free again chooses anew",
+  "a %s whose port was free when it was chosen, taken when it was opened and free again chooses again",
   async (_, program, path) => {
     const instance = makeInstance();
     const other = createServer((request) => request.socket.destroy());
@@ -140,7 +140,7 @@ describe("a port that is set while the services run", () => {
 
   test.each([
     ["another has it", undefined, /_PORT: port \d+ of 127\.0\.0\.1 is taken/],
-    ["it is no port", "80a", "_PORT: '80a' is no port; expected a whole number from 1 to 65535"],
+    ["it is not a port", "80a", "_PORT: '80a' is not a port; expected a whole number from 1 to 65535"],
     ["no browser would look at it", "6000", "_PORT: no browser speaks HTTP to port 6000; set another."],
   ])(
     "is refused where %s, and everything runs on",
@@ -150,14 +150,14 @@ describe("a port that is set while the services run", () => {
       await openFrontDoor(instance, {});
       const before = serviceNames.map((name) => recordedProcess(instance, name));
       const stranger = createServer();
-      const wished = value ?? String(await listen(stranger));
+      const requested = value ?? String(await listen(stranger));
       try {
         for (const [variable, start] of [
           ["SAGEMAKER_PORT", () => startServices(instance)],
           ["WEBSITE_PORT", () => openFrontDoor(instance, {})],
           ["WEBSITE_PORT", () => checkSetPorts(instance)],
         ] as const) {
-          process.env[variable] = wished;
+          process.env[variable] = requested;
           await expect(start()).rejects.toThrow(message);
           forget();
         }
@@ -201,7 +201,7 @@ test.each(["x", "0", "-5", "1.5", ""])("MONITORING_SECONDS=%j is refused under i
   process.env.MONITORING_SECONDS = value;
   try {
     await expect(checkSettings(makeInstance())).rejects.toThrow(
-      `MONITORING_SECONDS: '${value}' is no time between two comparisons; expected a whole number of seconds from 1.`,
+      `MONITORING_SECONDS: '${value}' is not a time between two comparisons; expected a whole number of seconds from 1.`,
     );
   } finally {
     Reflect.deleteProperty(process.env, "MONITORING_SECONDS");

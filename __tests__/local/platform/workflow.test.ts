@@ -26,7 +26,7 @@ test("a first model is told with its score, its rows and the limit", () => {
   expect(describeOutcome(first)).toBe("registered, RMSE 2.15 rings on 516 held-out rows (limit 2.3)");
 });
 
-test("a champion without a score is no comparison", () => {
+test("a champion without a score is not a comparison", () => {
   const alone = { ...evaluation, champion: { modelPackageArn: "arn", rmse: null } };
   expect(describeOutcome({ ...first, evaluation: alone })).not.toContain("champion");
 });

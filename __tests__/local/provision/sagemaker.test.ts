@@ -172,7 +172,7 @@ test("an endpoint is in service, moves to another model under the same name, and
   expect(await workspace.destroy("endpoint")).toHaveLength(3);
 });
 
-test("an endpoint that can't serve says why; once the model is right, it is made anew", async () => {
+test("an endpoint that can't serve says why; once the model is right, it is made again", async () => {
   const model = await registerModel(5);
   const message = await failure(workspace.provision("endpoint", endpoint(model, { SERVE_MODE: "broken" })));
   expect(message).toMatch(

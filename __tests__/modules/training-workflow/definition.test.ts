@@ -90,7 +90,7 @@ describe("the definition is one that Step Functions accepts", () => {
       ({ States: { Train } }) => {
         Train.Resource = "arn:aws:states:::sagemaker:createTrainingJob";
       },
-      /is no integration that waits/,
+      /is not an integration that waits/,
     ],
   ])("the check would find %s", (_name, change, message) => {
     expect(taskFaults(changed(change))).toEqual([expect.stringMatching(message)]);
@@ -237,7 +237,7 @@ describe("bad settings stop with the field, the value and what was expected", ()
       /processing\.maximumSeconds is 0; expected/,
     ],
     [
-      "a time that is no number",
+      "a time that is not a number",
       { processing: { ...exampleProps.processing, maximumSeconds: NaN } },
       /is NaN; expected/,
     ],

@@ -14,7 +14,7 @@ const { States } = trainingWorkflowDefinition(exampleProps);
 async function evaluate(field: unknown, variables: Record<string, unknown>): Promise<unknown> {
   const [, text] = /^\{%([\s\S]*)%\}$/.exec(String(field)) ?? [];
   if (text === undefined) {
-    throw new Error(`${String(field)} is no expression`);
+    throw new Error(`${String(field)} is not an expression`);
   }
   return jsonata(text).evaluate(undefined, variables);
 }

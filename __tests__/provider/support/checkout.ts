@@ -55,7 +55,7 @@ export class Checkout {
   start(target: string, variables: Record<string, string>, environment: Record<string, string>): Running {
     const child = spawn(
       "make",
-      // What is installed is another checkout's: nothing may be installed anew from here.
+      // What is installed is another checkout's: nothing may be installed again from here.
       [
         "--no-print-directory",
         "--assume-old=install",

@@ -85,7 +85,7 @@ export class Emulator {
       if (child.pid === undefined || child.exitCode !== null || Date.now() > deadline) {
         await emulator.stop();
         throw new Error(
-          `The emulator does not answer; run "make setup" if its Python environment is missing. Its output:\n${output}`,
+          `The emulator does not answer; run "make install-test" if its Python environment is missing. Its output:\n${output}`,
         );
       }
       await sleep(100);

@@ -37,7 +37,7 @@ function botocoreData(): string {
   const found = candidates.find((candidate) => existsSync(candidate));
   if (found === undefined) {
     throw new Error(
-      `There is no botocore in ${libraries}. Run "make setup", or set BOTOCORE_DATA to a botocore/data folder.`,
+      `There is no botocore in ${libraries}. Run "make install-test", or set BOTOCORE_DATA to a botocore/data folder.`,
     );
   }
   return found;

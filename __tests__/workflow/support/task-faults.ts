@@ -23,7 +23,7 @@ export function taskFaults({ States }: TrainingWorkflowDefinition): string[] {
     }
     const integration = integrations[state.Resource];
     if (integration === undefined) {
-      return [`${name}: ${state.Resource} is no integration that waits for an answer`];
+      return [`${name}: ${state.Resource} is not an integration that waits for an answer`];
     }
     return requestFaults(integration.model, integration.operation, state.Arguments).map((fault) => `${name}: ${fault}`);
   });

@@ -83,11 +83,11 @@ def check_state_files(directory: Path) -> None:
         try:
             content = json.loads(path.read_bytes())
             if not isinstance(content, dict) or "payload" not in content:
-                raise ValueError("it is no state file of the emulator")
+                raise ValueError("it is not a state file of the emulator")
         except ValueError as error:
             raise DamagedStateError(
                 f"The state file {path} is damaged: {error}. Put back a good copy, or delete it to lose what this one "
-                "service holds, or run `make clean` to start anew."
+                "service holds, or run `make clean` to start again."
             ) from None
 
 

@@ -305,7 +305,7 @@ const endpoint: ResourceKind = settled({
     const attributes = { id: EndpointName, arn: arnOf("endpoint", EndpointName, creation) };
     let found = await settledEndpoint(clients.sageMaker, EndpointName);
     if (found && found.EndpointStatus !== "InService") {
-      // One that failed can't be updated, only made anew.
+      // One that failed can't be updated, only made again.
       await deleteEndpoint(clients.sageMaker, EndpointName);
       found = undefined;
     }

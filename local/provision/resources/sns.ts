@@ -56,7 +56,7 @@ const topicPolicy: ResourceKind = settled({
   },
   async read({ attributes, arguments: list, clients }) {
     const found = await unlessMissing(clients.sns.send(new GetTopicAttributesCommand({ TopicArn: attributes.id })));
-    // A topic that was made anew has SNS's own policy.
+    // A topic that was made again has SNS's own policy.
     return found && isSamePolicy(found.Attributes?.Policy, list.requireText("policy")) ? attributes : undefined;
   },
   async delete({ attributes, clients, account }) {

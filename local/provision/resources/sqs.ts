@@ -67,7 +67,7 @@ const queuePolicy: ResourceKind = settled({
     const found = await unlessMissing(
       clients.sqs.send(new GetQueueAttributesCommand({ QueueUrl: attributes.id, AttributeNames: ["Policy"] })),
     );
-    // A queue that was made anew has none.
+    // A queue that was made again has none.
     return (found?.Attributes?.Policy ?? "") === "" ? undefined : attributes;
   },
   async delete({ attributes, clients }) {

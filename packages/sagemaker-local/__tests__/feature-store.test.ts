@@ -423,7 +423,7 @@ describe("feature groups", () => {
 
   test.each<[string, Partial<CreateFeatureGroupCommandInput>, RegExp]>([
     [
-      "an identifier that is no feature",
+      "an identifier that is not a feature",
       { RecordIdentifierFeatureName: "id" },
       /RecordIdentifierFeatureName \[id\] is not among/,
     ],

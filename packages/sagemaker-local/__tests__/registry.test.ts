@@ -355,7 +355,7 @@ describe("model cards of packages", () => {
       /metric_data\.0/,
     ],
     [
-      "a detail that is no text",
+      "a detail that is not text",
       content({ additional_information: { custom_details: { rows: 5 } } }),
       /custom_details\.rows/,
     ],

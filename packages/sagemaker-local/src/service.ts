@@ -232,7 +232,7 @@ export class SageMakerService {
     }
     throw new ServiceError(
       "UnknownOperationException",
-      `${method} ${url.pathname} is no operation of SageMaker: expected the header X-Amz-Target (control plane), ` +
+      `${method} ${url.pathname} is not an operation of SageMaker: expected the header X-Amz-Target (control plane), ` +
         "or a path of the runtime or the feature store runtime.",
       404,
     );

@@ -22,7 +22,7 @@ export interface ChildOptions {
   readonly workingDirectory: string;
   /** Receives stdout and stderr, so that the child never waits for us to read them. */
   readonly logFile: string;
-  /** Whether the log starts anew. @default false */
+  /** Whether the log starts again. @default false */
   readonly truncateLog?: boolean;
 }
 
@@ -42,7 +42,7 @@ export interface Child {
   readonly stop: (graceMilliseconds: number) => Promise<Exit>;
 }
 
-/** Sends a signal to a process group; a group that is gone is no error. */
+/** Sends a signal to a process group; a group that is gone is not an error. */
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);

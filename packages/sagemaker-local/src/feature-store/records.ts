@@ -47,7 +47,7 @@ export function checkRecord(group: FeatureGroup, record: readonly FeatureValue[]
     }
     if (ValueAsStringList !== undefined) {
       throw validationError(
-        `Validation Error: Feature [${FeatureName}] is no collection: give its value as ValueAsString.`,
+        `Validation Error: Feature [${FeatureName}] is not a collection: give its value as ValueAsString.`,
       );
     }
     if (ValueAsString === undefined) {
