@@ -206,7 +206,8 @@ async function startMissing(
     },
   ];
   for (const service of services.filter(({ name }) => names.includes(name))) {
-    if (await startService(instance, service)) {
+    // They start beside synth, which on a slow machine takes most of the processor.
+    if (await startService(instance, { ...service, startSeconds: 90 })) {
       started.add(service.name);
     }
   }
