@@ -14,6 +14,7 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3
 import { PutRecordCommand, SageMakerFeatureStoreRuntimeClient } from "@aws-sdk/client-sagemaker-featurestore-runtime";
 import type { Context } from "aws-lambda";
 import { recordIdentifier } from "../../survey/feature-contract";
+import type { IngestResult } from "../../survey/ingest-result";
 import {
   featureValues,
   readSurvey,
@@ -79,25 +80,6 @@ const eventSchema = z
       message: "expected a byte behind offset: a range holds one byte at least",
     }),
   );
-
-/** What one call did. */
-export interface IngestResult {
-  readonly key: string;
-  /** Of the object that was read; give it with `nextOffset`, so that the continuation reads the same content. */
-  readonly etag: string;
-  /** Whether every row of the file, or of the range that was asked for, is done with. */
-  readonly complete: boolean;
-  /** The byte at which to go on, when it is not complete. */
-  readonly nextOffset?: number;
-  /** Rows of this call. */
-  readonly rows: { readonly read: number; readonly accepted: number; readonly rejected: number };
-  /** The list of this call's rejected rows. */
-  readonly rejectedUri?: string;
-  /** The first of them. */
-  readonly problems: readonly RowProblem[];
-  /** Why the file is not a survey; then none of it was put. */
-  readonly fileProblem?: string;
-}
 
 /** The object was replaced while it was read, or since the call before: start again at its beginning. */
 export class SurveyChanged extends Error {

@@ -26,6 +26,9 @@ import {
 } from "@aws-sdk/client-s3";
 import { DescribeFeatureGroupCommand } from "@aws-sdk/client-sagemaker";
 
+import type { ConversionReport } from "../../survey/cli";
+import type { IngestResult } from "../../survey/ingest-result";
+import type { RowProblem } from "../../survey/survey-file";
 import { type Clients, requireContract } from "./clients";
 import { run } from "./commands";
 import { cleanEnvironment, type Instance, root, shown } from "./instance";
@@ -51,7 +54,7 @@ export interface Origin {
   /** Line n of the survey file is line n minus this of the origin. */
   readonly linesBefore: number;
   /** Its lines that could not be read, and therefore are blank in the survey file. */
-  readonly unreadable: readonly Problem[];
+  readonly unreadable: readonly RowProblem[];
 }
 
 /** What became of a survey's rows, those that could not even be read included. */
@@ -60,33 +63,11 @@ export interface Ingestion {
   readonly accepted: number;
   readonly rejected: number;
   /** The first rejected row, by its line of the origin, and the file that lists all of them. */
-  readonly rejection?: { readonly first: Problem; readonly list: string };
-}
-
-/** A row that was rejected. */
-export interface Problem {
-  readonly line: number;
-  readonly reason: string;
+  readonly rejection?: { readonly first: RowProblem; readonly list: string };
 }
 
 /** A survey that cannot be ingested, however often it is tried. */
 export class SurveyRefused extends Error {}
-
-/** The answer of the ingest-survey function (its source: handlers/ingest-survey). */
-export interface IngestResult {
-  readonly complete: boolean;
-  readonly nextOffset?: number;
-  readonly etag?: string;
-  readonly fileProblem?: string;
-  readonly rows: { readonly read: number; readonly accepted: number; readonly rejected: number };
-  readonly rejectedUri?: string;
-  readonly problems: readonly Problem[];
-}
-
-/** How a converted file came about (its source: `ConversionReport` of survey/cli.ts). */
-interface Conversion extends Omit<Origin, "name"> {
-  readonly fileProblem?: string;
-}
 
 /**
  * Makes the survey file that is to be ingested: of the file that the user named, in either form, or a simulated one.
@@ -127,7 +108,7 @@ export async function makeSurvey(instance: Instance, source: string | undefined)
   if (source === undefined) {
     return { ...survey, origin: { name: "the simulated survey", form: "survey", linesBefore: 0, unreadable: [] } };
   }
-  const { fileProblem, ...conversion } = JSON.parse(readFileSync(report, "utf8")) as Conversion;
+  const { fileProblem, ...conversion } = JSON.parse(readFileSync(report, "utf8")) as ConversionReport;
   rmSync(report);
   const name = shown(findSurvey(source));
   const [first] = conversion.unreadable;
@@ -265,12 +246,12 @@ export async function fileAway(clients: Clients, survey: SurveyFile): Promise<vo
 }
 
 /** The rows that one call of the ingest-survey function rejected. */
-async function readRejected(clients: Clients, uri: string): Promise<readonly Problem[]> {
+async function readRejected(clients: Clients, uri: string): Promise<readonly RowProblem[]> {
   const { hostname, pathname } = new URL(uri);
   const { Body } = await clients.s3.send(
     new GetObjectCommand({ Bucket: hostname, Key: decodeURIComponent(pathname.slice(1)) }),
   );
-  return (JSON.parse((await Body?.transformToString()) ?? "") as { readonly rejected: readonly Problem[] }).rejected;
+  return (JSON.parse((await Body?.transformToString()) ?? "") as { readonly rejected: readonly RowProblem[] }).rejected;
 }
 
 /**
@@ -279,7 +260,7 @@ async function readRejected(clients: Clients, uri: string): Promise<readonly Pro
  */
 export function listRejected(
   { path, name, origin }: SurveyFile,
-  problems: readonly Problem[],
+  problems: readonly RowProblem[],
 ): Ingestion["rejection"] | undefined {
   const sorted = [...problems].sort((one, other) => one.line - other.line);
   const [first] = sorted;

@@ -9,12 +9,12 @@ import {
   describeRejection,
   findSurvey,
   ingest,
-  type IngestResult,
   listRejected,
   makeSurvey,
   SurveyRefused,
   tellMeanwhile,
 } from "../../../local/platform/ingestion";
+import type { IngestResult } from "../../../survey/ingest-result";
 
 let folder: string;
 let instance: Instance;
