@@ -1,4 +1,4 @@
-import { color, type ListrTask } from "listr2";
+import { color, ListrLogger, ListrLogLevels, type ListrTask, type LoggerFieldOptions } from "listr2";
 
 import type { Stage } from "../codepipeline/executions";
 import { SurveyRefused } from "./ingestion";
@@ -34,6 +34,17 @@ export const rendering = {
     format: () => color.dim,
   },
 };
+
+/** Off a terminal, names the stage that failed without the reason: whoever runs the stages reports that, once. */
+export class StageLogger extends ListrLogger {
+  constructor() {
+    super({ toStderr: [ListrLogLevels.FAILED] });
+  }
+
+  override log(level: string, message: string | unknown[], options?: LoggerFieldOptions): void {
+    super.log(level, message, level === ListrLogLevels.FAILED ? undefined : options);
+  }
+}
 
 /** Makes the stages of one run, each of which is shown, timed, and reported to whoever called. */
 export class Stages {

@@ -9,7 +9,7 @@ import { account, type Instance, region, writeJson } from "./instance";
 import { logFile } from "./processes";
 import { doneBefore, fingerprintOf, lastResult, remember, type WorkflowFailure, workflowFailureFile } from "./progress";
 import { addressOf, checkSettings, openFrontDoor, saveState, startServices } from "./services";
-import { type Progress, rendering, Stages } from "./stages";
+import { type Progress, rendering, StageLogger, Stages } from "./stages";
 import { Surveys } from "./survey-stages";
 import { synthesize, synthesized } from "./synthesis";
 import { openWebsite, systemTest, systemTestLog, websiteAddresses, websites, type WebsiteStage } from "./websites";
@@ -221,7 +221,7 @@ export async function up(
   try {
     await new Listr(stagesOf(instance, loop, stages), {
       rendererOptions: { ...rendering, collapseSubtasks: false, showErrorMessage: false },
-      fallbackRendererOptions: rendering,
+      fallbackRendererOptions: { ...rendering, logger: new StageLogger() },
     }).run();
   } finally {
     await loop.settle();

@@ -56,6 +56,15 @@ test("a survey that isn't there is told at once, with the home folder in the pla
   expect(() => readFileSync(instance.path("progress/survey-requests.json"))).toThrow("ENOENT");
 });
 
+test("a stage that fails is reported once off a terminal, the names of files as they are", () => {
+  const survey = join(instance.directory, 'a"b $c.csv');
+  writeFileSync(survey, "a,b\n1,2\n");
+  const { status: exit, stderr } = shell(`SURVEY='${survey}' ${platform} up`);
+  expect(exit).toBe(1);
+  expect(stderr).toContain(`${survey} is no survey: the header lacks`);
+  expect(stderr.split("the header lacks")).toHaveLength(2);
+});
+
 const scored = { modelPackageArn: "arn", rmse: 2.118 };
 test.each([
   ["registered", null, "RMSE 2.12 rings on 11516 rows, champion before it: none"],
