@@ -203,7 +203,12 @@ test("no .npmrc of the user's changes what npm installs", () => {
     ...{ "ignore-scripts": [true, false], "package-lock": [false, true], "package-lock-only": [true, false] },
     ...{ "install-strategy": ["nested", "hoisted"], "install-links": [true, false], "bin-links": [false, true] },
     ...{ "legacy-peer-deps": [true, false], "strict-peer-deps": [true, false], "engine-strict": [true, false] },
-    ...{ before: ["2020-01-01", null], cpu: ["mips", null], os: ["aix", null], "script-shell": ["/bin/false", null] },
+    ...{
+      before: ["2020-01-01", null],
+      cpu: ["mips", null],
+      os: ["aix", null],
+      "script-shell": ["/bin/false", "/bin/sh"],
+    },
     registry: ["http://127.0.0.1:9/", "http://127.0.0.1:9/"],
   };
   writeFileSync(

@@ -61,7 +61,7 @@ test("a stage that fails is reported once off a terminal, the names of files as 
   writeFileSync(survey, "a,b\n1,2\n");
   const { status: exit, stderr } = shell(`SURVEY='${survey}' ${platform} up`);
   expect(exit).toBe(1);
-  expect(stderr).toContain(`${survey} is no survey: the header lacks`);
+  expect(stderr).toContain(`Read the survey: ${survey} `);
   expect(stderr.split("the header lacks")).toHaveLength(2);
 });
 
