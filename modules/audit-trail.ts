@@ -1,7 +1,7 @@
 /**
  * The record of who did what: a CloudTrail trail of the whole account, in a bucket and in a log group.
  *
- *     const trail = new AuditTrail(this, "trail", { name: "acme-production-trail", bucket, encryptionKey: key, dataEvents, … });
+ *     const trail = new AuditTrail(this, "trail", { name: "acme-production-governance-trail", bucket, encryptionKey: key, dataEvents, … });
  *     trail.logGroupName; // for metric filters
  */
 import { Cloudtrail } from "@cdktf/provider-aws/lib/cloudtrail";

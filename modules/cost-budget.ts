@@ -1,7 +1,7 @@
 /**
  * A budget that tells when a month grows too dear.
  *
- *     new CostBudget(this, "account", { name: "acme-production-account", monthlyDollars: 500, topic });
+ *     new CostBudget(this, "account", { name: "acme-production-governance-account", monthlyDollars: 500, topic });
  */
 import { BudgetsBudget } from "@cdktf/provider-aws/lib/budgets-budget";
 import { Construct } from "constructs";

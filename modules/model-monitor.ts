@@ -2,7 +2,7 @@
  * Compares what an endpoint was asked with the rows on which its model was trained, on a schedule, and tells of what it
  * finds.
  *
- *     const monitor = new ModelMonitor(this, "monitor", { name: "acme-local-production", endpointName: endpoint.name, captureUri, reportUri, … });
+ *     const monitor = new ModelMonitor(this, "monitor", { name: "acme-local-website-production", endpointName: endpoint.name, captureUri, reportUri, … });
  *     monitor.drift; monitor.violations; // alarms
  *
  * The schedule is SageMaker Model Monitor's, the container the model image. Terraform's provider knows no entrypoint

@@ -4,8 +4,8 @@
  *
  *     setPlace(this, new Place({ account: "123456789012", region: "eu-west-1" })); // in a stack
  *     const { account, region } = placeOf(this);                                   // in a module below it
- *     placeOf(this).arn("sqs", "acme-local-failed");
- *     placeOf(this).bucketArn("acme-local-data");
+ *     placeOf(this).arn("sqs", "acme-local-ml-workflow-failed");
+ *     placeOf(this).bucketArn("acme-local-data-123456789012");
  */
 import type { IConstruct } from "constructs";
 import { arnOf } from "../aws-services/arn";

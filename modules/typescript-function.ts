@@ -2,7 +2,7 @@
  * A Lambda function written in TypeScript: bundle, role, log group, tracing.
  *
  *     const predict = new TypeScriptFunction(this, "predict", {
- *       name: "acme-local-predict", handler: declaration, // from handlers/predict/declaration.ts
+ *       name: "acme-local-website-test-predict", handler: declaration, // from handlers/predict/declaration.ts
  *       environment: { ENDPOINT_NAME: … }, statements: [{ sid: "Invoke", actions: ["sagemaker:InvokeEndpoint"], resources: [arn] }],
  *       logRetentionDays: 30, encryptionKeyArn: key.arn,
  *     });

@@ -301,9 +301,7 @@ export class ParameterStore {
           );
         }
         if (!source) {
-          throw new Error(
-            `${reader} reads ${name}, but no stack publishes it: add the stack ${publisher} to main.ts, above ${reader}.`,
-          );
+          throw new Error(`${reader} reads ${name}, but no stack publishes it: add the stack ${publisher} to main.ts.`);
         }
         stack.addDependency(source);
       }

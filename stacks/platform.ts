@@ -5,9 +5,9 @@
  *       constructor(platform: Platform) {
  *         super(platform, "data");
  *         this.environment.logRetentionDays;                // the settings
- *         this.named("surveys");                            // "acme-local-data-surveys"
- *         this.arn("sagemaker", "endpoint/acme-local-test");  // in this account and region
- *         this.read("DataBucket"); this.publish("DataKey", key.arn);
+ *         this.named("abalone");                            // "acme-local-data-abalone"
+ *         this.arn("sqs", this.named("failed"));              // in this account and region
+ *         this.publish("DataBucket", bucket.name);            // and in another stack: this.read("DataBucket")
  *         this.parameterName("ModelPackageName"); this.parameterArn("ModelPackageName"); // for what reads at run time
  *       }
  *     }
@@ -72,14 +72,14 @@ export class Platform {
   }
 
   /**
-   * The rules see frozen stacks: nothing else may be written, and nothing may change a stack later, as CDKTF's Aspects
-   * do.
+   * The rules see frozen stacks. A stack of another class would be written unchecked, and an Aspect would change a
+   * stack after the check: both are refused.
    */
   private refuseWhatEscapes(stacks: readonly PlatformStack[]): void {
     for (const construct of this.app.node.findAll()) {
       if (TerraformStack.isStack(construct) && !stacks.some((stack) => stack === construct)) {
         throw new Error(
-          `The stack ${construct.node.path} is no PlatformStack of the app: derive it from PlatformStack.`,
+          `The stack ${construct.node.path} is not a PlatformStack of the app: derive it from PlatformStack.`,
         );
       }
       if (Aspects.of(construct).all.length > 0) {
@@ -114,14 +114,14 @@ export const boundaryNames = {
 } as const;
 
 /**
- * How names call a stack: by its id, but for `data-workflow`, whose names would begin like those of `data`. A role that
- * deploys a stack may touch what begins with the stack's name, so that none may begin with another's.
+ * The stack's id, as it stands in names. `data-workflow` is `airflow` there: a role that deploys a stack may touch
+ * every name that begins with the stack's, and `data-workflow` begins with `data`.
  */
 export function stackName(stack: StackId): string {
   return stack === "data-workflow" ? "airflow" : stack;
 }
 
-/** Characters of a bucket's or an endpoint's name; roles and functions take one more. */
+/** Characters: the limit of buckets and endpoints; roles and functions may have 64. */
 const longestName = 63;
 
 /** A stack of the platform: one lifecycle, one state file. */

@@ -23,7 +23,6 @@ import { cacheControlOf, contentTypeOf } from "../modules/site-delivery";
 import { StaticSite } from "../modules/static-site";
 import { TypeScriptFunction } from "../modules/typescript-function";
 import { firewallRegion, WebFirewall } from "../modules/web-firewall";
-// It finds its sources beside itself; `npm run synth` keeps its __dirname right within the bundle.
 import { sitemap, websiteFiles } from "../web/build";
 import { dataWorkflowDag, placeholder, publicFigures } from "./contract";
 import { type Platform, PlatformStack } from "./platform";

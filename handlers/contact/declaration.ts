@@ -24,8 +24,7 @@ export const declaration = {
     means:
       "A visitor's message could not be stored. The page has reported that to the visitor, who still has " +
       "the text.",
-    look:
-      "`/aws/lambda/<name>`; it never holds what people write. Is the table there, may the function use its " + "key?",
+    look: "`/aws/lambda/<name>`; it never holds what people write. Is the table there, may the function use its key?",
     do: "Correct the access to table or key. Nothing has to be sent again: what was answered 202 is stored.",
   },
 } satisfies HandlerDeclaration;

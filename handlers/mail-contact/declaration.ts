@@ -19,14 +19,13 @@ export const declaration = {
   variables,
   timeoutSeconds: 60,
   failure: {
-    report:
-      "Messages of visitors could not be mailed, they are kept and tried again: read " + "/aws/lambda/<function>.",
+    report: "Messages of visitors could not be mailed, they are kept and tried again: read /aws/lambda/<function>.",
     means:
       "A message of a visitor could not be mailed to us, or nothing could be marked as mailed. It is kept; " +
       "the stream tries it five times within minutes, then the clock every hour, for as long as the message " +
       "is kept (`contactRetentionDays`).",
     look:
-      "`/aws/lambda/<stage>-mail-contact`: `A contact message could not be mailed` names the message's " +
+      "`/aws/lambda/<name>`: `A contact message could not be mailed` names the message's " +
       "number and SES's error; it never holds what people write. `MessageRejected`: the sender's identity, " +
       "or in SES's sandbox the receiver's, is not verified (`aws sesv2 get-email-identity --email-identity " +
       "<domain>`). `AccountSuspended`, `SendingPaused`: SES's console says why. `AccessDenied`: the " +

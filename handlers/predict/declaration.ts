@@ -17,8 +17,7 @@ export const declaration = {
     means:
       "The function that asks the model failed itself; it answers 503, not an exception, when the model is " +
       "at fault.",
-    look:
-      "`/aws/lambda/<name>`: the entry with `level: ERROR` names the cause; the trace in X-Ray shows which " + "call.",
+    look: "`/aws/lambda/<name>`: the entry with `level: ERROR` names the cause; the trace in X-Ray shows which call.",
     do:
       "[Roll back](#a-release-has-to-go-back) if it began with a release; else correct the function and " +
       "release it.",

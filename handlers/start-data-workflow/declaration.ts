@@ -22,9 +22,7 @@ export const declaration = {
   failure: {
     report: "The function <function> failed, so that drift started nothing: read /aws/lambda/<function>.",
     means: "Drift in production should have started the data workflow, and did not.",
-    look:
-      "`/aws/lambda/<stage>-start-data-workflow`: `AirflowRefused` has Airflow's answer. Is the stack " +
-      "`data-workflow` deployed?",
+    look: "`/aws/lambda/<name>`: `AirflowRefused` has Airflow's answer. Is the stack " + "`data-workflow` deployed?",
     do:
       "Correct the cause, then start the DAG `acme-data-workflow` in Airflow by hand. The alarm itself " +
       "starts it again tomorrow, or when it goes off again.",

@@ -2,7 +2,7 @@
  * The training workflow: a Step Functions state machine, the role that it works under, and the role of the SageMaker
  * jobs that it starts.
  *
- *     const workflow = new TrainingWorkflow(this, "training", { name: "acme-local-training", …, functions: { prepareRun, evaluateResults, registerModel } });
+ *     const workflow = new TrainingWorkflow(this, "training", { name: "acme-local-ml-workflow-training", …, functions: { prepareRun, evaluateResults, registerModel } });
  *     workflow.arn; workflow.logGroupName;
  *
  * `definition.ts` says what it does, state by state; this file says what it may do.
