@@ -7,7 +7,7 @@
  *
  * Exit status 0 when all that has run passed, 1 when something failed, 2 for a wrong variable.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { basename, dirname, join, relative } from "node:path";
 
 /** The checkout that is checked. */
@@ -18,6 +18,9 @@ const pythonRooms = { "model-image": "model", "local/emulator": "emulator", "air
 
 /** What only `make test` runs. */
 const elsewhere = "the whole loop, the website in a browser, the real providers, the image, Airflow 2 and checkov";
+
+/** Jest's projects that take longer than a check may. */
+const slowProjects = ["--ignoreProjects", "browser", "end-to-end", "image", "provider", "system"];
 
 /** What a command printed, and whether it passed; undefined when the time was over before it ended. */
 interface Result {
@@ -53,10 +56,22 @@ function changedFiles(base: string): string[] {
   return [...new Set([...tracked, ...untracked])].sort();
 }
 
+const running = new Set<ChildProcess>();
+
+/** Ends a command with all that it started, which belongs to its group. */
+function kill({ pid }: ChildProcess): void {
+  try {
+    process.kill(-pid!, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
 /** Runs a command until it ends or the time is over. */
 async function run(title: string, command: string, words: readonly string[], deadline: number, folder = root) {
   return new Promise<Result>((settle) => {
     const child = spawn(command, words, { cwd: folder, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    running.add(child);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => {
@@ -67,8 +82,7 @@ async function run(title: string, command: string, words: readonly string[], dea
     const timer = setTimeout(
       () => {
         late = true;
-        // What it started belongs to its group.
-        process.kill(-child.pid!, "SIGKILL");
+        kill(child);
       },
       Math.max(0, deadline - Date.now()),
     );
@@ -77,6 +91,7 @@ async function run(title: string, command: string, words: readonly string[], dea
     });
     child.once("close", (status) => {
       clearTimeout(timer);
+      running.delete(child);
       const result = { title, passed: late ? undefined : status === 0, output };
       console.log(`${result.passed === undefined ? "… out of time" : result.passed ? "✔" : "✖"} ${title}`);
       if (result.passed === false) {
@@ -106,7 +121,7 @@ async function runJest(changed: readonly string[], deadline: number): Promise<Re
   const jest = join(root, "node_modules/.bin/jest");
   const { status, stdout, stderr } = spawnSync(
     jest,
-    ["--selectProjects", "unit", "--listTests", "--findRelatedTests", ...sources],
+    [...slowProjects, "--listTests", "--findRelatedTests", ...sources],
     { cwd: root, encoding: "utf8" },
   );
   if (status !== 0) {
@@ -122,7 +137,7 @@ async function runJest(changed: readonly string[], deadline: number): Promise<Re
     ["tests elsewhere that use it", tests.filter((test) => !isNear(test, changed))],
   ] as const) {
     if (some.length > 0) {
-      const words = ["--selectProjects", "unit", "--runTestsByPath", ...some];
+      const words = [...slowProjects, "--runTestsByPath", ...some];
       const result = await run(`${some.length} ${title}`, jest, words, deadline);
       const ended = new Set([...result.output.matchAll(/^(?:PASS|FAIL) .*?(\S+\.test\.ts)/gm)].map(([, path]) => path));
       const left = result.passed === undefined ? some.filter((test) => !ended.has(test)) : [];
@@ -200,6 +215,10 @@ async function main(): Promise<number> {
   if (late.length > 0) {
     console.log(`\nNot finished in ${seconds} s (LIMIT sets another time): ${titles(late)}.`);
   }
+  const unseen = changed.filter((file) => !/\.(ts|json|py)$/.test(file));
+  if (unseen.length > 0) {
+    console.log(`\nNo test was looked for here: ${unseen.join(", ")}.`);
+  }
   console.log(`\nNot checked here, but by make test: ${elsewhere}.`);
   console.log(failed.length === 0 ? "What has run passed." : `FAILED: ${titles(failed)}.`);
   return failed.length === 0 ? 0 : 1;
@@ -207,6 +226,12 @@ async function main(): Promise<number> {
 
 const titles = (results: readonly Result[]): string => results.map(({ title }) => title).join(", ");
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    running.forEach(kill);
+    process.exit(1);
+  });
+}
 main().then(
   (status) => {
     process.exitCode = status;
