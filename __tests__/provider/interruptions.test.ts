@@ -119,7 +119,7 @@ const held = (stack: StackId): RegExp =>
 /** Whether the stack `data` is being made. */
 async function bucketIsThere(): Promise<boolean> {
   const { Buckets = [] } = await accounts.clients.s3.send(new ListBucketsCommand({}));
-  return Buckets.some(({ Name }) => Name?.startsWith("acme-local-data-"));
+  return Buckets.some(({ Name }) => /^acme-local-data-\d/.test(Name ?? ""));
 }
 
 async function functions(): Promise<readonly (string | undefined)[]> {

@@ -108,7 +108,7 @@ async function buckets({ s3 }: Clients): Promise<Inventory> {
       access: (await s3.send(new GetPublicAccessBlockCommand({ Bucket }))).PublicAccessBlockConfiguration,
       policy: statements((await s3.send(new GetBucketPolicyCommand({ Bucket }))).Policy),
     };
-    if (!Bucket.includes("-site-")) {
+    if (!/-website-(test|production)-\d/.test(Bucket)) {
       continue;
     }
     for (const { Key = "" } of (await s3.send(new ListObjectsV2Command({ Bucket }))).Contents ?? []) {
