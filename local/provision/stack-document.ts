@@ -150,6 +150,10 @@ class Reader {
     const implicit = [own, lifecycle.precondition ?? null].flatMap((value) => this.references(value, address));
     // Only read to refuse what is not known: what a postcondition refers to need not be ready before.
     this.references(lifecycle.postcondition ?? null, address);
+    const ignoreChanges = list(lifecycle.ignore_changes).map(String);
+    for (const path of ignoreChanges.filter((each) => each === "all" || !/^\w+$/.test(each))) {
+      this.problems.push(`${address}: ignore_changes of ${path} is not known: extend \`block\` in ${thisFile}`);
+    }
     return {
       address,
       type,
@@ -157,7 +161,7 @@ class Reader {
       arguments: own,
       dependencies: [...new Set([...explicit, ...implicit])].filter((dependency) => dependency !== address).sort(),
       createBeforeDestroy: lifecycle.create_before_destroy === true,
-      ignoreChanges: list(lifecycle.ignore_changes).map(String),
+      ignoreChanges,
       preconditions: conditions(lifecycle.precondition),
       postconditions: conditions(lifecycle.postcondition),
     };

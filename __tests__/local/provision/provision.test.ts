@@ -451,6 +451,11 @@ test.each<[string, Stack, string[]]>([
     { resource: { aws_cloudwatch_log_group: { a: { name: "a", lifecycle: { [name]: true } } } } },
     [`aws_cloudwatch_log_group.a, lifecycle "${name}" is not known: extend \`known.lifecycle\``],
   ]),
+  ...["all", "tags.Owner", "rule[0]"].map((path): [string, Stack, string[]] => [
+    `ignore_changes of ${path}`,
+    { resource: { aws_cloudwatch_log_group: { a: { name: "a", lifecycle: { ignore_changes: [path] } } } } },
+    [`aws_cloudwatch_log_group.a: ignore_changes of ${path} is not known: extend \`block\``],
+  ]),
   ...["module", "variable", "moved"].map((name): [string, Stack, string[]] => [
     `the section ${name}`,
     { [name]: {} } as Stack,
