@@ -125,7 +125,7 @@ lint: install-test ## Types, ESLint, Prettier, Ruff, hadolint for the Dockerfile
 	@local/setup/check-commits
 	@npm run --silent check:types
 	@npm run --silent lint
-	@.venv/emulator/bin/ruff check --quiet local/emulator __tests__/checkov __tests__/fuzz packages && .venv/emulator/bin/ruff format --check --quiet local/emulator __tests__/checkov __tests__/fuzz
+	@.venv/emulator/bin/ruff check --quiet local/emulator __tests__/checkov __tests__/fuzz packages && .venv/emulator/bin/ruff format --check --quiet local/emulator __tests__/checkov __tests__/fuzz packages
 	@.venv/model/bin/hadolint model-image/Dockerfile
 	@.venv/model/bin/ruff check --quiet model-image && .venv/model/bin/ruff format --check --quiet model-image
 	@.venv/model/bin/ruff check --quiet --config model-image/pyproject.toml benchmarks && .venv/model/bin/ruff format --check --quiet --config model-image/pyproject.toml benchmarks

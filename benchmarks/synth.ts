@@ -6,6 +6,7 @@ import { measure, median, table, temporaryFolder, type Usage } from "./measure";
 
 const sources = [
   "main.ts",
+  "command.ts",
   "tsconfig.json",
   "package.json",
   "cdktf.json",

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectRoot } from "../../modules/project-root";
 
-/** What stands at the top of the tree: in a checkout what git tracks or would add, else what the folder holds. */
+/** What stands at the top of the tree: what git tracks or would add. */
 function topLevel(): readonly string[] {
   const files = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
     cwd: projectRoot,

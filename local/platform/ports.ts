@@ -113,8 +113,7 @@ export async function choosePort(instance: Instance, name: ServerName): Promise<
  * the other chooses again.
  * @param start Chooses the ports that it needs and starts what listens there.
  * @throws Error of `start`, when another reason than a taken port made it fail, or it failed too often. The ports are
- * then those
- *   of before: one at which a server never came up must not be tried again for ever.
+ *   then those of before: one at which a server never came up must not be tried again for ever.
  */
 export async function onOwnPorts<T>(instance: Instance, start: () => Promise<T>): Promise<T> {
   const before = knownPorts(instance);

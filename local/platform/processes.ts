@@ -56,8 +56,7 @@ export function lastLines(instance: Instance, name: string, count = 5): string {
  * Starts a service in the background and waits until it is healthy; a service that is healthy already is left alone.
  * @returns Whether it was started.
  * @throws Error with the last lines of its log when it ends or does not become healthy in time; a PortError when it
- * ended
- *   because another has its port.
+ *   ended because another has its port.
  */
 export async function startService(instance: Instance, service: ServiceCommand): Promise<boolean> {
   const { name } = service;

@@ -8,8 +8,7 @@ import { stopServices } from "./services";
  * goes on at the next start; in all other work it does not meddle.
  * @returns The names of the services that ran.
  * @throws PlatformBusy when another command works on the instance; then nothing was stopped, but for a pipeline whose
- * turn the
- *   other command has taken over in that moment.
+ *   turn the other command has taken over in that moment.
  */
 export async function stopPlatform(instance: Instance): Promise<string[]> {
   // Who runs the data workflow starts again whatever stops.

@@ -39,6 +39,6 @@ def extract_artefact(archive: Path, folder: Path) -> Path:
                 # The time of its training, which the model card and the public figures report.
                 os.utime(artefact, (member.mtime, member.mtime))
                 return artefact
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+    except (OSError, EOFError, OverflowError, ValueError, tarfile.TarError, zlib.error) as error:
         raise JobError(f"{archive.name} cannot be unpacked: {error}.") from error
     raise JobError(f"{archive.name} holds no {ARTEFACT}: it was not made by this image's `train`.")
