@@ -275,193 +275,178 @@ const governance = z.strictObject({
   trailRetentionDays: wholeNumber(1, 3_650, "the days that records of the trail are kept"),
 });
 
-const settings = z
-  .strictObject({
-    /** The environment's name, part of the name of every resource. */
-    name: oneOf(["local", "development", "production"], "the name of the environment"),
-    /** The AWS account; the provider refuses to work in any other. */
-    account: text(/^\d{12}$/, "the twelve digits of an AWS account, as text"),
-    region: text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as "eu-west-1"'),
-    /**
-     * Whether an AWS emulator on this machine takes the place of AWS: the provider then skips the checks that only AWS
-     * can answer.
-     */
-    emulated: flag("whether an emulator takes the place of AWS"),
-    /** Where Terraform keeps its state. */
-    backend,
-    /**
-     * Whose platform it is: up to six tags on every resource beside the four that the platform sets itself; an S3
-     * object takes ten.
-     */
-    ownerTags: z.record(
-      text(
-        /^[A-Za-z][A-Za-z0-9+\-=._:/@ ]{0,127}$/,
-        "a tag's name of 1 to 128 letters, digits, spaces and + - = . _ : / @",
-      ),
-      text(/^[A-Za-z0-9+\-=._:/@ ]{1,256}$/, "a tag's value of 1 to 256 letters, digits, spaces and + - = . _ : / @"),
-      { error: "an object of tags, name to value" },
+const fields = z.strictObject({
+  /** The environment's name, part of the name of every resource. */
+  name: oneOf(["local", "development", "production"], "the name of the environment"),
+  /** The AWS account; the provider refuses to work in any other. */
+  account: text(/^\d{12}$/, "the twelve digits of an AWS account, as text"),
+  region: text(/^[a-z]{2}(-[a-z]+)+-\d$/, 'an AWS region such as "eu-west-1"'),
+  /**
+   * Whether an AWS emulator on this machine takes the place of AWS: the provider then skips the checks that only AWS
+   * can answer.
+   */
+  emulated: flag("whether an emulator takes the place of AWS"),
+  /** Where Terraform keeps its state. */
+  backend,
+  /**
+   * Whose platform it is: up to six tags on every resource beside the four that the platform sets itself; an S3
+   * object takes ten.
+   */
+  ownerTags: z.record(
+    text(
+      /^[A-Za-z][A-Za-z0-9+\-=._:/@ ]{0,127}$/,
+      "a tag's name of 1 to 128 letters, digits, spaces and + - = . _ : / @",
     ),
-    /** Who gets the alarms by e-mail. @default nobody: the alarms' topics have no subscriber */
-    alarmEmail: z.email({ error: "an e-mail address, or nothing for no e-mail" }).optional(),
-    logRetentionDays: oneOf(retentionDays, "the days that CloudWatch keeps logs"),
-    /** Whether Terraform refuses to destroy what holds data: buckets, keys, the feature group, the contact table. */
-    protectData: flag("whether Terraform refuses to destroy what holds data"),
-    /** Days after which an object's version that is no longer current expires. */
-    oldVersionDays: wholeNumber(1, 3_650, "the days after which an old version of an object expires"),
-    /** Days after which the result of an Athena query expires. */
-    queryResultDays: wholeNumber(1, 365, "the days after which the result of an Athena query expires"),
-    /** Days after which captured traffic and what was found in it expire. */
-    capturedTrafficDays: wholeNumber(1, 3_650, "the days that captured traffic is kept"),
-    /** Gibibytes after which Athena stops a query; Athena's least limit is 10 MB. */
-    queryScanLimitGibibytes: number(0.01, 7_000, "the GiB that one Athena query may scan"),
+    text(/^[A-Za-z0-9+\-=._:/@ ]{1,256}$/, "a tag's value of 1 to 256 letters, digits, spaces and + - = . _ : / @"),
+    { error: "an object of tags, name to value" },
+  ),
+  /** Who gets the alarms by e-mail. @default nobody: the alarms' topics have no subscriber */
+  alarmEmail: z.email({ error: "an e-mail address, or nothing for no e-mail" }).optional(),
+  logRetentionDays: oneOf(retentionDays, "the days that CloudWatch keeps logs"),
+  /** Whether Terraform refuses to destroy what holds data: buckets, keys, the feature group, the contact table. */
+  protectData: flag("whether Terraform refuses to destroy what holds data"),
+  /** Days after which an object's version that is no longer current expires. */
+  oldVersionDays: wholeNumber(1, 3_650, "the days after which an old version of an object expires"),
+  /** Days after which the result of an Athena query expires. */
+  queryResultDays: wholeNumber(1, 365, "the days after which the result of an Athena query expires"),
+  /** Days after which captured traffic and what was found in it expire. */
+  capturedTrafficDays: wholeNumber(1, 3_650, "the days that captured traffic is kept"),
+  /** Gibibytes after which Athena stops a query; Athena's least limit is 10 MB. */
+  queryScanLimitGibibytes: number(0.01, 7_000, "the GiB that one Athena query may scan"),
+  /**
+   * Greatest root mean squared error, in rings, with which a model may be registered. Guessing the mean gives 3.2;
+   * 2.0 is about the floor.
+   */
+  qualityThreshold: number(0.1, 10, "the greatest RMSE, in rings, with which a model may be registered"),
+  gate,
+  /** How the model image comes to be. */
+  modelImage: z.strictObject({
     /**
-     * Greatest root mean squared error, in rings, with which a model may be registered. Guessing the mean gives 3.2;
-     * 2.0 is about the floor.
+     * `docker` builds and pushes it; `content` needs no Docker and only names it by the hash of what it would be
+     * built from.
      */
-    qualityThreshold: number(0.1, 10, "the greatest RMSE, in rings, with which a model may be registered"),
-    gate,
-    /** How the model image comes to be. */
-    modelImage: z.strictObject({
-      /**
-       * `docker` builds and pushes it; `content` needs no Docker and only names it by the hash of what it would be
-       * built from.
-       */
-      build: oneOf(["docker", "content"], "docker builds and pushes the image, content only names it"),
-    }),
-    /** @default no VPC: for a platform that an emulator runs */
-    network: network.optional(),
-    /** Whether processing and training jobs run in the network's job subnets, which have no way to the internet. */
-    jobsInVpc: flag("whether jobs run in the VPC"),
-    processing: job,
-    training: job,
-    /** The two stages of the website: what passed the system tests on the first goes to the second. */
-    websites: z.strictObject({ test: website, production: website }),
-    /** The limits of each website's API. */
-    api: z.strictObject({
-      requestsPerSecond: wholeNumber(1, 10_000, "the steady rate of requests per second that the API lets through"),
-      burst: wholeNumber(1, 5_000, "the requests that the API lets through at once"),
-      /** Behind one address of a mobile network are many visitors; the system tests send a few, too. */
-      contactMessagesPerHour: wholeNumber(1, 100_000, "the messages that one visitor may send within an hour"),
-    }),
-    /** Days after which a message from the contact form is deleted. */
-    contactRetentionDays: wholeNumber(1, 3_650, "the days that a message from the contact form is kept"),
-    /** @default no Airflow: surveys come in by hand */
-    airflow: airflow.optional(),
-    /** @default no pipeline: people deploy */
-    pipeline: pipeline.optional(),
-    /** @default no trail, no budget and no boundaries of roles, without which policies/ lets no role pass on AWS */
-    governance: governance.optional(),
-  })
-  .check((context) => {
-    const { airflow, emulated, jobsInVpc, modelImage, network, ownerTags, websites } = context.value;
-    for (const [stage, { endpoint: size, firewall: wall, domain: own }] of Object.entries(websites)) {
-      for (const [field, value, what] of [
-        ["firewall", wall, "firewall"],
-        ["domain.hostedZoneId", own?.hostedZoneId, "name server"],
-      ] as const) {
-        if (!emulated || value === undefined) {
-          continue;
-        }
-        context.issues.push({
-          code: "custom",
-          path: ["websites", stage, ...field.split(".")],
-          message: `nothing where emulated is true: the emulator has no ${what}`,
-          input: value,
-        });
-      }
-      const { scaling } = size;
-      if (!scaling) {
-        continue;
-      }
-      const refuse = (field: string, message: string, input: unknown): void => {
-        context.issues.push({
-          code: "custom",
-          path: ["websites", stage, "endpoint", ...field.split(".")],
-          message,
-          input,
-        });
-      };
-      if (emulated) {
-        refuse("scaling", "nothing where emulated is true: the emulator has no auto scaling", scaling);
-      }
-      if (scaling.maximumInstances <= size.instanceCount) {
-        refuse(
-          "scaling.maximumInstances",
-          `more than instanceCount, which is ${size.instanceCount}`,
-          scaling.maximumInstances,
-        );
-      }
-      // "Auto scaling policy overview" in the SageMaker Developer Guide.
-      if (/^ml\.t\d/.test(size.instanceType)) {
-        refuse(
-          "instanceType",
-          "no burstable type where there is scaling: SageMaker scales those not",
-          size.instanceType,
-        );
+    build: oneOf(["docker", "content"], "docker builds and pushes the image, content only names it"),
+  }),
+  /** @default no VPC: for a platform that an emulator runs */
+  network: network.optional(),
+  /** Whether processing and training jobs run in the network's job subnets, which have no way to the internet. */
+  jobsInVpc: flag("whether jobs run in the VPC"),
+  processing: job,
+  training: job,
+  /** The two stages of the website: what passed the system tests on the first goes to the second. */
+  websites: z.strictObject({ test: website, production: website }),
+  /** The limits of each website's API. */
+  api: z.strictObject({
+    requestsPerSecond: wholeNumber(1, 10_000, "the steady rate of requests per second that the API lets through"),
+    burst: wholeNumber(1, 5_000, "the requests that the API lets through at once"),
+    /** Behind one address of a mobile network are many visitors; the system tests send a few, too. */
+    contactMessagesPerHour: wholeNumber(1, 100_000, "the messages that one visitor may send within an hour"),
+  }),
+  /** Days after which a message from the contact form is deleted. */
+  contactRetentionDays: wholeNumber(1, 3_650, "the days that a message from the contact form is kept"),
+  /** @default no Airflow: surveys come in by hand */
+  airflow: airflow.optional(),
+  /** @default no pipeline: people deploy */
+  pipeline: pipeline.optional(),
+  /** @default no trail, no budget and no boundaries of roles, without which policies/ lets no role pass on AWS */
+  governance: governance.optional(),
+});
+
+/** What has been read, to which a check adds what is wrong with several settings together. */
+type Context = z.core.ParsePayload<z.infer<typeof fields>>;
+
+function refuse({ issues }: Context, path: string, message: string, input: unknown): void {
+  issues.push({ code: "custom", path: path.split("."), message, input });
+}
+
+function checkWebsites(context: Context): void {
+  const { emulated, websites } = context.value;
+  for (const [stage, { endpoint: size, firewall: wall, domain }] of Object.entries(websites)) {
+    for (const [field, value, what] of [
+      ["firewall", wall, "firewall"],
+      ["domain.hostedZoneId", domain?.hostedZoneId, "name server"],
+    ] as const) {
+      if (emulated && value !== undefined) {
+        const message = `nothing where emulated is true: the emulator has no ${what}`;
+        refuse(context, `websites.${stage}.${field}`, message, value);
       }
     }
-    const identities = Object.entries(websites).map(([stage, { contact }]) => {
-      if (contact === undefined || contact.identity === "existing") {
-        return { stage };
-      }
-      const { from, identity } = contact;
-      return { stage, made: identity === "domain" ? from.slice(from.indexOf("@") + 1) : from };
-    });
-    const [first, second] = identities;
-    if (first?.made !== undefined && first.made === second?.made) {
-      context.issues.push({
-        code: "custom",
-        path: ["websites", second.stage, "contact", "identity"],
-        message: `"existing" where the stage ${first.stage} makes the same identity, ${first.made}: an account has it once`,
-        input: second.made,
-      });
+    checkScaling(context, `websites.${stage}.endpoint`, size);
+  }
+}
+
+function checkScaling(context: Context, path: string, size: Context["value"]["websites"]["test"]["endpoint"]): void {
+  const { scaling, instanceCount, instanceType } = size;
+  if (!scaling) {
+    return;
+  }
+  if (context.value.emulated) {
+    const message = "nothing where emulated is true: the emulator has no auto scaling";
+    refuse(context, `${path}.scaling`, message, scaling);
+  }
+  const { maximumInstances } = scaling;
+  if (maximumInstances <= instanceCount) {
+    const message = `more than instanceCount, which is ${instanceCount}`;
+    refuse(context, `${path}.scaling.maximumInstances`, message, maximumInstances);
+  }
+  // "Auto scaling policy overview" in the SageMaker Developer Guide.
+  if (/^ml\.t\d/.test(instanceType)) {
+    const message = "no burstable type where there is scaling: SageMaker does not scale those";
+    refuse(context, `${path}.instanceType`, message, instanceType);
+  }
+}
+
+function checkIdentities(context: Context): void {
+  const [first, second] = Object.entries(context.value.websites).map(([stage, { contact: mail }]) => {
+    if (mail === undefined || mail.identity === "existing") {
+      return { stage };
     }
-    if (emulated && modelImage.build === "docker") {
-      context.issues.push({
-        code: "custom",
-        path: ["modelImage", "build"],
-        message: '"content" where emulated is true: the emulator has no registry to push to',
-        input: modelImage.build,
-      });
-    }
-    if (emulated && jobsInVpc) {
-      context.issues.push({
-        code: "custom",
-        path: ["jobsInVpc"],
-        message: "false where emulated is true: the emulator runs jobs as processes, which no VPC holds",
-        input: jobsInVpc,
-      });
-    }
-    for (const [field, needsNetwork] of Object.entries({ jobsInVpc, airflow: airflow !== undefined })) {
-      if (needsNetwork && !network) {
-        context.issues.push({
-          code: "custom",
-          path: ["network"],
-          message: `the settings of the VPC, in which ${field} puts its machines`,
-          input: network,
-        });
-      }
-    }
-    const names = Object.keys(ownerTags);
-    for (const name of platformTags) {
-      if (names.includes(name)) {
-        context.issues.push({
-          code: "custom",
-          path: ["ownerTags", name],
-          message: `no such tag: the platform sets ${platformTags.join(", ")} itself`,
-          input: ownerTags[name],
-        });
-      }
-    }
-    if (names.length > 6) {
-      context.issues.push({
-        code: "custom",
-        path: ["ownerTags"],
-        message: `at most 6 tags: an S3 object takes 10, and the platform sets ${platformTags.join(", ")} itself`,
-        input: ownerTags,
-      });
-    }
+    const { from, identity } = mail;
+    return { stage, made: identity === "domain" ? from.slice(from.indexOf("@") + 1) : from };
   });
+  if (first?.made !== undefined && first.made === second?.made) {
+    const message = `"existing" where the stage ${first.stage} makes the same identity, ${first.made}: an account has it once`;
+    refuse(context, `websites.${second.stage}.contact.identity`, message, second.made);
+  }
+}
+
+function checkPlace(context: Context): void {
+  const { airflow: workflows, emulated, jobsInVpc, modelImage, network: vpc } = context.value;
+  if (emulated && modelImage.build === "docker") {
+    const message = '"content" where emulated is true: the emulator has no registry to push to';
+    refuse(context, "modelImage.build", message, modelImage.build);
+  }
+  if (emulated && jobsInVpc) {
+    const message = "false where emulated is true: the emulator runs jobs as processes, which no VPC holds";
+    refuse(context, "jobsInVpc", message, jobsInVpc);
+  }
+  for (const [field, needsNetwork] of Object.entries({ jobsInVpc, airflow: workflows !== undefined })) {
+    if (needsNetwork && !vpc) {
+      refuse(context, "network", `the settings of the VPC, in which ${field} puts its machines`, vpc);
+    }
+  }
+}
+
+function checkOwnerTags(context: Context): void {
+  const { ownerTags } = context.value;
+  const names = Object.keys(ownerTags);
+  for (const name of platformTags.filter((each) => names.includes(each))) {
+    const message = `no such tag: the platform sets ${platformTags.join(", ")} itself`;
+    refuse(context, `ownerTags.${name}`, message, ownerTags[name]);
+  }
+  if (names.length > 6) {
+    const message = `at most 6 tags: an S3 object takes 10, and the platform sets ${platformTags.join(", ")} itself`;
+    refuse(context, "ownerTags", message, ownerTags);
+  }
+}
+
+// One check that calls all: after a failed check, zod runs no other.
+const settings = fields.check((context) => {
+  checkWebsites(context);
+  checkIdentities(context);
+  checkPlace(context);
+  checkOwnerTags(context);
+});
 
 type DeepReadonly<Value> = Value extends object ? { readonly [Key in keyof Value]: DeepReadonly<Value[Key]> } : Value;
 
