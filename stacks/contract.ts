@@ -210,6 +210,7 @@ export function deploymentOrder(table: Contract = contract, stacks: readonly str
     }
     throw new Error(
       `The stacks wait for one another: ${error.circle.join(" reads from ")}. Remove one of these readers from stacks/contract.ts.`,
+      { cause: error },
     );
   }
 }

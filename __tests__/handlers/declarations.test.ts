@@ -122,11 +122,11 @@ describe("a new handler", () => {
     declare('name: "hallo", archiveBytes: 10');
     write("tests/hello.test.ts", "");
     const [template] = [deploy({ GREETING: "Hello" }, { alarm: false })];
-    const renamed = {
-      ...template,
-      resources: (type: string) =>
-        JSON.parse(JSON.stringify(template.resources(type)).replaceAll('"hallo"', '"hello"')),
-    } as Template;
+    const renamed = Object.create(template, {
+      resources: {
+        value: (type: string) => JSON.parse(JSON.stringify(template.resources(type)).replaceAll('"hallo"', '"hello"')),
+      },
+    }) as Template;
     expect(lacking("hello", { ...house, templates: [renamed], read: format })).toEqual([
       expect.stringMatching(/^No alarm reports failures of acme-local-hello\. Add .*functionErrors\(/s),
       'handlers/hello/declaration.ts declares the name "hallo"; it has to be "hello".',

@@ -767,7 +767,7 @@ describe("a shared link", () => {
     name === "sex" ? "F" : String(example),
   ]);
   const shared = new URLSearchParams(values).toString();
-  const [[last = ""] = []] = values.slice(-1);
+  const last = values.at(-1)![0];
   const missing = features.at(-1)!.label.toLowerCase();
   const cutOff = new URLSearchParams(values.slice(0, -1)).toString();
 

@@ -35,6 +35,8 @@ export const rendering = {
   },
 };
 
+const failed: string = ListrLogLevels.FAILED;
+
 /** Off a terminal, names the stage that failed without the reason: whoever runs the stages reports that, once. */
 export class StageLogger extends ListrLogger {
   constructor() {
@@ -42,7 +44,7 @@ export class StageLogger extends ListrLogger {
   }
 
   override log(level: string, message: string | unknown[], options?: LoggerFieldOptions): void {
-    super.log(level, message, level === ListrLogLevels.FAILED ? undefined : options);
+    super.log(level, message, level === failed ? undefined : options);
   }
 }
 

@@ -59,7 +59,7 @@ export class StackScope {
       if (!self) {
         throw new ExpressionError('"self" has a meaning in postconditions only');
       }
-      return reference.slice(1).reduce(attributeOf, self as Value);
+      return reference.slice(1).reduce<Value>(attributeOf, self);
     }
     const target = targetOf(reference);
     const value =

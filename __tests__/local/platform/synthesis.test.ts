@@ -43,12 +43,42 @@ test("the stacks come in the order of their dependencies, from synth and without
 });
 
 test.each([
-  ["a source that changed", () => writeFileSync(join(checkout, "stacks/data.ts"), "three")],
-  ["a new source", () => writeFileSync(join(checkout, "stacks/more.ts"), "")],
-  ["a source that is gone", () => rmSync(join(checkout, "main.ts"))],
-  ["a document that somebody changed", () => writeFileSync(synthesized(instance, "stacks/data/cdk.tf.json"), "{ }")],
-  ["a document that is gone", () => rmSync(synthesized(instance, "stacks"), { recursive: true })],
-  ["an output that is gone", () => rmSync(synthesized(instance), { recursive: true })],
+  [
+    "a source that changed",
+    () => {
+      writeFileSync(join(checkout, "stacks/data.ts"), "three");
+    },
+  ],
+  [
+    "a new source",
+    () => {
+      writeFileSync(join(checkout, "stacks/more.ts"), "");
+    },
+  ],
+  [
+    "a source that is gone",
+    () => {
+      rmSync(join(checkout, "main.ts"));
+    },
+  ],
+  [
+    "a document that somebody changed",
+    () => {
+      writeFileSync(synthesized(instance, "stacks/data/cdk.tf.json"), "{ }");
+    },
+  ],
+  [
+    "a document that is gone",
+    () => {
+      rmSync(synthesized(instance, "stacks"), { recursive: true });
+    },
+  ],
+  [
+    "an output that is gone",
+    () => {
+      rmSync(synthesized(instance), { recursive: true });
+    },
+  ],
 ])("%s has synth run again", async (_, change) => {
   change();
   await synthesize(instance, checkout);

@@ -9,7 +9,7 @@ function evaluate(source: string): Value {
     if (root !== "x") {
       throw new ExpressionError(`${root} is not known`);
     }
-    return names.reduce(attributeOf, bucket as Value);
+    return names.reduce<Value>(attributeOf, bucket);
   });
 }
 
@@ -36,8 +36,8 @@ test.each<[string, Value]>([
 });
 
 test("a replacement is taken as it is", () => {
-  const { evaluate: replace } = parseTemplate('${replace(x.text, "a", x.by)}');
-  expect(replace(([, name]) => (name === "text" ? "banana" : "$&"))).toBe("b$&n$&n$&");
+  const template = parseTemplate('${replace(x.text, "a", x.by)}');
+  expect(template.evaluate(([, name]) => (name === "text" ? "banana" : "$&"))).toBe("b$&n$&n$&");
 });
 
 test("every reference is found, wherever it stands", () => {

@@ -458,7 +458,7 @@ test.each<[string, Stack, string[]]>([
   ]),
   ...["module", "variable", "moved"].map((name): [string, Stack, string[]] => [
     `the section ${name}`,
-    { [name]: {} } as Stack,
+    { [name]: {} },
     [`the section "${name}" is not known: extend \`known.sections\` in local/provision/stack-document.ts`],
   ]),
   ["a section that is not an object", { resource: [] }, ['"resource" is a list']],

@@ -105,7 +105,7 @@ async function main(): Promise<object> {
   const without = lines.map((line) => line.toSpliced(column, 1).join(",")).join("\n");
   const uci = await convertUci();
   const whole = await ingest(text);
-  const { shellThickness: _, ...incomplete } = examples.grown;
+  const incomplete = Object.fromEntries(Object.entries(examples.grown).filter(([name]) => name !== "shellThickness"));
   const pages = websiteFiles();
   const page = String(pages.get("index.html"));
   return {

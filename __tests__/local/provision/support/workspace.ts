@@ -52,8 +52,8 @@ export class Workspace {
     writeFileSync(file, content);
   }
 
-  write(name: string, { output: _, ...stack }: Stack): void {
-    this.file(name, "cdk.tf.json", JSON.stringify(stack));
+  write(name: string, stack: Stack): void {
+    this.file(name, "cdk.tf.json", JSON.stringify({ ...stack, output: undefined }));
   }
 
   /** Writes the stack, provisions it, and looks its outputs up. */
