@@ -74,7 +74,7 @@ function partsAtATime(): number {
   const { PARALLEL } = process.env;
   if (PARALLEL === undefined || PARALLEL === "") {
     // The whole loop waits for half of its time: one part more than there are cores keeps them busy.
-    return availableParallelism() + 1;
+    return availableParallelism();
   }
   if (!/^[1-9]\d?$/.test(PARALLEL)) {
     throw new Error(`PARALLEL: '${PARALLEL}' is not a number of parts; expected a whole number from 1 to 99.`);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { GetQueryExecutionCommand, GetQueryResultsCommand, StartQueryExecutionCommand } from "@aws-sdk/client-athena";
 import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { DescribeFeatureGroupCommand } from "@aws-sdk/client-sagemaker";
@@ -43,9 +44,9 @@ export async function rowsOf(
 ): Promise<Record<"train" | "validation" | "test", Record<string, string>[]>> {
   const bucket = await requireContract(clients, "DataBucket");
   const { Contents = [] } = await clients.s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: "runs/" }));
-  const run = Contents.map(({ Key }) => Key!.split("/").slice(0, 2).join("/")).find((prefix) =>
-    prefix.includes(executionArn.split(":").at(-1)!),
-  );
+  // As prepare-run names a run: the execution's name may be cut, the hash of its ARN is not.
+  const hash = createHash("sha256").update(executionArn).digest("hex").slice(0, 8);
+  const run = Contents.map(({ Key }) => Key!.split("/").slice(0, 2).join("/")).find((folder) => folder.endsWith(hash));
   const rows = async (split: string): Promise<Record<string, string>[]> => {
     const text = await readObject(clients, `s3://${bucket}/${run}/dataset/${split}/data.csv`);
     const [header, ...lines] = text

@@ -222,7 +222,7 @@ describe("the front door", () => {
 
 describe("its settings", () => {
   test.each([
-    ["{", "no JSON"],
+    ["{", "is not JSON"],
     ["[]", "expected"],
     ['{"0": ""}', '"0"'],
     ['{"65536": ""}', '"65536"'],

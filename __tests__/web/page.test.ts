@@ -1073,7 +1073,7 @@ describe("for everybody", () => {
   test("the form is there, and says why it can't calculate, without JavaScript", async () => {
     await open({ javaScriptEnabled: false });
     for (const form of await page.locator("form").all()) {
-      expect(await form.locator("noscript").textContent()).toContain("which your browser has switched off");
+      expect(await form.locator("noscript").textContent()).toContain("which is switched off in your browser");
     }
     for (const { name } of measures) {
       expect(await field(camelCase(name)).isVisible()).toBe(true);
@@ -1092,7 +1092,7 @@ describe("for everybody", () => {
     expect(await notices.count()).toBe(2);
     for (const notice of await notices.all()) {
       await notice.waitFor();
-      expect(await notice.textContent()).toContain("Load the page again as soon as you are online");
+      expect(await notice.textContent()).toContain("Load the page again when you are online");
     }
     expect(new URL(page.url()).pathname).toBe("/");
     website.reset();
