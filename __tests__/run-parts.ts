@@ -73,7 +73,7 @@ function tableOf(outcomes: readonly Outcome[]): string {
 function partsAtATime(): number {
   const { PARALLEL } = process.env;
   if (PARALLEL === undefined || PARALLEL === "") {
-    // The whole loop waits for half of its time: one part more than there are cores keeps them busy.
+    // With one more, tests of releases that roll back by latency met a machine too busy to answer in time.
     return availableParallelism();
   }
   if (!/^[1-9]\d?$/.test(PARALLEL)) {
