@@ -98,7 +98,7 @@ function run(name: string, values: readonly string[], folder: string): Promise<n
     env: {
       ...Object.fromEntries(inherited),
       SCHEMATHESIS_HOOKS: "checks",
-      PYTHONPATH: [join(projectRoot, "fuzz"), process.env.PYTHONPATH].filter(Boolean).join(delimiter),
+      PYTHONPATH: [__dirname, process.env.PYTHONPATH].filter(Boolean).join(delimiter),
       PYTHONDONTWRITEBYTECODE: "1",
     },
     stdio: "inherit",
