@@ -63,7 +63,8 @@ function botocoreData(): string {
 /** Whether this very process answers at an address: another platform's may have taken the port. */
 async function answers(pid: number, address: string): Promise<boolean> {
   try {
-    const response = await fetch(address, { signal: AbortSignal.timeout(2000) });
+    // It listens, or the connection would be refused: on a busy machine an answer may take seconds.
+    const response = await fetch(address, { signal: AbortSignal.timeout(10_000) });
     await response.arrayBuffer();
     return response.ok && response.headers.get(processHeader) === String(pid);
   } catch {
