@@ -125,7 +125,7 @@ lint: install-test ## Types, ESLint, Prettier, Ruff, hadolint for the Dockerfile
 	@local/setup/check-commits
 	@npm run --silent check:types
 	@npm run --silent lint
-	@.venv/emulator/bin/ruff check --quiet local/emulator __tests__/checkov __tests__/fuzz packages && .venv/emulator/bin/ruff format --check --quiet local/emulator __tests__/checkov __tests__/fuzz packages
+	@.venv/emulator/bin/ruff check --quiet local/emulator __tests__/checkov __tests__/fuzz packages/*/__tests__ && .venv/emulator/bin/ruff format --check --quiet local/emulator __tests__/checkov __tests__/fuzz packages/*/__tests__
 	@.venv/model/bin/hadolint model-image/Dockerfile
 	@.venv/model/bin/ruff check --quiet model-image && .venv/model/bin/ruff format --check --quiet model-image
 	@.venv/model/bin/ruff check --quiet --config model-image/pyproject.toml benchmarks && .venv/model/bin/ruff format --check --quiet --config model-image/pyproject.toml benchmarks
@@ -141,7 +141,7 @@ format: install-test ## Bring every file into the house's form, and write what d
 	@tsx delivery/costs/document.ts
 	@npm run --silent readme -w sagemaker-local
 	@prettier --write --log-level warn .
-	@.venv/emulator/bin/ruff format --quiet local/emulator __tests__/checkov __tests__/fuzz packages
+	@.venv/emulator/bin/ruff format --quiet local/emulator __tests__/checkov __tests__/fuzz packages/*/__tests__
 	@.venv/model/bin/ruff format --quiet model-image
 	@.venv/model/bin/ruff format --quiet --config model-image/pyproject.toml benchmarks
 	@.venv/airflow/bin/ruff format --quiet airflow-dags
