@@ -73,8 +73,8 @@ function tableOf(outcomes: readonly Outcome[]): string {
 function partsAtATime(): number {
   const { PARALLEL } = process.env;
   if (PARALLEL === undefined || PARALLEL === "") {
-    // With one more, tests of releases that roll back by latency met a machine too busy to answer in time.
-    return availableParallelism();
+    // A part keeps more than one core busy: with more of them, websites under test answered too late.
+    return Math.max(1, availableParallelism() - 1);
   }
   if (!/^[1-9]\d?$/.test(PARALLEL)) {
     throw new Error(`PARALLEL: '${PARALLEL}' is not a number of parts; expected a whole number from 1 to 99.`);
