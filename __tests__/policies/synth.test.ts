@@ -81,5 +81,5 @@ test("nothing gets round the rules: no Aspect that changes a stack later, no sta
   new TerraformStack(other.app, "other");
   expect(() => {
     other.synth();
-  }).toThrow("The stack other is no PlatformStack");
+  }).toThrow("The stack other is not a PlatformStack");
 });
