@@ -4,6 +4,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := --norc -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
+# What must be installed is installed side by side. Several goals keep their order: make down clean.
+ifeq ($(filter-out 0 1,$(words $(MAKECMDGOALS))),)
+MAKEFLAGS += --jobs=4
+endif
+# Nothing here starts another make on the same jobs: a test that runs make would get a warning of a jobserver it can't reach.
+unexport MAKEFLAGS
 # Node would follow the shell's proxy even to 127.0.0.1, before any line of ours could forbid it.
 unexport NODE_USE_ENV_PROXY NODE_OPTIONS BASH_ENV
 quoted = '$(subst ','\'',$(1))'
@@ -153,7 +159,8 @@ test-unit: install-test ## Jest: stacks, modules, handlers, survey, website, loc
 test-browser: install-test ## The website in Chromium, in each state, light and dark, narrow and wide; leaves pictures in screenshots
 	@npm run --silent test:browser
 
-test-python: test-python-image test-python-emulator test-python-dag test-python-dag-airflow-2 ## pytest: model image, emulator, and the DAG on Airflow 3 and 2
+test-python: install-test ## pytest: model image, emulator, and the DAG on Airflow 3 and 2
+	@node --import tsx __tests__/run-parts.ts test-python-image test-python-emulator test-python-dag test-python-dag-airflow-2
 
 test-python-image: install-test
 	@cd model-image && ../.venv/model/bin/python -m pytest
@@ -199,7 +206,9 @@ install-test: install .venv/fuzz/.installed install-exit-door .venv/emulator/.in
 
 node_modules/.installed: package-lock.json
 	@echo "Installing the Node packages (once, about a minute)" >&2
-	@local/setup/npm ci >&2
+	@local/setup/npm ci --ignore-scripts >&2
+	@# Only the packages that package.json allows run scripts of their own.
+	@local/setup/npm rebuild $$(node -p 'Object.entries(require("./package.json").allowScripts).filter((entry) => entry[1]).map((entry) => entry[0]).join(" ")') >&2
 	@node_modules/.bin/node --version >/dev/null || { echo "The package node came without its program: its install script found no registry, or did not run. See npm's lines above, then make install again." >&2; exit 1; }
 	@touch $@
 

@@ -33,11 +33,7 @@ function timeOf(seconds: number): string {
 async function runPart(part: string): Promise<Outcome> {
   const begin = performance.now();
   console.log(`▶ ${part}`);
-  // A part is a make of its own: it shares neither the jobs nor the options of the one that started this program.
-  const child = spawn("make", ["--no-print-directory", part], {
-    env: { ...process.env, MAKEFLAGS: "", MAKELEVEL: "" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn("make", ["--no-print-directory", part], { stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {

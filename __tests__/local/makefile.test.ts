@@ -76,6 +76,29 @@ test("make down installs what it takes to stop a platform whose packages were de
   expect(existsSync(join(checkout, "called"))).toBe(true);
 });
 
+test("Node's and Python's packages are installed side by side, and goals one after the other", () => {
+  const waiting =
+    "for second in $(seq 30); do [ ! -e python3-called ] || { touch met; exit 1; }; sleep 1; done; exit 1";
+  const tools = replaceTools((name) => (name === "npm" ? waiting : 'touch python3-called; [ "$1" = -c ]'));
+  const env = { PATH: `${tools}:${process.env.PATH ?? ""}` };
+  for (const requirements of ["local/emulator/requirements.txt", "model-image/requirements.txt"]) {
+    cpSync(join(root, requirements), join(checkout, requirements));
+  }
+  spawnSync("make", ["install"], { cwd: checkout, env });
+  expect(existsSync(join(checkout, "met"))).toBe(true);
+  const { stdout } = spawnSync("make", ["--dry-run", "status", "help"], { cwd: checkout, env, encoding: "utf8" });
+  expect(stdout.trim().split("\n")[0]).toContain("Nothing runs");
+});
+
+test("only the packages that are allowed to run scripts of their own", () => {
+  const tools = replaceTools((name) => `echo "${name} $*" >> called; [ ${name} != node ] || echo esbuild node`);
+  spawnSync("make", ["install"], { cwd: checkout, env: { PATH: `${tools}:${process.env.PATH ?? ""}` } });
+  const lines = readFileSync(join(checkout, "called"), "utf8").split("\n");
+  const npm = lines.filter((line) => line.startsWith("npm ") && !line.includes("config"));
+  expect(npm.map((line) => line.replaceAll(/ --\S+/g, ""))).toEqual(["npm ci", "npm rebuild esbuild node"]);
+  expect(npm[0]).toMatch(/ --ignore-scripts$/);
+});
+
 test("make clean removes what make synth wrote; that of another platform leaves it", () => {
   for (const folder of ["cdktf.out/stacks", "dist"]) {
     mkdirSync(join(checkout, folder), { recursive: true });
