@@ -1,21 +1,20 @@
 import { inspect } from "node:util";
 
-/** Errors of these kinds are faults of a program; nobody can correct them by using it in another way. */
+/** Errors of these kinds are bugs in the program; a user cannot correct them. */
 const faults = [TypeError, RangeError, ReferenceError, SyntaxError];
 
 /**
- * Runs a command line: an error that somebody can correct is printed as a sentence, a fault of the program with its
- * stack. Whoever stops reading (`make logs | head`) gets no error, and what is being done goes on.
+ * Runs a command line. An error that the user can correct is printed as a sentence, a bug with its stack trace. A
+ * reader that stops early (`make logs | head`) causes no error, and the work continues.
  *
- * The exit status is 0; what `work` returns, where that is a number; or, after an error, the error's `exitStatus`, by
- * default 1.
+ * The exit status is 0, or the number that `work` returns, or after an error its `exitStatus` (by default 1).
  *
  * @param work Gets the environment variables.
  */
 export function runCommand(work: (variables: NodeJS.ProcessEnv) => unknown): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error) => {
-      // What the system didn't report comes from whatever writes to the stream, and ends `work` too.
+      // An error without a system call comes from the code that writes to the stream, and also makes `work` fail.
       if ("syscall" in error && !isClosedPipe(error)) {
         throw error;
       }
@@ -45,6 +44,6 @@ function describe(error: unknown): string {
   if (!(error instanceof Error) || faults.some((fault) => error instanceof fault)) {
     return inspect(error);
   }
-  // AWS's errors have their reason in the name.
+  // AWS errors have their reason in the name.
   return "$fault" in error ? `${error.name}: ${error.message}` : error.message;
 }

@@ -14,8 +14,8 @@ import { StateStack } from "./stacks/state";
 import { WebsiteStack } from "./stacks/website";
 
 /**
- * The stacks of an environment; what it has no settings for, it does without. stacks/contract.ts gives the order of
- * deployment. The pipeline comes last here: it deploys the stacks that are there when it is made.
+ * The stacks of an environment; a stack without settings is left out. stacks/contract.ts gives the order of deployment.
+ * The pipeline is made last because it deploys the stacks that exist when it is made.
  */
 export function definePlatform(app: App, environment: Environment): Platform {
   const platform = new Platform(app, environment); // backend, provider, tags, policies: once, for every stack
@@ -34,7 +34,7 @@ export function definePlatform(app: App, environment: Environment): Platform {
   new MlWorkflowStack(platform);
   new WebsiteStack(platform, "test");
   new WebsiteStack(platform, "production");
-  // A laptop brings its own Airflow.
+  // A laptop runs its own Airflow.
   if (environment.airflow ?? environment.emulated) {
     new DataWorkflowStack(platform);
   }

@@ -1,27 +1,27 @@
 /**
- * What the roles of a platform can do at most: the statements of its two boundaries (IAM User Guide, "Delegating
- * responsibility to others using permissions boundaries"). One is for whatever runs on the platform, the other for the
- * pipeline, which makes those roles and has to give them theirs.
+ * The most that the roles of a platform can do: the statements of its two permissions boundaries (IAM User Guide,
+ * "Delegating responsibility to others using permissions boundaries"). One is for everything that runs on the platform.
+ * The other is for the pipeline, which makes those roles and gives them their boundary.
  *
- * They name services and beginnings of names, where a role's own policy names actions and resources: an engineer
- * deploys them by hand, and a change of a role must not wait for that. What they refuse, they refuse whatever else
- * allows it.
+ * A role's own policy names actions and resources; a boundary names services and name prefixes. An engineer deploys
+ * boundaries by hand, and a change of a role must not wait for that. A denial in a boundary wins over every policy that
+ * allows.
  */
 import { awsServices } from "../aws-services";
 import { words } from "../aws-services/permissions";
 import type { Conditions, Statement } from "../modules/policy";
 import { keepsOwnState, type PlatformStack, stateBucketName } from "./platform";
 
-/** The services whose resources bear names in their ARNs; what those of IAM, KMS and S3 need stands below. */
+/** The services whose ARNs contain resource names. IAM, KMS and S3 have statements of their own below. */
 const namedServices = awsServices.namedServices.filter((service) => !["iam", "kms", "s3"].includes(service));
 
-/** The kinds of EC2's resources of which the network consists; no instance is among them. */
+/** The EC2 resource kinds of the network. Instances are not among them. */
 const networkKinds = ["*gateway", "elastic-ip", "network-acl", "route-table", "security-group*", "subnet", "vpc*"];
 
-/** By which CloudWatch Logs lets other services deliver; AWS takes no resource for it. */
+/** The actions for log delivery by other services. They take no resource. */
 const logDelivery = ["logs:*LogDeliver*", "logs:*ResourcePolic*", "logs:DescribeLogGroups"];
 
-/** What deploying needs for which AWS takes no resource; long lists as patterns, for a boundary must be short. */
+/** The deployment actions that take no resource. Long lists are patterns, because a boundary's size is limited. */
 const withoutResource = [
   ...new Set([
     ...logDelivery,
@@ -31,10 +31,13 @@ const withoutResource = [
   ]),
 ].sort();
 
-/** What no role of the platform is for, and would be a way out of its account or of its boundary. */
+/** No role of the platform needs these actions, and each would be a way out of the account or the boundary. */
 const foreignServices = ["account:*", "cloudtrail:*", "organizations:*", "sts:AssumeRole"];
 
-/** What can't be made again is deleted by people: of what engineers alone deploy, nothing is allowed anyway. */
+/**
+ * Actions that delete what cannot be made again: only people may do that. Types that only engineers deploy are left
+ * out, because the boundary allows nothing on them.
+ */
 const losses = awsServices.records
   .flatMap(([, { permissions, holds }]) => (permissions === "engineers" ? [] : (holds?.lostBy ?? [])))
   .sort();
@@ -43,19 +46,16 @@ const tagged = (key: string, value: string | readonly string[]): Conditions => (
   StringEquals: { [`aws:ResourceTag/${key}`]: value },
 });
 
-/** ARNs of an environment, as both boundaries need them. */
+/** The environment's ARNs that both boundaries need. */
 class Places {
   constructor(private readonly stack: PlatformStack) {}
 
-  /** The resources of a service whose names begin as the environment's do, behind a prefix. */
+  /** The resources of a service whose names start with the prefix of the environment, after `prefix`. */
   own(service: string, prefix = ""): string {
     return this.stack.arn(service, `${prefix}${this.stack.namePrefix}*`);
   }
 
-  /**
-   * Resources in whichever region: what CloudFront needs belongs to us-east-1, and the shorter pattern leaves room for
-   * others.
-   */
+  /** Resources in any region: CloudFront's are in us-east-1, and a shorter pattern leaves room for other statements. */
   any(service: string, resource: string): string {
     return this.stack.arn(service, resource, { region: "*" });
   }
@@ -81,7 +81,7 @@ class Places {
     return this.bucket(stateBucketName(account, region));
   }
 
-  /** The buckets of the trail's records, and of who reads them (stacks/governance.ts). */
+  /** The buckets with the trail's records and with the access logs of those (stacks/governance.ts). */
   get records(): string {
     return this.bucket(this.stack.named("*", "governance"));
   }
@@ -94,8 +94,8 @@ class Places {
 }
 
 /**
- * What functions, jobs, endpoints, workflows and Airflow can do at most: work with what belongs to their environment,
- * and change none of it but data.
+ * The most that functions, jobs, endpoints, workflows and Airflow can do: use the resources of their environment, and
+ * change only data.
  * @param stack the stack that makes the boundary
  */
 export function executionBoundary(stack: PlatformStack): readonly Statement[] {
@@ -121,8 +121,8 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
         places.own("dynamodb", "table/"),
         places.own("ecr", "repository/"),
         places.own("lambda", "function:"),
-        // Behind a folder or a word of the service that writes; what SageMaker writes of jobs, all jobs of an account
-        // share.
+        // The writing service puts a folder or a word before the name. All SageMaker jobs of an account share log
+        // groups.
         places.own("logs", "log-group:*"),
         stack.arn("logs", "log-group:/aws/sagemaker/*"),
         places.bucket(`${stack.namePrefix}*`),
@@ -131,7 +131,7 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
         ),
         places.own("sns"),
         places.own("sqs"),
-        // Airflow's own queues lie in an account of AWS's (MWAA User Guide, "Amazon MWAA execution role").
+        // Airflow's own queues are in an AWS account (MWAA User Guide, "Amazon MWAA execution role").
         stack.arn("sqs", "airflow-celery-*", { account: "*" }),
         places.own("states", "stateMachine:"),
       ],
@@ -159,14 +159,14 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
       conditions: { StringEquals: { "iam:PassedToService": "sagemaker.amazonaws.com" } },
     },
     {
-      // Jobs in the network put their interfaces there themselves.
+      // Jobs in the VPC create their own network interfaces.
       sid: "UseNetwork",
       actions: ["ec2:CreateNetworkInterface*", "ec2:DeleteNetworkInterface*"],
       resources: ["network-interface", "security-group", "subnet"].map((kind) => stack.arn("ec2", `${kind}/*`)),
     },
     {
-      // Step Functions hears of ended jobs by rules of its own (Step Functions Developer Guide, "IAM policies for
-      // integrated services").
+      // Step Functions is notified of ended jobs by its own EventBridge rules (Step Functions Developer Guide, "IAM
+      // policies for integrated services").
       sid: "HearOfEndedJobs",
       actions: ["events:DescribeRule", "events:PutRule", "events:PutTargets"],
       resources: [stack.arn("events", "rule/StepFunctionsGetEventsFor*")],
@@ -177,7 +177,7 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
       resources: ["configuration-set/*", "identity/*"].map((resource) => stack.arn("ses", resource)),
     },
     {
-      // AWS takes no resource for these.
+      // These actions take no resource.
       sid: "WithoutResource",
       actions: [
         "cloudwatch:PutMetricData",
@@ -196,7 +196,7 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
     {
       sid: "NoOtherRights",
       effect: "Deny",
-      // All of IAM but iam:PassRole: a refusal knows no exceptions.
+      // All IAM actions except iam:PassRole, by first letters, because a Deny has no exceptions.
       actions: ["A", "C", "D", "E", "G", "L", "R", "S", "T", "U"]
         .map((letter) => `iam:${letter}*`)
         .concat("iam:Pu*", foreignServices, losses),
@@ -216,7 +216,7 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
       conditions: tagged("Stack", "state"),
     },
     {
-      // The trail's role has the boundary too, and writes into a log group of that stack.
+      // No Deny on all actions: the trail's role has this boundary too, and writes to a log group of that stack.
       sid: "NoKeyOfTheRecords",
       effect: "Deny",
       actions: ["kms:*"],
@@ -227,9 +227,9 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
 }
 
 /**
- * What the pipeline's roles can do at most: deploy the environment's stacks but `state` and `governance`, and make
- * roles that have a boundary. One policy has to hold it all, so what needs no condition is in one statement: an action
- * of one service means nothing on another's resource.
+ * The most that the pipeline's roles can do: deploy the environment's stacks except `state` and `governance`, and make
+ * roles that have a boundary. All of it must fit into one policy, so everything without a condition is in one
+ * statement: an action of one service has no effect on resources of another.
  * @param stack the stack that makes the boundary
  */
 export function deployBoundary(stack: PlatformStack): readonly Statement[] {
@@ -264,8 +264,7 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
         places.bucket(`${stack.namePrefix}*`),
         places.any("kms", `alias/${stack.namePrefix}*`),
         places.any("ssm", `parameter/acme/${name}/*`),
-        // What follows has numbers, or names that others give: the provider names models by itself, and SageMaker the
-        // tables of features.
+        // The following have generated ids, or names that the provider (models) or SageMaker (feature tables) chooses.
         ...networkKinds.map((kind) => places.any("ec2", `${kind}/*`)),
         ...["/apis*", "/tags/*"].map((path) => stack.arn("apigateway", path, { region: "*" })),
         places.any("application-autoscaling", "scalable-target/*"),
@@ -312,8 +311,8 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
       resources: ["*"],
     },
     {
-      // Of none of these IAM can ask the boundary (Service Authorization Reference, "Actions defined by AWS Identity
-      // and Access Management (IAM)"). The roles that are passed have one, whichever service takes them.
+      // IAM cannot check the boundary for these actions (Service Authorization Reference, "Actions defined by AWS
+      // Identity and Access Management (IAM)"). Every role that can be passed has a boundary.
       sid: "KeepRoles",
       actions: words(`
         iam:*agPolicy iam:*agRole iam:CreatePolicy* iam:CreateServiceLinkedRole iam:DeletePolicy* iam:DeleteRole
@@ -321,7 +320,7 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
       resources: [
         places.roles,
         places.global("iam", `policy/${stack.namePrefix}*`),
-        // Whoever asks for a service-linked role gets the one that AWS has written.
+        // AWS defines what a service-linked role can do.
         places.global("iam", "role/aws-service-role/*"),
       ],
     },
@@ -362,8 +361,8 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
 }
 
 /**
- * The states of what the pipeline deploys, and no others; the key that encrypts them encrypts and decrypts, and nothing
- * changes it.
+ * The pipeline reads and writes the states of the stacks that it deploys, and no others. It uses the key of the states,
+ * and cannot change that key.
  */
 function useOfStates({ states }: Places, environment: string): readonly Statement[] {
   return [
@@ -382,7 +381,7 @@ function useOfStates({ states }: Places, environment: string): readonly Statemen
       sid: "KeepStateStack",
       effect: "Deny",
       actions: [
-        // All that changes a key, by first letters.
+        // All actions that change a key, by first letters.
         ...["C*", "Del*", "Dis*", "Ena*", "I*", "P*", "R*", "S*", "T*", "U*"].map((action) => `kms:${action}`),
         ...["AddTags*", "Delete*", "Put*", "RemoveTags*"].map((action) => `ssm:${action}`),
       ],

@@ -1,13 +1,13 @@
 /**
- * What the stacks tell one another: named SSM parameters, who publishes each and who reads it. Nothing else passes
- * between stacks.
+ * What the stacks publish to one another: named SSM parameters, each with its publisher and its readers. Stacks share
+ * nothing else.
  *
  *     stack.publish("FeatureGroup", group.name);   // in the publisher
  *     stack.read("FeatureGroup");                  // in a reader: the value as Terraform will find it
  *     deploymentOrder();                           // the stacks, each after those from which it reads
  *
- * The table is therefore the deployment graph: reading adds the dependency between the stacks, and a table that is
- * wrong stops synth.
+ * So the table is the deployment graph: a read adds a dependency between two stacks. Synth fails if table and stacks
+ * differ.
  */
 import { DataAwsSsmParameter } from "@cdktf/provider-aws/lib/data-aws-ssm-parameter";
 import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
@@ -20,20 +20,18 @@ export interface ParameterDeclaration {
   readonly description: string;
   /** The stack that publishes it. */
   readonly publisher: string;
-  /** The stacks that read it. What reads it at run time, such as a test or a pipeline, is not listed. */
+  /** The stacks that read it. Readers at run time, such as a test or a pipeline, are not listed. */
   readonly readers: readonly string[];
-  /** Whether the workflow changes the value later, which Terraform then leaves alone. @default false */
+  /** Whether the workflow changes the value later; Terraform then ignores changes. @default false */
   readonly changesAtRunTime?: boolean;
-  /**
-   * Whether an environment publishes it only if it has what the value names. No stack may read it then. @default false
-   */
+  /** Whether only some environments publish it. No stack may read it then. @default false */
   readonly mayBeMissing?: boolean;
 }
 
 /** A table of parameters by name. */
 export type Contract = Readonly<Record<string, ParameterDeclaration>>;
 
-/** The stacks, in the order in which they are deployed where the contract leaves a choice. */
+/** The stacks, in their order of deployment where the contract allows several. */
 export const stackIds = [
   "state",
   "governance",
@@ -52,7 +50,7 @@ export type StackId = (typeof stackIds)[number];
 
 const websites = ["website-test", "website-production"] as const;
 
-/** The contract of this platform. Values are `insecure_value`, so that plans show them: none is secret. */
+/** The contract of this platform. Values are `insecure_value`, so plans show them: none is secret. */
 export const contract = {
   StateBucket: { description: "Name of the bucket of Terraform's states", publisher: "state", readers: ["pipeline"] },
   StateKey: {
@@ -170,22 +168,21 @@ export const contract = {
 /** The name of a parameter of the contract. */
 export type ParameterName = keyof typeof contract;
 
-/** The DAG that brings in surveys, as `airflow-dags/acme_data_workflow.py` calls itself. */
+/** The id of the DAG that ingests surveys, from `airflow-dags/acme_data_workflow.py`. */
 export const dataWorkflowDag = "acme-data-workflow";
 
 /**
- * Where in the data bucket models' public figures lie, and the document that stands for those of a model that has none:
- * the stack `data` puts it there.
+ * Where models' public figures are in the data bucket, and the document for a model without figures, which the stack
+ * `data` creates.
  */
 export const publicFigures = { prefix: "figures/", none: "figures/none.json" } as const;
 
-/** What stands in a parameter that changes at run time until it first does. */
+/** The value of a parameter before its first change at run time. */
 export const placeholder = "PLACEHOLDER";
 
 /**
- * The stacks of a contract in an order in which each comes after those from which it reads; among equals, the order of
- * `stacks` counts.
- * @throws Error that shows the circle when there is none, or names a stack that `stacks` does not have
+ * The stacks in deployment order: each comes after those it reads from. Otherwise they keep the order of `stacks`.
+ * @throws Error that shows the cycle, or the stack that `stacks` does not have
  */
 export function deploymentOrder(table: Contract = contract, stacks: readonly string[] = stackIds): readonly string[] {
   const publishers = new Map<string, Set<string>>(stacks.map((stack) => [stack, new Set<string>()]));
@@ -193,7 +190,7 @@ export function deploymentOrder(table: Contract = contract, stacks: readonly str
     for (const stack of [publisher, ...readers]) {
       if (!publishers.has(stack)) {
         throw new Error(
-          `${name} of stacks/contract.ts names the stack ${stack}, which is none of ${stacks.join(", ")}.`,
+          `${name} of stacks/contract.ts names the stack ${stack}, which is not one of ${stacks.join(", ")}.`,
         );
       }
     }
@@ -209,7 +206,7 @@ export function deploymentOrder(table: Contract = contract, stacks: readonly str
       throw error;
     }
     throw new Error(
-      `The stacks wait for one another: ${error.circle.join(" reads from ")}. Remove one of these readers from stacks/contract.ts.`,
+      `The stacks depend on one another: ${error.circle.join(" reads from ")}. Remove one of these readers from stacks/contract.ts.`,
       { cause: error },
     );
   }
@@ -236,17 +233,17 @@ export class ParameterStore {
 
   /**
    * Publishes a value from a stack.
-   * @throws Error when the contract doesn't name the stack as its publisher, or when it is published already
+   * @throws Error when the contract names another publisher, or the parameter is already published
    */
   publish(stack: TerraformStack, name: string, value: string): void {
     const { publisher, description, changesAtRunTime } = this.declaration(name);
     if (publisher !== stack.node.id) {
       throw new Error(
-        `The stack ${stack.node.id} publishes ${name}, which stacks/contract.ts gives to ${publisher}. Correct the one or the other.`,
+        `The stack ${stack.node.id} publishes ${name}, but its publisher in stacks/contract.ts is ${publisher}. Correct one of the two.`,
       );
     }
     if (this.published.has(name)) {
-      throw new Error(`The stack ${publisher} publishes ${name} twice; once is enough.`);
+      throw new Error(`The stack ${publisher} publishes ${name} twice. Remove one of the two calls.`);
     }
     this.published.set(name, stack);
     new SsmParameter(stack, name, {
@@ -266,7 +263,7 @@ export class ParameterStore {
     const { readers } = this.declaration(name);
     if (!readers.includes(stack.node.id)) {
       throw new Error(
-        `The stack ${stack.node.id} reads ${name}, but stacks/contract.ts lists as its readers: ${readers.join(", ") || "none"}. Add it there.`,
+        `The stack ${stack.node.id} reads ${name}, but its readers in stacks/contract.ts are: ${readers.join(", ") || "none"}. Add the stack there.`,
       );
     }
     const byStack = this.reads.get(name) ?? new Map<TerraformStack, DataAwsSsmParameter>();
@@ -277,7 +274,7 @@ export class ParameterStore {
   }
 
   /**
-   * Orders the stacks by what they read, and checks that the contract is kept on both sides.
+   * Adds the stacks' dependencies, and checks that publishers and readers keep the contract.
    * @param stacks all stacks of the app
    * @throws Error that names the parameter and the stacks
    */
@@ -292,13 +289,13 @@ export class ParameterStore {
       }
       for (const reader of readers) {
         const stack = stacks.find(({ node }) => node.id === reader);
-        // An environment without a VPC, say, has neither who publishes its ids nor who reads them.
+        // For example, an environment without a VPC has no publisher and no reader of its ids.
         if (!stack || (!ids.includes(publisher) && !this.reads.get(name)?.has(stack))) {
           continue;
         }
         if (!this.reads.get(name)?.has(stack)) {
           throw new Error(
-            `stacks/contract.ts says that ${reader} reads ${name}, but it doesn't. Read it there, or take ${reader} off its readers.`,
+            `stacks/contract.ts says that ${reader} reads ${name}, but it doesn't. Read it there, or remove ${reader} from the readers.`,
           );
         }
         if (!source) {

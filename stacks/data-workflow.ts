@@ -11,17 +11,17 @@ import { TypeScriptFunction } from "../modules/typescript-function";
 import { dataWorkflowDag } from "./contract";
 import { type Platform, PlatformStack } from "./platform";
 
-/** Where the DAG lays surveys that it is done with. What is there it never deletes. */
+/** Where the DAG puts surveys when it has finished with them. It never deletes from there. */
 const finishedSurveys = ["surveys/processed/", "surveys/refused/"] as const;
 /** Where ingest-survey lists the rows that it refused. */
 const rejectedRows = "surveys/rejected/";
 
 /**
- * Airflow, whose DAG brings in each new survey by the function ingest-survey and then starts the pipeline by the
+ * Airflow, whose DAG ingests each new survey with the function ingest-survey and then starts the pipeline with the
  * function release-change. The DAG finds the names of all three in Airflow Variables.
  *
- * An environment without the setting `airflow` gets all but Airflow itself: the same DAG then runs in an Airflow beside
- * the platform, and finds the same Variables.
+ * An environment without the setting `airflow` gets everything except Airflow itself. There the same DAG runs in an
+ * Airflow beside the platform, and finds the same Variables.
  */
 export class DataWorkflowStack extends PlatformStack {
   private readonly variablesPath = `/acme/${this.environment.name}/airflow/variables`;
@@ -33,7 +33,7 @@ export class DataWorkflowStack extends PlatformStack {
     const key = this.read("DataKey");
     const logsBucket = this.read("LogsBucket");
     const ingestSurvey = this.read("IngestSurveyFunction");
-    // What stands in for the pipeline beside an emulator goes by the name that the stack would give.
+    // Beside an emulator, the pipeline's replacement has the name that the stack would give.
     const pipeline = emulated ? this.named(undefined, "pipeline") : this.read("Pipeline");
 
     const releaseChange = new TypeScriptFunction(this, "release-change", {
@@ -75,7 +75,7 @@ export class DataWorkflowStack extends PlatformStack {
     }
   }
 
-  /** Airflow itself, with the alarms on it; what its DAGs may do is for the caller to grant. */
+  /** Airflow itself, with its alarms; the caller grants what its DAGs may do. */
   private runAirflow(
     settings: NonNullable<Environment["airflow"]>,
     uses: {
@@ -89,8 +89,8 @@ export class DataWorkflowStack extends PlatformStack {
     const subnetIds = Fn.split(",", this.read("PrivateSubnetIds"));
     const files = readFiles(join(projectRoot, "airflow-dags"), (path) => /^(\w+\.py|requirements\.txt)$/.test(path));
     const requirements = files.get("requirements.txt");
-    // pip reaches no registry from a private web server, which stands in a VPC of AWS's, and from workers only through
-    // NAT.
+    // A private web server runs in a VPC of AWS, where pip reaches no registry. On workers, pip reaches one only
+    // through NAT.
     const pipReachesRegistry = settings.webServer === "public" && (network?.natGateways ?? 0) > 0;
     const airflow = new AirflowEnvironment(this, "airflow", {
       name: this.named(),
@@ -117,7 +117,7 @@ export class DataWorkflowStack extends PlatformStack {
     return airflow;
   }
 
-  /** Lists and reads surveys, and moves those that came in to where the finished ones lie. */
+  /** Lists and reads new surveys, and moves them to the finished ones. */
   private moveSurveys(bucketArn: string): readonly Statement[] {
     return [
       ...readObjects({ bucketArn, prefixes: ["surveys/"], name: "Surveys" }),

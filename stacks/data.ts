@@ -9,7 +9,7 @@ import { type Platform, PlatformStack } from "./platform";
 const gibibyte = 2 ** 30;
 
 /**
- * What is never replaced: the surveys, the feature group, and what each run of the workflow leaves behind.
+ * What is never replaced: the surveys, the feature group, and the results of each workflow run.
  *
  * | prefix in the data bucket | holds |
  * |---|---|
@@ -17,9 +17,9 @@ const gibibyte = 2 ** 30;
  * | `feature-store/` | the offline store |
  * | `athena/` | query results, which expire |
  * | `runs/<run>/` | dataset, baseline, model and evaluation of each run |
- * | `figures/<run>.json` | what the website tells of each registered model |
- * | `data-capture/<endpoint>/` | what visitors asked an endpoint, and what it answered; expires |
- * | `monitoring/<endpoint>/` | what was found in that; expires |
+ * | `figures/<run>.json` | what the website shows about each registered model |
+ * | `data-capture/<endpoint>/` | requests to an endpoint and its answers; expires |
+ * | `monitoring/<endpoint>/` | reports about that traffic; expires |
  */
 export class DataStack extends PlatformStack {
   constructor(platform: Platform) {
@@ -33,7 +33,7 @@ export class DataStack extends PlatformStack {
 
     const logs = new SecureBucket(this, "logs", {
       name: this.named(`logs-${account}-${region}`),
-      // Server access logs are delivered to buckets with S3's own key.
+      // S3 delivers server access logs only to buckets with S3's own key.
       expireOldVersionsAfterDays: oldVersionDays,
       expiries: [{ prefix: "", days: this.environment.logRetentionDays }],
       protect,
@@ -54,7 +54,7 @@ export class DataStack extends PlatformStack {
       protect,
     });
 
-    // A website that serves a model without figures reads this instead, so that it can be deployed all the same.
+    // A website whose model has no figures reads this object, so it can be deployed too.
     new S3Object(this, "no-figures", {
       bucket: bucket.name,
       key: publicFigures.none,

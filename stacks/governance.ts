@@ -10,8 +10,8 @@ import { deployBoundary, executionBoundary } from "./boundaries";
 import { boundaryNames, type Platform, PlatformStack, stateBucketName } from "./platform";
 
 /**
- * Records of the trail of which somebody is told at once (the first three of the CIS AWS Foundations Benchmark's
- * section on monitoring that fit here).
+ * Trail records that raise an alarm at once (the first three from the monitoring section of the CIS AWS Foundations
+ * Benchmark that fit here).
  */
 const incidents = {
   "root-used": {
@@ -27,24 +27,23 @@ const incidents = {
   "key-endangered": {
     pattern:
       "{ ($.eventSource = kms.amazonaws.com) && (($.eventName = DisableKey) || ($.eventName = ScheduleKeyDeletion)) }",
-    description: "Somebody disabled a key or had it marked for deletion: what it encrypted can't be read then",
+    description: "Somebody disabled a key or scheduled its deletion: what it encrypted will be unreadable",
   },
-  // Terraform gives a key its tags as it makes it, which is recorded as CreateKey alone.
+  // Terraform tags a key when it creates it; the trail records that as CreateKey only.
   "key-tagged": {
     pattern:
       "{ ($.eventSource = kms.amazonaws.com) && (($.eventName = TagResource) || ($.eventName = UntagResource)) }",
-    description: "Somebody changed the tags of a key, by which roles may use it or not",
+    description: "Somebody changed the tags of a key, which decide what roles may use it",
   },
 } as const;
 
 /**
- * What watches over the account: the trail of who did what, to objects, items and records too; alarms on what should
- * never happen; the budget; and the boundaries, which no role of the platform can leave. They stand here because an
- * engineer deploys this stack, and the pipeline can't.
+ * What watches the account: the trail of who did what, including data events; alarms on events that should never
+ * happen; the budgets; and the boundaries, which limit every role of the platform. They are in this stack because only
+ * an engineer deploys it; the pipeline can't.
  *
- * The tags of the platform show in the bills once they are activated as cost allocation tags, in the account that pays
- * (AWS Billing User Guide, "Activating user-defined cost allocation tags"); from then on the budget of the platform
- * counts. That of the account always does.
+ * The budget of the platform counts only after its tags are activated as cost allocation tags, in the account that pays
+ * (AWS Billing User Guide, "Activating user-defined cost allocation tags"). The budget of the account always counts.
  */
 export class GovernanceStack extends PlatformStack {
   constructor(platform: Platform, settings: NonNullable<Environment["governance"]>) {
@@ -63,7 +62,8 @@ export class GovernanceStack extends PlatformStack {
   }
 
   /**
-   * The stack's own role is made after its boundary; those of other stacks name theirs, as that has long been there.
+   * The stack's own role refers to its boundary as a resource; other stacks refer to it by name, because it is deployed
+   * before them.
    */
   private boundRoles(protect: boolean): void {
     const execution = new PermissionsBoundary(this, "boundary", {
@@ -89,10 +89,10 @@ export class GovernanceStack extends PlatformStack {
   ): void {
     const { account, region } = this.environment;
     const { logRetentionDays, oldVersionDays, protect } = settings;
-    // The data's log bucket comes with the data stack, which is deployed later.
+    // The log bucket of the data stack is deployed later.
     const accessLogs = new SecureBucket(this, "access-logs", {
       name: this.named(`logs-${account}-${region}`),
-      // Server access logs are delivered to buckets with S3's own key.
+      // S3 delivers server access logs only to buckets with S3's own key.
       expireOldVersionsAfterDays: oldVersionDays,
       expiries: [{ prefix: "", days: retentionDays }],
       protect,
@@ -138,8 +138,8 @@ export class GovernanceStack extends PlatformStack {
   }
 
   /**
-   * What is done to the platform's data, by the beginning of its names. The logs themselves are left out: to record
-   * their writing would never end.
+   * Access to the platform's data, by name prefix. The log buckets are left out: each record written there would cause
+   * another record.
    */
   private dataEvents(): readonly DataEvents[] {
     const { account, region } = this.environment;
@@ -162,9 +162,8 @@ export class GovernanceStack extends PlatformStack {
         arnPrefixes: [this.arn("sagemaker", `feature-group/${this.namePrefix}`)],
       },
       {
-        // Whoever asks often enough can copy a model by its answers. Of that CloudTrail records what is asked for as a
-        // stream alone, none of the calls of InvokeEndpoint (CloudTrail User Guide, "Logging data events"): what the
-        // websites ask, data capture keeps.
+        // Enough requests can copy a model by its answers. CloudTrail records only streamed requests and no calls of
+        // InvokeEndpoint (CloudTrail User Guide, "Logging data events"); data capture keeps the websites' requests.
         name: "Questions to the platform's models, where they are answered as a stream",
         resourceType: "AWS::SageMaker::Endpoint",
         arnPrefixes: [this.arn("sagemaker", `endpoint/${this.namePrefix}`)],
@@ -197,7 +196,7 @@ export class GovernanceStack extends PlatformStack {
       tag: { key: "Environment", value: this.environment.name },
       topic,
     });
-    // It also counts what nobody tagged, and counts before the tags are activated.
+    // It also counts untagged resources, and counts before the tags are activated.
     new CostBudget(this, "account-budget", { name: this.named("account"), monthlyDollars, topic });
   }
 }

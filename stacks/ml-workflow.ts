@@ -15,8 +15,8 @@ import { type Platform, PlatformStack } from "./platform";
 
 /**
  * From survey to registered model: the state machine with its functions and roles, the model package group, and the
- * function that puts a survey into the feature group. Alarms tell of runs that fail, of models that miss the threshold,
- * and of functions that fail.
+ * function that puts a survey into the feature group. Alarms report failed runs, models that miss the threshold, and
+ * failed functions.
  */
 export class MlWorkflowStack extends PlatformStack {
   private readonly bucket: string;
@@ -76,7 +76,7 @@ export class MlWorkflowStack extends PlatformStack {
   }
 
   private prepareRun(packageArn: string): TypeScriptFunction {
-    // The workflow makes it: Terraform's AWS provider knows no experiments.
+    // The workflow makes the experiment: Terraform's AWS provider has no resource for it.
     const experiment = this.named("abalone");
     return this.function(prepareRunHandler, {
       environment: {
@@ -144,7 +144,7 @@ export class MlWorkflowStack extends PlatformStack {
           resources: [this.arn("sagemaker", `model-package-group/${packageGroup}`), packageArn],
         },
         {
-          // Lists know no resources (SageMaker's "API permissions" reference: all but ListTags).
+          // List actions take no resource (SageMaker's "API permissions" reference: all but ListTags).
           sid: "FindModel",
           actions: ["sagemaker:ListModelPackages"],
           resources: ["*"],
@@ -161,7 +161,7 @@ export class MlWorkflowStack extends PlatformStack {
             (name) => this.parameterArn(name),
           ),
         },
-        // SageMaker checks on behalf of the caller that what the package names is there: the model and its evaluation.
+        // SageMaker checks with the caller's rights that the package's model and evaluation exist.
         ...readObjects({ bucketArn: this.dataArn, prefixes: ["runs/"] }),
         ...writeObjects({ bucketArn: this.dataArn, prefixes: [publicFigures.prefix], name: "Figures" }),
         useKey({ keyArn: this.key, services: ["s3"], region, access: "write" }),
@@ -199,14 +199,14 @@ export class MlWorkflowStack extends PlatformStack {
     });
   }
 
-  /** Alarms on runs and on every function: a failed run reports itself what happened, so each names where to look. */
+  /** Alarms on runs and on every function. Each alarm says where to look. */
   private watch(workflow: TrainingWorkflow): void {
     const topic = this.alarmTopic(this.key);
 
     const executions = {
-      failed: ["ExecutionsFailed", "A run of the workflow failed or its model missed the threshold"],
-      "timed-out": ["ExecutionsTimedOut", "A run of the workflow took longer than an hour"],
-      throttled: ["ExecutionThrottled", "Step Functions held back runs of the workflow: too many at once"],
+      failed: ["ExecutionsFailed", "A workflow run failed, or its model missed the threshold"],
+      "timed-out": ["ExecutionsTimedOut", "A workflow run took longer than an hour"],
+      throttled: ["ExecutionThrottled", "Step Functions throttled workflow runs: too many at once"],
     } as const;
     for (const [name, [metric, description]] of Object.entries(executions)) {
       new Alarm(this, `executions-${name}`, {
@@ -221,7 +221,7 @@ export class MlWorkflowStack extends PlatformStack {
       });
     }
 
-    // Step Functions counts a refused model as a failed execution; only the log tells the two apart.
+    // Step Functions counts a refused model as a failed execution; only the log separates the two.
     const refused = { name: "ModelsBelowThreshold", namespace: `acme/${this.environment.name}` };
     new CloudwatchLogMetricFilter(this, "below-threshold-metric", {
       name: this.named("training-below-threshold"),

@@ -5,13 +5,13 @@ import { projectRoot } from "../modules/project-root";
 import { type Platform, PlatformStack } from "./platform";
 
 /**
- * What of the project goes into the image: code, its pinned requirements, the feature contract. Tests and what they
- * leave behind stay out.
+ * The project files that go into the image: code, pinned requirements, the feature contract. Tests and their leftovers
+ * stay out.
  */
 const inContext = (path: string): boolean =>
   /^model-image\/(Dockerfile|requirements\.txt|(bin|abalone)\/.+)$/.test(path) && !path.includes("__pycache__");
 
-/** The build context of the model image: path from the project's root, and content. */
+/** The build context of the model image: content by path from the project root. */
 export function modelImageContext(root: string = projectRoot): ReadonlyMap<string, Uint8Array> {
   return new Map(
     ["model-image", "survey"].flatMap((folder) =>

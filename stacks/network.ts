@@ -6,8 +6,8 @@ import { ServiceEndpoints } from "../modules/service-endpoints";
 import { type Platform, PlatformStack } from "./platform";
 
 /**
- * Where jobs and Airflow run: a VPC whose job subnets have no way to the internet, the endpoints through which all of
- * it reaches AWS, and the jobs' security group.
+ * Where jobs and Airflow run: a VPC whose job subnets have no route to the internet, the endpoints through which
+ * everything in it reaches AWS, and the jobs' security group.
  */
 export class NetworkStack extends PlatformStack {
   constructor(platform: Platform, settings: NonNullable<Environment["network"]>) {
@@ -15,7 +15,7 @@ export class NetworkStack extends PlatformStack {
     const { region, logRetentionDays } = this.environment;
     const name = this.named();
 
-    // The data's key comes with the data stack, which is deployed later.
+    // The key of the data stack is deployed later.
     const key = this.encryptionKey({
       description: "Encrypts the flow logs of the network",
       logGroupsNamed: this.namePrefix,
@@ -35,12 +35,12 @@ export class NetworkStack extends PlatformStack {
       vpcId: network.vpcId,
       subnetIds: network.subnetIds("private").slice(0, settings.endpointZones),
       routeTableIds: [...network.routeTableIds("private"), ...network.routeTableIds("jobs")],
-      // A service's name leads to its endpoint from everywhere in the VPC, so that the private tier depends on it as
-      // well.
+      // A service's DNS name resolves to its endpoint everywhere in the VPC, so the private tier depends on endpoints
+      // too.
       admitted: network.ranges("private"),
     });
 
-    // Each job has one instance, so that no two members of the group ever speak to each other.
+    // Each job has one instance, so members of the group never talk to each other.
     const jobs = new SecurityGroup(this, "jobs", {
       name: `${name}-jobs`,
       description: "Training and processing jobs: reach AWS services through endpoints, and nothing else",

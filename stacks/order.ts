@@ -1,17 +1,17 @@
-/** Things that wait for one another, so that there is no order of them. */
+/** Thrown when names depend on one another, so that no order exists. */
 export class CircularDependency extends Error {
   override readonly name = "CircularDependency";
 
-  /** @param circle each name depends on the one after it; the last is the first again */
+  /** @param circle each name depends on the next one; the last is the first again */
   constructor(readonly circle: readonly string[]) {
     super(`they depend on one another: ${circle.join(" → ")}`);
   }
 }
 
 /**
- * Names in an order in which each stands after those on which it depends; apart from that they keep their order.
+ * Sorts names so that each comes after its dependencies. Otherwise names keep their order.
  *
- * @param dependenciesOf The names on which one depends; they come before it, whether or not `names` has them.
+ * @param dependenciesOf The names on which one depends; they come before it, even if `names` lacks them.
  * @throws CircularDependency when names depend on one another.
  */
 export function dependenciesFirst<Name extends string>(

@@ -19,13 +19,13 @@ import { type Contract, contract, type ParameterName, publicFigures, type StackI
 import { keepsOwnState, type Platform, PlatformStack } from "./platform";
 import { commandsOf, releaseSteps, type ReleaseStep, testCommands } from "./release";
 
-/** The parameters at which the steps look while they run. */
+/** The parameters that the steps read while they run. */
 const addresses: Readonly<Record<"test" | "production", readonly ParameterName[]>> = {
   test: ["TestWebsite", "TestApi"],
   production: ["ProductionWebsite", "ProductionApi"],
 };
 
-/** What differs from the default of a build that deploys a stack: a machine, a time limit, Docker. */
+/** Builds that differ from the default: machine, time limit, Docker. */
 const deployBuilds: Partial<Record<string, Pick<BuildProjectProps, "machine" | "timeoutMinutes" | "docker">>> = {
   "model-image": { docker: true, machine: "medium" },
   // CloudFront and an endpoint that moves from one model to the next take up to half an hour each.
@@ -35,17 +35,17 @@ const deployBuilds: Partial<Record<string, Pick<BuildProjectProps, "machine" | "
   "data-workflow": { timeoutMinutes: 240 },
 };
 
-/** Minutes that somebody has for an approval; meanwhile no other release can begin. */
+/** Time limit for an approval, in minutes; meanwhile no other release can begin. */
 const approvalMinutes = 2 * 24 * 60;
 
 /**
- * What releases a change: tests it, then deploys stack after stack, trains, asks the test website, has somebody
- * approve, and deploys production. It deploys the stacks that the app has when it is made, so it comes last in
- * `main.ts`; an engineer deploys it once, and from then on it deploys itself.
+ * Releases a change: tests it, deploys stack after stack, trains, tests the test website, waits for an approval, and
+ * deploys production. It deploys the stacks that the app has when it is made, so `main.ts` makes it last. An engineer
+ * deploys it once; after that it deploys itself.
  *
- * All that changes the account is one stage, `Release`: only one run at a time is in it. A model that one run
- * registered is therefore never taken to production by another run that waited for its approval, and no run changes the
- * pipeline while another deploys.
+ * Everything that changes the account is in one pipeline stage, `Release`, and only one run at a time is in a stage. So
+ * a model that one run registered never goes to production in another run that waited for approval, and no run changes
+ * the pipeline while another deploys.
  */
 export class PipelineStack extends PlatformStack {
   private readonly settings: NonNullable<Environment["pipeline"]>;
@@ -61,7 +61,7 @@ export class PipelineStack extends PlatformStack {
     const name = this.named();
 
     this.key = this.encryptionKey({
-      description: "Encrypts what passes between the actions of the pipeline, their logs, and what it tells of",
+      description: "Encrypts the pipeline's artefacts, logs and notifications",
       logGroupsNamed: name,
     });
     this.artefacts = new SecureBucket(this, "artefacts", {
@@ -96,7 +96,7 @@ export class PipelineStack extends PlatformStack {
         case "system-test":
           return buildAction(
             step.name,
-            this.build(step.name, commands, `Asks the website's stage ${step.stage} what the system tests ask`, [
+            this.build(step.name, commands, `Runs the system tests on the website's stage ${step.stage}`, [
               this.readParameters("ReadAddresses", addresses[step.stage]),
             ]),
           );
@@ -107,16 +107,10 @@ export class PipelineStack extends PlatformStack {
         }
       }
     });
-    const tests = this.build(
-      "test",
-      testCommands,
-      "Runs all tests of the project; it reaches nothing of the account",
-      [],
-      {
-        machine: "large",
-        timeoutMinutes: 120,
-      },
-    );
+    const tests = this.build("test", testCommands, "Runs all tests of the project, without access to the account", [], {
+      machine: "large",
+      timeoutMinutes: 120,
+    });
 
     new DeliveryPipeline(this, "delivery", {
       name,
@@ -131,7 +125,7 @@ export class PipelineStack extends PlatformStack {
     });
     this.publish("Pipeline", name);
 
-    // What the pipeline itself consists of is known only now.
+    // All parts of the pipeline itself are known only now.
     builds.get("pipeline")?.allow(this.mayDeploy(this));
   }
 
@@ -143,7 +137,7 @@ export class PipelineStack extends PlatformStack {
     options: Pick<BuildProjectProps, "machine" | "timeoutMinutes" | "docker"> = {},
   ): BuildProject {
     if (!commands) {
-      throw new Error(`The step ${name} has no commands: give it some in commandsOf of stacks/release.ts.`);
+      throw new Error(`The step ${name} has no commands: add them to commandsOf in stacks/release.ts.`);
     }
     const { backend, logRetentionDays } = this.environment;
     const withTerraform = commands.install !== undefined && backend.type === "cloud" && name !== "test";
@@ -196,13 +190,13 @@ export class PipelineStack extends PlatformStack {
     return project;
   }
 
-  /** What an approver reads: it plans as the deployment would, with a role that only looks. */
+  /** Builds what an approver reads: the plan of the deployment, made with a read-only role. */
   private review(
     { name, stack }: Extract<ReleaseStep, { kind: "review" }>,
     commands: BuildCommands | undefined,
     made: PlatformStack | undefined,
   ): BuildProject {
-    const project = this.build(name, commands, `Puts together what the approver of ${stack} reads`, [
+    const project = this.build(name, commands, `Prepares what the approver of ${stack} reads`, [
       ...this.useState(stack, "read"),
       ...this.artefacts.writeStatements(["reviews/"], "Reviews"),
       this.readParameters("ReadForReview", ["ModelPackageName", "Pipeline"]),
@@ -219,9 +213,9 @@ export class PipelineStack extends PlatformStack {
   }
 
   /**
-   * Runs the ML workflow and waits for it. Each try is an execution of its own, named by the action's own id, so that
-   * none clashes. A champion that is kept is a success; a model below the threshold is a failure, which ends the
-   * release before anything of a website has changed.
+   * Runs the ML workflow and waits for it. Each try is a new execution, named after the action's id, so names never
+   * clash. A kept champion is a success. A model below the threshold is a failure, which ends the release before any
+   * website has changed.
    */
   private train({ name }: ReleaseStep): PipelineAction {
     const machine = this.named("training", "ml-workflow");
@@ -309,7 +303,7 @@ export class PipelineStack extends PlatformStack {
     };
   }
 
-  /** What the websites look up: the public figures, by the name of the data bucket. */
+  /** What the websites read at plan time: the public figures in the data bucket, which is named by convention. */
   private figures(): NonNullable<DeployScope["lookedUp"]> {
     const { account, region } = this.environment;
     const bucketArn = this.bucketArn(this.named(`${account}-${region}`, "data"));
@@ -320,7 +314,7 @@ export class PipelineStack extends PlatformStack {
     return deployStatements(typesOf(stack), this.scopeOf(stack));
   }
 
-  /** A stack's own state and the lock beside it, and no other's. */
+  /** Access to a stack's own state and its lock file, and to no other. */
   private useState(stack: StackId, access: "read" | "write"): readonly Statement[] {
     if (!this.state) {
       return [];
@@ -334,8 +328,8 @@ export class PipelineStack extends PlatformStack {
         sid: "FindState",
         actions: ["s3:ListBucket"],
         resources: [bucketArn],
-        // Whether the bucket is there is asked without a prefix; Terraform also looks for workspaces, of which there
-        // are none.
+        // Terraform checks without a prefix whether the bucket exists, and with `env:` for workspaces, which we don't
+        // use.
         conditions: { StringLikeIfExists: { "s3:prefix": [`${file}*`, "env:*"] } },
       },
       {
@@ -363,14 +357,13 @@ export class PipelineStack extends PlatformStack {
 }
 
 /**
- * The environment variable in which Terraform looks for the token of a host (Terraform CLI, "Environment Variable
- * Credentials").
+ * The environment variable that holds Terraform's token for a host (Terraform CLI, "Environment Variable Credentials").
  */
 function tokenVariable(hostname = "app.terraform.io"): string {
   return `TF_TOKEN_${hostname.replaceAll("-", "__").replaceAll(".", "_")}`;
 }
 
-/** Terraform's types of a stack's resources and, with `data.` before, of its data sources. */
+/** Terraform's types of a stack's resources, and of its data sources with the prefix `data.`. */
 export function typesOf(stack: PlatformStack): readonly string[] {
   const types = stack.node.findAll().flatMap((construct) => {
     if (TerraformResource.isTerraformResource(construct)) {
@@ -381,13 +374,13 @@ export function typesOf(stack: PlatformStack): readonly string[] {
   return [...new Set(types)].sort();
 }
 
-/** The stack whose key encrypts what a stack makes: itself, or where it has no key, the one whose key it reads. */
+/** The stack whose key encrypts this stack's resources: this one, or if it has no key, the one whose key it reads. */
 function keyStackOf(stack: PlatformStack): string {
   const { publisher, readers }: Contract[string] = contract.DataKey;
   return readers.includes(stack.id) && !typesOf(stack).includes("aws_kms_key") ? publisher : stack.id;
 }
 
-/** Who assumes the roles of a stack: to them its resources hand the roles. */
+/** The services that assume the roles of a stack: its deployer passes the roles to them. */
 function roleServicesOf(stack: PlatformStack): readonly string[] {
   const services = stack.node.findAll().flatMap((construct) => {
     if (!(construct instanceof IamRole)) {

@@ -37,7 +37,7 @@ import type { JobNetwork } from "../modules/training-workflow";
 import { enforce } from "../policies";
 import { type ParameterName, ParameterStore, type StackId } from "./contract";
 
-/** One environment's platform: the app, its settings, and what its stacks tell one another. */
+/** One environment's platform: the app, its settings, and the parameters that its stacks share. */
 export class Platform {
   readonly parameters: ParameterStore;
 
@@ -51,7 +51,7 @@ export class Platform {
 
   /**
    * Writes the stacks into the app's output folder.
-   * @throws Error when the stacks don't keep the contract, or a rule of `policies/`; nothing has been written then
+   * @throws Error when the stacks break the contract or a rule of `policies/`; nothing is written then
    */
   synth(): void {
     const stacks = this.app.node.children.filter((child) => child instanceof PlatformStack);
@@ -72,7 +72,7 @@ export class Platform {
   }
 
   /**
-   * The rules see frozen stacks. A stack of another class would be written unchecked, and an Aspect would change a
+   * The rules check frozen stacks. A stack of another class would be written unchecked, and an Aspect would change a
    * stack after the check: both are refused.
    */
   private refuseWhatEscapes(stacks: readonly PlatformStack[]): void {
@@ -84,8 +84,8 @@ export class Platform {
       }
       if (Aspects.of(construct).all.length > 0) {
         throw new Error(
-          `${construct.node.path || "The app"} has an Aspect, which would change stacks after policies/ has checked them. ` +
-            "Make the change where the resource is made; write a check as a rule in policies/.",
+          `${construct.node.path || "The app"} has an Aspect, which would change stacks after policies/ checked them. ` +
+            "Change the resource where it is made; write checks as rules in policies/.",
         );
       }
     }
@@ -98,33 +98,33 @@ export function stateBucketName(account: string, region: string): string {
 }
 
 /**
- * Whether the environment has a stack `state`. Terraform Cloud keeps states itself. For an emulator `make bootstrap`
- * creates the bare bucket: nothing else of the stack means anything there.
+ * Whether the environment has a stack `state`. Terraform Cloud keeps states itself. For an emulator, `make bootstrap`
+ * creates a bare bucket, because the rest of the stack has no effect there.
  */
 export function keepsOwnState({ backend, emulated }: Environment): boolean {
   return backend.type === "s3" && !emulated;
 }
 
-/** The boundaries of roles, which the stack `governance` makes, by their names there. */
+/** The names of the permissions boundaries in the stack `governance`. */
 export const boundaryNames = {
-  /** Of whatever runs on the platform. */
+  /** For everything that runs on the platform. */
   execution: "boundary",
-  /** Of the pipeline, whose roles make the others. */
+  /** For the pipeline, whose roles make the others. */
   deploy: "deploy-boundary",
 } as const;
 
 /**
- * The stack's id, as it stands in names. `data-workflow` is `airflow` there: a role that deploys a stack may touch
- * every name that begins with the stack's, and `data-workflow` begins with `data`.
+ * The stack's id in resource names. `data-workflow` is `airflow` there: a role that deploys a stack may touch every
+ * name that starts with the stack's, and `data-workflow` starts with `data`.
  */
 export function stackName(stack: StackId): string {
   return stack === "data-workflow" ? "airflow" : stack;
 }
 
-/** Characters: the limit of buckets and endpoints; roles and functions may have 64. */
+/** In characters: the limit of buckets and endpoints; roles and functions may have 64. */
 const longestName = 63;
 
-/** A stack of the platform: one lifecycle, one state file. */
+/** A stack of the platform: one life cycle, one state file. */
 export abstract class PlatformStack extends TerraformStack {
   readonly environment: Environment;
   private frozen: Readonly<Record<string, unknown>> | undefined;
@@ -160,7 +160,7 @@ export abstract class PlatformStack extends TerraformStack {
         : {}),
     });
     this.keepState(environment);
-    // By name, and not by the contract: a boundary is not a value that a stack may read, and change.
+    // By name and not by the contract: no stack may read, and so change, a boundary's ARN.
     if (environment.governance) {
       boundRoles(this, this.boundaryArn(id === "pipeline" ? "deploy" : "execution"));
     }
@@ -199,10 +199,7 @@ export abstract class PlatformStack extends TerraformStack {
     this.addOverride("terraform.backend.s3.use_lockfile", true);
   }
 
-  /**
-   * Resolves the prepared stack once and for all: what was checked is what is written, and CDKTF's second pass costs
-   * nothing.
-   */
+  /** Resolves the prepared stack once: what was checked is what is written, and CDKTF's second pass costs nothing. */
   freeze(): Readonly<Record<string, unknown>> {
     this.frozen ??= super.toTerraform() as Readonly<Record<string, unknown>>;
     return this.frozen;
@@ -219,22 +216,21 @@ export abstract class PlatformStack extends TerraformStack {
     return this.frozen ?? super.toTerraform();
   }
 
-  /** How the names of all the environment's resources begin: `acme-<environment>-`. */
+  /** The name prefix of all resources of the environment: `acme-<environment>-`. */
   get namePrefix(): string {
     return `acme-${this.environment.name}-`;
   }
 
   /**
-   * The name of a resource: `acme-<environment>-<stack>-<name>`, or without a name of its own,
-   * `acme-<environment>-<stack>`.
+   * The name of a resource: `acme-<environment>-<stack>-<name>`, or `acme-<environment>-<stack>` without `name`.
    * @param stack the stack that makes it. @default this one
-   * @throws Error when it is longer than IAM, Lambda or SageMaker take a name
+   * @throws Error when it is longer than `longestName`
    */
   named(name?: string, stack: StackId = this.id): string {
     const full = [`${this.namePrefix}${stackName(stack)}`, ...(name === undefined ? [] : [name])].join("-");
     if (full.length > longestName) {
       throw new Error(
-        `The name ${full} of the stack ${stack} has ${full.length} characters; expected at most ${longestName}, which every service takes. Shorten ${name ?? "the environment's name"}.`,
+        `The name ${full} of the stack ${stack} has ${full.length} characters; at most ${longestName} are allowed, which every service accepts. Shorten ${name ?? "the environment's name"}.`,
       );
     }
     return full;
@@ -245,12 +241,12 @@ export abstract class PlatformStack extends TerraformStack {
     return placeOf(this).arn(service, resource, { region, account });
   }
 
-  /** The ARN of a bucket, or with a path of its objects. */
+  /** The ARN of a bucket, or of its objects if `name` includes a path. */
   bucketArn(name: string): string {
     return placeOf(this).bucketArn(name);
   }
 
-  /** The stack's own key, which alarms use, and CloudWatch Logs for the groups whose names contain `logGroupsNamed`. */
+  /** The stack's own key. Alarms use it, and CloudWatch Logs for log groups whose names contain `logGroupsNamed`. */
   protected encryptionKey(props: Pick<EncryptionKeyProps, "description" | "logGroupsNamed">): EncryptionKey {
     return new EncryptionKey(this, "encryption", {
       ...props,
@@ -259,7 +255,7 @@ export abstract class PlatformStack extends TerraformStack {
     });
   }
 
-  /** The topic of the stack's alarms: the environment's address gets their e-mails. */
+  /** The topic of the stack's alarms, which mails to the environment's address. */
   protected alarmTopic(encryptionKeyArn: string): AlarmTopic {
     return new AlarmTopic(this, "alarms", {
       name: this.named("alarms"),
@@ -268,20 +264,20 @@ export abstract class PlatformStack extends TerraformStack {
     });
   }
 
-  /** Tells a value to other stacks. */
+  /** Publishes a value to other stacks. */
   publish(name: ParameterName, value: string): void {
     this.platform.parameters.publish(this, name, value);
   }
 
-  /** A value that another stack tells: it is deployed before this one. */
+  /** A value that another stack publishes; that stack is deployed before this one. */
   read(name: ParameterName): string {
     return this.platform.parameters.read(this, name);
   }
 
   /**
-   * Where the jobs run. The parameters are read wherever there is a network, so that the stacks are deployed in the
-   * same order. Each subnet's id is taken from the list by a local: a call within the state machine's definition would
-   * make its text invalid as JSON until Terraform has seen it.
+   * Where the jobs run. Every environment with a network reads the parameters, so the order of deployment is the same.
+   * A local takes each subnet id from the list, because a function call inside the state machine's definition would
+   * make its text invalid JSON until Terraform resolves it.
    */
   protected jobNetwork(): { readonly network?: JobNetwork } {
     const { jobsInVpc, network } = this.environment;
@@ -314,8 +310,8 @@ export abstract class PlatformStack extends TerraformStack {
   }
 
   /**
-   * Addresses such as `aws_s3_bucket.data_bucket`: the ids on the way, joined by underscores, without CDKTF's hash.
-   * They stay unique because no id has an underscore itself.
+   * Addresses such as `aws_s3_bucket.data_bucket`: the ids on the construct's path, joined by underscores, without
+   * CDKTF's hash. They are unique because no id contains an underscore.
    */
   protected override allocateLogicalId(element: TerraformElement | Node): string {
     const node = TerraformElement.isTerraformElement(element) ? element.node : element;

@@ -1,6 +1,6 @@
 /**
- * What a release does, step by step: generated from the contract between the stacks, so that a stack which is added or
- * comes to read from another finds its place in the pipeline by itself.
+ * The steps of a release, generated from the contract between the stacks: a new stack or a new reader gets its place in
+ * the pipeline without another change.
  *
  *     releaseSteps(["network", "data", …], { approval: true }).map(({ name }) => name);
  *     // deploy-pipeline, deploy-network, deploy-data, …, train, deploy-website-test, system-test-test, review, approve, deploy-website-production, …
@@ -9,24 +9,25 @@ import type { WebsiteStage } from "../environments";
 import { type BuildCommands } from "../modules/pipeline/build-spec";
 import { type Contract, contract, deploymentOrder, type StackId } from "./contract";
 
-/** The stacks that no release deploys, each with the reason. */
+/** The stacks that no release deploys, with the reason. */
 export const deployedByHand = {
-  state: "An engineer's bootstrap: whoever deploys needs it, and a mistake in it would take every stack's state along.",
+  state:
+    "Every deployment needs it, so an engineer creates it first; and a mistake in it could destroy every stack's state.",
   governance:
-    "What watches over the account must be out of reach of what it watches: no push can stop the trail, or change what roles can do at most.",
+    "What watches the pipeline must be out of its reach: no push can stop the trail or change the permissions boundaries.",
 } as const satisfies Partial<Record<StackId, string>>;
 
 /** One step of a release. */
 export type ReleaseStep =
   /** Terraform applies a stack. */
   | { readonly kind: "deploy"; readonly name: string; readonly stack: StackId }
-  /** The state machine of the ML workflow runs to its end. */
+  /** The ML workflow runs to its end. */
   | { readonly kind: "train"; readonly name: string }
-  /** The system tests ask a stage of the website. */
+  /** The system tests run against a stage of the website. */
   | { readonly kind: "system-test"; readonly name: string; readonly stage: WebsiteStage }
-  /** What an approver reads is put together: the plan of a stack, and the model that it would serve. */
+  /** Prepares what an approver reads: the plan of a stack, and the model that it would serve. */
   | { readonly kind: "review"; readonly name: string; readonly stack: StackId }
-  /** Somebody says yes. */
+  /** A person approves. */
   | { readonly kind: "approve"; readonly name: string };
 
 const stages: Partial<Record<StackId, WebsiteStage>> = {
@@ -35,8 +36,8 @@ const stages: Partial<Record<StackId, WebsiteStage>> = {
 };
 
 /**
- * The steps of a release, in their order: the pipeline brings itself up to date, then each stack follows those from
- * which it reads. The workflow trains as soon as it stands, and each website is tested as soon as it stands.
+ * The steps of a release, in order: the pipeline updates itself first, then each stack follows those it reads from.
+ * Training starts right after the workflow is deployed, and each website is tested right after it is deployed.
  * @param stacks the stacks that the environment has
  * @param options whether somebody has to approve before the website's stage `production`
  * @param table the contract. @default the platform's
@@ -68,7 +69,7 @@ export function releaseSteps(
   ];
 }
 
-/** The commands of the tests that a change has to pass before anything is deployed. */
+/** The test commands that must pass before anything is deployed. */
 export const testCommands: BuildCommands = { install: ["make install-terraform"], build: ["make test"] };
 
 /** The commands of a step; undefined for a step that runs none. */

@@ -4,8 +4,8 @@ import { SecureBucket } from "../modules/secure-bucket";
 import { type Platform, PlatformStack, stateBucketName } from "./platform";
 
 /**
- * Where Terraform keeps the states of all stacks, its own among them: `make bootstrap` creates the bucket before there
- * is any state, and this stack takes it over.
+ * Where Terraform keeps the states of all stacks, including its own. `make bootstrap` creates the bucket before any
+ * state exists; this stack then imports it.
  */
 export class StateStack extends PlatformStack {
   constructor(platform: Platform) {
@@ -20,13 +20,13 @@ export class StateStack extends PlatformStack {
 
     const logs = new SecureBucket(this, "logs", {
       name: `${name}-logs`,
-      // Server access logs are delivered to buckets with S3's own key.
+      // S3 delivers server access logs only to buckets with S3's own key.
       expireOldVersionsAfterDays: oldVersionDays,
       expiries: [{ prefix: "", days: logRetentionDays }],
     });
     logs.allowAccessLogs();
 
-    // Protected in each environment: without its state, a platform can't even be destroyed.
+    // Protected in every environment: without its state, a platform can't even be destroyed.
     const states = new StateBucket(this, "states", {
       name,
       encryptionKeyArn: key.arn,

@@ -27,16 +27,16 @@ import { sitemap, websiteFiles } from "../web/build";
 import { dataWorkflowDag, placeholder, publicFigures } from "./contract";
 import { type Platform, PlatformStack } from "./platform";
 
-/** How the stage's names begin in the contract. */
+/** The prefix of each stage's parameters in the contract. */
 const prefixes = { test: "Test", production: "Production" } as const satisfies Record<WebsiteStage, string>;
 
-/** Where the pages find the champion's public figures. */
+/** The file from which the pages read the champion's public figures. */
 const figuresFile = "model.json";
 
-/** Where in the data bucket captured traffic lies, and what was found in it. */
+/** The data bucket's prefixes for captured traffic and for reports about it. */
 const prefix = { capture: "data-capture", reports: "monitoring" } as const;
 
-/** The pages' scripts and stylesheet of earlier synths; both stages share theirs. */
+/** The scripts and stylesheet that earlier synths built; both stages share them. */
 const siteCache = new BuildCache(projectRoot, "dist/website");
 
 /** The two functions behind the API. */
@@ -46,15 +46,15 @@ interface ApiFunctions {
 }
 
 /**
- * One stage of the website: the champion's endpoint and what watches its traffic, the API in front of it, the pages,
- * and what visitors write to us. The system tests run on the stage `test`; what passed them goes to the stage
- * `production`, whose drift starts the data workflow.
+ * One stage of the website: the champion's endpoint and its monitor, the API in front of it, the pages, and the
+ * messages of visitors. The system tests run on the stage `test`; what passed them goes to the stage `production`,
+ * whose drift starts the data workflow.
  */
 export class WebsiteStack extends PlatformStack {
-  /** Name prefix of whatever the stage consists of. */
+  /** Name prefix of the stage, for example `acme-production-test`. */
   private readonly name: string;
   private readonly settings: Environment["websites"][WebsiteStage];
-  /** Encrypts what the stage keeps itself. */
+  /** Encrypts what the stage stores itself. */
   private readonly key: EncryptionKey;
   /** The topic of the stage's alarms. */
   private readonly topicArn: string;
@@ -86,7 +86,7 @@ export class WebsiteStack extends PlatformStack {
     this.watchTraffic(endpoint);
 
     this.publish(`${prefixes[stage]}Website`, site.url);
-    // The API's own address: the site passes `/api/*` on to the same one, and the system tests compare the two.
+    // The API's own address: the site forwards `/api/*` to the same one, and the system tests compare the two.
     this.publish(`${prefixes[stage]}Api`, `https://${api.domainName}/api`);
     this.publish(`${prefixes[stage]}Endpoint`, endpoint.name);
   }
@@ -127,11 +127,11 @@ export class WebsiteStack extends PlatformStack {
       latencyAlarmMilliseconds,
       alarmTopicArn: this.topicArn,
       bakeSeconds: size.bakeSeconds,
-      afterRollback: `What now: put the earlier package back into ${this.parameterName("ModelPackageName")}, or train another, and deploy again (docs/runbooks.md, "A release was rolled back").`,
+      afterRollback: `Next step: put the earlier package back into ${this.parameterName("ModelPackageName")}, or train another, and deploy again (docs/runbooks.md, "A release was rolled back").`,
     });
   }
 
-  /** The functions that answer visitors, and the tables in which one of them keeps what they write. */
+  /** The functions that answer visitors, and the tables for visitors' messages. */
   private functions(endpoint: ModelEndpoint): ApiFunctions {
     const { logRetentionDays, contactRetentionDays, api } = this.environment;
     const { messages, visitors } = this.tables();
@@ -184,12 +184,13 @@ export class WebsiteStack extends PlatformStack {
       ...common,
       name: `${this.name}-contact`,
       pointInTimeRecovery: { enabled: true },
-      // Keys alone: whoever mails a message reads it where it lies, and nothing else holds it.
+      // Keys only: the mailer reads the message from the table, so no copy exists.
       ...(this.settings.contact ? { streamEnabled: true, streamViewType: "KEYS_ONLY" } : {}),
       deletionProtectionEnabled: protect,
       lifecycle: protect ? { preventDestroy: true } : undefined,
     });
-    // Counts of an hour, by codes whose key lies beside them and is replaced every day: no backup may keep it.
+    // Messages per hour and visitor code. The codes' key is in the same table and is replaced every day, so there is no
+    // backup.
     const visitors = new DynamodbTable(this, "visitors", { ...common, name: `${this.name}-contact-visitors` });
     return { messages, visitors };
   }
@@ -238,7 +239,7 @@ export class WebsiteStack extends PlatformStack {
           join(projectRoot, "web"),
           {
             contactRetentionDays,
-            // The bucket of the access logs keeps what has expired as an old version for some time.
+            // The access log bucket keeps expired objects as old versions for some time.
             recordRetentionDays: logRetentionDays + oldVersionDays,
             contactMailed: contact !== undefined,
             address: domain && `https://${domain.name}`,
@@ -254,7 +255,7 @@ export class WebsiteStack extends PlatformStack {
     });
   }
 
-  /** The firewall's ARN; it stands in another region than the rest, and so does the key of its logs. */
+  /** The firewall's ARN. The firewall and its logs' key are in another region. */
   private firewall(requestsPerFiveMinutes: number): string {
     const { logRetentionDays, protectData: protect } = this.environment;
     const key = new EncryptionKey(this, "firewall-encryption", {
@@ -290,8 +291,8 @@ export class WebsiteStack extends PlatformStack {
   }
 
   /**
-   * Puts `sitemap.xml` beside the pages: by its content, as Terraform knows the site's address, which stands in it,
-   * only when the distribution is there.
+   * Puts `sitemap.xml` beside the pages. Terraform writes its content, because the site's address in it is known only
+   * after the distribution exists.
    */
   private showSitemap({ bucketName, url }: StaticSite): void {
     const key = "sitemap.xml";
@@ -305,9 +306,9 @@ export class WebsiteStack extends PlatformStack {
   }
 
   /**
-   * Puts the champion's public figures beside the pages, as `/model.json`. By their content and not as a copy of the
-   * object, which Terraform would delete before it copies the next one. They come after the endpoint: a release that is
-   * rolled back changes none.
+   * Puts the champion's public figures beside the pages, as `/model.json`. Terraform writes the content; it would
+   * delete a copied object before it copies the next one. This happens after the endpoint's update, so that a
+   * rolled-back release keeps the old figures.
    */
   private showFigures({ bucketName }: StaticSite, { endpoint }: ModelEndpoint): void {
     const figures = new DataAwsS3Object(this, "figures", {
@@ -324,11 +325,11 @@ export class WebsiteStack extends PlatformStack {
       lifecycle: {
         precondition: [
           {
-            // Terraform reads the content of no other type, and would put an empty file there.
+            // Terraform does not read the content of other types, and would write an empty file.
             condition: Op.eq(figures.contentType, "application/json"),
             errorMessage:
-              `The public figures that ${this.parameterName("FiguresKey")} names in the data bucket are not of the type application/json. ` +
-              `Run the workflow of the stack ml-workflow until it registers a model, or put ${publicFigures.none} into the parameter: the website then shows none.`,
+              `The public figures that ${this.parameterName("FiguresKey")} names in the data bucket do not have the type application/json. ` +
+              `Run the workflow of the stack ml-workflow until it registers a model, or put ${publicFigures.none} into the parameter: the website then shows no figures.`,
           },
         ],
       },
@@ -336,8 +337,8 @@ export class WebsiteStack extends PlatformStack {
   }
 
   /**
-   * What SageMaker keeps of the endpoint's traffic, and what the endpoint's role needs for that: nothing where nobody
-   * watches it.
+   * What SageMaker stores of the endpoint's traffic, and the rights that the endpoint's role needs for it. Empty
+   * without a monitor.
    */
   private capture(): { readonly capture?: DataCapture; readonly captureStatements: readonly Statement[] } {
     const { monitor } = this.settings;
@@ -402,8 +403,8 @@ export class WebsiteStack extends PlatformStack {
   }
 
   /**
-   * The topic of drift, and behind it the function that starts the data workflow. Airflow is deployed after the
-   * websites, so that it is named by convention; where an environment has none, the ML workflow takes its place.
+   * The topic of drift alarms and the function that starts the data workflow. Airflow is deployed after the websites,
+   * so its name follows from the convention. In an environment without Airflow, the function starts the ML workflow.
    */
   private startOnDrift(stateMachine: string): string {
     const { airflow, logRetentionDays } = this.environment;
@@ -420,7 +421,7 @@ export class WebsiteStack extends PlatformStack {
       statements: [
         airflow
           ? {
-              // As Airflow's own role User, which may start DAGs and change no settings (MWAA User Guide, "Apache
+              // With Airflow's role User, which may start DAGs but not change settings (MWAA User Guide, "Apache
               // Airflow UI access policies").
               sid: "StartDag",
               actions: ["airflow:InvokeRestApi"],

@@ -98,7 +98,7 @@ function write(modelPackageArn: string): void {
     latencyAlarmMilliseconds: 1_000,
     alarmTopicArn: `arn:aws:sns:${region}:${account}:alarms`,
     bakeSeconds: 3,
-    afterRollback: "What now: put the earlier package back.",
+    afterRollback: "Next step: put the earlier package back.",
   });
   app.synth();
 }
@@ -174,7 +174,7 @@ describe("the real provider", () => {
     expect(said).toContain(
       `The release to the endpoint ${name} was rolled back: the model before it goes on answering.`,
     );
-    expect(said).toContain("What now: put the earlier package back.");
+    expect(said).toContain("Next step: put the earlier package back.");
     for (const failure of failures) {
       expect(failure).toContain("the poisoned model failed");
     }

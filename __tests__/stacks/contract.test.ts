@@ -63,7 +63,7 @@ describe("the order of any contract", () => {
   test("a circle is shown", () => {
     const circle: Contract = { ...table, Other: { description: "", publisher: "above", readers: ["below"] } };
     expect(() => deploymentOrder(circle, ["below", "above"])).toThrow(
-      "The stacks wait for one another: below reads from above reads from below.",
+      "The stacks depend on one another: below reads from above reads from below.",
     );
   });
 
@@ -74,7 +74,7 @@ describe("the order of any contract", () => {
 
   test("a stack that doesn't exist is named", () => {
     expect(() => deploymentOrder(table, ["below"])).toThrow(
-      "Bucket of stacks/contract.ts names the stack above, which is none of below.",
+      "Bucket of stacks/contract.ts names the stack above, which is not one of below.",
     );
   });
 });
@@ -112,7 +112,7 @@ describe("publishing and reading", () => {
       (store, above) => {
         store.publish(above, "Bucket", "x");
       },
-      "The stack above publishes Bucket, which stacks/contract.ts gives to below",
+      "The stack above publishes Bucket, but its publisher in stacks/contract.ts is below",
     ],
     [
       "publishing twice",
@@ -127,7 +127,7 @@ describe("publishing and reading", () => {
       (store, _, below) => {
         store.read(below, "Bucket");
       },
-      "The stack below reads Bucket, but stacks/contract.ts lists as its readers: above",
+      "The stack below reads Bucket, but its readers in stacks/contract.ts are: above",
     ],
     [
       "an unknown name",
