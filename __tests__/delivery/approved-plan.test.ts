@@ -28,21 +28,18 @@ const { account, region } = environment;
 (isThere ? describe : describe.skip)("a plan that was approved", () => {
   const root = mkdtempSync(join(tmpdir(), "approved-"));
   const temporary = mkdtempSync(join(root, "temporary-"));
-  const saved = { ...process.env };
   let emulator: Emulator;
-  let variables: NodeJS.ProcessEnv;
 
   beforeAll(async () => {
     emulator = await Emulator.start("http://127.0.0.1:9");
-    variables = {
+    Object.assign(process.env, {
       HOME: root,
       TMPDIR: temporary,
       AWS_ENDPOINT_URL: emulator.endpoint,
       AWS_ACCESS_KEY_ID: account,
       AWS_SECRET_ACCESS_KEY: "test",
       CDKTF_OUTDIR: root,
-    };
-    Object.assign(process.env, variables);
+    });
     // The resources that terraform has built in hold nothing: here they stand for those that do.
     jest.spyOn(awsServices, "find").mockReturnValue({
       permissions: [],
@@ -56,13 +53,6 @@ const { account, region } = environment;
 
   afterAll(async () => {
     jest.restoreAllMocks();
-    for (const name of Object.keys(variables)) {
-      if (saved[name] === undefined) {
-        Reflect.deleteProperty(process.env, name);
-      } else {
-        process.env[name] = saved[name];
-      }
-    }
     await emulator.stop();
     rmSync(root, { recursive: true, force: true });
   });

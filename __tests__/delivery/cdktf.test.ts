@@ -33,7 +33,6 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
 (isThere ? describe : describe.skip)("a deploy", () => {
   const root = mkdtempSync(join(tmpdir(), "cdktf-"));
   const folder = join(root, "stacks/data");
-  const saved = { ...process.env };
   let emulator: Emulator;
   let variables: NodeJS.ProcessEnv;
 
@@ -52,13 +51,6 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
   });
 
   afterAll(async () => {
-    for (const name of Object.keys(variables)) {
-      if (saved[name] === undefined) {
-        Reflect.deleteProperty(process.env, name);
-      } else {
-        process.env[name] = saved[name];
-      }
-    }
     await emulator.stop();
     rmSync(root, { recursive: true, force: true });
   });

@@ -5,17 +5,6 @@ import { callerOf, Recorder } from "./recorder";
 
 const environment = loadEnvironment("development");
 const { account } = environment;
-const saved = { ...process.env };
-
-afterEach(() => {
-  for (const name of [...Object.keys(keys), "AWS_ENDPOINT_URL"]) {
-    if (saved[name] === undefined) {
-      Reflect.deleteProperty(process.env, name);
-    } else {
-      process.env[name] = saved[name];
-    }
-  }
-});
 
 test.each(["aws", "aws-cn"])("tells who is signed in, and that it is AWS's partition %s", async (partition) => {
   const caller = callerOf(account);

@@ -24,7 +24,6 @@ const { hostname, organization } = backend;
 
 (isThere ? describe : describe.skip)("a plan that Terraform Cloud keeps", () => {
   const root = mkdtempSync(join(tmpdir(), "terraform-cloud-"));
-  const saved = { ...process.env };
   let cloud: FakeTerraformCloud;
 
   beforeEach(async () => {
@@ -40,13 +39,6 @@ const { hostname, organization } = backend;
 
   afterEach(async () => {
     jest.restoreAllMocks();
-    for (const name of ["HOME", "CDKTF_OUTDIR", "TF_CLI_CONFIG_FILE"]) {
-      if (saved[name] === undefined) {
-        Reflect.deleteProperty(process.env, name);
-      } else {
-        process.env[name] = saved[name];
-      }
-    }
     await cloud.stop();
   });
 

@@ -166,15 +166,6 @@ describe("what people see", () => {
 });
 
 describe("an environment that AWS doesn't run", () => {
-  const before = process.env.FORMAT;
-  afterEach(() => {
-    if (before === undefined) {
-      Reflect.deleteProperty(process.env, "FORMAT");
-    } else {
-      process.env.FORMAT = before;
-    }
-  });
-
   const told = async (format: string): Promise<string> => {
     process.env.FORMAT = format;
     const texts: string[] = [];

@@ -114,7 +114,6 @@ test("a plan that nobody applies shows what prevent_destroy would stop it at, an
 
 describe("an environment", () => {
   let folder: string;
-  const before = { ...process.env };
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "diff-"));
@@ -142,17 +141,12 @@ if (command === "show") process.stdout.write(readFileSync(${JSON.stringify(join(
 `,
     );
     chmodSync(terraform, 0o755);
-    Object.assign(process.env, { TERRAFORM_BINARY_NAME: terraform, TMPDIR: join(folder, "temporary") });
+    const variables = { TERRAFORM_BINARY_NAME: terraform, TMPDIR: join(folder, "temporary") };
+    jest.replaceProperty(process, "env", { ...process.env, ...variables });
   });
 
   afterEach(() => {
-    for (const name of ["TERRAFORM_BINARY_NAME", "TMPDIR", "TEST_NO_BUCKET"]) {
-      if (before[name] === undefined) {
-        Reflect.deleteProperty(process.env, name);
-      } else {
-        process.env[name] = before[name];
-      }
-    }
+    jest.restoreAllMocks();
     rmSync(folder, { recursive: true });
   });
 

@@ -54,13 +54,8 @@ test("an unknown environment and an empty folder are told", async () => {
 });
 
 test("what the app says of a fault is handed on", async () => {
-  const before = process.env.PATH;
   process.env.PATH = "/nowhere";
-  try {
-    await expect(synthesize("local", join(folder, "broken"))).rejects.toThrow(
-      /^Synthesis of local failed\.\n→ .*\n\n.*npm/s,
-    );
-  } finally {
-    process.env.PATH = before;
-  }
+  await expect(synthesize("local", join(folder, "broken"))).rejects.toThrow(
+    /^Synthesis of local failed\.\n→ .*\n\n.*npm/s,
+  );
 });

@@ -34,7 +34,6 @@ const lock = {
   let s3: S3Client;
   let terraform: string;
   let folders = 0;
-  const saved = { ...process.env };
 
   const variables = (): NodeJS.ProcessEnv => ({
     PATH: process.env.PATH,
@@ -103,13 +102,6 @@ const lock = {
   });
 
   afterAll(async () => {
-    for (const name of Object.keys(variables())) {
-      if (saved[name] === undefined) {
-        Reflect.deleteProperty(process.env, name);
-      } else {
-        process.env[name] = saved[name];
-      }
-    }
     s3.destroy();
     await emulator.stop();
     rmSync(root, { recursive: true, force: true });

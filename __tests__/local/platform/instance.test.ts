@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { openInstance, root } from "../../../local/platform/instance";
 
 let folder: string;
-const before = process.env.PLATFORM_DIRECTORY;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "instance-"));
@@ -13,11 +12,6 @@ beforeEach(() => {
 
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
-  if (before === undefined) {
-    Reflect.deleteProperty(process.env, "PLATFORM_DIRECTORY");
-  } else {
-    process.env.PLATFORM_DIRECTORY = before;
-  }
 });
 
 describe("the state folder", () => {

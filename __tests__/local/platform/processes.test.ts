@@ -27,6 +27,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
+  jest.restoreAllMocks();
   await stopService(instance, "clock");
   rmSync(instance.directory, { recursive: true, force: true });
 });
@@ -118,25 +119,19 @@ describe("a service", () => {
 
   test("gets nothing of the shell's AWS settings and proxies", async () => {
     const planted = { AWS_PROFILE: "real", AWS_SECRET_ACCESS_KEY: "real-secret", HTTPS_PROXY: "http://192.0.2.1:9" };
-    const before = { ...process.env };
-    Object.assign(process.env, planted);
-    try {
-      await startService(instance, clock());
-      const environment = readFileSync(`/proc/${recordedProcess(instance, "clock")!.pid}/environ`, "utf8");
-      for (const value of Object.values(planted)) {
-        expect(environment).not.toContain(value);
-      }
-    } finally {
-      process.env = before;
+    jest.replaceProperty(process, "env", { ...process.env, ...planted });
+    await startService(instance, clock());
+    const environment = readFileSync(`/proc/${recordedProcess(instance, "clock")!.pid}/environ`, "utf8");
+    for (const value of Object.values(planted)) {
+      expect(environment).not.toContain(value);
     }
   });
 });
 
 describe("a port", () => {
-  const variables = ["EMULATOR_PORT"];
-  afterEach(() => {
-    variables.forEach((name) => Reflect.deleteProperty(process.env, name));
-  });
+  const setPort = (port: string): void => {
+    jest.replaceProperty(process, "env", { ...process.env, EMULATOR_PORT: port });
+  };
 
   test("is kept for the next start", async () => {
     const port = await choosePort(instance, "emulator");
@@ -158,7 +153,7 @@ describe("a port", () => {
   test("that was set and is taken is an error that names it", async () => {
     const server = createServer();
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-    process.env.EMULATOR_PORT = String((server.address() as AddressInfo).port);
+    setPort(String((server.address() as AddressInfo).port));
     try {
       await expect(choosePort(instance, "emulator")).rejects.toThrow(/EMULATOR_PORT: port \d+ of 127.0.0.1 is taken/);
     } finally {
@@ -167,22 +162,18 @@ describe("a port", () => {
   });
 
   test("that only the system's administrator may open is told as that, not as taken", async () => {
-    const listens = jest.spyOn(Server.prototype, "listen").mockImplementationOnce(function (this: Server) {
+    jest.spyOn(Server.prototype, "listen").mockImplementationOnce(function (this: Server) {
       process.nextTick(() => this.emit("error", Object.assign(new Error("denied"), { code: "EACCES" })));
       return this;
     });
-    process.env.EMULATOR_PORT = "22";
-    try {
-      await expect(choosePort(instance, "emulator")).rejects.toThrow(
-        "EMULATOR_PORT: port 22 of 127.0.0.1 needs root: ports below 1024 do; set one from 1024 on, or none",
-      );
-    } finally {
-      listens.mockRestore();
-    }
+    setPort("22");
+    await expect(choosePort(instance, "emulator")).rejects.toThrow(
+      "EMULATOR_PORT: port 22 of 127.0.0.1 needs root: ports below 1024 do; set one from 1024 on, or none",
+    );
   });
 
   test.each(["0", "65536", "-1", "80a", ""])("'%s' is not a port", async (value) => {
-    process.env.EMULATOR_PORT = value;
+    setPort(value);
     await expect(choosePort(instance, "emulator")).rejects.toThrow(`EMULATOR_PORT: '${value}' is not a port`);
   });
 });

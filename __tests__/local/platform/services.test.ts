@@ -48,7 +48,12 @@ async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+beforeEach(() => {
+  jest.replaceProperty(process, "env", { ...process.env });
+});
+
 afterEach(async () => {
+  jest.restoreAllMocks();
   for (const instance of instances.splice(0)) {
     await stopServices(instance);
     rmSync(instance.directory, { recursive: true, force: true });
@@ -115,12 +120,6 @@ test.each([
 );
 
 describe("a port that is set while the services run", () => {
-  const variables = ["SAGEMAKER_PORT", "WEBSITE_PORT"];
-  const forget = (): void => {
-    variables.forEach((name) => Reflect.deleteProperty(process.env, name));
-  };
-  afterEach(forget);
-
   test("has its service move there, and those that know its address start again", async () => {
     const instance = makeInstance();
     await startServices(instance);
@@ -159,7 +158,7 @@ describe("a port that is set while the services run", () => {
         ] as const) {
           process.env[variable] = requested;
           await expect(start()).rejects.toThrow(message);
-          forget();
+          Reflect.deleteProperty(process.env, variable);
         }
       } finally {
         stranger.close();
@@ -190,32 +189,20 @@ test.each([
 ])("a port that two servers would share is refused: %j", async (variables, message) => {
   const instance = makeInstance({ pipeline: 9078 });
   Object.assign(process.env, variables);
-  try {
-    await expect(checkSetPorts(instance)).rejects.toThrow(message);
-  } finally {
-    Object.keys(variables).forEach((name) => Reflect.deleteProperty(process.env, name));
-  }
+  await expect(checkSetPorts(instance)).rejects.toThrow(message);
 });
 
 test.each(["x", "0", "-5", "1.5", ""])("MONITORING_SECONDS=%j is refused under its own name", async (value) => {
   process.env.MONITORING_SECONDS = value;
-  try {
-    await expect(checkSettings(makeInstance())).rejects.toThrow(
-      `MONITORING_SECONDS: '${value}' is not a time between two comparisons; expected a whole number of seconds from 1.`,
-    );
-  } finally {
-    Reflect.deleteProperty(process.env, "MONITORING_SECONDS");
-  }
+  await expect(checkSettings(makeInstance())).rejects.toThrow(
+    `MONITORING_SECONDS: '${value}' is not a time between two comparisons; expected a whole number of seconds from 1.`,
+  );
 });
 
 test("a port that is set for one server is chosen for no other, even if the other prefers it", async () => {
   const instance = makeInstance();
   process.env.WEBSITE_PORT = "8081";
-  try {
-    expect(await choosePort(instance, "website-test")).not.toBe(8081);
-  } finally {
-    Reflect.deleteProperty(process.env, "WEBSITE_PORT");
-  }
+  expect(await choosePort(instance, "website-test")).not.toBe(8081);
 });
 
 test("a port at which nothing came up is forgotten", async () => {
