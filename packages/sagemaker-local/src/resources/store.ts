@@ -29,18 +29,6 @@ function memberOf(value: unknown, member: string): unknown {
     : undefined;
 }
 
-/** Older state folders have what a client sees of some kinds in a member by itself, beside what is our own. */
-function withoutWrapper(resource: unknown): unknown {
-  for (const wrapper of ["group", "modelPackage", "endpoint", "schedule", "component"]) {
-    const seen = memberOf(resource, wrapper);
-    if (typeof seen === "object" && seen !== null) {
-      const own = Object.entries(resource as object).filter(([member]) => member !== wrapper);
-      return { ...seen, ...Object.fromEntries(own) };
-    }
-  }
-  return resource;
-}
-
 /**
  * Resources of one kind by name: held in memory, and each in a JSON file of its own that is replaced atomically with
  * every change, so that a killed service finds everything again.
@@ -99,7 +87,7 @@ export class ResourceStore<Resource extends object> {
       content = undefined;
     }
     const name = memberOf(content, "name");
-    const resource = withoutWrapper(memberOf(content, "resource"));
+    const resource = memberOf(content, "resource");
     // A file that holds the resource of another stands where its own one was lost.
     const whole =
       typeof name === "string" &&
