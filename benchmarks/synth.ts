@@ -1,26 +1,9 @@
-import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { copyApp } from "../__tests__/support/copy-app";
 import { root } from "../local/platform/instance";
 import { measure, median, table, temporaryFolder, type Usage } from "./measure";
-
-const sources = [
-  "main.ts",
-  "command.ts",
-  "tsconfig.json",
-  "package.json",
-  "cdktf.json",
-  "airflow-dags",
-  "environments",
-  "handlers",
-  "model-image",
-  "modules",
-  "policies",
-  "aws-services",
-  "stacks",
-  "survey",
-  "web",
-];
 
 /** `s3-bucket-versioning` to `s3BucketVersioning`: the name of a file's namespace in the barrel. */
 const namespaceOf = (file: string): string => file.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
@@ -44,17 +27,8 @@ function importFromTheBarrel(source: string): string {
   );
 }
 
-/** A copy of the app, which has built nothing yet. */
-function copyApp(folder: string): string {
-  for (const name of sources) {
-    cpSync(join(root, name), join(folder, name), { recursive: true });
-  }
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-  return folder;
-}
-
 /** A copy that is run the default way: `npx ts-node main.ts`, as `cdktf init` sets it up, with barrel imports. */
-function defaultWay(folder: string): string {
+function defaultWay(folder: string): void {
   copyApp(folder);
   for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     if (name.endsWith(".ts") && !name.startsWith("node_modules")) {
@@ -80,7 +54,6 @@ function defaultWay(folder: string): string {
       },
     }),
   );
-  return folder;
 }
 
 const usageOf = (usages: readonly Usage[], digits = 2): string[] => [
@@ -94,8 +67,10 @@ const usageOf = (usages: readonly Usage[], digits = 2): string[] => [
 export async function synthBenchmark(runs = 5): Promise<string> {
   const folder = temporaryFolder("synth");
   try {
-    const ours = copyApp(join(folder, "ours"));
-    const theirs = defaultWay(join(folder, "theirs"));
+    const ours = join(folder, "ours");
+    const theirs = join(folder, "theirs");
+    copyApp(ours);
+    defaultWay(theirs);
     const synth = (command: readonly string[], cwd: string): Promise<Usage> =>
       measure(command, { cwd, env: { ENVIRONMENT: "production", CDKTF_OUTDIR: join(cwd, "cdktf.out") } });
     const all: Usage[] = [];

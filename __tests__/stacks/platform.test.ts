@@ -1,15 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App } from "cdktf";
 import { Construct } from "constructs";
 import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
 import { environmentNames, loadEnvironment } from "../../environments";
-import { projectRoot } from "../../modules/project-root";
 import { actionsWithoutResources } from "../../policies/actions-without-resources";
 import { deploymentOrder } from "../../stacks/contract";
 import { Platform, PlatformStack } from "../../stacks/platform";
+import { copyApp } from "../support/copy-app";
 import { Policy } from "../support/policy";
 import { synthesizePlatform, type Template } from "../support/synthesize";
 
@@ -221,28 +221,7 @@ describe("two synths in other folders, at other times, under other settings of t
     const folder = join(mkdtempSync(join(tmpdir(), "copy-")), parent);
     folders.push(join(folder, ".."));
     mkdirSync(folder);
-    for (const source of [
-      "main.ts",
-      "command.ts",
-      "cdktf.json",
-      "package.json",
-      "airflow-dags",
-      "environments",
-      "handlers",
-      "model-image",
-      "modules",
-      "policies",
-      "aws-services",
-      "stacks",
-      "survey",
-      "web",
-    ]) {
-      cpSync(join(projectRoot, source), join(folder, source), {
-        recursive: true,
-        filter: (path) => !/\/(\.[a-z_]+_cache|__pycache__|tests)$/.test(path),
-      });
-    }
-    symlinkSync(join(projectRoot, "node_modules"), join(folder, "node_modules"));
+    copyApp(folder);
     execFileSync("npm", ["run", "--silent", "synth"], {
       cwd: folder,
       env: { PATH: process.env.PATH, HOME: folder, ENVIRONMENT: "production", ...environment },
