@@ -55,13 +55,15 @@ test.each(environmentNames)("%s is the same on cdktn but for the versions, asset
     const assets = (root: string): readonly string[] => files(join(root, "assets"));
     expect(assets(join(outdir, "stacks", id))).toEqual(assets(template.folder));
     for (const file of assets(template.folder)) {
-      expect(readFileSync(join(outdir, "stacks", id, "assets", file))).toEqual(template.file(join("assets", file)));
+      // Jest's own comparison of megabytes takes seconds.
+      const same = readFileSync(join(outdir, "stacks", id, "assets", file)).equals(template.file(join("assets", file)));
+      expect([id, file, same]).toEqual([id, file, true]);
     }
   }
 });
 
 test("the project's types hold on cdktn", () => {
-  const tsc = join(projectRoot, "node_modules/typescript/bin/tsc");
+  const tsc = join(projectRoot, "node_modules/typescript-native/bin/tsc");
   expect(() => execFileSync(process.execPath, [tsc, "-p", "__tests__/exit-door"], { cwd: projectRoot })).not.toThrow();
 });
 
