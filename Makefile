@@ -117,15 +117,17 @@ review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRO
 ##@ Quality
 .PHONY: check test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image fuzz bench bench-original
 .PHONY: test-python-image test-python-emulator test-python-dag test-python-dag-airflow-2 test-python-oldest
+# These use every core by themselves; beside anything else, their websites answered too late.
+test_parts_alone := test-end-to-end test-unit test-browser
 # In this order they are begun: the longest first, so that at the end no core waits for one.
-test_parts := test-end-to-end test-unit test-python-image test-image test-python-emulator test-browser \
-  test-python-dag test-python-dag-airflow-2 test-python-oldest test-provider lint checkov
+test_parts := $(test_parts_alone) test-image test-python-image lint test-python-emulator test-python-dag \
+  test-python-dag-airflow-2 test-python-oldest checkov test-provider
 
 check: install-test ## What a change can break, within a minute: types, lint and tests of what differs [BASE=commit LIMIT=60]
 	@node --import tsx __tests__/check.ts
 
 test: install-test ## Everything that CI runs, side by side, and how long each part took [PARTS="lint test-unit" PARALLEL=3]
-	@node --import tsx __tests__/run-parts.ts $(foreach part,$(or $(value PARTS),$(test_parts)),$(call quoted,$(part)))
+	@node --import tsx __tests__/run-parts.ts $(test_parts_alone:%=--alone %) $(foreach part,$(or $(value PARTS),$(test_parts)),$(call quoted,$(part)))
 
 lint: install-test ## Types, ESLint, Prettier, Ruff, hadolint for the Dockerfile, and the subjects of new commits
 	@local/setup/check-commits

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -56,6 +56,16 @@ test("parts that run at a time print their lines as blocks of their own, errors 
   const { stdout } = run(["bad", "good"], { PARALLEL: "2" });
   expect(stdout).toContain("──── good ────\none of good\ntwo of good\n──── good passed ────\n");
   expect(stdout).toMatch(/──── bad ────\none of bad\nthe reason\nmake: \*\*\* [^\n]+\n──── bad FAILED ────\n/);
+});
+
+test("beside a part that runs alone nothing runs, and parts that follow it run side by side", () => {
+  const noted = (part: string): string =>
+    `${part}:\n\t@echo "${part} begins" >> order; sleep 1; echo "${part} ends" >> order\n`;
+  writeFileSync(join(folder, "Makefile"), ["one", "all", "two"].map(noted).join(""));
+  expect(run(["--alone", "all", "one", "all", "two"], { PARALLEL: "2" }).status).toBe(0);
+  const order = readFileSync(join(folder, "order"), "utf8").trim().split("\n");
+  expect(order.slice(0, 2)).toEqual(["all begins", "all ends"]);
+  expect(order.slice(2, 4).sort()).toEqual(["one begins", "two begins"]);
 });
 
 test.each(["killed", "no-such-part"])("a part that did not come to its end is never green: %s", (part) => {

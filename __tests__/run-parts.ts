@@ -1,6 +1,7 @@
 /**
- * Runs the parts of `make test`, several at a time: `tsx __tests__/run-parts.ts PART...`, where each part is a target
- * of the Makefile in the working directory. The variable `PARALLEL` sets how many run at a time.
+ * Runs the parts of `make test`: `tsx __tests__/run-parts.ts [--alone PART]... PART...`, where each part is a target of
+ * the Makefile in the working directory. A part that is named by `--alone` runs while nothing else does; the others
+ * follow, as many at a time as there are cores. The variable `PARALLEL` sets another number.
  *
  * What a part prints is shown as one block when it ends. At the end stand each part's time and the tests that a part
  * left out because this machine lacks something.
@@ -9,6 +10,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
 
 /** How a part ended. */
 interface Outcome {
@@ -69,8 +71,7 @@ function tableOf(outcomes: readonly Outcome[]): string {
 function partsAtATime(): number {
   const { PARALLEL } = process.env;
   if (PARALLEL === undefined || PARALLEL === "") {
-    // A part keeps more than one core busy: with more of them, websites under test answered too late.
-    return Math.max(1, availableParallelism() - 1);
+    return availableParallelism();
   }
   if (!/^[1-9]\d?$/.test(PARALLEL)) {
     throw new Error(`PARALLEL: '${PARALLEL}' is not a number of parts; expected a whole number from 1 to 99.`);
@@ -78,7 +79,12 @@ function partsAtATime(): number {
   return Number(PARALLEL);
 }
 
-async function main(parts: readonly string[]): Promise<number> {
+async function main(words: string[]): Promise<number> {
+  const { values, positionals: parts } = parseArgs({
+    args: words,
+    allowPositionals: true,
+    options: { alone: { type: "string", multiple: true, default: [] } },
+  });
   const atATime = partsAtATime();
   if (parts.length === 0) {
     throw new Error("No part is named; expected targets of the Makefile, for example `lint test-unit`.");
@@ -90,8 +96,11 @@ async function main(parts: readonly string[]): Promise<number> {
     });
   }
   const begin = performance.now();
-  const waiting = [...parts];
   const outcomes: Outcome[] = [];
+  for (const part of parts.filter((name) => values.alone.includes(name))) {
+    outcomes.push(await runPart(part));
+  }
+  const waiting = parts.filter((name) => !values.alone.includes(name));
   const work = async (): Promise<void> => {
     for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
       outcomes.push(await runPart(part));
