@@ -1,17 +1,17 @@
 /**
- * Airflow, run by Amazon MWAA: the bucket from which it takes its DAGs, its role, security group and logs, and the
- * Variables that DAGs read.
+ * Airflow, run by Amazon MWAA: the bucket of its DAGs, its role, security group and logs, and the Variables that DAGs
+ * read.
  *
  *     const airflow = new AirflowEnvironment(this, "airflow", { name: "acme-production-airflow", dags: new Map([["a.py", source]]), … });
  *     airflow.grant({ sid: "InvokeFunction", actions: ["lambda:InvokeFunction"], resources: [arn] }); // what its DAGs may do
  *     airflow.alarms({ topicArn, dagIds: ["acme-data-workflow"] });
  *
- * - **Objects.** DAGs lie below `dags/`, which Airflow looks through by itself: a new one changes nothing else.
- *   `requirements.txt` is taken by its version, which changes with its content alone, so that the environment is
- *   updated (20 minutes and more) only for a new one.
- * - **Variables** come from SSM's Parameter Store, Airflow's secrets backend. They hold names and nothing secret, so
- *   that Secrets Manager would only cost more; and a changed one is read by the next task, where a startup script would
- *   need an update of the environment.
+ * - **Objects.** DAGs are below `dags/`, which Airflow scans: a new DAG changes nothing else. `requirements.txt` is
+ *   referenced by its object version, which changes only with its content, because an update of the environment takes
+ *   20 minutes and more.
+ * - **Variables** come from SSM's Parameter Store, Airflow's secrets backend. They hold names and no secrets, so
+ *   Secrets Manager would only cost more. The next task reads a changed Variable; a startup script would need an update
+ *   of the environment.
  */
 import { createHash } from "node:crypto";
 import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
@@ -34,23 +34,23 @@ import { policyDocument, type Statement } from "./policy";
 import { type LogTarget, SecureBucket } from "./secure-bucket";
 
 /**
- * The Python of each version of Airflow that MWAA offers (MWAA User Guide, "Apache Airflow versions on Amazon Managed
- * Workflows for Apache Airflow").
+ * The Python version of each Airflow version that MWAA offers (MWAA User Guide, "Apache Airflow versions on Amazon
+ * Managed Workflows for Apache Airflow").
  */
 const pythonVersions = { "2.10.3": "3.11", "2.11.0": "3.12", "3.0.6": "3.12" } as const;
 
 /** A version of Airflow that MWAA offers. */
 export type AirflowVersion = keyof typeof pythonVersions;
 
-/** Airflow Variables, and where they stand. */
+/** Airflow Variables and their path. */
 export interface AirflowVariablesProps {
   /** Values by name: 1 to 250 letters, digits and underscores each. */
   readonly variables: Readonly<Record<string, string>>;
-  /** SSM's path of them, such as `/acme/local/airflow/variables`. */
+  /** SSM path, such as `/acme/local/airflow/variables`. */
   readonly path: string;
 }
 
-/** Writes Variables to where Airflow's secrets backend `SystemsManagerParameterStoreBackend` looks for them. */
+/** Writes Variables where Airflow's secrets backend `SystemsManagerParameterStoreBackend` reads them. */
 export function airflowVariables(
   scope: Construct,
   { variables, path }: AirflowVariablesProps,
@@ -68,16 +68,16 @@ export function airflowVariables(
 
 export interface AirflowEnvironmentProps {
   /**
-   * 1 to 80 letters, digits, hyphens and underscores, the first a letter. It names the role and the security group as
-   * well.
+   * 1 to 64 letters, digits, hyphens and underscores, the first a letter. The role and the security group have the same
+   * name.
    */
   readonly name: string;
   readonly version: AirflowVersion;
-  /** Such as `mw1.small`. */
+  /** For example `mw1.small`. */
   readonly environmentClass: string;
-  /** Workers that run at once; one is always there. 1 to 25, and 1 with `mw1.micro`. */
+  /** Workers that run at once; at least one always runs. 1 to 25, and 1 with `mw1.micro`. */
   readonly maximumWorkers: number;
-  /** Whether Airflow's page answers within the VPC only, or in public to everyone whom IAM lets in. */
+  /** Whether Airflow's page answers only within the VPC, or in public to everyone whom IAM allows. */
   readonly webServer: "private" | "public";
   readonly vpcId: string;
   /** Two private subnets, in two zones. */
@@ -86,22 +86,22 @@ export interface AirflowEnvironmentProps {
   readonly bucketName: string;
   /** Days after which an old version of a DAG expires. @default 90 */
   readonly expireOldVersionsAfterDays?: number;
-  /** The bucket that takes the access logs of the bucket of DAGs. @default no access logs */
+  /** The bucket for the access logs of the DAG bucket. @default no access logs */
   readonly accessLogBucket?: LogTarget;
   /** The DAGs' files, by their path below `dags/`. */
   readonly dags: ReadonlyMap<string, Uint8Array>;
   /**
-   * What pip installs beside Airflow, the constraints of Airflow's version first. It is downloaded by workers and web
-   * server alike, so that both need a way to the internet: the workers a NAT gateway, the web server its public place.
-   * @default nothing but what MWAA brings along, Amazon's provider among it
+   * What pip installs beside Airflow, the constraints of Airflow's version first. Workers and web server both download
+   * it, so both need a route to the internet: the workers a NAT gateway, the web server a public one.
+   * @default only what MWAA includes, such as Amazon's provider
    */
   readonly requirements?: Uint8Array;
   /** Airflow's Variables by name: 1 to 250 letters, digits and underscores. None may be secret. */
   readonly variables: Readonly<Record<string, string>>;
-  /** SSM's path of the Variables, such as `/acme/local/airflow/variables`. */
+  /** SSM path of the Variables, such as `/acme/local/airflow/variables`. */
   readonly variablesPath: string;
   /**
-   * Encrypts DAGs, logs, queue and database. Its policy must let CloudWatch Logs use it for groups with this
+   * Encrypts DAGs, logs, queue and database. Its policy must let CloudWatch Logs use it for log groups with this
    * environment's name.
    */
   readonly encryptionKeyArn: string;
@@ -112,13 +112,13 @@ export interface AirflowEnvironmentProps {
 }
 
 export interface AirflowAlarmsProps {
-  /** Whom the alarms tell. */
+  /** The topic that receives the alarms. */
   readonly topicArn: string;
-  /** DAGs of which a failed run raises an alarm. */
+  /** DAGs whose failed runs raise an alarm. */
   readonly dagIds: readonly string[];
 }
 
-/** The five logs: the block in Terraform, and how MWAA ends the name of the log group. */
+/** The five logs: Terraform's block, and the suffix of the log group's name. */
 const logs = {
   dagProcessingLogs: "DAGProcessing",
   schedulerLogs: "Scheduler",
@@ -128,8 +128,8 @@ const logs = {
 } as const;
 
 /**
- * `s3:GetObject*`, `s3:GetBucket*` and `s3:List*` of MWAA's guide, each action by its name: the guide doesn't say which
- * of them MWAA calls, and an environment that lacks one fails after an hour.
+ * `s3:GetObject*`, `s3:GetBucket*` and `s3:List*` of MWAA's guide, as single actions. The guide doesn't say which of
+ * them MWAA calls, and an environment that lacks one fails only after an hour.
  */
 const readBucketActions = [
   "s3:GetBucketAcl",
@@ -167,10 +167,10 @@ const readObjectActions = [
   "s3:ListMultipartUploadParts",
 ] as const;
 
-/** Five minutes: MWAA publishes its metrics every minute, and a scheduler may restart. */
+/** MWAA publishes its metrics every minute, and a scheduler may restart. */
 const alarmPeriodSeconds = 300;
 
-/** An environment of MWAA with its bucket, role, security group, logs and Variables. */
+/** An MWAA environment with its bucket, role, security group, logs and Variables. */
 export class AirflowEnvironment extends Construct {
   readonly name: string;
   readonly arn: string;
@@ -197,8 +197,7 @@ export class AirflowEnvironment extends Construct {
       protect,
     });
     this.bucketName = bucket.name;
-    // An object has a version only once versions are switched on, and MWAA refuses a bucket that isn't closed to the
-    // public.
+    // Objects get a version only after versioning is on, and MWAA refuses a bucket that isn't private.
     const bucketParts = bucket.node.findAll().filter((part) => TerraformResource.isTerraformResource(part));
     const dags = [...props.dags].map(([path, content]) => this.object(`dags/${path}`, content, bucket, bucketParts));
     const requirements = props.requirements && this.object("requirements.txt", props.requirements, bucket, bucketParts);
@@ -215,7 +214,7 @@ export class AirflowEnvironment extends Construct {
     const groups = Object.values(logs).map(
       (suffix) =>
         new CloudwatchLogGroup(this, `logs-${suffix}`, {
-          // MWAA makes the groups that aren't there, and keeps their events for ever.
+          // MWAA creates missing log groups, without an expiry.
           name: `airflow-${name}-${suffix}`,
           retentionInDays: props.logRetentionDays,
           kmsKeyId: props.encryptionKeyArn,
@@ -254,21 +253,21 @@ export class AirflowEnvironment extends Construct {
         webserverLogs: log,
         workerLogs: log,
       },
-      // An update waits for running tasks, up to twelve hours, instead of killing them; it goes on when Terraform waits
-      // no longer.
+      // An update waits for running tasks, up to twelve hours, instead of killing them. It continues after Terraform
+      // stops waiting.
       workerReplacementStrategy: "GRACEFUL",
-      // UTC; away from midnight, when daily DAGs begin.
+      // UTC; not at midnight, when daily DAGs start.
       weeklyMaintenanceWindowStart: "SUN:04:00",
-      // MWAA says 20 to 30 minutes, and takes hours where it repairs itself; the provider would give up after two, and
-      // after 90 minutes of an update. Not four hours: who deploys by a build has to see Terraform end, and let go of
-      // its lock, before the build does.
+      // MWAA documents 20 to 30 minutes, but needs hours when it repairs itself. The provider's defaults are two hours,
+      // and 90 minutes for an update. Below four hours, the time limit of the build, so that Terraform ends and
+      // releases its lock before the build stops.
       timeouts: { create: "3h30m", update: "3h30m", delete: "2h" },
       lifecycle: protect ? { preventDestroy: true } : undefined,
       dependsOn: [policy, ...rules, ...groups, ...bucketParts, ...dags, ...variables],
     });
   }
 
-  /** Adds statements to what DAGs may do. */
+  /** Adds statements to the rights of DAGs. */
   grant(...statements: readonly Statement[]): void {
     this.statements.push(...statements);
   }
@@ -296,14 +295,14 @@ export class AirflowEnvironment extends Construct {
       period: alarmPeriodSeconds,
       evaluationPeriods: 2,
       datapointsToAlarm: 2,
-      // Here silence is what is feared.
+      // Missing heartbeats are the failure.
       treatMissingData: "breaching",
       alarmActions: [topicArn],
       okActions: [topicArn],
     });
     new Alarm(this, "tasks-waiting", {
       name: `${name}-tasks-waiting`,
-      description: `Tasks have waited for a worker for half an hour. Look at ${where}; raise maximumWorkers when the workers are busy.`,
+      description: `Tasks have waited for a worker for half an hour. Look at ${where}; raise maximumWorkers if the workers are busy.`,
       namespace: "AmazonMWAA",
       metric: "QueuedTasks",
       dimensions: { Environment: name, Function: "Executor" },
@@ -320,7 +319,7 @@ export class AirflowEnvironment extends Construct {
         namespace: "AmazonMWAA",
         metric: "DAGDurationFailed",
         dimensions: { Environment: name, DAG: dagId },
-        // It is published for failed runs only, as the time that they took.
+        // The metric exists only for failed runs; its value is their duration.
         statistic: "Maximum",
         threshold: 0,
         periodSeconds: alarmPeriodSeconds,
@@ -333,7 +332,7 @@ export class AirflowEnvironment extends Construct {
     const { name, environmentClass, maximumWorkers, requirements, variables, version, dags } = this.props;
     if (!/^[A-Za-z][A-Za-z0-9_-]{0,63}$/.test(name)) {
       throw new Error(
-        `The environment name ${JSON.stringify(name)} must have 1 to 64 letters, digits, hyphens and underscores, the first a letter: the role bears it too. Shorten or correct it.`,
+        `The environment name ${JSON.stringify(name)} must have 1 to 64 letters, digits, hyphens and underscores, the first a letter, because the role has the same name. Shorten or correct it.`,
       );
     }
     const most = environmentClass === "mw1.micro" ? 1 : 25;
@@ -359,7 +358,7 @@ export class AirflowEnvironment extends Construct {
     const [first = ""] = Buffer.from(requirements).toString("utf8").split("\n");
     if (first.trim() !== expected) {
       throw new Error(
-        `The requirements of ${name} begin with ${JSON.stringify(first)}; Airflow ${version} expects ${expected}. Correct the line, and the versions below it.`,
+        `The requirements of ${name} begin with ${JSON.stringify(first)}; Airflow ${version} expects ${expected}. Correct the line and the versions below it.`,
       );
     }
   }
@@ -372,7 +371,7 @@ export class AirflowEnvironment extends Construct {
       bucket: bucket.name,
       key,
       source: asset.path(file),
-      // The ETag of what a KMS key encrypts is not a hash of the content.
+      // With KMS, the ETag is not a hash of the content.
       sourceHash: createHash("sha256").update(content).digest("hex"),
       contentType: "text/plain; charset=utf-8",
       dependsOn: after,
@@ -387,7 +386,7 @@ export class AirflowEnvironment extends Construct {
     };
   }
 
-  /** The role, whose policy takes statements until synth. Only this environment may take it. */
+  /** The role and its policy, which takes statements until synth. Only this environment can assume the role. */
   private role(): readonly [IamRole, IamRolePolicy] {
     const { name } = this.props;
     const role = new IamRole(this, "role", {
@@ -420,7 +419,7 @@ export class AirflowEnvironment extends Construct {
   }
 
   /**
-   * What the guide's role for a customer's key has (MWAA User Guide, "Amazon MWAA execution role", "Sample policy for a
+   * The statements of MWAA's guide (MWAA User Guide, "Amazon MWAA execution role", "Sample policy for a
    * customer-managed key").
    */
   private statementsOfGuide(bucket: SecureBucket): readonly Statement[] {
@@ -447,7 +446,7 @@ export class AirflowEnvironment extends Construct {
       { sid: "SeePublicAccess", actions: ["s3:GetAccountPublicAccessBlock"], resources: ["*"] },
       { sid: "PublishMetrics", actions: ["cloudwatch:PutMetricData"], resources: ["*"] },
       {
-        // The queue is in an account of AWS's.
+        // The queue is in an AWS account.
         sid: "UseTaskQueue",
         actions: [
           "sqs:ChangeMessageVisibility",
@@ -465,7 +464,7 @@ export class AirflowEnvironment extends Construct {
           "kms:Decrypt",
           "kms:DescribeKey",
           "kms:Encrypt",
-          // `kms:GenerateDataKey*` of the guide, each by its name.
+          // `kms:GenerateDataKey*` of the guide, as single actions.
           "kms:GenerateDataKey",
           "kms:GenerateDataKeyPair",
           "kms:GenerateDataKeyPairWithoutPlaintext",
@@ -482,8 +481,8 @@ export class AirflowEnvironment extends Construct {
   }
 
   /**
-   * What MWAA asks of a security group (MWAA User Guide, "About networking on Amazon MWAA"): all among its members, and
-   * every way out.
+   * The rules that MWAA requires of a security group (MWAA User Guide, "About networking on Amazon MWAA"): all traffic
+   * among its members, and all outgoing traffic.
    */
   private rules(group: SecurityGroup): readonly TerraformResource[] {
     return [
@@ -493,7 +492,7 @@ export class AirflowEnvironment extends Construct {
         referencedSecurityGroupId: group.id,
         ipProtocol: "-1",
       }),
-      // Where it really gets is for the subnets' routes and network ACLs to say.
+      // The subnets' routes and network ACLs limit it.
       new VpcSecurityGroupEgressRule(this, "to-anywhere", {
         securityGroupId: group.id,
         description: "Any address: MWAA asks for this rule",

@@ -1,11 +1,11 @@
 /**
- * Alarms and whom they tell.
+ * Alarms and the topics that receive them.
  *
  *     const topic = new AlarmTopic(this, "alarms", { name, encryptionKeyArn, email });
  *     new Alarm(this, "errors", { name, description, namespace: "AWS/Lambda", metric: "Errors", dimensions, statistic: "Sum", threshold: 0, topicArn: topic.arn });
  *     functionErrors(this, "errors", { function: predict, topicArn: topic.arn }); // the same for a function
  *
- * Each names its runbook in what people get to read: see `withRunbook`.
+ * The text of each alarm names its runbook: see `withRunbook`.
  */
 import { CloudwatchMetricAlarm } from "@cdktf/provider-aws/lib/cloudwatch-metric-alarm";
 import { SnsTopic } from "@cdktf/provider-aws/lib/sns-topic";
@@ -23,24 +23,24 @@ export interface AlarmTopicProps {
   readonly name: string;
   /** Encrypts the messages; its policy must let CloudWatch use it. */
   readonly encryptionKeyArn: string;
-  /** Who gets an e-mail, after having confirmed it. @default nobody */
+  /** Who gets e-mails, after confirming the address. @default nobody */
   readonly email?: string;
 }
 
-/** A service, beside CloudWatch, that publishes to a topic. */
+/** Another service than CloudWatch that publishes to a topic. */
 export interface Publisher {
-  /** Names its statement in the topic's policy, in letters and digits. */
+  /** Sid of its statement in the topic's policy: letters and digits. */
   readonly sid: string;
-  /** Such as `budgets.amazonaws.com`. */
+  /** For example `budgets.amazonaws.com`. */
   readonly service: string;
-  /** The resource for which it publishes, or a pattern of such. */
+  /** ARN of the resource for which it publishes, or a pattern. */
   readonly sourceArn: string;
 }
 
-/** The topic to which the alarms of one stack publish: those of its account, and no others. */
+/** The topic of one stack's alarms. Only alarms of the same account can publish to it. */
 export class AlarmTopic extends Construct {
   readonly arn: string;
-  /** Depend on it where a service checks that it may publish as soon as something is made. */
+  /** Depend on it if a service checks on creation that it may publish. */
   readonly policy: SnsTopicPolicy;
   private readonly statements: ResourceStatement[];
 
@@ -74,7 +74,9 @@ export class AlarmTopic extends Construct {
     }
   }
 
-  /** Lets another service publish, for this account alone; the policy of the topic's key must let it use the key. */
+  /**
+   * Lets another service publish, for this account only. The policy of the topic's key must also let it use the key.
+   */
   admit({ sid, service, sourceArn }: Publisher): void {
     this.statements.push({
       sid,
@@ -90,9 +92,8 @@ export class AlarmTopic extends Construct {
 }
 
 /**
- * The text of an alarm's e-mail: what has happened, and where docs/runbooks.md says what to do. The runbook has the
- * alarm's name without that of the stack: the runbook of `acme-development-website-test-endpoint-errors` is
- * `endpoint-errors`.
+ * The text of an alarm's e-mail: what happened, and the runbook. The runbook's name is the alarm's without its stack:
+ * the runbook of `acme-development-website-test-endpoint-errors` is `endpoint-errors`.
  */
 export function withRunbook(scope: IConstruct, name: string, description: string): string {
   return `${description} What to do: docs/runbooks.md#${ownPart(scope, name)}`;
@@ -100,12 +101,9 @@ export function withRunbook(scope: IConstruct, name: string, description: string
 
 export interface AlarmProps {
   readonly name: string;
-  /**
-   * What has happened when it goes off and where to look: it is the text of the e-mail, to which the runbook's place is
-   * added.
-   */
+  /** What happened and where to look: the text of the e-mail. The link to the runbook is added. */
   readonly description: string;
-  /** Such as `AWS/Lambda`. */
+  /** For example `AWS/Lambda`. */
   readonly namespace: string;
   readonly metric: string;
   readonly dimensions: Readonly<Record<string, string>>;
@@ -115,20 +113,20 @@ export interface AlarmProps {
   readonly threshold: number;
   /** @default 60 */
   readonly periodSeconds?: number;
-  /** Periods that are looked at. @default 1 */
+  /** Number of periods evaluated. @default 1 */
   readonly evaluationPeriods?: number;
-  /** How many of those must be above. @default all */
+  /** How many of those must be above the threshold. @default all */
   readonly periodsAbove?: number;
   readonly topicArn: string;
-  /** ARN of a topic that hears only of its going off, not of its end: something acts on it. @default nothing acts */
+  /**
+   * ARN of a topic that is notified only when the alarm goes off, so that something acts on it. @default nothing acts
+   */
   readonly actionTopicArn?: string;
 }
 
-/**
- * Tells a topic when a metric goes above its threshold, and when it is back. No data counts as good: nothing happened.
- */
+/** Notifies a topic when a metric goes above its threshold, and when it is back. Missing data counts as good. */
 export class Alarm extends Construct {
-  /** As a reference: what names the alarm by it comes after the alarm. */
+  /** As a reference: a resource that uses it depends on the alarm. */
   readonly name: string;
   readonly arn: string;
 
@@ -163,8 +161,7 @@ export interface FunctionErrorsProps {
 }
 
 /**
- * Goes off as soon as a function fails once. Its text and its entry in docs/runbooks.md come from the handler's
- * declaration.
+ * Goes off when a function fails once. Its text and its entry in docs/runbooks.md come from the handler's declaration.
  */
 export function functionErrors(scope: Construct, id: string, props: FunctionErrorsProps): Alarm {
   const { fullName, handler, name } = props.function;

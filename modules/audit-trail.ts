@@ -12,17 +12,17 @@ import { ExecutionRole } from "./execution-role";
 import { placeOf } from "./place";
 import type { SecureBucket } from "./secure-bucket";
 
-/** What is done to the things within a resource: objects, items, records, calls. */
+/** Data events of one resource type: access to objects, items, records, functions. */
 export interface DataEvents {
-  /** For people who read the trail's settings. */
+  /** For readers of the trail's settings. */
   readonly name: string;
-  /** CloudTrail's type of the resource, such as `AWS::S3::Object` (CloudTrail User Guide, "Logging data events"). */
+  /** CloudTrail's resource type, such as `AWS::S3::Object` (CloudTrail User Guide, "Logging data events"). */
   readonly resourceType: string;
-  /** With which the ARN of what is recorded begins: one of these. */
+  /** The ARN must start with one of these. */
   readonly arnPrefixes: readonly string[];
-  /** With which it must not begin. @default nothing is left out */
+  /** The ARN must not start with one of these. @default nothing is excluded */
   readonly exceptArnPrefixes?: readonly string[];
-  /** With which it must not end. @default nothing is left out */
+  /** The ARN must not end with one of these. @default nothing is excluded */
   readonly exceptArnSuffixes?: readonly string[];
 }
 
@@ -30,24 +30,23 @@ export interface AuditTrailProps {
   /** 3 to 128 letters, digits, periods, underscores and hyphens, a letter or digit at both ends. */
   readonly name: string;
   /**
-   * Takes the records, and nothing else: it must lie outside of what `dataEvents` records, for every record that is
-   * written would make another.
+   * Holds only the records. `dataEvents` must not include it, because each record written there would cause another
+   * one.
    */
   readonly bucket: SecureBucket;
   /** Encrypts the records and the log group. */
   readonly encryptionKey: EncryptionKey;
-  /** What is recorded beside the account's management events, which all are. */
+  /** Data events to record; management events are always recorded. */
   readonly dataEvents: readonly DataEvents[];
   /** One of CloudWatch's retention times. */
   readonly logRetentionDays: number;
-  /** Whether Terraform refuses to destroy it: nobody records what is done in between. @default false */
+  /** Whether Terraform refuses to destroy it: without a trail nothing is recorded. @default false */
   readonly protect?: boolean;
 }
 
 /**
- * A trail over all regions, whose files are signed by digest, so that a changed or missing one is noticed (`aws
- * cloudtrail validate-logs`). The bucket keeps the records; the log group is for alarms and for questions asked within
- * minutes.
+ * A trail over all regions. Its files are signed by digest, so a changed or missing one is noticed (`aws cloudtrail
+ * validate-logs`). The bucket keeps the records; the log group is for alarms and recent questions.
  */
 export class AuditTrail extends Construct {
   readonly arn: string;
@@ -73,13 +72,13 @@ export class AuditTrail extends Construct {
       name,
       description: `Lets CloudTrail write the records of ${name} into their log group`,
       service: "cloudtrail.amazonaws.com",
-      // The guide's trust policy has no condition, and names none that CloudTrail sends.
+      // The trust policy in CloudTrail's guide has no condition, and names no key that CloudTrail sends.
       forThisAccount: false,
       statements: [
         {
           sid: "WriteRecords",
           actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
-          // CloudTrail names its streams so ("Role policy document for CloudTrail to use CloudWatch Logs for
+          // CloudTrail's names of its streams ("Role policy document for CloudTrail to use CloudWatch Logs for
           // monitoring").
           resources: [
             place.arn("logs", `log-group:/aws/cloudtrail/${name}:log-stream:${account}_CloudTrail_${region}*`),
@@ -119,18 +118,18 @@ export class AuditTrail extends Construct {
         ),
       ],
       lifecycle: props.protect ? { preventDestroy: true } : undefined,
-      // CloudTrail tries to write as soon as the trail is made.
+      // CloudTrail tries to write when the trail is created.
       dependsOn: [bucket.policy, role.policy],
     });
     this.arn = trail.arn;
     this.logGroupName = logs.name;
   }
 
-  /** Lets CloudTrail write into the bucket, and use the key for it. */
+  /** Lets CloudTrail write to the bucket and use the key for it. */
   private admit({ bucket, encryptionKey, name }: AuditTrailProps): void {
     const place = placeOf(this);
     const { account } = place;
-    // The policies of bucket and key name the trail before it is there (CloudTrail User Guide, "Amazon S3 bucket policy
+    // The policies of bucket and key name the trail before it exists (CloudTrail User Guide, "Amazon S3 bucket policy
     // for CloudTrail").
     const trailArn = place.arn("cloudtrail", `trail/${name}`);
     const forTrail = { "aws:SourceArn": trailArn };
@@ -152,8 +151,7 @@ export class AuditTrail extends Construct {
         conditions: { StringEquals: { "s3:x-amz-acl": "bucket-owner-full-control", ...forTrail } },
       },
     );
-    // CloudTrail User Guide, "Configure AWS KMS key policies for CloudTrail"; the right to decrypt is for the bucket's
-    // own data key.
+    // CloudTrail User Guide, "Configure AWS KMS key policies for CloudTrail"; the decrypt right is for the bucket key.
     encryptionKey.allow(
       {
         sid: "TrailEncryptsRecords",

@@ -1,28 +1,28 @@
 /**
- * Keeps what a build made of some files, until one of them changes: a second synth needs not build again.
+ * Keeps the output of a build until one of its inputs changes, so that a second synth need not build again.
  *
  *     const cache = new BuildCache(projectRoot, "dist/bundles");
  *     cache.reuse("predict", "minified", () => ({ output, inputs: ["handlers/predict/index.ts", …] }));
  *
- * What is kept can always be deleted. It holds for one checkout on one machine.
+ * The cache can always be deleted. It is for one checkout on one machine.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 
-/** What a build made, and of what. */
+/** A build's output and inputs. */
 export interface Build {
   readonly output: Uint8Array;
-  /** Every file that it read, by its path from the root, with `/`. */
+  /** Every file that it read: paths from the root, with `/`. */
   readonly inputs: readonly string[];
 }
 
-/** What lies beside an output: the state of everything that it depends on. */
+/** Kept beside an output: the state of everything that it depends on. */
 interface Origin {
   readonly settings: string;
   /** Path and state of files and folders. */
   readonly inputs: Readonly<Record<string, string>>;
-  /** SHA-256 of the output: the two files are written one after the other, by more than one process at times. */
+  /** SHA-256 of the output, because the two files are written one after the other, sometimes by several processes. */
   readonly output: string;
 }
 
@@ -30,13 +30,13 @@ const sha256 = (content: Uint8Array | string): string => createHash("sha256").up
 
 const isInstalled = (path: string): boolean => path.split("/").includes("node_modules");
 
-/** Outputs of builds in a folder, each under a name, with the state of the files from which it came. */
+/** A folder of named build outputs, each with the state of its inputs. */
 export class BuildCache {
   private readonly states = new Map<string, string>();
 
   /**
-   * @param root the folder from which inputs are named; absolute
-   * @param folder where outputs are kept, from the root
+   * @param root absolute path; inputs are relative to it
+   * @param folder where outputs are kept, relative to the root
    */
   constructor(
     private readonly root: string,
@@ -44,11 +44,10 @@ export class BuildCache {
   ) {}
 
   /**
-   * The output that is kept under the name, when it came from the same settings and nothing that it depends on has
-   * changed; else that of a new build.
+   * Returns the cached output if settings and inputs are unchanged; otherwise builds again.
    * @param name of the output's file
-   * @param settings whatever changes the output besides the files
-   * @throws whatever `build` throws; a folder that can't be written costs time only
+   * @param settings everything else that changes the output
+   * @throws any error of `build`; a folder that can't be written only costs time
    */
   reuse(name: string, settings: string, build: () => Build): Uint8Array {
     const outputFile = join(this.root, this.folder, name);
@@ -63,12 +62,12 @@ export class BuildCache {
       if (this.changedSince(begin, inputs)) {
         return output;
       }
-      mkdirSync(dirname(outputFile), { recursive: true }); // before folders are looked at: it may lie in one of them
+      mkdirSync(dirname(outputFile), { recursive: true }); // first, because it may be in one of the inputs' folders
       const origin: Origin = { settings, inputs: this.stateOf(inputs), output: sha256(output) };
       this.write(outputFile, output);
       this.write(originFile, JSON.stringify(origin));
     } catch {
-      // A read-only checkout, a full disk, a setting's file that isn't there: the output is as good.
+      // The output is valid even if it cannot be cached: a read-only checkout, a full disk, a missing settings file.
     }
     return output;
   }
@@ -87,16 +86,16 @@ export class BuildCache {
       const output = readFileSync(outputFile);
       return sha256(output) === origin.output ? output : undefined;
     } catch {
-      return undefined; // never kept, or damaged: it is built again
+      return undefined; // missing or damaged: build again
     }
   }
 
-  /** Whether somebody may have written an input while it was built; clocks of file systems are coarse. */
+  /** Whether an input may have changed during the build; file system clocks are coarse. */
   private changedSince(begin: number, inputs: readonly string[]): boolean {
     return inputs.some((path) => !isInstalled(path) && statSync(join(this.root, path)).mtimeMs > begin - 1000);
   }
 
-  /** Whole or not at all: another process may be reading. */
+  /** Writes atomically: another process may be reading. */
   private write(file: string, content: Uint8Array | string): void {
     const partial = `${file}.partial-${process.pid}`;
     writeFileSync(partial, content);
@@ -104,8 +103,8 @@ export class BuildCache {
   }
 
   /**
-   * The files, and the folders about those of the project itself: a new file there may be found before the one that was
-   * read.
+   * The inputs and, for those of the project itself, their folders: a new file there may be found before the one that
+   * was read.
    */
   private stateOf(inputs: readonly string[]): Record<string, string> {
     const own = inputs.filter((path) => !isInstalled(path));
@@ -124,9 +123,7 @@ export class BuildCache {
     return state;
   }
 
-  /**
-   * Names of a folder, content of a file; of the thousands that npm installs, size and time as `make` looks at them.
-   */
+  /** A folder's names, or a file's content. For installed packages, which are thousands of files, size and time. */
   private look(path: string): string {
     const place = join(this.root, path);
     if (path.endsWith("/")) {

@@ -1,6 +1,5 @@
 /**
- * Bundles a TypeScript handler, dependencies included, into a Lambda archive that is the same byte for byte wherever
- * and whenever it is made.
+ * Bundles a TypeScript handler with its dependencies into a Lambda archive that is byte-identical on every machine.
  *
  *     bundle("handlers/predict/index.ts"); // the archive, with the one file index.js
  */
@@ -11,16 +10,16 @@ import { zipSync } from "fflate";
 import { type Build, BuildCache } from "./build-cache";
 import { projectRoot } from "./project-root";
 
-/** The least date that a ZIP archive can hold, at noon so that no time zone moves it out of range. */
+/** The earliest date that a ZIP archive can hold, at noon so that no time zone moves it out of range. */
 const fixedTime = new Date(1980, 0, 1, 12);
 
-/** Archives that this process has: both website stages share theirs. */
+/** Archives made in this process: both website stages share theirs. */
 const archives = new Map<string, Uint8Array>();
 
-/** Archives of earlier synths: to bundle one takes more processor time than all else that a stack needs. */
+/** Archives of earlier synths: bundling takes most of a synth's CPU time. */
 const cache = new BuildCache(projectRoot, "dist/bundles");
 
-/** What decides on a bundle besides the files that it imports: how they are found, and what is done with them. */
+/** Files that affect a bundle besides those it imports. */
 const settingsFiles = ["package.json", "tsconfig.json", "node_modules/.package-lock.json", "modules/bundle.ts"];
 
 const options = {
@@ -32,9 +31,9 @@ const options = {
   platform: "node",
   target: "node22",
   format: "cjs",
-  // Names become short: Step Functions and the logs know an error by its own property `name`, not by its class.
+  // Shortens class names: Step Functions and the logs use an error's own property `name`.
   minify: true,
-  // ECMAScript modules tell what isn't used of them, and it is left out.
+  // With ECMAScript modules, esbuild leaves out unused code.
   mainFields: ["module", "main"],
   alias: {
     "@aws-sdk/credential-provider-node": join(projectRoot, "handlers/shared/lambda-credentials.ts"),
@@ -45,7 +44,7 @@ const options = {
 } as const satisfies BuildOptions;
 
 /**
- * A deterministic ZIP archive: sorted names, fixed times, and no attributes of the machine it is made on.
+ * A deterministic ZIP archive: sorted names, fixed times, no attributes of the machine.
  * @param files path within the archive, and content
  */
 export function archive(files: ReadonlyMap<string, Uint8Array>): Uint8Array {
@@ -66,10 +65,12 @@ export function bundle(entry: string): Uint8Array {
     return known;
   }
   if (!existsSync(join(projectRoot, entry)) && !existsSync(entry)) {
-    throw new Error(`There is no ${entry} in the project: a function's entry names the file that exports its handler.`);
+    throw new Error(
+      `There is no ${entry} in the project: a function's entry must name the file that exports its handler.`,
+    );
   }
   const made =
-    // An entry elsewhere is a test's own: nobody asks for it again.
+    // An entry outside the project belongs to a test: not cached.
     isAbsolute(entry)
       ? build(entry).output
       : cache.reuse(`${entry.replaceAll("/", "-")}.zip`, version, () => build(entry));
@@ -81,7 +82,7 @@ function build(entry: string): Build {
   const { outputFiles, metafile } = buildSync({ ...options, entryPoints: [entry] });
   const [code] = outputFiles;
   if (!code) {
-    throw new Error(`esbuild made nothing of ${entry}.`);
+    throw new Error(`esbuild wrote no output for ${entry}.`);
   }
   return {
     output: archive(new Map([["index.js", code.contents]])),

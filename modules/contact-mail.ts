@@ -1,5 +1,5 @@
 /**
- * Mails what lies in a table of messages: a function behind the table's stream, and behind a clock for what could not
+ * Mails the messages in a table: a function triggered by the table's stream, and every hour for messages that could not
  * be mailed at once.
  *
  *     new ContactMail(this, "mail", { name, table: { name, arn, streamArn }, to, from, identity: "domain", website: "abalone website", … });
@@ -22,22 +22,22 @@ import { policyDocument } from "./policy";
 import { TypeScriptFunction } from "./typescript-function";
 
 /**
- * What SES has to know of us before it sends: the whole domain of the sender, the sender's address alone, or what
- * somebody made before.
+ * The identity that SES needs before it sends: the sender's whole domain, the sender's address only, or one that
+ * already exists.
  */
 export type MailIdentity = "domain" | "address" | "existing";
 
 export interface ContactMailProps {
-  /** Names what belongs to it, 1 to 50 letters, digits and hyphens. */
+  /** Name prefix of its parts: 1 to 50 letters, digits and hyphens. */
   readonly name: string;
   /** The messages; its stream holds keys. */
   readonly table: { readonly name: string; readonly arn: string; readonly streamArn: string };
   /** Who gets the mails. */
   readonly to: string;
-  /** Our own address, from which they come. */
+  /** Our own address, the sender. */
   readonly from: string;
   readonly identity: MailIdentity;
-  /** How subjects call the website. */
+  /** The website's name in mail subjects. */
   readonly website: string;
   readonly logRetentionDays: number;
   /** Encrypts the table, its stream, logs and the queue. */
@@ -46,29 +46,29 @@ export interface ContactMailProps {
 }
 
 /**
- * Tries of a batch of the stream, halves included, before it goes to the queue: some minutes. Then the clock takes
- * over.
+ * Retries of a batch of the stream, including its halves, before it goes to the queue: some minutes. After that, the
+ * hourly run takes over.
  */
 const maximumRetries = 5;
 
-/** Seconds after which a record is old: the clock has been by. */
+/** Seconds after which a record is dropped: the hourly run has mailed it by then. */
 const maximumRecordAge = 3_600;
 
 /** The longest that SQS keeps a message: 14 days. */
 const queueRetentionSeconds = 1_209_600;
 
-/** What SES counts of our mails, and what each alarm says. */
+/** The outcomes of our mails that SES counts, each with its alarm text. */
 const outcomes = {
   BOUNCE: { metric: "Bounce", id: "mail-bounced", says: "SES could not deliver a mail from the contact form" },
   COMPLAINT: { metric: "Complaint", id: "mail-complaint", says: "A mail from the contact form was marked as spam" },
-  REJECT: { metric: "Reject", id: "mail-rejected", says: "SES took a mail from the contact form for harmful" },
+  REJECT: { metric: "Reject", id: "mail-rejected", says: "SES rejected a mail from the contact form as harmful" },
 } as const;
 
 const domainOf = (address: string): string => address.slice(address.indexOf("@") + 1);
 
 type Mailer = TypeScriptFunction<typeof declaration.variables>;
 
-/** A function that mails each message once, and what tells when it can't. */
+/** A function that mails each message once, and alarms for when it can't. */
 export class ContactMail extends Construct {
   readonly function: Mailer;
 
@@ -84,7 +84,7 @@ export class ContactMail extends Construct {
     new LambdaEventSourceMapping(this, "stream", {
       eventSourceArn: table.streamArn,
       functionName: mailer.name,
-      // From the oldest record on: what is written while this is made is not passed over.
+      // Start with the oldest record, so that nothing written during the deployment is skipped.
       startingPosition: "TRIM_HORIZON",
       batchSize: 10,
       filterCriteria: { filter: [{ pattern: JSON.stringify({ eventName: ["INSERT"] }) }] },
@@ -92,7 +92,7 @@ export class ContactMail extends Construct {
       maximumRecordAgeInSeconds: maximumRecordAge,
       bisectBatchOnFunctionError: true,
       destinationConfig: { onFailure: { destinationArn: queue.arn } },
-      // Lambda checks at once whether the role may read the stream and write to the queue.
+      // Lambda checks on creation whether the role may read the stream and write to the queue.
       dependsOn: [mailer.role.policy],
     });
 
@@ -100,11 +100,11 @@ export class ContactMail extends Construct {
     this.watch(props, mailer, queue, configurationSet);
   }
 
-  /** What SES needs to send for us, and to count what became of it: the name of the configuration set. */
+  /** SES resources for sending and for counting outcomes; returns the name of the configuration set. */
   private sender({ name, from, identity }: ContactMailProps): string {
     const settings = new Sesv2ConfigurationSet(this, "settings", {
       configurationSetName: `${name}-contact`,
-      // A mail is only handed to a server that speaks TLS: it holds what people wrote to us.
+      // Mails hold what visitors wrote, so they go only to servers with TLS.
       deliveryOptions: { tlsPolicy: "REQUIRE" },
       reputationOptions: { reputationMetricsEnabled: true },
       sendingOptions: { sendingEnabled: true },
@@ -113,7 +113,7 @@ export class ContactMail extends Construct {
     if (identity !== "existing") {
       new Sesv2EmailIdentity(this, "identity", { emailIdentity: identity === "domain" ? domainOf(from) : from });
     }
-    // Numbers alone: SES's events by any other way quote the visitor's address.
+    // Only metrics: other SES event destinations include the visitor's address.
     new Sesv2ConfigurationSetEventDestination(this, "counts", {
       configurationSetName: settings.configurationSetName,
       eventDestinationName: "counts",
@@ -134,7 +134,7 @@ export class ContactMail extends Construct {
     return settings.configurationSetName;
   }
 
-  /** Takes what the stream gave up. */
+  /** The queue for records that the function could not process. */
   private failures(functionName: string, key: EncryptionKey): SqsQueue {
     const queue = new SqsQueue(this, "queue", {
       name: `${functionName}-failed`,
@@ -185,8 +185,8 @@ export class ContactMail extends Construct {
         { sid: "ReadAndMarkMessages", actions: ["dynamodb:Scan", "dynamodb:UpdateItem"], resources: [table.arn] },
         key.useStatement(["dynamodb", "sqs"], "write"),
         {
-          // Of all that an identity may send, mails from our one address to our one mailbox. In its sandbox SES asks
-          // for a right on the receiver's identity too.
+          // Only mails from our address to our mailbox. In its sandbox SES also asks for a right on the receiver's
+          // identity.
           sid: "MailToUs",
           actions: ["ses:SendEmail"],
           resources: [
@@ -207,11 +207,11 @@ export class ContactMail extends Construct {
     });
   }
 
-  /** Every hour, mails what could not be mailed until then. */
+  /** Every hour, mails what could not be mailed before. */
   private tryAgain(functionName: string, mailer: Mailer): void {
     const clock = new CloudwatchEventRule(this, "clock", {
       name: `${functionName}-unsent`,
-      description: "Every hour: mail the messages that could not be mailed until then",
+      description: "Every hour: mail the messages that could not be mailed before",
       scheduleExpression: "rate(1 hour)",
     });
     const permission = new LambdaPermission(this, "clock-permission", {

@@ -12,20 +12,20 @@ import { placeOf } from "./place";
 export interface ContainerImageProps {
   /** Name of the repository: 2 to 256 lower-case letters, digits and `-_./`. */
   readonly repositoryName: string;
-  /** The build context: path with `/`, and content. Nothing else goes into the image. */
+  /** The build context, content by path with `/`. Nothing else goes into the image. */
   readonly context: ReadonlyMap<string, Uint8Array>;
   /** Path of the Dockerfile in the context. */
   readonly dockerfile: string;
-  /** Which files of the context can be executed. @default none */
+  /** Which files of the context are executable. @default none */
   readonly executable?: (path: string) => boolean;
   /**
-   * `docker` builds the image and pushes it; `content` needs no Docker: no image is made, and its URI carries the hash
-   * of the build context in the place of the digest.
+   * `docker` builds and pushes the image. `content` needs no Docker: it makes no image, and the URI has the hash of the
+   * build context instead of the digest.
    */
   readonly build: "docker" | "content";
-  /** What the image runs on. @default "linux/amd64" */
+  /** The image's platform. @default "linux/amd64" */
   readonly platform?: string;
-  /** Whether Terraform refuses to destroy the repository; otherwise it goes with all images. @default true */
+  /** Whether Terraform refuses to destroy the repository; otherwise its images are deleted too. @default true */
   readonly protect?: boolean;
 }
 
@@ -33,9 +33,8 @@ export interface ContainerImageProps {
 const repositoryPattern = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*\/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$/;
 
 /**
- * SHA-256, hexadecimal, over all that decides what the image is built from: every file's name, mode and content, the
- * Dockerfile that is taken, and the platform. Modes count because the image keeps them: a command that can't be
- * executed is another image.
+ * Hexadecimal SHA-256 of everything that affects the image: each file's name, mode and content, the Dockerfile's path,
+ * and the platform. Modes count because the image keeps them.
  */
 function buildHash(
   props: Pick<ContainerImageProps, "context" | "dockerfile" | "executable">,
@@ -44,14 +43,14 @@ function buildHash(
   const files = [...props.context].map(
     ([path, content]) => [`${props.executable?.(path) ? "755" : "644"} ${path}`, content] as const,
   );
-  // Every file's entry begins with its mode, so none can be taken for this one.
+  // Every file's entry starts with its mode, so no file can look like this entry.
   const build = ["build", Buffer.from(JSON.stringify({ dockerfile: props.dockerfile, platform }))] as const;
   return contentHash(new Map([...files, build]));
 }
 
-/** An image, named by its content, in a repository whose tags never change. */
+/** An image, named by its content, in a repository with immutable tags. */
 export class ContainerImage extends Construct {
-  /** `<registry>/<repository>@sha256:…`: whatever uses it gets these very bytes. */
+  /** `<registry>/<repository>@sha256:…`: exactly these bytes. */
   readonly uri: string;
   readonly repositoryArn: string;
 
@@ -60,7 +59,7 @@ export class ContainerImage extends Construct {
     const { context, dockerfile, repositoryName, platform = "linux/amd64" } = props;
     if (repositoryName.length < 2 || repositoryName.length > 256 || !repositoryPattern.test(repositoryName)) {
       throw new Error(
-        `The repository name ${JSON.stringify(repositoryName)} is none for ECR: it takes 2 to 256 lower-case letters and digits, with single ` +
+        `The repository name ${JSON.stringify(repositoryName)} is not valid for ECR: it must have 2 to 256 lower-case letters and digits, with single ` +
           "characters of -_./ between them.",
       );
     }
@@ -74,7 +73,7 @@ export class ContainerImage extends Construct {
       name: repositoryName,
       imageTagMutability: "IMMUTABLE",
       imageScanningConfiguration: { scanOnPush: true },
-      // With the AWS-managed key: an image holds code, no data.
+      // With the AWS-managed key: an image holds code and no data.
       encryptionConfiguration: [{ encryptionType: "KMS" }],
       forceDelete: !protect,
       lifecycle: protect ? { preventDestroy: true } : undefined,
@@ -82,7 +81,7 @@ export class ContainerImage extends Construct {
     this.repositoryArn = repository.arn;
     new EcrLifecyclePolicy(this, "lifecycle", {
       repository: repository.name,
-      // Tagged images stay: a model package may name one for years, and an endpoint that grows pulls it again.
+      // Tagged images stay: a model package may refer to one for years, and an endpoint pulls it again when it scales.
       policy: JSON.stringify({
         rules: [
           {
@@ -112,7 +111,7 @@ export class ContainerImage extends Construct {
     const docker = new DockerProvider(this, "docker", {
       registryAuth: [{ address: token.proxyEndpoint, username: token.userName, password: token.password }],
     });
-    // The tag is what it is built from: a changed file makes a new image, an unchanged one is never pushed again.
+    // The tag is the hash of the sources: a changed file makes a new image, an unchanged one is never pushed again.
     const image = new Image(this, "image", {
       provider: docker,
       name: `${repository.repositoryUrl}:${hash}`,

@@ -2,18 +2,18 @@ import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 
-/** In the order of their code units, which no locale changes. */
+/** Compares by code units, independent of the locale. */
 const byName = ([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number =>
   left < right ? -1 : left > right ? 1 : 0;
 
 /**
- * SHA-256, hexadecimal, over the names and contents of files: a file that is renamed, moved, added or emptied changes
- * it, the order, the clock and the folder in which the project lies do not. CDKTF's own hash ignores names.
+ * Hexadecimal SHA-256 of the names and contents of files. Renaming, moving, adding or emptying a file changes it;
+ * order, clock and the project's location do not. CDKTF's own hash ignores names.
  */
 export function contentHash(files: ReadonlyMap<string, Uint8Array>): string {
   const hash = createHash("sha256");
   for (const [name, content] of [...files].sort(byName)) {
-    // Both lengths go first, so that no bytes can move from a name into a content unnoticed.
+    // Both lengths go first, so that names and contents can't be confused.
     hash.update(`${Buffer.byteLength(name)} ${content.byteLength}\n`);
     hash.update(name);
     hash.update(content);
@@ -22,9 +22,8 @@ export function contentHash(files: ReadonlyMap<string, Uint8Array>): string {
 }
 
 /**
- * The files below a folder that a test lets through, by their path from it (with `/`), sorted.
- * @throws Error when the folder does not exist, or when a file in it is a symbolic link, which would point out of the
- * copy
+ * The files below a folder that match `include`, by relative path (with `/`), sorted.
+ * @throws Error when the folder does not exist, or a file in it is a symbolic link, which would point out of the copy
  */
 export function readFiles(folder: string, include: (path: string) => boolean): ReadonlyMap<string, Uint8Array> {
   const files: [string, Uint8Array][] = [];
@@ -36,7 +35,7 @@ export function readFiles(folder: string, include: (path: string) => boolean): R
         visit(child);
       } else if (include(child)) {
         if (!status.isFile()) {
-          throw new Error(`${join(folder, child)} is not a plain file: replace it by one, or keep it out.`);
+          throw new Error(`${join(folder, child)} is not a plain file: replace it with one, or exclude it.`);
         }
         files.push([child, readFileSync(join(folder, child))]);
       }

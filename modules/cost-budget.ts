@@ -1,5 +1,5 @@
 /**
- * A budget that tells when a month grows too dear.
+ * A budget that notifies when a month becomes too expensive.
  *
  *     new CostBudget(this, "account", { name: "acme-production-governance-account", monthlyDollars: 500, topic });
  */
@@ -10,18 +10,15 @@ import type { AlarmTopic } from "./alarm";
 export interface CostBudgetProps {
   /** 1 to 100 characters, none of them `:` or `\\`. */
   readonly name: string;
-  /** What a month may cost, in US dollars. */
+  /** Monthly limit in US dollars. */
   readonly monthlyDollars: number;
-  /** Counts only what bears this tag. @default everything in the account */
+  /** Counts only resources with this tag. @default everything in the account */
   readonly tag?: { readonly key: string; readonly value: string };
-  /** Is told; it must admit `budgets.amazonaws.com`. */
+  /** Is notified; it must admit `budgets.amazonaws.com`. */
   readonly topic: AlarmTopic;
 }
 
-/**
- * Tells a topic when a month has cost 80 % of what it may, and when AWS forecasts that it will cost more than all of
- * it.
- */
+/** Notifies a topic when a month has cost 80 % of the limit, and when AWS forecasts that it will exceed the limit. */
 export class CostBudget extends Construct {
   constructor(scope: Construct, id: string, props: CostBudgetProps) {
     super(scope, id);
@@ -44,10 +41,10 @@ export class CostBudget extends Construct {
       limitAmount: String(monthlyDollars),
       limitUnit: "USD",
       timeUnit: "MONTHLY",
-      // The form of the Budgets API: user:<key>$<value>.
+      // Format of the Budgets API: user:<key>$<value>.
       costFilter: tag && [{ name: "TagKeyValue", values: [`user:${tag.key}$${tag.value}`] }],
       notification: [alarm("ACTUAL", 80), alarm("FORECASTED", 100)],
-      // AWS Budgets refuses a topic to which it may not publish.
+      // AWS Budgets checks that it may publish to the topic.
       dependsOn: [topic.policy],
     });
   }

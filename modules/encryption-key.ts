@@ -3,28 +3,27 @@ import { KmsKey } from "@cdktf/provider-aws/lib/kms-key";
 import { Lazy } from "cdktf";
 import { Construct } from "constructs";
 import { placeOf } from "./place";
-import { policyDocument, type ResourceStatement, type Statement, useKey } from "./policy";
+import { policyDocument, type ResourceStatement, type Statement, allowKeyUse } from "./policy";
 
 export interface EncryptionKeyProps {
   /** The alias without `alias/`: letters, digits and `/_-`. */
   readonly name: string;
   /** What it encrypts. */
   readonly description: string;
-  /** Where it is, such as `us-east-1` for CloudFront. @default the stack's region */
+  /** Its region, such as `us-east-1` for CloudFront. @default the stack's region */
   readonly region?: string;
   /**
-   * CloudWatch Logs may encrypt the log groups whose names contain this, such as `acme-local-`. @default it encrypts
+   * CloudWatch Logs may use it for log groups whose names contain this, such as `acme-local-`. @default it encrypts
    * neither logs nor alarms
    */
   readonly logGroupsNamed?: string;
-  /** Whether Terraform refuses to destroy it: without the key, what it encrypted is lost. @default true */
+  /** Whether Terraform refuses to destroy it: without the key, the encrypted data is lost. @default true */
   readonly protect?: boolean;
 }
 
 /**
- * A customer-managed KMS key that changes its material every year. IAM policies of the account decide who uses it;
- * CloudWatch Logs and CloudWatch's alarms, which bring no role of their own, are let in by the key's policy, each for
- * this account alone.
+ * A customer-managed KMS key with yearly rotation. IAM policies of the account decide who uses it. CloudWatch Logs and
+ * CloudWatch alarms have no role, so the key's policy admits them, for this account only.
  */
 export class EncryptionKey extends Construct {
   readonly arn: string;
@@ -36,7 +35,7 @@ export class EncryptionKey extends Construct {
     const { account, partition, region: home } = placeOf(this);
     const { region = home } = props;
     this.region = region;
-    // In a key's own policy the resource "*" means this key.
+    // In a key policy the resource "*" means this key.
     this.statements = [
       {
         sid: "AccountDecidesByItsPolicies",
@@ -83,16 +82,13 @@ export class EncryptionKey extends Construct {
     this.arn = key.arn;
   }
 
-  /**
-   * Lets a service, which brings no role of its own, use the key; limit each statement by a condition on the account or
-   * the resource for which it works.
-   */
+  /** Lets a service without a role use the key. Limit each statement by a condition on the account or the resource. */
   allow(...statements: readonly ResourceStatement[]): void {
     this.statements.push(...statements);
   }
 
-  /** The statement with which a role uses the key through AWS services, such as `s3`. */
+  /** The statement that lets a role use the key through AWS services, such as `s3`. */
   useStatement(services: readonly string[], access: "read" | "write", sid?: string): Statement {
-    return useKey({ keyArn: this.arn, services, region: this.region, access, sid });
+    return allowKeyUse({ keyArn: this.arn, services, region: this.region, access, sid });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A role that one AWS service assumes, with exactly the statements that it is given.
+ * A role that one AWS service assumes, with exactly the given statements.
  *
  *     const role = new ExecutionRole(this, "role", { name, description, service: "sagemaker.amazonaws.com", statements });
  *     role.grant(…more statements…);      // until synth
@@ -17,29 +17,29 @@ import { type Conditions, passRole, policyDocument, type Statement } from "./pol
 export interface ExecutionRoleProps {
   /** 1 to 64 letters, digits and `+=,.@_-`. */
   readonly name: string;
-  /** What it may do and for whom, at most 1,000 characters. */
+  /** What it may do and for whom; at most 1,000 characters. */
   readonly description: string;
   /** Who assumes it, such as `lambda.amazonaws.com`. */
   readonly service: string;
   /**
-   * Whether the service must act for this account when it assumes the role (`aws:SourceAccount`): it keeps another
-   * account from using it through the service, the "confused deputy". False for a service that sends no such key, such
-   * as Lambda.
+   * Whether the service must act for this account when it assumes the role (`aws:SourceAccount`). This stops other
+   * accounts from using the role through the service, the "confused deputy". False for a service that does not send
+   * this key, such as Lambda.
    * @default true
    */
   readonly forThisAccount?: boolean;
-  /** What it may do. More can come by `grant`. @default nothing yet */
+  /** What it may do; `grant` adds more. @default nothing yet */
   readonly statements?: readonly Statement[];
 }
 
 /**
- * An IAM role for one AWS service, with one policy inside, and with the boundary of whatever holds it (`boundRoles` in
+ * An IAM role for one AWS service, with one inline policy and the permissions boundary of its scope (`boundRoles` in
  * permissions-boundary.ts).
  */
 export class ExecutionRole extends Construct {
   readonly arn: string;
   readonly name: string;
-  /** Depend on it where AWS checks the role's permissions as soon as something is made. */
+  /** Depend on it if AWS checks the role's permissions on creation. */
   readonly policy: IamRolePolicy;
   private readonly statements: Statement[];
 
@@ -84,7 +84,7 @@ export class ExecutionRole extends Construct {
     this.statements.push(...statements);
   }
 
-  /** The statement with which another role hands this one to a service. */
+  /** The statement that lets another role pass this one to a service. */
   passTo(service: string, sid?: string): Statement {
     return passRole(this.arn, service, sid);
   }

@@ -9,15 +9,15 @@ export interface FeatureGroupProps {
   /** 1 to 64 letters, digits, hyphens and underscores. */
   readonly name: string;
   readonly description: string;
-  /** Where the offline store lies. */
+  /** Bucket of the offline store. */
   readonly bucket: SecureBucket;
-  /** Folder of the offline store in the bucket, without a slash at its end: SageMaker adds one. */
+  /** Prefix of the offline store in the bucket, without a trailing slash: SageMaker adds one. */
   readonly prefix: string;
   /** Encrypts the offline store. */
   readonly encryptionKey: EncryptionKey;
   /**
-   * Whether Terraform refuses to destroy it. SageMaker can't change a feature group's features, so a new one replaces
-   * the group: a run of the surveys through the new group is then needed.
+   * Whether Terraform refuses to destroy it. SageMaker can't change a group's features, so a change replaces the group,
+   * and all surveys must be ingested again.
    * @default true
    */
   readonly protect?: boolean;
@@ -25,13 +25,13 @@ export interface FeatureGroupProps {
 
 /**
  * The feature group of the feature contract: its columns, record identifier and event time come from
- * `survey/features.json`. It has an offline store alone, which keeps every version of each record in Parquet and in a
+ * `survey/features.json`. It has only an offline store, which keeps every version of each record in Parquet and in a
  * Glue table.
  */
 export class FeatureGroup extends Construct {
   readonly name: string;
   readonly arn: string;
-  /** The role as which SageMaker writes the offline store. */
+  /** The role with which SageMaker writes the offline store. */
   readonly role: ExecutionRole;
 
   constructor(scope: Construct, id: string, props: FeatureGroupProps) {
@@ -46,11 +46,11 @@ export class FeatureGroup extends Construct {
       name: `${props.name}-feature-store`,
       description: `Lets SageMaker write the offline store of the feature group ${props.name}`,
       service: "sagemaker.amazonaws.com",
-      // The feature store is not among the parts of SageMaker that are documented to send the account.
+      // SageMaker does not document that the feature store sends the account.
       forThisAccount: false,
       statements: [
         {
-          // SageMaker sets the ACL bucket-owner-full-control, the only one that a bucket without ACLs takes.
+          // SageMaker sets the ACL bucket-owner-full-control, the only one that a bucket without ACLs accepts.
           sid: "WriteOfflineStore",
           actions: ["s3:PutObject", "s3:PutObjectAcl"],
           resources: [`${bucket.arn}/${prefix}/*`],

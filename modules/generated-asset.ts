@@ -1,13 +1,11 @@
 /**
- * Files that synth generates and Terraform reads, kept inside the stack's own folder so that the folder is complete in
- * itself.
+ * Files that synth generates and Terraform reads, inside the stack's own folder, so that the folder is self-contained.
  *
  *     const asset = new GeneratedAsset(this, "archive", { files: new Map([["predict.zip", bytes]]) });
  *     asset.folder;              // "assets/predict_archive/<content hash>", as Terraform sees it from the stack's folder
  *     asset.path("predict.zip"); // that file
  *
- * CDKTF's own asset copies files that exist already, and its hash ignores their names; its archive differs from run to
- * run.
+ * CDKTF's own asset copies existing files, its hash ignores their names, and its archive differs from run to run.
  */
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
@@ -19,13 +17,13 @@ import { contentHash, readFiles } from "./content-hash";
 export interface GeneratedAssetProps {
   /** Path within the asset, with `/` between folders, and the content. */
   readonly files: ReadonlyMap<string, Uint8Array>;
-  /** Which of them can be executed. @default none */
+  /** Which of them are executable. @default none */
   readonly executable?: (path: string) => boolean;
 }
 
 /** Files in the stack's asset folder, in a folder named by their hash. */
 export class GeneratedAsset extends Construct {
-  /** SHA-256, hexadecimal, over the names and contents. */
+  /** Hexadecimal SHA-256 of the names and contents. */
   readonly hash: string;
   /** Where Terraform finds the files, relative to the stack's folder. */
   readonly folder: string;
@@ -42,7 +40,7 @@ export class GeneratedAsset extends Construct {
       onSynthesize: (session: ISynthesisSession) => {
         const stackFolder = join(session.outdir, session.manifest.forStack(stack).workingDirectory);
         if (!this.liesIn(stackFolder, home)) {
-          // What an earlier synth left here is not part of this one.
+          // Remove what an earlier synth left here.
           rmSync(join(stackFolder, home), { recursive: true, force: true });
           for (const [name, content] of props.files) {
             const file = join(stackFolder, this.folder, name);
@@ -51,20 +49,20 @@ export class GeneratedAsset extends Construct {
           }
         }
         for (const name of props.files.keys()) {
-          // Set apart from writing, where the process's umask would take its share.
+          // A separate step, because the umask would change the mode on writing.
           chmodSync(join(stackFolder, this.folder, name), props.executable?.(name) ? 0o755 : 0o644);
         }
       },
     });
   }
 
-  /** Whether an earlier synth left just these files, and whole: to read them takes less time than to write them. */
+  /** Whether an earlier synth already wrote exactly these files: reading is faster than writing. */
   private liesIn(stackFolder: string, home: string): boolean {
     try {
       const files = readFiles(join(stackFolder, this.folder), () => true);
       return contentHash(files) === this.hash && readdirSync(join(stackFolder, home)).length === 1;
     } catch {
-      return false; // nothing there, or no plain file
+      return false; // missing, or not a plain file
     }
   }
 

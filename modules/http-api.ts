@@ -11,25 +11,25 @@ import type { TypeScriptFunction } from "./typescript-function";
 /** A function and the requests that it answers. */
 export interface ApiHandler {
   readonly function: Pick<TypeScriptFunction, "invokeArn" | "name">;
-  /** The path, or `$default` for what no other route takes. */
+  /** Paths, or `$default` for requests that match no other route. */
   readonly routes: readonly (`/${string}` | "$default")[];
 }
 
 export interface HttpApiProps {
   readonly name: string;
   readonly description: string;
-  /** By a name of letters, digits and hyphens. */
+  /** By name: letters, digits and hyphens. */
   readonly handlers: Readonly<Record<string, ApiHandler>>;
-  /** The steady rate of requests per second that is let through; what is above gets 429. */
+  /** Steady rate limit in requests per second; requests above it get 429. */
   readonly requestsPerSecond: number;
-  /** The requests that are let through at once. */
+  /** Burst limit in requests. */
   readonly burst: number;
   readonly logRetentionDays: number;
   /** Encrypts the access logs. */
   readonly encryptionKeyArn: string;
 }
 
-/** What the access log says of each request: who asked what and how it went, nothing of what was sent. */
+/** Fields of the access log: who requested what, and the result; no request content. */
 const accessLogFormat = JSON.stringify({
   requestId: "$context.requestId",
   time: "$context.requestTime",
@@ -66,7 +66,7 @@ export class HttpApi extends Construct {
         integrationType: "AWS_PROXY",
         integrationUri: handler.function.invokeArn,
         payloadFormatVersion: "2.0",
-        // The longest that an HTTP API waits is 30 s (developer guide, "Quotas for HTTP APIs").
+        // The longest integration timeout is 30 s (developer guide, "Quotas for HTTP APIs").
         timeoutMilliseconds: 29_000,
       });
       for (const route of handler.routes) {
@@ -87,7 +87,7 @@ export class HttpApi extends Construct {
     }
 
     const logs = new CloudwatchLogGroup(this, "logs", {
-      // This prefix spares the account's policy of log deliveries, whose length is limited, an entry for each group.
+      // With this prefix, log delivery needs no entry in the account's log resource policy, whose length is limited.
       name: `/aws/vendedlogs/apis/${props.name}`,
       retentionInDays: props.logRetentionDays,
       kmsKeyId: props.encryptionKeyArn,

@@ -18,17 +18,17 @@ import { ExecutionRole } from "./execution-role";
 import { type Place, placeOf } from "./place";
 import type { Statement } from "./policy";
 
-/** Where SageMaker keeps a sample of what the endpoint was asked and what it answered. */
+/** Where SageMaker stores a sample of the endpoint's requests and answers. */
 export interface DataCapture {
   /** S3 URI; SageMaker adds `/<endpoint>/<variant>/yyyy/mm/dd/hh/<file>.jsonl`. The role needs to write there. */
   readonly destinationUri: string;
-  /** Encrypts what is kept; the role needs to use it. */
+  /** Encrypts the sample; the role must be allowed to use it. */
   readonly encryptionKeyArn: string;
-  /** Of a hundred invocations so many are kept: 1 to 100. */
+  /** Percentage of invocations to keep: 1 to 100. */
   readonly samplingPercent: number;
 }
 
-/** How SageMaker captures: requests and answers, as text where they are text. */
+/** Captures requests and answers, as text where they are text. */
 function dataCapture({ capture }: ModelEndpointProps): Pick<SagemakerEndpointConfigurationConfig, "dataCaptureConfig"> {
   if (!capture) {
     return {};
@@ -40,40 +40,40 @@ function dataCapture({ capture }: ModelEndpointProps): Pick<SagemakerEndpointCon
       kmsKeyId: capture.encryptionKeyArn,
       initialSamplingPercentage: capture.samplingPercent,
       captureOptions: [{ captureMode: "Input" }, { captureMode: "Output" }],
-      // Without these SageMaker writes Base64 (API reference, CaptureContentTypeHeader).
+      // Otherwise SageMaker writes Base64 (API reference, CaptureContentTypeHeader).
       captureContentTypeHeader: { csvContentTypes: ["text/csv"], jsonContentTypes: ["application/json"] },
     },
   };
 }
 
-/** How many instances serve, by how much each has to do. */
+/** Scales the number of instances with the load. */
 export interface EndpointScaling {
-  /** More are never added. The least is `instanceCount`. */
+  /** The most instances; the fewest are `instanceCount`. */
   readonly maximumInstances: number;
   /**
-   * Invocations a minute that each instance is to have: what one can answer in a minute, times a safety factor of a
-   * half ("Load testing your auto scaling configuration" in the SageMaker Developer Guide).
+   * Target invocations per minute and instance: the capacity of one instance, times a safety factor of 0.5 ("Load
+   * testing your auto scaling configuration" in the SageMaker Developer Guide).
    */
   readonly invocationsPerInstance: number;
-  /** Seconds after instances were added before more are. */
+  /** Seconds to wait between two scale-outs. */
   readonly scaleOutCooldownSeconds: number;
-  /** Seconds after instances were taken away before more are. */
+  /** Seconds to wait between two scale-ins. */
   readonly scaleInCooldownSeconds: number;
 }
 
 export interface ModelEndpointProps {
-  /** Stays the same through every update: 1 to 63 letters, digits and hyphens. */
+  /** The same for every update: 1 to 63 letters, digits and hyphens. */
   readonly name: string;
-  /** ARN of the model package that it serves. */
+  /** ARN of the model package to serve. */
   readonly modelPackageArn: string;
-  /** What must hold before Terraform makes the model. @default nothing */
+  /** Checked before Terraform creates the model. @default nothing */
   readonly preconditions?: Precondition[];
   /** ARN of the ECR repository of the package's image. */
   readonly repositoryArn: string;
-  /** What else the container's role may do: read the model, and use the key that encrypts it. */
+  /** Further rights of the container's role: reading the model, and using its key. */
   readonly modelStatements: readonly Statement[];
   readonly instanceType: string;
-  /** Where there is scaling, the least: each release begins with so many. */
+  /** Each release starts with this number; with scaling it is also the minimum. */
   readonly instanceCount: number;
   /** @default always `instanceCount` */
   readonly scaling?: EndpointScaling;
@@ -82,19 +82,19 @@ export interface ModelEndpointProps {
   readonly encryptionKey: EncryptionKey;
   /** Model latency (99th percentile) in milliseconds above which an alarm goes off. */
   readonly latencyAlarmMilliseconds: number;
-  /** What is kept of requests and answers. @default nothing */
+  /** What to store of requests and answers. @default nothing */
   readonly capture?: DataCapture;
-  /** The topic that the endpoint's alarms tell. */
+  /** The topic of the endpoint's alarms. */
   readonly alarmTopicArn: string;
-  /** Seconds that a release is watched, at each step, before the old instances go: 0 to 3,600. */
+  /** Seconds that a release is watched at each step, before the old instances are removed: 0 to 3,600. */
   readonly bakeSeconds: number;
-  /** What to do when a release was rolled back: a sentence at the end of the error. */
+  /** What to do after a rollback: the last sentence of the error message. */
   readonly afterRollback: string;
 }
 
 /**
- * How the traffic moves: first to one new instance, then to all; a single instance can only take all of it at once, for
- * the first step may be half of the instances at most (SageMaker Developer Guide, "Use canary traffic shifting").
+ * How the traffic moves: first to one new instance, then to all. A single instance takes all of it at once, because the
+ * first step may be at most half of the instances (SageMaker Developer Guide, "Use canary traffic shifting").
  */
 function trafficRouting({
   bakeSeconds,
@@ -108,7 +108,7 @@ function trafficRouting({
   };
 }
 
-/** What the container does, and SageMaker for it while it moves the traffic. */
+/** The rights of the container, and of SageMaker while it moves the traffic. */
 function roleStatements(
   props: ModelEndpointProps,
   place: Place,
@@ -116,8 +116,7 @@ function roleStatements(
   releaseAlarms: Readonly<Record<string, string>>,
 ): readonly Statement[] {
   return [
-    // Signing in to a registry knows no resources (service authorization reference, "Actions defined by Amazon
-    // ECR").
+    // Signing in to a registry takes no resource (service authorization reference, "Actions defined by Amazon ECR").
     { sid: "SignInToRegistry", actions: ["ecr:GetAuthorizationToken"], resources: ["*"] },
     {
       sid: "PullImage",
@@ -130,7 +129,7 @@ function roleStatements(
       resources: [`${logs.arn}:*`],
     },
     {
-      // Metrics know no resources either; the namespace is what can be held.
+      // Metrics take no resource either, so a condition limits the namespace.
       sid: "WriteMetrics",
       actions: ["cloudwatch:PutMetricData"],
       resources: ["*"],
@@ -143,8 +142,8 @@ function roleStatements(
       conditions: { Bool: { "kms:GrantIsForAWSResource": "true" } },
     },
     {
-      // SageMaker looks at the alarms as this role ("Auto-Rollback Configuration and Monitoring" in the SageMaker
-      // Developer Guide). By name, for the alarms come after the configuration, and that after the role.
+      // SageMaker reads the alarms with this role ("Auto-Rollback Configuration and Monitoring" in the SageMaker
+      // Developer Guide). By name, because the alarms depend on the configuration, which depends on the role.
       sid: "WatchRelease",
       actions: ["cloudwatch:DescribeAlarms"],
       resources: Object.values(releaseAlarms).map((name) => place.arn("cloudwatch", `alarm:${name}`)),
@@ -153,19 +152,19 @@ function roleStatements(
   ];
 }
 
-/** The only variant: releases shift all traffic from one configuration to the next. */
+/** The only variant: a release moves all traffic from one configuration to the next. */
 const variant = "champion";
 
 /**
- * A real-time endpoint that serves one model package. Model and configuration can't be changed, so each release makes
- * new ones under new names, moves the endpoint over, and removes the old. The traffic moves while two alarms watch the
- * new instances alone: when the new model fails or is slow, SageMaker moves it back, and Terraform fails. Two more
- * alarms watch whatever serves, and tell people.
+ * A real-time endpoint that serves one model package. A model and a configuration can't be changed, so each release
+ * makes new ones under new names, moves the endpoint, and deletes the old ones. Two alarms watch only the new instances
+ * during the move: if the new model fails or is slow, SageMaker rolls back, and Terraform fails. Two more alarms watch
+ * all instances, and notify people.
  */
 export class ModelEndpoint extends Construct {
   readonly name: string;
   readonly arn: string;
-  /** Depend on it where something has to find the endpoint in service. */
+  /** Depend on it if something needs the endpoint in service. */
   readonly endpoint: SagemakerEndpoint;
   /** Goes off when the endpoint fails to answer. */
   readonly errors: Alarm;
@@ -218,7 +217,7 @@ export class ModelEndpoint extends Construct {
     const model = new SagemakerModel(this, "model", {
       executionRoleArn: role.arn,
       primaryContainer: { modelPackageName: props.modelPackageArn },
-      // The container calls nobody: what it was given is all that it needs.
+      // The container needs no network.
       enableNetworkIsolation: true,
       dependsOn: [role.policy],
       lifecycle: {
@@ -251,7 +250,7 @@ export class ModelEndpoint extends Construct {
     }
   }
 
-  /** The endpoint, which fails when SageMaker rolls a release back. */
+  /** The endpoint. Its deployment fails when SageMaker rolls a release back. */
   private serve(
     props: ModelEndpointProps,
     configuration: SagemakerEndpointConfiguration,
@@ -263,7 +262,7 @@ export class ModelEndpoint extends Construct {
       endpointConfigName: configuration.name,
       deploymentConfig: {
         blueGreenUpdatePolicy: { trafficRoutingConfiguration: trafficRouting(props) },
-        // Other alarms would replace the endpoint: Terraform's provider can't change them in place.
+        // With other alarms, Terraform's provider would replace the endpoint: it can't change them in place.
         autoRollbackConfiguration: {
           alarms: watching.map(({ name }) => ({ alarmName: name })),
         },
@@ -272,11 +271,11 @@ export class ModelEndpoint extends Construct {
       lifecycle: {
         postcondition: [
           {
-            // After a rollback SageMaker says InService, and so does Terraform's provider: without this, the
-            // configuration that serves would be deleted.
+            // After a rollback SageMaker and Terraform's provider report InService. Without this check, Terraform would
+            // delete the configuration that serves.
             condition: `\${self.endpoint_config_name == ${configuration.fqn}.name}`,
             errorMessage:
-              `The release to the endpoint ${props.name} was rolled back: the model before it goes on answering. ` +
+              `The release to the endpoint ${props.name} was rolled back: the previous model still answers. ` +
               `Why: aws sagemaker describe-endpoint --endpoint-name ${props.name} --query FailureReason. ${props.afterRollback}`,
           },
         ],
@@ -284,15 +283,14 @@ export class ModelEndpoint extends Construct {
     });
   }
 
-  /** The alarms that turn a release back. */
+  /** The alarms that roll a release back. */
   private watchRelease(
     props: ModelEndpointProps,
     configuration: SagemakerEndpointConfiguration,
     metrics: Pick<AlarmProps, "namespace" | "dimensions" | "topicArn">,
     names: Readonly<Record<"errors" | "latency", string>>,
   ): readonly Alarm[] {
-    // Of the new instances alone: one that watches all would turn back the very release that is to mend a model that
-    // fails.
+    // Only on the new instances: an alarm on all would roll back a release that repairs a failing model.
     const ofRelease = {
       ...metrics,
       dimensions: { ...metrics.dimensions, EndpointConfigName: configuration.name },
@@ -306,7 +304,7 @@ export class ModelEndpoint extends Construct {
         statistic: "Sum",
         threshold: 0,
       }),
-      // A single minute is enough: to release again costs less than a slow model.
+      // One minute is enough: another release costs less than a slow model.
       new Alarm(this, "release-latency", {
         ...ofRelease,
         name: names.latency,
@@ -319,10 +317,9 @@ export class ModelEndpoint extends Construct {
   }
 
   /**
-   * Adds instances under load and takes them away again. Each release begins with `instanceCount` of them, for
-   * Terraform's provider can't ask SageMaker to keep those that run (`RetainAllVariantProperties`); meanwhile scaling
-   * is blocked, and goes on by itself afterwards ("Update endpoints that use auto scaling" in the SageMaker Developer
-   * Guide).
+   * Adds instances under load and removes them again. Each release starts with `instanceCount` instances, because
+   * Terraform's provider can't ask SageMaker to keep the running ones (`RetainAllVariantProperties`). During a release
+   * scaling is blocked ("Update endpoints that use auto scaling" in the SageMaker Developer Guide).
    */
   private scale(
     endpoint: SagemakerEndpoint,
@@ -335,10 +332,10 @@ export class ModelEndpoint extends Construct {
     const again = {
       lifecycle: {
         replaceTriggeredBy: [
-          // With an endpoint, AWS forgets what was registered for it.
+          // AWS deletes the scaling target together with the endpoint.
           `${addressOf(endpoint)}.id`,
-          // An endpoint that is registered refuses another instance type; it is asked only when its new configuration
-          // is there.
+          // A registered endpoint refuses another instance type. Terraform asks for it only after its new configuration
+          // exists.
           `${addressOf(configuration)}.production_variants[0].instance_type`,
         ],
       },

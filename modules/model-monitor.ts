@@ -1,13 +1,12 @@
 /**
- * Compares what an endpoint was asked with the rows on which its model was trained, on a schedule, and tells of what it
- * finds.
+ * Compares an endpoint's traffic with the rows on which its model was trained, on a schedule, and raises alarms.
  *
  *     const monitor = new ModelMonitor(this, "monitor", { name: "acme-local-website-production", endpointName: endpoint.name, captureUri, reportUri, … });
  *     monitor.drift; monitor.violations; // alarms
  *
- * The schedule is SageMaker Model Monitor's, the container the model image. Terraform's provider knows no entrypoint
- * for the container of a data quality job definition, so that the image's own command is `monitor`; everybody else
- * names a command.
+ * The schedule is SageMaker Model Monitor's, the container is the model image. Terraform's provider has no entrypoint
+ * for the container of a data quality job definition, so the image's default command is `monitor`; all other users name
+ * a command.
  */
 import { SagemakerDataQualityJobDefinition } from "@cdktf/provider-aws/lib/sagemaker-data-quality-job-definition";
 import { SagemakerMonitoringSchedule } from "@cdktf/provider-aws/lib/sagemaker-monitoring-schedule";
@@ -17,57 +16,55 @@ import { hasLocalStorage } from "../aws-services/sagemaker";
 import { Alarm } from "./alarm";
 import { ExecutionRole } from "./execution-role";
 import { type Place, placeOf } from "./place";
-import { readObjects, type Statement, useKey, writeObjects } from "./policy";
+import { readObjects, type Statement, allowKeyUse, writeObjects } from "./policy";
 import type { JobNetwork, JobSettings } from "./training-workflow/definition";
 import { networkStatements } from "./training-workflow/network-permissions";
 
 export interface ModelMonitorProps {
-  /** With which the names of its parts begin: 1 to 58 letters, digits and hyphens. */
+  /** Name prefix of its parts: 1 to 58 letters, digits and hyphens. */
   readonly name: string;
   /** Name of the endpoint, which captures its traffic. */
   readonly endpointName: string;
-  /** The endpoint as a resource: it has to be there first. */
+  /** The endpoint as a resource: it must exist first. */
   readonly endpoint: ITerraformDependable;
   /** Name of the bucket of captured traffic, baselines and reports. */
   readonly bucket: string;
-  /** Where in the bucket the endpoint's traffic lies, such as `data-capture/<endpoint>/`. */
+  /** Prefix of the endpoint's traffic, such as `data-capture/<endpoint>/`. */
   readonly capturePrefix: string;
-  /** Where in the bucket baselines lie, such as `runs/`. */
+  /** Prefix of baselines, such as `runs/`. */
   readonly baselinePrefix: string;
-  /**
-   * Where in the bucket the reports go, such as `monitoring`; SageMaker adds `/<endpoint>/<schedule>/yyyy/mm/dd/hh`.
-   */
+  /** Prefix of the reports, such as `monitoring`; SageMaker adds `/<endpoint>/<schedule>/yyyy/mm/dd/hh`. */
   readonly reportPrefix: string;
   /** S3 URI of the folder with the `statistics.json` and `constraints.json` of the model that is served. */
   readonly baselineUri: string;
-  /** What must hold before Terraform makes it. @default nothing */
+  /** Checked before Terraform creates it. @default nothing */
   readonly preconditions?: Precondition[];
   /** The model image, by digest. */
   readonly imageUri: string;
   /** ARN of its ECR repository. */
   readonly repositoryArn: string;
   readonly schedule: "hourly" | "daily";
-  /** Rows that a period must have before drift is judged. */
+  /** Rows that a period needs before drift is judged. */
   readonly minimumRows: number;
-  /** On what a comparison runs, and for how long. */
+  /** Instance and time limit of a comparison job. */
   readonly job: JobSettings;
-  /** Where it runs. @default in no VPC of ours, with a way to the internet */
+  /** Where it runs. @default outside our VPCs, with internet access */
   readonly network?: JobNetwork;
   /** Encrypts the bucket and the job's volume. */
   readonly encryptionKeyArn: string;
-  /** The topic that the alarms tell. */
+  /** The topic of the alarms. */
   readonly alarmTopicArn: string;
-  /** A topic behind which something acts on drift. @default nothing acts */
+  /** A topic whose subscriber acts on drift. @default nothing acts */
   readonly driftTopicArn?: string;
 }
 
 /**
- * The schedules that SageMaker takes are hourly or in whole hours of a day (API reference, ScheduleConfig); it begins a
- * job within twenty minutes of its time, with the traffic since the time before.
+ * SageMaker accepts hourly schedules, or whole hours of a day (API reference, ScheduleConfig). It starts a job within
+ * twenty minutes of its time, with the traffic since the previous time.
  */
 const expressions = { hourly: "cron(0 * ? * * *)", daily: "cron(0 3 ? * * *)" } as const;
 
-/** Where `monitor` of the model image puts its metrics. */
+/** The namespace in which `monitor` of the model image puts its metrics. */
 const namespace = "/aws/sagemaker/Endpoints/data-metrics";
 
 const processingFolder = "/opt/ml/processing";
@@ -75,11 +72,11 @@ const processingFolder = "/opt/ml/processing";
 /** A monitoring schedule with its role and its three alarms. */
 export class ModelMonitor extends Construct {
   readonly scheduleName: string;
-  /** Goes off when visitors ask about other animals than the model was trained on. */
+  /** Goes off when visitors ask about animals unlike those in the training data. */
   readonly drift: Alarm;
-  /** Goes off when the endpoint was asked what the feature contract forbids. */
+  /** Goes off when requests to the endpoint broke the feature contract. */
   readonly violations: Alarm;
-  /** Goes off when a comparison failed, so that nobody knows what the endpoint is asked. */
+  /** Goes off when a comparison failed, so the traffic is unknown. */
   readonly failures: Alarm;
 
   constructor(scope: Construct, id: string, props: ModelMonitorProps) {
@@ -87,12 +84,12 @@ export class ModelMonitor extends Construct {
     this.scheduleName = `${props.name}-data`;
     if (!/^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,57}$/.test(props.name)) {
       throw new Error(
-        `The monitor's name ${JSON.stringify(props.name)} must have 1 to 58 letters and digits, with hyphens between: its parts add to it.`,
+        `The monitor's name ${JSON.stringify(props.name)} must have 1 to 58 letters and digits, with hyphens between, because its parts append to it.`,
       );
     }
     const role = new ExecutionRole(this, "role", {
       name: `${props.name}-monitor`,
-      description: `What the comparisons of the traffic of ${props.endpointName} may do`,
+      description: `Lets SageMaker compare the traffic of ${props.endpointName} with the training data`,
       service: "sagemaker.amazonaws.com",
       statements: jobStatements(props, placeOf(this)),
     });
@@ -137,7 +134,7 @@ export class ModelMonitor extends Construct {
     });
   }
 
-  /** What a comparison reads, on what it runs, and where it writes. */
+  /** What a comparison reads, where it runs, and where it writes. */
   private definition(props: ModelMonitorProps, role: ExecutionRole): SagemakerDataQualityJobDefinition {
     const { job, network } = props;
     return new SagemakerDataQualityJobDefinition(this, "definition", {
@@ -182,16 +179,16 @@ export class ModelMonitor extends Construct {
       },
       networkConfig: {
         enableInterContainerTrafficEncryption: true,
-        // The container itself puts its metrics, so it can't be cut off from the network.
+        // The container puts its metrics itself, so it needs the network.
         enableNetworkIsolation: false,
         ...(network
           ? { vpcConfig: { subnets: [...network.subnetIds], securityGroupIds: [...network.securityGroupIds] } }
           : {}),
       },
       stoppingCondition: { maxRuntimeInSeconds: job.maximumSeconds },
-      // SageMaker looks at once whether the role may read what the definition names.
+      // SageMaker checks on creation whether the role may read what the definition names.
       dependsOn: [role.policy, props.endpoint],
-      // A definition can't be changed: the schedule moves over to a new one before the old one goes.
+      // A definition can't be changed: the schedule moves to a new one before the old one is deleted.
       lifecycle: {
         createBeforeDestroy: true,
         precondition: props.preconditions,
@@ -201,7 +198,7 @@ export class ModelMonitor extends Construct {
 }
 
 /**
- * What the container and SageMaker do on behalf of a comparison ("How to use SageMaker AI execution roles" in the
+ * The rights of the container, and of SageMaker for a comparison ("How to use SageMaker AI execution roles" in the
  * SageMaker Developer Guide).
  */
 function jobStatements(props: ModelMonitorProps, place: Place): readonly Statement[] {
@@ -213,9 +210,9 @@ function jobStatements(props: ModelMonitorProps, place: Place): readonly Stateme
     ...readObjects({ bucketArn, prefixes: [props.capturePrefix], name: "Traffic" }),
     ...readObjects({ bucketArn, prefixes: [props.baselinePrefix], name: "Baseline" }),
     ...writeObjects({ bucketArn, prefixes: [`${props.reportPrefix}/${props.endpointName}/`], name: "Reports" }),
-    useKey({ keyArn: encryptionKeyArn, services: ["s3"], region, access: "write", sid: "UseKeyForObjects" }),
+    allowKeyUse({ keyArn: encryptionKeyArn, services: ["s3"], region, access: "write", sid: "UseKeyForObjects" }),
     {
-      // API reference, MonitoringOutputConfig: a key of one's own needs kms:Encrypt of the job's role.
+      // API reference, MonitoringOutputConfig: a customer key needs kms:Encrypt of the job's role.
       sid: "EncryptReports",
       actions: ["kms:Encrypt"],
       resources: [encryptionKeyArn],
@@ -236,7 +233,7 @@ function jobStatements(props: ModelMonitorProps, place: Place): readonly Stateme
       resources: [props.repositoryArn],
     },
     {
-      // A token is for the whole registry: the action knows no resources (service authorization reference, Amazon ECR).
+      // A token is for the whole registry: the action takes no resource (service authorization reference, Amazon ECR).
       sid: "LogInToRegistry",
       actions: ["ecr:GetAuthorizationToken"],
       resources: ["*"],
@@ -247,7 +244,7 @@ function jobStatements(props: ModelMonitorProps, place: Place): readonly Stateme
       resources: [logGroup, `${logGroup}:log-stream:*`],
     },
     {
-      // Metrics know no resources, only namespaces (service authorization reference, Amazon CloudWatch): the
+      // Metrics take no resource, only namespaces (service authorization reference, Amazon CloudWatch): the
       // container's, and SageMaker's for jobs.
       sid: "WriteMetrics",
       actions: ["cloudwatch:PutMetricData"],

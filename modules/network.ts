@@ -1,16 +1,16 @@
 /**
- * A VPC in three tiers, in as many availability zones as it is given:
+ * A VPC with three tiers in each of the given availability zones:
  *
- * | tier | its route to the internet | for |
+ * | tier | route to the internet | for |
  * |---|---|---|
  * | `public` | the internet gateway | NAT gateways, nothing else |
- * | `private` | a NAT gateway, where there is one | what must reach package registries and the like |
- * | `jobs` | none | training and processing jobs, which reach AWS through endpoints alone |
+ * | `private` | a NAT gateway, if there is one | what must reach package registries |
+ * | `jobs` | none | training and processing jobs, which reach AWS only through endpoints |
  *
  *     const network = new Network(this, "network", { name, addressRange: "10.0.0.0/16", zones: ["eu-west-1a", "eu-west-1b"], … });
  *     network.subnetIds("jobs"); network.routeTableIds("private"); network.vpcId;
  *
- * Whatever AWS makes with a VPC by itself (security group, network ACL, main route table) lets nothing through.
+ * The defaults that AWS creates with a VPC (security group, network ACL, main route table) let nothing through.
  */
 import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import { DefaultNetworkAcl } from "@cdktf/provider-aws/lib/default-network-acl";
@@ -31,13 +31,13 @@ import { Construct } from "constructs";
 import { ExecutionRole } from "./execution-role";
 
 export interface NetworkProps {
-  /** With which the names of all parts begin. */
+  /** Name prefix of all parts. */
   readonly name: string;
   /** A /16, such as `10.0.0.0/16`. */
   readonly addressRange: string;
   /** Full names of one to ten availability zones, such as `eu-west-1a`; each ends in a letter of its own. */
   readonly zones: readonly string[];
-  /** None, one for all zones, or one in each zone, so that no zone needs another. */
+  /** None, one for all zones, or one in each zone so that no zone depends on another. */
   readonly natGateways: number;
   /** Encrypts the flow logs. */
   readonly encryptionKeyArn: string;
@@ -48,26 +48,28 @@ export interface NetworkProps {
 /** A tier of subnets. */
 export type Tier = "public" | "private" | "jobs";
 
-/** Third byte of the address of each tier's first subnet; the zones follow one another. */
+/** Third byte of the address of each tier's first subnet; the other zones follow. */
 const firstSubnet: Readonly<Record<Tier, number>> = { public: 0, private: 10, jobs: 20 };
 const tiers = Object.keys(firstSubnet) as readonly Tier[];
 
 const anywhere = "0.0.0.0/0";
-/** AWS's services and package registries answer here alone. */
+/** AWS services and package registries use only this port. */
 const https = 443;
 
 /**
  * The addresses of a subnet: a /24 of the VPC's /16.
- * @param zone the zone's place in the list of zones, from 0
- * @throws Error when the range is no /16, or has no room for the zone
+ * @param zone index of the zone, from 0
+ * @throws Error when the range is not a /16, or has no room for the zone
  */
 export function subnetRange(addressRange: string, tier: Tier, zone: number): string {
   const prefix = /^(\d+\.\d+)\.0\.0\/16$/.exec(addressRange)?.[1];
   if (prefix === undefined) {
-    throw new Error(`The address range ${JSON.stringify(addressRange)} is no /16 such as "10.0.0.0/16". Correct it.`);
+    throw new Error(
+      `The address range ${JSON.stringify(addressRange)} is not a /16 such as "10.0.0.0/16". Correct it.`,
+    );
   }
   if (zone > 9) {
-    throw new Error(`A network has at most 10 zones, and this is number ${zone + 1}. Leave some out.`);
+    throw new Error(`A network has at most 10 zones, but this is number ${zone + 1}. Remove some.`);
   }
   return `${prefix}.${firstSubnet[tier] + zone}.0/24`;
 }
@@ -94,7 +96,7 @@ export class Network extends Construct {
     const { name, addressRange, zones, natGateways } = props;
     if (zones.length === 0 || new Set(zones.map(letterOf)).size < zones.length) {
       throw new Error(
-        `The zones of the network ${name} are ${zones.join(", ") || "none"}; expected at least one, each with another letter at its end. Correct them.`,
+        `The zones of the network ${name} are ${zones.join(", ") || "none"}; expected at least one, each with a different last letter. Correct them.`,
       );
     }
     if (![0, 1, zones.length].includes(natGateways)) {
@@ -105,7 +107,7 @@ export class Network extends Construct {
 
     const vpc = new Vpc(this, "vpc", {
       cidrBlock: addressRange,
-      // Both are needed for the private names of interface endpoints.
+      // Interface endpoints with private DNS names need both.
       enableDnsHostnames: true,
       enableDnsSupport: true,
       tags: { Name: name },
@@ -151,14 +153,14 @@ export class Network extends Construct {
   }
 
   /**
-   * The route tables of a tier: one for each zone in the private tier, whose zones may differ in their NAT gateway,
-   * else one for all.
+   * The route tables of a tier: one for each zone in the private tier, whose zones may have different NAT gateways,
+   * otherwise one for all.
    */
   routeTableIds(tier: Tier): readonly string[] {
     return [...new Set(this.routeTables[tier])].map((table) => table.id);
   }
 
-  /** The route table of each of a tier's subnets, without any route but the one within the VPC. */
+  /** The route table of each subnet of a tier, with only the local route. */
   private routes(tier: Tier): readonly RouteTable[] {
     const table = (suffix: string): RouteTable =>
       new RouteTable(this, `${suffix}-routes`, {
@@ -176,7 +178,7 @@ export class Network extends Construct {
     });
   }
 
-  /** The ways to the internet: for the public tier by the gateway, for the private one by NAT, for jobs none. */
+  /** The routes to the internet: the gateway for the public tier, NAT for the private one, none for jobs. */
   private connect(): void {
     const { name, natGateways } = this.props;
     const gateway = new InternetGateway(this, "internet-gateway", { vpcId: this.vpcId, tags: { Name: name } });
@@ -189,7 +191,7 @@ export class Network extends Construct {
     }
     const nats = this.subnets.public.slice(0, natGateways).map(({ letter, subnet }) => {
       const tags = { Name: `${name}-nat-${letter}` };
-      // Both need the internet gateway, and neither refers to it.
+      // Both need the internet gateway, but neither refers to it.
       const address = new Eip(this, `nat-${letter}-address`, { domain: "vpc", tags, dependsOn: [gateway] });
       return new NatGateway(this, `nat-${letter}`, {
         allocationId: address.id,
@@ -212,10 +214,10 @@ export class Network extends Construct {
   }
 
   /**
-   * A tier's network ACL. It knows no connections, so that replies need a rule of their own, and no names of services:
-   * S3, which a gateway endpoint reaches under its public addresses, is "anywhere" even for jobs. Where a packet can go
-   * is for the routes to say, who may send it for the security groups; the ACL holds what no subnet of the tier ever
-   * does. Ports from 1024 are what NAT gateways and Linux use for replies (VPC User Guide, "Ephemeral ports").
+   * A tier's network ACL. It is stateless, so replies need a rule of their own. It has no service names: S3, which a
+   * gateway endpoint reaches under its public addresses, is "anywhere" even for jobs. Routes limit the destinations and
+   * security groups the senders; the ACL forbids what no subnet of the tier ever does. NAT gateways and Linux use ports
+   * from 1024 for replies (VPC User Guide, "Ephemeral ports").
    */
   private accessList(tier: Tier): void {
     const { name, addressRange } = this.props;
@@ -241,18 +243,18 @@ export class Network extends Construct {
     allow("requests-out", { ruleNumber: 100, egress: true, cidrBlock: anywhere, ...requests });
     allow("replies-in", { ruleNumber: 100, egress: false, cidrBlock: anywhere, ...replies });
     if (tier === "public") {
-      // What the private tier asks of the NAT gateway, and the answers to it.
+      // Requests of the private tier to the NAT gateway, and the answers.
       allow("requests-in", { ruleNumber: 110, egress: false, cidrBlock: addressRange, ...requests });
       allow("replies-out", { ruleNumber: 110, egress: true, cidrBlock: addressRange, ...replies });
     }
     if (tier === "private") {
-      // Endpoints answer here, and what stands here speaks with its like: the security groups say who with whom.
+      // Traffic with endpoints and within the VPC; security groups limit who talks to whom.
       allow("network-in", { ruleNumber: 110, egress: false, cidrBlock: addressRange });
       allow("network-out", { ruleNumber: 110, egress: true, cidrBlock: addressRange });
     }
   }
 
-  /** Takes over what AWS makes with every VPC, and takes every rule and route out of it. */
+  /** Adopts the defaults that AWS creates with every VPC, and removes all their rules and routes. */
   private emptyDefaults(vpc: Vpc): void {
     const tags = { Name: `${this.props.name}-unused-default` };
     new DefaultSecurityGroup(this, "default-security-group", { vpcId: vpc.id, tags });
@@ -264,12 +266,12 @@ export class Network extends Construct {
     new DefaultNetworkAcl(this, "default-access-list", {
       defaultNetworkAclId: vpc.defaultNetworkAclId,
       tags,
-      // A subnet without an ACL of its own falls back to this one by itself; that is not for a plan to undo.
+      // A subnet without its own ACL falls back to this one; Terraform must not undo that.
       lifecycle: { ignoreChanges: ["subnet_ids"] },
     });
   }
 
-  /** Who spoke to whom, and what was refused. */
+  /** Logs who talked to whom, and what was refused. */
   private logFlows(): void {
     const { name, logRetentionDays, encryptionKeyArn } = this.props;
     const group = new CloudwatchLogGroup(this, "flow-logs", {
@@ -287,7 +289,7 @@ export class Network extends Construct {
           actions: ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
           resources: [group.arn, `${group.arn}:log-stream:*`],
         },
-        // The service looks through all groups for its own (VPC User Guide, "IAM role for publishing flow logs to
+        // The service lists all log groups to find its own (VPC User Guide, "IAM role for publishing flow logs to
         // CloudWatch Logs").
         { sid: "FindLogGroup", actions: ["logs:DescribeLogGroups"], resources: ["*"] },
       ],

@@ -3,41 +3,41 @@
  * boundaries for IAM entities").
  *
  *     const boundary = new PermissionsBoundary(this, "boundary", { name, description, statements, protect });
- *     boundRoles(this, boundary.arn);   // every role that is made below `this` from now on has it
- *     boundaryOf(role);                 // by which a construct that makes a role asks for it
+ *     boundRoles(this, boundary.arn);   // every role made below `this` from now on has it
+ *     boundaryOf(role);                 // for a construct that makes a role
  *
- * A boundary grants nothing. Whoever may make roles only with it can give no role more than it has, which is what makes
- * it safe to let them.
+ * A boundary grants nothing. If somebody may make roles only with this boundary, no role can do more than the boundary
+ * allows, so this right is safe to give.
  */
 import { IamPolicy } from "@cdktf/provider-aws/lib/iam-policy";
 import { Construct, type IConstruct } from "constructs";
 import { policyDocument, type Statement } from "./policy";
 
-/** Characters of one managed policy, spaces not counted (IAM User Guide, "IAM and AWS STS quotas"). */
+/** Maximum characters of a managed policy, without spaces (IAM User Guide, "IAM and AWS STS quotas"). */
 export const managedPolicyCharacters = 6_144;
 
 export interface PermissionsBoundaryProps {
-  /** 1 to 128 letters, digits and `+=,.@_-`: by it others name the policy. */
+  /** 1 to 128 letters, digits and `+=,.@_-`. Others refer to the policy by it. */
   readonly name: string;
   readonly description: string;
-  /** What a role can do at most, and what it never can. */
+  /** What a role can do at most, and what it can never do. */
   readonly statements: readonly Statement[];
   /** Whether Terraform refuses to destroy it. @default false */
   readonly protect?: boolean;
 }
 
-/** A managed policy that roles have as their boundary. */
+/** A managed policy that is the permissions boundary of roles. */
 export class PermissionsBoundary extends Construct {
   readonly arn: string;
 
-  /** @throws Error when the policy is longer than IAM takes */
+  /** @throws Error when the policy is longer than IAM allows */
   constructor(scope: Construct, id: string, { name, description, statements, protect }: PermissionsBoundaryProps) {
     super(scope, id);
     const policy = policyDocument(statements);
     if (policy.length > managedPolicyCharacters) {
       throw new Error(
-        `The boundary ${name} has ${policy.length} characters; IAM takes ${managedPolicyCharacters}, and a role has one boundary. ` +
-          "Join statements, or end lists of actions with *.",
+        `The boundary ${name} has ${policy.length} characters; IAM allows ${managedPolicyCharacters}, and a role has only one boundary. ` +
+          "Merge statements, or replace lists of actions with patterns.",
       );
     }
     this.arn = new IamPolicy(this, "policy", {
@@ -51,14 +51,12 @@ export class PermissionsBoundary extends Construct {
 
 const boundaries = new WeakMap<IConstruct, string>();
 
-/**
- * Gives a boundary to every role that is made below a construct from now on; a construct further down may have another.
- */
+/** Gives a boundary to every role made below a construct from now on. A construct further down may set another. */
 export function boundRoles(scope: IConstruct, policyArn: string): void {
   boundaries.set(scope, policyArn);
 }
 
-/** The ARN of the boundary that a role has which is made here; undefined where nobody has set one. */
+/** The ARN of the boundary for a role made in this scope; undefined if none is set. */
 export function boundaryOf(scope: IConstruct): string | undefined {
   return scope.node.scopes
     .toReversed()

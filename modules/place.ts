@@ -1,6 +1,6 @@
 /**
- * Where a construct stands: the account, region and partition of its stack. A stack sets its place once, and whatever
- * is made below it asks for it instead of being handed each part.
+ * Where a construct is deployed: the account, region and partition of its stack. A stack sets its place once;
+ * constructs below read it instead of getting each part as a property.
  *
  *     setPlace(this, new Place({ account: "123456789012", region: "eu-west-1" })); // in a stack
  *     const { account, region } = placeOf(this);                                   // in a module below it
@@ -10,11 +10,11 @@
 import type { IConstruct } from "constructs";
 import { arnOf } from "../aws-services/arn";
 
-/** An account and a region of AWS, and the ARNs of what is in them. */
+/** An AWS account and region, and ARNs in it. */
 export class Place {
   /** Twelve digits. */
   readonly account: string;
-  /** Such as `eu-west-1`. */
+  /** For example `eu-west-1`. */
   readonly region: string;
   /** AWS partition: `aws`, `aws-cn` or `aws-us-gov`. */
   readonly partition: string;
@@ -25,13 +25,13 @@ export class Place {
     this.partition = region.startsWith("cn-") ? "aws-cn" : region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
   }
 
-  /** An ARN here, unless another region or account is given. */
+  /** An ARN in this place, unless another region or account is given. */
   arn(service: string, resource: string, { region, account }: { region?: string; account?: string } = {}): string {
     const { partition } = this;
     return arnOf({ partition, region: region ?? this.region, account: account ?? this.account }, service, resource);
   }
 
-  /** The ARN of a bucket, or with a path of its objects. */
+  /** The ARN of a bucket, or of its objects if `name` includes a path. */
   bucketArn(name: string): string {
     return this.arn("s3", name);
   }
@@ -46,7 +46,7 @@ export function setPlace(scope: IConstruct, place: Place): void {
 
 /**
  * The place of a construct.
- * @throws Error when neither it nor anything above it has one
+ * @throws Error when neither it nor a parent has one
  */
 export function placeOf(scope: IConstruct): Place {
   for (const each of scope.node.scopes.toReversed()) {

@@ -1,8 +1,8 @@
 /**
- * Policies as data: statements that modules hand out (grants) and roles, keys and buckets take in.
+ * Policies as data: modules return statements (grants), and roles, keys and buckets collect them.
  *
- * - `policyDocument(statements)` renders them as the JSON that Terraform wants.
- * - `passRole(roleArn, service)`, `readObjects(…)`, `writeObjects(…)`, `useKey(…)` are the grants that several modules
+ * - `policyDocument(statements)` renders them as JSON for Terraform.
+ * - `passRole(roleArn, service)`, `readObjects(…)`, `writeObjects(…)`, `allowKeyUse(…)` are grants that several modules
  *   share.
  */
 
@@ -10,13 +10,13 @@ import type { Statement } from "../aws-services/permissions";
 
 export type { Conditions, Statement } from "../aws-services/permissions";
 
-/** One statement of a policy that belongs to a resource, and therefore says whom it speaks of. */
+/** A statement of a resource's policy, which names principals. */
 export interface ResourceStatement extends Statement {
-  /** Kind (`Service`, `AWS`) and name; `"*"` is anyone. */
+  /** By kind (`Service`, `AWS`); `"*"` is anyone. */
   readonly principals: "*" | Readonly<Record<string, string | readonly string[]>>;
 }
 
-/** IAM's own form of a list of one, so that a second plan finds no difference. */
+/** IAM returns a list of one as a single value; a second plan would differ otherwise. */
 function singleOrList(values: readonly string[]): string | readonly string[] {
   const [first, ...others] = values;
   return first !== undefined && others.length === 0 ? first : values;
@@ -24,7 +24,7 @@ function singleOrList(values: readonly string[]): string | readonly string[] {
 
 /**
  * Renders a policy document.
- * @throws Error when it has no statement, or two statements of the same sid
+ * @throws Error when it has no statement, or two with the same sid
  */
 export function policyDocument(statements: readonly (Statement | ResourceStatement)[]): string {
   if (statements.length === 0) {
@@ -33,10 +33,10 @@ export function policyDocument(statements: readonly (Statement | ResourceStateme
   const names = new Set<string>();
   for (const { sid } of statements) {
     if (!/^[A-Za-z0-9]+$/.test(sid)) {
-      throw new Error(`The sid ${JSON.stringify(sid)} has other characters than letters and digits.`);
+      throw new Error(`The sid ${JSON.stringify(sid)} must have only letters and digits.`);
     }
     if (names.has(sid)) {
-      throw new Error(`The policy has two statements named ${sid}: give each a name of its own.`);
+      throw new Error(`The policy has two statements named ${sid}: give each a different name.`);
     }
     names.add(sid);
   }
@@ -53,7 +53,7 @@ export function policyDocument(statements: readonly (Statement | ResourceStateme
   });
 }
 
-/** Lets the holder hand a role to one service, and to no other. */
+/** Lets the holder pass a role to one service only. */
 export function passRole(roleArn: string, service: string, sid = "PassRole"): Statement {
   return {
     sid,
@@ -66,13 +66,13 @@ export function passRole(roleArn: string, service: string, sid = "PassRole"): St
 /** Objects of a bucket, under one prefix or several. */
 export interface ObjectsGrant {
   readonly bucketArn: string;
-  /** Each such as `runs/`; the empty text is the whole bucket. */
+  /** For example `runs/`; an empty string means the whole bucket. */
   readonly prefixes: readonly string[];
-  /** Begins the sids, so that one role can hold several grants. @default "Objects" */
+  /** Part of the sids, so that one role can have several grants. @default "Objects" */
   readonly name?: string;
 }
 
-/** Reads the objects under the prefixes, and lists those and no others. */
+/** Allows reading and listing only the objects under the prefixes. */
 export function readObjects({ bucketArn, prefixes, name = "Objects" }: ObjectsGrant): readonly Statement[] {
   return [
     { sid: `Read${name}`, actions: ["s3:GetObject"], resources: prefixes.map((prefix) => `${bucketArn}/${prefix}*`) },
@@ -87,7 +87,7 @@ export function readObjects({ bucketArn, prefixes, name = "Objects" }: ObjectsGr
   ];
 }
 
-/** Writes objects under the prefixes, in parts too; it neither reads nor deletes them. */
+/** Allows writing objects under the prefixes, multipart uploads included, but not reading or deleting them. */
 export function writeObjects({ bucketArn, prefixes, name = "Objects" }: ObjectsGrant): readonly Statement[] {
   return [
     {
@@ -101,17 +101,17 @@ export function writeObjects({ bucketArn, prefixes, name = "Objects" }: ObjectsG
 /** The use of a KMS key. */
 export interface KeyGrant {
   readonly keyArn: string;
-  /** The services through which it is used, by their names in host names: `s3`, `dynamodb`. */
+  /** The services that use the key, as in their host names: `s3`, `dynamodb`. */
   readonly services: readonly string[];
   readonly region: string;
-  /** Whether to read only, or also to write. */
+  /** "read" decrypts, "write" also encrypts. */
   readonly access: "read" | "write";
   /** @default "UseKey" */
   readonly sid?: string;
 }
 
-/** Uses a KMS key through AWS services, never directly: who holds the role can't decrypt what was fetched elsewhere. */
-export function useKey({ keyArn, services, region, access, sid = "UseKey" }: KeyGrant): Statement {
+/** Allows the use of a KMS key only through AWS services: the role's holder can't decrypt data obtained elsewhere. */
+export function allowKeyUse({ keyArn, services, region, access, sid = "UseKey" }: KeyGrant): Statement {
   return {
     sid,
     actions: access === "read" ? ["kms:Decrypt"] : ["kms:Decrypt", "kms:GenerateDataKey"],

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** The folder of `cdktf.json`: the same whether this file runs where it stands or bundled into `dist/`. */
+/** The folder of `cdktf.json`, also when this file runs from a bundle in `dist/`. */
 export const projectRoot: string = (() => {
   let folder = __dirname;
   while (!existsSync(join(folder, "cdktf.json"))) {

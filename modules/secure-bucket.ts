@@ -13,15 +13,15 @@ import { policyDocument, readObjects, type ResourceStatement, type Statement, wr
 
 /** Objects that expire. */
 export interface Expiry {
-  /** Such as `athena/`; the empty text is the whole bucket. */
+  /** For example `athena/`; an empty string means the whole bucket. */
   readonly prefix: string;
   readonly days: number;
 }
 
-/** A bucket that takes logs. */
+/** A bucket for logs. */
 export interface LogTarget {
   readonly name: string;
-  /** Its policy, where the same stack makes it: who delivers logs checks it as soon as the delivery is made. */
+  /** Its policy, if the same stack makes it: log delivery checks it on creation. */
   readonly policy?: ITerraformDependable;
 }
 
@@ -29,27 +29,27 @@ export interface SecureBucketProps {
   /** Globally unique: 3 to 63 lower-case letters, digits and hyphens. */
   readonly name: string;
   /**
-   * ARN of the KMS key that encrypts every object. @default S3's own key, for what is public or what a KMS key can't be
-   * used for
+   * ARN of the KMS key that encrypts every object. @default S3's own key, for public objects and where KMS keys are not
+   * supported
    */
   readonly encryptionKeyArn?: string;
-  /** Days after which a version that is no longer current expires. @default 90 */
+  /** Days after which noncurrent versions expire. @default 90 */
   readonly expireOldVersionsAfterDays?: number;
   /** Current objects that expire. @default none */
   readonly expiries?: readonly Expiry[];
-  /** The bucket that takes the access logs, under the name of this one. @default no access logs */
+  /** The bucket for the access logs, under the name of this one. @default no access logs */
   readonly accessLogBucket?: LogTarget;
-  /** Whether Terraform refuses to destroy it; otherwise it goes with all objects. @default true */
+  /** Whether Terraform refuses to destroy it; otherwise its objects are deleted too. @default true */
   readonly protect?: boolean;
 }
 
-/** A private, versioned, encrypted bucket that answers over TLS 1.2 and above only. */
+/** A private, versioned, encrypted bucket that accepts only TLS 1.2 and above. */
 export class SecureBucket extends Construct {
   readonly arn: string;
   readonly name: string;
   /** `<name>.s3.<region>.amazonaws.com` */
   readonly regionalDomainName: string;
-  /** Depend on it where AWS checks the bucket's policy as soon as something is made. */
+  /** Depend on it if AWS checks the bucket's policy on creation. */
   readonly policy: S3BucketPolicy;
   private readonly statements: ResourceStatement[];
 
@@ -89,7 +89,7 @@ export class SecureBucket extends Construct {
             props.encryptionKeyArn === undefined
               ? { sseAlgorithm: "AES256" }
               : { sseAlgorithm: "aws:kms", kmsMasterKeyId: props.encryptionKeyArn },
-          // One request to KMS for many objects.
+          // Saves KMS requests.
           bucketKeyEnabled: props.encryptionKeyArn === undefined ? undefined : true,
         },
       ],
@@ -148,12 +148,12 @@ export class SecureBucket extends Construct {
     this.policy = new S3BucketPolicy(this, "policy", {
       bucket: bucket.bucket,
       policy: Lazy.stringValue({ produce: () => policyDocument(this.statements) }),
-      // S3 refuses both at once: "a conflicting conditional operation is in progress".
+      // S3 refuses both at the same time: "a conflicting conditional operation is in progress".
       dependsOn: [publicAccess],
     });
   }
 
-  /** Lets a service, which has no role, into the bucket. */
+  /** Lets a service without a role access the bucket. */
   allow(...statements: readonly ResourceStatement[]): void {
     this.statements.push(...statements);
   }
@@ -171,7 +171,7 @@ export class SecureBucket extends Construct {
 
   /**
    * Lets CloudFront write its access logs here, below `AWSLogs/<account>/CloudFront/`.
-   * @param sources ARN of the deliveries' sources, or a pattern of it; they always are in us-east-1
+   * @param sources ARN or pattern of the delivery sources, which are always in us-east-1
    */
   allowCloudFrontLogs(sources: string): void {
     const { account } = placeOf(this);
@@ -188,12 +188,12 @@ export class SecureBucket extends Construct {
     });
   }
 
-  /** The statements with which a role reads the objects under the prefixes. */
+  /** The statements that let a role read the objects under the prefixes. */
   readStatements(prefixes: readonly string[], name?: string): readonly Statement[] {
     return readObjects({ bucketArn: this.arn, prefixes, name });
   }
 
-  /** The statements with which a role writes objects under the prefixes. */
+  /** The statements that let a role write objects under the prefixes. */
   writeStatements(prefixes: readonly string[], name?: string): readonly Statement[] {
     return writeObjects({ bucketArn: this.arn, prefixes, name });
   }

@@ -1,12 +1,11 @@
 /**
- * The doors from a VPC to AWS's services, so that nothing in it needs the internet for them.
+ * VPC endpoints for AWS services, so that nothing in the VPC needs the internet for them.
  *
  *     const endpoints = new ServiceEndpoints(this, "endpoints", { name, account, region, vpcId, subnetIds, routeTableIds, services: […], … });
  *     endpoints.admit("jobs", jobs.id);   // a security group whose members may use the interface endpoints
  *     endpoints.s3PrefixListId;           // for a rule that lets them reach S3
  *
- * Each door opens for principals of this account alone: credentials that somebody brought along from elsewhere are of
- * no use in the VPC.
+ * Each endpoint accepts only principals of this account: foreign credentials don't work in the VPC.
  */
 import { SecurityGroup } from "@cdktf/provider-aws/lib/security-group";
 import { VpcEndpoint } from "@cdktf/provider-aws/lib/vpc-endpoint";
@@ -16,12 +15,10 @@ import { Construct } from "constructs";
 import { placeOf } from "./place";
 import { type Conditions, policyDocument, type ResourceStatement } from "./policy";
 
-/**
- * AWS's services with an interface endpoint, by the name of the endpoint, and the prefix of their actions in policies.
- */
+/** AWS services with an interface endpoint: the action prefix in policies by endpoint name. */
 const actionPrefixes = {
-  // Airflow where there is no NAT gateway (MWAA User Guide, "Creating the required VPC service endpoints in an Amazon
-  // VPC with private routing").
+  // For Airflow without a NAT gateway (MWAA User Guide, "Creating the required VPC service endpoints in an Amazon VPC
+  // with private routing").
   "airflow.api": "airflow",
   "airflow.env": "airflow",
   "airflow.ops": "airflow",
@@ -45,35 +42,31 @@ const actionPrefixes = {
 /** A service that can have an interface endpoint. */
 export type EndpointService = keyof typeof actionPrefixes;
 
-/** All of them. */
 export const endpointServices = Object.keys(actionPrefixes) as readonly EndpointService[];
 
 /**
- * Services in whose case AWS acts in the VPC with accounts and resources of its own: MWAA keeps its workers' queue and
- * their image. The resource's account is therefore not looked at.
+ * Services for which AWS uses its own accounts and resources in the VPC: MWAA keeps its workers' queue and image there.
+ * So the resource's account is not checked.
  */
 const resourcesOfAws: readonly EndpointService[] = ["ecr.api", "ecr.dkr", "sqs"];
 
 export interface ServiceEndpointsProps {
-  /** With which the names of all parts begin. */
+  /** Name prefix of all parts. */
   readonly name: string;
   readonly vpcId: string;
-  /**
-   * Where the interface endpoints stand, at most one subnet in each zone. An endpoint costs by the hour in each of
-   * them.
-   */
+  /** Subnets of the interface endpoints, at most one in each zone. An endpoint costs by the hour in each of them. */
   readonly subnetIds: readonly string[];
-  /** From which subnets S3 is reached, without a cost. */
+  /** Route tables of the subnets that reach S3 through the gateway endpoint, free of charge. */
   readonly routeTableIds: readonly string[];
-  /** @default all that this module knows */
+  /** @default all that this module supports */
   readonly services?: readonly EndpointService[];
-  /** The address ranges from which the interface endpoints may be used, by a name of letters, digits and hyphens. */
+  /** Address ranges that may use the interface endpoints, by a name of letters, digits and hyphens. */
   readonly admitted: Readonly<Record<string, string>>;
 }
 
 /** A gateway endpoint for S3 and interface endpoints for other services, with their security group. */
 export class ServiceEndpoints extends Construct {
-  /** The public addresses of S3 in the region, as rules of security groups know them. */
+  /** The public addresses of S3 in the region, for security group rules. */
   readonly s3PrefixListId: string;
   private readonly group: SecurityGroup;
 
@@ -91,8 +84,8 @@ export class ServiceEndpoints extends Construct {
       policy: policyDocument([
         fromAccount(account, "s3", true),
         {
-          // ECR hands out its images' layers from a bucket of AWS's, signed by ECR itself (ECR User Guide, "Minimum
-          // Amazon S3 bucket permissions").
+          // ECR serves image layers from an AWS bucket, with signed URLs (ECR User Guide, "Minimum Amazon S3 bucket
+          // permissions").
           sid: "ReadImageLayers",
           principals: "*",
           actions: ["s3:GetObject"],
@@ -126,7 +119,7 @@ export class ServiceEndpoints extends Construct {
         serviceName: `com.amazonaws.${region}.${service}`,
         subnetIds: [...props.subnetIds],
         securityGroupIds: [this.group.id],
-        // The services' usual names then lead here, and no client has to be told.
+        // Then the services' usual DNS names resolve to the endpoint, and clients need no setting.
         privateDnsEnabled: true,
         policy: policyDocument([
           fromAccount(account, actionPrefixes[service], !resourcesOfAws.includes(service)),
@@ -137,7 +130,7 @@ export class ServiceEndpoints extends Construct {
     }
   }
 
-  /** Lets the members of a security group use the endpoints, S3's included: a rule on either side. */
+  /** Lets the members of a security group use the endpoints, including S3's: one rule on each side. */
   admit(name: string, securityGroupId: string): void {
     new VpcSecurityGroupIngressRule(this, `from-${name}`, {
       securityGroupId: this.group.id,
@@ -163,8 +156,8 @@ export class ServiceEndpoints extends Construct {
 const overHttps = { ipProtocol: "tcp", fromPort: 443, toPort: 443 } as const;
 
 /**
- * Who belongs to the account may use the service, and where `ownResources` is true, for the account's own resources;
- * calls that name none are let through.
+ * Principals of the account may use the service; with `ownResources` only for the account's own resources. Calls
+ * without a resource are allowed.
  */
 function fromAccount(account: string, actionPrefix: string, ownResources: boolean): ResourceStatement {
   const conditions: Conditions = {
@@ -174,10 +167,7 @@ function fromAccount(account: string, actionPrefix: string, ownResources: boolea
   return { sid: "ThisAccount", principals: "*", actions: [`${actionPrefix}:*`], resources: ["*"], conditions };
 }
 
-/**
- * AWS's own services pull their images into the VPC with roles of theirs. Nobody else's image can be changed in this
- * way.
- */
+/** AWS services pull their images into the VPC with their own roles. This allows no change to anybody's image. */
 const pullImages: ResourceStatement = {
   sid: "PullImages",
   principals: "*",

@@ -1,6 +1,6 @@
 /**
- * How the website's files are sent: the headers of every answer, the type of each file, and how long it is kept.
- * CloudFront gets its settings from here (modules/static-site.ts); the tests' own web server sends the same.
+ * How the website's files are sent: the headers of every answer, each file's type, and its caching. CloudFront gets its
+ * settings from here (modules/static-site.ts), and so does the tests' web server.
  */
 import { extname } from "node:path";
 
@@ -22,23 +22,23 @@ const contentTypes: Readonly<Record<string, string>> = {
 
 /**
  * The content type of a file of the website.
- * @throws Error when it is of a kind that nobody has given a type: a browser would have to guess
+ * @throws Error when its kind has no content type: a browser would have to guess
  */
 export function contentTypeOf(path: string): string {
   const contentType = contentTypes[extname(path)];
   if (contentType === undefined) {
     throw new Error(
-      `The site's file ${path} is of a kind without a content type: add ${extname(path) || "it"} to modules/site-delivery.ts.`,
+      `The site's file ${path} has no known content type: add ${extname(path) || "it"} to modules/site-delivery.ts.`,
     );
   }
   return contentType;
 }
 
 /**
- * How long a file is kept. A file with a hash of its content in its name never changes. Any other is kept for a minute
- * at CloudFront's edges (`s-maxage`), and browsers ask again each time, which costs them a short answer without content
- * (304) as long as nothing has changed: a change is everywhere after a minute, and after an invalidation of the
- * distribution at once, which would never reach what browsers keep by themselves.
+ * How long a file is cached. A file with a content hash in its name never changes. All others are cached for a minute
+ * at CloudFront's edges (`s-maxage`), and browsers revalidate each time, which costs a short 304 answer if nothing
+ * changed. So a change is visible after a minute, or at once after an invalidation, which does not reach browser
+ * caches.
  */
 export function cacheControlOf(path: string): string {
   return /\.[0-9a-f]{8,}\.[a-z0-9]+$/.test(path)
@@ -46,7 +46,7 @@ export function cacheControlOf(path: string): string {
     : "public, max-age=0, s-maxage=60, must-revalidate";
 }
 
-/** What a browser may load, and from where: everything of the site itself, nothing else, nothing inline. */
+/** What a browser may load: only files of the site itself, nothing inline. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -61,9 +61,9 @@ const contentSecurityPolicy = [
 ].join("; ");
 
 /**
- * What the pages do without, for themselves and for whatever they might come to hold: every feature of the W3C's list
- * of policy-controlled features that browsers know today. Not denied are what shares an animal (the clipboard's
- * writing, the system's own share dialogue) and what tells screen readers of news.
+ * Browser features that the pages deny themselves and embedded content: every feature in the W3C's list of
+ * policy-controlled features, except those for sharing an animal (clipboard write, share dialogue) and for screen
+ * readers.
  */
 const deniedFeatures = [
   "accelerometer",
@@ -118,23 +118,23 @@ const deniedFeatures = [
   "xr-spatial-tracking",
 ] as const;
 
-/** Two years, as hstspreload.org asks for. */
+/** Two years, as hstspreload.org requires. */
 const strictTransportSeconds = 63_072_000;
 
-/** The parts of the headers that CloudFront has settings of its own for. */
+/** Headers with their own CloudFront setting. */
 export const delivery = {
   contentSecurityPolicy,
   strictTransportSeconds,
   referrerPolicy: "no-referrer",
   frameOption: "DENY",
-  /** Headers that CloudFront knows nothing of. */
+  /** Other headers. */
   customHeaders: {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": deniedFeatures.map((feature) => `${feature}=()`).join(", "),
   },
 } as const;
 
-/** The headers that protect a visitor, as every answer of the website bears them; names in lower case. */
+/** The security headers of every answer; names in lower case. */
 export const securityHeaders: Readonly<Record<string, string>> = {
   "content-security-policy": contentSecurityPolicy,
   "strict-transport-security": `max-age=${strictTransportSeconds}; includeSubDomains`,

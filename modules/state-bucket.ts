@@ -2,16 +2,16 @@ import type { Construct } from "constructs";
 import type { Conditions } from "./policy";
 import { SecureBucket, type SecureBucketProps } from "./secure-bucket";
 
-/** A state bucket is always encrypted by a key of its own, and always protected. */
+/** A state bucket always has its own key and is always protected. */
 export type StateBucketProps = Omit<SecureBucketProps, "protect" | "expiries"> & { readonly encryptionKeyArn: string };
 
 /**
- * A bucket for the states of Terraform, which hold what a plan doesn't show.
+ * A bucket for Terraform's states, which contain values that a plan hides.
  *
- * Terraform asks for no encryption when it writes a state, and gets the bucket's: KMS with our key. With `encrypt =
- * true` in its backend it would ask for AES256, which wins over the bucket's (Terraform,
+ * Terraform writes a state without an encryption header and gets the bucket's default: KMS with our key. With `encrypt
+ * = true` in its backend, it would request AES256, which overrides the default (Terraform,
  * internal/backend/remote-state/s3/client.go: `put` and `lockWithFile`), and anyone with `s3:GetObject` could read the
- * state without the key. So whoever asks for anything but our key is refused.
+ * state without the key. So the policy denies every other encryption.
  */
 export class StateBucket extends SecureBucket {
   constructor(scope: Construct, id: string, props: StateBucketProps) {
@@ -27,9 +27,8 @@ export class StateBucket extends SecureBucket {
         conditions,
       });
     };
-    // A request without these headers gets the bucket's own encryption, and has none of these keys. Without `Null`, a
-    // key that isn't there would count as one that differs (IAM User Guide, "IAM JSON policy elements: Condition
-    // operators").
+    // A request without these headers gets the bucket's default. Without `Null`, a missing key would count as a
+    // different one (IAM User Guide, "IAM JSON policy elements: Condition operators").
     const other = (key: string, value: string): Conditions => ({
       Null: { [key]: "false" },
       StringNotEquals: { [key]: value },

@@ -12,25 +12,25 @@ import { GeneratedAsset } from "./generated-asset";
 import { type LogTarget, SecureBucket } from "./secure-bucket";
 import { cacheControlOf, contentTypeOf, delivery } from "./site-delivery";
 
-/** A name of one's own, in the place of CloudFront's. */
+/** A custom domain instead of CloudFront's. */
 export interface SiteDomain {
   readonly name: string;
-  /** ARN of its certificate, in us-east-1: CloudFront takes no other. */
+  /** ARN of its certificate; it must be in us-east-1. */
   readonly certificateArn: string;
-  /** The Route 53 zone that holds the name. @default none: whoever keeps the name points it at the distribution */
+  /** The Route 53 zone of the name. @default none: the name's owner points it at the distribution */
   readonly hostedZoneId?: string;
 }
 
 export interface StaticSiteProps {
-  /** Names what belongs to the site, 1 to 64 letters, digits and hyphens. */
+  /** Name prefix of its parts: 1 to 64 letters, digits and hyphens. */
   readonly name: string;
   /** Globally unique: 3 to 63 lower-case letters, digits and hyphens. */
   readonly bucketName: string;
-  /** The pages and what they need, by path; `index.html`, `403.html` and `404.html` among them. */
+  /** The pages and their assets by path, including `index.html`, `403.html` and `404.html`. */
   readonly files: ReadonlyMap<string, string | Uint8Array>;
-  /** Host name of the API, which answers below `/api/`. */
+  /** Host name of the API, which is below `/api/`. */
   readonly apiDomainName: string;
-  /** Takes the access logs of the bucket and of CloudFront; its policy must let both write. */
+  /** For the access logs of the bucket and of CloudFront; its policy must let both write. */
   readonly accessLogBucket: LogTarget & { readonly arn: string };
   /** @default CloudFront's own name */
   readonly domain?: SiteDomain;
@@ -49,11 +49,11 @@ const managedPolicies = {
 } as const;
 
 /**
- * Pages in a private bucket and an API, behind one CloudFront address: the browser talks to one origin, so there is no
- * CORS to allow, and the bucket answers CloudFront alone.
+ * Pages in a private bucket and an API, behind one CloudFront address: with one origin the browser needs no CORS, and
+ * only CloudFront can read the bucket.
  */
 export class StaticSite extends Construct {
-  /** `https://…`, without a slash at its end. */
+  /** `https://…`, without a trailing slash. */
   readonly url: string;
   readonly distributionId: string;
   /** Name of the bucket of the pages. */
@@ -68,7 +68,7 @@ export class StaticSite extends Construct {
     }
     const bucket = new SecureBucket(this, "site", {
       name: props.bucketName,
-      // Public pages, encrypted by S3's own key; the bucket can be filled again at any time, so nothing protects it.
+      // Public pages with S3's own key; the bucket can be filled again at any time, so it is not protected.
       protect: false,
       accessLogBucket: props.accessLogBucket,
     });
@@ -89,8 +89,8 @@ export class StaticSite extends Construct {
     };
     bucket.allow(
       { ...cloudFront, sid: "CloudFrontReads", actions: ["s3:GetObject"], resources: [`${bucket.arn}/*`] },
-      // Without it S3 answers 403 to what isn't there (API reference, GetObject). No list is ever sent: `/` is
-      // index.html, and queries stay at the edge.
+      // Otherwise S3 answers 403 instead of 404 for missing objects (API reference, GetObject). The list itself is
+      // never sent: `/` is index.html, and queries stay at the edge.
       { ...cloudFront, sid: "CloudFrontLearnsWhatIsMissing", actions: ["s3:ListBucket"], resources: [bucket.arn] },
     );
     this.deliverAccessLogs(distribution, props);
@@ -101,7 +101,6 @@ export class StaticSite extends Construct {
     this.distributionId = distribution.id;
   }
 
-  /** The headers of every answer. */
   private headers(name: string): CloudfrontResponseHeadersPolicy {
     return new CloudfrontResponseHeadersPolicy(this, "headers", {
       name,
@@ -123,7 +122,7 @@ export class StaticSite extends Construct {
     });
   }
 
-  /** What visitors ask: the pages, and below `/api/` the API. */
+  /** The distribution: the pages, and the API below `/api/`. */
   private distribution(
     bucket: SecureBucket,
     access: CloudfrontOriginAccessControl,
@@ -165,18 +164,18 @@ export class StaticSite extends Construct {
         {
           pathPattern: "/api/*",
           targetOriginId: "api",
-          // A redirected POST would lose its body: a form is never sent in the clear.
+          // A redirected POST would lose its body, and a form must never be sent in the clear.
           viewerProtocolPolicy: "https-only",
           allowedMethods: ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"],
           cachedMethods: ["GET", "HEAD"],
           compress: true,
           cachePolicyId: managedPolicies.cachingDisabled,
-          // The API tells its host from the name, so it must not get the viewer's.
+          // The API needs its own host name, so it must not get the viewer's.
           originRequestPolicyId: managedPolicies.allViewerExceptHost,
           responseHeadersPolicyId: headers.id,
         },
       ],
-      // They cover the API too: its 404 becomes the page. It never answers 403; the firewall does.
+      // They apply to the API too: its 404 becomes the page. Only the firewall answers 403.
       customErrorResponse: [
         { errorCode: 403, responseCode: 403, responsePagePath: "/403.html", errorCachingMinTtl: 10 },
         { errorCode: 404, responseCode: 404, responsePagePath: "/404.html", errorCachingMinTtl: 60 },
@@ -188,12 +187,12 @@ export class StaticSite extends Construct {
             sslSupportMethod: "sni-only",
             minimumProtocolVersion: "TLSv1.2_2021",
           }
-        : // For its own name CloudFront fixes the oldest TLS itself: to ask for another would leave a difference in every plan.
+        : // For its own name CloudFront sets the minimum TLS version itself; setting one would show in every plan.
           { cloudfrontDefaultCertificate: true },
     });
   }
 
-  /** Answers for the name with the distribution's addresses, of both kinds, where the zone is ours. */
+  /** Points the name at the distribution, for IPv4 and IPv6, if the zone is ours. */
   private pointName(distribution: CloudfrontDistribution, { name, hostedZoneId }: SiteDomain): void {
     if (hostedZoneId === undefined) {
       return;
@@ -206,7 +205,7 @@ export class StaticSite extends Construct {
         alias: {
           name: distribution.domainName,
           zoneId: distribution.hostedZoneId,
-          // CloudFront has no health that Route 53 could evaluate (Route 53 developer guide, "Values specific for alias
+          // Route 53 cannot evaluate the health of CloudFront (Route 53 developer guide, "Values specific for alias
           // records").
           evaluateTargetHealth: false,
         },
@@ -215,9 +214,8 @@ export class StaticSite extends Construct {
   }
 
   /**
-   * Standard logging, version 2: it writes by the bucket's policy, where the older one needs ACLs. CloudFront takes
-   * part in it in us-east-1 alone, wherever the bucket lies (CloudFront Developer Guide, "Configure standard logging
-   * (v2)").
+   * Standard logging v2: it uses the bucket's policy, where v1 needs ACLs. CloudFront's part is always in us-east-1,
+   * wherever the bucket is (CloudFront Developer Guide, "Configure standard logging (v2)").
    */
   private deliverAccessLogs(distribution: CloudfrontDistribution, { name, accessLogBucket }: StaticSiteProps): void {
     const region = "us-east-1";
@@ -249,12 +247,12 @@ export class StaticSite extends Construct {
     );
     const isPage = (path: string): boolean => path.endsWith(".html");
     const uploaded: S3Object[] = [];
-    // Pages come last, so that none names a script that isn't there yet.
+    // Pages come last, so that none refers to a missing script.
     for (const [path, content] of [...contents].sort(
       ([a], [b]) => Number(isPage(a)) - Number(isPage(b)) || (a < b ? -1 : 1),
     )) {
       const id = path.replace(/[^A-Za-z0-9]+/g, "-");
-      // An asset for each file: the address of a page doesn't change with another's content.
+      // One asset per file, so that a page's address doesn't change with other files.
       const asset = new GeneratedAsset(this, `file-${id}`, { files: new Map([[path, content]]) });
       const object = new S3Object(this, `object-${id}`, {
         bucket: bucket.name,

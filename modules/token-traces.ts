@@ -1,18 +1,18 @@
 /**
- * Holds an App to its setting `stackTraces` in its tokens too, of which CDKTF 0.21 notes for each by which calls it was
- * made: thousands of texts that only an error ("Object creation stack") shows, and a tenth of synth's processor time.
+ * Applies an App's setting `stackTraces` to its tokens too. CDKTF 0.21 records a stack trace for every token: thousands
+ * of texts that only an error ("Object creation stack") shows, for a tenth of synth's CPU time.
  *
- *     traceTokens(new App({ stackTraces: false })); // from here on, tokens don't know where they were made
+ *     traceTokens(new App({ stackTraces: false })); // from here on, tokens record no stack trace
  */
 import { type App, DISABLE_STACK_TRACE_IN_METADATA } from "cdktf";
 
-// A function of CDKTF's own, which nothing else can turn off. An import would be read-only, and in a bundle a copy.
+// An internal function of CDKTF; nothing else can turn it off. An import would be read-only, and a copy in a bundle.
 // eslint-disable-next-line @typescript-eslint/no-require-imports
 const traces = require("cdktf/lib/tokens/private/stack-trace") as { captureStackTrace: () => string[] };
 
 const capture = traces.captureStackTrace;
 
-/** Lets the tokens that this process makes from here on know where they were made, or not, as the App wants it. */
+/** Turns stack traces of tokens on or off for this process, as the App is set. */
 export function traceTokens(app: App): void {
   traces.captureStackTrace = app.node.tryGetContext(DISABLE_STACK_TRACE_IN_METADATA) === true ? () => [] : capture;
 }

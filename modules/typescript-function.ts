@@ -21,7 +21,7 @@ import type { Statement } from "./policy";
 export interface TypeScriptFunctionProps<Shape extends VariablesShape = VariablesShape> {
   /** 1 to 64 letters, digits, hyphens and underscores, unique in account and region. */
   readonly name: string;
-  /** What the handler declares of itself. */
+  /** The handler's declaration. */
   readonly handler: HandlerDeclaration<Shape>;
   /** The file that exports `handler`. @default `handlers/<the handler's name>/index.ts` */
   readonly entry?: string;
@@ -30,9 +30,9 @@ export interface TypeScriptFunctionProps<Shape extends VariablesShape = Variable
    * `POWERTOOLS_METRICS_NAMESPACE` and `LOG_LEVEL`.
    */
   readonly environment: Variables<Shape>;
-  /** What it may do beside writing its own logs and traces. @default nothing */
+  /** Rights besides writing its own logs and traces. @default nothing */
   readonly statements?: readonly Statement[];
-  /** How many of it run at once at most; what is above waits or fails. @default no limit but the account's */
+  /** Maximum concurrency; further calls wait or fail. @default only the account's limit */
   readonly reservedConcurrency?: number;
   /** One of CloudWatch's retention times. */
   readonly logRetentionDays: number;
@@ -47,15 +47,15 @@ export interface TypeScriptFunctionProps<Shape extends VariablesShape = Variable
 /** The limits of Lambda (developer guide, "Lambda quotas"). */
 const limits = { timeoutSeconds: [1, 900], memoryMebibytes: [128, 10_240] } as const;
 
-/** A Node 22 function on arm64 whose role can write its own logs and traces, and what it is given. */
+/** A Node 22 function on arm64. Its role can write its own logs and traces, and has the given statements. */
 export class TypeScriptFunction<Shape extends VariablesShape = VariablesShape> extends Construct {
   readonly arn: string;
-  /** As a reference: what names the function by it comes after the function. */
+  /** As a reference: a resource that uses it depends on the function. */
   readonly name: string;
-  /** The same as text. */
+  /** The name as plain text. */
   readonly fullName: string;
   readonly handler: HandlerDeclaration<Shape>;
-  /** What API Gateway calls. */
+  /** For API Gateway. */
   readonly invokeArn: string;
   readonly role: ExecutionRole;
   readonly logGroupName: string;
@@ -74,7 +74,9 @@ export class TypeScriptFunction<Shape extends VariablesShape = VariablesShape> e
     for (const [field, value] of Object.entries({ timeoutSeconds, memoryMebibytes })) {
       const [least, most] = limits[field as keyof typeof limits];
       if (!Number.isInteger(value) || value < least || value > most) {
-        throw new Error(`${field} of ${props.name} is ${value}; Lambda takes a whole number from ${least} to ${most}.`);
+        throw new Error(
+          `${field} of ${props.name} is ${value}; Lambda accepts a whole number from ${least} to ${most}.`,
+        );
       }
     }
 
@@ -87,11 +89,11 @@ export class TypeScriptFunction<Shape extends VariablesShape = VariablesShape> e
       name: props.name,
       description: `What the function ${props.name} may do`,
       service: "lambda.amazonaws.com",
-      forThisAccount: false, // Lambda sends no such key
+      forThisAccount: false, // Lambda does not send aws:SourceAccount
       statements: [
         { sid: "WriteLogs", actions: ["logs:CreateLogStream", "logs:PutLogEvents"], resources: [`${logs.arn}:*`] },
         {
-          // X-Ray's write actions know no resources (service authorization reference, "Actions defined by AWS X-Ray").
+          // X-Ray's write actions take no resource (service authorization reference, "Actions defined by AWS X-Ray").
           sid: "WriteTraces",
           actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords"],
           resources: ["*"],
@@ -133,7 +135,7 @@ export class TypeScriptFunction<Shape extends VariablesShape = VariablesShape> e
     this.logGroupName = logs.name;
   }
 
-  /** Adds statements to what it may do. */
+  /** Adds statements to its role. */
   grant(...statements: readonly Statement[]): void {
     this.role.grant(...statements);
   }

@@ -17,21 +17,21 @@ export interface WebFirewallProps {
 }
 
 /**
- * Where everything for CloudFront stands, wherever the rest does (WAF developer guide, "How to use AWS WAF with Amazon
- * CloudFront features").
+ * The region of all resources for CloudFront (WAF developer guide, "How to use AWS WAF with Amazon CloudFront
+ * features").
  */
 export const firewallRegion = "us-east-1";
 
-/** A group of rules that AWS keeps up to date, and its rules that only count. */
+/** A rule group that AWS maintains, and its rules that only count. */
 interface ManagedGroup {
   readonly name: string;
   readonly counting: readonly string[];
 }
 
 /**
- * AWS's rules, which cost nothing beyond the rule ("AWS Managed Rules rule groups list"). Those of the common group
- * that read bodies only count: people may write to us of `../` and `<script>` in more than 8 KB. Each field of a body
- * is checked by its handler, and is never sent back as HTML.
+ * AWS's free rule groups ("AWS Managed Rules rule groups list"). The common group's rules on bodies only count, because
+ * visitors may write `../`, `<script>` and more than 8 KB to us. Handlers check each field of a body, and never send it
+ * back as HTML.
  */
 const managedGroups: readonly ManagedGroup[] = [
   { name: "AWSManagedRulesAmazonIpReputationList", counting: [] },
@@ -44,15 +44,15 @@ const managedGroups: readonly ManagedGroup[] = [
 
 const visibility = (metricName: string): Wafv2WebAclVisibilityConfig => ({
   cloudwatchMetricsEnabled: true,
-  // Samples show whole requests in the console, headers included, past all redaction.
+  // Samples would show whole requests in the console, headers included and not redacted.
   sampledRequestsEnabled: false,
   metricName,
 });
 
-/** Seconds over which the rate rule counts; who is above it waits as long at most. */
+/** The rate rule counts over this many seconds, which is also the longest time that it blocks an address. */
 const windowSeconds = 300;
 
-/** The answer to who asks too often, in the form of the API's own problems (RFC 9457). */
+/** The answer above the rate limit, in the API's problem format (RFC 9457). */
 const tooMany = {
   type: "about:blank",
   title: "Too Many Requests",
@@ -61,9 +61,8 @@ const tooMany = {
 } as const;
 
 /**
- * A firewall in front of a CloudFront distribution: it slows down who asks too often, and refuses what AWS knows to be
- * an attack. Its logs, in us-east-1 as itself, hold what it refused or counted and nothing of what it let through;
- * cookies, authorization and the query are left out of them.
+ * A firewall in front of a CloudFront distribution: it limits the request rate and blocks known attacks. Its logs are
+ * in us-east-1 too. They hold only blocked or counted requests, without cookies, authorization and query.
  */
 export class WebFirewall extends Construct {
   readonly arn: string;
@@ -119,7 +118,7 @@ export class WebFirewall extends Construct {
     });
     const logs = new CloudwatchLogGroup(this, "logs", {
       region: firewallRegion,
-      // WAF writes to groups of this prefix alone.
+      // WAF requires this prefix.
       name: `aws-waf-logs-${props.name}`,
       retentionInDays: props.logRetentionDays,
       kmsKeyId: props.encryptionKeyArn,

@@ -7,7 +7,7 @@ import { declaration as prepareRunHandler } from "../handlers/prepare-run/declar
 import { declaration as registerModelHandler } from "../handlers/register-model/declaration";
 import type { HandlerDeclaration, VariablesShape } from "../handlers/shared/declaration";
 import { Alarm, functionErrors } from "../modules/alarm";
-import { readObjects, useKey, writeObjects } from "../modules/policy";
+import { readObjects, allowKeyUse, writeObjects } from "../modules/policy";
 import { belowThresholdError, TrainingWorkflow } from "../modules/training-workflow";
 import { TypeScriptFunction, type TypeScriptFunctionProps } from "../modules/typescript-function";
 import { placeholder, publicFigures } from "./contract";
@@ -117,7 +117,7 @@ export class MlWorkflowStack extends PlatformStack {
       },
       statements: [
         ...readObjects({ bucketArn: this.dataArn, prefixes: ["runs/"] }),
-        useKey({ keyArn: this.key, services: ["s3"], region, access: "read" }),
+        allowKeyUse({ keyArn: this.key, services: ["s3"], region, access: "read" }),
       ],
     });
   }
@@ -164,7 +164,7 @@ export class MlWorkflowStack extends PlatformStack {
         // SageMaker checks with the caller's rights that the package's model and evaluation exist.
         ...readObjects({ bucketArn: this.dataArn, prefixes: ["runs/"] }),
         ...writeObjects({ bucketArn: this.dataArn, prefixes: [publicFigures.prefix], name: "Figures" }),
-        useKey({ keyArn: this.key, services: ["s3"], region, access: "write" }),
+        allowKeyUse({ keyArn: this.key, services: ["s3"], region, access: "write" }),
       ],
     });
   }
@@ -176,7 +176,7 @@ export class MlWorkflowStack extends PlatformStack {
       statements: [
         ...readObjects({ bucketArn: this.dataArn, prefixes: ["surveys/"] }),
         ...writeObjects({ bucketArn: this.dataArn, prefixes: ["surveys/rejected/"] }),
-        useKey({ keyArn: this.key, services: ["s3"], region, access: "write" }),
+        allowKeyUse({ keyArn: this.key, services: ["s3"], region, access: "write" }),
         {
           sid: "PutRecords",
           actions: ["sagemaker:PutRecord"],

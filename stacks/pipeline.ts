@@ -13,7 +13,7 @@ import { buildAction, DeliveryPipeline, type PipelineAction, readSource } from "
 import { deployStatements, planStatements } from "../modules/pipeline/deploy-permissions";
 import { boundaryOf } from "../modules/permissions-boundary";
 import { placeOf } from "../modules/place";
-import { type Statement, useKey } from "../modules/policy";
+import { type Statement, allowKeyUse } from "../modules/policy";
 import { SecureBucket } from "../modules/secure-bucket";
 import { type Contract, contract, type ParameterName, publicFigures, type StackId } from "./contract";
 import { keepsOwnState, type Platform, PlatformStack } from "./platform";
@@ -343,7 +343,7 @@ export class PipelineStack extends PlatformStack {
             { sid: "Unlock", actions: ["s3:DeleteObject"], resources: [lock] },
           ]
         : []),
-      useKey({ keyArn: this.state.key, services: ["s3"], region, access, sid: "UseStateKey" }),
+      allowKeyUse({ keyArn: this.state.key, services: ["s3"], region, access, sid: "UseStateKey" }),
     ];
   }
 

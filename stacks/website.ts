@@ -17,7 +17,7 @@ import { EncryptionKey } from "../modules/encryption-key";
 import { HttpApi } from "../modules/http-api";
 import { type DataCapture, ModelEndpoint } from "../modules/model-endpoint";
 import { ModelMonitor } from "../modules/model-monitor";
-import { readObjects, type Statement, useKey, writeObjects } from "../modules/policy";
+import { readObjects, type Statement, allowKeyUse, writeObjects } from "../modules/policy";
 import { projectRoot } from "../modules/project-root";
 import { cacheControlOf, contentTypeOf } from "../modules/site-delivery";
 import { StaticSite } from "../modules/static-site";
@@ -109,7 +109,7 @@ export class WebsiteStack extends PlatformStack {
       repositoryArn: this.arn("ecr", `repository/${this.named("abalone", "model-image")}`),
       modelStatements: [
         ...readObjects({ bucketArn: this.bucketArn(this.data.bucket), prefixes: ["runs/"], name: "Model" }),
-        useKey({
+        allowKeyUse({
           keyArn: this.data.key,
           services: ["s3"],
           region: this.environment.region,

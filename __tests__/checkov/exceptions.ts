@@ -120,7 +120,7 @@ export const exceptions: readonly CheckovException[] = [
     check: "CKV_AWS_174",
     resources: distributions,
     reason:
-      "For its own name CloudFront fixes the oldest TLS itself; with the setting `domain` it is TLS 1.2 (modules/static-site.ts).",
+      "For its own name CloudFront sets the minimum TLS version itself; with the setting `domain` it is TLS 1.2 (modules/static-site.ts).",
   },
   {
     check: "CKV2_AWS_42",

@@ -115,7 +115,7 @@ test.each(["a", "Acme-shells", "acme--shells", "acme/", "-acme", "acme shells", 
   "the repository name %j is refused",
   (repositoryName) => {
     expect(() => synth({ repositoryName })).toThrow(
-      `The repository name ${JSON.stringify(repositoryName)} is none for ECR`,
+      `The repository name ${JSON.stringify(repositoryName)} is not valid for ECR`,
     );
   },
 );

@@ -67,7 +67,7 @@ describe("addresses", () => {
   });
 
   test("an eleventh zone is refused: its subnet would be another tier's", () => {
-    expect(() => subnetRange("10.0.0.0/16", "public", 10)).toThrow("at most 10 zones, and this is number 11");
+    expect(() => subnetRange("10.0.0.0/16", "public", 10)).toThrow("at most 10 zones, but this is number 11");
   });
 });
 
@@ -134,7 +134,7 @@ test.each([-1, 3, 1.5])("%p NAT gateways for two zones are refused", (natGateway
 });
 
 test.each([[[]], [["eu-west-1a", "eu-west-1a"]]])("the zones %p are refused", (zones) => {
-  expect(() => make({ zones, natGateways: 0 })).toThrow("expected at least one, each with another letter at its end");
+  expect(() => make({ zones, natGateways: 0 })).toThrow("expected at least one, each with a different last letter");
 });
 
 describe("network ACLs", () => {

@@ -27,7 +27,7 @@ test("it is a policy of its own, with a name by which roles know it, and attache
 test("it is as long as IAM takes, and not a character longer", () => {
   expect(make(managedPolicyCharacters).resource("aws_iam_policy").policy).toHaveLength(managedPolicyCharacters);
   expect(() => make(managedPolicyCharacters + 1)).toThrow(
-    "The boundary acme-boundary has 6145 characters; IAM takes 6144, and a role has one boundary.",
+    "The boundary acme-boundary has 6145 characters; IAM allows 6144, and a role has only one boundary.",
   );
 });
 

@@ -74,7 +74,7 @@ test.each([
 });
 
 test("a file of an unknown kind is refused: a browser would have to guess", () => {
-  expect(() => site(new Map([...pages, ["data.xyz", ""]]))).toThrow("data.xyz is of a kind without a content type");
+  expect(() => site(new Map([...pages, ["data.xyz", ""]]))).toThrow("data.xyz has no known content type");
 });
 
 test("the bucket answers this distribution alone, and only with objects", () => {

@@ -118,11 +118,11 @@ describe("a function", () => {
     [{ name: "greet me" }, 'The function name "greet me"'],
     [
       { handler: { ...greeting, timeoutSeconds: 901 } },
-      "timeoutSeconds of acme-local-greet is 901; Lambda takes a whole number from 1 to 900",
+      "timeoutSeconds of acme-local-greet is 901; Lambda accepts a whole number from 1 to 900",
     ],
     [
       { handler: { ...greeting, memoryMebibytes: 64 } },
-      "memoryMebibytes of acme-local-greet is 64; Lambda takes a whole number from 128 to 10240",
+      "memoryMebibytes of acme-local-greet is 64; Lambda accepts a whole number from 128 to 10240",
     ],
     [{ handler: { ...greeting, timeoutSeconds: NaN } }, "timeoutSeconds of acme-local-greet is NaN"],
     [{ handler: { ...greeting, name: "nothing" }, entry: undefined }, "There is no handlers/nothing/index.ts"],

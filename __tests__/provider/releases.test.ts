@@ -171,9 +171,7 @@ describe("the real provider", () => {
     const { failures, error } = await underLoad(release(packages.poisoned));
     expect(error?.message).toContain("Resource postcondition failed");
     const said = error?.message.replace(/\n│? */g, " ");
-    expect(said).toContain(
-      `The release to the endpoint ${name} was rolled back: the model before it goes on answering.`,
-    );
+    expect(said).toContain(`The release to the endpoint ${name} was rolled back: the previous model still answers.`);
     expect(said).toContain("Next step: put the earlier package back.");
     for (const failure of failures) {
       expect(failure).toContain("the poisoned model failed");

@@ -8,9 +8,7 @@ import { policyDocument, type Statement } from "../policy";
 import { type BuildCommands, buildSpec } from "./build-spec";
 import { distribute } from "./deploy-permissions";
 
-/**
- * A build's machine (CodeBuild User Guide, "Build environment compute modes and types"): 2, 4 or 8 virtual processors.
- */
+/** A build's machine with 2, 4 or 8 vCPUs (CodeBuild User Guide, "Build environment compute modes and types"). */
 export type BuildMachine = "small" | "medium" | "large";
 
 const computeTypes = {
@@ -23,13 +21,11 @@ const computeTypes = {
 const image = "aws/codebuild/standard:7.0";
 
 export interface BuildProjectProps {
-  /**
-   * 2 to 150 letters, digits, hyphens and underscores. Its role has the same name, of which IAM takes 64 characters.
-   */
+  /** 2 to 64 letters, digits, hyphens and underscores. Its role has the same name. */
   readonly name: string;
   readonly description: string;
   readonly commands: BuildCommands;
-  /** What its role may do beside writing its log. */
+  /** Rights of its role besides writing its log. */
   readonly statements: readonly Statement[];
   /** @default "small" */
   readonly machine?: BuildMachine;
@@ -37,16 +33,14 @@ export interface BuildProjectProps {
   readonly timeoutMinutes?: number;
   /** Whether builds may run Docker. @default false */
   readonly docker?: boolean;
-  /** Environment variables that hold a secret: name, and the name of the secret in Secrets Manager. @default none */
+  /** Environment variables with secrets: the secret's name in Secrets Manager by variable name. @default none */
   readonly secrets?: Readonly<Record<string, string>>;
   readonly logRetentionDays: number;
   /** Encrypts artefacts and log; its policy must let CloudWatch Logs use it. */
   readonly encryptionKeyArn: string;
 }
 
-/**
- * A project of CodeBuild that works for a pipeline, with a role and a log group of its own. One build runs at a time.
- */
+/** A CodeBuild project for a pipeline, with its own role and log group. One build runs at a time. */
 export class BuildProject extends Construct {
   readonly name: string;
   readonly arn: string;
@@ -91,8 +85,7 @@ export class BuildProject extends Construct {
           type: "SECRETS_MANAGER",
         })),
       },
-      // On the build's own host, where there is one from before: no place that several projects share, so that none can
-      // leave another something.
+      // On the build host, if it is still there; projects share no cache, so none can plant files for another.
       cache: { type: "LOCAL", modes: ["LOCAL_CUSTOM_CACHE", ...(docker ? ["LOCAL_DOCKER_LAYER_CACHE"] : [])] },
       logsConfig: { cloudwatchLogs: { status: "ENABLED", groupName: logs.name } },
       dependsOn: [this.role.policy],
@@ -102,8 +95,8 @@ export class BuildProject extends Construct {
   }
 
   /**
-   * Lets builds do more, by policies of their own: what deploys a stack is longer than the policy within a role may be.
-   * Call it once.
+   * Grants builds more rights, in managed policies, because the rights to deploy a stack don't fit into an inline
+   * policy. Call it once.
    */
   allow(statements: readonly Statement[]): void {
     for (const [index, part] of distribute(this.name, statements).entries()) {

@@ -1,25 +1,22 @@
 /**
- * What a build of CodeBuild does: the commands that a person would type, in a buildspec of version 0.2 (CodeBuild User
- * Guide, "Build specification reference").
+ * The buildspec of a CodeBuild build: the commands that a person would type (version 0.2; CodeBuild User Guide, "Build
+ * specification reference").
  */
 
 /** A build's commands. */
 export interface BuildCommands {
-  /** Run first; when one fails, no other follows. @default none */
+  /** Run first; the first failure stops the build. @default none */
   readonly install?: readonly string[];
-  /** Run next, in the same shell; when one fails, the build has failed. */
+  /** Run next, in the same shell; the first failure fails the build. */
   readonly build: readonly string[];
-  /** Variables of that shell, set by the commands, which the actions behind can use. @default none */
+  /** Shell variables, set by the commands, for later actions. @default none */
   readonly exports?: readonly string[];
 }
 
-/**
- * Versions that CodeBuild's image brings along. Node runs npm alone: npm installs the version with which everything
- * else runs.
- */
+/** Versions in CodeBuild's image. Node only runs npm, which installs the version that runs everything else. */
 const runtimes = { nodejs: "22", python: "3.12" } as const;
 
-/** What package managers keep. Each package is checked against its hash when it is taken from here. */
+/** The caches of package managers, which check each cached package's hash. */
 const caches = ["/root/.npm/**/*", "/root/.cache/uv/**/*", "/root/.cache/pip/**/*"];
 
 /** The buildspec, as JSON, which is YAML too. */

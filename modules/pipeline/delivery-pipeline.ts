@@ -1,6 +1,5 @@
 /**
- * A pipeline of CodePipeline: where the source comes from, what starts a run, the artefacts' bucket and key, and who is
- * told of a failure.
+ * A CodePipeline pipeline: the source, what starts a run, the artefacts' bucket and key, and the topic for failures.
  *
  *     const pipeline = new DeliveryPipeline(this, "delivery", { name, source, bucket, encryptionKey, topic, stages: [{ name: "Test", actions: [buildAction("test", project)] }], … });
  */
@@ -16,7 +15,7 @@ import type { Statement } from "../policy";
 import type { SecureBucket } from "../secure-bucket";
 import type { BuildProject } from "./build-project";
 
-/** Where the source lies. Builds clone it, so that files keep their modes, which archives of CodePipeline lose. */
+/** The source repository. Builds clone it, because CodePipeline's archives lose file modes. */
 export type PipelineSource =
   | {
       readonly type: "codecommit";
@@ -33,7 +32,7 @@ export type PipelineSource =
       readonly branch: string;
     };
 
-/** What an action does and may do; its place in the stage is its place in the list. */
+/** An action and its rights. Its position in the list is its position in the stage. */
 export interface PipelineAction {
   readonly action: Omit<CodepipelineStageAction, "runOrder" | "inputArtifacts" | "outputArtifacts">;
   /** Whether it gets the source. @default false */
@@ -42,7 +41,7 @@ export interface PipelineAction {
   readonly statements: readonly Statement[];
 }
 
-/** Actions of which one follows the other. While a run is in a stage, no other gets into it. */
+/** Actions that run one after the other. Only one run at a time is in a stage. */
 export interface PipelineStage {
   readonly name: string;
   readonly actions: readonly PipelineAction[];
@@ -52,21 +51,21 @@ export interface DeliveryPipelineProps {
   /** 1 to 100 letters, digits and `.@-_`; its role has the same name. */
   readonly name: string;
   readonly source: PipelineSource;
-  /** Keeps what passes between the actions. */
+  /** Holds the artefacts. */
   readonly bucket: SecureBucket;
   /** Encrypts the bucket. */
   readonly encryptionKey: EncryptionKey;
-  /** Is told of each action that fails. */
+  /** Receives a message for each failed action. */
   readonly topic: AlarmTopic;
   readonly stages: readonly PipelineStage[];
 }
 
-/** The artefact that the source action gives. */
+/** The output artefact of the source action. */
 const sourceArtefact = "source";
 
 const letters = (name: string): string => name.replace(/[^A-Za-z0-9]/g, "");
 
-/** An action that runs a build, with variables that other actions have set or that CodePipeline knows. */
+/** An action that runs a build, with variables from earlier actions or from CodePipeline. */
 export function buildAction(
   name: string,
   project: BuildProject,
@@ -103,7 +102,7 @@ export function buildAction(
   };
 }
 
-/** What a build needs to get the source. */
+/** The statement that lets a build read the source. */
 export function readSource(source: PipelineSource, place: Place): Statement {
   return source.type === "codecommit"
     ? {
@@ -113,15 +112,15 @@ export function readSource(source: PipelineSource, place: Place): Statement {
       }
     : {
         sid: "CloneSource",
-        // A connection made before July 2024 keeps the service's old name in its ARN, and in its actions.
+        // A connection made before July 2024 keeps the service's old name in its ARN and its actions.
         actions: [`${source.connectionArn.split(":")[2] ?? ""}:UseConnection`],
         resources: [source.connectionArn],
       };
 }
 
 /**
- * A pipeline of type V2. Newer runs overtake those that wait before a stage (SUPERSEDED): what somebody pushed last is
- * what shall be there, and nobody has to approve a change that the next one has replaced.
+ * A V2 pipeline. Newer runs supersede those that wait before a stage (SUPERSEDED): the last push wins, and nobody has
+ * to approve a change that the next one replaced.
  */
 export class DeliveryPipeline extends Construct {
   readonly name: string;
@@ -204,7 +203,7 @@ export class DeliveryPipeline extends Construct {
     this.tellOfFailures();
   }
 
-  /** The source action itself takes the newest commit; the builds clone it. */
+  /** The source action only reads the newest commit; builds clone it. */
   private sourceAction(): CodepipelineStageAction {
     const { source } = this.props;
     const common = {
@@ -227,7 +226,7 @@ export class DeliveryPipeline extends Construct {
           configuration: {
             ConnectionArn: source.connectionArn,
             FullRepositoryId: source.repository,
-            // The trigger tells of pushes, to this branch alone.
+            // The pipeline's trigger detects pushes to this branch.
             DetectChanges: "false",
             ...format,
           },
@@ -253,7 +252,7 @@ export class DeliveryPipeline extends Construct {
       : { ...statement, sid: "FetchSource" };
   }
 
-  /** CodeCommit tells EventBridge of a push; a connection has the pipeline's own trigger. */
+  /** CodeCommit reports pushes to EventBridge; a connection uses the pipeline's own trigger. */
   private startOnChange(pipeline: Codepipeline): void {
     const { source, name } = this.props;
     if (source.type !== "codecommit") {
@@ -276,10 +275,10 @@ export class DeliveryPipeline extends Construct {
   }
 
   /**
-   * A run whose pipeline gets a new definition is cancelled (API reference, PipelineExecutionSummary: "The pipeline's
-   * definition was updated before the pipeline execution could be completed"): by its own update of the pipeline, or by
-   * an engineer's. Another run, with the new definition, takes its place. A run that somebody stops is not cancelled
-   * but stopped, and stays so.
+   * CodePipeline cancels a run when the pipeline's definition changes (API reference, PipelineExecutionSummary: "The
+   * pipeline's definition was updated before the pipeline execution could be completed"), whether by the run's own
+   * update of the pipeline or by an engineer. Then another run starts with the new definition. A run that somebody
+   * stops has the status Stopped and is not restarted.
    */
   private startAgain(pipeline: Codepipeline): void {
     const { name } = this.props;
@@ -306,9 +305,7 @@ export class DeliveryPipeline extends Construct {
     });
   }
 
-  /**
-   * One e-mail for each action that fails, with the reason and the way to its log; an approval that is refused counts.
-   */
+  /** Sends one e-mail for each failed action, with the reason and the link to its log. A rejected approval counts. */
   private tellOfFailures(): void {
     const { name, topic, encryptionKey } = this.props;
     const rule = new CloudwatchEventRule(this, "action-failed", {
@@ -325,7 +322,7 @@ export class DeliveryPipeline extends Construct {
       sid: "FailuresPublishToEncryptedTopics",
       principals: { Service: "events.amazonaws.com" },
       actions: ["kms:Decrypt", "kms:GenerateDataKey*"],
-      // In a key's own policy the resource "*" means this key.
+      // In a key policy the resource "*" means this key.
       resources: ["*"],
       conditions: { StringEquals: { "aws:SourceAccount": placeOf(this).account } },
     });

@@ -1,12 +1,11 @@
 /**
- * What a role needs to deploy a stack with Terraform, from the types of the stack's resources and the beginnings of
- * their names.
+ * The rights that a role needs to deploy a stack with Terraform, from the stack's resource types and name prefixes.
  *
  *     deployStatements(["aws_lambda_function", "aws_iam_role"], where);  // create, change, delete
  *     planStatements(["aws_lambda_function", "aws_iam_role"], where);    // only read
  *
- * The records of aws-services/ hold the actions and the resources. What can't be made again nobody deletes with such a
- * role: no bucket, key, table, repository, feature group, model package group or Airflow environment.
+ * The records of aws-services/ hold the actions and the resources. Such a role cannot delete what can't be made again:
+ * buckets, keys, tables, repositories, feature groups, model package groups, Airflow environments.
  */
 import { awsServices } from "../../aws-services";
 import { arnsOf, type DeployScope, words } from "../../aws-services/permissions";
@@ -33,8 +32,8 @@ function statementsFor(types: readonly string[], scope: DeployScope, write: bool
 }
 
 /**
- * The statements with which Terraform creates, changes and deletes a stack's resources.
- * @param types Terraform's types of the stack's resources and, with `data.` before, of its data sources
+ * The statements that let Terraform create, change and delete a stack's resources.
+ * @param types the stack's Terraform resource types, and its data sources with the prefix `data.`
  * @throws Error that names the types of which aws-services/ has no record
  */
 export function deployStatements(types: readonly string[], scope: DeployScope): readonly Statement[] {
@@ -42,19 +41,19 @@ export function deployStatements(types: readonly string[], scope: DeployScope): 
 }
 
 /**
- * The statements with which Terraform plans a stack: it looks at its resources, and changes nothing.
+ * The statements that let Terraform plan a stack: it reads the resources, and changes nothing.
  * @throws Error that names the types of which aws-services/ has no record
  */
 export function planStatements(types: readonly string[], scope: DeployScope): readonly Statement[] {
   return statementsFor(types, scope, false);
 }
 
-/** The length of a managed policy, and how many a role can hold (IAM User Guide, "IAM and AWS STS quotas"). */
+/** Maximum length of a managed policy, and maximum number per role (IAM User Guide, "IAM and AWS STS quotas"). */
 const policyLimits = { characters: managedPolicyCharacters, policies: 10 } as const;
 
 /**
- * Distributes statements over as few policies as IAM's limit on the length of one allows, in their order.
- * @throws Error when one statement alone is too long, or when a role can't hold as many policies
+ * Distributes statements, in order, over as few policies as IAM's length limit allows.
+ * @throws Error when one statement is too long, or a role can't have that many policies
  */
 export function distribute(role: string, statements: readonly Statement[]): readonly (readonly Statement[])[] {
   const policies: Statement[][] = [];
@@ -67,15 +66,15 @@ export function distribute(role: string, statements: readonly Statement[]): read
     const { length } = policyDocument([statement]);
     if (length > policyLimits.characters) {
       throw new Error(
-        `The statement ${statement.sid} of the role ${role} has ${length} characters; a policy takes ${policyLimits.characters}. ` +
-          "Divide its permissions in aws-services/.",
+        `The statement ${statement.sid} of the role ${role} has ${length} characters; a policy may have ${policyLimits.characters}. ` +
+          "Split its permissions in aws-services/.",
       );
     }
     policies.push([statement]);
   }
   if (policies.length > policyLimits.policies) {
     throw new Error(
-      `The role ${role} needs ${policies.length} policies; IAM attaches ${policyLimits.policies}. Divide the stack that it deploys.`,
+      `The role ${role} needs ${policies.length} policies; IAM allows ${policyLimits.policies}. Split the stack that it deploys.`,
     );
   }
   return policies;

@@ -1,8 +1,8 @@
 /**
- * The ML workflow as a state machine: takes the survey data of a feature group and ends with a registered model, a kept
- * champion, or a reason.
+ * The ML workflow as a state machine: it reads the survey data of a feature group, and ends with a registered model, a
+ * kept champion, or an error.
  *
- * A pure function, so that tests run the very definition that AWS gets, and documents draw it.
+ * A pure function, so that tests run the same definition as AWS, and the docs draw it.
  */
 import type {
   CreateProcessingJobRequest,
@@ -26,68 +26,67 @@ import {
   type Templated,
 } from "./states-language";
 
-/** On what a job runs, and for how long. */
+/** A job's instance and time limit. */
 export interface JobSettings {
   /** SageMaker instance type, for example `ml.m5.large`. */
   readonly instanceType: string;
   /** Size of the volume beside the instance, in GiB. */
   readonly volumeGibibytes: number;
-  /** Seconds that the container may run; SageMaker then stops it. */
+  /** Seconds after which SageMaker stops the container. */
   readonly maximumSeconds: number;
 }
 
 /**
- * Where in a VPC the jobs run; two instances of the same job would need a rule with which the security groups let each
- * other in.
+ * The VPC subnets and security groups of the jobs. Several instances of one job would need a rule that lets the group's
+ * members talk to each other.
  */
 export interface JobNetwork {
-  /** One in each zone that is to be used. */
+  /** One in each zone. */
   readonly subnetIds: readonly string[];
   /** One to five (API reference, VpcConfig). */
   readonly securityGroupIds: readonly string[];
 }
 
-/** What the definition is made from. ARNs and names may be references to other resources. */
+/** The definition's inputs. ARNs and names may be references to other resources. */
 export interface TrainingWorkflowDefinitionProps {
   /** ARNs of the functions behind the Lambda tasks. */
   readonly functions: {
     /** Names the run, makes its experiment and trial, finds the champion. */
     readonly prepareRun: string;
-    /** Reads `evaluation.json` and judges it against the threshold and the champion. */
+    /** Judges `evaluation.json` against the threshold and the champion. */
     readonly evaluateResults: string;
     /** Registers the model and makes it the champion. */
     readonly registerModel: string;
   };
-  /** Role under which SageMaker runs the jobs. */
+  /** Role with which SageMaker runs the jobs. */
   readonly jobRoleArn: string;
   /** The model image, by digest. */
   readonly imageUri: string;
-  /** Name of the feature group whose records are the data. */
+  /** Name of the feature group with the data. */
   readonly featureGroup: string;
   /** Athena workgroup in which the feature group is queried. */
   readonly athenaWorkgroup: string;
-  /** KMS key for what the jobs write and for the volumes they work on. */
+  /** KMS key for the jobs' outputs and volumes. */
   readonly keyArn: string;
-  /** The region, which the containers' AWS clients need to be told. */
+  /** The region, for the containers' AWS clients. */
   readonly region: string;
   /** The processing and the evaluation job. */
   readonly processing: JobSettings;
   /** The training job. */
   readonly training: JobSettings;
-  /** Where the jobs run. @default in no VPC of ours, with a way to the internet */
+  /** Where the jobs run. @default outside our VPCs, with internet access */
   readonly network?: JobNetwork;
-  /** Hyperparameters of the training, as texts. @default those of the model image */
+  /** Hyperparameters of the training, as strings. @default those of the model image */
   readonly hyperparameters?: Readonly<Record<string, string>>;
   /**
-   * Tags on each job; Terraform's own default tags don't reach what Step Functions creates. @default only the run's
-   * name
+   * Tags on each job; Terraform's default tags don't reach what Step Functions creates. @default only the run's name
    */
   readonly jobTags?: Readonly<Record<string, string>>;
   /** Seconds after which the whole execution ends. @default 3600 */
   readonly timeoutSeconds?: number;
 }
 
-/** The states by name, in the order in which a run meets them. */
+/** The states by name, in the order of a run. */
 export interface TrainingWorkflowStates {
   readonly PrepareRun: TaskState<LambdaArguments>;
   readonly Process: TaskState<Templated<CreateProcessingJobRequest>>;
@@ -113,8 +112,8 @@ export interface LambdaArguments {
 }
 
 /**
- * Error with which an execution ends whose model misses the threshold: not a fault of the workflow, so that an alarm
- * can tell the two apart.
+ * The error of an execution whose model misses the threshold. It is not a fault of the workflow, so it has its own
+ * alarm.
  */
 export const belowThresholdError = "BelowQualityThreshold";
 
@@ -122,21 +121,21 @@ export const belowThresholdError = "BelowQualityThreshold";
 export const trainingMetrics = ["train:rmse", "validation:rmse", "validation:mae", "validation:coverage"] as const;
 
 /**
- * Where SageMaker mounts the data of a processing job; its inputs and outputs must lie under it (API reference,
+ * Where SageMaker mounts a processing job's data; inputs and outputs must be below it (API reference,
  * ProcessingS3Input).
  */
 const processingFolder = "/opt/ml/processing";
 
 /**
- * Seconds by which a task outlives its job's own limit: SageMaker needs some minutes to start an instance and to upload
+ * Seconds that a task's time limit exceeds its job's: SageMaker needs some minutes to start an instance and to upload
  * results.
  */
 const provisioningSeconds = 600;
 
-/** Seconds for a Lambda task; the functions' own time limits lie below. */
+/** Time limit of a Lambda task in seconds; the functions' own limits are lower. */
 const lambdaSeconds = 120;
 
-/** Errors with which a call of a function fails through no fault of the function (AWS's advice: always retry these). */
+/** Errors of a call that are not the function's fault (AWS's advice: always retry these). */
 const lambdaRetry: readonly Retrier[] = [
   {
     ErrorEquals: [
@@ -145,7 +144,7 @@ const lambdaRetry: readonly Retrier[] = [
       "Lambda.SdkClientException",
       "Lambda.ClientExecutionTimeoutException",
       "Lambda.TooManyRequestsException",
-      // The function's process died. All of ours are safe to repeat.
+      // The function's process died. All our functions are idempotent.
       "Lambda.Unknown",
     ],
     IntervalSeconds: 2,
@@ -158,7 +157,7 @@ const lambdaRetry: readonly Retrier[] = [
 
 const jobRetry: readonly Retrier[] = [
   {
-    // The account's quota of instances is in use: another job has to end first.
+    // The account's instance quota is used up: another job must end first.
     ErrorEquals: ["SageMaker.ResourceLimitExceededException"],
     IntervalSeconds: 60,
     MaxAttempts: 10,
@@ -167,8 +166,8 @@ const jobRetry: readonly Retrier[] = [
     JitterStrategy: "FULL",
   },
   {
-    // SageMaker's throttling and internal errors. Step Functions gives a refused request the same name, so the waits
-    // are short.
+    // SageMaker's throttling and internal errors. Step Functions uses the same name for a rejected request, so the
+    // waits are short.
     ErrorEquals: ["SageMaker.AmazonSageMakerException", "SageMaker.SdkClientException"],
     IntervalSeconds: 3,
     MaxAttempts: 4,
@@ -177,8 +176,8 @@ const jobRetry: readonly Retrier[] = [
     JitterStrategy: "FULL",
   },
   {
-    // A job that failed. "CapacityError" and "InternalServerError" go away by trying again, but a retrier can't read
-    // the reason: one more attempt for all.
+    // A failed job. "CapacityError" and "InternalServerError" are transient, but a retrier can't read the reason: one
+    // retry for all.
     ErrorEquals: ["States.TaskFailed"],
     IntervalSeconds: 10,
     MaxAttempts: 1,
@@ -188,7 +187,7 @@ const jobRetry: readonly Retrier[] = [
   },
 ];
 
-/** Every failure ends in the same state, which keeps the error and its cause as they were. */
+/** Every failure ends in the same state, which keeps the original error and cause. */
 const catchAll: readonly Catcher[] = [
   {
     ErrorEquals: ["States.ALL"],
@@ -201,7 +200,7 @@ const catchAll: readonly Catcher[] = [
   },
 ];
 
-/** What a successful execution says of the evaluation. */
+/** The evaluation in the output of a successful execution. */
 const evaluation: Json = {
   rmse: jsonata("$judgement.rmse"),
   threshold: jsonata("$judgement.threshold"),
@@ -211,8 +210,8 @@ const evaluation: Json = {
 };
 
 /**
- * A job's name for this attempt: SageMaker never takes a name twice, so a retry and a redrive each add a suffix.
- * @param name name of the variable's field that holds the job's name, at most 57 characters of SageMaker's 63
+ * A job's name for this attempt: SageMaker never accepts a name twice, so a retry and a redrive each add a suffix.
+ * @param name field with the job's name, at most 57 of SageMaker's 63 characters
  */
 function attemptName(name: string): Expression {
   const redrives = "$states.context.Execution.RedriveCount";
@@ -223,8 +222,7 @@ function attemptName(name: string): Expression {
 }
 
 /**
- * A job's result, or an error when someone or a time limit stopped the job: what a stopped job left behind must not
- * count.
+ * A job's result, or an error if a person or a time limit stopped the job: the outputs of a stopped job must not count.
  */
 function completed(kind: "Processing" | "Training"): Expression {
   const [name, status] = [`$states.result.${kind}JobName`, `$states.result.${kind}JobStatus`];
@@ -248,13 +246,13 @@ function vpcConfig(network: JobNetwork | undefined): { readonly VpcConfig?: VpcC
 function checkHyperparameters(hyperparameters: Readonly<Record<string, string>>): void {
   const entries = Object.entries(hyperparameters);
   if (entries.length > 100) {
-    throw new Error(`hyperparameters has ${entries.length} entries; SageMaker takes at most 100.`);
+    throw new Error(`hyperparameters has ${entries.length} entries; SageMaker accepts at most 100.`);
   }
   for (const [name, value] of entries) {
     if (name.length > 256 || value.length > 2_500) {
       throw new Error(
         `hyperparameters.${name.slice(0, 40)} has a name of ${name.length} and a value of ${value.length} characters; ` +
-          "SageMaker takes at most 256 and 2500. Shorten it, or pass the value through S3.",
+          "SageMaker accepts at most 256 and 2500. Shorten it, or pass the value through S3.",
       );
     }
   }
@@ -262,7 +260,7 @@ function checkHyperparameters(hyperparameters: Readonly<Record<string, string>>)
 
 /**
  * The state machine's definition.
- * @throws Error when a time limit or a hyperparameter lies outside of SageMaker's or the workflow's limits
+ * @throws Error when a time limit or a hyperparameter is outside the limits of SageMaker or the workflow
  */
 export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProps): TrainingWorkflowDefinition {
   const { functions, keyArn, hyperparameters = {}, jobTags = {}, timeoutSeconds = 3_600 } = props;
@@ -285,7 +283,7 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
     { Key: "Run", Value: jsonata("$run.runName") },
   ];
 
-  /** Puts a job into the run's trial, where people compare runs. */
+  /** Adds a job to the run's trial, where people compare runs. */
   const experimentConfig = (step: string): CreateTrainingJobRequest["ExperimentConfig"] => ({
     ExperimentName: jsonata("$run.experimentName"),
     TrialName: jsonata("$run.trialName"),
@@ -305,13 +303,13 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
     ProcessingResources: {
       ClusterConfig: {
         InstanceCount: 1,
-        // Settings hold a text; a test compares it with SageMaker's list.
+        // The setting is a string; a test checks it against SageMaker's list.
         InstanceType: props.processing.instanceType as ProcessingInstanceType,
         VolumeSizeInGB: props.processing.volumeGibibytes,
         ...volumeKey(props.processing, keyArn),
       },
     },
-    // The container itself asks Athena or reads the champion from S3, so it can't be cut off from the network.
+    // The container calls Athena or reads the champion from S3, so it needs the network.
     NetworkConfig: {
       EnableInterContainerTrafficEncryption: true,
       EnableNetworkIsolation: false,
@@ -430,11 +428,11 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
             VolumeSizeInGB: props.training.volumeGibibytes,
             ...volumeKey(props.training, keyArn),
           },
-          // SageMaker brings the data in and the model out; the code in the container needs no network.
+          // SageMaker copies the data in and the model out; the container needs no network.
           EnableNetworkIsolation: true,
           ...vpcConfig(props.network),
           EnableInterContainerTrafficEncryption: true,
-          // Minutes of training save cents on spot instances, and an interruption costs the run.
+          // For minutes of training, spot instances save cents, and an interruption costs the run.
           EnableManagedSpotTraining: false,
           StoppingCondition: { MaxRuntimeInSeconds: props.training.maximumSeconds },
           ExperimentConfig: experimentConfig("train"),

@@ -1,16 +1,16 @@
 /**
- * Draws a state machine as a Mermaid flowchart, for documents that must never differ from what runs.
+ * Draws a state machine as a Mermaid flowchart, so that the docs always match what runs.
  *
  *     mermaidDiagram(trainingWorkflowDefinition(props)); // "flowchart TD\n  …"
  */
 import type { State, StateMachineDefinition } from "./states-language";
 
-/** A label that Mermaid takes as text: quotes would end it. */
+/** A quoted label; quotes inside would end it. */
 function label(text: string): string {
   return `"${text.replaceAll("&", "#amp;").replaceAll('"', "#quot;")}"`;
 }
 
-/** The shape that tells what kind of state it is: tasks are boxes, choices diamonds, ends round. */
+/** The shape shows the kind of state: tasks are boxes, choices diamonds, ends round. */
 function node(name: string, state: State): string {
   switch (state.Type) {
     case "Task":
@@ -24,7 +24,7 @@ function node(name: string, state: State): string {
   }
 }
 
-/** The ways out of a state, but for its errors. */
+/** The transitions of a state, without errors. */
 function edges(name: string, state: State): readonly string[] {
   switch (state.Type) {
     case "Task":
@@ -40,7 +40,7 @@ function edges(name: string, state: State): readonly string[] {
   }
 }
 
-/** Dotted lines for errors, one for all tasks that go to the same state. */
+/** Dotted lines for errors, one for all tasks with the same target. */
 function errorEdges(states: readonly (readonly [string, State])[]): readonly string[] {
   const sources = new Map<string, string[]>();
   for (const [name, state] of states) {
@@ -53,7 +53,7 @@ function errorEdges(states: readonly (readonly [string, State])[]): readonly str
 
 /**
  * The state machine as a Mermaid flowchart.
- * @param definition any machine whose states' names are words of letters and digits
+ * @param definition a machine whose state names have only letters and digits
  */
 export function mermaidDiagram<States extends object>(definition: StateMachineDefinition<States>): string {
   const states = Object.entries(definition.States) as [string, State][];

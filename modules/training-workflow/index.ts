@@ -1,11 +1,10 @@
 /**
- * The training workflow: a Step Functions state machine, the role that it works under, and the role of the SageMaker
- * jobs that it starts.
+ * The training workflow: a Step Functions state machine, its role, and the role of the SageMaker jobs that it starts.
  *
  *     const workflow = new TrainingWorkflow(this, "training", { name: "acme-local-ml-workflow-training", …, functions: { prepareRun, evaluateResults, registerModel } });
  *     workflow.arn; workflow.logGroupName;
  *
- * `definition.ts` says what it does, state by state; this file says what it may do.
+ * `definition.ts` has its states, this file its rights.
  */
 import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import { SfnStateMachine } from "@cdktf/provider-aws/lib/sfn-state-machine";
@@ -14,7 +13,7 @@ import { Construct } from "constructs";
 
 import { ExecutionRole } from "../execution-role";
 import { type Place, placeOf } from "../place";
-import { readObjects, type Statement, useKey, writeObjects } from "../policy";
+import { readObjects, type Statement, allowKeyUse, writeObjects } from "../policy";
 import { type JobNetwork, type JobSettings, trainingWorkflowDefinition } from "./definition";
 import { networkStatements } from "./network-permissions";
 import { integrationStatements } from "./permissions";
@@ -23,9 +22,9 @@ export type { JobNetwork, JobSettings } from "./definition";
 export { belowThresholdError } from "./definition";
 
 export interface TrainingWorkflowProps {
-  /** Name of the state machine, 1 to 58 letters, digits and hyphens; the roles' names begin with it. */
+  /** Name of the state machine: 1 to 58 letters, digits and hyphens; the prefix of the roles' names. */
   readonly name: string;
-  /** With which the name of every job begins, so that the roles reach no other job. */
+  /** Name prefix of every job; the roles can use no other job. */
   readonly jobPrefix: string;
   /** ARNs of the functions behind the Lambda tasks. */
   readonly functions: {
@@ -45,7 +44,7 @@ export interface TrainingWorkflowProps {
   readonly encryptionKeyArn: string;
   readonly processing: JobSettings;
   readonly training: JobSettings;
-  /** Where the jobs run. @default in no VPC of ours, with a way to the internet */
+  /** Where the jobs run. @default outside our VPCs, with internet access */
   readonly network?: JobNetwork;
   /** @default those of the model image */
   readonly hyperparameters?: Readonly<Record<string, string>>;
@@ -55,26 +54,26 @@ export interface TrainingWorkflowProps {
   readonly logRetentionDays: number;
 }
 
-/** Where in the data bucket the jobs read and write. */
+/** The data bucket's prefixes that the jobs read and write. */
 const prefixes = { runs: "runs/", queryResults: "athena/", featureStore: "feature-store/" } as const;
 
-/** The Glue database in which SageMaker registers every offline store. */
+/** The Glue database of every offline store. */
 const featureStoreDatabase = "sagemaker_featurestore";
 
 /** The state machine with its roles and its log. */
 export class TrainingWorkflow extends Construct {
   readonly arn: string;
   readonly logGroupName: string;
-  /** The role as which Step Functions works. */
+  /** The role of Step Functions. */
   readonly role: ExecutionRole;
-  /** The role as which SageMaker runs the jobs. */
+  /** The role with which SageMaker runs the jobs. */
   readonly jobRole: ExecutionRole;
 
   constructor(scope: Construct, id: string, props: TrainingWorkflowProps) {
     super(scope, id);
     if (!/^[A-Za-z0-9-]{1,58}$/.test(props.name)) {
       throw new Error(
-        `The state machine name ${JSON.stringify(props.name)} must have 1 to 58 letters, digits and hyphens: the roles add to it. Shorten or correct it.`,
+        `The state machine name ${JSON.stringify(props.name)} must have 1 to 58 letters, digits and hyphens, because the roles append to it. Shorten or correct it.`,
       );
     }
     const place = placeOf(this);
@@ -86,8 +85,8 @@ export class TrainingWorkflow extends Construct {
       statements: jobStatements(props, place, this.featureTables(props)),
     });
 
-    // AWS's advice: a name under /aws/vendedlogs/ keeps the log's resource policy, which all state machines of an
-    // account share, from growing over its limit.
+    // AWS's advice: with a name under /aws/vendedlogs/ the log resource policy, which all state machines of an account
+    // share, stays below its size limit.
     const logs = new CloudwatchLogGroup(this, "logs", {
       name: `/aws/vendedlogs/states/${props.name}`,
       retentionInDays: props.logRetentionDays,
@@ -123,12 +122,11 @@ export class TrainingWorkflow extends Construct {
       type: "STANDARD",
       roleArn: this.role.arn,
       definition: JSON.stringify(definition),
-      // A run is a few dozen events without personal data, so everything is logged: the log outlives the 90 days of an
-      // execution's history.
+      // A run has a few dozen events without personal data, so everything is logged: the log outlives the 90 days of
+      // the execution history.
       loggingConfiguration: { level: "ALL", includeExecutionData: true, logDestination: `${logs.arn}:*` },
       tracingConfiguration: { enabled: true },
-      // Step Functions checks the permissions of the role when it makes the machine. The jobs' role has to be complete
-      // before the first run.
+      // Step Functions checks the role's rights on creation. The jobs' role must be complete before the first run.
       dependsOn: [this.role.policy, this.jobRole.policy],
     });
     this.arn = machine.arn;
@@ -136,9 +134,9 @@ export class TrainingWorkflow extends Construct {
   }
 
   /**
-   * The pattern of the offline store's table: SageMaker names it after the group, with underscores and the time of its
-   * creation. The group's name comes from another stack, so Terraform replaces the hyphens; as a local, because a call
-   * within a policy would make its text invalid as JSON until then.
+   * The pattern of the offline store's table: SageMaker names it after the group, with underscores and the creation
+   * time. The group's name comes from another stack, so Terraform replaces the hyphens. It is a local because a
+   * function call inside a policy would make the policy invalid JSON until Terraform resolves it.
    */
   private featureTables({ featureGroup }: TrainingWorkflowProps): string {
     const name = new TerraformLocal(this, "feature-table", Fn.replace(featureGroup, "-", "_"));
@@ -146,10 +144,10 @@ export class TrainingWorkflow extends Construct {
   }
 }
 
-/** What logging and tracing need of a state machine's role (Step Functions Developer Guide). */
+/** A state machine's rights for logging and tracing (Step Functions Developer Guide). */
 const observationStatements: readonly Statement[] = [
   {
-    // Log deliveries know no resources ("Logging in CloudWatch Logs" in the Step Functions Developer Guide).
+    // Log deliveries take no resource ("Logging in CloudWatch Logs" in the Step Functions Developer Guide).
     sid: "DeliverLogs",
     actions: [
       "logs:CreateLogDelivery",
@@ -164,7 +162,7 @@ const observationStatements: readonly Statement[] = [
     resources: ["*"],
   },
   {
-    // X-Ray's actions for writers know no resources (service authorization reference, "Actions defined by AWS X-Ray").
+    // X-Ray's write actions take no resource (service authorization reference, "Actions defined by AWS X-Ray").
     sid: "WriteTraces",
     actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"],
     resources: ["*"],
@@ -172,8 +170,8 @@ const observationStatements: readonly Statement[] = [
 ];
 
 /**
- * What the containers and SageMaker itself do on behalf of a job ("How to use SageMaker AI execution roles" in the
- * SageMaker Developer Guide).
+ * The rights of the containers, and of SageMaker for a job ("How to use SageMaker AI execution roles" in the SageMaker
+ * Developer Guide).
  */
 function jobStatements(props: TrainingWorkflowProps, place: Place, featureTables: string): readonly Statement[] {
   const { featureGroup, athenaWorkgroup, encryptionKeyArn } = props;
@@ -186,15 +184,15 @@ function jobStatements(props: TrainingWorkflowProps, place: Place, featureTables
     ...readObjects({ bucketArn, prefixes: Object.values(prefixes) }),
     ...writeObjects({ bucketArn, prefixes: [prefixes.runs, prefixes.queryResults] }),
     {
-      // Athena looks where the bucket is, and writes large results in parts.
+      // Athena reads the bucket's location, and uploads large results in parts.
       sid: "WriteQueryResults",
       actions: ["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
       resources: [bucketArn],
     },
-    useKey({ keyArn: encryptionKeyArn, services: ["s3"], region, access: "write", sid: "UseKeyForObjects" }),
+    allowKeyUse({ keyArn: encryptionKeyArn, services: ["s3"], region, access: "write", sid: "UseKeyForObjects" }),
     {
-      // API reference, OutputDataConfig: for a key of one's own, "the SageMaker AI execution role must include
-      // permissions to call kms:Encrypt".
+      // API reference, OutputDataConfig: for a customer key, "the SageMaker AI execution role must include permissions
+      // to call kms:Encrypt".
       sid: "EncryptOutputs",
       actions: ["kms:Encrypt"],
       resources: [encryptionKeyArn],
@@ -203,7 +201,7 @@ function jobStatements(props: TrainingWorkflowProps, place: Place, featureTables
       },
     },
     {
-      // SageMaker hands the key on to the volume of the job's instance, and to nothing that is not AWS's own.
+      // SageMaker grants the key to the volume of the job's instance, and only to AWS resources.
       sid: "UseKeyForVolumes",
       actions: ["kms:CreateGrant"],
       resources: [encryptionKeyArn],
@@ -247,7 +245,7 @@ function jobStatements(props: TrainingWorkflowProps, place: Place, featureTables
       resources: [place.arn("ecr", `repository/${props.imageRepository}`)],
     },
     {
-      // A token is for the whole registry: the action knows no resources (service authorization reference, Amazon ECR).
+      // A token is for the whole registry: the action takes no resource (service authorization reference, Amazon ECR).
       sid: "LogInToRegistry",
       actions: ["ecr:GetAuthorizationToken"],
       resources: ["*"],
@@ -258,7 +256,7 @@ function jobStatements(props: TrainingWorkflowProps, place: Place, featureTables
       resources: logGroups.flatMap((group) => [group, `${group}:log-stream:*`]),
     },
     {
-      // Metrics know no resources, only namespaces (service authorization reference, Amazon CloudWatch): these are
+      // Metrics take no resource, only namespaces (service authorization reference, Amazon CloudWatch): these are
       // SageMaker's for jobs.
       sid: "WriteMetrics",
       actions: ["cloudwatch:PutMetricData"],

@@ -3,7 +3,7 @@ import type { Statement } from "../policy";
 import type { JobNetwork } from "./definition";
 
 /**
- * With which SageMaker connects the instances of a job with a VPC (SageMaker Developer Guide, execution roles:
+ * The rights that SageMaker needs to connect a job's instances to a VPC (SageMaker Developer Guide, execution roles:
  * CreateTrainingJob and CreateProcessingJob).
  */
 export function networkStatements({ subnetIds, securityGroupIds }: JobNetwork, place: Place): readonly Statement[] {
@@ -28,7 +28,7 @@ export function networkStatements({ subnetIds, securityGroupIds }: JobNetwork, p
       resources: [interfaces],
     },
     {
-      // EC2's descriptions know no resources (service authorization reference, Amazon EC2).
+      // EC2's Describe actions take no resource (service authorization reference, Amazon EC2).
       sid: "LookAtNetwork",
       actions: [
         "ec2:DescribeDhcpOptions",

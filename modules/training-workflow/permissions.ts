@@ -1,6 +1,6 @@
 /**
- * What a state machine's role must be allowed: read off the definition's tasks, so that a task never has too little and
- * a task that is taken out leaves nothing behind.
+ * The rights of a state machine's role, derived from the tasks of its definition: no task has too few rights, and a
+ * removed task leaves none behind.
  *
  *     integrationStatements(definition, { place: placeOf(this), jobPrefix: "acme-local" });
  */
@@ -9,19 +9,19 @@ import { passRole, type Statement } from "../policy";
 
 export interface IntegrationScope {
   readonly place: Place;
-  /** With which the name of every SageMaker job begins; the names themselves are known only in the run. */
+  /** Name prefix of every SageMaker job; full names are known only in the run. */
   readonly jobPrefix: string;
 }
 
-/** A job that Step Functions starts, and waits for until it has ended (`.sync`). */
+/** A job that Step Functions starts and waits for (`.sync`). */
 interface Job {
-  /** As in the names of its API's actions: `CreateTrainingJob`. */
+  /** As in the API's action names: `CreateTrainingJob`. */
   readonly noun: string;
   /** As in its ARN. */
   readonly resource: string;
-  /** As in the name of the managed rule by which Step Functions hears of its end. */
+  /** As in the name of the managed rule that notifies Step Functions of its end. */
   readonly rule: string;
-  /** Whether SageMaker is handed a role with it; a transform job takes that of its model. */
+  /** Whether it is given a role; a transform job uses its model's role. */
   readonly takesRole: boolean;
 }
 
@@ -44,7 +44,7 @@ interface Task {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The tasks of a definition, those within Map and Parallel states too. */
+/** All tasks of a definition, including those in Map and Parallel states. */
 function tasksOf(definition: unknown): readonly Task[] {
   if (Array.isArray(definition)) {
     return definition.flatMap(tasksOf);
@@ -68,16 +68,13 @@ function tasksOf(definition: unknown): readonly Task[] {
   });
 }
 
-/**
- * What a task is given under a name, which has to be known before the run: a role can't be allowed what a state
- * decides.
- */
+/** A task's argument that must be a constant: IAM can't allow what a state decides in the run. */
 function fixed({ name, arguments: given }: Task, argument: string): string {
   const value = given[argument];
   if (typeof value !== "string" || value.startsWith("{%")) {
     throw new Error(
       `The state ${name} has ${value === undefined ? "no" : "an expression for its"} ${argument}: ` +
-        "give it an ARN, so that the state machine's role can be allowed this one.",
+        "give it an ARN, so that the state machine's role gets a right for exactly this one.",
     );
   }
   return value;
@@ -86,9 +83,9 @@ function fixed({ name, arguments: given }: Task, argument: string): string {
 const unique = (values: readonly string[]): readonly string[] => [...new Set(values)];
 
 /**
- * The statements that the tasks of a definition need, and none besides.
- * @throws Error when a task uses another integration than `lambda:invoke` and SageMaker's jobs with `.sync`, or decides
- * in the run which function it calls or which role it passes
+ * Exactly the statements that the tasks of a definition need.
+ * @throws Error when a task uses another integration than `lambda:invoke` and SageMaker's `.sync` jobs, or decides in
+ * the run which function it calls or which role it passes
  */
 export function integrationStatements(definition: unknown, scope: IntegrationScope): readonly Statement[] {
   const { place, jobPrefix } = scope;
@@ -108,8 +105,8 @@ export function integrationStatements(definition: unknown, scope: IntegrationSco
       }
     } else {
       throw new Error(
-        `The state ${task.name} uses ${task.resource}, of which modules/training-workflow/permissions.ts does not know what it needs: ` +
-          "add it there, from the Step Functions Developer Guide.",
+        `The state ${task.name} uses ${task.resource}, whose rights modules/training-workflow/permissions.ts does not know: ` +
+          "add them there, from the Step Functions Developer Guide.",
       );
     }
   }
@@ -129,13 +126,13 @@ export function integrationStatements(definition: unknown, scope: IntegrationSco
       ? []
       : [
           {
-            // Step Functions marks the jobs that it waits for, and finds them by the mark.
+            // Step Functions tags the jobs that it waits for.
             sid: "TagJobs",
             actions: ["sagemaker:AddTags", "sagemaker:ListTags"],
             resources: all.map(jobArn),
           },
           {
-            // The rules by which Step Functions hears that a job has ended.
+            // The rules that notify Step Functions of ended jobs.
             sid: "HearOfEndedJobs",
             actions: ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
             resources: all.map(({ rule }) => place.arn("events", `rule/StepFunctionsGetEventsForSageMaker${rule}Rule`)),

@@ -1,6 +1,6 @@
 /**
- * The part of the Amazon States Language (https://states-language.net) that the training workflow uses, as types: query
- * language JSONata only.
+ * Types for the part of the Amazon States Language (https://states-language.net) that the training workflow uses;
+ * JSONata only.
  */
 
 /** A JSONata expression as a state machine holds it. */
@@ -11,7 +11,7 @@ export function jsonata(text: string): Expression {
   return `{% ${text} %}`;
 }
 
-/** An API's request type in which every value may come from an expression instead. */
+/** An API's request type in which each value may also be an expression. */
 export type Templated<Value> = Value extends string | number | boolean
   ? Value | Expression
   : Value extends readonly (infer Element)[]
@@ -23,22 +23,22 @@ export type Templated<Value> = Value extends string | number | boolean
 /** Any JSON value. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
-/** How often and how patiently a task is tried again after one of these errors. */
+/** How a task is retried after one of these errors. */
 export interface Retrier {
   readonly ErrorEquals: readonly string[];
   /** Seconds before the first retry. */
   readonly IntervalSeconds: number;
   /** Retries after the first attempt. */
   readonly MaxAttempts: number;
-  /** By what each wait is multiplied to give the next. */
+  /** Factor from each wait to the next. */
   readonly BackoffRate: number;
-  /** Seconds that a wait never exceeds. */
+  /** Longest wait in seconds. */
   readonly MaxDelaySeconds: number;
-  /** FULL: each wait is a random part of its length, so that executions started together don't retry together. */
+  /** FULL: each wait is a random part of its length, so that executions that started together don't retry together. */
   readonly JitterStrategy: "FULL" | "NONE";
 }
 
-/** Where a task goes on when it has failed for good. */
+/** The next state after a final failure. */
 export interface Catcher {
   readonly ErrorEquals: readonly string[];
   readonly Output: Json;
@@ -72,15 +72,15 @@ export interface ChoiceRule extends Described {
   readonly Next: string;
 }
 
-/** Goes on by the first rule whose condition holds. */
+/** Follows the first rule whose condition holds. */
 export interface ChoiceState extends Described {
   readonly Type: "Choice";
   readonly Choices: readonly ChoiceRule[];
-  /** Where to go on when no rule holds. @default the execution fails with `States.NoChoiceMatched` */
+  /** The next state when no rule holds. @default the execution fails with `States.NoChoiceMatched` */
   readonly Default?: string;
 }
 
-/** Ends the execution well; its output is the state's input. */
+/** Ends the execution successfully; its output is the state's input. */
 export interface SucceedState extends Described {
   readonly Type: "Succeed";
 }
