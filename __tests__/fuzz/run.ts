@@ -13,6 +13,7 @@ import { openApiFile } from "../../web/openapi";
 import { projectRoot } from "../../modules/project-root";
 import { runCommand } from "../../command";
 import { localAddresses, readAddress } from "../../delivery/builds/system-test";
+import { wholeNumber } from "../support/whole-number";
 
 /** What a run is to do. */
 interface FuzzSettings {
@@ -22,14 +23,6 @@ interface FuzzSettings {
   readonly examples: number;
   /** The same seed asks the same again. */
   readonly seed: number;
-}
-
-function wholeNumber(name: string, value: string, minimum: number, maximum: number): number {
-  const number = /^\d{1,10}$/.test(value) ? Number(value) : NaN;
-  if (!(number >= minimum && number <= maximum)) {
-    throw new Error(`${name} is ${JSON.stringify(value)}; expected a whole number from ${minimum} to ${maximum}.`);
-  }
-  return number;
 }
 
 /**
