@@ -115,7 +115,7 @@ review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRO
 	@tsx delivery/builds/review.ts
 
 ##@ Quality
-.PHONY: check test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image fuzz bench bench-original
+.PHONY: check test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image fuzz mutation bench bench-original
 .PHONY: test-python-image test-python-emulator test-python-dag test-python-dag-airflow-2 test-python-oldest
 # These use every core by themselves; beside anything else, their websites answered too late.
 test_parts_alone := test-end-to-end test-unit test-browser
@@ -185,6 +185,9 @@ test-end-to-end: install-test ## The whole loop on an instance of its own, with 
 fuzz: install .venv/fuzz/.installed ## Ask a website's API thousands of times what its OpenAPI document allows and forbids [URL=https://... EXAMPLES=10000 SEED=1]
 	@node --import tsx __tests__/fuzz/run.ts
 
+mutation: install-test ## Change the code in one place at a time, and show which changes no test notices [FILES='policies/**' SAMPLE=100 SEED=1]
+	@node --import tsx __tests__/mutation/run.ts
+
 test-provider: install-test ## Terraform's real providers: every stack planned, the local environment deployed into an emulator; says whether they were there
 	@node --import tsx __tests__/provider/run.ts
 
@@ -204,7 +207,7 @@ install: node_modules/.installed .venv/emulator/.installed .venv/model/.installe
 
 install-exit-door: __tests__/exit-door/node_modules/.installed ## Install what the exit door to cdktn needs (480 MB)
 
-install-test: install .venv/fuzz/.installed install-exit-door .venv/emulator/.installed-test .venv/model/.installed-test .venv/airflow/.installed-test .venv/airflow-2/.installed-test .venv/checkov/.installed .venv/.installed-system ## Install what the tests need besides
+install-test: install .venv/fuzz/.installed install-exit-door __tests__/mutation/node_modules/.installed .venv/emulator/.installed-test .venv/model/.installed-test .venv/airflow/.installed-test .venv/airflow-2/.installed-test .venv/checkov/.installed .venv/.installed-system ## Install what the tests need besides
 
 node_modules/.installed: package-lock.json
 	@echo "Installing the Node packages (once, about a minute)" >&2
@@ -217,6 +220,11 @@ node_modules/.installed: package-lock.json
 __tests__/exit-door/node_modules/.installed: __tests__/exit-door/package-lock.json
 	@echo "Installing the Node packages of the exit door (once)" >&2
 	@local/setup/npm ci --prefix __tests__/exit-door --ignore-scripts >&2
+	@touch $@
+
+__tests__/mutation/node_modules/.installed: __tests__/mutation/package-lock.json
+	@echo "Installing the mutators of make mutation (once, 24 MB)" >&2
+	@local/setup/npm ci --prefix __tests__/mutation --ignore-scripts >&2
 	@touch $@
 
 benchmarks/lighthouse/node_modules/.installed: benchmarks/lighthouse/package-lock.json

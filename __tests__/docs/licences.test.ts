@@ -27,7 +27,7 @@ const asked = (folder: string, lockFolder = folder): readonly (readonly [name: s
 };
 
 const npmPackages = [
-  ...[".", "__tests__/exit-door", "benchmarks/lighthouse"].flatMap((folder) => asked(folder)),
+  ...[".", "__tests__/exit-door", "__tests__/mutation", "benchmarks/lighthouse"].flatMap((folder) => asked(folder)),
   ...readdirSync(join(projectRoot, "packages")).flatMap((name) => asked(join("packages", name), ".")),
 ].filter(([name]) => !name.startsWith("@types/"));
 

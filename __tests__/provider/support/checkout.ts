@@ -9,7 +9,11 @@ import { join, relative } from "node:path";
 import { root } from "../../../local/platform/instance";
 
 /** What is installed is shared by all copies; what a checkout has produced isn't copied. */
-const installed = ["node_modules", ".venv", join("__tests__", "exit-door", "node_modules")];
+const installed = [
+  "node_modules",
+  ".venv",
+  ...["exit-door", "mutation"].map((name) => join("__tests__", name, "node_modules")),
+];
 const produced = [".git", ".local", "cdktf.out", "dist", "hcl"];
 
 /** How a command ended. */
