@@ -284,7 +284,7 @@ function blocksOf(imports: readonly Import[]): object {
       data[type] = { ...data[type], [name]: lookup };
     }
   }
-  return { ...(Object.keys(data).length > 0 ? { data } : {}), import: imports.map(({ to, id }) => ({ to, id })) };
+  return { data: Object.keys(data).length > 0 ? data : undefined, import: imports.map(({ to, id }) => ({ to, id })) };
 }
 
 /**

@@ -113,9 +113,8 @@ export async function createStateBucket(environment: Environment): Promise<void>
         new CreateBucketCommand({
           Bucket: bucket,
           // us-east-1 is the default, and is refused as a constraint.
-          ...(region === "us-east-1"
-            ? {}
-            : { CreateBucketConfiguration: { LocationConstraint: region as BucketLocationConstraint } }),
+          CreateBucketConfiguration:
+            region === "us-east-1" ? undefined : { LocationConstraint: region as BucketLocationConstraint },
         }),
       );
     } catch (error) {

@@ -234,9 +234,8 @@ export class AirflowEnvironment extends Construct {
       kmsKey: props.encryptionKeyArn,
       sourceBucketArn: bucket.arn,
       dagS3Path: "dags",
-      ...(requirements
-        ? { requirementsS3Path: requirements.key, requirementsS3ObjectVersion: requirements.versionId }
-        : {}),
+      requirementsS3Path: requirements?.key,
+      requirementsS3ObjectVersion: requirements?.versionId,
       airflowConfigurationOptions: {
         "secrets.backend": "airflow.providers.amazon.aws.secrets.systems_manager.SystemsManagerParameterStoreBackend",
         "secrets.backend_kwargs": JSON.stringify({

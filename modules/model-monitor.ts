@@ -181,9 +181,9 @@ export class ModelMonitor extends Construct {
         enableInterContainerTrafficEncryption: true,
         // The container puts its metrics itself, so it needs the network.
         enableNetworkIsolation: false,
-        ...(network
-          ? { vpcConfig: { subnets: [...network.subnetIds], securityGroupIds: [...network.securityGroupIds] } }
-          : {}),
+        vpcConfig: network
+          ? { subnets: [...network.subnetIds], securityGroupIds: [...network.securityGroupIds] }
+          : undefined,
       },
       stoppingCondition: { maxRuntimeInSeconds: job.maximumSeconds },
       // SageMaker checks on creation whether the role may read what the definition names.

@@ -45,7 +45,7 @@ export function policyDocument(statements: readonly (Statement | ResourceStateme
     Statement: statements.map((statement) => ({
       Sid: statement.sid,
       Effect: statement.effect ?? "Allow",
-      ...("principals" in statement ? { Principal: statement.principals } : {}),
+      Principal: "principals" in statement ? statement.principals : undefined,
       Action: singleOrList(statement.actions),
       Resource: singleOrList(statement.resources),
       Condition: statement.conditions,
@@ -80,9 +80,9 @@ export function readObjects({ bucketArn, prefixes, name = "Objects" }: ObjectsGr
       sid: `List${name}`,
       actions: ["s3:ListBucket"],
       resources: [bucketArn],
-      ...(prefixes.includes("")
-        ? {}
-        : { conditions: { StringLike: { "s3:prefix": prefixes.map((prefix) => `${prefix}*`) } } }),
+      conditions: prefixes.includes("")
+        ? undefined
+        : { StringLike: { "s3:prefix": prefixes.map((prefix) => `${prefix}*`) } },
     },
   ];
 }

@@ -106,9 +106,10 @@ export class WebFirewall extends Construct {
             managed_rule_group_statement: {
               vendor_name: "AWS",
               name,
-              ...(counting.length > 0
-                ? { rule_action_override: counting.map((rule) => ({ name: rule, action_to_use: { count: {} } })) }
-                : {}),
+              rule_action_override:
+                counting.length > 0
+                  ? counting.map((rule) => ({ name: rule, action_to_use: { count: {} } }))
+                  : undefined,
             },
           },
           visibilityConfig: visibility(`${props.name}-${name}`),

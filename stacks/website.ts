@@ -185,7 +185,8 @@ export class WebsiteStack extends PlatformStack {
       name: `${this.name}-contact`,
       pointInTimeRecovery: { enabled: true },
       // Keys only: the mailer reads the message from the table, so no copy exists.
-      ...(this.settings.contact ? { streamEnabled: true, streamViewType: "KEYS_ONLY" } : {}),
+      streamEnabled: this.settings.contact ? true : undefined,
+      streamViewType: this.settings.contact ? "KEYS_ONLY" : undefined,
       deletionProtectionEnabled: protect,
       lifecycle: protect ? { preventDestroy: true } : undefined,
     });

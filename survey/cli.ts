@@ -109,7 +109,7 @@ async function convert(path: string, output: string | undefined, report: string 
       form,
       linesBefore,
       unreadable: problems,
-      ...(fileProblem !== undefined && { fileProblem }),
+      fileProblem,
     };
     await writeFile(report, JSON.stringify(document));
   }
@@ -147,9 +147,9 @@ async function main(words: readonly string[]): Promise<void> {
     }
     const options = {
       rows,
-      ...(seed !== undefined && { seed }),
-      ...(shift !== undefined && { shift }),
-      ...(start && { start }),
+      seed,
+      shift,
+      start,
     };
     await write(simulateSurvey(options), output);
   } else if (command === "convert" && path !== undefined && rest.length === 0) {

@@ -325,9 +325,9 @@ export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): A
         end,
         problem: {
           line: number,
-          ...(recordId !== undefined && { recordId }),
-          ...(field !== undefined && { field }),
-          ...(value !== undefined && { value }),
+          recordId,
+          field,
+          value,
           reason: faults.map(({ reason }) => reason).join("; "),
         },
       };

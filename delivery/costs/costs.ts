@@ -121,7 +121,7 @@ export function costsOf(
   }
   return {
     environment: name,
-    ...(governance === undefined ? {} : { budget: governance.monthlyBudgetDollars }),
+    budget: governance?.monthlyBudgetDollars,
     usage,
     lines: [...lines.values()],
     unpriced: [...unpriced.values()],

@@ -293,7 +293,7 @@ export function compareResource(
       before: old,
       after: later.kind === "unknown" ? { kind: "unknown", from: sources } : later,
       forcesReplacement: forces,
-      ...(policy === undefined ? {} : { policy }),
+      policy,
     });
   }
   // What forces comes first.

@@ -112,7 +112,7 @@ export async function diff({ environment, stack }: Request, say: (text: string) 
   );
   const summary = await planEnvironment({
     environment,
-    ...(stack === undefined ? {} : { stack }),
+    stack,
     allowed,
     onStack: (done, seconds) => {
       tell(progress(done, seconds));

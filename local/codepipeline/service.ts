@@ -138,7 +138,7 @@ export class PipelineService {
       pipelineExecutionId: id,
       status,
       executionMode: "SUPERSEDED",
-      ...(summary !== undefined && { statusSummary: summary }),
+      statusSummary: summary,
     };
   }
 

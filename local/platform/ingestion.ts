@@ -212,7 +212,7 @@ export async function ingest(
     read: total.read + survey.origin.unreadable.length,
     accepted: total.accepted,
     rejected: problems.length,
-    ...(rejection && { rejection }),
+    rejection,
   };
   if (total.accepted === 0) {
     throw new SurveyRefused(`No row of the survey was accepted. ${describeRejection(survey.origin.name, ingestion)}`);

@@ -26,7 +26,7 @@ export function inventory(stateDirectory: string): readonly InventoryEntry[] {
         return [];
       }
       const { id, arn } = made.attributes;
-      return [{ stack, address, type, id, ...(typeof arn === "string" ? { arn } : {}) }];
+      return [{ stack, address, type, id, arn: typeof arn === "string" ? arn : undefined }];
     });
   });
 }

@@ -176,9 +176,9 @@ export class DeliveryPipeline extends Construct {
           })),
         })),
       ],
-      ...(source.type === "codeconnections"
-        ? {
-            trigger: [
+      trigger:
+        source.type === "codeconnections"
+          ? [
               {
                 providerType: "CodeStarSourceConnection",
                 gitConfiguration: {
@@ -186,9 +186,8 @@ export class DeliveryPipeline extends Construct {
                   push: [{ branches: { includes: [source.branch] } }],
                 },
               },
-            ],
-          }
-        : {}),
+            ]
+          : undefined,
       dependsOn: [this.role.policy, bucket.policy],
     });
 

@@ -216,19 +216,15 @@ const stage: ResourceKind = settled({
       ApiId,
       StageName,
       AutoDeploy: list.boolean("auto_deploy") ?? false,
-      ...(byDefault && {
-        DefaultRouteSettings: {
-          DetailedMetricsEnabled: byDefault.boolean("detailed_metrics_enabled"),
-          ThrottlingBurstLimit: byDefault.number("throttling_burst_limit"),
-          ThrottlingRateLimit: byDefault.number("throttling_rate_limit"),
-        },
-      }),
-      ...(logs && {
-        AccessLogSettings: {
-          DestinationArn: logs.requireText("destination_arn"),
-          Format: logs.requireText("format"),
-        },
-      }),
+      DefaultRouteSettings: byDefault && {
+        DetailedMetricsEnabled: byDefault.boolean("detailed_metrics_enabled"),
+        ThrottlingBurstLimit: byDefault.number("throttling_burst_limit"),
+        ThrottlingRateLimit: byDefault.number("throttling_rate_limit"),
+      },
+      AccessLogSettings: logs && {
+        DestinationArn: logs.requireText("destination_arn"),
+        Format: logs.requireText("format"),
+      },
     };
     const found = await unlessMissing(clients.apiGateway.send(new GetStageCommand({ ApiId, StageName })));
     try {

@@ -64,18 +64,14 @@ function configuration(block: Arguments | undefined): WorkGroupConfiguration {
     EnforceWorkGroupConfiguration: block?.boolean("enforce_workgroup_configuration") ?? true,
     PublishCloudWatchMetricsEnabled: block?.boolean("publish_cloudwatch_metrics_enabled") ?? true,
     BytesScannedCutoffPerQuery: block?.number("bytes_scanned_cutoff_per_query"),
-    ...(result && {
-      ResultConfiguration: {
-        OutputLocation: result.text("output_location"),
-        ExpectedBucketOwner: result.text("expected_bucket_owner"),
-        ...(encryption && {
-          EncryptionConfiguration: {
-            EncryptionOption: encryption.requireText("encryption_option") as EncryptionOption,
-            KmsKey: encryption.text("kms_key_arn"),
-          },
-        }),
+    ResultConfiguration: result && {
+      OutputLocation: result.text("output_location"),
+      ExpectedBucketOwner: result.text("expected_bucket_owner"),
+      EncryptionConfiguration: encryption && {
+        EncryptionOption: encryption.requireText("encryption_option") as EncryptionOption,
+        KmsKey: encryption.text("kms_key_arn"),
       },
-    }),
+    },
   };
 }
 

@@ -349,28 +349,26 @@ function responseHeaders(list: Arguments): ResponseHeadersPolicyConfig {
   return {
     Name: list.requireText("name"),
     Comment: list.text("comment") ?? "",
-    ...(security && {
-      SecurityHeadersConfig: {
-        StrictTransportSecurity: transport && {
-          AccessControlMaxAgeSec: transport.requireNumber("access_control_max_age_sec"),
-          IncludeSubdomains: transport.boolean("include_subdomains") ?? false,
-          Override: override(transport),
-        },
-        ContentSecurityPolicy: content && {
-          ContentSecurityPolicy: content.requireText("content_security_policy"),
-          Override: override(content),
-        },
-        ContentTypeOptions: options && { Override: override(options) },
-        FrameOptions: frames && {
-          FrameOption: frames.requireText("frame_option") as "DENY",
-          Override: override(frames),
-        },
-        ReferrerPolicy: referrer && {
-          ReferrerPolicy: referrer.requireText("referrer_policy") as "no-referrer",
-          Override: override(referrer),
-        },
+    SecurityHeadersConfig: security && {
+      StrictTransportSecurity: transport && {
+        AccessControlMaxAgeSec: transport.requireNumber("access_control_max_age_sec"),
+        IncludeSubdomains: transport.boolean("include_subdomains") ?? false,
+        Override: override(transport),
       },
-    }),
+      ContentSecurityPolicy: content && {
+        ContentSecurityPolicy: content.requireText("content_security_policy"),
+        Override: override(content),
+      },
+      ContentTypeOptions: options && { Override: override(options) },
+      FrameOptions: frames && {
+        FrameOption: frames.requireText("frame_option") as "DENY",
+        Override: override(frames),
+      },
+      ReferrerPolicy: referrer && {
+        ReferrerPolicy: referrer.requireText("referrer_policy") as "no-referrer",
+        Override: override(referrer),
+      },
+    },
     CustomHeadersConfig: counted(
       custom.map((header) => ({
         Header: header.requireText("header"),

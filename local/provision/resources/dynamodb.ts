@@ -42,7 +42,7 @@ const table: ResourceKind = {
           KeySchema: [{ AttributeName: list.requireText("hash_key"), KeyType: "HASH" }],
           BillingMode: list.requireText("billing_mode") as BillingMode,
           DeletionProtectionEnabled: list.boolean("deletion_protection_enabled"),
-          ...(stream && { StreamSpecification: streamOf(list) }),
+          StreamSpecification: stream ? streamOf(list) : undefined,
           ...encryption(list),
           Tags: tagList(tags),
         }),

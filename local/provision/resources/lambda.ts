@@ -93,13 +93,11 @@ function settings(list: Arguments) {
     Timeout: list.number("timeout") ?? 3,
     MemorySize: list.number("memory_size") ?? 128,
     Environment: { Variables: list.block("environment")?.map("variables") ?? {} },
-    ...(logging && {
-      LoggingConfig: {
-        LogFormat: logging.text("log_format") as "JSON" | "Text" | undefined,
-        LogGroup: logging.text("log_group"),
-      },
-    }),
-    ...(tracing && { TracingConfig: { Mode: tracing.requireText("mode") as "Active" | "PassThrough" } }),
+    LoggingConfig: logging && {
+      LogFormat: logging.text("log_format") as "JSON" | "Text" | undefined,
+      LogGroup: logging.text("log_group"),
+    },
+    TracingConfig: tracing && { Mode: tracing.requireText("mode") as "Active" | "PassThrough" },
   };
 }
 
@@ -207,7 +205,7 @@ function mappingSettings(list: Arguments) {
     MaximumRetryAttempts: list.number("maximum_retry_attempts"),
     MaximumRecordAgeInSeconds: list.number("maximum_record_age_in_seconds"),
     BisectBatchOnFunctionError: list.boolean("bisect_batch_on_function_error"),
-    ...(failure && { DestinationConfig: { OnFailure: { Destination: failure.requireText("destination_arn") } } }),
+    DestinationConfig: failure && { OnFailure: { Destination: failure.requireText("destination_arn") } },
   };
 }
 

@@ -59,9 +59,7 @@ const bucketKind: ResourceKind = settled({
       await clients.s3.send(
         new CreateBucketCommand({
           Bucket,
-          ...(region === "us-east-1"
-            ? {}
-            : { CreateBucketConfiguration: { LocationConstraint: region as "eu-west-1" } }),
+          CreateBucketConfiguration: region === "us-east-1" ? undefined : { LocationConstraint: region as "eu-west-1" },
         }),
       );
     } catch (error) {
@@ -183,12 +181,10 @@ const encryption = bucketSetting("aws_s3_bucket_server_side_encryption_configura
           Rules: list.blocks("rule").map((rule): ServerSideEncryptionRule => {
             const byDefault = rule.block("apply_server_side_encryption_by_default");
             return {
-              ...(byDefault && {
-                ApplyServerSideEncryptionByDefault: {
-                  SSEAlgorithm: byDefault.requireText("sse_algorithm") as ServerSideEncryption,
-                  KMSMasterKeyID: byDefault.text("kms_master_key_id"),
-                },
-              }),
+              ApplyServerSideEncryptionByDefault: byDefault && {
+                SSEAlgorithm: byDefault.requireText("sse_algorithm") as ServerSideEncryption,
+                KMSMasterKeyID: byDefault.text("kms_master_key_id"),
+              },
               BucketKeyEnabled: rule.boolean("bucket_key_enabled"),
             };
           }),

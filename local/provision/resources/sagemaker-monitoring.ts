@@ -48,12 +48,10 @@ const jobDefinition: ResourceKind = {
           ImageUri: application.requireText("image_uri"),
           Environment: application.map("environment"),
         },
-        ...(baseline && {
-          DataQualityBaselineConfig: {
-            ConstraintsResource: resource("constraints_resource"),
-            StatisticsResource: resource("statistics_resource"),
-          },
-        }),
+        DataQualityBaselineConfig: baseline && {
+          ConstraintsResource: resource("constraints_resource"),
+          StatisticsResource: resource("statistics_resource"),
+        },
         DataQualityJobInput: {
           EndpointInput: {
             EndpointName: input.requireText("endpoint_name"),
@@ -82,13 +80,11 @@ const jobDefinition: ResourceKind = {
             VolumeKmsKeyId: cluster.text("volume_kms_key_id"),
           },
         },
-        ...(network && {
-          NetworkConfig: {
-            EnableInterContainerTrafficEncryption: network.boolean("enable_inter_container_traffic_encryption"),
-            EnableNetworkIsolation: network.boolean("enable_network_isolation"),
-          },
-        }),
-        ...(seconds !== undefined && { StoppingCondition: { MaxRuntimeInSeconds: seconds } }),
+        NetworkConfig: network && {
+          EnableInterContainerTrafficEncryption: network.boolean("enable_inter_container_traffic_encryption"),
+          EnableNetworkIsolation: network.boolean("enable_network_isolation"),
+        },
+        StoppingCondition: seconds === undefined ? undefined : { MaxRuntimeInSeconds: seconds },
         Tags: tagList(tags),
       }),
     );
@@ -117,7 +113,7 @@ function scheduleConfig(block: Arguments): MonitoringScheduleConfig {
   return {
     MonitoringJobDefinitionName: block.requireText("monitoring_job_definition_name"),
     MonitoringType: block.requireText("monitoring_type") as MonitoringType,
-    ...(expression !== undefined && { ScheduleConfig: { ScheduleExpression: expression } }),
+    ScheduleConfig: expression === undefined ? undefined : { ScheduleExpression: expression },
   };
 }
 

@@ -74,7 +74,7 @@ const featureGroup: ResourceKind = {
       EventTimeFeatureName: list.requireText("event_time_feature_name"),
       FeatureDefinitions,
       RoleArn: list.requireText("role_arn"),
-      ...(offline && { OfflineStoreConfig: offlineStore(offline) }),
+      OfflineStoreConfig: offline && offlineStore(offline),
       Tags: tagList(tags),
     });
     if (found?.FeatureGroupStatus === "CreateFailed") {
@@ -244,7 +244,7 @@ const endpointConfiguration: ResourceKind = {
         EndpointConfigName,
         KmsKeyId: list.text("kms_key_arn"),
         ProductionVariants: list.blocks("production_variants").map(variant),
-        ...(capture && { DataCaptureConfig: dataCapture(capture) }),
+        DataCaptureConfig: capture && dataCapture(capture),
         Tags: tagList(tags),
       }),
     );
@@ -282,12 +282,10 @@ function dataCapture(block: Arguments): DataCaptureConfig {
     CaptureOptions: block
       .blocks("capture_options")
       .map((option): CaptureOption => ({ CaptureMode: option.requireText("capture_mode") as "Input" })),
-    ...(types && {
-      CaptureContentTypeHeader: {
-        CsvContentTypes: types.texts("csv_content_types"),
-        JsonContentTypes: types.texts("json_content_types"),
-      },
-    }),
+    CaptureContentTypeHeader: types && {
+      CsvContentTypes: types.texts("csv_content_types"),
+      JsonContentTypes: types.texts("json_content_types"),
+    },
   };
 }
 

@@ -84,16 +84,12 @@ function settings(list: Arguments): {
   return {
     definition: list.requireText("definition"),
     roleArn: list.requireText("role_arn"),
-    ...(logging && {
-      loggingConfiguration: {
-        level: logging.text("level") as "ALL" | undefined,
-        includeExecutionData: logging.boolean("include_execution_data"),
-        ...(destination === undefined
-          ? {}
-          : { destinations: [{ cloudWatchLogsLogGroup: { logGroupArn: destination } }] }),
-      },
-    }),
-    ...(tracing && { tracingConfiguration: { enabled: tracing.boolean("enabled") ?? false } }),
+    loggingConfiguration: logging && {
+      level: logging.text("level") as "ALL" | undefined,
+      includeExecutionData: logging.boolean("include_execution_data"),
+      destinations: destination === undefined ? undefined : [{ cloudWatchLogsLogGroup: { logGroupArn: destination } }],
+    },
+    tracingConfiguration: tracing && { enabled: tracing.boolean("enabled") ?? false },
   };
 }
 

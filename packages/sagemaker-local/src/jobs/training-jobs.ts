@@ -140,7 +140,7 @@ export class TrainingJobs extends Jobs<"TrainingJob", TrainingJob> {
             TrainingInputMode: "File",
             S3DistributionType: DataSource.S3DataSource?.S3DataDistributionType ?? "FullyReplicated",
             RecordWrapperType: "None",
-            ...(ContentType !== undefined && { ContentType }),
+            ContentType,
           },
         ]),
       ),
@@ -184,7 +184,7 @@ export class TrainingJobs extends Jobs<"TrainingJob", TrainingJob> {
       transitions[transitions.length - 1] = { ...last, EndTime: now };
     }
     const message = stepMessages[step];
-    transitions.push({ Status: step, StartTime: now, ...(message !== undefined && { StatusMessage: message }) });
+    transitions.push({ Status: step, StartTime: now, StatusMessage: message });
     this.jobs.change(job, { ...changes, SecondaryStatus: step, SecondaryStatusTransitions: transitions });
   }
 

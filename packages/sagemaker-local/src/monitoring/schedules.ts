@@ -356,7 +356,7 @@ export class MonitoringSchedules {
     const reason = violated ? ExitMessage : FailureReason;
     this.change(stored, {
       MonitoringExecutionStatus: violated ? "CompletedWithViolations" : status,
-      ...(reason !== undefined && { FailureReason: reason.slice(0, 1024) }),
+      FailureReason: reason?.slice(0, 1024),
     });
     log(`Monitoring schedule ${stored.execution.MonitoringScheduleName}: ${ExitMessage ?? FailureReason ?? status}`);
   }
@@ -436,8 +436,8 @@ function processingJob(
     RoleArn: definition.RoleArn,
     AppSpecification: {
       ImageUri: application.ImageUri,
-      ...(application.ContainerEntrypoint && { ContainerEntrypoint: application.ContainerEntrypoint }),
-      ...(application.ContainerArguments && { ContainerArguments: application.ContainerArguments }),
+      ContainerEntrypoint: application.ContainerEntrypoint,
+      ContainerArguments: application.ContainerArguments,
     },
     Environment: {
       ...application.Environment,
