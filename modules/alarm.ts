@@ -165,7 +165,7 @@ export interface FunctionErrorsProps {
  */
 export function functionErrors(scope: Construct, id: string, props: FunctionErrorsProps): Alarm {
   const { fullName, handler, name } = props.function;
-  const { report = "The function <function> failed. Its log says why." } = handler.failure;
+  const { report = "The function <function> failed: read /aws/lambda/<function>." } = handler.failure;
   return new Alarm(scope, id, {
     name: `${fullName}-errors`,
     description: report.replaceAll("<function>", fullName),

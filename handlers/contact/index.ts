@@ -1,4 +1,4 @@
-/** POST /api/contact: keeps a message from a visitor. Nothing that people write is logged, traced or sent back. */
+/** POST /api/contact: stores a visitor's message. What visitors write is never logged, traced or sent back. */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
@@ -19,23 +19,23 @@ import { route, variables } from "./declaration";
 import { addressesOf, VisitorCodes } from "./visitor";
 
 const environment = readEnvironment(variables);
-// Not traced: a trace would keep the messages of DynamoDB's errors, which may quote an item.
+// Not traced: a trace would keep DynamoDB's error messages, which may quote an item.
 const client = new DynamoDBClient(clientOptions);
 const codes = new VisitorCodes(client, environment.CONTACT_VISITORS_TABLE);
 
 /**
- * Time in ms for all that DynamoDB is asked, retries included: within the function's own, so that a visitor gets an
- * answer of ours.
+ * Time limit in ms for all DynamoDB requests, retries included. It is shorter than the function's, so that a visitor
+ * gets our answer.
  */
 const patience = 8_000;
 
 /**
- * Every message within the limits fits into it, however it is written: JSON may write each character as six (`\u00e9`),
- * and what is trimmed and what stands between the fields gets a KiB.
+ * Every valid message fits, however it is encoded: JSON may write each character as six (`\u00e9`). White space and
+ * field names get a KiB.
  */
 const maximumBodyBytes = 6 * (contactLimits.name + contactLimits.email + contactLimits.message) + 1024;
 
-/** What each field takes: the words of an answer that refuses it. */
+/** What each field accepts, for error answers. */
 const expected = {
   name: `1 to ${contactLimits.name} characters on one line`,
   email: `an address like name@example.com, of at most ${contactLimits.email} characters`,
@@ -43,17 +43,16 @@ const expected = {
 } as const;
 
 /**
- * Longer parts no mail server takes (RFC 5321, section 4.5.3.1.1), and no domain has (RFC 1035, section 2.3.4): a mail
- * that names them is refused.
+ * No mail server accepts longer parts (RFC 5321, section 4.5.3.1.1), and no domain has them (RFC 1035, section 2.3.4).
  */
 const mailable = /^[^@]{1,64}@(?:[^@.]{1,63}\.)+[^@.]{1,63}$/;
 
 const contactSchema = z.strictObject({
   name: text.check(z.trim(), z.minLength(1), z.maxLength(contactLimits.name), z.regex(/^\P{Cc}*$/u)),
   email: z.pipe(text.check(z.trim(), z.maxLength(contactLimits.email), z.regex(mailable)), z.email()),
-  // Line breaks and tabs belong to a message, other control characters don't.
+  // Line breaks and tabs are allowed, other control characters are not.
   message: text.check(z.trim(), z.minLength(1), z.maxLength(contactLimits.message), z.regex(/^(?:\P{Cc}|[\r\n\t])*$/u)),
-  /** A field that people don't see: only programs fill it. */
+  /** A hidden field: only bots fill it. */
   website: z.optional(z.unknown()),
 });
 
@@ -75,8 +74,8 @@ function readContact(body: unknown): { readonly message: ContactMessage; readonl
 }
 
 /**
- * An identifier in the form of a UUID (version 8, RFC 9562) from the message and its day: a form that is sent twice, by
- * a double click or a retry, is stored once, and the same words are a new message tomorrow.
+ * A UUID (version 8, RFC 9562) from the message and its day. A form sent twice, by a double click or a retry, is stored
+ * once; the same words tomorrow are a new message.
  */
 function identify(message: ContactMessage, day: string): string {
   const hash = createHash("sha256")
@@ -88,8 +87,8 @@ function identify(message: ContactMessage, day: string): string {
 }
 
 /**
- * How many visitors share one connection at most. One machine of CloudFront forwards the requests of many, so the
- * address of the connection, which can't be invented, may send more messages than the address that CloudFront reports.
+ * How many visitors share one connection at most. A CloudFront host forwards requests of many visitors, so the
+ * connection's address, which can't be forged, may send more messages than the address that CloudFront reports.
  */
 const visitorsOfConnection = 20;
 
@@ -97,7 +96,7 @@ const hour = 60 * 60;
 
 const toSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
 
-/** Counts a message for an address, if it has not sent too many within the hour. */
+/** Counts a message for an address, unless the address has reached the hourly limit. */
 async function count(address: string, limit: number, now: Date, abortSignal: AbortSignal): Promise<TransactWriteItem> {
   return {
     Update: {
@@ -117,10 +116,10 @@ async function count(address: string, limit: number, now: Date, abortSignal: Abo
 
 type Outcome = "stored" | "known" | "too many";
 
-/** Times that a write is tried again which another one came in the way of, such as the other half of a double click. */
+/** Retries after a conflict with another write, such as the second half of a double click. */
 const conflicts = 6;
 
-/** Stores and counts, both or neither. */
+/** Stores and counts in one transaction. */
 async function write(items: TransactWriteItem[], abortSignal: AbortSignal): Promise<Outcome> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -131,7 +130,7 @@ async function write(items: TransactWriteItem[], abortSignal: AbortSignal): Prom
         throw error;
       }
       const reasons = (error.CancellationReasons ?? []).map(({ Code }) => Code);
-      // A message that is there already counts for nobody.
+      // A message that is already stored does not count.
       if (reasons[0] === "ConditionalCheckFailed") {
         return "known";
       }
@@ -162,7 +161,7 @@ async function store(
         email: { S: message.email },
         message: { S: message.message },
         receivedAt: { S: receivedAt.toISOString() },
-        // DynamoDB deletes the item after this second.
+        // DynamoDB deletes the item after this time.
         expiresAt: { N: String(toSeconds(receivedAt) + environment.CONTACT_RETENTION_DAYS * 24 * hour) },
       },
       ConditionExpression: "attribute_not_exists(id)",
@@ -179,7 +178,7 @@ async function store(
       signal,
     );
   } catch (error) {
-    // DynamoDB's messages may quote the item, so only the error's name goes into the log.
+    // DynamoDB's messages may quote the item, so only the error's name is logged.
     logger.error("A contact message could not be stored", { errorName: errorName(error) });
     metrics.addMetric("ContactNotStored", MetricUnit.Count, 1);
     throw new HttpProblem(503, "Your message could not be stored. Please try again in a minute", {
@@ -196,7 +195,7 @@ export const handler = postJson(
     const receivedAt = new Date();
     const id = identify(message, receivedAt.toISOString().slice(0, 10));
     if (byProgram) {
-      // It gets the answer that people get, so that it learns nothing.
+      // A bot gets the same answer as a person, so it learns nothing.
       metrics.addMetric("ContactDiscarded", MetricUnit.Count, 1);
       return { status: 202, body: { id } };
     }

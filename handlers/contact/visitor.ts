@@ -1,10 +1,10 @@
 /**
- * Counts messages by visitor without knowing who the visitor is: the addresses of a request become short codes, which
- * mean nothing after an hour.
+ * Counts messages by visitor without identifying the visitor: the addresses of a request become short codes that mean
+ * nothing after an hour.
  *
- * A code is a keyed hash of address and hour. The key is random, lies in the table of the counters, and is replaced
- * every day: from then on nobody, we included, can find the addresses by trying them all, as one can with a hash
- * without a key.
+ * A code is a keyed hash of address and hour. The random key is in the table of the counters and is replaced every day.
+ * After that nobody, not even we, can find the addresses by trying all of them, which is possible for a hash without a
+ * key.
  */
 import { createHmac, randomBytes } from "node:crypto";
 import { isIP } from "node:net";
@@ -14,21 +14,19 @@ import { header } from "../shared/http";
 
 /** The addresses by which a visitor is counted. */
 export interface Addresses {
-  /**
-   * The address that opened the connection to the API: CloudFront's or a direct caller's. It can't be invented.
-   */
+  /** The address that opened the connection to the API: CloudFront's or a direct caller's. It can't be forged. */
   readonly connected: string;
-  /** The visitor's address as CloudFront reports it, if there is one. A direct caller of the API can invent it. */
+  /** The visitor's address as CloudFront reports it, if there is one. A direct caller of the API can forge it. */
   readonly forwarded?: string;
 }
 
-/** The key's place among the counters. */
+/** The key's id in the table of counters. */
 const keyId = "key";
 
 /**
- * What one visitor has of the internet: an IPv4 address, or the 64 bits of an IPv6 address that name a network, of
- * which each visitor has a whole one (RFC 6177).
- * @returns nothing for text that is not an address
+ * The network of one visitor: an IPv4 address, or the first 64 bits of an IPv6 address, because each visitor has a
+ * whole such network (RFC 6177).
+ * @returns undefined if the text is not an address
  */
 export function networkOf(address: string): string | undefined {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
@@ -46,9 +44,9 @@ export function networkOf(address: string): string | undefined {
 }
 
 /**
- * The addresses of a request. CloudFront and API Gateway each write the address from which they were called behind the
- * others in `X-Forwarded-For` (CloudFront Developer Guide, "Request and response behavior for custom origins"), so the
- * last one before CloudFront's own is the visitor's; whatever stands before that came with the request.
+ * The addresses of a request. CloudFront and API Gateway each append their caller's address to `X-Forwarded-For`
+ * (CloudFront Developer Guide, "Request and response behavior for custom origins"). So the last one before CloudFront's
+ * own is the visitor's; the ones before it came with the request.
  */
 export function addressesOf(event: APIGatewayProxyEventV2): Addresses {
   const source = (event.requestContext.http as { readonly sourceIp?: string }).sourceIp ?? "";
@@ -82,7 +80,7 @@ export class VisitorCodes {
     return `${hour}#${createHmac("sha256", key).update(`${hour} ${address}`).digest("base64url").slice(0, 22)}`;
   }
 
-  /** The day's key: the first request of a day makes it, in the place of the day before's. */
+  /** The day's key. The first request of a day makes it, and overwrites yesterday's. */
   private async key(day: string, abortSignal: AbortSignal): Promise<Uint8Array> {
     if (this.known?.day !== day) {
       this.known = { day, key: await this.replaceKey(day, abortSignal) };
@@ -98,7 +96,7 @@ export class VisitorCodes {
           TableName: this.table,
           Key: { id: { S: keyId } },
           UpdateExpression: "SET #day = :day, #key = :key",
-          // Never back: a clock that is late takes the newer key.
+          // Never replaces a newer key: a host with a slow clock uses the newer one.
           ConditionExpression: "attribute_not_exists(id) OR #day < :day",
           ExpressionAttributeNames: { "#day": "day", "#key": "key" },
           ExpressionAttributeValues: { ":day": { S: day }, ":key": { B: made } },

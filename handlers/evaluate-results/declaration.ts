@@ -19,7 +19,7 @@ export const declaration = {
   variables,
   timeoutSeconds: 60,
   failure: {
-    means: "The evaluation's report is missing, or it is not a report.",
+    means: "The evaluation report is missing or invalid.",
     look: "`runs/<run>/evaluation/evaluation.json`; the processing job's log.",
     do: "Correct the model image and release it. Nothing was registered.",
   },

@@ -2,9 +2,9 @@
  * Judges a challenger by the evaluation job's scores: against the quality threshold, and against the champion on the
  * same rows.
  *
- * Every decision is made here. The job measures and knows no setting: it reports how the difference of the two models
- * is distributed. The decision can therefore be checked from its file, or made again with other settings, without
- * scoring a row again.
+ * Every decision is made here. The job only measures and has no settings: it reports the distribution of the difference
+ * between the two models. So the decision can be checked from its file, or repeated with other settings, without
+ * scoring again.
  */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -27,8 +27,8 @@ const error = z.object({ value: z.number().check(z.nonnegative()) });
 const metricsSchema = z.object({ rmse: error, mae: error, mse: error, r2: z.object({ value: z.number() }) });
 
 /**
- * When the last animal was measured that a model learnt from; missing in older artefacts. Always with milliseconds, so
- * that later ones sort after.
+ * When the newest animal in a model's training data was measured; missing in older artefacts. Always with milliseconds,
+ * so that strings sort by time.
  */
 const trainingSchema = z.object({
   newest_event: z.nullable(
@@ -36,7 +36,7 @@ const trainingSchema = z.object({
   ),
 });
 
-/** Challenger minus champion: the value, and how it is distributed over resamples of the rows. */
+/** Challenger minus champion: the value, and its distribution over resamples of the rows. */
 const differenceSchema = z.object({
   lower_is_better: z.boolean(),
   value: z.number(),
@@ -63,7 +63,7 @@ const scoredChampionSchema = z.object({
   }),
 });
 
-/** The part of SageMaker's model-quality report that is judged. Its numbers are finite: JSON has no others. */
+/** The part of SageMaker's model quality report that is judged. Its numbers are finite, because JSON has no others. */
 const evaluationSchema = z.object({
   training: trainingSchema,
   regression_metrics: metricsSchema,
@@ -71,8 +71,7 @@ const evaluationSchema = z.object({
   champion: z.nullable(
     z.union([
       scoredChampionSchema,
-      // Gone or damaged for good. One that could not be read for another reason has failed the job, and there is
-      // nothing to judge.
+      // Permanently missing or damaged. A champion that could not be read for another reason makes the job fail.
       z.strictObject({ model_package: z.string().check(z.minLength(1)), error: z.string() }),
     ]),
   ),
@@ -80,7 +79,7 @@ const evaluationSchema = z.object({
 
 type Evaluation = z.infer<typeof evaluationSchema>;
 
-/** The evaluation job left no report that can be judged. */
+/** The evaluation report is missing or invalid. */
 export class InvalidEvaluation extends Error {
   override readonly name = "InvalidEvaluation";
 }
@@ -112,7 +111,7 @@ async function readEvaluation(evaluationUri: string): Promise<Evaluation> {
   throw new InvalidEvaluation(`${uri} is not an evaluation: ${faults.join("; ")}`);
 }
 
-/** Compares a challenger with a champion that was scored on the same rows. */
+/** Compares a challenger with a champion scored on the same rows. */
 function compare(evaluation: Evaluation, champion: z.infer<typeof scoredChampionSchema>): Comparison {
   const { GATE_METRIC: metric, GATE_CONFIDENCE: confidence, GATE_MARGIN: margin } = environment;
   const tolerance = environment.GATE_NEWER_TOLERANCE ?? null;
@@ -121,15 +120,15 @@ function compare(evaluation: Evaluation, champion: z.infer<typeof scoredChampion
     challenger: evaluation.regression_metrics[metric].value,
     champion: champion.regression_metrics[metric].value,
   };
-  // Scores and difference come from the same predictions. Where they part, one of them was scored by another model's or
-  // on other rows.
+  // Scores and difference come from the same predictions. If they disagree, one of them belongs to another model or
+  // other rows.
   const expected = scores.challenger - scores.champion;
   if (Math.abs(value - expected) > 1e-9 * Math.max(1, Math.abs(scores.challenger), Math.abs(scores.champion))) {
     throw new InvalidEvaluation(
       `champion.differences.${metric}.value is ${value}, but challenger and champion differ by ${expected}: the report contradicts itself`,
     );
   }
-  // One side only: how much better the challenger may be than it seems doesn't matter.
+  // One-sided: an upper limit of how much better the challenger is doesn't matter.
   const level = String(Number((lowerIsBetter ? confidence : 1 - confidence).toFixed(4)));
   const bound = quantiles[level];
   if (bound === undefined) {

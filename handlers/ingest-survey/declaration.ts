@@ -6,20 +6,20 @@ export const variables = { DATA_BUCKET: name, FEATURE_GROUP: name };
 
 export const declaration = {
   name: "ingest-survey",
-  purpose: "Checks a survey file and puts its rows into the feature group; lists those it refused",
+  purpose: "Checks a survey file, puts its rows into the feature group, and lists rejected rows",
   owners: ["data"],
   variables,
-  // A large file takes several calls, each of which stops shortly before this. NAT gateways and endpoints drop a
-  // connection that is quiet for 350 seconds (VPC User Guide, "NAT gateway basics"): a caller that waits longer never
+  // A large file takes several calls, each of which stops shortly before this limit. NAT gateways and endpoints drop a
+  // connection that is idle for 350 seconds (VPC User Guide, "NAT gateway basics"), so a caller that waits longer never
   // gets the answer.
   timeoutSeconds: 300,
-  // The function keeps the largest survey's records in mind, and this gives it twice the processor of half as much.
+  // Enough for the records of the largest survey. The CPU share grows with memory: half as much would be half as fast.
   memoryMebibytes: 1_024,
   failure: {
     means:
-      "A survey could not be read, or its records could not be put. Refused rows are not an error: they are " +
+      "A survey could not be read, or its records could not be stored. Rejected rows are not an error: they are " +
       "listed under `surveys/rejected/`.",
-    look: "`/aws/lambda/<name>`: the survey's key and the record that failed.",
-    do: "Call it again with the same survey: what is already there is not doubled.",
+    look: "`/aws/lambda/<function>`: the survey's key and the record that failed.",
+    do: "Call it again with the same survey: the call is idempotent.",
   },
 } satisfies HandlerDeclaration;

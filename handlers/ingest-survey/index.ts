@@ -2,12 +2,11 @@
  * Ingests a survey file: reads it from S3, puts each good row into the feature group, and lists the others with their
  * reasons in S3.
  *
- * Safe to repeat: a record with the same identifier and time is the same record. A file that takes longer than one call
- * is continued at `nextOffset`; the rows before it are read again, for duplicates are looked for in the whole file, but
- * not put again.
+ * Idempotent: a record with the same identifier and time is the same record. A file that needs more than one call is
+ * continued at `nextOffset`. Earlier rows are read again to find duplicates in the whole file, but not stored again.
  *
- * A large file can be put in several calls at the same time, each with its own range of bytes. A row belongs to the
- * range in which it starts, so that ranges may begin and end anywhere: none of its rows is lost, and none is put twice.
+ * Several calls can ingest a large file at the same time, each with its own range of bytes. A row belongs to the range
+ * in which it starts, so ranges may start and end anywhere: every row is stored once.
  */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -30,29 +29,29 @@ import { logger, metrics, observed } from "../shared/observability";
 import { variables } from "./declaration";
 import { putWithRetries } from "./retry";
 
-/** Records that are put at the same time. */
+/** Records stored at the same time. */
 const concurrency = 64;
-/** Time before the function's deadline that is left for the records in flight and the list of rejected rows, in ms. */
+/** Time in ms before the function's deadline, reserved for records in flight and the list of rejected rows. */
 const reserve = 30_000;
-/** Rejected rows that one call lists: it stops there, as at its deadline, so that no file can fill the memory. */
+/** Most rejected rows of one call, which then stops as at its deadline, so that no file can fill the memory. */
 const maximumRejected = 50_000;
 /**
- * The largest file, in bytes. The function's memory can hold what it has to remember even of the shortest rows, and
- * each call, which reads the file from its beginning, reaches the last range long before the function's time is over.
+ * The largest file in bytes. Even with the shortest rows, its records fit into memory. Each call reads the file from
+ * the start, and still reaches the last range in time.
  */
 const largestSurvey = 512 * 1024 * 1024;
-/** Rejected rows that the answer itself names. */
+/** Most rejected rows in the answer itself. */
 const maximumProblems = 20;
 
 const environment = readEnvironment(variables);
-// Neither client is traced: a trace of a million puts says nothing, and the tracer's hooks alone cost a third of the
-// rows per second.
+// Neither client is traced: a trace of a million puts is useless, and the tracer's hooks cost a third of the
+// throughput.
 const s3 = new S3Client({
   ...clientOptions,
-  // A survey is read only as fast as its records are put, so its connection may be quiet for long.
+  // A survey is read only as fast as its records are stored, so its connection may be idle for a long time.
   requestHandler: { ...clientOptions.requestHandler, socketTimeout: 0 },
 });
-// Retries are `putWithRetries`'s, which are not cut short by the SDK's retry quota.
+// `putWithRetries` retries instead, without the SDK's retry quota.
 const featureStore = new SageMakerFeatureStoreRuntimeClient({
   maxAttempts: 1,
   requestHandler: {
@@ -71,7 +70,7 @@ const eventSchema = z
     etag: z.optional(someText),
     /** The first byte of the range. @default 0 */
     offset: z.optional(z.int().check(z.nonnegative())),
-    /** The first byte behind the range. @default the end of the file */
+    /** The first byte after the range. @default the end of the file */
     until: z.optional(z.int().check(z.positive())),
   })
   .check(
@@ -81,17 +80,17 @@ const eventSchema = z
     }),
   );
 
-/** The object was replaced while it was read, or since the call before: start again at its beginning. */
+/** The object was replaced during a call or between calls: start again from its beginning. */
 export class SurveyChanged extends Error {
   override readonly name = "SurveyChanged";
 }
 
-/** There is no such object. */
+/** The object does not exist. */
 export class SurveyNotFound extends Error {
   override readonly name = "SurveyNotFound";
 }
 
-/** A record could not be put in spite of retries. Repeat the call: what was put before is put again, unchanged. */
+/** A record could not be stored despite retries. Repeat the call: it is idempotent. */
 export class RecordNotStored extends Error {
   override readonly name = "RecordNotStored";
 }
@@ -104,7 +103,7 @@ interface SurveyObject {
 async function openSurvey(bucket: string, key: string, etag: string | undefined): Promise<SurveyObject> {
   const place = `s3://${bucket}/${key}`;
   try {
-    // Without an ETag, the answer names the one that it has; a later call then insists on it.
+    // The first call has no ETag; the answer contains it, and later calls require it.
     const { Body, ETag, ContentLength } = await s3.send(
       new GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: etag }),
     );
@@ -126,8 +125,8 @@ async function openSurvey(bucket: string, key: string, etag: string | undefined)
 }
 
 /**
- * Passes a stream on, and fails where it ends before its announced length: half a survey must not count as a whole one.
- * @throws SurveyFileError when there is more to come than can be checked
+ * Passes a stream through. Fails if it ends early: half a survey must not count as a whole one.
+ * @throws SurveyFileError when the file is too large to check
  */
 async function* complete(
   content: AsyncIterable<Uint8Array>,
@@ -168,8 +167,8 @@ async function putRecord(record: SurveyRecord, line: number, key: string): Promi
 }
 
 /**
- * Writes this call's rejected rows; the name follows from the content and the place in it, so that a repeated call
- * overwrites its own list.
+ * Writes this call's rejected rows. The file name depends on content and offset, so a repeated call overwrites its own
+ * list.
  */
 async function writeRejected(
   bucket: string,
@@ -192,7 +191,7 @@ async function writeRejected(
   return `s3://${bucket}/${rejectedKey}`;
 }
 
-/** Ingests a survey, or what of it fits into one call. */
+/** Ingests a survey, or as much of it as one call can. */
 export const handler = observed(
   async (event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<IngestResult> => {
     const {
@@ -202,7 +201,7 @@ export const handler = observed(
       until = Infinity,
       ...given
     } = parseEvent(eventSchema, event);
-    // A function with a short time limit still has to get on, so it keeps half of its time at least.
+    // A function with a short time limit reserves at most half of it, so that it makes progress.
     const stopAt = Math.min(reserve, context.getRemainingTimeInMillis() / 2);
     const { etag, content } = await openSurvey(bucket, key, given.etag);
     const rows = readSurvey(content, { now: new Date() });
@@ -219,7 +218,7 @@ export const handler = observed(
       nextOffset = Math.min(nextOffset ?? Infinity, offset);
     };
 
-    /** Takes rows until there are none or the call has to end. Many of these run side by side on the same rows. */
+    /** Stores rows until none are left or the call must end. Several workers share the rows. */
     const work = async (): Promise<void> => {
       while (!failed && !isDone && nextOffset === undefined) {
         const next = await rows.next();

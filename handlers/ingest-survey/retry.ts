@@ -2,14 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorName, httpStatus } from "../shared/clients";
 
 /**
- * Tries, waits included, take up to about 20 s: longer than SageMaker throttles a burst, shorter than the time kept
- * before the deadline.
+ * All attempts take up to about 20 s: longer than SageMaker throttles a burst, shorter than the reserve before the
+ * deadline.
  */
 const maximumTries = 9;
 const firstWait = 100;
 const longestWait = 5_000;
 
-/** Whether the same request may well succeed later: throttled, not answered, or failed inside of the service. */
+/** Whether a retry may succeed: throttled, no answer, or a server error. */
 export function isTransient(error: unknown): boolean {
   const status = httpStatus(error);
   return (
@@ -21,8 +21,8 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
- * Tries again, with growing and random waits, as long as the error is transient.
- * @param wait waits some ms; a test may have no time to wait
+ * Retries transient errors, with growing and random waits.
+ * @param wait waits some ms; tests replace it
  * @throws the last error
  */
 export async function putWithRetries<Result>(

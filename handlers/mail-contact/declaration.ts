@@ -8,33 +8,32 @@ export const variables = {
   MAIL_TO: z.email(),
   MAIL_FROM: z.email(),
   MAIL_CONFIGURATION_SET: name,
-  /** How the mails' subjects call the website. */
+  /** The website's name in mail subjects. */
   MAIL_WEBSITE: name,
 };
 
 export const declaration = {
   name: "mail-contact",
-  purpose: "Mails to us what visitors write",
+  purpose: "Mails visitors' messages to us",
   owners: ["front-end"],
   variables,
   timeoutSeconds: 60,
   failure: {
-    report: "Messages of visitors could not be mailed, they are kept and tried again: read /aws/lambda/<function>.",
+    report: "Visitors' messages could not be mailed. They are kept and retried: read /aws/lambda/<function>.",
     means:
-      "A message of a visitor could not be mailed to us, or nothing could be marked as mailed. It is kept; " +
-      "the stream tries it five times within minutes, then the clock every hour, for as long as the message " +
-      "is kept (`contactRetentionDays`).",
+      "A visitor's message could not be mailed, or could not be marked as mailed. It is kept. The stream retries " +
+      "five times within minutes, then the schedule every hour, as long as the message is kept " +
+      "(`contactRetentionDays`).",
     look:
-      "`/aws/lambda/<name>`: `A contact message could not be mailed` names the message's " +
-      "number and SES's error; it never holds what people write. `MessageRejected`: the sender's identity, " +
+      "`/aws/lambda/<function>`: `A contact message could not be mailed` has the message's " +
+      "id and SES's error, never the message itself. `MessageRejected`: the sender's identity, " +
       "or in SES's sandbox the receiver's, is not verified (`aws sesv2 get-email-identity --email-identity " +
       "<domain>`). `AccountSuspended`, `SendingPaused`: SES's console says why. `AccessDenied`: the " +
       "addresses of `environments/` and of the deployed stack differ. `BadRequestException` or `$ZodError` " +
-      "of some numbers alone: SES refuses what these messages hold, an address for example. The others are " +
-      "mailed; answer these from the table, or delete them by their numbers, for the clock tries them every " +
-      "hour.",
+      "for some ids only: SES refuses the content of these messages, for example an address. The others are " +
+      "mailed. Answer these from the table, or delete them by their ids, because they are retried every hour.",
     do:
-      "Correct the cause. Nothing is lost, and nobody has to send anything: the next full hour mails all " +
-      "that waits. To mail it now, see [messages that were not mailed](#messages-that-were-not-mailed).",
+      "Correct the cause. Nothing is lost: the next hourly run mails all waiting messages. To mail them now, see " +
+      "[messages that were not mailed](#messages-that-were-not-mailed).",
   },
 } satisfies HandlerDeclaration;

@@ -1,10 +1,10 @@
 /**
- * Mails what visitors wrote: called with the records of the table's stream, and every hour for what SES refused until
- * then. Nothing that people write is logged or traced.
+ * Mails visitors' messages. Called with the records of the table's stream, and every hour for messages that SES
+ * refused. What visitors write is never logged or traced.
  *
- * Whoever mails a message first marks it as being mailed, then as mailed, so that neither a repeated batch nor two
- * calls at once mail it twice. One window is left: when SES has taken a mail and its answer, or the mark after it, is
- * lost, the message is mailed once more.
+ * A call marks a message as being mailed, mails it, and marks it as mailed. So neither a repeated batch nor two calls
+ * at once mail it twice. One window is left: if SES accepted a mail, and its answer or the following mark is lost, the
+ * message is mailed again.
  */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import {
@@ -25,7 +25,7 @@ import { writeMail } from "./mail";
 
 const environment = readEnvironment(variables);
 const client = new DynamoDBClient(clientOptions);
-// Once: a late answer does not mean that SES didn't take the mail. The stream, then the clock, try again.
+// No retries here: after a late answer, SES may have accepted the mail. The stream and the hourly run retry.
 const mailer = new SESv2Client({ ...clientOptions, maxAttempts: 1 });
 
 const record = z.object({
@@ -35,52 +35,44 @@ const record = z.object({
 
 const eventSchema = z.union(
   [
-    /** New messages: what the table's stream says. */
+    /** New messages from the table's stream. */
     z.object({ Records: z.array(record) }),
     /** All messages that were not mailed yet. */
     z.strictObject({ unsent: z.literal(true) }),
-    /** These messages once more, whether mailed or not: their mails bounced. */
+    /** These messages again, mailed or not: their mails bounced. */
     z.strictObject({ again: z.array(name).check(z.minLength(1), z.maxLength(1_000)) }),
   ],
   { error: 'expected Records of a stream, {"unsent": true}, or {"again": ["<id of a message>"]}' },
 );
 
-/** Seconds after which a message that somebody began to mail is free again: longer than the function can run. */
+/** Seconds after which another call may take over a message: longer than the function can run. */
 const claimSeconds = 120;
 
-/** Time in ms that a message needs at most, so that none is begun which could not be finished. */
+/** Longest time in ms for one message: no message is started with less time left. */
 const reserve = 25_000;
 
-/**
- * Messages that SES refuses one after another, after which the rest waits for the next call: SES takes none at the
- * moment.
- */
+/** After this many refusals in a row, the rest waits for the next call: SES accepts nothing at the moment. */
 const refusalsInARow = 3;
 
 /**
- * Whether a refusal concerns its message alone, such as one for an invalid address: the messages behind it can still be
+ * Whether a refusal concerns only its message, such as one for an invalid address: the following messages can still be
  * mailed.
  */
 function isOfMessage(error: unknown): boolean {
   return error instanceof z.ZodError || errorName(error) === "BadRequestException";
 }
 
-/**
- * Some messages were not mailed. Lambda calls again with the same records, of which those that were mailed are skipped.
- */
+/** Some messages were not mailed. Lambda retries the same records; those already mailed are skipped. */
 class MessagesNotMailed extends Error {
   override readonly name = "MessagesNotMailed";
 }
 
-/**
- * `gone`: deleted, or mailed before; `busy`: somebody mails it at this moment; `unfit`: refused for what it holds
- * itself.
- */
+/** `gone`: deleted, or mailed before; `busy`: another call is mailing it; `unfit`: refused because of its content. */
 type Outcome = "mailed" | "gone" | "busy" | "refused" | "unfit";
 
 const now = (): string => new Date().toISOString();
 
-/** Changes a message. @returns the message as it is then, or why it isn't to be mailed */
+/** Changes a message. @returns the changed message, or why it must not be mailed */
 async function change(
   id: string,
   UpdateExpression: string,
@@ -110,7 +102,7 @@ async function change(
   }
 }
 
-/** Marks a message as being mailed, unless it is mailed already or somebody else is at it. */
+/** Marks a message as being mailed, unless it is already mailed or another call is mailing it. */
 async function claim(id: string, since: string, again: boolean): ReturnType<typeof change> {
   const lapsed = new Date(Date.parse(since) - claimSeconds * 1000).toISOString();
   return change(
@@ -121,7 +113,7 @@ async function claim(id: string, since: string, again: boolean): ReturnType<type
   );
 }
 
-/** Mails one message, if it is there and was not mailed yet. */
+/** Mails one message, if it exists and was not mailed yet. */
 async function mail(id: string, { again = false } = {}): Promise<Outcome> {
   const since = now();
   const message = await claim(id, since, again);
@@ -141,7 +133,7 @@ async function mail(id: string, { again = false } = {}): Promise<Outcome> {
       }),
     );
   } catch (error) {
-    // SES's messages may quote addresses, so only the error's name goes into the log.
+    // SES's messages may quote addresses, so only the error's name is logged.
     logger.error("A contact message could not be mailed", {
       id,
       errorName: errorName(error),
@@ -157,21 +149,21 @@ async function mail(id: string, { again = false } = {}): Promise<Outcome> {
   return "mailed";
 }
 
-/** What became of the messages of one call. */
+/** The results of one call. */
 interface Result {
   readonly mailed: number;
 }
 
 interface Order {
   readonly again?: boolean;
-  /** Whether somebody else's being at a message is enough. */
+  /** Whether messages that another call is mailing count as done. */
   readonly othersMayMail?: boolean;
   readonly remainingMilliseconds: () => number;
 }
 
 /**
- * Mails each message that needs it.
- * @throws MessagesNotMailed when one was not
+ * Mails all given messages that need it.
+ * @throws MessagesNotMailed when at least one was not
  */
 async function mailAll(
   ids: AsyncIterable<string> | Iterable<string>,
@@ -202,7 +194,7 @@ async function mailAll(
   return { mailed };
 }
 
-/** The identifiers of the messages that were not mailed yet. */
+/** The ids of the messages that were not mailed yet. */
 async function* unsent(): AsyncGenerator<string> {
   for await (const { Items = [] } of paginateScan(
     { client },
@@ -221,7 +213,7 @@ async function* unsent(): AsyncGenerator<string> {
   }
 }
 
-/** Answers the stream, the clock, and people who mail something again. */
+/** Handles calls of the stream, of the hourly rule, and of people who mail something again. */
 export const handler = observed<unknown, Result>(async (event, context) => {
   const order = parseEvent(eventSchema, event);
   const remainingMilliseconds = (): number => context.getRemainingTimeInMillis();

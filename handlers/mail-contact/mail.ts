@@ -1,11 +1,8 @@
-/**
- * The mail that a message becomes: plain text, whose header holds nothing of the visitor's but the address to answer
- * to.
- */
+/** The mail for a message: plain text, whose only header from the visitor is the reply address. */
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import * as z from "../../survey/zod";
 
-/** What a mail says. */
+/** A mail's content. */
 export interface Mail {
   readonly subject: string;
   /** One address, without a name. */
@@ -21,7 +18,7 @@ const string = z.pipe(
 const storedSchema = z.object({
   id: z.pipe(string, z.string().check(z.regex(/^[0-9a-f-]{36}$/))),
   name: z.pipe(string, z.string().check(z.regex(/^\P{Cc}*$/u))),
-  // Checked once more: a line break in it would begin a header of its own.
+  // Checked again: a line break would start another header.
   email: z.pipe(string, z.email()),
   message: string,
   receivedAt: z.pipe(string, z.iso.datetime()),
@@ -32,9 +29,9 @@ const storedSchema = z.object({
 });
 
 /**
- * Writes the mail of a message as the table holds it.
- * @param website how the subject calls the website
- * @throws ZodError when it is not a message; the error quotes nothing of it
+ * Writes the mail for a message in the table.
+ * @param website the website's name in the subject
+ * @throws ZodError when it is not a message; the error quotes none of its content
  */
 export function writeMail(item: Readonly<Record<string, AttributeValue>>, website: string): Mail {
   const { id, name, email, message, receivedAt, expiresAt } = storedSchema.parse(item);
@@ -52,6 +49,6 @@ export function writeMail(item: Readonly<Record<string, AttributeValue>>, websit
     message.replace(/\r\n?/g, "\n"),
     "",
   ];
-  // Mails of their own: mail programs gather those of one subject.
+  // The id keeps mail programs from grouping messages by subject.
   return { subject: `Message from the ${website} (${id.slice(0, 8)})`, replyTo: email, body: lines.join("\n") };
 }

@@ -21,11 +21,9 @@ import { route, variables } from "./declaration";
 const environment = readEnvironment(variables);
 const client = tracer.captureAWSv3Client(new SageMakerRuntimeClient({ ...clientOptions, maxAttempts: 3 }));
 
-/**
- * The model answers in milliseconds. What takes longer than this, retries included, won't come in time for a visitor.
- */
+/** Time limit in ms, retries included. The model answers in milliseconds, and a visitor won't wait longer. */
 const patience = 8_000;
-/** Seconds after which a visitor may try again: an endpoint that is replaced or throttled has recovered by then. */
+/** Seconds after which a visitor may retry: by then a replaced or throttled endpoint has recovered. */
 const retryAfter = "5";
 
 const fields = new Map(features.map((feature) => [camelCase(feature.name), feature]));
@@ -39,10 +37,10 @@ const animalSchema = z.strictObject(
   ),
 );
 
-/** Rings that an abalone can have. The model keeps to them, so another number is not an estimate. */
+/** Possible numbers of rings. The model stays within them, so another number is not an estimate. */
 const rings = z.number().check(z.minimum(label.minimum), z.maximum(label.maximum));
 
-/** One prediction as the container gives it. */
+/** One prediction of the container. */
 const answerSchema = z.object({
   predictions: z
     .tuple([z.object({ rings, low: rings, high: rings })])
@@ -78,21 +76,18 @@ function readAnimal(body: unknown): Record<string, unknown> {
   );
 }
 
-/**
- * Asks in all. While a release is watched, some of the instances may have a model that fails; the next try may meet
- * another.
- */
+/** Attempts in total. During a release, some instances may have a failing model; the next attempt may reach another. */
 const tries = 3;
 
 /**
- * A prediction changes nothing, so that it may be asked again: where the model failed, not where it refuses the
+ * Whether a retry makes sense: a prediction is idempotent, so yes if the model failed, but not if it refuses the
  * request.
  */
 function isWorthAnotherTry(error: unknown): boolean {
   if (error instanceof ModelError) {
     return (error.OriginalStatusCode ?? 0) >= 500 || error.OriginalStatusCode === 0;
   }
-  return error instanceof SyntaxError || error instanceof z.ZodError; // an answer that is none
+  return error instanceof SyntaxError || error instanceof z.ZodError; // an invalid answer
 }
 
 async function ask(body: string, abortSignal: AbortSignal): Promise<z.infer<typeof answerSchema>> {
@@ -118,8 +113,8 @@ async function ask(body: string, abortSignal: AbortSignal): Promise<z.infer<type
 }
 
 /**
- * Why the model did not answer, for the log. The model's own message may repeat what the visitor sent, so only the
- * place of its log is named.
+ * Why the model did not answer, for the log. The model's own message may quote the visitor's input, so only the name of
+ * its log is given.
  */
 function reasonOf(error: unknown): string {
   if (error instanceof ModelError) {

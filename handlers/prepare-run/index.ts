@@ -1,6 +1,6 @@
 /**
- * First state of the workflow: names the run and its folders after the execution, opens its experiment and trial, finds
- * the champion.
+ * First state of the workflow: names the run and its folders after the execution, creates its experiment and trial, and
+ * finds the champion.
  */
 import { createHash } from "node:crypto";
 import {
@@ -31,13 +31,13 @@ const eventSchema = z.object({
   startedAt: z.string().check(z.minLength(1)),
 });
 
-/** The model that a challenger has to beat; `none` when there is no such model. */
+/** The model that a challenger must beat; `none` if there is none. */
 export interface Champion {
   readonly modelPackageArn: string;
   readonly modelDataUrl: string;
 }
 
-/** What the workflow knows of a run: names for SageMaker and places in S3, without a slash at the end. */
+/** A run's data in the workflow: names for SageMaker, and S3 URIs without a trailing slash. */
 export interface Run {
   readonly runName: string;
   readonly experimentName: string;
@@ -46,7 +46,7 @@ export interface Run {
   readonly trainingJobName: string;
   readonly evaluationJobName: string;
   readonly datasetUri: string;
-  /** Statistics and constraints of the training rows, with which the traffic of an endpoint is compared. */
+  /** Statistics and constraints of the training rows, the baseline for an endpoint's traffic. */
   readonly baselineUri: string;
   readonly modelUri: string;
   readonly evaluationUri: string;
@@ -54,14 +54,14 @@ export interface Run {
   readonly champion: Champion;
 }
 
-/** SageMaker takes 63 characters; a retried job gets a suffix of at most six. */
+/** SageMaker allows 63 characters; a retried job adds a suffix of at most six. */
 const longestName = 57;
 const suffixes = { process: "-process", train: "-train", evaluate: "-evaluate" } as const;
 const noChampion: Champion = { modelPackageArn: "none", modelDataUrl: "none" };
 
 /**
- * A name that is the same for every attempt of an execution and differs from every other execution's: ARNs are unique,
- * the hash keeps that.
+ * A name that is the same for every attempt of an execution, and different for every other execution: it contains a
+ * hash of the ARN.
  */
 function nameRun(executionArn: string): string {
   const hash = createHash("sha256").update(executionArn).digest("hex").slice(0, 8);
@@ -75,8 +75,8 @@ function nameRun(executionArn: string): string {
 }
 
 /**
- * Creates something that an earlier attempt, or another run, may have created: SageMaker's refusal counts only if it
- * really isn't there.
+ * Creates something that an earlier attempt or another run may have created: SageMaker's refusal only counts if it does
+ * not exist.
  */
 async function ensure(create: () => Promise<unknown>, describe: () => Promise<unknown>): Promise<void> {
   try {

@@ -19,12 +19,12 @@ export const declaration = {
   owners: ["ml"],
   variables,
   timeoutSeconds: 60,
-  // It has the clients of three services, S3's among them (docs/measurements.md). Nobody waits for it: it is called
-  // once a run, after training.
+  // It contains the clients of three services, S3's among them (docs/measurements.md). Its cold start hardly matters:
+  // it is called once per run.
   archiveBytes: 180_000,
   failure: {
-    means: "A model passed the gate and could not be registered. Step Functions has tried again.",
-    look: "`/aws/lambda/<name>`: a refusal by SageMaker names the field.",
-    do: "Start the workflow again: registering the same run twice gives the same package.",
+    means: "A model passed the gate and could not be registered. Step Functions has retried.",
+    look: "`/aws/lambda/<function>`: a refusal by SageMaker names the field.",
+    do: "Start the workflow again: registration is idempotent per run.",
   },
 } satisfies HandlerDeclaration;

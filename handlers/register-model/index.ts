@@ -35,10 +35,10 @@ const eventSchema = z.object({
   runName: someText,
   trainingJobName: someText,
   modelDataUrl: s3Uri,
-  /** Folder of the splits of the data set. */
+  /** Folder with the dataset's splits. */
   datasetUri: s3Uri,
   evaluationUri: s3Uri,
-  /** Folder of the statistics and constraints of the training rows. */
+  /** Folder with the statistics and constraints of the training rows. */
   baselineUri: s3Uri,
   judgement: judgementSchema.check(
     z.refine(
@@ -50,16 +50,16 @@ const eventSchema = z.object({
 
 type RegisterEvent = z.infer<typeof eventSchema>;
 
-/** The package that this handler made or found. */
+/** The package that this handler created or found. */
 export interface Registration {
   readonly modelPackageArn: string;
   readonly version: number;
 }
 
-/** How a package says which run made it: the one text of a package that SageMaker's list shows. */
+/** Tells which run made a package: the only text of a package in SageMaker's list. */
 const describeRun = (runName: string): string => `Registered by run ${runName}`;
 
-/** The version that ends a package's ARN. */
+/** The version at the end of a package's ARN. */
 function versionOf(modelPackageArn: string): number {
   const version = /\/(\d+)$/.exec(modelPackageArn)?.[1];
   if (version === undefined) {
@@ -68,7 +68,7 @@ function versionOf(modelPackageArn: string): number {
   return Number(version);
 }
 
-/** The package that an earlier attempt of the same run registered. */
+/** The package that an earlier attempt of this run registered. */
 async function findPackage(runName: string): Promise<string | undefined> {
   const pages = paginateListModelPackages(
     { client: sageMaker },
@@ -91,8 +91,8 @@ async function findPackage(runName: string): Promise<string | undefined> {
 }
 
 /**
- * A file that the evaluation job wrote.
- * @param Invalid thrown when there is no such file
+ * Reads a file of the evaluation job.
+ * @param Invalid error to throw when the file is missing
  */
 async function readEvaluationFile(
   { evaluationUri }: RegisterEvent,
@@ -112,17 +112,17 @@ async function readEvaluationFile(
   }
 }
 
-/** The model card that the evaluation job wrote, with what only this function knows. */
+/** The evaluation job's model card, completed with what only this function knows. */
 async function modelCard(event: RegisterEvent): Promise<string> {
   const text = await readEvaluationFile(event, cardFile, InvalidModelCard);
   return completeModelCard(text, { ...event, imageUri: environment.MODEL_IMAGE_URI });
 }
 
-/** Lays the named figures where a deployment of the website finds them, and returns their key. */
+/** Puts the named figures where a deployment of the website reads them, and returns their key. */
 async function layFigures(content: string, { runName, evaluationUri }: RegisterEvent): Promise<string> {
   const Key = `${environment.FIGURES_PREFIX}${runName}.json`;
   const { bucket: Bucket } = parseS3Uri(evaluationUri);
-  // Terraform reads the content of no object whose type doesn't say that it is text (its data source aws_s3_object).
+  // Terraform's data source aws_s3_object only reads objects with a text content type.
   await objects.send(new PutObjectCommand({ Bucket, Key, Body: content, ContentType: "application/json" }));
   return Key;
 }
@@ -151,7 +151,7 @@ function describePackage(
         Constraints: { ContentType: "application/json", S3Uri: under(baselineUri, "constraints.json") },
       },
     },
-    // A machine wrote the card, and the gate let the model through; that somebody has read it, only a person can say.
+    // A machine wrote the card and the gate passed the model; only a person can confirm a review.
     ModelCard: { ModelCardContent: card, ModelCardStatus: "PendingReview" },
     CustomerMetadataProperties: {
       runName,
@@ -160,7 +160,7 @@ function describePackage(
       threshold: String(judgement.threshold),
       rows: String(judgement.rows),
     },
-    // SageMaker takes a repeated request with the same token for the same package.
+    // With the same token, SageMaker treats a repeated request as the same one.
     ClientToken: createHash("sha256").update(runName).digest("hex").slice(0, 36),
   };
 }
@@ -184,9 +184,9 @@ async function readParameter(Name: string): Promise<string> {
 }
 
 /**
- * Names the package champion, unless another run has registered a later one meanwhile: a repeated step must not bring
- * an old model back. Nor does one that has beaten another champion than the present one: of two runs side by side, the
- * second to end was never compared with the first.
+ * Makes the package the champion, unless another run has registered a later one: a retry must not bring an old model
+ * back. Also not if the champion is no longer the one that the package has beaten: of two parallel runs, the second was
+ * never compared with the first.
  */
 async function nameChampion(modelPackageArn: string, event: RegisterEvent, figures: PublicFigures): Promise<void> {
   const { runName, evaluationUri, baselineUri } = event;
@@ -207,7 +207,7 @@ async function nameChampion(modelPackageArn: string, event: RegisterEvent, figur
   }
   const put = (Name: string, Value: string): Promise<unknown> =>
     parameters.send(new PutParameterCommand({ Name, Value, Type: "String", Overwrite: true }));
-  // The champion comes last: who reads it finds its baseline and its figures already there.
+  // The champion comes last, so that its readers always find its baseline and figures.
   await put(environment.BASELINE_DATA_PARAMETER, under(evaluationUri, baselineFile));
   await put(environment.MONITORING_BASELINE_PARAMETER, baselineUri);
   const named = namePublicFigures(figures, versionOf(modelPackageArn), runName);
@@ -215,7 +215,7 @@ async function nameChampion(modelPackageArn: string, event: RegisterEvent, figur
   await put(environment.MODEL_PACKAGE_PARAMETER, modelPackageArn);
 }
 
-/** Registers the challenger; calling it again for the same run gives the same package. */
+/** Registers the challenger. Idempotent per run. */
 export const handler = observed(
   traced(async (event: unknown): Promise<Registration> => {
     const input = parseEvent(eventSchema, event);

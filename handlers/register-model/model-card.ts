@@ -1,18 +1,18 @@
-/** The model card of a package: what the evaluation job wrote, and what is known only when the model is registered. */
+/** The model card of a package: the evaluation job's card, completed with what is known only at registration. */
 import * as z from "../../survey/zod";
 import type { Judgement } from "../shared/evaluation";
 import { under } from "../shared/s3-uri";
 
-/** The files of the card that the evaluation job writes below its output: for SageMaker, and as a page. */
+/** The evaluation job's files of the card: for SageMaker, and as a page. */
 export const cardFile = "model-card.json";
 export const pageFile = "model-card.html";
 
-/** SageMaker takes a card of at most so many characters (API reference, ModelPackageModelCard). */
+/** Maximum characters of a card (API reference, ModelPackageModelCard). */
 const longestCard = 100_000;
-/** The longest text of one member of a card (Developer Guide, "Model package model card schema"). */
+/** Maximum characters of one text in a card (Developer Guide, "Model package model card schema"). */
 const longestText = 1024;
 
-/** The parts that are added to; whatever else the job wrote stays as it is. SageMaker checks the whole. */
+/** The parts to complete; the rest stays unchanged. SageMaker checks the whole card. */
 const cardSchema = z.looseObject({
   model_overview: z.looseObject({}),
   training_details: z.looseObject({ training_job_details: z.looseObject({}) }),
@@ -31,12 +31,12 @@ export interface RegisteredRun {
   readonly judgement: Judgement;
 }
 
-/** The evaluation job left no model card. */
+/** The model card is missing or invalid. */
 export class InvalidModelCard extends Error {
   override readonly name = "InvalidModelCard";
 }
 
-/** What the gate decided and by which numbers: a text for each, as SageMaker wants it. */
+/** The gate's decision and its numbers, as strings, as SageMaker requires. */
 function describeJudgement({ outcome, rmse, threshold, comparison }: Judgement): Record<string, string> {
   const decision = {
     gate: outcome.slice(0, longestText),
@@ -60,8 +60,8 @@ function describeJudgement({ outcome, rmse, threshold, comparison }: Judgement):
 
 /**
  * Completes the card.
- * @param text of the job's file
- * @throws InvalidModelCard when it is none, or becomes too long
+ * @param text content of the job's file
+ * @throws InvalidModelCard when it is invalid, or becomes too long
  */
 export function completeModelCard(text: string, run: RegisteredRun): string {
   const { runName, trainingJobName, modelDataUrl, imageUri, datasetUri, evaluationUri, judgement } = run;

@@ -1,13 +1,13 @@
-/** The public figures of a model, which the website shows: what the evaluation job wrote, with the model's name. */
+/** The public figures of a model, for the website: the evaluation job's figures, with the model's name. */
 import * as z from "../../survey/zod";
 import { under } from "../shared/s3-uri";
 
-/** The file that the evaluation job writes below its output. */
+/** The evaluation job's file, below its output. */
 export const figuresFile = "public-figures.json";
 
-/** Bytes that the website lets a visitor load for a picture and a table. */
+/** Maximum bytes that the website downloads for a picture and a table. */
 const largestDocument = 40 * 1024;
-/** As many points as a plot on a small screen shows apart. */
+/** Maximum points: more are not distinguishable on a small screen. */
 const mostPoints = 600;
 
 const count = z.int().check(z.nonnegative());
@@ -21,10 +21,10 @@ const measuredSchema = z
 
 const coveredSchema = z.strictObject({ rows: count, coverage: share });
 
-/** A span of estimates (years) or of lengths (mm). */
+/** A range of estimates (years) or of lengths (mm). */
 const span = { from: z.number(), to: z.number() };
 
-/** `/model.json` of the website; a number is finite by zod's definition. */
+/** `/model.json` of the website. In zod, numbers are finite. */
 export const publicFiguresSchema = z.strictObject({
   version: z.literal(1),
   model: z.strictObject({ name: words, run: words, trainedAt: z.iso.datetime() }),
@@ -63,7 +63,7 @@ export const publicFiguresSchema = z.strictObject({
   }),
 });
 
-/** The evaluation job left no public figures. */
+/** The public figures are missing or invalid. */
 export class InvalidPublicFigures extends Error {
   override readonly name = "InvalidPublicFigures";
 }
@@ -73,8 +73,8 @@ export type PublicFigures = Readonly<z.infer<typeof publicFiguresSchema>>;
 
 /**
  * Checks the figures.
- * @param text of the job's file
- * @throws InvalidPublicFigures when it holds none, or more than the website takes
+ * @param text content of the job's file
+ * @throws InvalidPublicFigures when they are invalid, or larger than the website allows
  */
 export function readPublicFigures(text: string, evaluationUri: string): PublicFigures {
   const file = under(evaluationUri, figuresFile);
@@ -96,7 +96,7 @@ export function readPublicFigures(text: string, evaluationUri: string): PublicFi
   return result.data;
 }
 
-/** The website's document: the figures with what the model is called there, and with the run that made it. */
+/** The website's document: the figures, with the model's public name and its run. */
 export function namePublicFigures(figures: PublicFigures, version: number, runName: string): string {
   const model = { ...figures.model, name: `version ${version}`, run: runName };
   return `${JSON.stringify({ ...figures, model })}\n`;

@@ -12,11 +12,11 @@ export const declaration = {
   // Four attempts of ten seconds, and the waits between them.
   timeoutSeconds: 60,
   failure: {
-    report: "The function <function> failed, so that new surveys are not released. Its log says why.",
-    means: "New surveys are in, and the pipeline could not be started. They stay under `surveys/`.",
-    look: "`/aws/lambda/<name>`: is the pipeline there, does it run too often?",
+    report: "The function <function> failed, so new surveys are not released: read /aws/lambda/<function>.",
+    means: "New surveys are ingested, but the pipeline could not be started. They stay under `surveys/`.",
+    look: "`/aws/lambda/<function>`: does the pipeline exist? Does it run too often?",
     do:
-      "Clear the DAG's task `release`, with those behind it, or wait for tomorrow's run: the same surveys " +
+      "Clear the DAG's task `release` and its downstream tasks, or wait for tomorrow's run: the same surveys " +
       "start at most one execution.",
   },
 } satisfies HandlerDeclaration;

@@ -1,10 +1,9 @@
 /**
- * Releases what new surveys change: starts the pipeline, which trains on them and deploys the websites if the model is
- * better.
+ * Releases new surveys: starts the pipeline, which trains on them and deploys the websites if the model is better.
  *
- * Safe to repeat: the same surveys make the same token, and CodePipeline takes a repeated request with the same token
- * for the same execution. A survey that comes again is another one, also with the content of an earlier: another one of
- * the same name may have come between.
+ * Idempotent: the same surveys give the same token, and CodePipeline starts one execution per token. A survey that
+ * arrives again counts as another one, even with the same content, because a different one of the same name may have
+ * come in between.
  */
 import { createHash } from "node:crypto";
 import {
@@ -30,9 +29,9 @@ const eventSchema = z.object({
       z.object({
         /** In the data bucket. */
         key: someText,
-        /** Of the content that was ingested. */
+        /** Of the ingested content. */
         etag: someText,
-        /** When it came: S3's time of its last modification. @default the same survey whenever it came */
+        /** Arrival time: S3's last modification. @default the same survey whenever it came */
         arrived: z.optional(z.iso.datetime({ offset: true })),
       }),
     )
@@ -52,14 +51,14 @@ export interface Release {
   readonly token: string;
 }
 
-/** There is no such pipeline. */
+/** The pipeline does not exist. */
 export class PipelineNotFound extends Error {
   override readonly name = "PipelineNotFound";
 }
 
 /**
- * Of the surveys, their contents and when they came, in whatever order they come: 64 hexadecimal digits, of the 128
- * characters that CodePipeline takes.
+ * A hash of the surveys' names, contents and arrival times, in any order: 64 hexadecimal digits; CodePipeline allows
+ * 128 characters.
  */
 function tokenOf(surveys: readonly Survey[]): string {
   const lines = surveys.map(({ key, etag, arrived }) =>

@@ -1,7 +1,7 @@
 /**
- * What a handler declares of itself, once, in `handlers/<name>/declaration.ts`. The stack that deploys it, the
- * documents (`make format` writes them) and the tests read it there. A declaration imports nothing but checks of
- * variables: stacks load it at synth, and esbuild leaves its texts out of the function's archive.
+ * A handler's declaration, in `handlers/<name>/declaration.ts`. The stack that deploys it, the docs (`make format`
+ * writes them) and the tests read it. A declaration imports only checks of variables, because stacks load it at synth,
+ * and so that esbuild keeps its texts out of the function's archive.
  *
  *     export const variables = { TABLE: name };
  *     export const declaration = {
@@ -17,14 +17,17 @@ export type Team = "application-owner" | "platform" | "front-end" | "ml" | "data
 /** Environment variables by name, each with the check of its value. */
 export type VariablesShape = Readonly<Record<string, z.ZodMiniType<unknown, string | undefined>>>;
 
-/** What a stack has to set for a handler that reads these variables: a missing one is a type error. */
+/** What a stack must set for a handler with these variables: a missing one is a type error. */
 export type Variables<Shape extends VariablesShape> = z.input<z.ZodMiniObject<Shape>>;
 
-/** The alarm on a function's failures, and its entry in docs/runbooks.md, whose heading is `<name>-errors`. */
+/**
+ * The alarm for a function's errors, and its entry in docs/runbooks.md, with the heading `<handler>-errors`. In the
+ * texts, `<function>` stands for the function's full name.
+ */
 export interface FailureAlarm {
-  /** What has happened, at most 800 characters. `<function>` stands for the function's full name. @default it failed */
+  /** What happened, at most 800 characters. @default that the function failed */
   readonly report?: string;
-  /** What the alarm means for whom; Markdown, as are the next two. */
+  /** What the alarm means, and for whom. Markdown, like the next two. */
   readonly means: string;
   /** Where to look for the cause. */
   readonly look: string;
@@ -39,18 +42,18 @@ export interface HandlerDeclaration<Shape extends VariablesShape = VariablesShap
   readonly purpose: string;
   /** The teams that review its changes. */
   readonly owners: readonly [Team, ...Team[]];
-  /** The variables that it reads from its stack. What Lambda sets by itself is not among them. */
+  /** The variables that its stack sets; Lambda's own are not listed. */
   readonly variables: Shape;
-  /** The path of the HTTP API that it answers. @default it is called with events of its own */
+  /** The path of the HTTP API. @default none: it is called with events */
   readonly route?: `/${string}`;
   /** 1 to 900. @default 10 */
   readonly timeoutSeconds?: number;
-  /** 128 to 10,240; processor time grows with it. @default 256 */
+  /** 128 to 10,240; the CPU share grows with it. @default 256 */
   readonly memoryMebibytes?: number;
-  /** What its archive may weigh: Lambda fetches it at every cold start. @default usualArchiveBytes */
+  /** Maximum size of its archive in bytes: Lambda downloads it at every cold start. @default usualArchiveBytes */
   readonly archiveBytes?: number;
   readonly failure: FailureAlarm;
 }
 
-/** What the archive of a handler may weigh that declares no limit of its own. */
+/** Default maximum size of a handler's archive. */
 export const usualArchiveBytes = 150_000;

@@ -2,7 +2,7 @@ import * as z from "../../survey/zod";
 
 /**
  * Reads a handler's environment variables once, when it starts.
- * @throws Error that names every variable that is missing or wrong, and what was expected
+ * @throws Error that names each missing or wrong variable, and what was expected
  */
 export function readEnvironment<Shape extends z.core.$ZodShape>(
   shape: Shape,
@@ -20,10 +20,10 @@ export function readEnvironment<Shape extends z.core.$ZodShape>(
   throw new Error(`The function's environment is incomplete: ${faults.join("; ")}. Correct the stack that deploys it.`);
 }
 
-/** A name or ARN: anything but empty. */
+/** A name or ARN: any text except an empty one. */
 export const name = z.string().check(z.minLength(1));
 
-/** A number written as text, in a range. */
+/** A number in a range, as text. */
 export function number(minimum: number, maximum: number): z.ZodMiniType<number, string> {
   return z
     .pipe(z.string().check(z.regex(/^\d+(\.\d+)?$/, "expected a number")), z.transform(Number))
@@ -32,7 +32,7 @@ export function number(minimum: number, maximum: number): z.ZodMiniType<number, 
     );
 }
 
-/** Items separated by commas, at least one. */
+/** At least one item, separated by commas. */
 export const list = z
   .pipe(
     z.string(),
@@ -45,7 +45,7 @@ export const list = z
   )
   .check(z.refine((items) => items.length > 0, "expected items separated by commas"));
 
-/** The same, or `none` where there is no such number. */
+/** A number in a range, or `none`. */
 export function numberOrNone(minimum: number, maximum: number): z.ZodMiniType<number | undefined, string> {
   return z.union([
     z.pipe(

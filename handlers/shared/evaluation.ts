@@ -1,7 +1,7 @@
-/** What the workflow's handlers pass on about an evaluation. */
+/** The evaluation data that the workflow's handlers share. */
 import * as z from "../../survey/zod";
 
-/** The files that the evaluation job writes below its output. */
+/** The evaluation job's files, below its output. */
 export const evaluationFile = "evaluation.json";
 export const baselineFile = "baseline.csv";
 
@@ -14,7 +14,7 @@ const championSchema = z.object({
 /** The metrics by which models are compared; all but R² are errors, in rings or (`mse`) rings squared. */
 export const metricNames = ["rmse", "mae", "mse", "r2"] as const;
 
-/** What decided between champion and challenger, all of it in the metric's unit. */
+/** The comparison of champion and challenger, in the metric's unit. */
 const comparisonSchema = z.object({
   metric: z.literal(metricNames),
   lowerIsBetter: z.boolean(),
@@ -23,15 +23,15 @@ const comparisonSchema = z.object({
   /** Confidence of the bound, from 0 to 1. */
   confidence: z.number(),
   /**
-   * How much worse than the champion the challenger is at most, with this confidence; below zero it is better by at
+   * The most by which the challenger is worse than the champion, with this confidence. Below zero, it is better by at
    * least this much.
    */
   worseByAtMost: z.number(),
-  /** By how much it has to be better. */
+  /** The least by which it must be better. */
   margin: z.number().check(z.nonnegative()),
-  /** How much worse it may be if it knows newer data; null where newer data do not count. */
+  /** How much worse it may be if it was trained on newer data; null if newer data do not count. */
   tolerance: z.nullable(z.number().check(z.nonnegative())),
-  /** Whether the last animal that the challenger learnt from was measured later than the champion's last one. */
+  /** Whether the challenger's newest training animal was measured later than the champion's. */
   newerData: z.boolean(),
   verdict: z.literal(["better", "newer", "not better"]),
 });
@@ -44,21 +44,18 @@ export const judgementSchema = z.object({
   rmse: z.number().check(z.nonnegative()),
   /** Rings: the highest RMSE that is good enough. */
   threshold: z.number().check(z.positive()),
-  /** How many held-out rows. */
+  /** Number of held-out rows. */
   rows: z.int().check(z.positive()),
   /** Whether the RMSE is at or below the threshold. */
   goodEnough: z.boolean(),
-  /**
-   * Whether it takes the champion's place: there is none that can be scored, or the comparison's verdict is for the
-   * challenger.
-   */
+  /** Whether it replaces the champion: no champion can be scored, or the comparison favours the challenger. */
   better: z.boolean(),
   champion: z.nullable(championSchema),
   /** Null when there is no champion that can be scored. */
   comparison: z.nullable(comparisonSchema),
 });
 
-/** What decided between champion and challenger. */
+/** The comparison of champion and challenger. */
 export type Comparison = Readonly<z.infer<typeof comparisonSchema>>;
 
 /** How a challenger was judged. */

@@ -7,23 +7,23 @@ import { errorMessage, errorName } from "./clients";
 import { type LambdaHandler, logger, metrics, observed } from "./observability";
 import { traced } from "./tracing";
 
-/** Largest body in bytes, unless a route sets its own limit: ours have some hundred bytes. */
+/** Default limit of a body in bytes: ours have some hundred. */
 const usualBodyBytes = 16 * 1024;
 
-/** One fault of one field of the request. */
+/** An error in one field of the request. */
 export interface FieldError {
   /** The field's name as the API spells it; empty for the body as a whole. */
   readonly field: string;
-  /** What was sent, shortened. Left out where it may be personal. */
+  /** The value, shortened. Left out if it may be personal. */
   readonly value?: string | number | boolean | null;
-  /** What the field takes. */
+  /** What the field accepts. */
   readonly expected: string;
 }
 
 /** Headers, names in lower case. */
 type Headers = Readonly<Record<string, string>>;
 
-/** A request that is answered with a problem instead of a result. */
+/** An error that becomes a problem answer. */
 export class HttpProblem extends Error {
   override readonly name = "HttpProblem";
 
@@ -38,7 +38,7 @@ export class HttpProblem extends Error {
 
 const always: Headers = { "cache-control": "no-store", "x-content-type-options": "nosniff" };
 
-/** JSON without characters that start a tag or an entity, so that a browser never reads it as HTML. */
+/** JSON without characters that start a tag or an entity, so no browser reads it as HTML. */
 function toJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,
@@ -66,7 +66,7 @@ function problemAnswer({ status, detail, extra: { headers, errors } }: HttpProbl
   return answer(status, "application/problem+json", body, headers);
 }
 
-/** Shows a value of the request in an answer: never more than a short text, and no structure. */
+/** A value of the request for an error answer: short texts only, no structures. */
 export function shorten(value: unknown): FieldError["value"] {
   if (typeof value === "string") {
     return value.length > 40 ? `${value.slice(0, 39)}…` : value;
@@ -80,10 +80,10 @@ export function shorten(value: unknown): FieldError["value"] {
   return Array.isArray(value) ? "a list" : "an object";
 }
 
-/** Faults that an answer lists at most. */
+/** Maximum errors in one answer. */
 const maximumErrors = 20;
 
-/** The answer to a body whose fields are wrong. */
+/** The answer to a body with wrong fields. */
 export function fieldProblem(errors: readonly FieldError[]): HttpProblem {
   const named = [...new Set(errors.map(({ field }) => shorten(field)))].filter(Boolean).slice(0, maximumErrors);
   const detail =
@@ -101,7 +101,7 @@ function pathOf(event: APIGatewayProxyEventV2): string {
   return path.length > 1 ? path.replace(/\/$/, "") : path;
 }
 
-/** A header of the request, without white space around it; empty where there is none. */
+/** A header of the request, trimmed; empty if missing. */
 export function header(event: APIGatewayProxyEventV2, name: string): string {
   const entry = Object.entries(event.headers).find(([key]) => key.toLowerCase() === name);
   return entry?.[1]?.trim() ?? "";
@@ -109,11 +109,11 @@ export function header(event: APIGatewayProxyEventV2, name: string): string {
 
 /**
  * Reads the body as JSON.
- * @throws HttpProblem with the reason why it can't be read
+ * @throws HttpProblem with the reason
  */
 function readJson(event: APIGatewayProxyEventV2, maximumBodyBytes: number): unknown {
   const text = event.body ?? "";
-  // Base64 writes three bytes as four characters, so that a body which is far too long is refused without decoding.
+  // Base64 writes three bytes as four characters, so a body that is much too long is refused without decoding.
   const leastBytes = event.isBase64Encoded ? Math.floor((text.length * 3) / 4) - 2 : text.length;
   const body = leastBytes > maximumBodyBytes ? undefined : Buffer.from(text, event.isBase64Encoded ? "base64" : "utf8");
   if (!body || body.length > maximumBodyBytes) {
@@ -148,13 +148,13 @@ function readJson(event: APIGatewayProxyEventV2, maximumBodyBytes: number): unkn
   }
 }
 
-/** How a route differs from the others. */
+/** Options of a route. */
 export interface RouteOptions {
-  /** Bytes of a body that are read at most. @default 16 KiB */
+  /** Maximum bytes of a body. @default 16 KiB */
   readonly maximumBodyBytes?: number;
 }
 
-/** The result of a request that went well. */
+/** The result of a successful request. */
 export interface HttpResult {
   readonly status: number;
   readonly body: unknown;
@@ -163,9 +163,9 @@ export interface HttpResult {
 const allow = "POST, OPTIONS";
 
 /**
- * A handler of one POST route of an HTTP API (payload format 2.0): checks path, method, size, content type and JSON,
- * and turns whatever goes wrong into a problem. What it throws itself is answered with 500 and logged, without anything
- * of the request.
+ * A handler for one POST route of an HTTP API (payload format 2.0). It checks path, method, size, content type and
+ * JSON, and turns errors into problem answers. Unexpected errors are answered with 500 and logged without any request
+ * data.
  */
 export function postJson(
   path: string,

@@ -1,25 +1,25 @@
 import * as z from "../../survey/zod";
 
 /**
- * Text from outside that AWS is sent. JSON can spell half a surrogate pair (`"\ud800"`), which UTF-8 cannot: the SDK's
- * clients throw at it, or send something else in its place.
+ * External text for AWS. JSON can contain half a surrogate pair (`"\ud800"`), which UTF-8 cannot: the SDK's clients
+ * throw on it, or replace it.
  */
 export const text = z.string().check(z.regex(/^\P{Cs}*$/u, "is not well-formed Unicode text"));
 
-/** The same, of one character at least. */
+/** External text with at least one character. */
 export const someText = text.check(z.minLength(1));
 
-/** A place in S3 from outside. */
+/** An S3 URI from outside. */
 export const s3Uri = text.check(z.startsWith("s3://"));
 
-/** A function was called with an event that it doesn't understand: repeating the call cannot help. */
+/** The event is invalid: repeating the call cannot help. */
 export class InvalidEvent extends Error {
   override readonly name = "InvalidEvent";
 }
 
 /**
- * Checks what a function was called with.
- * @throws InvalidEvent with every fault and its place
+ * Checks a function's event.
+ * @throws InvalidEvent with each error and its place
  */
 export function parseEvent<Output>(schema: z.ZodMiniType<Output>, event: unknown): Output {
   const result = schema.safeParse(event);

@@ -1,8 +1,8 @@
 /**
- * Where a function's AWS credentials come from: Lambda puts those of the function's role into the environment, and
- * renews them there ("Defined runtime environment variables" in the Lambda Developer Guide). The bundler puts this in
- * the place of the SDK's own search through profiles, single sign-on and metadata services, none of which Lambda has,
- * and saves each archive a seventh of its size.
+ * A function's AWS credentials: Lambda puts them into the environment and renews them there ("Defined runtime
+ * environment variables" in the Lambda Developer Guide). The bundler replaces the SDK's own provider chain (profiles,
+ * single sign-on, metadata services), which Lambda does not need, with this file. This makes each archive a seventh
+ * smaller.
  */
 
 interface Credentials {
@@ -12,8 +12,8 @@ interface Credentials {
 }
 
 /**
- * As `@aws-sdk/credential-provider-node` spells it.
- * @returns a provider that throws where the environment holds no credentials, naming the variable that is missing
+ * Same interface as `@aws-sdk/credential-provider-node`.
+ * @returns a provider that throws if a variable is missing, with its name
  */
 export function defaultProvider(): () => Promise<Credentials> {
   return () => {

@@ -1,11 +1,11 @@
 /**
- * What the bundler puts in the place of the package `semver`. X-Ray's SDK asks it one thing alone: whether version 2 of
- * the AWS SDK is new enough to be traced. Handlers have version 3, so it is never called, and each traced handler's
- * archive is 10 KB smaller.
+ * The bundler's replacement for the package `semver`. X-Ray's SDK only calls it to check whether version 2 of the AWS
+ * SDK can be traced. Handlers have version 3, so it is never called, and each traced handler's archive is 10 KB
+ * smaller.
  */
 
 /**
- * As `semver` spells it.
+ * Same interface as `semver`.
  * @throws Error always
  */
 export function gte(version: string, minimum: string): never {

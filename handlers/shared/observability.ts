@@ -1,20 +1,20 @@
-/** Logs and metrics of every handler: one logger and one set of metrics for each process. */
+/** Logs and metrics of every handler: one logger and one metrics object per process. */
 import { Logger } from "@aws-lambda-powertools/logger";
 import { Metrics } from "@aws-lambda-powertools/metrics";
 import type { Context } from "aws-lambda";
 
-/** Structured logs. Events are never logged: they may hold what people wrote to us. */
+/** Structured logs. Events are never logged: they may contain visitors' messages. */
 export const logger = new Logger();
 
-/** Metrics in CloudWatch's embedded format: log lines, so they cost no request. */
+/** Metrics in CloudWatch's embedded metric format: log lines, so they need no request. */
 export const metrics = new Metrics();
 
-/** What AWS Lambda calls. */
+/** Lambda's handler type. */
 export type LambdaHandler<Event, Result> = (event: Event, context: Context) => Promise<Result>;
 
 /**
- * Adds to a handler: the request's id in each log line, the cold-start metric, and a log line for what it throws.
- * Metrics are written even when it fails, and a warm process starts without the keys of the call before.
+ * Adds to a handler: the request id in each log line, the cold-start metric, and a log line for thrown errors. Metrics
+ * are written even after an error, and each call starts without the log keys of the previous one.
  */
 export function observed<Event, Result>(handle: LambdaHandler<Event, Result>): LambdaHandler<Event, Result> {
   return async (event, context) => {

@@ -5,7 +5,7 @@ export interface S3Location {
 }
 
 /**
- * Takes `s3://bucket/key` apart.
+ * Parses `s3://bucket/key`.
  * @throws Error that shows the value
  */
 export function parseS3Uri(uri: string): S3Location {

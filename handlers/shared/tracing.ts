@@ -1,18 +1,18 @@
 /**
- * Traces of the handlers that a person or the workflow waits for. Lambda itself traces every function; this adds what
- * happens inside.
+ * Traces of the handlers that a person or the workflow waits for. Lambda traces every function; this adds details
+ * inside.
  */
 import { Tracer } from "@aws-lambda-powertools/tracer";
 import type { LambdaHandler } from "./observability";
 
-/** Records where Lambda runs X-Ray's daemon; anywhere else it does nothing. */
+/** Records only on Lambda, where X-Ray's daemon runs. */
 export const tracer = new Tracer({
   enabled: process.env.AWS_XRAY_DAEMON_ADDRESS !== undefined,
-  // The SDK's clients are traced one by one. Patching Node's own http module would record every request a second time.
+  // Each SDK client is traced. Patching Node's http module would record every request a second time.
   captureHTTPsRequests: false,
 });
 
-/** Adds to a handler a segment of its own, with what it throws. */
+/** Adds an X-Ray segment to a handler, with thrown errors. */
 export function traced<Event, Result>(handle: LambdaHandler<Event, Result>): LambdaHandler<Event, Result> {
   return async (event, context) => {
     const parent = tracer.isTracingEnabled() ? tracer.getSegment() : undefined;

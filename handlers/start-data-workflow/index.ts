@@ -1,9 +1,9 @@
 /**
- * Answers an alarm on drift: starts the data workflow, which brings in the surveys that wait and releases what they
- * change. Where there is no Airflow, the ML workflow trains on what is in the feature store.
+ * Handles a drift alarm: starts the data workflow, which ingests waiting surveys and releases them. Without Airflow, it
+ * starts the ML workflow, which trains on the feature store.
  *
- * It starts one run a day and stage, however often the alarm goes off: the run is named after stage and day, and
- * neither Airflow nor Step Functions takes a name twice. A run therefore can't cause the next one.
+ * It starts at most one run per day and stage, however often the alarm goes off: the run is named after stage and day,
+ * and neither Airflow nor Step Functions accepts a name twice. So a run can't cause the next one.
  */
 import { createHash, createHmac } from "node:crypto";
 import { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } from "@aws-sdk/client-sfn";
@@ -18,17 +18,17 @@ import { variables } from "./declaration";
 
 const environment = readEnvironment({
   ...variables,
-  // Lambda itself sets these; the endpoint is set on a laptop alone.
+  // Lambda sets these; the endpoint is set only on a laptop.
   AWS_REGION: name,
   AWS_ACCESS_KEY_ID: name,
   AWS_SECRET_ACCESS_KEY: name,
-  /** Not every credential has one. */
+  /** Only temporary credentials have one. */
   AWS_SESSION_TOKEN: z.optional(z.string()),
   AWS_ENDPOINT_URL: z.optional(name),
 });
 const stepFunctions = tracer.captureAWSv3Client(new SFNClient(clientOptions));
 
-/** MWAA itself gives Airflow's REST API ten seconds (MWAA User Guide, "Using the Apache Airflow REST API"). */
+/** MWAA allows Airflow's REST API ten seconds (MWAA User Guide, "Using the Apache Airflow REST API"). */
 const airflowPatience = 12_000;
 
 const eventSchema = z.object({
@@ -40,7 +40,7 @@ const alarmSchema = z.object({
   StateChangeTime: text.check(z.refine((value) => !Number.isNaN(Date.parse(value)), "expected a time")),
 });
 
-/** What was started, now or by an earlier alarm of the same day. */
+/** The run that this alarm, or an earlier one of the same day, started. */
 export interface StartedRun {
   readonly workflow: "airflow" | "step-functions";
   readonly run: string;
@@ -52,7 +52,7 @@ export class AirflowRefused extends Error {
   override readonly name = "AirflowRefused";
 }
 
-/** SHA-256, and its keyed form, as the signer wants it. */
+/** SHA-256 and HMAC, with the signer's interface. */
 class Sha256 {
   private readonly hash: ReturnType<typeof createHash | typeof createHmac>;
 
@@ -99,8 +99,8 @@ const answerSchema = z.catch(
 );
 
 /**
- * Calls MWAA's InvokeRestApi (API reference of that name): AWS's credentials give access to Airflow's own REST API,
- * whether its web server is private or public.
+ * Calls MWAA's InvokeRestApi (see its API reference): AWS credentials give access to Airflow's REST API, whether its
+ * web server is private or public.
  */
 async function startDagRun(airflow: string, dag: string, run: string, time: Date): Promise<boolean> {
   const url = new URL(
@@ -110,7 +110,7 @@ async function startDagRun(airflow: string, dag: string, run: string, time: Date
   const body = JSON.stringify({
     Method: "POST",
     Path: `/dags/${dag}/dagRuns`,
-    // Airflow 3 wants a logical date, Airflow 2 takes one.
+    // Airflow 3 requires a logical date, Airflow 2 accepts one.
     Body: { dag_run_id: run, logical_date: time.toISOString(), conf: { reason: "drift", stage: environment.STAGE } },
   });
   const { headers } = await signer.sign({
@@ -124,7 +124,7 @@ async function startDagRun(airflow: string, dag: string, run: string, time: Date
   const response = await fetch(url, { method: "POST", headers, body, signal: AbortSignal.timeout(airflowPatience) });
   const answer = await response.text();
   const { RestApiStatusCode: status } = answerSchema.parse(parseJson(answer));
-  // A conflict: there is a run of this name.
+  // A run with this name exists.
   if (status === 409) {
     return false;
   }
@@ -170,7 +170,7 @@ async function start(run: string, time: Date): Promise<StartedRun> {
   );
 }
 
-/** Answers the messages of the alarm's topic. */
+/** Handles the messages of the alarm's topic. */
 export const handler = observed(
   traced(async (event: unknown): Promise<readonly StartedRun[]> => {
     const { Records: records } = parseEvent(eventSchema, event);
