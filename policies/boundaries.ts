@@ -1,9 +1,7 @@
-/**
- * Which policies are the permissions boundaries of roles, and which are attached to somebody, wherever either is said.
- */
+/** Finds the policies that are permissions boundaries, and the policies that are attached to something. */
 import { type Documents, type Resource, texts } from "./documents";
 
-/** Whether an argument means a policy: by a reference from its own stack, or by its ARN. */
+/** Whether an argument refers to a policy: by a reference in its own stack, or by its ARN. */
 function means(value: string, stack: string, policy: Resource): boolean {
   if (value === `\${${policy.address}.arn}`) {
     return stack === policy.stack;
@@ -12,7 +10,7 @@ function means(value: string, stack: string, policy: Resource): boolean {
   return typeof name === "string" && value.startsWith("arn:") && value.endsWith(`:policy/${name}`);
 }
 
-/** The types and arguments by which a policy comes to grant what it allows. */
+/** The types and arguments that attach a policy. */
 const attachments: Readonly<Record<string, string>> = {
   aws_iam_group_policy_attachment: "policy_arn",
   aws_iam_policy_attachment: "policy_arn",
@@ -22,14 +20,14 @@ const attachments: Readonly<Record<string, string>> = {
   aws_iam_user_policy_attachment: "policy_arn",
 };
 
-/** The managed policy of one of the stacks that is meant; undefined for a policy that none of them makes. */
+/** The managed policy that a value refers to; undefined if no stack makes it. */
 export function policyMeant(documents: Documents, value: unknown, stack: string): Resource | undefined {
   return typeof value === "string"
     ? documents.resources("aws_iam_policy").find((policy) => means(value, stack, policy))
     : undefined;
 }
 
-/** What attaches a policy, so that it grants. */
+/** The resources that attach a policy. */
 export function attachmentsOf(documents: Documents, policy: Resource): readonly Resource[] {
   return documents
     .resources(...Object.keys(attachments))
@@ -41,9 +39,9 @@ export function attachmentsOf(documents: Documents, policy: Resource): readonly 
 const found = new WeakMap<Documents, ReadonlySet<Resource>>();
 
 /**
- * The policies that are nothing but boundaries: "a permissions boundary sets the maximum permissions that an
- * identity-based policy can grant to an IAM entity" and grants none itself (IAM User Guide, "Permissions boundaries for
- * IAM entities").
+ * The policies that are only boundaries: "a permissions boundary sets the maximum permissions that an identity-based
+ * policy can grant to an IAM entity" and grants none itself (IAM User Guide, "Permissions boundaries for IAM
+ * entities").
  */
 export function boundaries(documents: Documents): ReadonlySet<Resource> {
   const known = found.get(documents);

@@ -1,9 +1,9 @@
 /**
- * The synthesized stacks, as the rules look at them.
+ * The synthesized stacks, as input of the rules.
  *
  *     documents.resources("aws_s3_bucket");                             // of all stacks
- *     values(bucket.arguments, "rule", "bucket_key_enabled");           // whether a block stands there once or as a list
- *     documents.follow(resource.stack, "${data.aws_ssm_parameter.…}");  // what another stack publishes under that name
+ *     values(bucket.arguments, "rule", "bucket_key_enabled");           // for a single block and for a list of blocks
+ *     documents.follow(resource.stack, "${data.aws_ssm_parameter.…}");  // the value that another stack publishes
  */
 
 import { type Arguments, isArguments, values } from "../aws-services/arguments";
@@ -16,7 +16,7 @@ export interface StackDocument {
   readonly document: Arguments;
 }
 
-/** Where something stands: the stack, and the address within, such as `aws_s3_bucket.data_bucket`. */
+/** The location of a resource: the stack, and the address in it, such as `aws_s3_bucket.data_bucket`. */
 export interface Place {
   readonly stack: string;
   readonly address: string;
@@ -24,7 +24,7 @@ export interface Place {
 
 /** A resource or a data source. */
 export interface Resource extends Place {
-  /** Such as `aws_s3_bucket`; a data source's begins with `data.`. */
+  /** For example `aws_s3_bucket`; a data source's starts with `data.`. */
   readonly type: string;
   readonly name: string;
   readonly arguments: Arguments;
@@ -65,14 +65,14 @@ export class Documents {
     }
   }
 
-  /** The resources of some types. */
+  /** The resources of the given types. */
   resources(...types: readonly string[]): readonly Resource[] {
     return types.flatMap((type) => this.byType.get(type) ?? []);
   }
 
   /**
-   * The resources of a type that belong to another of the same stack because an argument names it: by a reference to
-   * one of `attributes`, or by the same literal text.
+   * The resources of a type that belong to another resource of the same stack, because an argument refers to one of its
+   * `attributes` or has the same literal text.
    */
   belongingTo(owner: Resource, type: string, argument: string, attributes: readonly string[]): readonly Resource[] {
     const names = new Set<unknown>(attributes.map((attribute) => `\${${owner.address}.${attribute}}`));
@@ -88,9 +88,9 @@ export class Documents {
   }
 
   /**
-   * What a text stands for: the value behind a local, or behind an SSM parameter that one of the stacks publishes. Any
-   * other text stands for itself.
-   * @param stack in which the text stands
+   * Resolves a reference to a local, or to an SSM parameter that one of the stacks publishes. Other texts are returned
+   * unchanged.
+   * @param stack the stack of the text
    */
   follow(stack: string, text: string, seen: ReadonlySet<string> = new Set()): string {
     const step = `${stack} ${text}`;

@@ -1,39 +1,33 @@
-/**
- * The resources that need not keep a rule, each with the reason. A row that excuses nothing fails the tests: remove it.
- */
+/** Resources that may break a rule, each with the reason. Tests fail on a row that excuses nothing: remove it. */
 
-/** One resource that need not keep one rule, or not in one point. */
+/** A resource that may break one rule, or one point of it. */
 export interface Exception {
   /** The rule's id. */
   readonly rule: string;
   /** Stack and address: `data/aws_s3_bucket.logs_bucket`. */
   readonly resource: string;
-  /**
-   * What the breach says, word for word, where no other breach of the rule by the resource is excused. @default every
-   * breach of it
-   */
+  /** The exact text of the breach, to excuse only this one. @default every breach of the rule */
   readonly found?: string;
   readonly reason: string;
 }
 
-const publicPages =
-  "The pages are public: S3's own key encrypts them, and CloudFront needs no right to use a key of ours.";
-const pagesAreMadeAgain = "The pages come from web/ at every deployment; nothing is lost with the bucket.";
+const publicPages = "The pages are public: S3's own key encrypts them, and CloudFront needs no right to use our key.";
+const pagesAreMadeAgain = "Every deployment puts the pages there from web/; nothing is lost with the bucket.";
 
 const countsOfAnHour =
-  "It counts the messages of an hour, by codes that mean nothing after a day; without it, counting begins again.";
+  "It counts messages per hour, by codes that mean nothing after a day; without it, the count starts again.";
 
 const accessLogsKey =
   'S3 delivers server access logs only to buckets with S3\'s own key (S3 User Guide, "Enabling Amazon S3 server access logging").';
 
 const logOfLogs =
-  'It takes the access logs. Logged into itself, each log would make another (S3 User Guide, "Logging requests with server access logging").';
+  'It holds the access logs. If it logged into itself, each log would cause another one (S3 User Guide, "Logging requests with server access logging").';
 
 const imagesOfAws =
-  "AWS's own services pull their images into the VPC with roles of other accounts; an endpoint grants nothing, so that the repository's policy still " +
+  "AWS services pull their images into the VPC with roles of other accounts. An endpoint grants nothing: the repository's policy still " +
   'decides (ECR User Guide, "Amazon ECR interface VPC endpoints").';
 
-/** The statement by which ECR's endpoints let images through: it only reads, and names each action. */
+/** The statement of ECR's endpoints that allows image pulls: it is read-only, and lists each action. */
 const imagePulls: readonly Exception[] = ["ecr-api", "ecr-dkr"].flatMap((endpoint) => {
   const resource = `network/aws_vpc_endpoint.endpoints_${endpoint}`;
   return [
@@ -52,7 +46,6 @@ const imagePulls: readonly Exception[] = ["ecr-api", "ecr-dkr"].flatMap((endpoin
   ];
 });
 
-/** All exceptions. */
 export const exceptions: readonly Exception[] = [
   {
     rule: "own-key",
@@ -73,7 +66,7 @@ export const exceptions: readonly Exception[] = [
     resource: "network/aws_vpc_endpoint.endpoints_s3",
     found: "allows anyone in (statement ReadImageLayers)",
     reason:
-      'ECR hands out image layers from a bucket of AWS\'s, signed by ECR itself (ECR User Guide, "Minimum Amazon S3 bucket permissions for Amazon ECR").',
+      'ECR serves image layers from an AWS bucket, with signed URLs (ECR User Guide, "Minimum Amazon S3 bucket permissions for Amazon ECR").',
   },
   { rule: "own-key", resource: "state/aws_s3_bucket.logs_bucket", reason: accessLogsKey },
   { rule: "protected", resource: "website-test/aws_dynamodb_table.visitors", reason: countsOfAnHour },

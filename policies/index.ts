@@ -3,8 +3,8 @@
  *
  *     enforce([{ id: "data", document: stack.toTerraform() }, …], { protectData, requiredTags }); // throws one Error that lists every breach
  *
- * They look at the stacks' Terraform JSON, not at constructs: at what Terraform will read, overrides and late values
- * included, and at all stacks at once, so that a value can be followed through the parameter that hands it on.
+ * They check the stacks' Terraform JSON, not constructs: so they see what Terraform reads, including overrides and late
+ * values, and can follow a value through parameters from stack to stack.
  */
 import { Documents, type StackDocument } from "./documents";
 import { type Exception, exceptions } from "./exceptions";
@@ -31,7 +31,6 @@ import { knownTypes } from "./rules/types";
 export type { StackDocument } from "./documents";
 export type { PolicySettings } from "./rule";
 
-/** All rules. */
 export const rules: readonly Rule[] = [
   knownTypes,
   readablePolicies,
@@ -58,7 +57,7 @@ export interface Breach extends Finding {
   readonly rule: Rule;
 }
 
-/** Stack and address, as exceptions name a resource. */
+/** Stack and address, as in an exception. */
 const nameOf = ({ place: { stack, address } }: Finding): string => `${stack}/${address}`;
 
 /** Whether an exception excuses a breach. */
@@ -70,20 +69,20 @@ export function excuses(exception: Exception, breach: Breach): boolean {
   );
 }
 
-/** Every breach of every rule, those that an exception excuses too. */
+/** All breaches of all rules, including excused ones. */
 export function allBreaches(stacks: readonly StackDocument[], settings: PolicySettings): readonly Breach[] {
   const documents = new Documents(stacks);
   return rules.flatMap((rule) => [...rule.check(documents, settings)].map((finding) => ({ ...finding, rule })));
 }
 
-/** Every breach that no exception excuses, in the order of the rules. */
+/** All breaches that are not excused, in the order of the rules. */
 export function breaches(stacks: readonly StackDocument[], settings: PolicySettings): readonly Breach[] {
   return allBreaches(stacks, settings).filter((breach) => !exceptions.some((exception) => excuses(exception, breach)));
 }
 
 /**
  * Checks the stacks of a platform.
- * @throws Error that lists every breach by rule: the resources, what they have, and what to do
+ * @throws Error that lists all breaches by rule: the resources, the problem, and what to do
  */
 export function enforce(stacks: readonly StackDocument[], settings: PolicySettings): void {
   const found = breaches(stacks, settings);

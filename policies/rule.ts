@@ -1,32 +1,32 @@
 import type { Documents, Place } from "./documents";
 
-/** What decides, besides the documents, whether a rule is kept. */
+/** The settings of the rules. */
 export interface PolicySettings {
-  /** Whether what holds data must be protected from being destroyed. */
+  /** Whether resources with data must be protected from deletion. */
   readonly protectData: boolean;
-  /** The tags that a provider must set on whatever it makes. */
+  /** The tags that a provider must set on every resource. */
   readonly requiredTags: readonly string[];
-  /** Whether every role must have a permissions boundary: not where an emulator holds nobody to any policy. */
+  /** Whether every role must have a permissions boundary. False for an emulator, which enforces no policies. */
   readonly boundedRoles: boolean;
 }
 
-/** Where a rule is broken, and by what. */
+/** Where a rule is broken, and why. */
 export interface Finding {
   readonly place: Place;
-  /** What stands there, as the end of the sentence that begins with the place. */
+  /** The problem, as the end of a sentence that begins with the place. */
   readonly found: string;
 }
 
 /** One rule. */
 export interface Rule {
-  /** By which exceptions name it. */
+  /** Exceptions refer to it. */
   readonly id: string;
-  /** What holds where the rule is kept. */
+  /** What the rule guarantees. */
   readonly promise: string;
-  /** Who asks for it: AWS's page, or the decision of ours. */
+  /** Its source: an AWS page, or a decision of ours. */
   readonly source: string;
-  /** What to do where it is broken. */
+  /** What to do about a breach. */
   readonly remedy: string;
-  /** Everything that breaks the rule, exceptions not yet taken out. */
+  /** All breaches, including excused ones. */
   check(documents: Documents, settings: PolicySettings): Iterable<Finding>;
 }

@@ -1,6 +1,5 @@
 /**
- * The statements of all IAM policies in the synthesized stacks, wherever they stand: in a role, a key, a bucket, a
- * topic, an inline block.
+ * The statements of all IAM policies in the synthesized stacks: of roles, keys, buckets, topics, and in inline blocks.
  */
 import {
   type Arguments,
@@ -16,20 +15,20 @@ import {
 /** One statement of a policy. */
 export interface Statement {
   readonly resource: Resource;
-  /** Its Sid, or its place in the policy, from 1. */
+  /** Its Sid, or its position in the policy, from 1. */
   readonly name: string;
   readonly allows: boolean;
-  /** Whom it speaks of; undefined in an identity policy, which speaks of its holder. */
+  /** The principal; undefined in an identity policy, where it is the holder. */
   readonly principal: unknown;
   readonly actions: readonly string[];
   readonly resources: readonly string[];
   /** Operator, key, values. */
   readonly conditions: Arguments;
-  /** `NotAction`, `NotResource` or `NotPrincipal`, where it has one. */
+  /** `NotAction`, `NotResource` or `NotPrincipal`, if present. */
   readonly inverted: readonly string[];
 }
 
-/** The arguments whose text is an IAM policy. */
+/** The arguments that contain an IAM policy. */
 const policyArguments: ReadonlySet<string> = new Set([
   "access_policies",
   "access_policy",
@@ -55,7 +54,7 @@ function statement(resource: Resource, block: Arguments, index: number): Stateme
 
 const read = new WeakMap<Documents, readonly Statement[]>();
 
-/** Every statement of every policy that is plain JSON; `unreadablePolicies` has the others. */
+/** All statements of policies that are plain JSON; `unreadablePolicies` returns the other policies. */
 export function statements(documents: Documents): readonly Statement[] {
   const known = read.get(documents);
   if (known) {
@@ -75,7 +74,7 @@ export function statements(documents: Documents): readonly Statement[] {
   return found;
 }
 
-/** The policies that are no plain JSON, so that no rule sees into them: the resource and the argument. */
+/** The policies that are not plain JSON, so no rule can read them: resource and argument. */
 export function unreadablePolicies(documents: Documents): readonly (readonly [resource: Resource, argument: string])[] {
   return documents.all
     .filter(({ type }) => type.startsWith("aws_"))
@@ -95,7 +94,7 @@ export function isAnyone(principal: unknown): boolean {
   return principal === "*" || (isArguments(principal) && texts(principal.AWS).includes("*"));
 }
 
-/** Patterns as regular expressions: the same few are asked of every action. */
+/** Cache of patterns as regular expressions: a few patterns are tested with every action. */
 const expressions = new Map<string, RegExp>();
 
 function expressionOf(pattern: string): RegExp {
@@ -108,10 +107,7 @@ function expressionOf(pattern: string): RegExp {
   return expression;
 }
 
-/**
- * Whether a pattern of IAM, with `*` and `?`, covers an action. IAM does not tell capital letters from small ones
- * there.
- */
+/** Whether an IAM pattern, with `*` and `?`, matches an action. IAM ignores case here. */
 export function covers(pattern: string, action: string): boolean {
   if (!/[*?]/.test(pattern)) {
     return pattern.toLowerCase() === action.toLowerCase();

@@ -4,8 +4,7 @@
  *     tsx survey/cli.ts simulate --rows 500 --seed 7 [--shift 0.1] [--start 2025-03-01T08:00:00Z] [--output survey.csv]
  *     tsx survey/cli.ts convert abalone.data [--output survey.csv [--report report.json]]
  *
- * Without `--output` the file goes to standard output. Ends with 1 when the file can't be made, with 2 when it was
- * called in a wrong way.
+ * Without `--output` the file goes to standard output. Exit status: 1 if the file can't be made, 2 for wrong arguments.
  */
 import { createReadStream, createWriteStream } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
@@ -20,7 +19,7 @@ const usage = `Usage:
   tsx survey/cli.ts simulate --rows 500 [--seed 1] [--shift 0.1] [--start 2025-03-01T08:00:00Z] [--output survey.csv]
   tsx survey/cli.ts convert abalone.data [--output survey.csv [--report report.json]]`;
 
-/** The command was called in a wrong way. */
+/** Wrong arguments. */
 class UsageError extends Error {
   readonly exitStatus = 2;
 
@@ -29,17 +28,17 @@ class UsageError extends Error {
   }
 }
 
-/** Lines that cannot be read are shown up to this number; a report has all of them. */
+/** Shows at most this many unreadable lines; a report has all of them. */
 const shownProblems = 20;
 
-/** What `--report` writes, as JSON: how the survey file came from the file that was converted. */
+/** The JSON of `--report`: how the survey file was made from the converted file. */
 export interface ConversionReport {
   readonly form: ConvertedSurvey["form"];
-  /** What was rejected in line n of the survey file stands in line n minus this of the file that was converted. */
+  /** Line n of the survey file comes from line n minus this of the converted file. */
   readonly linesBefore: ConvertedSurvey["linesBefore"];
-  /** Every line of the file that was converted which could not be read, in its order. */
+  /** The unreadable lines of the converted file, in order. */
   readonly unreadable: readonly RowProblem[];
-  /** Why ingestion will refuse the survey file as a whole. */
+  /** Why ingestion will refuse the whole survey file. */
   readonly fileProblem?: string;
 }
 
@@ -65,7 +64,7 @@ function parseStart(text: string | undefined): Date | undefined {
   return new Date(parsed.time);
 }
 
-/** Writes to a neighbour of the file first, so that a command that is stopped leaves no half file behind. */
+/** Writes to a temporary file first, so that a stopped command leaves no partial file. */
 async function write(content: Iterable<string> | AsyncIterable<Uint8Array>, output: string | undefined): Promise<void> {
   if (output === undefined) {
     await pipeline(content, process.stdout);
@@ -81,7 +80,7 @@ async function write(content: Iterable<string> | AsyncIterable<Uint8Array>, outp
   }
 }
 
-/** Reads as far as the first row: what a file as a whole is refused for shows there. */
+/** Reads up to the first row, which shows errors of the whole file. */
 async function fileProblemOf(surveyFile: string): Promise<string | undefined> {
   const rows = readSurvey(createReadStream(surveyFile), { now: new Date() });
   try {
@@ -168,7 +167,7 @@ async function main(words: readonly string[]): Promise<void> {
 
 runCommand(() =>
   main(process.argv.slice(2)).catch((error: unknown) => {
-    // What parseArgs and the simulator refuse is an argument, too.
+    // Errors of parseArgs and of the simulator are wrong arguments too.
     const isArgument = error instanceof RangeError || (error instanceof TypeError && "code" in error);
     throw isArgument ? new UsageError(error.message) : error;
   }),

@@ -1,14 +1,12 @@
-/** Converts a survey, in UCI's form or in ours, into a survey file. */
+/** Converts a survey from UCI's format or ours into a survey file. */
 import { LineSplitter, type Source } from "./lines";
 import { type RowProblem, surveyHeader, surveyLine } from "./survey-file";
 import { isUciLine, readUci } from "./uci";
 
-/** A survey file, and the form of the file that it was made of. */
+/** A survey file, and how it was made. */
 export interface ConvertedSurvey {
   readonly form: "survey" | "uci";
-  /**
-   * Lines of the survey file above the first line of the original file: 1 where the original has no header.
-   */
+  /** Lines of the survey file before the original file's first line: 1 if the original has no header. */
   readonly linesBefore: 0 | 1;
   /** The survey file, to be read once, in chunks. */
   readonly content: AsyncIterable<Uint8Array>;
@@ -16,16 +14,16 @@ export interface ConvertedSurvey {
 
 /** How a survey is converted. */
 export interface ConvertSurveyOptions {
-  /** Receives each line of a UCI file that cannot be read. Rows of a survey file are checked when it is ingested. */
+  /** Receives each unreadable line of a UCI file. Ingestion checks the rows of a survey file. */
   readonly report: (problem: RowProblem) => void;
 }
 
-/** Lines are written in chunks of about this many characters, so that the reader has few to handle. */
+/** Lines are written in chunks of about this many characters, for fewer reads. */
 const chunkLength = 65_536;
 
 /**
- * A line without an animal becomes a blank line, so that line n + 1 of the survey file always comes from line n of
- * UCI's file.
+ * A line without an animal becomes a blank line, so line n + 1 of the survey file always comes from line n of UCI's
+ * file.
  */
 async function* asSurveyFile(source: Source, report: ConvertSurveyOptions["report"]): AsyncGenerator<Uint8Array> {
   let text = `${surveyHeader}\n`;
@@ -42,8 +40,8 @@ async function* asSurveyFile(source: Source, report: ConvertSurveyOptions["repor
 }
 
 /**
- * Recognises the form of a file by its first line, and returns its content as a survey file. A file in neither form
- * passes unchanged: ingestion reports what is wrong with it.
+ * Detects a file's format by its first line, and returns its content as a survey file. A file of another format is not
+ * changed: ingestion reports the problem.
  */
 export async function convertSurvey(source: Source, { report }: ConvertSurveyOptions): Promise<ConvertedSurvey> {
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();

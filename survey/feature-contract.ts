@@ -1,10 +1,10 @@
 /**
- * The feature contract: what is measured of an abalone, in which unit and range, under which name and in which order.
+ * The feature contract: the measures of an abalone, with unit, range, name and order.
  *
- * Everything that knows a column reads it here: the feature group, the survey file, the simulator, UCI's loader, the
- * API, the website's form and its examples. The model image reads the same `features.json` in Python. Lengths are in
- * mm, weights in g. A new measure is one entry in that file; `__tests__/survey/measure-lists.test.ts` finds the texts
- * that list or count the measures.
+ * Everything that uses a column reads it from here: the feature group, the survey file, the simulator, UCI's loader,
+ * the API, the website's form and its examples. The model image reads the same `features.json` in Python. Lengths are
+ * in mm, weights in g. A new measure is one entry in that file; `__tests__/survey/measure-lists.test.ts` finds the
+ * texts that list or count the measures.
  */
 import document from "./features.json";
 import * as z from "./zod";
@@ -14,13 +14,13 @@ const text = z.string().check(z.minLength(1));
 
 /** The number of the column in UCI's abalone file, from 1. */
 const uciColumn = z.int().check(z.positive());
-/** Values of the animals that the website offers to try, beside the grown one of `example`. */
+/** Values of the website's example animals, besides the adult in `example`. */
 const otherExamples = <Value extends z.ZodMiniType>(value: Value) => z.strictObject({ young: value, old: value });
 
 const categoryFeature = z.strictObject({
   name: columnName,
   type: z.literal("category"),
-  /** From the value in a file to what people call it. */
+  /** Display name by value. */
   categories: z.record(z.string().check(z.regex(/^[A-Za-z0-9_-]+$/)), text),
   label: text,
   description: text,
@@ -31,7 +31,7 @@ const categoryFeature = z.strictObject({
 });
 
 /**
- * How the simulator draws a measure: `growth` is the length, which follows the animal's growth curve. Of the others
+ * How the simulator draws a measure. `growth` is the length, which follows the animal's growth curve. For the others,
  * log(measure) = intercept + the sum of power * log(other measure or `rings`) + noise; `infant` adds its power for
  * animals without a sex.
  */
@@ -43,7 +43,7 @@ const simulation = z.union(
       /** Standard deviation of the logarithm. */
       noise: z.number().check(z.nonnegative()),
       powers: z.record(columnName, z.number()),
-      /** Share of the animals of which an optional measure is taken. @default 1 */
+      /** Share of the animals that have an optional measure. @default 1 */
       measuredShare: z.optional(z.number().check(z.gte(0), z.lte(1))),
     }),
   ],
@@ -65,10 +65,10 @@ const numberFeature = z
     name: columnName,
     type: z.literal("number"),
     unit: z.enum(["mm", "g"]),
-    /** Least and greatest value that a living abalone can have, both included. */
+    /** Smallest and largest value of a living abalone, inclusive. */
     minimum: z.number(),
     maximum: z.number(),
-    /** How finely people measure it: the step of the website's input field. */
+    /** Precision of the measurement: the step of the website's input field. */
     step: z.number().check(z.positive()),
     label: text,
     description: text,
@@ -77,7 +77,7 @@ const numberFeature = z
     /** Of a grown animal. */
     example: z.number(),
     otherExamples: otherExamples(z.number()),
-    /** Where UCI's file has the measure, and by how much its values are multiplied; null where it doesn't have it. */
+    /** Column in UCI's file and factor for its values; null if UCI's file lacks the measure. */
     uci: z.nullable(z.strictObject({ column: uciColumn, factor: z.number().check(z.positive()) })),
     simulation,
   })
@@ -121,8 +121,8 @@ const contractSchema = z
     eventTime: z.strictObject({ name: columnName, description: text }),
     features: z.array(z.discriminatedUnion("type", [categoryFeature, numberFeature])).check(z.minLength(1)),
     /**
-     * Of each two measures, the lesser is never above the greater in a living abalone: a row that breaks this was
-     * measured or typed wrong.
+     * Pairs of measures whose `lesser` is never above its `greater` in a living abalone: a row that breaks this was
+     * probably measured or typed wrong.
      */
     proportions: z.array(z.strictObject({ lesser: columnName, greater: columnName })),
     label: labelColumn,
@@ -159,14 +159,14 @@ export type CategoryFeature = Readonly<z.infer<typeof categoryFeature>>;
 export type Measure = Readonly<z.infer<typeof numberFeature>>;
 /** One input of the model. */
 export type Feature = CategoryFeature | Measure;
-/** What the model learns: the rings. */
+/** The model's target: the rings. */
 export type Label = Readonly<z.infer<typeof labelColumn>>;
 /** The whole contract, as `features.json` holds it. */
 export type Contract = Readonly<z.infer<typeof contractSchema>>;
 /** The types of SageMaker's feature store. */
 export type FeatureType = "String" | "Fractional" | "Integral";
 
-/** A place in the document, with the name of the feature that it belongs to: `features.7 (shell_weight).unit`. */
+/** A place in the document, with its feature's name: `features.7 (shell_weight).unit`. */
 function placeOf(path: readonly PropertyKey[], candidate: unknown): string {
   const [first, index, ...rest] = path.map(String);
   if (first === "features" && index !== undefined) {
@@ -178,7 +178,7 @@ function placeOf(path: readonly PropertyKey[], candidate: unknown): string {
 
 /**
  * Checks a contract document.
- * @throws Error that lists every fault with its place in the document
+ * @throws Error that lists all errors with their place in the document
  */
 export function parseContract(candidate: unknown): Contract {
   const result = contractSchema.safeParse(candidate);
@@ -191,24 +191,24 @@ export function parseContract(candidate: unknown): Contract {
 
 const contract = parseContract(document);
 
-/** The model's inputs, in the order in which the model takes them. */
+/** The model's inputs, in the model's order. */
 export const features: readonly Feature[] = contract.features;
-/** The features that are numbers, in the same order. */
+/** The numeric features, in the same order. */
 export const measures: readonly Measure[] = contract.features.filter((feature) => feature.type === "number");
 /**
- * Pairs of measures of which the lesser is at most the greater. Not a rule that refuses: real surveys break it in some
- * rows out of thousands. It is a reason to ask whether the measures are right.
+ * Pairs of measures whose `lesser` is at most `greater`. A row that breaks this is not refused, because real surveys
+ * have some such rows in thousands; it is a reason to ask whether the measures are right.
  */
 export const proportions: Contract["proportions"] = contract.proportions;
-/** The column that the model learns. */
+/** The model's target column. */
 export const label: Label = contract.label;
 /** The column that identifies an animal. */
 export const recordIdentifier = contract.recordIdentifier;
-/** The column with the time at which an animal was measured (ISO 8601, UTC). */
+/** The column with the time of measurement (ISO 8601, UTC). */
 export const eventTime = contract.eventTime;
 /** Age in years = rings + this (Nash et al. 1994, the source of UCI's abalone data). */
 export const yearsBeyondRings = contract.yearsBeyondRings;
-/** The names of the model's inputs, snake_case. */
+/** The names of the model's inputs, in snake_case. */
 export const featureNames: readonly string[] = features.map(({ name }) => name);
 
 /** Whether a row may lack a column. */
@@ -216,7 +216,7 @@ export function isOptional(column: Feature | Label): boolean {
   return column.type === "number" && column.optional === true;
 }
 
-/** The columns of a survey file, in the order in which we write them. */
+/** The columns of a survey file, in the order that we write. */
 export const surveyColumns: readonly string[] = [recordIdentifier.name, eventTime.name, ...featureNames, label.name];
 const optionalColumns: readonly string[] = features.filter(isOptional).map(({ name }) => name);
 /** The columns that every survey file has. */
@@ -228,7 +228,7 @@ export const uciColumns: readonly (Feature | Label)[] = [...features, label]
 /** What a record identifier looks like. */
 export const recordIdentifierPattern = new RegExp(contract.recordIdentifier.pattern);
 
-/** The columns as the feature store defines them, in the survey file's order. */
+/** The columns as definitions for the feature store, in the survey file's order. */
 export const featureDefinitions: readonly { readonly featureName: string; readonly featureType: FeatureType }[] = [
   { featureName: recordIdentifier.name, featureType: "String" },
   { featureName: eventTime.name, featureType: "String" },

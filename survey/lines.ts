@@ -1,7 +1,7 @@
-/** Cuts a stream of bytes into lines, without ever holding more than one of them. */
+/** Splits a byte stream into lines, with at most one line in memory. */
 import { isUtf8 } from "node:buffer";
 
-/** Bytes beyond which a line is not read: no survey has one, and a file without line ends must not fill the memory. */
+/** Maximum bytes of a line: no survey has longer ones, and a file without line ends must not fill the memory. */
 export const longestLine = 65_536;
 
 /** One line of a file. */
@@ -14,15 +14,15 @@ export interface Line {
   readonly end: number;
   /** Without its line end; missing when the line has a `fault`. */
   readonly text?: string;
-  /** Why the line cannot be read, in words that follow "the line". */
+  /** Why the line cannot be read, as words after "the line". */
   readonly fault?: string;
-  /** False for a last line that has no line end, which may have been cut off. */
+  /** False for a last line without a line end, which may be cut off. */
   readonly terminated: boolean;
 }
 
 const lineFeed = 0x0a;
 
-/** Takes chunks, gives lines. LF and CRLF end a line; a byte order mark at the start of the file is dropped. */
+/** Turns chunks into lines. LF and CRLF end a line; a byte order mark at the start of the file is dropped. */
 export class LineSplitter {
   private parts: Uint8Array[] = [];
   private length = 0;
@@ -37,11 +37,11 @@ export class LineSplitter {
       yield this.take(1);
       start = end + 1;
     }
-    // A chunk's buffer may be used again by its producer, so what outlives this call is copied.
+    // The producer may reuse a chunk's buffer, so the rest is copied.
     this.hold(Buffer.from(chunk.subarray(start)));
   }
 
-  /** The last line, when the file does not end with a line end. */
+  /** The last line, if it has no line end. */
   *finish(): Generator<Line> {
     if (this.length > 0) {
       yield this.take(0);
@@ -87,7 +87,7 @@ export class LineSplitter {
   }
 }
 
-/** What a file can be read from: chunks of bytes or of text. */
+/** A file's content: chunks of bytes or of text. */
 export type Source = AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>;
 
 /** The lines of a source. */
@@ -99,14 +99,14 @@ export async function* readLines(source: Source): AsyncGenerator<Line> {
   yield* splitter.finish();
 }
 
-/** Why `splitFields` gives no fields. */
+/** Why `splitFields` returns no fields. */
 export const unreadableQuote = "a quote is not closed, or is followed by text";
 
 /**
- * The fields of one CSV line (RFC 4180), trimmed; `undefined` when a quote is left open or followed by text.
+ * The trimmed fields of one CSV line (RFC 4180); `undefined` if a quote is not closed or is followed by text.
  *
- * A quoted field cannot go on in the next line: no column of a survey holds a line break, and a stray quote then spoils
- * one row, not the rest of the file.
+ * A quoted field cannot continue in the next line: no column of a survey contains a line break, and a stray quote then
+ * spoils only one row.
  */
 export function splitFields(line: string): string[] | undefined {
   if (!line.includes('"')) {
@@ -126,16 +126,13 @@ export function splitFields(line: string): string[] | undefined {
   }
 }
 
-/** A value as a message shows it: quoted, without control characters, at most 40 characters. */
+/** A value for a message: quoted, without control characters, at most 40 characters. */
 export function quote(value: string): string {
   const visible = value.replace(/\p{Cc}/gu, "\uFFFD");
   return `'${visible.length > 40 ? `${visible.slice(0, 39)}…` : visible}'`;
 }
 
-/**
- * A decimal number as people and programs write it, or `undefined`: no hexadecimal, no thousands separators, no NaN, no
- * Infinity.
- */
+/** A decimal number, or `undefined`: no hexadecimal, no thousands separators, no NaN, no Infinity. */
 export function parseDecimal(value: string): number | undefined {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : undefined;
 }

@@ -1,12 +1,12 @@
 /**
- * Simulates surveys: animals that grow as abalones do, so that the platform can be tried, tested and measured without
- * real data.
+ * Simulates surveys with animals that grow like abalones, so that the platform can be tried, tested and measured
+ * without real data.
  *
- * Each animal gets an age, grows along its own growth curve, and its other measures follow from its length and age by
- * allometry (powers of one another, so sums of logarithms) with noise. The constants were fitted to the abalone data of
- * Nash, Sellers, Talbot, Cawthorn and Ford (1994; UCI Machine Learning Repository, CC BY 4.0) in mm and g: a model that
- * learns from 4,000 simulated animals has a root mean squared error of 2.15 rings on the real ones, one that learns
- * from the real ones 2.18 (tree ensembles, cross-validated).
+ * Each animal gets an age and its own growth curve. Its other measures follow from length and age by allometry
+ * (products of powers, so sums of logarithms) with noise. The constants were fitted to the abalone data of Nash,
+ * Sellers, Talbot, Cawthorn and Ford (1994; UCI Machine Learning Repository, CC BY 4.0) in mm and g: a model trained on
+ * 4,000 simulated animals has an RMSE of 2.15 rings on the real ones; one trained on the real ones has 2.18 (tree
+ * ensembles, cross-validated).
  */
 import {
   accepts,
@@ -25,19 +25,19 @@ import { type SurveyRecord, surveyHeader, surveyLine } from "./survey-file";
 export interface SimulateOptions {
   /** How many animals. */
   readonly rows: number;
-  /** The same seed gives the same animals; fewer rows give the first of them. A whole number from 0. @default 1 */
+  /** The same seed gives the same animals; fewer rows give the first ones. An integer from 0. @default 1 */
   readonly seed?: number;
   /**
-   * How much longer animals are at the same age: 0.1 is 10 %. Makes the drift that a monitor should see; from -0.5 to
-   * 0.5. @default 0
+   * How much longer animals are at the same age: 0.1 means 10 %. It creates drift for a monitor; from -0.5 to 0.5.
+   * @default 0
    */
   readonly shift?: number;
-  /** When the first animal was measured; each further one a second later. @default 2025-03-01T08:00:00Z */
+  /** Time of the first animal; each further one is a second later. @default 2025-03-01T08:00:00Z */
   readonly start?: Date;
 }
 
 /**
- * Uniform numbers in [0, 1) from a seed (sfc32 by Doty-Humphrey, which passes PractRand): fast, and the same on every
+ * Uniform numbers in [0, 1) from a seed (sfc32 by Doty-Humphrey, which passes PractRand): fast, and equal on every
  * machine. Another `stream` of the same seed gives independent numbers.
  */
 function uniformSource(seed: number, stream = 0): () => number {
@@ -69,14 +69,14 @@ function normalSource(uniform: () => number): () => number {
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
-/** Rings of the animals that a survey meets: log-normal, mean 9.9, standard deviation 3.2. */
+/** Rings of the animals in a survey: log-normal, mean 9.9, standard deviation 3.2. */
 const rings = { mean: 2.246, deviation: 0.315 };
 
 /** Generalised von Bertalanffy growth: length = asymptote * (1 - exp(-rate * (age - start)))^shape, in mm and years. */
 const growth = { asymptote: 123, asymptoteDeviation: 0.14, rate: 0.34, rateDeviation: 0.13, start: 1.6, shape: 3 };
 
 /**
- * The chance to be too young to be sexed, and of an adult to be female, as logistic functions of the logarithms of
+ * The probability of being too young for a sex, and of an adult being female: logistic functions of the logarithms of
  * rings and length.
  */
 const infant = { intercept: 23.03, rings: -2.589, length: -3.926 };
@@ -87,16 +87,14 @@ interface Allometry {
   readonly name: string;
   readonly intercept: number;
   readonly noise: number;
-  /**
-   * Whether it is drawn from a stream of its own: another measure in the contract then leaves all others as they are.
-   */
+  /** Whether it has its own random stream: then another measure in the contract leaves all others unchanged. */
   readonly added: boolean;
-  /** By the name of another measure, `rings` or `infant`. */
+  /** By another measure's name, `rings` or `infant`. */
   readonly powers: readonly (readonly [string, number])[];
 }
 
 /**
- * The measures but the length, each after those that it follows from.
+ * The measures without the length, each after those that it depends on.
  * @throws Error that names the measure which can't be simulated
  */
 export function allometryOf(contract: readonly Measure[]): Allometry[] {
@@ -130,12 +128,12 @@ export function allometryOf(contract: readonly Measure[]): Allometry[] {
 
 const allometry = allometryOf(measures);
 
-/** Optional measures that are not taken of every animal, with the share of those of which they are. */
+/** Optional measures that not every animal has, with their share. */
 const shares = measures.flatMap(({ name, simulation }) =>
   simulation !== "growth" && simulation.measuredShare !== undefined ? [[name, simulation.measuredShare] as const] : [],
 );
 
-/** Rounds as people read an instrument: to the contract's step. */
+/** Rounds to the contract's step, as people read an instrument. */
 const readings = new Map(
   measures.map(({ name, step }) => {
     const decimals = (step.toString().split(".")[1] ?? "").length;
@@ -145,7 +143,7 @@ const readings = new Map(
 
 const logistic = (value: number): number => 1 / (1 + Math.exp(-value));
 
-/** The numbers of which animals are drawn: of UCI's measures, and of those that the contract has beside them. */
+/** The random numbers for animals: for UCI's measures, and for the contract's other measures. */
 interface Sources {
   readonly uniform: () => number;
   readonly normal: () => number;
@@ -164,7 +162,7 @@ function drawAnimal(sources: Sources, shift: number): Record<string, string | nu
     ["length", Math.log(asymptote) + growth.shape * Math.log(grown)],
   ]);
   const of = (name: string): number => logs.get(name) ?? NaN;
-  // A bigger kind of abalone doesn't mature earlier: the chances depend on the length that it would have had.
+  // Larger animals don't mature earlier: the probabilities depend on the length without the shift.
   const usualLength = of("length") - Math.log(1 + shift);
   const young = uniform() < logistic(infant.intercept + infant.rings * of("rings") + infant.length * usualLength);
   logs.set("infant", young ? 1 : 0);
@@ -192,7 +190,7 @@ function requireRange(name: string, value: number, minimum: number, maximum: num
 
 /**
  * Simulated animals, every value inside the contract's range; identifiers are `sim-<seed>-<n>`, n from 1.
- * @throws RangeError that names the option which is out of range
+ * @throws RangeError that names the option that is out of range
  */
 export function* simulate(options: SimulateOptions): Generator<SurveyRecord> {
   const { rows, seed = 1, shift = 0, start = new Date("2025-03-01T08:00:00Z") } = options;
@@ -221,13 +219,13 @@ export function* simulate(options: SimulateOptions): Generator<SurveyRecord> {
       animal = drawAnimal(sources, shift);
     }
     const time = new Date(start.getTime() + (number - 1) * 1000).toISOString().replace(/\.\d+Z$/, "Z");
-    // A shifted population has other animals, which must not replace those of the same seed.
+    // A shifted population has other animals, which must not overwrite those of the same seed.
     const population = shift === 0 ? `${seed}` : `${seed}-${shift < 0 ? "minus" : "plus"}${Math.abs(shift)}`;
     yield { [recordIdentifier.name]: `sim-${population}-${number}`, [eventTime.name]: time, ...animal };
   }
 }
 
-/** The same as a survey file, in pieces of some hundred lines. */
+/** Simulated animals as a survey file, in chunks of some hundred lines. */
 export function* simulateSurvey(options: SimulateOptions): Generator<string> {
   let piece = `${surveyHeader}\n`;
   for (const record of simulate(options)) {

@@ -1,8 +1,8 @@
 /**
- * Reads and writes survey files: CSV (UTF-8, comma, header) with one measured animal a line.
+ * Reads and writes survey files: CSV (UTF-8, comma, header) with one measured animal per line.
  *
- * Columns may stand in any order. Columns that the contract doesn't know are ignored and never stored, for they may
- * hold names or notes. A row is accepted whole or rejected with its reasons; one bad row never spoils another.
+ * Columns may have any order. Columns outside the contract are ignored and never stored, because they may contain names
+ * or notes. A row is accepted completely or rejected with its reasons; a bad row never affects another.
  */
 import {
   accepts,
@@ -33,26 +33,26 @@ interface Place {
   readonly end: number;
 }
 
-/** A row to keep. */
+/** An accepted row. */
 export interface AcceptedRow extends Place {
   readonly record: SurveyRecord;
 }
 
-/** Why a row is not kept. */
+/** Why a row is rejected. */
 export interface RowProblem {
   /** Counts from 1, the header included. */
   readonly line: number;
-  /** The animal, when its identifier could be read. */
+  /** The animal, if its identifier is readable. */
   readonly recordId?: string;
-  /** The first column at fault, when it is one column's fault. */
+  /** The first wrong column, if a column is wrong. */
   readonly field?: string;
   /** That column's value, shortened. */
   readonly value?: string;
-  /** Every fault of the row, for example `height: '-3' is not between 1 and 100 mm`. */
+  /** All errors of the row, for example `height: '-3' is not between 1 and 100 mm`. */
   readonly reason: string;
 }
 
-/** A row that is not kept. */
+/** A rejected row. */
 export interface RejectedRow extends Place {
   readonly problem: RowProblem;
 }
@@ -62,16 +62,16 @@ export type SurveyRow = AcceptedRow | RejectedRow;
 
 /** How a survey is read. */
 export interface ReadSurveyOptions {
-  /** The present: no animal was measured after it. */
+  /** The current time: no animal was measured after it. */
   readonly now: Date;
 }
 
-/** The file as a whole is not a survey: none of its rows can be used. */
+/** The whole file is not a survey: none of its rows can be used. */
 export class SurveyFileError extends Error {
   override readonly name = "SurveyFileError";
 }
 
-/** No survey is older: a year such as 0026 is a typing error. */
+/** No survey is older: a year such as 0026 is a typo. */
 const earliestSurvey = Date.UTC(1900, 0, 1);
 /** How far a surveyor's clock may be ahead of ours. */
 const clockTolerance = 24 * 60 * 60 * 1000;
@@ -84,8 +84,8 @@ interface Fault {
 }
 
 /**
- * Reads an event time strictly: date, time to the second, `Z`. A fraction of zero is dropped.
- * @returns the time in the one form in which we store it, so that times compare as text, or what is wrong with it
+ * Parses an event time strictly: date, time to the second, `Z`. A fraction of zero is dropped.
+ * @returns the time in our storage format, so that times compare as text, or the error
  */
 export function parseEventTime(value: string, now: Date): { readonly time: string } | { readonly fault: string } {
   const match = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(\.\d{1,9})?Z$/.exec(value);
@@ -98,7 +98,7 @@ export function parseEventTime(value: string, now: Date): { readonly time: strin
   }
   const time = `${whole}Z`;
   const milliseconds = Date.parse(time);
-  // Date.parse rolls 30 February over to 1 March, so the way back has to give the same text.
+  // Date.parse turns 30 February into 1 March, so the round trip must give the same text.
   if (Number.isNaN(milliseconds) || new Date(milliseconds).toISOString() !== `${whole}.000Z`) {
     return { fault: "is not a date and time of the calendar" };
   }
@@ -113,19 +113,16 @@ export function parseEventTime(value: string, now: Date): { readonly time: strin
 
 const columns: readonly (Feature | Label)[] = [...features, label];
 
-/** Where each column of the contract stands in the lines of one file. */
+/** The position of each column in the lines of one file. */
 interface Header {
   readonly positions: ReadonlyMap<string, number>;
   readonly width: number;
 }
 
-/** Other separators than the comma, and what people call them. */
+/** Separators other than the comma, with their names. */
 const otherSeparators = { ";": "semicolons", "\t": "tabs", "|": "vertical bars" } as const;
 
-/**
- * The separator of a first line, where it is not a comma: of a header with our names, or of a line as UCI's file has
- * them.
- */
+/** The separator of a first line if it is not a comma: of a header with our column names, or of a UCI line. */
 function otherSeparator(text: string): string | undefined {
   const found = Object.entries(otherSeparators).find(([separator]) => {
     const fields = text.split(separator).map((field) => field.trim().replace(/^"(.*)"$/, "$1"));
@@ -223,10 +220,7 @@ function parseRow(
   return faults.length > 0 ? { faults } : { record };
 }
 
-/**
- * Two independent words of 32 bits of a text (cyrb53 before it joins them): small enough to keep for each of millions
- * of rows.
- */
+/** Two independent 32-bit hashes of a text (cyrb53 before it joins them): small enough to keep for millions of rows. */
 function fingerprint(text: string): readonly [number, number] {
   let high = 0xdeadbeef;
   let low = 0x41c6ce57;
@@ -240,22 +234,23 @@ function fingerprint(text: string): readonly [number, number] {
   return [high >>> 0, low >>> 0];
 }
 
-/** Words of a row in `AcceptedVersions`. */
+/** 32-bit words per row in `AcceptedVersions`. */
 const wordsOfRow = 4;
 
 /**
- * Remembers the accepted rows of one file: an animal may be measured again at another time, but only once at a time.
+ * Remembers the accepted rows of one file: an animal may be measured again at another time, but only once at the same
+ * time.
  *
- * Of each row four words: two of identifier and time, which are the same for no two of ten million rows but for one
- * chance in 300,000, one of the values, and its line. They stand in one array with open places (linear probing), at
- * most three of four taken: 21 to 43 bytes a row, where a Map of texts takes 200.
+ * Each row has four words: two hashes of identifier and time, which collide in ten million rows with a probability of 1
+ * in 300,000, a hash of the values, and the line. They are in one open-addressing array with linear probing, at most
+ * three quarters full: 21 to 43 bytes per row, where a Map of strings needs 200.
  */
 class AcceptedVersions {
   private places = 1_024;
   private words = new Uint32Array(this.places * wordsOfRow);
   private rows = 0;
 
-  /** Remembers a row, or returns its fault where an earlier row has the same animal and time. */
+  /** Remembers a row, or returns an error if an earlier row has the same animal and time. */
   add(record: SurveyRecord, line: number): Fault | undefined {
     const version = `${String(record[recordIdentifier.name])} ${String(record[eventTime.name])}`;
     const [content] = fingerprint(columns.map(({ name }) => record[name]).join(","));
@@ -279,7 +274,7 @@ class AcceptedVersions {
         };
   }
 
-  /** Where a row stands, or the open place for it: there the line, which counts from 1, is 0. */
+  /** The slot of a row, or the free slot for it: there the line, which counts from 1, is 0. */
   private find([one, two]: readonly [number, number]): number {
     for (let place = one % this.places; ; place = (place + 1) % this.places) {
       const start = place * wordsOfRow;
@@ -305,9 +300,8 @@ class AcceptedVersions {
 }
 
 /**
- * Reads a survey file row by row, in constant memory but for some 40 bytes a row. Blank lines are skipped.
- * @throws SurveyFileError when the file is empty, has no rows, is not UTF-8 text or lacks columns: nothing was given
- * before it
+ * Reads a survey file row by row, in constant memory except for some 40 bytes per row. Blank lines are skipped.
+ * @throws SurveyFileError before the first row, when the file is empty, has no rows, is not UTF-8 text or lacks columns
  */
 export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): AsyncGenerator<SurveyRow> {
   const splitter = new LineSplitter();
@@ -333,7 +327,7 @@ export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): A
       };
     };
     if (!header) {
-      // Blank lines above the header are as harmless as those below the last row.
+      // Blank lines before the header are allowed, like those after the last row.
       if (line.text?.trim() !== "") {
         header = readHeader(line);
       }
@@ -346,7 +340,7 @@ export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): A
     if (!fields) {
       return rejected([{ reason: unreadableQuote }]);
     }
-    // Spreadsheets save emptied rows as commas alone.
+    // Spreadsheets save empty rows as commas only.
     if (fields.every((field) => field === "")) {
       return undefined;
     }
@@ -387,15 +381,15 @@ export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): A
   }
 }
 
-/** The first line of the survey files that we write, without its line end. */
+/** The header of the survey files that we write, without its line end. */
 export const surveyHeader = surveyColumns.join(",");
 
-/** One line of a survey file, without its line end. No value of the contract needs quotes. */
+/** One line of a survey file, without its line end. No value in the contract needs quotes. */
 export function surveyLine(record: SurveyRecord): string {
   return surveyColumns.map((name) => String(record[name] ?? "")).join(",");
 }
 
-/** A record as Feature Store takes it: a measure that is missing is left out, and is null in the offline store. */
+/** A record for Feature Store: a missing measure is left out, and becomes null in the offline store. */
 export function featureValues(record: SurveyRecord): { FeatureName: string; ValueAsString: string }[] {
   return surveyColumns.flatMap((name) => {
     const value = record[name];

@@ -1,6 +1,6 @@
 /**
- * Reads UCI's abalone file: no header; a sex, then numbers. Which column is which measure, and the factor from its
- * values to mm and g, stands in the feature contract.
+ * Reads UCI's abalone file: no header; a sex, then numbers. The feature contract has each measure's column, and the
+ * factor from its values to mm and g.
  *
  * https://archive.ics.uci.edu/dataset/1/abalone, CC BY 4.0.
  */
@@ -17,10 +17,10 @@ import {
 import { type Line, parseDecimal, quote, readLines, type Source, splitFields, unreadableQuote } from "./lines";
 import { type RowProblem, SurveyFileError, type SurveyRecord } from "./survey-file";
 
-/** The file has no times: this is the day on which it was donated. */
+/** The file has no times; this is the day of its donation. */
 const donated = "1995-12-01T00:00:00Z";
 
-/** Whether a file's first line is UCI's form: a sex and numbers, no header. */
+/** Whether a first line has UCI's format: a sex and numbers, no header. */
 export function isUciLine(text: string): boolean {
   const fields = splitFields(text);
   return (
@@ -30,7 +30,10 @@ export function isUciLine(text: string): boolean {
   );
 }
 
-/** A value in the contract's unit. 0.455 * 200 is 91.00000000000001 in floating point: four decimals are enough. */
+/**
+ * Converts a value to the contract's unit. In floating point, 0.455 * 200 is 91.00000000000001: four decimals are
+ * enough.
+ */
 function inUnit(column: Feature | Label, value: number): number {
   return column.type === "number" && column.uci ? Number((value * column.uci.factor).toFixed(4)) : value;
 }
@@ -60,11 +63,10 @@ function parseLine(text: string): { readonly values: Record<string, string | num
 }
 
 /**
- * The animals of a UCI file, scaled to mm and g: one for each line, and undefined for a line that is blank or cannot be
- * read. A record's identifier comes from its content, so that loading a file twice, or a part of it, changes nothing; a
- * second animal with the very same values gets a suffix. Ranges are not checked here: they are when the survey is
- * ingested.
- * @param report receives each line that cannot be read
+ * The animals of a UCI file, in mm and g: one per line, and undefined for a blank or unreadable line. An identifier is
+ * a hash of the content, so that loading a file twice, or a part of it, changes nothing; a second animal with equal
+ * values gets a suffix. Ingestion checks the ranges.
+ * @param report receives each unreadable line
  * @throws SurveyFileError when the contract requires a measure that UCI's file does not have
  */
 export async function* readUci(

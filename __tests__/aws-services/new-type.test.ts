@@ -84,7 +84,7 @@ test.each(Object.keys(users) as (keyof typeof users)[])("without a record, %s na
   const sentence = `Nothing is known of ${type}: write a record in aws-services/granary.ts`;
   if (user === "rules") {
     expect(users.rules()).toEqual([
-      expect.stringMatching(new RegExp(`^known-types: is of an unknown type. ${sentence}`)),
+      expect.stringMatching(new RegExp(`^known-types: has an unknown type. ${sentence}`)),
     ]);
   } else {
     expect(users[user]).toThrow(sentence);

@@ -576,12 +576,12 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
             production_variants: [{ instance_type: "ml.g5.xlarge" }],
           },
         },
-        "AWS takes no key",
+        "AWS accepts no key",
       ],
       [
         "a job whose key AWS would refuse",
         trainingJob({ InstanceType: "ml.m5d.large", VolumeKmsKeyId: "key" }),
-        "task Work: AWS takes no key",
+        "task Work: AWS accepts no key",
       ],
     ],
     passing: [
@@ -595,19 +595,19 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
   },
   "own-key": {
     breaking: [
-      ["a bucket", bucketEncryption({ sse_algorithm: "AES256" }), "a key of AWS's"],
-      ["a bucket with KMS and no key named", bucketEncryption({ sse_algorithm: "aws:kms" }), "a key of AWS's"],
-      ["a table", { "aws_dynamodb_table.a": {} }, "a key of AWS's"],
+      ["a bucket", bucketEncryption({ sse_algorithm: "AES256" }), "an AWS key"],
+      ["a bucket with KMS and no key named", bucketEncryption({ sse_algorithm: "aws:kms" }), "an AWS key"],
+      ["a table", { "aws_dynamodb_table.a": {} }, "an AWS key"],
       [
         "a table that names a key and does not use it",
         { "aws_dynamodb_table.a": { server_side_encryption: { enabled: false, kms_key_arn: "k" } } },
-        "a key of AWS's",
+        "an AWS key",
       ],
-      ["a log group", { "aws_cloudwatch_log_group.a": {} }, "a key of AWS's"],
+      ["a log group", { "aws_cloudwatch_log_group.a": {} }, "an AWS key"],
       [
         "a repository",
         { "aws_ecr_repository.a": { encryption_configuration: [{ encryption_type: "KMS" }] } },
-        "a key of AWS's",
+        "an AWS key",
       ],
       [
         "query results",
@@ -616,12 +616,12 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
             configuration: { result_configuration: { encryption_configuration: { encryption_option: "SSE_S3" } } },
           },
         },
-        "a key of AWS's",
+        "an AWS key",
       ],
       [
         "an endpoint's volumes",
         { "aws_sagemaker_endpoint_configuration.a": { production_variants: [{ instance_type: "ml.m5.large" }] } },
-        "volumes of the instances: a key of AWS's",
+        "volumes of the instances: an AWS key",
       ],
       [
         "captured data",
@@ -648,11 +648,11 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
         }),
         "the volumes of the task Work",
       ],
-      ["Airflow", { "aws_mwaa_environment.a": {} }, "a key of AWS's"],
-      ["a build", { "aws_codebuild_project.a": {} }, "a key of AWS's"],
-      ["a pipeline's artefacts", { "aws_codepipeline.a": { artifact_store: [{ location: "b" }] } }, "a key of AWS's"],
-      ["a queue", { "aws_sqs_queue.a": {} }, "a key of AWS's"],
-      ["a secret", { "aws_secretsmanager_secret.a": {} }, "a key of AWS's"],
+      ["Airflow", { "aws_mwaa_environment.a": {} }, "an AWS key"],
+      ["a build", { "aws_codebuild_project.a": {} }, "an AWS key"],
+      ["a pipeline's artefacts", { "aws_codepipeline.a": { artifact_store: [{ location: "b" }] } }, "an AWS key"],
+      ["a queue", { "aws_sqs_queue.a": {} }, "an AWS key"],
+      ["a secret", { "aws_secretsmanager_secret.a": {} }, "an AWS key"],
     ],
     passing: [
       ["a bucket", bucketEncryption({ sse_algorithm: "aws:kms", kms_master_key_id: "k" })],
@@ -836,7 +836,7 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
   },
   "default-tags": {
     breaking: [
-      ["none", [stack({}, "a", provider({}))], "leaves out the default tags Project"],
+      ["none", [stack({}, "a", provider({}))], "does not set the default tags Project"],
       ["an empty one", [stack({}, "a", provider({ default_tags: [{ tags: { Project: "" } }] }))], "Project"],
       [
         "a second provider",
@@ -912,7 +912,7 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
       [
         "an endpoint without alarms",
         { "aws_sagemaker_endpoint.a": { deployment_config: allAtOnce } },
-        "no alarm that would stop",
+        "no alarm that stops",
       ],
       [
         "an empty list of alarms",
@@ -943,34 +943,34 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
   },
   "recorded-access": {
     breaking: [
-      ["a bucket", { "aws_s3_bucket.data": { bucket: "acme-data" } }, "no record"],
+      ["a bucket", { "aws_s3_bucket.data": { bucket: "acme-data" } }, "does not record"],
       [
         "a bucket that logs into itself",
         {
           "aws_s3_bucket.data": { bucket: "acme-data" },
           "aws_s3_bucket_logging.data": { bucket: "acme-data", target_bucket: "${aws_s3_bucket.data.id}" },
         },
-        "no record",
+        "does not record",
       ],
       [
         "a bucket beside what the trail records",
         recordedBucket({ starts_with: ["arn:aws:s3:::acme-logs"] }),
-        "no record",
+        "does not record",
       ],
       [
         "a bucket that the trail leaves out",
         recordedBucket({ starts_with: ["arn:aws:s3:::acme-"], not_starts_with: ["arn:aws:s3:::acme-data"] }),
-        "no record",
+        "does not record",
       ],
       [
         "a bucket of which the trail records the writing alone",
         recordedBucket({ starts_with: ["arn:aws:s3:::acme-"] }, { field: "readOnly", equals: ["false"] }),
-        "no record",
+        "does not record",
       ],
-      ["a site", { "aws_cloudfront_distribution.site": {} }, "no record"],
-      ["a site of which another log is delivered", delivered("CONNECTION_LOGS", "site"), "no record"],
-      ["a site whose source nobody delivers", delivered("ACCESS_LOGS", "other"), "no record"],
-      ["an API", { "aws_apigatewayv2_stage.api": {} }, "no record"],
+      ["a site", { "aws_cloudfront_distribution.site": {} }, "does not record"],
+      ["a site of which another log is delivered", delivered("CONNECTION_LOGS", "site"), "does not record"],
+      ["a site whose source nobody delivers", delivered("ACCESS_LOGS", "other"), "does not record"],
+      ["an API", { "aws_apigatewayv2_stage.api": {} }, "does not record"],
     ],
     passing: [
       [

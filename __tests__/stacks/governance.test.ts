@@ -233,6 +233,6 @@ describe("a month that grows too dear", () => {
 
 test("an environment that gives up the trail is told which buckets have no other record", () => {
   expect(() => synthesizePlatform("production", { governance: undefined })).toThrow(
-    /pipeline\/aws_s3_bucket\.artefacts_bucket has no record of who uses it/,
+    /pipeline\/aws_s3_bucket\.artefacts_bucket does not record who uses it/,
   );
 });

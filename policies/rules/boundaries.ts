@@ -1,17 +1,17 @@
-/** What a role can do at most: a boundary, which its own policies can't widen. */
+/** The most that a role can do: a boundary, which its own policies can't widen. */
 import { attachmentsOf, policyMeant } from "../boundaries";
 import type { Rule } from "../rule";
 
 /**
- * Roles and users without a boundary. A service-linked role is another type: AWS alone writes its policy, and takes no
- * boundary for it.
+ * Roles and users without a boundary. A service-linked role has another type: AWS defines its policy, and allows no
+ * boundary.
  */
 export const boundedRoles: Rule = {
   id: "bounded-roles",
-  promise: "Every role has a permissions boundary that one of the stacks makes, and that grants nothing itself.",
+  promise: "Every role has a permissions boundary, which one of the stacks makes and which grants nothing itself.",
   source: 'IAM User Guide, "Delegating responsibility to others using permissions boundaries"',
   remedy:
-    "Make roles with ExecutionRole (modules/execution-role.ts), which takes the boundary of its stack, and attach a boundary to nobody. The stack governance makes the boundaries: an environment on AWS needs the setting.",
+    "Make roles with ExecutionRole (modules/execution-role.ts), which uses the boundary of its stack, and never attach a boundary. The stack governance makes the boundaries: an environment on AWS needs the setting governance.",
   *check(documents, { boundedRoles: wanted }) {
     if (!wanted) {
       return;

@@ -1,17 +1,15 @@
-/** Buckets that answer over TLS only, and nobody in public. */
+/** Buckets that accept only TLS, and are never public. */
 import { type Documents, isArguments, type Resource, values } from "../documents";
 import type { Rule } from "../rule";
 import { isAnyone, type Statement, statements } from "../statements";
 
-/** The texts that stand for a bucket in a policy, and for its objects. */
+/** The texts that mean a bucket in a policy, and its objects. */
 function arnsOf({ address, arguments: { bucket } }: Resource): readonly string[] {
   const named = typeof bucket === "string" ? ["aws", "aws-cn", "aws-us-gov"].map((p) => `arn:${p}:s3:::${bucket}`) : [];
   return [`\${${address}.arn}`, ...named];
 }
 
-/**
- * Whether a statement refuses everybody everything in a bucket that comes in the clear, and depends on nothing else.
- */
+/** Whether a statement denies everybody everything without TLS, under no other condition. */
 function refusesPlainText({ allows, principal, actions, conditions }: Statement): boolean {
   const [[operator, keys] = ["", undefined], ...others] = Object.entries(conditions);
   const [[key, value] = ["", undefined], ...otherKeys] = Object.entries(isArguments(keys) ? keys : {});
@@ -32,12 +30,12 @@ function policyStatements(bucket: Resource, documents: Documents): readonly Stat
   return statements(documents).filter(({ resource }) => policies.has(resource));
 }
 
-/** No word to a bucket goes in the clear. */
+/** No request to a bucket goes unencrypted. */
 export const tlsOnlyBuckets: Rule = {
   id: "tls-only-buckets",
-  promise: "A bucket and its objects answer over TLS only.",
+  promise: "A bucket and its objects accept only TLS.",
   source: 'S3 User Guide, "Security best practices for Amazon S3": enforce encryption of data in transit',
-  remedy: "Make it a SecureBucket (modules/secure-bucket.ts), or refuse s3:* where aws:SecureTransport is false.",
+  remedy: "Make it a SecureBucket (modules/secure-bucket.ts), or deny s3:* if aws:SecureTransport is false.",
   *check(documents) {
     for (const bucket of documents.resources("aws_s3_bucket")) {
       const refused = new Set(
@@ -48,7 +46,7 @@ export const tlsOnlyBuckets: Rule = {
       const missing = ["", "/*"].filter((suffix) => !arnsOf(bucket).some((arn) => refused.has(arn + suffix)));
       if (missing.length > 0) {
         const what = missing.length === 2 ? "itself and its objects" : missing[0] === "" ? "itself" : "its objects";
-        yield { place: bucket, found: `answers for ${what} without TLS` };
+        yield { place: bucket, found: `accepts requests for ${what} without TLS` };
       }
     }
   },
@@ -61,7 +59,7 @@ const publicAccessSettings = [
   "restrict_public_buckets",
 ] as const;
 
-/** No bucket can be opened to the world by a later mistake. */
+/** No later mistake can make a bucket public. */
 export const privateBuckets: Rule = {
   id: "private-buckets",
   promise: "S3 blocks public access to every bucket in all four ways.",

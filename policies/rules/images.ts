@@ -3,7 +3,7 @@ import { awsServices } from "../../aws-services";
 import type { Documents, Resource } from "../documents";
 import type { Finding, Rule } from "../rule";
 
-/** A digest as it stands, or as the Docker provider tells it after having pushed the image. */
+/** A literal digest, or the reference to the digest of an image that the Docker provider pushed. */
 const byDigest = /@(?:sha256:[0-9a-f]{64}|\$\{docker_registry_image\.[\w-]+\.sha256_digest\})$/;
 
 function* tagged(documents: Documents, resource: Resource, images: readonly unknown[]): Iterable<Finding> {
@@ -15,10 +15,10 @@ function* tagged(documents: Documents, resource: Resource, images: readonly unkn
   }
 }
 
-/** What was tested is what runs. */
+/** The image that runs is the image that was tested. */
 export const imagesByDigest: Rule = {
   id: "images-by-digest",
-  promise: "An image is named by its digest, through every parameter that hands it on.",
+  promise: "An image is named by its digest, also in every parameter that passes it on.",
   source: 'Amazon ECR User Guide, "Pulling an image": by digest; and docs/architecture.md, "Contracts"',
   remedy: "Take the image from ContainerImage.uri, or from the contract's ModelImageUri.",
   *check(documents) {

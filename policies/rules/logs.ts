@@ -1,4 +1,4 @@
-/** Logs that end some day. */
+/** Logs that expire. */
 import { awsServices } from "../../aws-services";
 import type { Documents, Resource } from "../documents";
 import type { Rule } from "../rule";
@@ -12,13 +12,13 @@ function groupExists(documents: Documents, writer: Resource, group: string): boo
     );
 }
 
-/** A group without retention keeps its events for ever, and so does a group that AWS makes because nobody else did. */
+/** A group without retention keeps its events for ever. So does a group that AWS creates because it is missing. */
 export const endingLogs: Rule = {
   id: "ending-logs",
-  promise: "Every log group ends its events some day.",
+  promise: "The events of every log group expire.",
   source:
     'CloudWatch Logs User Guide, "Working with log groups and log streams": without retention, events are kept for ever',
-  remedy: "Set retention_in_days to the environment's logRetentionDays, on a log group of the writer's own stack.",
+  remedy: "Set retention_in_days to the environment's logRetentionDays, on a log group in the writer's stack.",
   *check(documents) {
     for (const group of documents.resources("aws_cloudwatch_log_group")) {
       const days = group.arguments.retention_in_days;

@@ -1,7 +1,4 @@
-/**
- * Who may do what: no managed policy of everything, no wildcards, roles passed to named services only, nobody let in
- * who is not named.
- */
+/** Permissions: no broad managed policies, no wildcards, roles passed only to named services, no unnamed principals. */
 import { actionsWithoutResources } from "../actions-without-resources";
 import { boundaries } from "../boundaries";
 import { type Documents, isArguments, type Resource, texts, values, walk } from "../documents";
@@ -10,10 +7,10 @@ import { covers, isAnyone, type Statement, statements, unreadablePolicies } from
 
 const broadPolicy = /(?:^|\/)([\w+=,.@-]*FullAccess|AdministratorAccess|PowerUserAccess)$/;
 
-/** Policies that AWS manages and that give all of a service, or all of AWS. */
+/** AWS managed policies that grant all of a service, or all of AWS. */
 export const managedPolicies: Rule = {
   id: "managed-policies",
-  promise: "No role holds a managed policy that gives all of a service.",
+  promise: "No role has a managed policy that grants all of a service.",
   source: 'IAM User Guide, "Security best practices in IAM": apply least-privilege permissions',
   remedy: "Give the role the statements that it needs (modules/execution-role.ts).",
   *check(documents) {
@@ -21,13 +18,13 @@ export const managedPolicies: Rule = {
       const names = new Set<string>();
       walk(resource.arguments, (value, key) => {
         const name = typeof value === "string" ? broadPolicy.exec(value)?.[1] : undefined;
-        // A name without an ARN means a policy only where policies are looked up.
+        // A name without an ARN means a policy only in a policy data source.
         if (name !== undefined && (String(value).includes("policy/") || (key === "name" && isPolicy(resource)))) {
           names.add(name);
         }
       });
       for (const name of names) {
-        yield { place: resource, found: `holds ${name}` };
+        yield { place: resource, found: `has the policy ${name}` };
       }
     }
   },
@@ -35,13 +32,13 @@ export const managedPolicies: Rule = {
 
 const isPolicy = ({ type }: Resource): boolean => type === "data.aws_iam_policy";
 
-/** A key's policy is the one resource policy whose resource is always "*", and whose first statement is AWS's own. */
+/** A key's policy is the only resource policy whose resource is always "*", and whose first statement is AWS's own. */
 const keyTypes: ReadonlySet<string> = new Set(["aws_kms_key", "aws_kms_key_policy", "aws_kms_replica_key"]);
 
 /**
- * The statement with which AWS begins every key's policy: it gives the key to its own account, whose IAM policies then
- * decide. Without it nobody can change the key any more (KMS Developer Guide, "Default key policy"). The account is the
- * one in which the stack's provider works.
+ * The first statement of AWS in every key policy: it gives the key to its own account, whose IAM policies then decide.
+ * Without it, nobody can change the key any more (KMS Developer Guide, "Default key policy"). The account is the one of
+ * the stack's provider.
  */
 function givesKeyToAccount({ resource, principal, actions }: Statement, { stacks }: Documents): boolean {
   if (!keyTypes.has(resource.type) || actions.join() !== "kms:*" || !isArguments(principal)) {
@@ -55,15 +52,16 @@ function givesKeyToAccount({ resource, principal, actions }: Statement, { stacks
 }
 
 /**
- * Their policies grant nothing: they bound what passes, and the caller's and the resource's own policies still decide.
+ * The policies of endpoints grant nothing: they only limit requests; the caller's and the resource's policies still
+ * decide.
  */
 const endpointTypes: ReadonlySet<string> = new Set(["aws_vpc_endpoint", "aws_vpc_endpoint_policy"]);
 
 /**
- * Whether a statement of an endpoint's policy is a boundary that holds every caller to accounts that it names, whatever
- * they do: "An endpoint policy does not override or replace IAM user policies or service-specific policies" (AWS
- * PrivateLink Guide, "Control access to VPC endpoints using endpoint policies"). An operator with IfExists would let
- * through a request without the key, and StringLike any account.
+ * Whether a statement of an endpoint's policy limits all callers to named accounts: "An endpoint policy does not
+ * override or replace IAM user policies or service-specific policies" (AWS PrivateLink Guide, "Control access to VPC
+ * endpoints using endpoint policies"). An IfExists operator would allow requests without the key, and StringLike any
+ * account.
  */
 function boundsAccounts({ resource, conditions: { StringEquals: equal } }: Statement): boolean {
   if (!endpointTypes.has(resource.type) || !isArguments(equal)) {
@@ -75,7 +73,7 @@ function boundsAccounts({ resource, conditions: { StringEquals: equal } }: State
   return accounts.length > 0;
 }
 
-/** All of one service, which is what an endpoint leads to; not all of AWS. */
+/** All of one service, which is what an endpoint is for; not all of AWS. */
 const serviceWide = /^[\w-]+:\*$/;
 
 /** All of one service, or part of it. */
@@ -86,13 +84,13 @@ const finding = ({ resource, name }: Statement, found: string): Finding => ({
   found: `allows ${found} (statement ${name})`,
 });
 
-/** Actions that nobody has listed. */
+/** Actions that are not listed one by one. */
 export const namedActions: Rule = {
   id: "named-actions",
   promise: "A policy names the actions that it allows.",
   source: 'IAM User Guide, "Security best practices in IAM": apply least-privilege permissions',
   remedy:
-    "List the actions. Only a resource's own policy and a boundary, which grants nothing, may end an action with *, and only a boundary and a VPC endpoint's policy allow all of a service, the latter to named accounts (StringEquals aws:PrincipalAccount).",
+    "List the actions. Only a resource policy and a boundary, which grants nothing, may use an action that ends with *. Only a boundary and a VPC endpoint's policy may allow all of a service, the latter to named accounts (StringEquals aws:PrincipalAccount).",
   *check(documents) {
     for (const statement of statements(documents)) {
       if (!statement.allows || givesKeyToAccount(statement, documents)) {
@@ -117,19 +115,19 @@ export const namedActions: Rule = {
   },
 };
 
-/** `*`, or an ARN whose last part is nothing but that and whose other parts name nobody. */
+/** `*`, or an ARN whose last part is only `*` and whose other parts name nothing. */
 const anything = /^(?:\*+|arn:[^:]*:[^:]*:[*]*:[*]*:\*+)$/;
 
-/** What a service lists and describes: much of it knows no resources, and all of it only looks. */
+/** List and Describe actions: many take no resource, and all are read-only. */
 const lists = /^[\w-]+:(?:Describe|List)\*$/;
 
-/** The actions that are listed as knowing no resources, and those that the stacks name. */
+/** The actions that are listed as taking no resource, and those that the stacks use. */
 function knownActions(documents: Documents): ReadonlySet<string> {
   const named = statements(documents).flatMap(({ actions }) => actions.filter((action) => !/[*?]/.test(action)));
   return new Set([...actionsWithoutResources, ...named]);
 }
 
-/** Whether a boundary's pattern means actions that know no resources, and, of those that are known, no others. */
+/** Whether all known actions that match a boundary's pattern take no resource. */
 function knowsNoResources(pattern: string, known: ReadonlySet<string>): boolean {
   if (lists.test(pattern)) {
     return true;
@@ -141,13 +139,13 @@ function knowsNoResources(pattern: string, known: ReadonlySet<string>): boolean 
   return meant.length > 0 && meant.every((action) => actionsWithoutResources.has(action));
 }
 
-/** Resources that nobody has named. */
+/** Resources that are not named. */
 export const namedResources: Rule = {
   id: "named-resources",
   promise: "A policy names the resources on which it allows something.",
   source: 'IAM User Guide, "Security best practices in IAM": apply least-privilege permissions',
   remedy:
-    "Name the resource's ARN. Where AWS takes only *, add the action to its type's record in aws-services/, or with AWS's reason to policies/actions-without-resources.ts. A boundary, which grants nothing, may say so of many with * (ec2:Describe*). A VPC endpoint may lead to any resource for named accounts (StringEquals aws:PrincipalAccount).",
+    "Name the resource's ARN. If the action takes no resource, add it to its type's record in aws-services/, or with AWS's reason to policies/actions-without-resources.ts. A boundary, which grants nothing, may use a pattern for such actions (ec2:Describe*). A VPC endpoint may allow any resource to named accounts (StringEquals aws:PrincipalAccount).",
   *check(documents) {
     const known = knownActions(documents);
     for (const statement of statements(documents)) {
@@ -171,10 +169,7 @@ export const namedResources: Rule = {
   },
 };
 
-/**
- * Whether a statement holds only for services that are named. An operator with IfExists would let through a request
- * without the key.
- */
+/** Whether a statement applies only to named services. An IfExists operator would allow requests without the key. */
 function namesServices({ conditions }: Statement): boolean {
   return ["StringEquals", "StringLike"].some((operator) => {
     const entries = Object.entries(isArguments(conditions[operator]) ? conditions[operator] : {});
@@ -185,7 +180,7 @@ function namesServices({ conditions }: Statement): boolean {
   });
 }
 
-/** Whoever passes a role gets its rights, unless only one service may take it. */
+/** Who can pass a role to any service gets the role's rights. */
 export const passedRoles: Rule = {
   id: "passed-roles",
   promise: "A role is passed to named services only.",
@@ -205,19 +200,19 @@ export const passedRoles: Rule = {
   },
 };
 
-/** The condition keys that limit who asks or from where (S3 User Guide, "The meaning of public"). */
+/** The condition keys that limit the caller or the source (S3 User Guide, "The meaning of public"). */
 const limitingKey = /^(?:aws:(?:Principal|Source)\w+|kms:CallerAccount)$/i;
 
 const isLimited = ({ conditions }: Statement): boolean =>
   Object.values(conditions).some((keys) => isArguments(keys) && Object.keys(keys).some((key) => limitingKey.test(key)));
 
-/** A resource's own policy that lets in the world. */
+/** A resource policy that allows everybody. */
 export const namedPrincipals: Rule = {
   id: "named-principals",
-  promise: "A resource's own policy lets in nobody whom it does not name.",
+  promise: "A resource policy allows only principals that it names.",
   source:
     'IAM User Guide, "AWS JSON policy elements: Principal": do not use a wildcard in Allow unless a condition limits it',
-  remedy: "Name the principal, or limit the statement by a condition on who asks, such as aws:PrincipalAccount.",
+  remedy: "Name the principal, or limit the statement by a condition on the caller, such as aws:PrincipalAccount.",
   *check(documents) {
     for (const statement of statements(documents)) {
       if (!statement.allows || isLimited(statement)) {
@@ -229,16 +224,16 @@ export const namedPrincipals: Rule = {
     }
     for (const permission of documents.resources("aws_lambda_permission")) {
       if (permission.arguments.principal === "*") {
-        yield { place: permission, found: "lets anyone in" };
+        yield { place: permission, found: "allows anyone" };
       }
     }
   },
 };
 
-/** What no rule can look into. */
+/** Policies that no rule can read. */
 export const readablePolicies: Rule = {
   id: "readable-policies",
-  promise: "Every policy and every state machine stands in the stack as plain JSON, so that these rules see it.",
+  promise: "Every policy and every state machine is plain JSON in the stack, so that these rules can read it.",
   source: "policies/README.md",
   remedy: "Write it with policyDocument (modules/policy.ts) or JSON.stringify, with references in its texts only.",
   *check(documents) {

@@ -1,15 +1,14 @@
-/** What holds data stays, whatever a plan says. */
+/** Resources with data are never deleted. */
 import { awsServices } from "../../aws-services";
 import { isTrue } from "../../aws-services/arguments";
 import type { Rule } from "../rule";
 
-/** Terraform refuses a plan that destroys or replaces what is protected. */
+/** Terraform refuses a plan that destroys or replaces a protected resource. */
 export const protectedData: Rule = {
   id: "protected",
-  promise: "Where the environment protects its data, Terraform refuses to destroy what holds it.",
+  promise: "If the environment protects its data, Terraform refuses to destroy resources with data.",
   source: 'Terraform language, "The lifecycle meta-argument": prevent_destroy; setting protectData of environments/',
-  remedy:
-    "Hand protectData on to the module, or write in policies/exceptions.ts why it holds nothing that can be lost.",
+  remedy: "Pass protectData to the module, or write in policies/exceptions.ts why no data can be lost.",
   *check(documents, { protectData }) {
     if (!protectData) {
       return;

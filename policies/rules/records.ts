@@ -1,21 +1,21 @@
-/** Who read and who wrote: every way to the data leaves a record. */
+/** Records of who read and wrote: every access to data is recorded. */
 import { type Documents, isArguments, type Resource, texts, values } from "../documents";
 import type { Rule } from "../rule";
 
-/** The beginnings of ARNs that one selector of a trail names, and those that it leaves out. */
+/** The ARN prefixes that one selector of a trail includes and excludes. */
 interface Selection {
   readonly from: readonly string[];
   readonly except: readonly string[];
 }
 
-/** What the trails of all stacks record of objects in buckets. */
+/** The selectors for objects in buckets, of the trails of all stacks. */
 function objectSelections(documents: Documents): readonly Selection[] {
   return documents.resources("aws_cloudtrail").flatMap(({ arguments: block }) =>
     values(block, "advanced_event_selector").flatMap((selector) => {
       const fields = values(selector, "field_selector").filter(isArguments);
       const of = (field: string) => fields.filter((candidate) => candidate.field === field);
       const objects = of("resources.type").some((field) => values(field, "equals").includes("AWS::S3::Object"));
-      // Half of what is done, by `readOnly` or by event, is no record of who read.
+      // A selector for only some events (`readOnly`, or by event) is not a complete record.
       const known = ["eventCategory", "resources.type", "resources.ARN"];
       if (!objects || fields.some(({ field }) => typeof field !== "string" || !known.includes(field))) {
         return [];
@@ -57,8 +57,8 @@ function isLogged(bucket: Resource, documents: Documents): boolean {
 }
 
 /**
- * Whether CloudFront delivers the access logs, by the older way or by a source, a destination and a delivery between
- * them.
+ * Whether CloudFront delivers access logs: by standard logging v1, or by a delivery source, a destination and a
+ * delivery.
  */
 function isDelivered({ stack, address, arguments: block }: Resource, documents: Documents): boolean {
   if (values(block, "logging_config", "bucket").length > 0) {
@@ -77,25 +77,25 @@ function isDelivered({ stack, address, arguments: block }: Resource, documents: 
     );
 }
 
-/** What each type must have for somebody to see later who used it. */
+/** What each type needs so that its use is recorded. */
 const records: Readonly<Record<string, (resource: Resource, documents: Documents) => boolean>> = {
   aws_apigatewayv2_stage: ({ arguments: block }) => values(block, "access_log_settings", "destination_arn").length > 0,
   aws_cloudfront_distribution: isDelivered,
   aws_s3_bucket: (bucket, documents) => isLogged(bucket, documents) || isRecordedByTrail(bucket, documents),
 };
 
-/** Without a record nobody can tell later what was read, and by whom. */
+/** Without a record, nobody can find out later who read what. */
 export const recordedAccess: Rule = {
   id: "recorded-access",
-  promise: "Whoever reads or writes a bucket, asks an API or a site leaves a record.",
+  promise: "Every request to a bucket, an API or a site is recorded.",
   source: 'AWS Well-Architected Security Pillar, SEC04-BP01 "Configure service and application logging"',
   remedy:
-    "Give a bucket an accessLogBucket, or a name that the trail of stacks/governance.ts records; give an API and a distribution their access logs.",
+    "Give a bucket an accessLogBucket, or a name that the trail of stacks/governance.ts records. Give an API and a distribution access logs.",
   *check(documents) {
     for (const [type, isRecorded] of Object.entries(records)) {
       for (const resource of documents.resources(type)) {
         if (!isRecorded(resource, documents)) {
-          yield { place: resource, found: "has no record of who uses it" };
+          yield { place: resource, found: "does not record who uses it" };
         }
       }
     }

@@ -1,8 +1,8 @@
-/** Releases that go back by themselves. */
+/** Releases that are rolled back automatically. */
 import { type Documents, type Resource, texts, values } from "../documents";
 import type { Rule } from "../rule";
 
-/** The names by which an alarm of a stack is known in it. */
+/** The names that mean a stack's alarms in that stack. */
 function alarmNames(documents: Documents, stack: string): ReadonlySet<string> {
   return new Set(
     documents
@@ -19,11 +19,11 @@ function alarmNames(documents: Documents, stack: string): ReadonlySet<string> {
 function* faults({ stack, arguments: block }: Resource, documents: Documents): Iterable<string> {
   const policies = ["blue_green_update_policy", "rolling_update_policy"];
   if (!policies.some((policy) => values(block, "deployment_config", policy).length > 0)) {
-    yield "moves all traffic at once and forgets the old instances";
+    yield "moves all traffic at once and deletes the old instances";
   }
   const alarms = values(block, "deployment_config", "auto_rollback_configuration", "alarms", "alarm_name");
   if (alarms.length === 0) {
-    yield "has no alarm that would stop a bad release";
+    yield "has no alarm that stops a bad release";
   }
   const known = alarmNames(documents, stack);
   for (const alarm of alarms) {
@@ -33,10 +33,10 @@ function* faults({ stack, arguments: block }: Resource, documents: Documents): I
   }
 }
 
-/** A model that passed every test can still fail under the public's questions. */
+/** A model that passed every test can still fail for real requests. */
 export const watchedReleases: Rule = {
   id: "watched-releases",
-  promise: "A release of an endpoint is watched by alarms, which take it back.",
+  promise: "Alarms watch every release of an endpoint and roll a bad one back.",
   source: 'SageMaker Developer Guide, "Auto-Rollback Configuration and Monitoring"',
   remedy:
     "Make it a ModelEndpoint (modules/model-endpoint.ts), or give it a deployment_config with alarms of its stack.",

@@ -1,13 +1,13 @@
-/** Tags: whose it is, and what made it. */
+/** Tags: the owner and the stack of a resource. */
 import { isArguments, list, values } from "../documents";
 import type { Rule } from "../rule";
 
-/** The provider tags whatever it makes, so that no resource can be forgotten. */
+/** The provider tags every resource, so that none is forgotten. */
 export const defaultTags: Rule = {
   id: "default-tags",
-  promise: "Every AWS provider tags whatever it makes with the platform's tags.",
+  promise: "Every AWS provider sets the platform's tags on every resource.",
   source: 'AWS whitepaper "Best Practices for Tagging AWS Resources"; the provider\'s default_tags',
-  remedy: "Derive the stack from PlatformStack, and give a provider beside its own the same defaultTags.",
+  remedy: "Derive the stack from PlatformStack, and give each additional provider the same defaultTags.",
   *check({ stacks }, { requiredTags }) {
     for (const { id, document } of stacks) {
       const providers = isArguments(document.provider) ? list(document.provider.aws) : [];
@@ -19,7 +19,7 @@ export const defaultTags: Rule = {
         );
         const address = typeof alias === "string" ? `provider.aws.${alias}` : "provider.aws";
         if (missing.length > 0) {
-          yield { place: { stack: id, address }, found: `leaves out the default tags ${missing.join(", ")}` };
+          yield { place: { stack: id, address }, found: `does not set the default tags ${missing.join(", ")}` };
         }
       }
     }

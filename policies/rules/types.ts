@@ -1,17 +1,17 @@
-/** Types of which something is known. */
+/** Types that have a record. */
 import { awsServices } from "../../aws-services";
 import type { Rule } from "../rule";
 
-/** Without a record nobody knows what deploys it, what it costs, and what is lost with it. */
+/** Without a record, its rights, its price and its data are unknown. */
 export const knownTypes: Rule = {
   id: "known-types",
-  promise: "Every resource is of a type that has a record.",
+  promise: "Every resource's type has a record.",
   source: 'docs/architecture.md, "The house plan": aws-services/',
-  remedy: "Write the record: aws-services/record.ts explains its fields, and its neighbours show them.",
+  remedy: "Write the record: aws-services/record.ts explains its fields, and the other records are examples.",
   *check({ all }) {
     for (const resource of all.filter(({ type }) => !type.startsWith("data."))) {
       if (awsServices.unknown([resource.type]).length > 0) {
-        yield { place: resource, found: `is of an unknown type. ${awsServices.missing([resource.type])}` };
+        yield { place: resource, found: `has an unknown type. ${awsServices.missing([resource.type])}` };
       }
     }
   },
