@@ -5,10 +5,12 @@
  * Variables: `BASE`, the commit with which the work tree is compared (by default the one at which the branch left
  * main), and `LIMIT`, the seconds after which tests that still run are stopped (60).
  *
- * Exit status 0 when all that has run passed, 1 when something failed, 2 for a wrong variable.
+ * Exit status 0 when all that has run passed.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { basename, dirname, join, relative } from "node:path";
+import { runCommand } from "../command";
+import { wholeNumber } from "./support/whole-number";
 
 /** The checkout that is checked. */
 const root = process.cwd();
@@ -37,12 +39,8 @@ function git(...words: string[]): string[] {
   return stdout.split(/[\n\0]/).filter((line) => line !== "");
 }
 
-/** The commit with which the work tree is compared. */
-function baseOf(): string {
-  const { BASE } = process.env;
-  if (BASE !== undefined && BASE !== "") {
-    return BASE;
-  }
+/** The commit at which the branch left main. */
+function defaultBase(): string {
   const main = ["main", "origin/main"].find(
     (name) => spawnSync("git", ["rev-parse", "--verify", "--quiet", name], { cwd: root }).status === 0,
   );
@@ -188,14 +186,10 @@ async function lint(changed: readonly string[], deadline: number): Promise<Resul
   return results;
 }
 
-async function main(): Promise<number> {
-  const { LIMIT = "" } = process.env;
-  if (!/^([1-9]\d{0,4})?$/.test(LIMIT)) {
-    throw new Error(`LIMIT: '${LIMIT}' is not a time; expected a whole number of seconds from 1.`);
-  }
-  const seconds = Number(LIMIT === "" ? 60 : LIMIT);
+async function main({ LIMIT, BASE }: NodeJS.ProcessEnv): Promise<number> {
+  const seconds = wholeNumber("LIMIT", LIMIT, 1, 99_999, 60);
   const deadline = Date.now() + 1000 * seconds;
-  const base = baseOf();
+  const base = BASE === undefined || BASE === "" ? defaultBase() : BASE;
   const changed = changedFiles(base);
   if (changed.length === 0) {
     console.log(`Nothing differs from ${base}: nothing to check. BASE=HEAD~1 checks the last commit.`);
@@ -232,12 +226,4 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.exit(1);
   });
 }
-main().then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 2;
-  },
-);
+runCommand(main);

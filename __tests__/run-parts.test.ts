@@ -90,10 +90,10 @@ test("variables of the command line reach the parts", () => {
 
 test.each([
   [[], {}, "No part is named; expected targets of the Makefile, for example `lint test-unit`."],
-  [["good"], { PARALLEL: "0" }, "PARALLEL: '0' is not a number of parts; expected a whole number from 1 to 99."],
+  [["good"], { PARALLEL: "0" }, 'PARALLEL is "0"; expected a whole number from 1 to 99.'],
 ])("%j with %j is refused before anything runs", (parts, variables, reason) => {
   const { status, stdout, stderr } = run(parts, variables);
-  expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: "", stderr: `${reason}\n` });
+  expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: "", stderr: `${reason}\n` });
 });
 
 test("whoever stops it stops what it started", async () => {

@@ -6,11 +6,13 @@
  * What a part prints is shown as one block when it ends. At the end stand each part's time and the tests that a part
  * left out because this machine lacks something.
  *
- * Exit status 0 when every part has run and passed, 1 when one failed, 2 for a wrong argument.
+ * Exit status 0 when every part has run and passed.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { runCommand } from "../command";
+import { wholeNumber } from "./support/whole-number";
 
 /** How a part ended. */
 interface Outcome {
@@ -67,25 +69,12 @@ function tableOf(outcomes: readonly Outcome[]): string {
     .join("\n");
 }
 
-/** @throws Error when `PARALLEL` is not a number of parts. */
-function partsAtATime(): number {
-  const { PARALLEL } = process.env;
-  if (PARALLEL === undefined || PARALLEL === "") {
-    return availableParallelism();
-  }
-  if (!/^[1-9]\d?$/.test(PARALLEL)) {
-    throw new Error(`PARALLEL: '${PARALLEL}' is not a number of parts; expected a whole number from 1 to 99.`);
-  }
-  return Number(PARALLEL);
-}
-
-async function main(words: string[]): Promise<number> {
+async function main({ PARALLEL }: NodeJS.ProcessEnv): Promise<number> {
   const { values, positionals: parts } = parseArgs({
-    args: words,
     allowPositionals: true,
     options: { alone: { type: "string", multiple: true, default: [] } },
   });
-  const atATime = partsAtATime();
+  const atATime = wholeNumber("PARALLEL", PARALLEL, 1, 99, availableParallelism());
   if (parts.length === 0) {
     throw new Error("No part is named; expected targets of the Makefile, for example `lint test-unit`.");
   }
@@ -119,12 +108,4 @@ async function main(words: string[]): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-main(process.argv.slice(2)).then(
-  (status) => {
-    process.exitCode = status;
-  },
-  (error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 2;
-  },
-);
+runCommand(main);

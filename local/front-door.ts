@@ -17,8 +17,9 @@ import {
 } from "node:http";
 import { pipeline } from "node:stream";
 
-import { exitStatusOf, listenAt } from "sagemaker-local/loopback";
+import { listenAt } from "sagemaker-local/loopback";
 import { ownProcess } from "sagemaker-local/process-identity";
+import { runCommand } from "../command";
 
 /** Domain of each website's distribution by the port on which it is shown; an empty domain is not deployed yet. */
 export type Sites = ReadonlyMap<number, string>;
@@ -252,9 +253,8 @@ async function closed(server: Server): Promise<void> {
   });
 }
 
-async function main(): Promise<void> {
-  const frontDoor = new FrontDoor(parseEmulatorUrl(process.env.EMULATOR_URL));
-  const setting = process.env.FRONT_DOOR_SITES ?? "";
+async function main({ EMULATOR_URL, FRONT_DOOR_SITES: setting = "" }: NodeJS.ProcessEnv): Promise<void> {
+  const frontDoor = new FrontDoor(parseEmulatorUrl(EMULATOR_URL));
   const file = setting.trimStart().startsWith("{") ? undefined : setting;
   await frontDoor.show(parseSites(file === undefined ? setting : readFileSync(file, "utf8")));
 
@@ -282,8 +282,5 @@ async function main(): Promise<void> {
 }
 
 if (require.main === module) {
-  main().catch((error: unknown) => {
-    console.error(`The front door cannot open. ${(error as Error).message}`);
-    process.exitCode = exitStatusOf(error);
-  });
+  runCommand(main);
 }

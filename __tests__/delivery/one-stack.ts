@@ -3,13 +3,14 @@
  * `make deploy` would.
  */
 import { join } from "node:path";
+import { runCommand } from "../../command";
 import { cdktfDeploy } from "../../delivery/cdktf";
 import { findTerraform, Workspace } from "../../delivery/terraform";
 import { loadEnvironment } from "../../environments";
 
 const outdir = process.argv[2] ?? "";
 
-async function main(): Promise<void> {
+runCommand(async () => {
   const terraform = await findTerraform();
   const environment = loadEnvironment("local");
   const folder = join(outdir, "stacks/data");
@@ -26,9 +27,4 @@ async function main(): Promise<void> {
     lockSeconds: 0,
     onOutput: (text) => process.stdout.write(text),
   });
-}
-
-main().catch((error: unknown) => {
-  process.stderr.write(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
 });

@@ -12,6 +12,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
+import { runCommand } from "../../command";
 
 const root = join(__dirname, "../..");
 
@@ -85,10 +86,5 @@ export async function synthesizeOnCdktn(environment: string, outdir: string): Pr
 }
 
 if (require.main === module) {
-  synthesizeOnCdktn(process.env.ENVIRONMENT ?? "local", process.env.CDKTF_OUTDIR ?? "cdktf.out").catch(
-    (error: unknown) => {
-      console.error(error instanceof Error ? error.message : error);
-      process.exitCode = 1;
-    },
-  );
+  runCommand(({ ENVIRONMENT = "local", CDKTF_OUTDIR = "cdktf.out" }) => synthesizeOnCdktn(ENVIRONMENT, CDKTF_OUTDIR));
 }

@@ -32,8 +32,8 @@ interface FuzzSettings {
 export function settingsFrom({ URL: url, EXAMPLES, SEED, ...variables }: NodeJS.ProcessEnv): FuzzSettings {
   return {
     website: url === undefined || url === "" ? localAddresses("test", variables).WEBSITE : readAddress("URL", url),
-    examples: wholeNumber("EXAMPLES", EXAMPLES === undefined || EXAMPLES === "" ? "10000" : EXAMPLES, 2, 1_000_000),
-    seed: SEED === undefined || SEED === "" ? randomInt(2 ** 31) : wholeNumber("SEED", SEED, 0, 2 ** 31),
+    examples: wholeNumber("EXAMPLES", EXAMPLES, 2, 1_000_000, 10_000),
+    seed: wholeNumber("SEED", SEED, 0, 2 ** 31, randomInt(2 ** 31)),
   };
 }
 

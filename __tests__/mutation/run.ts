@@ -43,8 +43,8 @@ interface Settings {
 export function settingsFrom({ FILES, SAMPLE, SEED }: NodeJS.ProcessEnv): Settings {
   return {
     files: FILES === "" ? undefined : FILES,
-    sample: wholeNumber("SAMPLE", SAMPLE === undefined || SAMPLE === "" ? "100" : SAMPLE, 1, 100_000),
-    seed: wholeNumber("SEED", SEED === undefined || SEED === "" ? "1" : SEED, 0, 2 ** 31),
+    sample: wholeNumber("SAMPLE", SAMPLE, 1, 100_000, 100),
+    seed: wholeNumber("SEED", SEED, 0, 2 ** 31, 1),
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { exitStatusOf } from "sagemaker-local/loopback";
+import { runCommand } from "../../command";
 import { forgetRealCredentials, type Instance, openInstance } from "../platform/instance";
 import { locked, PlatformBusy } from "../platform/lock";
 import { pipelineName } from "../platform/services";
@@ -33,7 +33,7 @@ function runStages(instance: Instance): Runner {
   };
 }
 
-async function main(): Promise<void> {
+runCommand(async () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     // An execution that runs is done again at the next start.
     process.on(signal, () => process.exit(0));
@@ -43,9 +43,4 @@ async function main(): Promise<void> {
   const queue = new ExecutionQueue(instance.path("pipeline/executions.json"), runStages(instance));
   await new PipelineService(pipelineName, queue).listen(Number(process.env.PIPELINE_PORT));
   queue.resume();
-}
-
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = exitStatusOf(error);
 });

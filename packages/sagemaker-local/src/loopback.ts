@@ -8,10 +8,10 @@ export const portTakenStatus = 98;
 
 /** A port of 127.0.0.1 can't be opened; the message says why and what to do. */
 export class PortError extends Error {
-  /** @param status What a service that needs the port exits with. */
+  /** @param exitStatus What a service that needs the port exits with. */
   constructor(
     message: string,
-    readonly status: number,
+    readonly exitStatus: number,
   ) {
     super(message);
   }
@@ -37,6 +37,3 @@ export async function listenAt(server: Server, port: number, choice = "choose an
     server.listen(port, "127.0.0.1", settle);
   });
 }
-
-/** What a service that could not start for this reason exits with. */
-export const exitStatusOf = (error: unknown): number => (error instanceof PortError ? error.status : 1);

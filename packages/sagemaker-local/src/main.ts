@@ -1,4 +1,4 @@
-import { exitStatusOf, PortError } from "./loopback";
+import { PortError } from "./loopback";
 import { log } from "./log";
 import { messageOf } from "./protocol/errors";
 import { SageMakerService } from "./service";
@@ -39,5 +39,5 @@ main().catch((error: unknown) => {
   process.stderr.write(
     `${expected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message)}\n`,
   );
-  process.exit(exitStatusOf(error));
+  process.exit(error instanceof PortError ? error.exitStatus : 1);
 });
