@@ -267,6 +267,11 @@ describe("the settings of the gate", () => {
   });
 });
 
+test("scores whose difference was rounded are judged", async () => {
+  serve(against(3_000_000, 2_000_000, 0, { regression_metrics: metricsOf(2_000_000.001) }));
+  expect(await judge({ evaluationUri: uri })).toMatchObject({ better: false });
+});
+
 test("the scores are kept as metrics", async () => {
   output.clear();
   serve(against(2.1, 2.2, 0.01));
@@ -294,14 +299,15 @@ describe("a report that cannot be judged is an error, and no verdict", () => {
       /champion/,
     ],
     ["a champion without a distribution of the difference", against(2, 2.1, 0, { differences: {} }), /champion/],
-    [
-      "a distribution that goes down",
-      against(2, 2.1, 0, { differences: { rmse: differenceOf(-0.1, -0.02) } }),
-      /champion/,
-    ],
+    ["a distribution that goes down", against(2, 2.1, -0.02), /champion/],
     [
       "a difference that is not that of the scores",
       against(2, 2.1, 0, { regression_metrics: metricsOf(2) }),
+      /the report contradicts itself/,
+    ],
+    [
+      "a difference off by more than rounding",
+      against(3_000_000, 2_000_000, 0, { regression_metrics: metricsOf(2_000_000.01) }),
       /the report contradicts itself/,
     ],
     [

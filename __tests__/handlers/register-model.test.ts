@@ -225,7 +225,7 @@ test("the package bears the job's model card, with where everything lies and wha
   expect(modelCardContent.safeParse(content).error).toBeUndefined();
 });
 
-test("the card tells by which numbers the champion was beaten", async () => {
+test.each(["better", "newer"])("the card tells by which numbers a model was %s than the champion", async (verdict) => {
   const comparison = {
     metric: "rmse",
     lowerIsBetter: true,
@@ -236,7 +236,7 @@ test("the card tells by which numbers the champion was beaten", async () => {
     margin: 0.05,
     tolerance: 0.02,
     newerData: true,
-    verdict: "better",
+    verdict,
   };
   await register({ ...event, judgement: { ...event.judgement, outcome: "x".repeat(2_000), comparison } });
   const content = cardOf(0);
@@ -396,9 +396,11 @@ test("of two runs that have beaten the same champion, the first to end takes its
   expect(output.lines()).toContainEqual(
     expect.objectContaining({ level: "WARN", message: expect.stringMatching(/^Another model than the beaten one/) }),
   );
-  // A repetition of who has taken it changes nothing.
+  // A repetition of who has taken it changes nothing, and is no warning.
+  output.clear();
   await register({ ...event, runName: "a", judgement });
   expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(2));
+  expect(output.lines()).not.toContainEqual(expect.objectContaining({ level: "WARN" }));
 });
 
 test("a later version follows an earlier one even past nine", async () => {
@@ -408,8 +410,8 @@ test("a later version follows an earlier one even past nine", async () => {
   expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(10));
 });
 
-test("a champion of another group does not hinder", async () => {
-  parameters.set("/acme/test/ModelPackageName", arnOf(99).replace(group, "older-group"));
+test.each(["older-group", `${group}-older`])("a champion of another group, %s, does not hinder", async (other) => {
+  parameters.set("/acme/test/ModelPackageName", arnOf(99).replace(group, other));
   await register(event);
   expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(1));
 });
