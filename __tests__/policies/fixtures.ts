@@ -477,6 +477,26 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
         },
         "example/aws_iam_role_policy_attachment.a attaches",
       ],
+      [
+        "one that its own role holds, too",
+        {
+          ...boundary,
+          "aws_iam_role.a": { permissions_boundary: boundaryArn, managed_policy_arns: [boundaryArn] },
+        },
+        "example/aws_iam_role.a attaches",
+      ],
+      ...(
+        [
+          ["aws_iam_group_policy_attachment", { policy_arn: boundaryArn }],
+          ["aws_iam_policy_attachment", { policy_arn: boundaryArn }],
+          ["aws_iam_role_policy_attachments_exclusive", { policy_arns: [boundaryArn] }],
+          ["aws_iam_user_policy_attachment", { policy_arn: boundaryArn }],
+        ] as const
+      ).map(([type, block]): BreakingFixture => [
+        `one that an ${type} attaches, too`,
+        { ...boundary, ...boundedRole, [`${type}.a`]: block },
+        `example/${type}.a attaches`,
+      ]),
     ],
     passing: [
       [

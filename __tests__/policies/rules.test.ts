@@ -15,6 +15,7 @@ import {
 import { actionsWithoutResources } from "../../policies/actions-without-resources";
 import { exceptions } from "../../policies/exceptions";
 import { projectRoot } from "../../modules/project-root";
+import type { Rule } from "../../policies/rule";
 import { type Arguments, synthesizePlatform } from "../support/synthesize";
 import { type Blocks, type Fixture, fixtures, stack } from "./fixtures";
 
@@ -56,6 +57,25 @@ describe.each(rules.map((rule) => [rule.id, rule] as const))("%s", (id, rule) =>
       enforce(asStacks(given), settings);
     }).toThrow(rule.remedy);
   });
+});
+
+test("every breach is told rule by rule: what holds, which resources, what to do", () => {
+  const roles = { "aws_iam_role.a": { name: "a" }, "aws_iam_role.b": { name: "b" } };
+  const [{ promise, id, source, remedy }] = rules.filter((rule) => rule.id === "bounded-roles") as [Rule];
+  expect(() => {
+    enforce([stack(roles)], settings);
+  }).toThrow(
+    new Error(
+      [
+        "2 breaches of the rules in policies/; nothing was written.",
+        "",
+        `${promise} [${id}; ${source}]`,
+        "  example/aws_iam_role.a has no permissions_boundary",
+        "  example/aws_iam_role.b has no permissions_boundary",
+        `  → ${remedy}`,
+      ].join("\n"),
+    ),
+  );
 });
 
 test("data that the environment gives up need not be protected", () => {
