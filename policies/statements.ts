@@ -33,7 +33,6 @@ const policyArguments: ReadonlySet<string> = new Set([
   "access_policies",
   "access_policy",
   "assume_role_policy",
-  "key_policy",
   "policy",
   "policy_document",
   "resource_policy",

@@ -203,6 +203,16 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
         { "aws_iam_role.a": { assume_role_policy: "${local.trust}" } },
         "assume_role_policy",
       ],
+      ...[
+        ["aws_opensearch_domain", "access_policies"],
+        ["aws_glacier_vault", "access_policy"],
+        ["aws_codeartifact_domain_permissions_policy", "policy_document"],
+        ["aws_sagemaker_model_package_group_policy", "resource_policy"],
+      ].map(([type = "", argument = ""]): BreakingFixture => [
+        `an unreadable policy of ${type}`,
+        { [`${type}.a`]: { [argument]: "${local.policy}" } },
+        `has a ${argument} that is not JSON`,
+      ]),
       ["a definition from a file", { "aws_sfn_state_machine.a": { definition: '${file("a.json")}' } }, "a definition"],
     ],
     passing: [
@@ -990,6 +1000,11 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
       ["a site", { "aws_cloudfront_distribution.site": {} }, "does not record"],
       ["a site of which another log is delivered", delivered("CONNECTION_LOGS", "site"), "does not record"],
       ["a site whose source nobody delivers", delivered("ACCESS_LOGS", "other"), "does not record"],
+      [
+        "a site whose name is that of another stack's, of which logs are delivered",
+        [stack({ "aws_cloudfront_distribution.site": {} }, "other"), stack(delivered("ACCESS_LOGS", "site"))],
+        "does not record",
+      ],
       ["an API", { "aws_apigatewayv2_stage.api": {} }, "does not record"],
     ],
     passing: [
