@@ -10,9 +10,9 @@ const scaling: Permissions = {
     application-autoscaling:DeleteScalingPolicy application-autoscaling:DeregisterScalableTarget
     application-autoscaling:PutScalingPolicy application-autoscaling:RegisterScalableTarget
     application-autoscaling:TagResource application-autoscaling:UntagResource`,
-  // AWS names a target by a number.
+  // A target's name is a generated id.
   on: "application-autoscaling:scalable-target/*",
-  // Tags come without it.
+  // Tag requests lack this key.
   conditions: () => ({ StringEqualsIfExists: { "application-autoscaling:service-namespace": "sagemaker" } }),
 };
 
@@ -22,7 +22,7 @@ const role = serviceRole(
   "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint",
 );
 
-const price: Price = { free: "scaling itself costs nothing; the instances that it adds are not counted" };
+const price: Price = { free: "scaling itself is free; the instances that it adds are not counted" };
 
 export const applicationAutoscaling: Service = {
   aws_appautoscaling_policy: { permissions: [scaling, role], price },

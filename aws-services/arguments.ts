@@ -1,34 +1,34 @@
 /**
- * Reads the arguments of a resource as Terraform's JSON has them.
+ * Reads the arguments of a resource in Terraform's JSON.
  *
- *     values(bucket, "rule", "bucket_key_enabled"); // whether a block stands there once or as a list
+ *     values(bucket, "rule", "bucket_key_enabled"); // for a single block and for a list of blocks
  */
 
-/** The arguments of a resource or of a block within. */
+/** The arguments of a resource or of a block in it. */
 export type Arguments = Readonly<Record<string, unknown>>;
 
-/** Whether a value is a block or an object: no list, no text, not nothing. */
+/** Whether a value is a block or an object: not a list, string, null or undefined. */
 export function isArguments(value: unknown): value is Arguments {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A value as a list: a block may stand once or as a list of blocks, an action as a text or as a list of texts. */
+/** A value as a list. Terraform writes one block or a list of blocks, one action or a list of actions. */
 export function list(value: unknown): readonly unknown[] {
   return value === undefined || value === null ? [] : Array.isArray(value) ? (value as readonly unknown[]) : [value];
 }
 
-/** The texts of a value that is one or a list of them. */
+/** The strings of a value that is one string or a list. */
 export function texts(value: unknown): readonly string[] {
   return list(value).filter((text) => typeof text === "string");
 }
 
-/** A value that is a text; otherwise the empty text. */
+/** The value if it is a string, otherwise an empty string. */
 export const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
-/** A value that is a number; otherwise the other number. */
+/** The value if it is a number, otherwise the default. */
 export const numberOf = (value: unknown, otherwise: number): number => (typeof value === "number" ? value : otherwise);
 
-/** All values at a path of argument names, through every block on the way. */
+/** All values at a path of argument names, in all blocks on the path. */
 export function values(block: unknown, ...path: readonly string[]): readonly unknown[] {
   const [key, ...rest] = path;
   if (key === undefined) {
@@ -41,17 +41,14 @@ export function values(block: unknown, ...path: readonly string[]): readonly unk
 export const blocks = (block: unknown, ...path: readonly string[]): readonly Arguments[] =>
   values(block, ...path).filter(isArguments);
 
-/** Whether a text that is not empty stands at a path of argument names. */
+/** Whether there is a non-empty string at a path of argument names. */
 export const filled = (block: unknown, ...path: readonly string[]): boolean =>
   values(block, ...path).some((value) => textOf(value) !== "");
 
 /** Whether the first value at a path of argument names is true. */
 export const isTrue = (block: unknown, ...path: readonly string[]): boolean => values(block, ...path)[0] === true;
 
-/**
- * Calls `visit` with every value within, its key (a list's elements have that of the list) and itself; the deepest
- * last.
- */
+/** Calls `visit` with each nested value and its key (a list's elements have the key of the list), the deepest last. */
 export function walk(value: unknown, visit: (value: unknown, key: string) => void, key = ""): void {
   visit(value, key);
   if (Array.isArray(value)) {
@@ -59,7 +56,7 @@ export function walk(value: unknown, visit: (value: unknown, key: string) => voi
       walk(element, visit, key);
     }
   } else if (isArguments(value)) {
-    // The key "//" holds CDKTF's own notes.
+    // The key "//" contains CDKTF's metadata.
     for (const [name, element] of Object.entries(value)) {
       if (name !== "//") {
         walk(element, visit, name);
@@ -68,7 +65,7 @@ export function walk(value: unknown, visit: (value: unknown, key: string) => voi
   }
 }
 
-/** The texts within a value whose key matches. */
+/** The strings in a value whose key matches. */
 export function keyed(value: unknown, pattern: RegExp): readonly string[] {
   const found: string[] = [];
   walk(value, (element, key) => {
@@ -79,7 +76,7 @@ export function keyed(value: unknown, pattern: RegExp): readonly string[] {
   return found;
 }
 
-/** A text parsed as a JSON object; undefined when it is not one, as `${data.aws_iam_policy_document.x.json}`. */
+/** Parses a JSON object; undefined for other texts, such as `${data.aws_iam_policy_document.x.json}`. */
 export function parseObject(text: string): Arguments | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -1,6 +1,6 @@
-/** Amazon Resource Names: the one place that knows how each service builds them. */
+/** Amazon Resource Names: builds the ARNs of all services. */
 
-/** Where something is deployed, as ARNs name it. */
+/** The partition, account and region of an ARN. */
 export interface Place {
   /** `aws`, `aws-cn` or `aws-us-gov`. */
   readonly partition: string;
@@ -8,13 +8,13 @@ export interface Place {
   readonly region: string;
 }
 
-/** The services whose ARNs name no region, and those whose ARNs name no account. */
+/** The services whose ARNs have no region, and those whose ARNs have no account. */
 const withoutRegion: ReadonlySet<string> = new Set(["budgets", "cloudfront", "iam", "route53", "s3"]);
 const withoutAccount: ReadonlySet<string> = new Set(["apigateway", "route53", "s3"]);
 
 /**
  * The ARN of a resource, or a pattern of ARNs.
- * @param service as ARNs name it: `states`, not Step Functions
+ * @param service as in ARNs: `states`, not Step Functions
  * @param resource what follows the account, such as `role/acme-*`
  */
 export function arnOf({ partition, account, region }: Place, service: string, resource: string): string {

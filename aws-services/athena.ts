@@ -1,6 +1,6 @@
 /** Amazon Athena. */
 import { filled, values } from "./arguments";
-import { ownKeyIf, type Service, use } from "./record";
+import { ownKeyIf, type Service, usageCharge } from "./record";
 
 export const athena: Service = {
   aws_athena_workgroup: {
@@ -11,7 +11,7 @@ export const athena: Service = {
         athena:CreateWorkGroup athena:DeleteWorkGroup athena:TagResource athena:UntagResource athena:UpdateWorkGroup`,
       on: "athena:workgroup/{name}",
     },
-    price: { charges: (_, { queryTerabytes }) => [use("queryTerabyte", queryTerabytes)] },
+    price: { charges: (_, { queryTerabytes }) => [usageCharge("queryTerabyte", queryTerabytes)] },
     importId: "name",
     encryption: ({ arguments: block }) => {
       const path = ["configuration", "result_configuration", "encryption_configuration"];

@@ -1,6 +1,6 @@
 /** Amazon CloudFront. */
 import { ownTagOrNone, type Permissions } from "./permissions";
-import { partOfAnother, type Service, use } from "./record";
+import { partOfAnother, type Service, usageCharge } from "./record";
 
 const policies: Permissions = {
   sid: "DistributionPolicies",
@@ -8,7 +8,7 @@ const policies: Permissions = {
   writes: `
     cloudfront:CreateOriginAccessControl cloudfront:CreateResponseHeadersPolicy cloudfront:DeleteOriginAccessControl
     cloudfront:DeleteResponseHeadersPolicy cloudfront:UpdateOriginAccessControl cloudfront:UpdateResponseHeadersPolicy`,
-  // Their ARNs have numbers, and neither bears tags.
+  // Their ARNs contain generated ids, and neither has tags.
   on: "cloudfront:origin-access-control/* cloudfront:response-headers-policy/*",
 };
 
@@ -25,13 +25,13 @@ export const cloudfront: Service = {
     },
     price: {
       charges: (_, { websiteGigabytes, websiteRequests }) => [
-        use("websiteRequest", websiteRequests),
-        use("websiteGigabyte", websiteGigabytes),
+        usageCharge("websiteRequest", websiteRequests),
+        usageCharge("websiteGigabyte", websiteGigabytes),
       ],
     },
     encryption: {
       elsewhere:
-        "Its caches hold public pages and no answer of the API; field-level encryption hides single fields in transit.",
+        "Its caches hold public pages and no answers of the API; field-level encryption is for single fields in transit.",
     },
   },
   aws_cloudfront_origin_access_control: { permissions: [policies], price: partOfAnother },

@@ -1,11 +1,11 @@
-/** Amazon CloudWatch Logs: log groups, and what other services deliver. */
+/** Amazon CloudWatch Logs: log groups, and log deliveries of other services. */
 import { numberOf } from "./arguments";
 import type { Permissions } from "./permissions";
-import { daysOfMonth, fixed, keyArgument, partOfAnother, type Service, use } from "./record";
+import { daysOfMonth, fixedCharge, keyArgument, partOfAnother, type Service, usageCharge } from "./record";
 
 /**
- * By which CloudWatch Logs lets other services deliver: deliveries, and the resource policies by which they write,
- * belong to the account (Step Functions Developer Guide, "Using CloudWatch Logs to log execution history").
+ * The actions for log deliveries of other services. Deliveries and their resource policies belong to the account (Step
+ * Functions Developer Guide, "Using CloudWatch Logs to log execution history").
  */
 export const logDelivery = `
   logs:CreateLogDelivery logs:DeleteLogDelivery logs:DescribeResourcePolicies logs:GetLogDelivery
@@ -17,7 +17,7 @@ const logGroups: Permissions = {
   writes: `
     logs:AssociateKmsKey logs:CreateLogGroup logs:DeleteLogGroup logs:DeleteMetricFilter logs:DeleteRetentionPolicy
     logs:DisassociateKmsKey logs:PutMetricFilter logs:PutRetentionPolicy logs:TagResource logs:UntagResource`,
-  // Behind a folder or a word of the service that writes.
+  // The writing service puts a folder or a word before the name.
   on: "logs:log-group:*{name}",
   readsAnywhere: "logs:DescribeLogGroups",
 };
@@ -29,7 +29,7 @@ const deliveries: Permissions = {
     logs:CreateDelivery logs:DeleteDelivery logs:DeleteDeliveryDestination logs:DeleteDeliverySource
     logs:PutDeliveryDestination logs:PutDeliverySource logs:TagResource logs:UntagResource
     logs:UpdateDeliveryConfiguration`,
-  // CloudFront takes part in us-east-1 alone; a delivery's ARN has a number.
+  // CloudFront's part is always in us-east-1; a delivery's ARN contains a generated id.
   region: "us-east-1",
   on: ({ names }) =>
     [
@@ -49,18 +49,21 @@ export const cloudwatchLogs: Service = {
     permissions: [logGroups],
     price: {
       charges: ({ retention_in_days }, { logGigabytes }) => [
-        use("logGigabyte", logGigabytes),
-        // When a retention has passed, that much is kept; how far CloudWatch compresses it is left out.
-        use("logGigabyteMonth", (logGigabytes * numberOf(retention_in_days, 365)) / daysOfMonth),
+        usageCharge("logGigabyte", logGigabytes),
+        // The amount stored after one retention period, without CloudWatch's compression.
+        usageCharge("logGigabyteMonth", (logGigabytes * numberOf(retention_in_days, 365)) / daysOfMonth),
       ],
     },
     importId: "name",
     encryption: keyArgument("kms_key_id"),
   },
-  aws_cloudwatch_log_metric_filter: { permissions: [logGroups], price: { charges: () => [fixed("metricMonth", 1)] } },
+  aws_cloudwatch_log_metric_filter: {
+    permissions: [logGroups],
+    price: { charges: () => [fixedCharge("metricMonth", 1)] },
+  },
   aws_cloudwatch_log_delivery: {
     permissions: [deliveries, deliver],
-    price: { notPriced: "access logs of CloudFront are billed by the GB: a few MB a month with the assumed visits" },
+    price: { notPriced: "access logs of CloudFront are billed by the GB: a few MB per month with the assumed visits" },
   },
   aws_cloudwatch_log_delivery_destination: { permissions: [deliveries, deliver], price: partOfAnother },
   aws_cloudwatch_log_delivery_source: { permissions: [deliveries, deliver], price: partOfAnother },

@@ -1,7 +1,7 @@
 /** Amazon CloudWatch: alarms. */
 import { blocks } from "./arguments";
 import type { Permissions } from "./permissions";
-import { fixed, type Service } from "./record";
+import { fixedCharge, type Service } from "./record";
 
 const alarms: Permissions = {
   sid: "Alarms",
@@ -14,9 +14,9 @@ export const cloudwatch: Service = {
   aws_cloudwatch_metric_alarm: {
     permissions: [alarms],
     price: {
-      // AWS counts the metrics that an alarm looks at, not what it calculates from them.
+      // AWS bills the metrics that an alarm reads, not what it calculates from them.
       charges: (block) => [
-        fixed(
+        fixedCharge(
           "alarmMonth",
           Math.max(1, blocks(block, "metric_query").filter(({ metric }) => metric !== undefined).length),
         ),

@@ -1,8 +1,8 @@
 /** AWS CodeBuild. */
 import { textOf, values } from "./arguments";
-import { keyArgument, type Service, use } from "./record";
+import { keyArgument, type Service, usageCharge } from "./record";
 
-/** Prices by CodeBuild's sizes. */
+/** Price ids by CodeBuild's sizes. */
 const prices: Readonly<Record<string, string>> = {
   BUILD_GENERAL1_SMALL: "buildSmallMinute",
   BUILD_GENERAL1_MEDIUM: "buildMediumMinute",
@@ -20,7 +20,7 @@ export const codebuild: Service = {
     price: {
       charges: (block, { buildMinutes }) => {
         const size = textOf(values(block, "environment", "compute_type")[0]);
-        return [use(prices[size] ?? `build:${size}`, buildMinutes)];
+        return [usageCharge(prices[size] ?? `build:${size}`, buildMinutes)];
       },
     },
     importId: "name",

@@ -1,6 +1,6 @@
 /** AWS CodePipeline. */
 import { filled, values } from "./arguments";
-import { ownKeyIf, type Service, use } from "./record";
+import { ownKeyIf, type Service, usageCharge } from "./record";
 
 export const codepipeline: Service = {
   aws_codepipeline: {
@@ -12,7 +12,7 @@ export const codepipeline: Service = {
         codepipeline:UpdatePipeline`,
       on: "codepipeline:{name}",
     },
-    price: { charges: (_, { pipelineMinutes }) => [use("pipelineMinute", pipelineMinutes)] },
+    price: { charges: (_, { pipelineMinutes }) => [usageCharge("pipelineMinute", pipelineMinutes)] },
     importId: "name",
     encryption: ({ arguments: block }) =>
       values(block, "artifact_store").map((store) => ownKeyIf(filled(store, "encryption_key", "id"))),

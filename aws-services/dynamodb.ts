@@ -1,7 +1,7 @@
 /** Amazon DynamoDB. */
 import { filled, isTrue } from "./arguments";
-import { useKey } from "./permissions";
-import { ownKeyIf, type Service, use } from "./record";
+import { keyUseThrough } from "./permissions";
+import { ownKeyIf, type Service, usageCharge } from "./record";
 
 export const dynamodb: Service = {
   aws_dynamodb_table: {
@@ -16,15 +16,15 @@ export const dynamodb: Service = {
           dynamodb:UpdateTable dynamodb:UpdateTimeToLive`,
         on: "dynamodb:table/{name}",
       },
-      // DynamoDB Developer Guide, "Authorizing use of a customer managed key": whoever makes the table needs it.
-      useKey("EncryptTables", "dynamodb"),
+      // DynamoDB Developer Guide, "Authorizing use of a customer managed key": creating a table needs it.
+      keyUseThrough("EncryptTables", "dynamodb"),
     ],
     price: {
       charges: ({ point_in_time_recovery: recovery }, { tableGigabytes, tableReads, tableWrites }) => [
-        use("tableWrite", tableWrites),
-        use("tableRead", tableReads),
-        use("tableGigabyteMonth", tableGigabytes),
-        ...(recovery === undefined ? [] : [use("tableRecoveryGigabyteMonth", tableGigabytes)]),
+        usageCharge("tableWrite", tableWrites),
+        usageCharge("tableRead", tableReads),
+        usageCharge("tableGigabyteMonth", tableGigabytes),
+        ...(recovery === undefined ? [] : [usageCharge("tableRecoveryGigabyteMonth", tableGigabytes)]),
       ],
     },
     importId: "name",

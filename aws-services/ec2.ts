@@ -1,7 +1,7 @@
 /** Amazon EC2's network: Amazon VPC. */
 import { list } from "./arguments";
 import { ownTagOrNone, type Permissions } from "./permissions";
-import { fixed, hoursOfMonth, type Price, type ResourceType, type Service, use } from "./record";
+import { fixedCharge, hoursOfMonth, type Price, type ResourceType, type Service, usageCharge } from "./record";
 
 const vpc: Permissions = {
   sid: "Network",
@@ -23,7 +23,7 @@ const vpc: Permissions = {
     ec2:elastic-ip/* ec2:internet-gateway/* ec2:natgateway/* ec2:network-acl/* ec2:route-table/* ec2:security-group/*
     ec2:subnet/* ec2:vpc/* ec2:vpc-endpoint/* ec2:vpc-flow-log/*`,
   conditions: ownTagOrNone,
-  // A flow log writes by a delivery of CloudWatch Logs.
+  // A flow log uses a log delivery of CloudWatch Logs.
   writesAnywhere: "logs:CreateLogDelivery logs:DeleteLogDelivery",
 };
 
@@ -40,18 +40,18 @@ const groups: Permissions = {
 
 const network: readonly Permissions[] = [
   vpc,
-  // The private names of an endpoint are a hosted zone of AWS's (service authorization reference of EC2, dependent
-  // actions of CreateVpcEndpoint).
+  // An endpoint's private DNS names are a hosted zone of AWS (service authorization reference of EC2, dependent actions
+  // of CreateVpcEndpoint).
   { sid: "PrivateNames", writes: "route53:AssociateVPCWithHostedZone", on: "route53:hostedzone/*" },
 ];
 const securityGroups: readonly Permissions[] = [
   groups,
-  // Every group stands in the network's VPC, which bears the network's tag.
+  // Every security group is in the network's VPC, which has the network's tag.
   { sid: "GroupsInVpc", writes: "ec2:CreateSecurityGroup", on: "ec2:vpc/*" },
 ];
 
 const price: Price = {
-  free: "AWS asks nothing for it; what goes through the NAT gateways and endpoints is counted there",
+  free: "free by itself; traffic is counted at the NAT gateways and endpoints",
 };
 const part: ResourceType = { permissions: network, price };
 const groupPart: ResourceType = { permissions: securityGroups, price };
@@ -60,16 +60,19 @@ export const ec2: Service = {
   aws_default_network_acl: part,
   aws_default_route_table: part,
   aws_default_security_group: { permissions: [...network, ...securityGroups], price },
-  aws_eip: { permissions: network, price: { charges: () => [fixed("publicAddressHour", hoursOfMonth)] } },
-  aws_flow_log: { permissions: network, price: { free: "AWS asks for the logs: they are counted at their log group" } },
+  aws_eip: { permissions: network, price: { charges: () => [fixedCharge("publicAddressHour", hoursOfMonth)] } },
+  aws_flow_log: {
+    permissions: network,
+    price: { free: "only its logs are billed, which are counted at their log group" },
+  },
   aws_internet_gateway: part,
   aws_nat_gateway: {
     permissions: network,
     price: {
       charges: (_, { internetGigabytes, natGigabytes }) => [
-        fixed("natGatewayHour", hoursOfMonth),
-        use("natGatewayGigabyte", natGigabytes),
-        use("internetGigabyte", internetGigabytes),
+        fixedCharge("natGatewayHour", hoursOfMonth),
+        usageCharge("natGatewayGigabyte", natGigabytes),
+        usageCharge("internetGigabyte", internetGigabytes),
       ],
     },
   },
@@ -85,11 +88,11 @@ export const ec2: Service = {
     permissions: network,
     price: {
       charges: ({ vpc_endpoint_type, subnet_ids }, { endpointGigabytes }) =>
-        // The endpoint of S3 is one of routes, for which AWS asks nothing.
+        // S3's endpoint is a gateway endpoint, which is free.
         vpc_endpoint_type === "Interface"
           ? [
-              fixed("interfaceEndpointHour", hoursOfMonth * list(subnet_ids).length),
-              use("interfaceEndpointGigabyte", endpointGigabytes),
+              fixedCharge("interfaceEndpointHour", hoursOfMonth * list(subnet_ids).length),
+              usageCharge("interfaceEndpointGigabyte", endpointGigabytes),
             ]
           : [],
     },

@@ -1,7 +1,7 @@
-/** Amazon Elastic Container Registry, and the images that Docker builds and pushes into it. */
+/** Amazon Elastic Container Registry, and the images that Docker builds and pushes. */
 import { filled, isTrue, values } from "./arguments";
 import type { Permissions } from "./permissions";
-import { ownKeyIf, partOfAnother, type Service, use } from "./record";
+import { ownKeyIf, partOfAnother, type Service, usageCharge } from "./record";
 
 const repositories: Permissions = {
   sid: "Repositories",
@@ -12,10 +12,7 @@ const repositories: Permissions = {
   on: "ecr:repository/{name}",
 };
 
-/**
- * ECR takes a grant on the key that AWS manages for it (ECR User Guide, "Encryption at rest", required IAM
- * permissions).
- */
+/** ECR needs a grant on the AWS-managed key (ECR User Guide, "Encryption at rest", required IAM permissions). */
 const registryKey: Permissions = {
   sid: "EncryptRepositories",
   writes: "kms:CreateGrant kms:DescribeKey kms:RetireGrant",
@@ -34,11 +31,11 @@ const images: Permissions = {
 export const ecr: Service = {
   aws_ecr_repository: {
     permissions: [repositories, registryKey],
-    price: { charges: (_, { imageGigabytes }) => [use("imageGigabyteMonth", imageGigabytes)] },
+    price: { charges: (_, { imageGigabytes }) => [usageCharge("imageGigabyteMonth", imageGigabytes)] },
     importId: "name",
     madeByOneCall: true,
     holds: {
-      what: "images, which model packages name by digest",
+      what: "images, to which model packages refer by digest",
       lostBy: ["ecr:DeleteRepository"],
       unguarded: (block) => (isTrue(block, "force_delete") ? ["force_delete"] : []),
     },

@@ -10,7 +10,7 @@ const rules: Permissions = {
   on: "events:rule/{name}",
 };
 
-const price: Price = { free: "events of AWS's own services cost nothing" };
+const price: Price = { free: "events of AWS services are free" };
 
 export const eventbridge: Service = {
   aws_cloudwatch_event_rule: { permissions: [rules], price },

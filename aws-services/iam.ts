@@ -9,15 +9,15 @@ const roles: readonly Permissions[] = [
     reads: `
       iam:GetRole iam:GetRolePolicy iam:ListAttachedRolePolicies iam:ListInstanceProfilesForRole iam:ListRolePolicies
       iam:ListRoleTags`,
-    // Those of which IAM can't ask the boundary: they give a role no right (Service Authorization Reference, "Actions
+    // IAM can't check the boundary for these; they give a role no rights (Service Authorization Reference, "Actions
     // defined by AWS Identity and Access Management (IAM)", condition keys).
     writes: `
       iam:DeleteRole iam:TagRole iam:UntagRole iam:UpdateAssumeRolePolicy iam:UpdateRole iam:UpdateRoleDescription`,
     on: "iam:role/{name}",
   },
   {
-    // Of a role without it only the boundary itself can be set: so one comes under it that was made before there was a
-    // boundary (IAM User Guide, "Delegating responsibility to others using permissions boundaries").
+    // For a role without a boundary, only the boundary can be set, so an older role gets one (IAM User Guide,
+    // "Delegating responsibility to others using permissions boundaries").
     sid: "BoundedRoles",
     writes: "iam:CreateRole iam:DeleteRolePolicy iam:PutRolePermissionsBoundary iam:PutRolePolicy",
     on: ({ boundary }) => (boundary === undefined ? "" : "iam:role/{name}"),
@@ -34,7 +34,7 @@ const roles: readonly Permissions[] = [
 const attachments: readonly Permissions[] = [
   { sid: "PolicyAttachments", reads: "iam:ListAttachedRolePolicies", on: "iam:role/{name}" },
   {
-    // The stack's own policies, and none that AWS manages.
+    // Only the stack's own policies, not AWS-managed ones.
     sid: "AttachOwnPolicies",
     writes: "iam:AttachRolePolicy iam:DetachRolePolicy",
     on: ({ boundary }) => (boundary === undefined ? "" : "iam:role/{name}"),

@@ -1,12 +1,12 @@
 /**
- * All that is known of AWS's services: a file each, with a record for each type of resource.
+ * Data about AWS services: one file per service, with one record per resource type.
  *
  *     awsServices.record("aws_dynamodb_table").holds?.what; // "items": what would be lost
- *     awsServices.holding;                                  // every type that holds what can't be made again
+ *     awsServices.holding;                                  // every type whose data can't be made again
  *
- * The records are data. What asks for them is elsewhere: the deploy roles (modules/pipeline), the boundaries (stacks),
- * the rules (policies), costs, orphans and the plan's guard (delivery). A new type is one record here; a record stays
- * for as long as a state has a resource of its type, for without it no role may delete it.
+ * The records are data. Their users are elsewhere: the deploy roles (modules/pipeline), the boundaries (stacks), the
+ * rules (policies), costs, orphans and the plan's guard (delivery). A new type needs one record here. A record stays as
+ * long as a state has a resource of its type, because without it no role may delete the resource.
  */
 import { apiGateway } from "./api-gateway";
 import { applicationAutoscaling } from "./application-autoscaling";
@@ -37,7 +37,7 @@ import { stepFunctions } from "./step-functions";
 import { systemsManager } from "./systems-manager";
 import { waf } from "./waf";
 
-/** The services by the names of their files. Their statements stand in this order in the policies of deploy roles. */
+/** The services by file name. The statements of deploy policies have this order. */
 export const awsServices = new Registry({
   "systems-manager": systemsManager,
   iam,

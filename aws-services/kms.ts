@@ -1,8 +1,8 @@
 /** AWS Key Management Service. */
 import { ownTag, type Permissions } from "./permissions";
-import { fixed, partOfAnother, type Service, use } from "./record";
+import { fixedCharge, partOfAnother, type Service, usageCharge } from "./record";
 
-/** Keys that bear the stack's tag. */
+/** Keys with the stack's tag. */
 export const keys: Permissions = {
   sid: "Keys",
   reads: "kms:DescribeKey kms:GetKeyPolicy kms:GetKeyRotationStatus kms:ListResourceTags",
@@ -13,7 +13,7 @@ export const keys: Permissions = {
   conditions: ownTag,
 };
 
-/** A key gets its tags before it has any. One that has them belongs to somebody, who could lose it to a new tag. */
+/** Only keys without tags can be tagged: a new tag could take a key away from another stack. */
 export const tagNewKeys: Permissions = {
   sid: "TagNewKeys",
   writes: "kms:TagResource",
@@ -24,7 +24,7 @@ export const tagNewKeys: Permissions = {
   }),
 };
 
-/** A key has no ARN before it is there; the tag in the request holds the action instead. */
+/** A new key has no ARN yet, so a condition on the request's tag limits the action. */
 const newKeys: Permissions = {
   sid: "CreateKeys",
   writes: "kms:CreateKey",
@@ -32,7 +32,7 @@ const newKeys: Permissions = {
   conditions: ({ stack }) => ({ StringEquals: { "aws:RequestTag/Stack": stack } }),
 };
 
-/** Services go on using a key by a grant of whoever makes their resource. */
+/** Services keep using a key through a grant of the role that created their resource. */
 const grants: Permissions = {
   sid: "GrantKeys",
   writes: "kms:CreateGrant",
@@ -50,9 +50,9 @@ export const aliases: Permissions = {
 export const kms: Service = {
   aws_kms_key: {
     permissions: [keys, newKeys, tagNewKeys, grants],
-    price: { charges: (_, { keyRequests }) => [fixed("keyMonth", 1), use("keyRequest", keyRequests)] },
+    price: { charges: (_, { keyRequests }) => [fixedCharge("keyMonth", 1), usageCharge("keyRequest", keyRequests)] },
     madeByOneCall: true,
-    holds: { what: "all that the key encrypted", lostBy: ["kms:DisableKey", "kms:ScheduleKeyDeletion"] },
+    holds: { what: "everything that the key encrypted", lostBy: ["kms:DisableKey", "kms:ScheduleKeyDeletion"] },
   },
   aws_kms_alias: { permissions: aliases, price: partOfAnother, importId: "name" },
 };

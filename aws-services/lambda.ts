@@ -1,7 +1,7 @@
-/** AWS Lambda: functions, who may call them, and where their events come from. */
+/** AWS Lambda: functions, permissions to call them, and event sources. */
 import { blocks, keyed, list, numberOf, textOf, values } from "./arguments";
 import { arnsOf, type Permissions } from "./permissions";
-import { identity, type Service, use } from "./record";
+import { identity, type Service, usageCharge } from "./record";
 
 const functions: Permissions = {
   sid: "Functions",
@@ -20,8 +20,8 @@ export const lambda: Service = {
     permissions: [functions],
     price: {
       charges: ({ architectures, memory_size }, { functionCalls, functionSeconds }) => [
-        use("functionRequest", functionCalls),
-        use(
+        usageCharge("functionRequest", functionCalls),
+        usageCharge(
           list(architectures).includes("arm64") ? "functionArmSecond" : "functionSecond",
           (functionCalls * functionSeconds * numberOf(memory_size, 128)) / 1_024,
         ),
@@ -30,7 +30,7 @@ export const lambda: Service = {
     importId: "function_name",
     encryption: {
       elsewhere:
-        "AWS's own key encrypts the environment, which holds names and numbers alone, and the code, which is ours.",
+        "An AWS key encrypts the environment, which holds only names and numbers, and the code, which is ours.",
     },
     logGroup: (block) => {
       const [chosen] = values(block, "logging_config", "log_group");
@@ -39,7 +39,7 @@ export const lambda: Service = {
     },
     images: (block) => [
       ...values(block, "image_uri"),
-      // What a function hands on, as register-model does with the image of the model package.
+      // An image that a function passes on, as register-model does for model packages.
       ...blocks(block, "environment", "variables").flatMap((variables) => keyed(variables, /(?:^|_)IMAGE_URI$/)),
     ],
   },
@@ -52,8 +52,8 @@ export const lambda: Service = {
     permissions: [
       {
         sid: "EventSources",
-        // Its ARN has a number; the function for which it is stands in the request (Service Authorization Reference,
-        // "Actions defined by AWS Lambda").
+        // Its ARN contains a generated id; its function is in the request (Service Authorization Reference, "Actions
+        // defined by AWS Lambda").
         reads: "lambda:GetEventSourceMapping lambda:ListTags",
         writes: `
           lambda:DeleteEventSourceMapping lambda:TagResource lambda:UntagResource lambda:UpdateEventSourceMapping`,
@@ -61,14 +61,14 @@ export const lambda: Service = {
         readsAnywhere: "lambda:ListEventSourceMappings",
       },
       {
-        // A mapping has no ARN before it is there; the function in the request holds the action instead.
+        // A new mapping has no ARN yet, so a condition on the function limits the action.
         sid: "CreateEventSources",
         writes: "lambda:CreateEventSourceMapping",
         on: "*",
         conditions: (scope) => ({ ArnLike: { "lambda:FunctionArn": arnsOf(scope, "lambda:function:{name}") } }),
       },
     ],
-    price: { free: "what Lambda reads of a stream costs nothing; its calls are counted there" },
-    encryption: { elsewhere: "AWS's own key encrypts the filter, which names a kind of event." },
+    price: { free: "Lambda's reads of a stream are free; its calls are counted at the function" },
+    encryption: { elsewhere: "An AWS key encrypts the filter, which names a kind of event." },
   },
 };

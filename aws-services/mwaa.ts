@@ -1,12 +1,13 @@
 /** Amazon Managed Workflows for Apache Airflow. */
 import { numberOf, textOf } from "./arguments";
-import { serviceRole, useKey } from "./permissions";
-import { fixed, hoursOfMonth, keyArgument, type Service, use } from "./record";
+import { serviceRole, keyUseThrough } from "./permissions";
+import { fixedCharge, hoursOfMonth, keyArgument, type Service, usageCharge } from "./record";
 
 export const mwaa: Service = {
   aws_mwaa_environment: {
-    // MWAA User Guide, "Accessing an Amazon MWAA environment": what it does on behalf of whoever creates an
-    // environment; and "Using customer managed keys for encryption": it goes on using the key by grants of the same.
+    // MWAA User Guide, "Accessing an Amazon MWAA environment": MWAA creates resources with the rights of the
+    // environment's creator. "Using customer managed keys for encryption": it keeps using the key through the creator's
+    // grants.
     permissions: [
       {
         sid: "Airflow",
@@ -21,19 +22,19 @@ export const mwaa: Service = {
         on: "ec2:security-group/* ec2:subnet/* ec2:vpc/* ec2:vpc-endpoint/*",
       },
       serviceRole("AirflowServiceRole", "airflow.amazonaws.com", "AWSServiceRoleForAmazonMWAA"),
-      useKey("EncryptAirflow", "airflow"),
-      useKey("GrantAirflowKey", "airflow", "kms:CreateGrant kms:DescribeKey"),
+      keyUseThrough("EncryptAirflow", "airflow"),
+      keyUseThrough("GrantAirflowKey", "airflow", "kms:CreateGrant kms:DescribeKey"),
     ],
     price: {
       charges: ({ environment_class, min_workers }, { airflowDatabaseGigabytes, furtherWorkerHours }) => {
         const named = /^mw1\.(.)(.*)$/.exec(textOf(environment_class));
         const size = named ? `airflow${(named[1] ?? "").toUpperCase()}${named[2] ?? ""}` : "airflow";
         return [
-          fixed(`${size}Hour`, hoursOfMonth),
-          // The first worker is in the price of the environment.
-          fixed(`${size}WorkerHour`, hoursOfMonth * (numberOf(min_workers, 1) - 1)),
-          use(`${size}WorkerHour`, furtherWorkerHours),
-          use("airflowDatabaseGigabyteMonth", airflowDatabaseGigabytes),
+          fixedCharge(`${size}Hour`, hoursOfMonth),
+          // The environment's price includes the first worker.
+          fixedCharge(`${size}WorkerHour`, hoursOfMonth * (numberOf(min_workers, 1) - 1)),
+          usageCharge(`${size}WorkerHour`, furtherWorkerHours),
+          usageCharge("airflowDatabaseGigabyteMonth", airflowDatabaseGigabytes),
         ].filter(({ quantity }) => quantity > 0);
       },
     },

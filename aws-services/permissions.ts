@@ -1,4 +1,4 @@
-/** What a role needs to deploy a type of resource: statements whose ARNs are patterns for a stack's names. */
+/** The rights that a role needs to deploy a resource type: statements whose ARNs are patterns for a stack's names. */
 import { arnOf, type Place } from "./arn";
 
 /** A condition block: operator, then key, then the value or values. */
@@ -6,7 +6,7 @@ export type Conditions = Readonly<Record<string, Readonly<Record<string, string 
 
 /** One statement of an identity policy. */
 export interface Statement {
-  /** What the statement is for, in letters and digits: it is what people read in a plan. */
+  /** The purpose, in letters and digits: people read it in a plan. */
   readonly sid: string;
   /** @default "Allow" */
   readonly effect?: "Allow" | "Deny";
@@ -16,55 +16,53 @@ export interface Statement {
   readonly conditions?: Conditions;
 }
 
-/** Where a stack stands and what its resources are called. */
+/** A stack's place and the names of its resources. */
 export interface DeployScope extends Place {
-  /** The stack's tag `Stack`: it separates its keys and its part of the network, whose ARNs show no name. */
+  /** The stack's tag `Stack`: it identifies the stack's keys and network resources, whose ARNs contain no name. */
   readonly stack: string;
-  /** Patterns of the names of the stack's resources, such as `acme-production-website-test*`. */
+  /** Name patterns of the stack's resources, such as `acme-production-website-test*`. */
   readonly names: readonly string[];
-  /** How the names of all the platform's resources begin, such as `acme-production-`. */
+  /** Name prefix of all the platform's resources, such as `acme-production-`. */
   readonly prefix: string;
   /**
-   * ARN of the permissions boundary of the stack's roles: only with it are they made, and given policies.
-   * @default none: no role can be made, and none changed
+   * ARN of the permissions boundary of the stack's roles. Roles can be made and changed only with it.
+   * @default none: no role can be made or changed
    */
   readonly boundary?: string;
-  /** How the names of all the environment's SSM parameters begin: `/acme/production/`. */
+  /** Prefix of all the environment's SSM parameters: `/acme/production/`. */
   readonly parameterPath: string;
   /** The SSM parameters that the stack publishes, by name: `/acme/production/DataBucket`. */
   readonly published: readonly string[];
-  /** The SSM parameters that it reads. */
+  /** The SSM parameters that the stack reads. */
   readonly read: readonly string[];
-  /** Objects of another stack's bucket that the stack looks up. @default none */
+  /** Objects in another stack's bucket that the stack reads. @default none */
   readonly lookedUp?: {
-    /** Their ARNs, or patterns of such. */
+    /** Their ARNs, or ARN patterns. */
     readonly objects: readonly string[];
     /** The tag `Stack` of the key that encrypts them. */
     readonly keyStack: string;
   };
-  /**
-   * The domains and addresses from which the stack mails: what SES calls the identities that it makes. @default none
-   */
+  /** The sender domains and addresses, which are the names of the stack's SES identities. @default none */
   readonly mailIdentities?: readonly string[];
-  /** The hosted zones in which the stack writes names. @default none */
+  /** The hosted zones to which the stack adds names. @default none */
   readonly hostedZones?: readonly string[];
-  /** The services to which the stack's resources hand roles, such as `lambda.amazonaws.com`. */
+  /** The services to which the stack's resources pass roles, such as `lambda.amazonaws.com`. */
   readonly roleServices: readonly string[];
   /**
-   * The tag `Stack` of the key that encrypts what the stack makes: its own, or where it has none, that of the stack
-   * whose key it reads.
+   * The tag `Stack` of the key that encrypts the stack's resources: its own, or without an own key, the one of the
+   * stack whose key it reads.
    */
   readonly keyStack: string;
 }
 
-/** The words of a text: a long list of actions or patterns reads best so. */
+/** Splits a text into words: long lists of actions or patterns are easier to read this way. */
 export const words = (text: string): readonly string[] => text.split(/\s+/).filter((word) => word !== "");
 
 /**
  * The ARNs of a stack's resources.
- * @param patterns words such as `iam:role/{name}`: the service, and what follows the account in an ARN. Each word in
- * braces stands for all that the stack has of it. `*` and whole ARNs stand for themselves.
- * @throws Error for another word in braces
+ * @param patterns words such as `iam:role/{name}`: the service, and what follows the account in an ARN. A word in
+ * braces is replaced by each of the stack's values. `*` and whole ARNs are not changed.
+ * @throws Error for an unknown word in braces
  */
 export function arnsOf(scope: DeployScope, patterns: string, region = scope.region): readonly string[] {
   const lists: Readonly<Record<string, readonly string[]>> = {
@@ -91,47 +89,49 @@ export function arnsOf(scope: DeployScope, patterns: string, region = scope.regi
 }
 
 /**
- * A statement that types of resources need. Several types share one, and a stack with any of them gets all of it: each
- * with a statement of its own would be longer than IAM's policies may be.
+ * A statement that resource types need. Several types share one statement, and a stack with one of them gets all of it:
+ * separate statements would exceed IAM's policy size.
  */
 export interface Permissions {
-  /** Names the statement, in letters and digits. */
+  /** Name of the statement: letters and digits. */
   readonly sid: string;
-  /** Actions of whoever plans and deploys, as words; they only look. */
+  /** Read actions for planning and deploying, as words. */
   readonly reads?: string;
-  /** Actions of whoever deploys, as words. */
+  /** Further actions for deploying, as words. */
   readonly writes?: string;
   /**
-   * The resources on which both are allowed: patterns for `arnsOf`; `*` where AWS takes no resource, but a condition.
+   * The resources for both: patterns for `arnsOf`; `*` if the actions take no resource but a condition.
    * @default none: the statement is left out
    */
   readonly on?: string | ((scope: DeployScope) => string);
-  /** @default that of the stack */
+  /** @default the stack's region */
   readonly region?: string;
   readonly conditions?: (scope: DeployScope) => Conditions;
   /**
-   * Actions that look, for which AWS takes no resource: in the Service Authorization Reference, their column "Resource
-   * types" is empty.
+   * Read actions that take no resource: their column "Resource types" in the Service Authorization Reference is empty.
    */
   readonly readsAnywhere?: string;
-  /** Such actions that change something. */
+  /** Write actions that take no resource. */
   readonly writesAnywhere?: string;
 }
 
-/** What bears the stack's tag. */
+/** Limits a statement to resources with the stack's tag. */
 export const ownTag = ({ stack }: DeployScope): Conditions => ({ StringEquals: { "aws:ResourceTag/Stack": stack } });
 
-/** What is made only now has no tag yet; what a neighbour made has another. */
+/**
+ * Limits a statement to resources with the stack's tag or without tags. A new resource has no tag yet, and another
+ * stack's has another.
+ */
 export const ownTagOrNone = ({ stack }: DeployScope): Conditions => ({
   StringEqualsIfExists: { "aws:ResourceTag/Stack": stack },
 });
 
 /**
- * The use, through a service, of the key that encrypts what the stack makes. The other statements limit what of the
- * service is used.
- * @param service as host names have it: `dynamodb`
+ * Allows the use, through one service, of the key that encrypts the stack's resources. Other statements limit the
+ * service's actions.
+ * @param service as in host names: `dynamodb`
  */
-export const useKey = (
+export const keyUseThrough = (
   sid: string,
   service: string,
   writes = `
@@ -145,7 +145,7 @@ export const useKey = (
   }),
 });
 
-/** The service-linked role that a service makes for itself in an account. */
+/** The service-linked role that a service creates in an account. */
 export const serviceRole = (sid: string, service: string, role: string): Permissions => ({
   sid,
   writes: "iam:CreateServiceLinkedRole",

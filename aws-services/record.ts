@@ -1,11 +1,11 @@
-/** What is known of one type of resource, its record; and what several records share. */
+/** The record of a resource type, and what several records share. */
 import { type Arguments, filled } from "./arguments";
 import type { Place } from "./arn";
 import type { Permissions } from "./permissions";
 
-/** How much one resource is used in a month: assumptions of whoever counts costs (`delivery/costs/usage.ts`). */
+/** The monthly use of one resource, assumed by `delivery/costs/usage.ts`. */
 export interface MonthlyUse {
-  /** Requests to the API of a website, and to its distribution. */
+  /** Requests to a website's API, and to its distribution. */
   readonly apiRequests: number;
   readonly websiteRequests: number;
   /** GB that a distribution sends. */
@@ -15,10 +15,10 @@ export interface MonthlyUse {
   /** Calls of a function, and seconds of each. */
   readonly functionCalls: number;
   readonly functionSeconds: number;
-  /** Hours of each of a state machine's jobs. */
+  /** Hours of each job of a state machine. */
   readonly workflowJobHours: number;
   readonly stateTransitions: number;
-  /** Hours of a monitor's job, and metrics that it puts, counted over the whole month. */
+  /** Hours of a monitor's job, and its metrics, over the whole month. */
   readonly comparisonJobHours: number;
   readonly comparisonMetrics: number;
   /** Records into a feature group. */
@@ -35,9 +35,9 @@ export interface MonthlyUse {
   readonly bucketReads: number;
   /** GB of a repository's images. */
   readonly imageGigabytes: number;
-  /** GB that a log group takes in. */
+  /** GB written to a log group. */
   readonly logGigabytes: number;
-  /** GB through a NAT gateway, GB of those to the internet, and GB through an interface endpoint. */
+  /** GB through a NAT gateway, the part of them to the internet, and GB through an interface endpoint. */
   readonly natGigabytes: number;
   readonly internetGigabytes: number;
   readonly endpointGigabytes: number;
@@ -47,55 +47,55 @@ export interface MonthlyUse {
   /** Minutes of a build, and of a pipeline's actions. */
   readonly buildMinutes: number;
   readonly pipelineMinutes: number;
-  /** Hours of Airflow's workers beyond the first, added up over workers, and GB of its database. */
+  /** Total hours of Airflow's workers beyond the first, and GB of its database. */
   readonly furtherWorkerHours: number;
   readonly airflowDatabaseGigabytes: number;
 }
 
-/** A part of what a resource costs in a month. */
+/** A part of a resource's monthly cost. */
 export interface Charge {
   /** The id of a price in `delivery/costs/prices.json`. */
   readonly price: string;
   /** Units in a month. */
   readonly quantity: number;
-  /** `fixed`: for being there; `use`: by the assumptions. */
+  /** `fixed`: independent of use; `use`: by the assumed use. */
   readonly kind: "fixed" | "use";
 }
 
-/** Nothing, something that isn't counted (and why), or charges. */
+/** Free, not counted (with the reason), or charges. */
 export type Price =
   | { readonly free: string }
   | { readonly notPriced: string }
   | { readonly charges: (block: Arguments, use: MonthlyUse) => readonly Charge[] };
 
-/** A charge for being there. */
-export const fixed = (price: string, quantity: number): Charge => ({ price, quantity, kind: "fixed" });
+/** A charge that is independent of use. */
+export const fixedCharge = (price: string, quantity: number): Charge => ({ price, quantity, kind: "fixed" });
 
-/** A charge for being used. */
-export const use = (price: string, quantity: number): Charge => ({ price, quantity, kind: "use" });
+/** A charge for the assumed use. */
+export const usageCharge = (price: string, quantity: number): Charge => ({ price, quantity, kind: "use" });
 
-/** The price of what is billed with another resource. */
+/** The price of a setting that is billed with another resource. */
 export const partOfAnother: Price = { free: "a setting of another resource" };
 
-/** The price of roles, policies and whoever is let in. */
-export const identity: Price = { free: "AWS Identity and Access Management costs nothing" };
+/** The price of roles, policies and users. */
+export const identity: Price = { free: "AWS Identity and Access Management is free" };
 
-/** The hours of a month, as AWS counts it in its own examples. */
+/** The hours of a month, as in AWS's own examples. */
 export const hoursOfMonth = 730;
 
 /** The days of a month: 365 / 12. */
 export const daysOfMonth = hoursOfMonth / 24;
 
-/** A resource, as far as the question needs it. */
+/** The part of a resource that encryption rules need. */
 export interface EncryptedResource {
   readonly stack: string;
   readonly address: string;
   readonly arguments: Arguments;
 }
 
-/** The resources beside it. */
+/** The other resources of its stack. */
 export interface Neighbours {
-  /** The resources of a type, in the same stack, whose argument names the owner by one of its attributes. */
+  /** The resources of a type, in the same stack, whose argument refers to the owner by one of its attributes. */
   belongingTo(
     owner: EncryptedResource,
     type: string,
@@ -107,34 +107,34 @@ export interface Neighbours {
 /** How something is encrypted. */
 export interface Encryption {
   /**
-   * A key of ours, a key of AWS's, the hardware of the instance, or nobody. `refused`: it has a key where AWS takes
-   * none, so that making it would fail.
+   * Our key, an AWS key, the instance's hardware, or nothing. `refused`: it has a key although AWS accepts none, so its
+   * creation would fail.
    */
   readonly by: "own key" | "key of AWS" | "hardware" | "none" | "refused";
-  /** What is encrypted, where a resource has several such things. @default the resource */
+  /** The encrypted part, if a resource has several. @default the resource */
   readonly part?: string;
 }
 
 /**
- * How the encryption of a type is read, or, where it has an argument for a key of which we make no use, why not. What
- * AWS does without a key is in the security chapter of each service's guide, section "Encryption at rest".
+ * How to read a type's encryption; or, for a type with a key argument that we don't use, the reason. The security
+ * chapter of each service's guide, section "Encryption at rest", says what AWS does without a key.
  */
 export type EncryptionRule =
   ((resource: EncryptedResource, neighbours: Neighbours) => readonly Encryption[]) | { readonly elsewhere: string };
 
-/** A key of ours where the condition holds. */
+/** Our key if the condition holds. */
 export const ownKeyIf = (
   condition: boolean,
   part?: string,
   otherwise: Encryption["by"] = "key of AWS",
 ): Encryption => ({ by: condition ? "own key" : otherwise, part });
 
-/** The rule of a type that has one argument for the key. */
+/** The rule for a type with one argument for the key. */
 export const keyArgument =
   (argument: string, otherwise?: Encryption["by"]): EncryptionRule =>
   (resource) => [ownKeyIf(filled(resource.arguments, argument), undefined, otherwise)];
 
-/** Where a resource that may be there already stands. */
+/** The place of a resource that may already exist. */
 export interface ImportPlace extends Place {
   /** Its address in Terraform, such as `aws_s3_bucket.data`. */
   readonly address: string;
@@ -142,56 +142,54 @@ export interface ImportPlace extends Place {
 
 /** What can't be made again. */
 export interface Held {
-  /** What is lost with a resource of the type. */
+  /** What is lost with a resource of this type. */
   readonly what: string;
-  /** The actions by which it is lost: no role of the platform is allowed them. */
+  /** The actions that lose it: no role of the platform may use them. */
   readonly lostBy: readonly string[];
-  /** What of its arguments would let it go in spite of `prevent_destroy`. @default nothing */
+  /** The arguments that allow its deletion in spite of `prevent_destroy`. @default none */
   readonly unguarded?: (block: Arguments) => readonly string[];
 }
 
 /** The record of a type of resource. */
 export interface ResourceType {
   /**
-   * What a role needs to deploy it: the calls that Terraform's provider makes for it, as its source shows, and those
-   * that AWS checks besides. `engineers`: only people deploy it, by hand.
+   * The rights that a role needs to deploy it: for the calls of Terraform's provider, as in its source, and for those
+   * that AWS checks additionally. `engineers`: only people deploy it, by hand.
    */
   readonly permissions: Permissions | readonly Permissions[] | "engineers";
   readonly price: Price;
   /**
-   * The id by which Terraform imports it ("Import" in the provider's documentation), where AWS refuses a second one of
-   * its name: an argument, or what is made of several.
-   * @default none: AWS lets it be made twice under one name, or it has no name of its own
+   * The id for `terraform import` ("Import" in the provider's documentation), if AWS refuses a second resource of the
+   * same name: an argument, or a value made of several.
+   * @default none: AWS allows several with one name, or it has no name
    */
   readonly importId?: string | ((block: Arguments, place: ImportPlace) => string);
-  /** The arguments by which a data source of the same type and name finds it, where the id needs one. */
+  /** The arguments with which a data source of the same type finds it, if the import id needs that. */
   readonly lookUpBy?: readonly string[];
-  /** Whether it gets its tags by a call of their own, so that an interrupt can leave it without. @default false */
+  /** Whether a separate call tags it, so that an interrupt can leave it without tags. @default false */
   readonly taggedLater?: boolean;
   /**
-   * Whether one call makes it whole. When an interrupt comes after it, Terraform takes the resource for half made and
-   * wants to replace it; but what is missing are settings, which a plan finds and sets.
+   * Whether one call creates all of it. After an interrupt, Terraform marks the resource as tainted and wants to
+   * replace it, but only settings are missing, which a plan finds and sets.
    * @default false
    */
   readonly madeByOneCall?: boolean;
   /**
-   * What can't be made again. Log groups have none, though something goes with them: their entries end by themselves.
-   * Neither have parameters (models and stacks write their values again), topics (subscribers confirm once more),
-   * queues (they keep for a while what a table or a bucket has) and what has an address and no data.
+   * Data that can't be made again. Not for log groups, whose entries expire; parameters, which models and stacks write
+   * again; topics, whose subscribers confirm again; queues, which only repeat data of a table or a bucket; or resources
+   * with an address and no data.
    * @default nothing
    */
   readonly holds?: Held;
-  /** @default it keeps nothing */
+  /** @default it stores nothing */
   readonly encryption?: EncryptionRule;
-  /**
-   * The log group into which AWS writes for it; undefined when only Terraform knows its name. @default it writes none
-   */
+  /** The log group for its logs; undefined if only Terraform knows the name. @default no logs */
   readonly logGroup?: (block: Arguments) => string | undefined;
-  /** The container images that it runs or hands on. @default none */
+  /** The container images that it runs or passes on. @default none */
   readonly images?: (block: Arguments) => readonly unknown[];
 }
 
-/** What is known of a type of data source. */
+/** The record of a data source type. */
 export type DataSourceType = Pick<ResourceType, "permissions">;
 
 /** The types of one service: a file. */

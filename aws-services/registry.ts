@@ -1,4 +1,4 @@
-/** Finds the records of types, and reports those that are missing. */
+/** Finds the records of types, and reports missing ones. */
 import { type Permissions, words } from "./permissions";
 import type { DataSourceType, ResourceType, Service } from "./record";
 
@@ -7,13 +7,13 @@ const permissionsIn = ({ permissions }: DataSourceType): readonly Permissions[] 
 
 /** The records of all types. */
 export class Registry {
-  /** Every type of resource with its record, in the order of the types' names. */
+  /** All resource types with their records, sorted by type. */
   readonly records: readonly (readonly [type: string, record: ResourceType])[];
-  /** What deploy roles need, in the order of the services: one statement serves several types. */
+  /** The statements of deploy roles, in the order of the services. Several types share a statement. */
   readonly permissions: readonly Permissions[];
   private readonly types: ReadonlyMap<string, DataSourceType & Partial<ResourceType>>;
 
-  /** @param services the types of each service, by the name of its file */
+  /** @param services each service's types, by its file name */
   constructor(readonly services: Readonly<Record<string, Service>>) {
     const all = Object.values(services).flatMap((service) => Object.entries<DataSourceType | ResourceType>(service));
     this.types = new Map(all);
@@ -23,14 +23,14 @@ export class Registry {
     this.permissions = [...new Set(all.flatMap(([, record]) => permissionsIn(record)))];
   }
 
-  /** The services, as ARNs name them, whose resources' ARNs show the names that their stack gives. */
+  /** The services, as in ARNs, whose ARNs contain the names that stacks give. */
   get namedServices(): readonly string[] {
     const patterns = this.permissions.flatMap(({ on }) => (typeof on === "string" ? words(on) : []));
     const named = patterns.filter((pattern) => pattern.includes("{name}"));
     return [...new Set(named.map((pattern) => pattern.replace(/:.*/, "")))].sort();
   }
 
-  /** The actions for which AWS takes no other resource than `*`. */
+  /** The actions that take no resource except `*`. */
   get actionsWithoutResources(): readonly string[] {
     return this.permissions.flatMap(({ writes = "", on, readsAnywhere = "", writesAnywhere = "" }) =>
       words(`${readsAnywhere} ${writesAnywhere} ${on === "*" ? writes : ""}`),
@@ -38,7 +38,7 @@ export class Registry {
   }
 
   /**
-   * The record of a type of resource.
+   * The record of a resource type.
    * @throws Error that names the file to write, where there is none
    */
   record(type: string): ResourceType {
@@ -50,7 +50,7 @@ export class Registry {
   }
 
   /**
-   * The record of a type of AWS's or Docker's; undefined for another provider's, such as `terraform_data`.
+   * The record of an AWS or Docker type; undefined for another provider's, such as `terraform_data`.
    * @throws Error that names the file to write, where there is none
    */
   find(type: string): ResourceType | undefined {
@@ -66,23 +66,23 @@ export class Registry {
     );
   }
 
-  /** Those of the types that have no record; a data source's begins with `data.`. */
+  /** The given types without a record; a data source's starts with `data.`. */
   unknown(types: readonly string[]): readonly string[] {
     return types.filter((type) => !this.types.has(type));
   }
 
-  /** Why types without a record can't be used, and the files to write. */
+  /** The error text for types without a record, with the files to write. */
   missing(types: readonly string[]): string {
     const files = [...new Set(types.map((type) => this.fileOf(type)))];
     return (
-      `Nothing is known of ${types.join(" and ")}: write a record in ${files.join(" and ")} with what a role needs to deploy it, ` +
-      "its price and, where it has them, its import id, what it holds and how it is encrypted."
+      `There is no record of ${types.join(" and ")}: write one in ${files.join(" and ")} with the rights to deploy it, ` +
+      "its price and, if it has them, its import id, its data and its encryption."
     );
   }
 
   /**
-   * What a role needs to deploy types, in the order of the services.
-   * @param types Terraform's types of resources and, with `data.` before, of data sources
+   * The statements that a role needs to deploy types, in the order of the services.
+   * @param types Terraform's resource types, and data sources with the prefix `data.`
    * @throws Error that names the types without a record, or those that only engineers deploy
    */
   permissionsOf(types: readonly string[]): readonly Permissions[] {
@@ -94,14 +94,14 @@ export class Registry {
     const byHand = records.find(([, record]) => record?.permissions === "engineers");
     if (byHand) {
       throw new Error(
-        `Only engineers deploy ${byHand[0]}: give it permissions in ${this.fileOf(byHand[0])}, or take it out of the pipeline's stacks.`,
+        `Only engineers deploy ${byHand[0]}: give it permissions in ${this.fileOf(byHand[0])}, or remove it from the pipeline's stacks.`,
       );
     }
     const needed = new Set(records.flatMap(([, record]) => (record ? permissionsIn(record) : [])));
     return this.permissions.filter((each) => needed.has(each));
   }
 
-  /** The file of a type: its own, or that of its service, or one to be written. */
+  /** The file of a type, of its service, or a new one. */
   private fileOf(type: string): string {
     const [, service = type] = /^(?:data\.)?[a-z]+_([a-z0-9]+)/.exec(type) ?? [];
     const [file = service] =

@@ -8,12 +8,12 @@ export const route53: Service = {
         sid: "DomainNames",
         reads: "route53:GetHostedZone route53:ListResourceRecordSets",
         writes: "route53:ChangeResourceRecordSets",
-        // Records bear no tags: those in a zone that the settings no longer name are for an engineer to remove.
+        // Records have no tags: an engineer must remove records in a zone that is no longer in the settings.
         on: "route53:hostedzone/{hostedZone}",
       },
-      // The provider waits until the zone's name servers have it.
+      // The provider waits until the zone's name servers have the change.
       { sid: "DomainNameChanges", writes: "route53:GetChange", on: "route53:change/*" },
     ],
-    price: { free: "aliases of AWS's own resources cost nothing, and neither do the questions after them" },
+    price: { free: "aliases of AWS resources and queries for them are free" },
   },
 };

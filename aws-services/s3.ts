@@ -1,7 +1,7 @@
 /** Amazon S3: buckets, their settings, and objects that Terraform writes. */
 import { blocks, filled, isTrue } from "./arguments";
-import { type Permissions, useKey } from "./permissions";
-import { ownKeyIf, partOfAnother, type ResourceType, type Service, use } from "./record";
+import { type Permissions, keyUseThrough } from "./permissions";
+import { ownKeyIf, partOfAnother, type ResourceType, type Service, usageCharge } from "./record";
 
 const buckets: Permissions = {
   sid: "Buckets",
@@ -25,16 +25,16 @@ export const s3: Service = {
     permissions: [buckets],
     price: {
       charges: (_, { bucketGigabytes, bucketReads, bucketWrites }) => [
-        use("bucketGigabyteMonth", bucketGigabytes),
-        use("bucketWrite", bucketWrites),
-        use("bucketRead", bucketReads),
+        usageCharge("bucketGigabyteMonth", bucketGigabytes),
+        usageCharge("bucketWrite", bucketWrites),
+        usageCharge("bucketRead", bucketReads),
       ],
     },
     importId: "bucket",
     taggedLater: true,
     madeByOneCall: true,
     holds: {
-      what: "objects, old versions included",
+      what: "objects and their old versions",
       lostBy: ["s3:DeleteBucket"],
       unguarded: (block) => (isTrue(block, "force_destroy") ? ["force_destroy"] : []),
     },
@@ -54,7 +54,7 @@ export const s3: Service = {
   aws_s3_bucket_public_access_block: setting,
   aws_s3_bucket_server_side_encryption_configuration: {
     ...setting,
-    encryption: { elsewhere: "It is the encryption of a bucket, at which the bucket's record looks." },
+    encryption: { elsewhere: "It is a bucket's encryption, which the bucket's record checks." },
   },
   aws_s3_bucket_versioning: setting,
   aws_s3_object: {
@@ -65,7 +65,7 @@ export const s3: Service = {
         writes: "s3:DeleteObject s3:DeleteObjectVersion s3:PutObject s3:PutObjectTagging s3:ListBucketVersions",
         on: "s3:{name}",
       },
-      useKey("EncryptObjects", "s3"),
+      keyUseThrough("EncryptObjects", "s3"),
     ],
     price: { free: "counted with its bucket" },
     encryption: { elsewhere: "The bucket encrypts it." },
@@ -74,7 +74,7 @@ export const s3: Service = {
     permissions: [
       {
         sid: "LookUpObjects",
-        // The content is asked for by the version that the object had when it was looked at.
+        // The provider reads the content of the version that it found.
         reads: "s3:GetObject s3:GetObjectTagging s3:GetObjectVersion",
         on: ({ lookedUp }) => lookedUp?.objects.join(" ") ?? "",
       },

@@ -1,7 +1,7 @@
 /** Amazon SageMaker Model Monitor. */
 import { blocks, filled, numberOf, values } from "./arguments";
 import type { Permissions } from "./permissions";
-import { ownKeyIf, type Service, use } from "./record";
+import { ownKeyIf, type Service, usageCharge } from "./record";
 import { instanceCharges, volumes } from "./sagemaker";
 
 const monitoring: Permissions = {
@@ -11,7 +11,7 @@ const monitoring: Permissions = {
     sagemaker:AddTags sagemaker:CreateDataQualityJobDefinition sagemaker:CreateMonitoringSchedule
     sagemaker:DeleteDataQualityJobDefinition sagemaker:DeleteMonitoringSchedule sagemaker:DeleteTags
     sagemaker:UpdateMonitoringSchedule`,
-  // The provider names a definition without a name by itself.
+  // The provider generates a definition's name if it has none.
   on: "sagemaker:monitoring-schedule/{name} sagemaker:data-quality-job-definition/terraform-*",
 };
 
@@ -36,7 +36,7 @@ export const sagemakerMonitor: Service = {
   },
   aws_sagemaker_monitoring_schedule: {
     permissions: [monitoring],
-    // A metric is asked for by the hour in which it has a value.
-    price: { charges: (_, { comparisonMetrics }) => [use("metricMonth", comparisonMetrics)] },
+    // A metric is billed for each hour with a value.
+    price: { charges: (_, { comparisonMetrics }) => [usageCharge("metricMonth", comparisonMetrics)] },
   },
 };

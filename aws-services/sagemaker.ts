@@ -1,11 +1,11 @@
 /** Amazon SageMaker: feature store, model registry, models and endpoints. Its monitors are in sagemaker-monitor.ts. */
 import { blocks, filled, numberOf, textOf, values } from "./arguments";
 import type { Permissions } from "./permissions";
-import { type Charge, type Encryption, fixed, hoursOfMonth, ownKeyIf, type Service, use } from "./record";
+import { type Charge, type Encryption, fixedCharge, hoursOfMonth, ownKeyIf, type Service, usageCharge } from "./record";
 
 /**
- * Whether an instance type has disks of its own, which its hardware encrypts and for which SageMaker takes no key. The
- * letter d after the generation means that, and some families of accelerators have them without it (EC2 User Guide,
+ * Whether an instance type has local disks, which its hardware encrypts and for which SageMaker accepts no key. The
+ * letter d after the generation means that; some accelerator families have local disks without it (EC2 User Guide,
  * "Instance store volumes" and "Instance type naming conventions").
  */
 export function hasLocalStorage(instanceType: string): boolean {
@@ -22,10 +22,10 @@ export function volumes(instanceTypes: readonly unknown[], hasKey: boolean, part
   return ownKeyIf(hasKey, part);
 }
 
-/** The charges for an instance of a job, and for its volume. */
+/** The charges for a job's instance and its volume. */
 export const instanceCharges = (instanceType: unknown, hours: number, volumeGigabytes: unknown): readonly Charge[] => [
-  use(`instance:${textOf(instanceType)}`, hours),
-  use("jobVolumeGigabyteMonth", (hours * numberOf(volumeGigabytes, 1)) / hoursOfMonth),
+  usageCharge(`instance:${textOf(instanceType)}`, hours),
+  usageCharge("jobVolumeGigabyteMonth", (hours * numberOf(volumeGigabytes, 1)) / hoursOfMonth),
 ];
 
 const endpoints: Permissions = {
@@ -48,17 +48,17 @@ export const sagemaker: Service = {
         on: "sagemaker:feature-group/{name}",
       },
       {
-        // The table of the offline store, under a name of SageMaker's own, is made with the rights of whoever makes
-        // the group (AWS managed policy AmazonSageMakerFullAccess, its statements for Glue).
+        // SageMaker creates the offline store's table, under a name of its own, with the rights of the group's creator
+        // (AWS managed policy AmazonSageMakerFullAccess, its statements for Glue).
         sid: "OfflineStoreTables",
         writes: "glue:CreateDatabase glue:CreateTable glue:GetDatabase glue:GetTable",
         on: "glue:catalog glue:database/sagemaker_featurestore glue:table/sagemaker_featurestore/*",
       },
     ],
-    price: { charges: (_, { featureWrites }) => [use("featureWrite", featureWrites)] },
+    price: { charges: (_, { featureWrites }) => [usageCharge("featureWrite", featureWrites)] },
     importId: "feature_group_name",
     holds: {
-      what: "records, until every survey has gone through a new group",
+      what: "records, until all surveys are ingested into a new group",
       lostBy: ["sagemaker:DeleteFeatureGroup"],
     },
     encryption: ({ arguments: block }) => [
@@ -77,10 +77,10 @@ export const sagemaker: Service = {
       writes: "sagemaker:AddTags sagemaker:CreateModelPackageGroup sagemaker:DeleteTags",
       on: "sagemaker:model-package-group/{name}",
     },
-    price: { free: "the registry costs nothing; its files are counted with their bucket" },
+    price: { free: "the registry is free; its files are counted with their bucket" },
     importId: "model_package_group_name",
     holds: {
-      what: "registered models, with the evaluation by which each was let in",
+      what: "registered models and their evaluations",
       lostBy: ["sagemaker:DeleteModelPackage*"],
     },
   },
@@ -90,7 +90,7 @@ export const sagemaker: Service = {
         sid: "Models",
         reads: "sagemaker:DescribeModel sagemaker:ListTags",
         writes: "sagemaker:AddTags sagemaker:CreateModel sagemaker:DeleteModel sagemaker:DeleteTags",
-        // The provider names a model without a name by itself.
+        // The provider generates a model's name if it has none.
         on: "sagemaker:model/{name} sagemaker:model/terraform-*",
       },
       { sid: "ServePackages", writes: "sagemaker:DescribeModelPackage", on: "sagemaker:model-package/{prefix}*" },
@@ -110,7 +110,7 @@ export const sagemaker: Service = {
     price: {
       charges: (block) =>
         blocks(block, "production_variants").map(({ instance_type, initial_instance_count }) =>
-          fixed(`instance:${textOf(instance_type)}`, hoursOfMonth * numberOf(initial_instance_count, 1)),
+          fixedCharge(`instance:${textOf(instance_type)}`, hoursOfMonth * numberOf(initial_instance_count, 1)),
         ),
     },
     encryption: ({ arguments: block }) => [

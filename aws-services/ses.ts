@@ -1,6 +1,6 @@
 /** Amazon Simple Email Service. */
 import { ownTag, ownTagOrNone, type Permissions } from "./permissions";
-import { type Service, use } from "./record";
+import { type Service, usageCharge } from "./record";
 
 const configurationSets: Permissions = {
   sid: "Mail",
@@ -17,12 +17,12 @@ const configurationSets: Permissions = {
 export const ses: Service = {
   aws_sesv2_configuration_set: {
     permissions: [configurationSets],
-    price: { charges: (_, { mails }) => [use("mail", mails)] },
+    price: { charges: (_, { mails }) => [usageCharge("mail", mails)] },
     importId: "configuration_set_name",
   },
   aws_sesv2_configuration_set_event_destination: {
     permissions: [configurationSets],
-    price: { notPriced: "a metric for each outcome of a mail that is no good one: none in a good month" },
+    price: { notPriced: "a metric for each kind of failed mail: none in a good month" },
     importId: ({ configuration_set_name: set, event_destination_name: destination }) =>
       `${String(set)}|${String(destination)}`,
   },
@@ -38,14 +38,14 @@ export const ses: Service = {
         conditions: ownTagOrNone,
       },
       {
-        // From which the settings no longer mail.
+        // Identities that are no longer in the settings.
         sid: "RemovedMailIdentities",
         writes: "ses:DeleteEmailIdentity ses:GetEmailIdentity ses:ListTagsForResource",
         on: "ses:identity/*",
         conditions: ownTag,
       },
     ],
-    price: { free: "AWS asks for the mails only, at the configuration set" },
+    price: { free: "only mails are billed, at the configuration set" },
     importId: "email_identity",
   },
 };

@@ -14,12 +14,12 @@ const topics: Permissions = {
 export const sns: Service = {
   aws_sns_topic: {
     permissions: [topics],
-    price: { free: "the first million requests and thousand e-mails of a month cost nothing, for ever" },
+    price: { free: "the first million requests and thousand e-mails of a month are always free" },
     encryption: keyArgument("kms_master_key_id", "none"),
   },
   aws_sns_topic_policy: { permissions: [topics], price: identity },
   aws_sns_topic_subscription: {
     permissions: [topics],
-    price: { free: "the first thousand e-mails of a month cost nothing, for ever" },
+    price: { free: "the first thousand e-mails of a month are always free" },
   },
 };

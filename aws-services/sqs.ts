@@ -12,7 +12,7 @@ const queues: Permissions = {
 export const sqs: Service = {
   aws_sqs_queue: {
     permissions: [queues],
-    price: { free: "it holds what failed; the first million requests of a month cost nothing" },
+    price: { free: "it only holds failures; the first million requests of a month are free" },
     encryption: keyArgument("kms_master_key_id"),
   },
   aws_sqs_queue_policy: { permissions: [queues], price: partOfAnother },

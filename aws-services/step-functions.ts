@@ -2,7 +2,7 @@
 import { type Arguments, filled, isArguments, keyed, numberOf, parseObject, textOf, values, walk } from "./arguments";
 import { arnOf } from "./arn";
 import { logDelivery } from "./cloudwatch-logs";
-import { ownKeyIf, type Service, use } from "./record";
+import { ownKeyIf, type Service, usageCharge } from "./record";
 import { instanceCharges, volumes } from "./sagemaker";
 
 /** A task of a state machine that calls an API. */
@@ -11,13 +11,13 @@ export interface Task {
   readonly name: string;
   /** ARN of the service integration. */
   readonly integration: string;
-  /** What the API is given. */
+  /** The API's arguments. */
   readonly arguments: unknown;
 }
 
 const definitionOf = ({ definition }: Arguments): Arguments => parseObject(textOf(definition)) ?? {};
 
-/** The tasks of a state machine, those within Map and Parallel states too. */
+/** All tasks of a state machine, including those in Map and Parallel states. */
 export function tasksOf(machine: Arguments): readonly Task[] {
   const found: Task[] = [];
   walk(definitionOf(machine), (value) => {
@@ -33,7 +33,7 @@ export function tasksOf(machine: Arguments): readonly Task[] {
   return found;
 }
 
-/** Where the arguments of each of SageMaker's jobs have the instances, and the keys of outputs. */
+/** Where the arguments of each SageMaker job have the instances, and the keys of outputs. */
 const jobs: Readonly<Record<string, { readonly instances: readonly string[]; readonly output: readonly string[] }>> = {
   createProcessingJob: {
     instances: ["ProcessingResources", "ClusterConfig"],
@@ -64,7 +64,7 @@ export const stepFunctions: Service = {
           }
         });
         return [
-          use("stateTransition", stateTransitions),
+          usageCharge("stateTransition", stateTransitions),
           ...machines.flatMap(({ InstanceType, InstanceCount, VolumeSizeInGB }) =>
             instanceCharges(InstanceType, workflowJobHours * numberOf(InstanceCount, 1), VolumeSizeInGB),
           ),
@@ -72,7 +72,7 @@ export const stepFunctions: Service = {
       },
     },
     importId: ({ name }, place) => arnOf(place, "states", `stateMachine:${String(name)}`),
-    // The machine's own history names jobs and addresses and holds no data: AWS's own key encrypts it.
+    // The history contains names of jobs and addresses but no data, so an AWS key encrypts it.
     encryption: ({ arguments: block }) =>
       tasksOf(block).flatMap(({ name, integration, arguments: given }) => {
         const job = jobs[/:sagemaker:(create\w+Job)(?:\.|$)/.exec(integration)?.[1] ?? ""];

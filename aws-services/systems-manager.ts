@@ -1,4 +1,4 @@
-/** AWS Systems Manager: parameters, by which the stacks hand values to one another. */
+/** AWS Systems Manager: parameters, which pass values between stacks. */
 import { ownTag, type Permissions } from "./permissions";
 import type { Service } from "./record";
 
@@ -26,10 +26,10 @@ const contract: Permissions = {
 export const systemsManager: Service = {
   aws_ssm_parameter: {
     permissions: [parameters, removedParameters],
-    price: { free: "a standard parameter costs nothing" },
+    price: { free: "a standard parameter is free" },
     importId: "name",
     encryption: {
-      elsewhere: "The contract between the stacks is public to the account: names and ARNs, nothing secret.",
+      elsewhere: "The contract between the stacks is public within the account: names and ARNs, no secrets.",
     },
   },
   "data.aws_ssm_parameter": { permissions: [contract] },

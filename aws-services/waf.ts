@@ -1,9 +1,9 @@
-/** AWS WAF, for CloudFront: all of it stands in us-east-1. */
+/** AWS WAF for CloudFront: all of it is in us-east-1. */
 import { list } from "./arguments";
 import { logDelivery } from "./cloudwatch-logs";
 import { aliases, keys, tagNewKeys } from "./kms";
 import type { Permissions } from "./permissions";
-import { fixed, type Service, use } from "./record";
+import { fixedCharge, type Service, usageCharge } from "./record";
 
 const region = "us-east-1";
 
@@ -14,13 +14,13 @@ const firewalls: Permissions = {
   writes: `
     wafv2:CreateWebACL wafv2:DeleteLoggingConfiguration wafv2:DeleteWebACL wafv2:PutLoggingConfiguration
     wafv2:TagResource wafv2:UntagResource wafv2:UpdateWebACL`,
-  // With the groups of rules that AWS keeps (Service Authorization Reference, "AWS WAF V2").
+  // Includes AWS's managed rule groups (Service Authorization Reference, "AWS WAF V2").
   on: "wafv2:global/webacl/{name}/* wafv2:global/managedruleset/*/*",
   readsAnywhere: "wafv2:ListWebACLs",
   writesAnywhere: logDelivery,
 };
 
-/** Its logs and their key stand there too. */
+/** Its logs and their key are there too. */
 const logs: Permissions = {
   sid: "FirewallLogs",
   region,
@@ -42,9 +42,9 @@ export const waf: Service = {
     ],
     price: {
       charges: ({ rule }, { websiteRequests }) => [
-        fixed("firewallMonth", 1),
-        fixed("firewallRuleMonth", list(rule).length),
-        use("firewallRequest", websiteRequests),
+        fixedCharge("firewallMonth", 1),
+        fixedCharge("firewallRuleMonth", list(rule).length),
+        usageCharge("firewallRequest", websiteRequests),
       ],
     },
     importId: ({ name, scope }, { address }) => `\${data.${address}.id}/${String(name)}/${String(scope)}`,
@@ -52,6 +52,6 @@ export const waf: Service = {
   },
   aws_wafv2_web_acl_logging_configuration: {
     permissions: [firewalls],
-    price: { free: "AWS asks for the logs: they are counted at their log group" },
+    price: { free: "only its logs are billed, which are counted at their log group" },
   },
 };

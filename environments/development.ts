@@ -1,6 +1,6 @@
 import type { Environment } from "./settings";
 
-/** Where engineers try a change on AWS: small, cheap, and destroyed without regret. Put your own account here. */
+/** For engineers to try a change on AWS: small, cheap and disposable. Enter your own account here. */
 export const development: Environment = {
   name: "development",
   account: "111122223333",

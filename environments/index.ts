@@ -1,4 +1,7 @@
-/** The environments by name. A new one: a file beside this one, a row in the table below, its name in `settings.ts`. */
+/**
+ * The environments by name. A new one needs a file beside this one, a row in the table below, and its name in
+ * `settings.ts`.
+ */
 import { development } from "./development";
 import { local } from "./local";
 import { production } from "./production";
@@ -12,8 +15,8 @@ const environments: Readonly<Record<Environment["name"], Environment>> = { local
 export const environmentNames = Object.keys(environments) as readonly Environment["name"][];
 
 /**
- * Checks that no two environments own one state bucket, which bears the account's and the region's name: each would
- * take it from the other.
+ * Checks that no two environments share a state bucket, whose name consists of account and region: each stack `state`
+ * would take it from the other.
  * @throws Error that names both
  */
 export function requireOwnStates(all: readonly Environment[]): void {
@@ -22,7 +25,7 @@ export function requireOwnStates(all: readonly Environment[]): void {
     const other = keepers.find((one) => one.name !== name && one.account === account && one.region === region);
     if (other) {
       throw new Error(
-        `The environments ${name} and ${other.name} are both in account ${account}, ${region}, where one bucket keeps the states; expected a place of its own for each. ` +
+        `The environments ${name} and ${other.name} are both in account ${account}, ${region}, and would share one state bucket; expected a different account or region for each. ` +
           `Correct account or region in environments/${name}.ts or environments/${other.name}.ts.`,
       );
     }
@@ -31,9 +34,9 @@ export function requireOwnStates(all: readonly Environment[]): void {
 
 /**
  * The checked settings of an environment.
- * @param name as in `ENVIRONMENT=production make synth`; nothing or an empty text means `local`
- * @throws Error when there is no such environment, when one of its settings is out of range, or when two environments
- * are in one place
+ * @param name as in `ENVIRONMENT=production make synth`. @default local
+ * @throws Error when the environment does not exist, one of its settings is out of range, or two environments share a
+ * state bucket
  */
 export function loadEnvironment(name?: string): Environment {
   const chosen = name === undefined || name === "" ? "local" : name;

@@ -1,6 +1,6 @@
 import type { Environment } from "./settings";
 
-/** A laptop: the embedded platform of `make up`, with an emulator in the place of AWS. */
+/** A laptop: the platform of `make up`, with an emulator instead of AWS. */
 export const local: Environment = {
   name: "local",
   account: "123456789012",
@@ -24,13 +24,13 @@ export const local: Environment = {
     test: {
       endpoint: { instanceType: "ml.t2.medium", instanceCount: 1, bakeSeconds: 2 },
       latencyAlarmMilliseconds: 1_000,
-      // Nothing leaves the machine: the emulator writes each mail into a file (`make status` says where).
+      // Mails don't leave the machine: the emulator writes each into a file (`make status` shows where).
       contact: { to: "office@acme.example", from: "website@test.acme.example", identity: "domain" },
     },
     production: {
-      // One server stands for both instances; two let a release begin with a canary.
+      // One server represents both instances; with two, a release starts with a canary.
       endpoint: { instanceType: "ml.t2.medium", instanceCount: 2, bakeSeconds: 3 },
-      // On AWS, at every full hour; the local SageMaker service compares once a minute.
+      // Hourly on AWS; the local SageMaker service compares once a minute.
       monitor: { samplingPercent: 100, schedule: "hourly", minimumRows: 100 },
       latencyAlarmMilliseconds: 1_000,
       contact: { to: "office@acme.example", from: "website@acme.example", identity: "domain" },

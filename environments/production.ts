@@ -1,6 +1,6 @@
 import type { Environment } from "./settings";
 
-/** What the public uses. Put your own account here. */
+/** For the public. Enter your own account here. */
 export const production: Environment = {
   name: "production",
   account: "444455556666",
@@ -27,7 +27,7 @@ export const production: Environment = {
       monitor: { samplingPercent: 100, schedule: "daily", minimumRows: 100 },
       latencyAlarmMilliseconds: 500,
     },
-    // Two instances: SageMaker spreads them over availability zones.
+    // With two instances, SageMaker uses two availability zones.
     production: {
       endpoint: {
         instanceType: "ml.c5.large",
@@ -42,7 +42,7 @@ export const production: Environment = {
       },
       monitor: { samplingPercent: 100, schedule: "hourly", minimumRows: 200 },
       latencyAlarmMilliseconds: 500,
-      // Put your own addresses here.
+      // Enter your own addresses here.
       contact: { to: "office@acme.example", from: "website@acme.example", identity: "domain" },
       firewall: { requestsPerFiveMinutes: 2_000 },
     },

@@ -81,7 +81,7 @@ test("one record is all that a new type needs", () => {
 });
 
 test.each(Object.keys(users) as (keyof typeof users)[])("without a record, %s names the file to write", (user) => {
-  const sentence = `Nothing is known of ${type}: write a record in aws-services/granary.ts`;
+  const sentence = `There is no record of ${type}: write one in aws-services/granary.ts`;
   if (user === "rules") {
     expect(users.rules()).toEqual([
       expect.stringMatching(new RegExp(`^known-types: has an unknown type. ${sentence}`)),

@@ -126,7 +126,7 @@ test("where nobody can be asked, nothing is taken for a yes", async () => {
         STACK,
         2,
         expect.stringContaining(
-          "data/aws_s3_bucket.precious would be deleted, and holds objects, old versions included",
+          "data/aws_s3_bucket.precious would be deleted, and holds objects and their old versions",
         ),
       ]);
       expect(errors.includes("No stack before it was deployed; stopped at data")).toBe(STACK === "");

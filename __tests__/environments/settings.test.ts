@@ -59,7 +59,7 @@ describe("scaling", () => {
 
   test("takes no burstable instances, and no emulator", () => {
     expect(() => scaled({ instanceType: "ml.t2.medium" })).toThrow(
-      'websites.production.endpoint.instanceType is "ml.t2.medium"; expected no burstable type where there is scaling',
+      'websites.production.endpoint.instanceType is "ml.t2.medium"; expected no burstable type with scaling',
     );
     expect(() => scaled({}, local)).toThrow(/endpoint\.scaling is .*; expected nothing where emulated is true/);
   });
@@ -77,7 +77,7 @@ describe("two environments in one account and region", () => {
     expect(() => {
       requireOwnStates([local, development, { ...production, account, region }]);
     }).toThrow(
-      `The environments development and production are both in account ${account}, ${region}, where one bucket keeps the states; expected a place of its own for each. ` +
+      `The environments development and production are both in account ${account}, ${region}, and would share one state bucket; expected a different account or region for each. ` +
         "Correct account or region in environments/development.ts or environments/production.ts.",
     );
   });
@@ -95,7 +95,7 @@ describe("two environments in one account and region", () => {
 });
 
 test.each([
-  ["qualityThreshold", 31, "a number from 0.1 to 10: the greatest RMSE"],
+  ["qualityThreshold", 31, "a number from 0.1 to 10: the largest RMSE"],
   ["qualityThreshold", NaN, "a number from 0.1 to 10"],
   ["account", 123456789012, "the twelve digits of an AWS account, as text"],
   ["account", "12345678901", "the twelve digits of an AWS account"],
@@ -119,9 +119,9 @@ test.each([
 
 test.each([
   [{ metric: "loss" }, 'gate.metric is "loss"; expected one of rmse, mae, mse, r2: the metric'],
-  [{ confidence: 0.93 }, "gate.confidence is 0.93; expected one of 0.8, 0.9, 0.95, 0.975, 0.99: how sure"],
+  [{ confidence: 0.93 }, "gate.confidence is 0.93; expected one of 0.8, 0.9, 0.95, 0.975, 0.99: how certain"],
   [{ confidence: 95 }, "gate.confidence is 95; expected one of 0.8"],
-  [{ margin: -0.1 }, "gate.margin is -0.1; expected a number from 0 to 10: by how much"],
+  [{ margin: -0.1 }, "gate.margin is -0.1; expected a number from 0 to 10: the least by which"],
   [{ preferNewer: true }, "gate.preferNewer is true; expected "],
   [{ preferNewer: {} }, "gate.preferNewer.tolerance is missing; expected a number from 0 to 10: how much worse"],
 ])("a faulty gate (%j) is named with what was expected", (changes, expected) => {
@@ -261,7 +261,7 @@ describe("to whom messages of the contact form are mailed", () => {
   test("an identity that both stages would make is refused: an account has it once", () => {
     const other = { ...contact, from: "test@acme.example" };
     expect(() => parse({ websites: websites(other, contact) })).toThrow(
-      /websites\.production\.contact\.identity is .*"existing" where the stage test makes the same identity, acme\.example/s,
+      /websites\.production\.contact\.identity is .*"existing", because the stage test creates the same identity, acme\.example/s,
     );
     for (const test of [{ ...other, identity: "existing" }, { ...other, identity: "address" }, undefined]) {
       expect(() => parse({ websites: websites(test, contact) })).not.toThrow();

@@ -892,13 +892,9 @@ export const fixtures: Readonly<Record<string, Fixtures>> = {
   },
   "known-types": {
     breaking: [
-      [
-        "a service without a file",
-        { "aws_supercomputer_rack.a": {} },
-        "write a record in aws-services/supercomputer.ts",
-      ],
-      ["a type that its service's file lacks", { "aws_sns_sms_preferences.a": {} }, "a record in aws-services/sns.ts"],
-      ["another provider", { "random_id.a": {} }, "Nothing is known of random_id"],
+      ["a service without a file", { "aws_supercomputer_rack.a": {} }, "write one in aws-services/supercomputer.ts"],
+      ["a type that its service's file lacks", { "aws_sns_sms_preferences.a": {} }, "write one in aws-services/sns.ts"],
+      ["another provider", { "random_id.a": {} }, "There is no record of random_id"],
     ],
     passing: [["types with records", { "aws_sns_topic.a": {}, "docker_image.b": {} }]],
   },

@@ -74,7 +74,7 @@ test("a bucket that a colleague adds to the stack meanwhile is not deleted by th
 
   const { status, output } = await deploying.ended;
   expect(output).toContain("Somebody else has changed data in local since this plan was made, so it was not applied.");
-  expect(output).toContain("data/aws_s3_bucket.precious would be deleted, and holds objects, old versions included");
+  expect(output).toContain("data/aws_s3_bucket.precious would be deleted, and holds objects and their old versions");
   expect(status).not.toBe(0);
   await accounts.clients.s3.send(new HeadBucketCommand({ Bucket: bucket }));
   expect(addressesIn(await stateOf(accounts.clients.s3, "data"))).toContain("aws_s3_bucket.precious");

@@ -68,7 +68,7 @@ describe("one resource", () => {
   test("a type that nobody knows stops it, by its name", () => {
     const documents = { data: { resource: { aws_supercomputer: { one: {} }, aws_vpc: { two: {} } } } };
     expect(() => costsOf(production, documents)).toThrow(
-      /known of aws_supercomputer: .*aws-services\/supercomputer\.ts/,
+      /record of aws_supercomputer: .*aws-services\/supercomputer\.ts/,
     );
   });
 
