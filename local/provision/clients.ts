@@ -5,6 +5,7 @@ import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
+import { IAMClient } from "@aws-sdk/client-iam";
 import { KMSClient } from "@aws-sdk/client-kms";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { S3Client } from "@aws-sdk/client-s3";
@@ -23,6 +24,7 @@ export interface Clients {
   readonly cloudWatch: CloudWatchClient;
   readonly dynamoDb: DynamoDBClient;
   readonly events: EventBridgeClient;
+  readonly iam: IAMClient;
   readonly kms: KMSClient;
   readonly lambda: LambdaClient;
   readonly logs: CloudWatchLogsClient;
@@ -60,6 +62,7 @@ export function makeClients(endpoint: string, region: string, account: string): 
     cloudWatch: new CloudWatchClient(settings),
     dynamoDb: new DynamoDBClient(settings),
     events: new EventBridgeClient(settings),
+    iam: new IAMClient(settings),
     kms: new KMSClient(settings),
     lambda: new LambdaClient(settings),
     logs: new CloudWatchLogsClient(settings),

@@ -1,19 +1,10 @@
 import type { LeftOutKind } from "./resource-kind";
 
-const noPermissions = "the emulator checks no permissions";
 const noImage = "the model image is the local Python environment";
 const noAccessLogs = "the emulator's CloudFront writes no access logs";
 
 /** What is known and not made locally, each with the reason. */
 export const allLeftOut: readonly LeftOutKind[] = [
-  {
-    type: "aws_iam_role",
-    reason: noPermissions,
-    attributes: ({ arguments: list, account, partition }) => ({
-      arn: `arn:${partition}:iam::${account}:role/${list.requireText("name")}`,
-    }),
-  },
-  { type: "aws_iam_role_policy", reason: noPermissions },
   { type: "aws_ecr_repository", reason: noImage },
   { type: "aws_ecr_lifecycle_policy", reason: noImage },
   { type: "aws_cloudwatch_log_delivery_source", reason: noAccessLogs },

@@ -82,7 +82,7 @@ export interface ResourceKind {
 /** A type that is known and not made locally. */
 export interface LeftOutKind {
   readonly type: string;
-  /** Why, as a clause for the list: "the emulator checks no permissions". */
+  /** Why, as a clause for the list: "the model image is the local Python environment". */
   readonly reason: string;
   /** What other resources may refer to, computed as AWS would. @default nothing but the arguments */
   readonly attributes?: (creation: Pick<Creation, "arguments" | "account" | "region" | "partition">) => ValueMap;

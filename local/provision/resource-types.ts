@@ -7,6 +7,7 @@ import { cloudFrontKinds } from "./resources/cloudfront";
 import { cloudWatchKinds } from "./resources/cloudwatch";
 import { dynamoDbKinds } from "./resources/dynamodb";
 import { eventKinds } from "./resources/events";
+import { iamKinds } from "./resources/iam";
 import { kmsKinds } from "./resources/kms";
 import { lambdaKinds } from "./resources/lambda";
 import { logsKinds } from "./resources/logs";
@@ -33,6 +34,7 @@ const kindsByFile: Readonly<Record<string, readonly ResourceKind[]>> = {
   cloudwatch: cloudWatchKinds,
   dynamodb: dynamoDbKinds,
   events: eventKinds,
+  iam: iamKinds,
   kms: kmsKinds,
   lambda: lambdaKinds,
   logs: logsKinds,

@@ -8,7 +8,7 @@ import { zipSync } from "fflate";
 import { cleanEnvironment, type Instance, openInstance, root } from "../../../local/platform/instance";
 import { recordedProcess, startService, stopService } from "../../../local/platform/processes";
 import { freePort } from "sagemaker-local/testing";
-import { account, failure, region, type Stack, Workspace } from "./support/workspace";
+import { account, failure, region, roleOf, type Stack, Workspace } from "./support/workspace";
 
 jest.setTimeout(300_000);
 
@@ -82,10 +82,11 @@ function stack(text: string): Stack {
           ],
         },
       },
+      aws_iam_role: { acme: roleOf("lambda.amazonaws.com") },
       aws_lambda_function: {
         f: {
           function_name: "killed",
-          role: `arn:aws:iam::${account}:role/acme`,
+          role: "${aws_iam_role.acme.arn}",
           runtime: "nodejs22.x",
           handler: "index.handler",
           filename: `${text}.zip`,
@@ -121,7 +122,7 @@ test("what a run has made outlives an emulator that is killed right after", asyn
   killEmulator();
   await startEmulator();
   const { inventory } = await workspace.provision("killed", stack("first"));
-  expect(inventory).toMatchObject({ created: [], updated: [], unchanged: { length: 6 } });
+  expect(inventory).toMatchObject({ created: [], updated: [], unchanged: { length: 7 } });
   await expectAll("first", outputs.key);
 });
 

@@ -303,22 +303,28 @@ test("default tags reach every resource, its own tags win, and a change of them 
 test("what is left out is listed with its reason, and others can refer to it", async () => {
   const { inventory: done } = await workspace.provision("left-out", {
     resource: {
-      aws_iam_role: { named: { name: "acme-role", assume_role_policy: "{}" } },
       aws_ecr_repository: { image: { name: "acme-image" } },
+      aws_cloudwatch_log_delivery_destination: { named: { name: "acme-logs", region: "us-east-1" } },
       aws_ssm_parameter: {
         p: {
           name: "/left-out/arn",
           type: "String",
-          insecure_value: "${aws_iam_role.named.arn} ${aws_ecr_repository.image.name}",
+          insecure_value: "${aws_cloudwatch_log_delivery_destination.named.arn} ${aws_ecr_repository.image.name}",
         },
       },
     },
   });
   expect(done.leftOut).toEqual([
+    {
+      type: "aws_cloudwatch_log_delivery_destination",
+      name: "named",
+      reason: "the emulator's CloudFront writes no access logs",
+    },
     { type: "aws_ecr_repository", name: "image", reason: expect.stringContaining("image") },
-    { type: "aws_iam_role", name: "named", reason: "the emulator checks no permissions" },
   ]);
-  expect(await parameter("/left-out/arn")).toBe(`arn:aws:iam::${account}:role/acme-role acme-image`);
+  expect(await parameter("/left-out/arn")).toBe(
+    `arn:aws:logs:us-east-1:${account}:delivery-destination:acme-logs acme-image`,
+  );
 });
 
 test("an argument that is not known is refused, and again by every run, until the stack is right", async () => {

@@ -11,6 +11,7 @@ import {
   DescribeTableCommand,
   DescribeTimeToLiveCommand,
 } from "@aws-sdk/client-dynamodb";
+import { GetRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
 import { DescribeKeyCommand, GetKeyRotationStatusCommand, ListAliasesCommand } from "@aws-sdk/client-kms";
 import {
   GetEventSourceMappingCommand,
@@ -35,10 +36,11 @@ import {
   GetConfigurationSetEventDestinationsCommand,
   GetEmailIdentityCommand,
 } from "@aws-sdk/client-sesv2";
-import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
+import { GetQueueAttributesCommand, ListQueuesCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { zipSync } from "fflate";
 import { Emulator } from "../../workflow/support/emulator";
-import { account, failure, region, type Stack, Workspace } from "./support/workspace";
+import { account, failure, region, roleOf, type Stack, Workspace } from "./support/workspace";
 
 jest.setTimeout(120_000);
 
@@ -47,6 +49,10 @@ let workspace: Workspace;
 
 beforeAll(async () => {
   emulator = await Emulator.start("http://127.0.0.1:9");
+  workspace = new Workspace(emulator.endpoint);
+  // The role of this file's functions and state machines.
+  await workspace.provision("role", { resource: { aws_iam_role: { acme: roleOf("lambda.amazonaws.com") } } });
+  workspace.close();
 });
 afterAll(() => emulator.stop());
 beforeEach(() => {
@@ -548,6 +554,53 @@ test("a table is active with its time to live and its recovery, and changes in p
   expect(await failure(describe())).toMatch(/not found/i);
 });
 
+test("a role may do what its policy allows as soon as it is provisioned, and a policy that was changed is put back", async () => {
+  const { iam } = workspace.clients;
+  const allow = (action: string): string =>
+    JSON.stringify({ Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: action, Resource: "*" }] });
+  const stack = (action: string): Stack => ({
+    resource: {
+      aws_iam_role: {
+        r: {
+          ...roleOf("lambda.amazonaws.com"),
+          name: "judged",
+          assume_role_policy: JSON.stringify({
+            Version: "2012-10-17",
+            Statement: [{ Effect: "Allow", Principal: { AWS: account }, Action: "sts:AssumeRole" }],
+          }),
+        },
+      },
+      aws_iam_role_policy: { p: { name: "permissions", role: "${aws_iam_role.r.name}", policy: allow(action) } },
+    },
+    output: { arn: "${aws_iam_role.r.arn}" },
+  });
+  const outputs = await settle("roles", stack("sqs:ListQueues"));
+  expect(outputs.arn).toBe(`arn:aws:iam::${account}:role/judged`);
+
+  const client = { endpoint: emulator.endpoint, region };
+  const root = { accessKeyId: account, secretAccessKey: "test" };
+  const { Credentials } = await new STSClient({ ...client, credentials: root }).send(
+    new AssumeRoleCommand({ RoleArn: String(outputs.arn), RoleSessionName: "test" }),
+  );
+  const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = Credentials ?? {};
+  const session = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };
+  const queues = (): Promise<unknown> =>
+    new SQSClient({ ...client, credentials: session, maxAttempts: 1 }).send(new ListQueuesCommand({}));
+  await queues();
+
+  await settle("roles", stack("sqs:SendMessage"));
+  expect(await failure(queues())).toContain("sqs:ListQueues");
+
+  const change = { RoleName: "judged", PolicyName: "permissions", PolicyDocument: allow("*") };
+  await iam.send(new PutRolePolicyCommand(change));
+  await queues();
+  await settle("roles", stack("sqs:SendMessage"));
+  expect(await failure(queues())).toContain("sqs:ListQueues");
+
+  await workspace.destroy("roles");
+  expect(await failure(iam.send(new GetRoleCommand({ RoleName: "judged" })))).toMatch(/cannot be found|not found/i);
+});
+
 test("a state machine runs, and its new definition takes its place", async () => {
   const { stepFunctions } = workspace.clients;
   const stack = (answer: string): Stack => ({
@@ -757,7 +810,7 @@ test("a queue keeps its attributes and its policy, changed in place", async () =
   const policy = (sid: string): string =>
     JSON.stringify({
       Version: "2012-10-17",
-      Statement: [{ Sid: sid, Effect: "Deny", Principal: "*", Action: "sqs:*", Resource: "*" }],
+      Statement: [{ Sid: sid, Effect: "Deny", Principal: "*", Action: "sqs:ReceiveMessage", Resource: "*" }],
     });
   const stack = (seconds: number, sid: string): Stack => ({
     resource: {

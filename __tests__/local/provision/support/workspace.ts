@@ -17,6 +17,15 @@ export { account, region };
  */
 export type Stack = Readonly<Record<string, unknown>> & { readonly output?: Readonly<Record<string, string>> };
 
+/** A role `acme` that a service takes on, as a stack writes it. */
+export const roleOf = (service: string): Readonly<Record<string, string>> => ({
+  name: "acme",
+  assume_role_policy: JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [{ Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole" }],
+  }),
+});
+
 /** A folder of stacks and states, and an emulator in which they are provisioned. */
 export class Workspace {
   readonly folder = mkdtempSync(join(tmpdir(), "acme-provision-"));

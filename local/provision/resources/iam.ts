@@ -1,0 +1,98 @@
+import {
+  CreateRoleCommand,
+  DeleteRoleCommand,
+  DeleteRolePermissionsBoundaryCommand,
+  DeleteRolePolicyCommand,
+  GetRoleCommand,
+  GetRolePolicyCommand,
+  type IAMClient,
+  PutRolePermissionsBoundaryCommand,
+  PutRolePolicyCommand,
+  type Role,
+  TagRoleCommand,
+  UpdateAssumeRolePolicyCommand,
+  UpdateRoleCommand,
+} from "@aws-sdk/client-iam";
+import { type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
+
+/** Whether a policy that IAM answers is the wanted one: it answers URL-encoded documents. */
+const isDocument = (found: string | undefined, wanted: string): boolean =>
+  found !== undefined && JSON.stringify(JSON.parse(decodeURIComponent(found))) === JSON.stringify(JSON.parse(wanted));
+
+async function findRole(iam: IAMClient, RoleName: string): Promise<Role | undefined> {
+  return (await unlessMissing(iam.send(new GetRoleCommand({ RoleName }))))?.Role;
+}
+
+const role: ResourceKind = settled({
+  type: "aws_iam_role",
+  naming: { argument: "name", prefix: "terraform-", maximumLength: 64 },
+  replacedBy: ["name"],
+  async put({ arguments: list, clients: { iam }, tags }) {
+    const RoleName = list.requireText("name");
+    const AssumeRolePolicyDocument = list.requireText("assume_role_policy");
+    const Description = list.text("description");
+    const MaxSessionDuration = list.number("max_session_duration");
+    const PermissionsBoundary = list.text("permissions_boundary");
+    const before = await findRole(iam, RoleName);
+    if (before === undefined) {
+      await iam.send(
+        new CreateRoleCommand({
+          RoleName,
+          AssumeRolePolicyDocument,
+          Description,
+          MaxSessionDuration,
+          PermissionsBoundary,
+        }),
+      );
+    } else {
+      await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: AssumeRolePolicyDocument }));
+      await iam.send(new UpdateRoleCommand({ RoleName, Description, MaxSessionDuration }));
+      if (PermissionsBoundary !== undefined) {
+        await iam.send(new PutRolePermissionsBoundaryCommand({ RoleName, PermissionsBoundary }));
+      } else if (before.PermissionsBoundary !== undefined) {
+        await iam.send(new DeleteRolePermissionsBoundaryCommand({ RoleName }));
+      }
+    }
+    if (Object.keys(tags).length > 0) {
+      await iam.send(new TagRoleCommand({ RoleName, Tags: tagList(tags) }));
+    }
+    const arn = (await findRole(iam, RoleName))?.Arn ?? "";
+    return { id: RoleName, name: RoleName, arn };
+  },
+  async read({ attributes, arguments: list, clients: { iam } }) {
+    const found = await findRole(iam, attributes.id);
+    const isWanted =
+      isDocument(found?.AssumeRolePolicyDocument, list.requireText("assume_role_policy")) &&
+      found?.PermissionsBoundary?.PermissionsBoundaryArn === list.text("permissions_boundary");
+    return isWanted ? attributes : undefined;
+  },
+  async delete({ attributes, clients: { iam } }) {
+    await unlessMissing(iam.send(new DeleteRoleCommand({ RoleName: attributes.id })));
+  },
+});
+
+const rolePolicy: ResourceKind = settled({
+  type: "aws_iam_role_policy",
+  naming: { argument: "name", prefix: "terraform-", maximumLength: 128 },
+  replacedBy: ["name", "role"],
+  async put({ arguments: list, clients: { iam } }) {
+    const RoleName = list.requireText("role");
+    const PolicyName = list.requireText("name");
+    const PolicyDocument = list.requireText("policy");
+    await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName, PolicyDocument }));
+    return { id: `${RoleName}:${PolicyName}`, role: RoleName, name: PolicyName };
+  },
+  async read({ attributes, arguments: list, clients: { iam } }) {
+    const found = await unlessMissing(
+      iam.send(new GetRolePolicyCommand({ RoleName: list.requireText("role"), PolicyName: list.requireText("name") })),
+    );
+    return isDocument(found?.PolicyDocument, list.requireText("policy")) ? attributes : undefined;
+  },
+  async delete({ arguments: list, clients: { iam } }) {
+    const RoleName = list.requireText("role");
+    await unlessMissing(iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName: list.requireText("name") })));
+  },
+});
+
+/** IAM: roles with their policies, by which the emulator judges every request of a function, a job or an endpoint. */
+export const iamKinds: readonly ResourceKind[] = [role, rolePolicy];
