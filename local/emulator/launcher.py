@@ -67,6 +67,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         alarms,
         api_gateway,
         athena,
+        authorization,
         callers,
         cloudfront,
         descriptions,
@@ -84,6 +85,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     services = {"sagemaker": sagemaker}
     if settings.pipeline_url is not None:
         services["codepipeline"] = sagemaker_forward.ForwardedService(settings.pipeline_url, "pipeline")
+    authorization.install()
     sagemaker_forward.install(sagemaker)
     step_functions.install(step_functions.SageMakerClient(settings.sagemaker_url, settings.account, settings.region))
     lambda_functions.install()

@@ -117,6 +117,8 @@ def clean_environment(settings: Settings, host: Mapping[str, str]) -> dict[str, 
         "MINISTACK_HOST": settings.host,
         "MINISTACK_REGION": settings.region,
         "MINISTACK_ACCOUNT_ID": settings.account,
+        # Requests of roles are judged by their policies; the account's own key may do everything, as root does on AWS.
+        "AUTH": "true",
         "PERSIST_STATE": "1",
         "STATE_DIR": str(settings.state_directory),
         "S3_PERSIST": "1",

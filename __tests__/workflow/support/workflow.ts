@@ -1,6 +1,7 @@
 /**
  * The real definition in a real state machine of the emulator, with everything that it calls under the test's control.
  */
+import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
 import { CreateFunctionCommand, GetFunctionCommand, LambdaClient } from "@aws-sdk/client-lambda";
 import {
   CreateStateMachineCommand,
@@ -59,6 +60,7 @@ export class WorkflowUnderTest {
     private readonly emulator: Emulator,
     private readonly states: SFNClient,
     private readonly functions: Readonly<Record<FunctionTask, string>>,
+    private readonly roleArn: string,
   ) {}
 
   /** Starts everything. */
@@ -70,6 +72,13 @@ export class WorkflowUnderTest {
       region,
       credentials: { accessKeyId: account, secretAccessKey: "test" },
     };
+    const role = async (name: string, Service: string): Promise<string> => {
+      const trust = { Effect: "Allow", Principal: { Service }, Action: "sts:AssumeRole" };
+      const AssumeRolePolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement: [trust] });
+      const { Role } = await iam.send(new CreateRoleCommand({ RoleName: name, AssumeRolePolicyDocument }));
+      return Role!.Arn!;
+    };
+    const iam = new IAMClient(client);
     const lambda = new LambdaClient(client);
     const code = archive(new Map([["index.js", new TextEncoder().encode(functionCode)]]));
     const create = async (task: FunctionTask): Promise<string> => {
@@ -79,7 +88,7 @@ export class WorkflowUnderTest {
           FunctionName: name,
           Runtime: "nodejs22.x",
           Handler: "index.handler",
-          Role: `arn:aws:iam::${account}:role/${name}`,
+          Role: await role(name, "lambda.amazonaws.com"),
           Code: { ZipFile: code },
           Timeout: 60,
           Environment: { Variables: { SCRIPT_URL: services.url, FUNCTION_TASK: task } },
@@ -93,7 +102,8 @@ export class WorkflowUnderTest {
       evaluateResults: await create("evaluateResults"),
       registerModel: await create("registerModel"),
     };
-    return new WorkflowUnderTest(services, emulator, new SFNClient(client), functions);
+    const workflowRole = await role("acme-test-training-workflow", "states.amazonaws.com");
+    return new WorkflowUnderTest(services, emulator, new SFNClient(client), functions, workflowRole);
   }
 
   async stop(): Promise<void> {
@@ -148,7 +158,7 @@ export class WorkflowUnderTest {
       new CreateStateMachineCommand({
         name: `acme-test-training-${String(this.machines.size)}`,
         definition,
-        roleArn: `arn:aws:iam::${account}:role/acme-test-training-workflow`,
+        roleArn: this.roleArn,
       }),
     );
     return stateMachineArn!;

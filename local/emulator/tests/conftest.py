@@ -105,6 +105,14 @@ class _FakeSageMakerHandler(BaseHTTPRequestHandler):
         pass
 
 
+def policy_of(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+#: What a role may do in tests that are about something else.
+EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
 class Emulator:
     """One emulator process; it can be killed and started again on the same state."""
 
@@ -176,8 +184,20 @@ class Emulator:
             config=Config(retries={"total_max_attempts": 1}, **options),
         )
 
+    def role(self, *statements: dict[str, Any]) -> str:
+        """Makes the role of functions and state machines, unless it is there, and gives it these statements."""
+        iam = self.client("iam")
+        name = ROLE.rpartition("/")[2]
+        services = ["lambda.amazonaws.com", "states.amazonaws.com"]
+        trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy_of(trust))
+        iam.put_role_policy(RoleName=name, PolicyName="permissions", PolicyDocument=policy_of(*statements))
+        return ROLE
+
     def function(self, name: str, source: str, environment: dict[str, str] | None = None, timeout: int = 20) -> str:
         """Creates a Node function from its index.js, and returns its ARN."""
+        self.role(EVERYTHING)
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as content:
             content.writestr("index.js", source)
@@ -194,6 +214,7 @@ class Emulator:
     def start_execution(self, definition: dict[str, Any], payload: Any = None, name: str = "") -> str:
         """Makes a state machine of its own for the definition, starts it, and returns the execution's ARN."""
         states = self.client("stepfunctions")
+        self.role(EVERYTHING)
         name = name or f"machine-{time.monotonic_ns()}"
         machine = states.create_state_machine(
             name=name, definition=json.dumps({"QueryLanguage": "JSONata", **definition}), roleArn=ROLE

@@ -4,16 +4,17 @@ import base64
 import json
 import urllib.request
 
-from conftest import ACCOUNT, REGION, ROLE
+from conftest import ACCOUNT, EVERYTHING, REGION
 
 DEFINITION = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}})
 
 
 def test_a_state_machine_keeps_its_tracing(emulator):
     states = emulator.client("stepfunctions")
+    role = emulator.role(EVERYTHING)
 
     def machine(name: str, **options) -> str:
-        return states.create_state_machine(name=name, definition=DEFINITION, roleArn=ROLE, **options)["stateMachineArn"]
+        return states.create_state_machine(name=name, definition=DEFINITION, roleArn=role, **options)["stateMachineArn"]
 
     def tracing(arn: str) -> dict:
         return states.describe_state_machine(stateMachineArn=arn)["tracingConfiguration"]

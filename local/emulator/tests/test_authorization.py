@@ -1,0 +1,152 @@
+"""Every request of a role is judged by its policies, as AWS would judge it."""
+
+import json
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from conftest import ACCOUNT, REGION, Emulator, eventually, policy_of
+
+BUCKET = "acme-local-judged"
+TRUST = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+
+
+class Roles:
+    """Roles of the account, and clients that work as one of them."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.count = 0
+
+    def session(self, *statements: dict, boundary: tuple[dict, ...] = ()) -> dict[str, str]:
+        """Makes a role with these statements, and returns the credentials of a session of it."""
+        self.count += 1
+        iam = self.emulator.client("iam")
+        name = f"acme-local-judged-{self.count}"
+        options = {}
+        if boundary:
+            policy = iam.create_policy(PolicyName=f"{name}-boundary", PolicyDocument=policy_of(*boundary))
+            options["PermissionsBoundary"] = policy["Policy"]["Arn"]
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy_of(TRUST), **options)["Role"]
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="permissions", PolicyDocument=policy_of(*statements))
+        answer = self.emulator.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="test")
+        return answer["Credentials"]
+
+    def client(self, service: str, credentials: dict[str, str], region: str = REGION):
+        return boto3.client(
+            service,
+            endpoint_url=self.emulator.url,
+            region_name=region,
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+
+@pytest.fixture(scope="module")
+def roles(emulator) -> Roles:
+    emulator.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    return Roles(emulator)
+
+
+def refusal(call, **arguments) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    return caught.value.response["Error"]["Code"]
+
+
+def allow(action: str, resource: str, **condition) -> dict:
+    return {
+        "Effect": "Allow",
+        "Action": action,
+        "Resource": resource,
+        **({"Condition": condition} if condition else {}),
+    }
+
+
+def test_a_role_may_do_what_a_statement_allows_and_nothing_else(roles):
+    s3 = roles.client("s3", roles.session(allow("s3:PutObject", f"arn:aws:s3:::{BUCKET}/surveys/*")))
+    s3.put_object(Bucket=BUCKET, Key="surveys/a.csv", Body=b"1")
+    assert refusal(s3.put_object, Bucket=BUCKET, Key="models/a", Body=b"1") == "AccessDenied"
+    assert refusal(s3.get_object, Bucket=BUCKET, Key="surveys/a.csv") == "AccessDenied"
+
+
+def test_a_boundary_refuses_what_the_roles_own_policy_allows(roles):
+    everything = allow("*", "*")
+    s3 = roles.client("s3", roles.session(everything, boundary=(allow("s3:ListBucket", "*"),)))
+    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] >= 0
+    assert refusal(s3.put_object, Bucket=BUCKET, Key="a", Body=b"1") == "AccessDenied"
+
+
+def test_loopback_counts_as_tls_and_a_deny_of_plain_text_refuses_nobody(roles):
+    plain = {"Bool": {"aws:SecureTransport": "false"}}
+    deny = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": plain}
+    s3 = roles.client("s3", roles.session(allow("s3:ListBucket", "*"), deny))
+    assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] >= 0
+
+
+def test_the_log_names_role_action_and_resource(roles):
+    s3 = roles.client("s3", roles.session(allow("s3:ListBucket", "*")))
+    refusal(s3.put_object, Bucket=BUCKET, Key="a", Body=b"1")
+    role = f"acme-local-judged-{roles.count}"
+    sentence = f"The role {role} was refused s3:PutObject on arn:aws:s3:::{BUCKET}/a: no statement allows it."
+    eventually(lambda: sentence in roles.emulator.log.read_text())
+
+
+def test_a_mail_is_judged_by_its_identity_its_configuration_set_and_its_addresses(roles):
+    ses = roles.emulator.client("sesv2")
+    ses.create_email_identity(EmailIdentity="judged.example")
+    ses.create_configuration_set(ConfigurationSetName="judged")
+    scope = f"arn:aws:ses:{REGION}:{ACCOUNT}:"
+    resources = [f"{scope}identity/judged.example", f"{scope}configuration-set/judged"]
+    addresses = {
+        "StringEquals": {"ses:FromAddress": "website@judged.example"},
+        "ForAllValues:StringEquals": {"ses:Recipients": "office@judged.example"},
+    }
+    statement = {"Effect": "Allow", "Action": "ses:SendEmail", "Resource": resources, "Condition": addresses}
+    mail = {
+        "FromEmailAddress": "website@judged.example",
+        "Destination": {"ToAddresses": ["office@judged.example"]},
+        "ConfigurationSetName": "judged",
+        "Content": {"Simple": {"Subject": {"Data": "a"}, "Body": {"Text": {"Data": "b"}}}},
+    }
+    allowed = roles.client("sesv2", roles.session(statement))
+    allowed.send_email(**mail)
+    others = {"Destination": {"ToAddresses": ["office@judged.example", "zoe@example.com"]}}
+    assert refusal(allowed.send_email, **mail | others) == "AccessDeniedException"
+    assert refusal(allowed.send_email, **mail | {"FromEmailAddress": "a@other.example"}) == "AccessDeniedException"
+    without_set = roles.client("sesv2", roles.session({**statement, "Resource": resources[0]}))
+    assert refusal(without_set.send_email, **mail) == "AccessDeniedException"
+
+
+def test_strangers_are_refused(roles):
+    credentials = roles.session(allow("s3:*", "*"))
+    wrong_secret = roles.client("s3", {**credentials, "SecretAccessKey": "guessed"})
+    assert refusal(wrong_secret.list_objects_v2, Bucket=BUCKET) == "SignatureDoesNotMatch"
+    unknown = {**credentials, "AccessKeyId": "ASIAUNKNOWNUNKNOWN00"}
+    assert refusal(roles.client("s3", unknown).list_objects_v2, Bucket=BUCKET) == "InvalidAccessKeyId"
+    without_token = {**credentials, "SessionToken": "guessed"}
+    assert refusal(roles.client("s3", without_token).list_objects_v2, Bucket=BUCKET) == "InvalidToken"
+
+
+def test_a_role_whose_trust_policy_names_a_service_is_nobody_elses(roles):
+    iam = roles.emulator.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = iam.create_role(RoleName="acme-local-for-lambda", AssumeRolePolicyDocument=policy_of(trust))["Role"]
+    sts = roles.client("sts", roles.session(allow("sts:AssumeRole", "*")))
+    assert refusal(sts.assume_role, RoleArn=role["Arn"], RoleSessionName="stranger") == "AccessDenied"
+
+
+def test_a_function_works_with_its_roles_rights(roles):
+    emulator = roles.emulator
+    code = """
+    exports.handler = async () => ({ key: process.env.AWS_ACCESS_KEY_ID, token: process.env.AWS_SESSION_TOKEN });
+    """
+    emulator.function("judged", code)
+    emulator.client("lambda").get_waiter("function_active_v2").wait(FunctionName="judged")
+    answer = json.loads(emulator.client("lambda").invoke(FunctionName="judged")["Payload"].read())
+    assert answer["key"].startswith("ASIA")
+    assert answer["token"]
