@@ -90,12 +90,18 @@ export function applied(content: string, { start, end, replacement, mutator }: M
   return content.slice(0, start) + inserted + content.slice(end);
 }
 
-/** Chooses `count` of the mutants: the same for the same seed, and in the order of the code. */
+/**
+ * Chooses `count` of the mutants, in the order of the code. The same seed chooses the same ones, also when something
+ * else has changed in their files.
+ */
 export function sampleOf(mutants: readonly Mutant[], count: number, seed: number): readonly Mutant[] {
+  const twins = new Map<string, number>();
   const ranked = mutants.map((mutant, index) => {
-    const { file, start, end, replacement } = mutant;
-    const rank = createHash("sha256").update([seed, file, start, end, replacement].join("\n")).digest("hex");
-    return { mutant, index, rank };
+    const { file, original, replacement } = mutant;
+    const change = [seed, file, original, replacement].join("\n");
+    const twin = twins.get(change) ?? 0;
+    twins.set(change, twin + 1);
+    return { mutant, index, rank: createHash("sha256").update(`${change}\n${twin}`).digest("hex") };
   });
   return ranked
     .sort((one, other) => (one.rank < other.rank ? -1 : 1))

@@ -1,10 +1,14 @@
 /**
- * Writes what each test said into the file `TEST_REPORT`, for `run.ts`. Jest's own `--json` writes nothing when
- * `--bail` ends a run.
+ * Tells `run.ts` when a test file begins, and writes what each test said into the file `TEST_REPORT`. Jest's own
+ * `--json` writes nothing when `--bail` ends a run.
  */
 const { writeFileSync } = require("node:fs");
 
 module.exports = class {
+  onTestFileStart({ path }) {
+    process.stdout.write(`BEGIN ${path}\n`);
+  }
+
   onRunComplete(_, { testResults }) {
     const files = testResults.map(({ testFilePath, failureMessage, perfStats, testResults: tests }) => ({
       file: testFilePath,

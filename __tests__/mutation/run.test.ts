@@ -151,12 +151,21 @@ describe("mutants", () => {
   });
 
   test("a seed chooses the same ones each time, another seed others, and a larger sample has the smaller one in it", () => {
-    const all = Array.from({ length: 200 }, (_, start) => mutant(start, start + 1, "true"));
+    const all = Array.from({ length: 200 }, (_, start) => mutant(start, start + 1, `a || ${start}`));
     const some = sampleOf(all, 20, 1);
     expect(some).toHaveLength(20);
     expect(sampleOf([...all].reverse(), 20, 1).toReversed()).toEqual(some);
     expect(sampleOf(all, 20, 2)).not.toEqual(some);
     expect(sampleOf(all, 40, 1)).toEqual(expect.arrayContaining([...some]));
     expect(some.map(({ start }) => start)).toEqual(some.map(({ start }) => start).sort((a, b) => a - b));
+  });
+
+  test("lines above them change nothing, and what stands in a file twice is two mutants", () => {
+    const all = Array.from({ length: 20 }, (_, index) => mutant(index, index + 1, "true"));
+    const starts = (mutants: readonly Mutant[]): readonly number[] => sampleOf(mutants, 5, 1).map(({ start }) => start);
+    expect(starts(all)).toHaveLength(5);
+    expect(starts(all.map((each) => ({ ...each, start: each.start + 100 })))).toEqual(
+      starts(all).map((start) => start + 100),
+    );
   });
 });

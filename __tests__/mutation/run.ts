@@ -145,9 +145,9 @@ class Copy {
 
   /**
    * Runs test files one after the other, until one fails.
-   * @param limit Seconds, after which they are stopped.
+   * @param limits Seconds by test file, after which all are stopped.
    */
-  async run(tests: readonly string[], limit: number): Promise<Run> {
+  async run(tests: readonly string[], limits: ReadonlyMap<string, number>): Promise<Run> {
     const report = join(this.folder, "report.json");
     // Programs under test have a SEED of their own.
     const environment = Object.entries(process.env).filter(([name]) => !["FILES", "SAMPLE", "SEED"].includes(name));
@@ -173,15 +173,25 @@ class Copy {
           TEST_REPORT: report,
           TMPDIR: join(this.folder, "tmp"),
         },
-        stdio: ["ignore", "ignore", "pipe"],
+        stdio: ["ignore", "pipe", "pipe"],
       },
     );
     this.child = child;
     let errors = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
-    const timer = setTimeout(() => {
-      this.kill();
-    }, 1000 * limit);
+    let timer: NodeJS.Timeout | undefined;
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      const begun = [...text.matchAll(/^BEGIN (.*)$/gm)].at(-1)?.[1];
+      if (begun !== undefined) {
+        clearTimeout(timer);
+        timer = setTimeout(
+          () => {
+            this.kill();
+          },
+          1000 * (limits.get(begun) ?? 1_800),
+        );
+      }
+    });
     await new Promise((settle, fail) => child.once("close", settle).once("error", fail));
     clearTimeout(timer);
     this.child = undefined;
@@ -232,7 +242,7 @@ const describe = ({ file, line, column, mutator, original, replacement }: Mutant
 
 async function tryOut({ area, mutants }: Task, copy: Copy): Promise<Outcome> {
   // Also fills Jest's cache, which makes this run the slowest.
-  const { files: before, errors } = await copy.run(copy.testsOf(area), 1_800);
+  const { files: before, errors } = await copy.run(copy.testsOf(area), new Map());
   if (before === undefined) {
     throw new Error(`The tests of ${area.name} did not end without any change:\n${errors.trim()}`);
   }
@@ -241,15 +251,15 @@ async function tryOut({ area, mutants }: Task, copy: Copy): Promise<Outcome> {
     throw new Error(`The tests of ${area.name} fail without any change (${broken.join(", ")}): mend them first.`);
   }
   const quickestFirst = [...before].sort((one, other) => one.seconds - other.seconds).map(({ file }) => file);
-  const limit = Math.ceil(30 + 3 * before.reduce((sum, { seconds }) => sum + seconds, 0));
-  console.log(`\n${area.name}: ${mutants.length} mutants, ${before.length} test files, at most ${limit} s each`);
+  const limits = new Map(before.map(({ file, seconds }) => [file, 30 + 2 * seconds]));
+  console.log(`\n${area.name}: ${mutants.length} mutants, ${before.length} test files`);
   const noticed = new Map<string, number>();
   const survivors: Mutant[] = [];
   for (const [index, mutant] of mutants.entries()) {
     const begin = performance.now();
     const isNamesake = (test: string): boolean => mutant.file.includes(basename(test, ".test.ts"));
     const tests = quickestFirst.toSorted((one, other) => Number(isNamesake(other)) - Number(isNamesake(one)));
-    const { files: report } = await copy.with(mutant, () => copy.run(tests, limit));
+    const { files: report } = await copy.with(mutant, () => copy.run(tests, limits));
     for (const { file, tests: ran } of report ?? []) {
       for (const { name, failed } of ran) {
         const title = `${copy.nameOf(file)}: ${name}`;
