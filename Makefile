@@ -37,7 +37,7 @@ PYTHON ?= >=3.11,<3.14
 AIRFLOW_PYTHON ?= >=3.11,<3.13
 
 ##@ The whole loop on this machine
-.PHONY: up survey data-workflow traffic down status model-card logs env clean
+.PHONY: up survey data-workflow traffic down status model-card access logs env clean
 up: install ## Run the whole loop: survey, training, test website, production website [SURVEY=file]
 	@node --import tsx local/platform.ts up
 
@@ -63,6 +63,9 @@ traffic: $(if $(made),install) ## Ask the website about simulated animals, other
 
 model-card: $(if $(made),install) ## Fetch the champion's model card and say where its page lies
 	@$(if $(made),node --import tsx local/platform.ts model-card,$(no_platform); exit 1)
+
+access: $(if $(made),install) ## Show what each role asked for, what it was refused, and which rights it never used [FORMAT=text|json]
+	@$(if $(made),node --import tsx local/platform.ts access,$(no_platform); exit 1)
 
 logs: $(if $(made),install) ## Show the services' last lines, and where the other logs are
 	@$(if $(made),node --import tsx local/platform.ts logs,$(no_platform))

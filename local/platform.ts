@@ -1,6 +1,6 @@
 /**
- * The local platform's commands: `make up`, `survey`, `data-workflow`, `down`, `status`, `model-card`, `logs`, `clean`
- * and `env` are this program.
+ * The local platform's commands: `make up`, `survey`, `data-workflow`, `down`, `status`, `model-card`, `access`,
+ * `logs`, `clean` and `env` are this program.
  *
  * Exit status 0 when the command did what it is for, 1 with a reason in plain words when it did not.
  */
@@ -87,6 +87,16 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<unknown>
     const { text, healthy } = await status(instance);
     say(text);
     return healthy ? 0 : 1;
+  },
+
+  access: async (instance) => {
+    const { describeAccess, readAccess } = await import("./platform/access");
+    const { FORMAT = "text" } = process.env;
+    if (FORMAT !== "text" && FORMAT !== "json") {
+      throw new Error(`FORMAT is '${FORMAT}'; expected text or json.`);
+    }
+    const access = await readAccess(instance);
+    say(FORMAT === "json" ? JSON.stringify(access, null, 2) : describeAccess(access.roles));
   },
 
   logs: async (instance) => {

@@ -45,6 +45,7 @@ describe("in a fresh checkout", () => {
     ["down", 0],
     ["status", 2],
     ["model-card", 2],
+    ["access", 2],
     ["logs", 0],
     ["clean", 0],
   ])("make %s says that nothing runs, and installs nothing", (target, exit) => {

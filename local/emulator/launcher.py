@@ -85,7 +85,8 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     services = {"sagemaker": sagemaker}
     if settings.pipeline_url is not None:
         services["codepipeline"] = sagemaker_forward.ForwardedService(settings.pipeline_url, "pipeline")
-    authorization.install()
+    access = authorization.AccessRecord(settings.access_file)
+    authorization.install(access)
     sagemaker_forward.install(sagemaker)
     step_functions.install(step_functions.SageMakerClient(settings.sagemaker_url, settings.account, settings.region))
     lambda_functions.install()
@@ -114,11 +115,13 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     config.keep_alive_timeout = 75
     config.graceful_timeout = _GRACE_SECONDS
     config.loglevel = "WARNING"
-    saving = asyncio.create_task(saver.run())
+    saving = [asyncio.create_task(saver.run()), asyncio.create_task(access.run())]
     try:
         await serve_asgi(application, config, shutdown_trigger=stop.wait)
     finally:
-        saving.cancel()
+        for task in saving:
+            task.cancel()
+        access.save()
         await saver.save()
 
 

@@ -33,6 +33,11 @@ class Settings:
         return f"http://{self.host}:{self.port}"
 
     @property
+    def access_file(self) -> Path:
+        """Counts what roles asked for: see patches/authorization.py."""
+        return self.state_directory / "access" / "requests.json"
+
+    @property
     def temporary_directory(self) -> Path:
         """Holds what the emulator needs only while it runs."""
         return self.state_directory / "temporary"

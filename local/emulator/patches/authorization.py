@@ -8,14 +8,17 @@ ministack judges every request by the policies of the role that makes it (`AUTH=
   ministack judges it on `*`, which no policy of least privilege allows.
 - A refusal stands in the log with role, action and resource, and says what to do: the program that was refused often
   shows its own words only.
+- What roles asked for is counted in a file, by role, action, resource and outcome: `make access` reads it.
 """
 
+import asyncio
 import ipaddress
 import json
 import logging
 import os
 from collections.abc import Iterator
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Any
 
 from patches.compatibility import require
@@ -23,14 +26,65 @@ from patches.compatibility import require
 logger = logging.getLogger("emulator.authorization")
 
 
-def install() -> None:
+#: So many different requests are kept apart; of those that come later, the resource is no longer noted.
+_DIFFERENT_REQUESTS = 20_000
+_INTERVAL_SECONDS = 1.0
+
+
+class AccessRecord:
+    """Counts what roles asked for, in a file that is replaced whole.
+
+    The file is a list of `{"role", "action", "resource", "why", "times"}`; `why` is empty for what was allowed.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._changed = False
+        try:
+            noted = json.loads(file.read_bytes())
+            self._times = {(one["role"], one["action"], one["resource"], one["why"]): one["times"] for one in noted}
+        except FileNotFoundError:
+            self._times = {}
+        except (ValueError, TypeError, KeyError):
+            logger.warning("%s is damaged: the counts of requests begin again.", file)
+            self._times = {}
+
+    def note(self, role: str, action: str, resource: str, why: str = "") -> None:
+        """Counts a request."""
+        key = (role, action, resource, why)
+        if key not in self._times and len(self._times) >= _DIFFERENT_REQUESTS:
+            key = (role, action, "*", why)
+        self._times[key] = self._times.get(key, 0) + 1
+        self._changed = True
+
+    def save(self) -> None:
+        """Writes the file if anything has changed."""
+        if not self._changed:
+            return
+        self._changed = False
+        names = ("role", "action", "resource", "why")
+        content = [{**dict(zip(names, key, strict=True)), "times": times} for key, times in sorted(self._times.items())]
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        part = self._file.with_suffix(".part")
+        part.write_text(json.dumps(content))
+        part.replace(self._file)
+
+    async def run(self) -> None:
+        """Saves every second what has changed, until it is cancelled."""
+        while True:
+            await asyncio.sleep(_INTERVAL_SECONDS)
+            self.save()
+
+
+def install(record: AccessRecord) -> None:
     """Patches ministack's judgement."""
     from ministack import app
     from ministack.core import iam_evaluator
     from ministack.core.responses import get_account_id
-    from ministack.services import ses
+    from ministack.services import ses, sts
 
     require(ses, "_identities")
+    require(sts, "_sessions")
     require(app, "extract_region")
 
     pin_origin = require(app, "pin_request_origin", ("source_ip", "secure_transport"))
@@ -52,8 +106,12 @@ def install() -> None:
         service_context: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
         refusal = enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
+        caller = (sts._sessions.get(access_key_id) or {}).get("Arn", "")
         if isinstance(refusal, iam_evaluator.EvalResult):
+            record.note(role_of(refusal.principal_arn), iam_action, resource_arn, reason_of(refusal))
             logger.warning("%s", describe(refusal, iam_action, resource_arn))
+        elif refusal is None and caller:
+            record.note(role_of(caller), iam_action, resource_arn)
         return refusal
 
     enforce_ses = require(app, "_enforce_ses_v2", ("method", "path", "headers", "body", "query_params", "request_id"))
@@ -107,15 +165,25 @@ def mail_context(mail: dict[str, Any]) -> dict[str, Any]:
     return {**context, "ses:FromDisplayName": name} if name else context
 
 
+def role_of(principal: str) -> str:
+    """The name of the role of a session's ARN; the ARN of whoever works without a role."""
+    parts = principal.split("/")
+    return parts[1] if ":assumed-role/" in principal else principal
+
+
+def reason_of(refusal: Any) -> str:  # noqa: ANN401
+    """Why a request was refused, as a clause."""
+    if refusal.decision == "Deny":
+        return f"a statement of {refusal.resource_policy_arn or 'the role'} denies it"
+    return "no statement allows it"
+
+
 def describe(refusal: Any, action: str, resource: str) -> str:  # noqa: ANN401
     """One sentence about a refused request: which role, what it wanted, why not, and where to mend it."""
-    role = refusal.principal_arn.split("/")[1] if "/" in refusal.principal_arn else refusal.principal_arn
-    if refusal.decision == "Deny":
-        owner = refusal.resource_policy_arn or "the role"
-        reason = f"a statement of {owner} denies it"
-    else:
-        reason = "no statement allows it"
-    return f"The role {role} was refused {action} on {resource}: {reason}. See the role's policy in its stack."
+    role = role_of(refusal.principal_arn)
+    return (
+        f"The role {role} was refused {action} on {resource}: {reason_of(refusal)}. See the role's policy in its stack."
+    )
 
 
 def _is_loopback(address: str) -> bool:

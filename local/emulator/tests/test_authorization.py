@@ -150,3 +150,23 @@ def test_a_function_works_with_its_roles_rights(roles):
     answer = json.loads(emulator.client("lambda").invoke(FunctionName="judged")["Payload"].read())
     assert answer["key"].startswith("ASIA")
     assert answer["token"]
+
+
+def test_what_roles_asked_for_is_counted_and_outlives_a_stop(make_emulator):
+    emulator = make_emulator().start()
+    roles = Roles(emulator)
+    client = roles.client("sqs", roles.session(allow("sqs:ListQueues", "*")))
+    client.list_queues()
+    client.list_queues()
+    refusal(client.create_queue, QueueName="a")
+    assert emulator.stop() == 0
+    record = emulator.directory / "state" / "access" / "requests.json"
+    counted = {(one["role"], one["action"], one["why"]): one["times"] for one in json.loads(record.read_text())}
+    assert counted == {
+        ("acme-local-judged-1", "sqs:ListQueues", ""): 2,
+        ("acme-local-judged-1", "sqs:CreateQueue", "no statement allows it"): 1,
+    }
+    record.write_text("half")
+    emulator.start()
+    roles.client("sqs", roles.session(allow("sqs:ListQueues", "*")))
+    assert emulator.stop() == 0

@@ -1,0 +1,65 @@
+import { compareAccess, describeAccess, isMatch } from "../../../local/platform/access";
+import { excuses } from "../../../local/platform/access-excuses";
+
+const policy = (...Statement: object[]): string => JSON.stringify({ Version: "2012-10-17", Statement });
+const bucket = "arn:aws:s3:::acme-data";
+
+test.each([
+  ["s3:GetObject", "s3:Get*", true],
+  ["s3:PutObject", "s3:Get*", false],
+  [`${bucket}/a.b`, `${bucket}/?.b`, true],
+  [`${bucket}/a.b`, `${bucket}/a?b?`, false],
+  [`${bucket}/axb`, `${bucket}/a.b`, false],
+  ["a\nb", "a*", true],
+])("%j against %j: %s", (text, pattern, expected) => {
+  expect(isMatch(text, pattern)).toBe(expected);
+});
+
+test("a right is used when a request fits its action and its resource, and an action's case does not count", () => {
+  const document = policy(
+    {
+      Effect: "Allow",
+      Action: ["s3:getobject", "s3:PutObject"],
+      Resource: [`${bucket}/surveys/*`, `${bucket}/runs/*`],
+    },
+    { Effect: "Deny", Action: "s3:DeleteObject", Resource: "*" },
+  );
+  const request = { role: "reader", action: "s3:GetObject", resource: `${bucket}/surveys/a.csv`, why: "", times: 3 };
+  expect(compareAccess({ reader: [document] }, [request])).toEqual([
+    {
+      role: "reader",
+      used: [{ action: "s3:GetObject", resource: `${bucket}/surveys/a.csv`, times: 3 }],
+      unused: [
+        { action: "s3:getobject", resource: `${bucket}/runs/*`, excuse: null },
+        { action: "s3:PutObject", resource: `${bucket}/surveys/*`, excuse: null },
+        { action: "s3:PutObject", resource: `${bucket}/runs/*`, excuse: null },
+      ],
+      refused: [],
+    },
+  ]);
+});
+
+test("what was refused uses no right, and requests of others are not the role's", () => {
+  const document = policy({ Effect: "Allow", Action: "sqs:SendMessage", Resource: "*" });
+  const refused = { action: "sqs:SendMessage", resource: "arn:aws:sqs:eu-west-1:1:a", why: "a statement denies it" };
+  const [sender] = compareAccess({ sender: [document] }, [
+    { role: "sender", times: 2, ...refused },
+    { role: "other", times: 1, ...refused, why: "" },
+  ]);
+  expect(sender).toEqual({
+    role: "sender",
+    used: [],
+    unused: [{ action: "sqs:SendMessage", resource: "*", excuse: null }],
+    refused: [refused],
+  });
+});
+
+test("a right that nothing here can use has its excuse, and the text says how many have one", () => {
+  const document = policy({ Effect: "Allow", Action: ["xray:PutTraceSegments", "sqs:SendMessage"], Resource: "*" });
+  const roles = compareAccess({ role: [document] }, []);
+  expect(roles[0]!.unused.map(({ excuse }) => excuse)).toEqual(["the emulator has no X-Ray", null]);
+  const text = describeAccess(roles);
+  expect(text).toContain("1 roles: 0 kinds of requests, 2 rights never used, of which 1 have an excuse, 0 refused.");
+  expect(text).toContain("unused           xray:PutTraceSegments on *: the emulator has no X-Ray");
+  expect(new Set(excuses.map(({ action }) => action)).size).toBe(excuses.length);
+});
