@@ -1,11 +1,10 @@
 /**
- * `make bootstrap ENVIRONMENT=`: creates the bucket of the states where there is none, and has its stack take it over.
+ * `make bootstrap ENVIRONMENT=`: creates the state bucket if it is missing, and imports it into its stack.
  *
- * The bucket is the one thing that can't have its state in the bucket before it is there. So it is created first, bare,
- * private and versioned, which is the same when done twice; from then on the stack `state` is deployed as any other:
- * with its state in the bucket, locked. There is no time at which a state lies on somebody's disk alone. Whoever is
- * killed, and wherever, leaves nothing that the next one does not find; and of two at once, one waits for the other's
- * lock or is refused.
+ * The bucket's own state can't be in the bucket before it exists. So it is created first, without settings except
+ * private and versioned, which is idempotent. From then on the stack `state` is deployed like any other, with its state
+ * locked in the bucket; a state is never only on somebody's disk. If the command is killed at any point, the next run
+ * continues. If two run at once, one waits for the other's lock or is refused.
  */
 import { keepsOwnState, stateBucketName } from "../stacks/platform";
 import { deployStack } from "./deploy";

@@ -13,45 +13,41 @@ import {
   terraformVariables,
 } from "./terraform";
 
-/**
- * Seconds that a deploy may take: MWAA is given up to three hours by its own time limits, and other things come with
- * it.
- */
+/** Time limit of a deploy in seconds: MWAA alone may need up to three hours. */
 const deploySeconds = 4 * 3_600;
 
-/** What cdktf takes for terraform; the file says why. */
+/** The program that cdktf runs as terraform; its comment says why. */
 const steadfastTerraform = join(projectRoot, "delivery/terraform/steadfast-terraform");
 
-/** How `cdktf deploy` is run. */
+/** Options of `cdktf deploy`. */
 export interface CdktfOptions {
   readonly environment: Environment;
   readonly manifest: Manifest;
   readonly stack: SynthesizedStack;
   /** Path of terraform. */
   readonly terraform: string;
-  /** Absolute path of the plan that is applied, as `Workspace.plan` has saved it. */
+  /** Absolute path of the plan to apply, from `Workspace.plan`. */
   readonly plan: string;
   readonly lockSeconds: number;
-  /** Gets what it prints, as it comes. */
+  /** Receives its output as it is printed. */
   readonly onOutput: (text: string) => void;
 }
 
 /**
- * `cdktf deploy` of one stack that is synthesized already. It asks nothing: who calls has asked. What it applies is the
- * plan that the caller has looked at, none that it makes itself: the program that it takes for terraform sees to that.
+ * Runs `cdktf deploy` for one synthesized stack, without a question. It applies the approved plan and makes none
+ * itself: the program that it runs as terraform ensures that.
  *
- * - `CI` makes its terminal library print lines instead of drawing one screen over the other.
- * - It would refuse a stack without those on which it depends, and would deploy these too; that they are deployed has
- *   been checked.
- * - Provider checksums for other machines (`terraform providers lock`) are only needed where a remote runner plans, and
- *   mirrors can't be asked for them.
- * @throws StaleError when the state is no longer that for which the plan was made; then nothing was done
- * @throws DeploymentError with what terraform said
+ * - `CI` makes its terminal library print lines instead of redrawing the screen.
+ * - It would refuse a stack without its dependencies, and would deploy these too; they have been checked before.
+ * - Provider checksums for other platforms (`terraform providers lock`) are only needed for a remote runner, and
+ *   mirrors don't have them.
+ * @throws StaleError when the state has changed since the plan was made; nothing was done then
+ * @throws DeploymentError with Terraform's error
  */
 export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
   const { environment, manifest, stack, terraform, plan, lockSeconds, onOutput } = options;
   const timeout = `-lock-timeout=${String(lockSeconds)}s`;
-  // A source archive may have lost the files' modes.
+  // A source archive may have lost file modes.
   if ((statSync(steadfastTerraform).mode & 0o111) === 0) {
     chmodSync(steadfastTerraform, 0o755);
   }
@@ -72,7 +68,7 @@ export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
       folder: projectRoot,
       variables: {
         ...terraformVariables(process.env, environment),
-        // cdktf's terminal library is built for the Node that the project brings.
+        // cdktf's terminal library is built for the project's own Node.
         PATH: [join(projectRoot, "node_modules/.bin"), process.env.PATH ?? ""].join(delimiter),
         CI: "true",
         TERRAFORM_BINARY_NAME: steadfastTerraform,
@@ -84,7 +80,7 @@ export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
       },
       seconds: deploySeconds + lockSeconds,
       onOutput,
-      // An interrupted cdktf doesn't wait for its terraform; a cdktf whose terraform is interrupted does.
+      // An interrupted cdktf doesn't wait for its terraform, but a cdktf whose terraform is interrupted does.
       interruptible: () => {
         try {
           return Number(readFileSync(join(records, "process"), "utf8"));
@@ -105,12 +101,12 @@ export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
   if (end.status === 0 && applied === "0" && !end.interrupted && !end.late) {
     return;
   }
-  // A shell's status for what a signal has killed is above 128.
+  // A shell's exit status above 128 means that a signal killed the program.
   const killed = applied === undefined ? end.status === 0 : Number(applied) > 128;
   if (killed && !end.interrupted && !end.late) {
     throw new DeploymentError(
-      `Terraform was killed while it deployed ${stack.id} in ${environment.name}: what it made last is in no state, and its lock may still be held.`,
-      "See that the machine has memory enough, and type it again: it tells who holds the lock, and how to release it.",
+      `Terraform was killed while it deployed ${stack.id} in ${environment.name}: its last resources may be missing in the state, and its lock may still be held.`,
+      "Check that the machine has enough memory, and run it again: it reports who holds the lock, and how to release it.",
     );
   }
   const output = withoutNames(`${end.errors}\n${end.output}`, stack.id);
@@ -120,7 +116,7 @@ export async function cdktfDeploy(options: CdktfOptions): Promise<void> {
   );
 }
 
-/** The status with which `terraform apply` ended; undefined when nothing told of its end. */
+/** The exit status of `terraform apply`; undefined if it was not recorded. */
 function appliedWith(records: string): string | undefined {
   try {
     return /^apply (\d+)$/m.exec(readFileSync(join(records, "ends"), "utf8"))?.[1];
@@ -129,7 +125,7 @@ function appliedWith(records: string): string | undefined {
   }
 }
 
-/** What terraform said, without the column in which cdktf says of which stack it speaks. */
+/** Terraform's output, without cdktf's column with the stack's name. */
 export function withoutNames(text: string, stack: string): string {
   const column = new RegExp(`^(${stack}| {${String(stack.length)}}) {2}`, "gm");
   return text.replace(column, "");

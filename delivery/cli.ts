@@ -3,16 +3,16 @@
  *
  *     ENVIRONMENT=development STACK=data node --import tsx delivery/cli.ts deploy
  *
- * Exit status 0 when the command did what it is for; 1 with a sentence and the next step on standard error when it did
- * not; 2 when it refused, because data would be lost.
+ * Exit status: 0 for success; 1 for an error, with a sentence and the next step on standard error; 2 for a refusal,
+ * because data would be lost.
  */
 import { runCommand } from "../command";
 import { readRequest, type Request } from "./request";
 
-/** A command: what was asked for, and where it reports what it does. */
+/** A command: gets the request, and a function to report with. */
 export type Command = (request: Request, say: (text: string) => void) => Promise<void>;
 
-/** Each brings its own AWS clients along, so that only the one that runs is loaded. */
+/** Loaded on demand, because each imports its own AWS clients. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   bootstrap: async () => (await import("./bootstrap")).bootstrap,
   costs: async () => (await import("./costs")).costs,

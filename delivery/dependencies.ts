@@ -1,4 +1,4 @@
-/** What a stack reads of others, and whether they have published it. */
+/** Finds what a stack reads from others, and checks that it is published. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { GetParametersCommand, SSMClient } from "@aws-sdk/client-ssm";
@@ -6,7 +6,7 @@ import type { Environment } from "../environments";
 import { contract, type ParameterName, placeholder, type StackId } from "../stacks/contract";
 import { DeploymentError, type Manifest, type SynthesizedStack } from "./terraform";
 
-/** The parameters of the contract that a synthesized stack reads, by their names in SSM. */
+/** The contract's parameters that a synthesized stack reads, by their SSM names. */
 export function parametersReadBy({ folder }: SynthesizedStack): readonly string[] {
   const { data } = JSON.parse(readFileSync(join(folder, "cdk.tf.json"), "utf8")) as {
     readonly data?: { readonly aws_ssm_parameter?: Readonly<Record<string, { readonly name: string }>> };
@@ -22,10 +22,10 @@ const declarationOf = (ssmName: string): { readonly name: ParameterName; readonl
 /** "a, b and c". */
 const listOf = (words: readonly string[]): string => words.join(", ").replace(/, ([^,]*)$/, " and $1");
 
-/** SSM gives at most ten parameters at once (API reference, GetParameters). */
+/** SSM returns at most ten parameters at once (API reference, GetParameters). */
 const batch = 10;
 
-/** Those of the parameters that are there, with their values. */
+/** The existing parameters, with their values. */
 export async function valuesOf(region: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const ssm = new SSMClient({ region });
   try {
@@ -45,7 +45,7 @@ export async function valuesOf(region: string, names: readonly string[]): Promis
 }
 
 /**
- * Checks that the stacks from which a stack reads are deployed.
+ * Checks that the stacks that a stack reads from are deployed.
  * @throws DeploymentError that names the stacks to deploy first, or the workflow to run
  */
 export async function requireDependencies(
@@ -64,8 +64,8 @@ export async function requireDependencies(
   } catch (error) {
     const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     throw new DeploymentError(
-      `SSM does not tell what ${stack.id} reads from the stacks before it (${said}).`,
-      "Sign in with a role that may read parameters (ssm:GetParameters), and type it again.",
+      `SSM did not return what ${stack.id} reads from the stacks before it (${said}).`,
+      "Sign in with a role that may read parameters (ssm:GetParameters), and run it again.",
     );
   }
 
@@ -85,7 +85,7 @@ export async function requireDependencies(
     const { name: parameter, publisher } = declarationOf(waiting[0] ?? "");
     throw new DeploymentError(
       `${stack.id} reads ${parameter} of ${publisher}, which is ${placeholder}: the ML workflow has not registered a model in ${name} yet.`,
-      'Put a survey in and run the workflow, as "Run it" in docs/workflow.md shows; then type it again.',
+      'Ingest a survey and run the workflow, as "Run it" in docs/workflow.md shows; then run this again.',
     );
   }
 }

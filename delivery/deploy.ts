@@ -1,12 +1,11 @@
 /**
- * `make deploy ENVIRONMENT= [STACK=]`: checks what can be known beforehand, shows the plan, asks, and has cdktf deploy
- * it.
+ * `make deploy ENVIRONMENT= [STACK=]`: checks the prerequisites, shows the plan, asks, and lets cdktf deploy it.
  *
- * What is deployed is that very plan: when somebody else has changed the state meanwhile, Terraform refuses it, and all
- * begins again with another plan.
+ * Exactly that plan is deployed. If somebody else has changed the state meanwhile, Terraform refuses the stale plan,
+ * and deploy starts again with a new one.
  *
- * All stacks go in the order of the contract, and the first that fails is the last that is begun: what comes after it
- * would read what is not there.
+ * All stacks are deployed in the order of the contract, up to the first failure: later stacks would read what is
+ * missing.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,7 +33,7 @@ import {
   Workspace,
 } from "./terraform";
 
-/** How a stack is deployed. */
+/** Options for a stack's deployment. */
 export interface StackDeployment {
   readonly request: Request;
   readonly identity: Identity;
@@ -42,11 +41,11 @@ export interface StackDeployment {
   readonly stack: SynthesizedStack;
   readonly terraform: string;
   readonly say: (text: string) => void;
-  /** What was typed, and is to be typed again. @default make deploy of this stack */
+  /** The command, shown for a retry. @default make deploy of this stack */
   readonly command?: string;
-  /** Whether what only creates and completes goes without a question. @default false */
+  /** Whether a plan that only creates or completes is applied without a question. @default false */
   readonly harmlessIsApproved?: boolean;
-  /** Whether what is there already is looked for at once. @default false: as soon as AWS says that something is */
+  /** Whether to search for existing resources at once. @default false: only after AWS reports that one exists */
   readonly takesOver?: boolean;
 }
 
@@ -80,7 +79,7 @@ export async function deploy(request: Request, say: (text: string) => void): Pro
   }
 }
 
-/** Says besides what went wrong what stands. */
+/** Adds to an error which stacks are deployed. */
 function stopped(
   error: unknown,
   done: readonly StackId[],
@@ -91,11 +90,11 @@ function stopped(
     return error;
   }
   const stand = [
-    done.length === 0 ? "No stack before it was deployed" : `Deployed and standing: ${done.join(", ")}`,
+    done.length === 0 ? "No stack before it was deployed" : `Deployed: ${done.join(", ")}`,
     `stopped at ${failed}`,
     ...(rest.length === 0 ? [] : [`not begun: ${rest.map(({ id }) => id).join(", ")}`]),
   ];
-  // Of its own kind: a refusal ends with another status than a failure.
+  // Keep the error's class: a refusal has another exit status than a failure.
   const Kind = error.constructor as typeof DeploymentError;
   return new Kind(
     `${error.problem}\n  ${stand.join("; ")}.`,
@@ -104,7 +103,7 @@ function stopped(
   );
 }
 
-/** @throws DeploymentError when there is no bucket for the states */
+/** @throws DeploymentError when the state bucket does not exist */
 async function requireStateBucket({ environment }: Request): Promise<void> {
   if (environment.backend.type !== "s3" || (await stateBucketExists(environment))) {
     return;
@@ -134,7 +133,7 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
   const workspace = new Workspace({ folder: stack.folder, stack: stack.id, environment, terraform, lockSeconds });
   forgetOrphans(stack);
   await workspace.init();
-  // Not beside the stack: another deploy from the same checkout could put its own plan there.
+  // Not beside the stack: another deploy from the same checkout could overwrite the plan.
   const plans = mkdtempSync(join(tmpdir(), "acme-plans-"));
   const file = join(plans, "deploy.plan");
   try {
@@ -167,7 +166,7 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
         return;
       } catch (error) {
         if (error instanceof StaleError && made < mostPlans) {
-          // What is new in the next plan comes from somebody else: the yes to what was begun does not hold for it.
+          // New changes in the next plan come from somebody else, so the earlier approval does not cover them.
           ({ harmlessIsApproved = false } = deployment);
           say(`${error.problem} Planning again.`);
         } else if (error instanceof ExistsError && exists === undefined) {
@@ -186,7 +185,7 @@ export async function deployStack(deployment: StackDeployment): Promise<void> {
 }
 
 /**
- * Shows a plan, and asks for it.
+ * Shows a plan, and asks for approval.
  * @throws RefusedError when data would be lost
  * @throws DeploymentError when the answer is no
  */
@@ -218,10 +217,9 @@ async function approve(
 }
 
 /**
- * Plans, and keeps what holds data and was being made when a deploy was interrupted: its replacement would be refused
- * for ever.
+ * Plans, and untaints resources with data whose creation was interrupted: their replacement would always be refused.
  * @param file gets the plan
- * @returns the plan; undefined when there is nothing to change
+ * @returns the plan; undefined if nothing changes
  */
 async function planKeeping(
   workspace: Workspace,
@@ -240,7 +238,7 @@ async function planKeeping(
       return first;
     }
   } catch (error) {
-    // A protected resource stops the plan before it tells of anything.
+    // A protected resource stops the plan before it shows anything.
     if (!(error instanceof ProtectedError)) {
       throw error;
     }

@@ -1,28 +1,25 @@
-/**
- * Whose credentials the shell has: asked before anything else is asked of AWS, so that no command ever works in the
- * wrong account.
- */
+/** Checks the shell's credentials before anything else, so that no command works in the wrong account. */
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import type { Environment } from "../environments";
 import { DeploymentError } from "./terraform";
 
-/** Who somebody is to AWS. */
+/** A caller's AWS identity. */
 export interface Identity {
   readonly account: string;
   readonly arn: string;
-  /** Of AWS: `aws`, or another one's in China and for governments. */
+  /** AWS partition: `aws`, or one for China or governments. */
   readonly partition: string;
 }
 
-const signIn = "Sign in (aws sso login), or set AWS_PROFILE to a profile of the account, and type it again.";
+const signIn = "Sign in (aws sso login), or set AWS_PROFILE to a profile of the account, and run it again.";
 
 /** Hosts of this machine. */
 const loopback = /^(127(\.\d{1,3}){3}|localhost|\[::1\])$/;
 
 /**
- * Checks that credentials are there, and that they are of the environment's account.
- * @param variables the environment variables in which an emulator's address would stand. @default those of this process
- * @throws DeploymentError when they are not; nothing has been asked of AWS then but whose they are
+ * Checks that there are credentials, and that they belong to the environment's account.
+ * @param variables environment variables, for an emulator's address. @default those of this process
+ * @throws DeploymentError when they don't; no other request has been sent to AWS then
  */
 export async function requireAccount(
   { name, account, region, emulated }: Environment,
@@ -51,13 +48,13 @@ export async function requireAccount(
   return identity;
 }
 
-/** What is for an emulator never goes to AWS, even if somebody owned that account. */
+/** Commands for an emulator never go to AWS, even if somebody owned that account. */
 function requireEmulator(name: string, variables: NodeJS.ProcessEnv): void {
   const endpoint = variables.AWS_ENDPOINT_URL ?? "";
-  const next = 'make up, then: eval "$(make -s env)", and type it again. For AWS, choose another ENVIRONMENT.';
+  const next = 'make up, then: eval "$(make -s env)", and run it again. For AWS, choose another ENVIRONMENT.';
   if (endpoint === "") {
     throw new DeploymentError(
-      `The environment ${name} is for an emulator, and AWS_ENDPOINT_URL, which would tell its address, is not set.`,
+      `The environment ${name} is for an emulator, but AWS_ENDPOINT_URL, its address, is not set.`,
       next,
     );
   }
@@ -88,7 +85,7 @@ function withoutIdentity(name: string, error: unknown, variables: NodeJS.Process
       return new DeploymentError(`There are no AWS credentials for ${name} (${said}).`, signIn);
     }
     return new DeploymentError(
-      `AWS_PROFILE is ${JSON.stringify(profile)}, and that profile gives no AWS credentials for ${name} (${said}).`,
+      `AWS_PROFILE is ${JSON.stringify(profile)}, and that profile has no AWS credentials for ${name} (${said}).`,
       `Sign in (aws sso login --profile ${profile}), or set AWS_PROFILE to one of: aws configure list-profiles`,
     );
   }
@@ -97,9 +94,9 @@ function withoutIdentity(name: string, error: unknown, variables: NodeJS.Process
   }
   const where = variables.AWS_ENDPOINT_URL_STS ?? variables.AWS_ENDPOINT_URL;
   return new DeploymentError(
-    `${where === undefined || where === "" ? "AWS" : where} does not tell whose the credentials are (${[code, said].filter((text) => text !== "").join(": ")}).`,
+    `${where === undefined || where === "" ? "AWS" : where} did not report the credentials' account (${[code, said].filter((text) => text !== "").join(": ")}).`,
     where === undefined || where === ""
-      ? "See that this machine reaches AWS, and type it again."
-      : "See that it runs, or unset AWS_ENDPOINT_URL, and type it again.",
+      ? "Check that this machine reaches AWS, and run it again."
+      : "Check that it runs, or unset AWS_ENDPOINT_URL, and run it again.",
   );
 }

@@ -1,16 +1,16 @@
 /**
- * What is there and the state doesn't know: what a deploy has made whose machine died under it, and the bucket that
- * `make bootstrap` makes before there is a state.
+ * Finds orphans: resources that exist but are not in the state. A deploy leaves them when its machine dies, and `make
+ * bootstrap` makes the state bucket before there is a state.
  *
- * Terraform saves a state in S3 every twenty seconds while it works, and when it ends in whatever way it may; only when
- * it is killed together with all that it could tell, what it made since the last save is known to nobody. Most of that
- * has names that can't be given twice, so the next deploy meets it, and stops. Then this finds it: it has Terraform
- * import, in a plan, all that is still to be created and has an id by its name, leaves out what isn't there, and writes
- * the rest down as import blocks. The deploy that follows takes it over and makes what is missing.
+ * Terraform saves a state every twenty seconds, and when it ends in any way. Only if it is killed, resources created
+ * since the last save are unknown. Most of them have unique names, so the next deploy fails on them. Then this module
+ * imports, in a plan, all resources that are still to be created and whose id follows from their name, drops those that
+ * do not exist, and writes import blocks for the rest. The deploy that follows imports them and creates what is
+ * missing.
  *
- * What has a number for an id, and can be found all the same, is looked up: a KMS key by its alias, a web ACL by its
- * name, a function's event source by the function. What has no name of its own (a KMS key without an alias yet, an API,
- * a subnet) can't be found so: see docs/runbooks.md, "A machine died in a deploy".
+ * Some resources with generated ids can be looked up: a KMS key by its alias, a web ACL by its name, a function's event
+ * source by the function. Resources without a name (a KMS key without an alias, an API, a subnet) can't be found: see
+ * docs/runbooks.md, "A machine died in a deploy".
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,27 +27,24 @@ import {
   Workspace,
 } from "./terraform";
 
-/** An import block of Terraform: the resource with this id is the one at this address. */
+/** A Terraform import block: imports the resource with this id to this address. */
 export interface Import {
   readonly to: string;
   readonly id: string;
-  /**
-   * Arguments of a data source, of the resource's own type and name, of which `id` is made. @default none: `id` is
-   * known
-   */
+  /** Arguments of a data source of the same type and name, from which `id` is made. @default none: `id` is known */
   readonly lookup?: Arguments;
 }
 
-/** The region in which a resource stands; most stand where the environment does. */
+/** A resource's region; by default the environment's. */
 const regionOf = ({ region }: Arguments, place: Place): string => (typeof region === "string" ? region : place.region);
 
 /**
- * An id as an import block takes it: with its region, where that is not the provider's (AWS provider, guide "Enhanced
- * Region Support").
+ * An id for an import block: with its region if that is not the provider's (AWS provider, guide "Enhanced Region
+ * Support").
  */
 const idIn = (region: string, place: Place, id: string): string => (region === place.region ? id : `${id}@${region}`);
 
-/** Import blocks for all that a plan would create and that could be there already under its name. */
+/** Import blocks for resources that a plan would create and that may already exist under their name. */
 export function candidates({ resource_changes: changes = [] }: TerraformPlan, place: Place): readonly Import[] {
   return changes.flatMap(({ address, type, change }) => {
     if (change.actions.join() !== "create") {
@@ -66,7 +63,7 @@ export function candidates({ resource_changes: changes = [] }: TerraformPlan, pl
   });
 }
 
-/** The part of the plan's configuration that tells to which key an alias leads. */
+/** The part of the plan's configuration with the aliases' keys. */
 interface Configuration {
   readonly root_module?: {
     readonly resources?: readonly {
@@ -76,14 +73,14 @@ interface Configuration {
   };
 }
 
-/** A key that a plan would create, and the alias by which it could be found: it has no name of its own. */
+/** A key that a plan would create, and its alias, because a key itself has no name. */
 interface KeyAlias {
   readonly to: string;
   readonly alias: string;
   readonly region: string;
 }
 
-/** The alias by which each key could be found that a plan would create. */
+/** The aliases of all keys that a plan would create. */
 export function aliasesOfKeys(
   { resource_changes: changes = [], configuration }: TerraformPlan,
   place: Place,
@@ -102,8 +99,8 @@ export function aliasesOfKeys(
 }
 
 /**
- * The ids of the keys to which a region's aliases lead, by the alias. It lists them, as the provider does: to describe
- * a key takes a right on that key.
+ * The key ids of a region's aliases, by alias. It lists aliases, as the provider does, because describing a key needs a
+ * right on that key.
  */
 async function keysBehind(region: string): Promise<ReadonlyMap<string, string>> {
   const kms = new KMSClient({ region });
@@ -122,7 +119,7 @@ async function keysBehind(region: string): Promise<ReadonlyMap<string, string>> 
   }
 }
 
-/** Import blocks for the keys that are there, of all that a plan would create. */
+/** Import blocks for existing keys that a plan would create. */
 async function keys(plan: TerraformPlan, place: Place, ask: typeof keysBehind): Promise<readonly Import[]> {
   const aliases = aliasesOfKeys(plan, place);
   const known = new Map<string, ReadonlyMap<string, string>>();
@@ -135,13 +132,13 @@ async function keys(plan: TerraformPlan, place: Place, ask: typeof keysBehind): 
   });
 }
 
-/** Where a function gets its events: the mapping's id, and the ARN of the source. */
+/** A function's event source: the mapping's id, and the ARN of the source. */
 export interface EventSource {
   readonly id: string;
   readonly source: string;
 }
 
-/** A function's event sources; none where there is no such function, or who deploys may not list them. */
+/** A function's event sources; empty if the function does not exist, or listing them is denied. */
 async function eventSourcesOf(functionName: string, region: string): Promise<readonly EventSource[]> {
   const lambda = new LambdaClient({ region });
   try {
@@ -167,8 +164,8 @@ async function eventSourcesOf(functionName: string, region: string): Promise<rea
 }
 
 /**
- * Import blocks for the event sources that are there, of all that a plan would create. A source that is yet to be made
- * has no ARN to compare.
+ * Import blocks for existing event sources that a plan would create. A source that does not exist yet has no ARN to
+ * compare.
  */
 async function eventSources(
   { resource_changes: changes = [] }: TerraformPlan,
@@ -196,9 +193,7 @@ async function eventSources(
   return found;
 }
 
-/**
- * Those of the import blocks at which a plan has failed, for nothing has their id, or who deploys may not look it up.
- */
+/** The import blocks at which a plan failed, because nothing has their id, or the lookup is denied. */
 export function missingIn(said: string, imports: readonly Import[]): readonly Import[] {
   const text = said.replace(/\s+/g, " ");
   const lookups = text.split(/(?=\bError: )/).filter((each) => /WebACL not found|AccessDenied/.test(each));
@@ -212,30 +207,30 @@ export function missingIn(said: string, imports: readonly Import[]): readonly Im
 
 const file = "orphans.tf.json";
 
-/** Forgets the import blocks of an earlier deploy. */
+/** Removes the import blocks of an earlier deploy. */
 export function forgetOrphans({ folder }: SynthesizedStack): void {
   rmSync(join(folder, file), { force: true });
 }
 
-/** Where and how orphans are looked for. */
+/** Options of the search for orphans. */
 export interface Search {
   readonly workspace: Workspace;
   readonly stack: SynthesizedStack;
   readonly place: Place;
-  /** What the stack's plan is without them. */
+  /** The stack's plan without import blocks. */
   readonly plan: TerraformPlan;
-  /** Path of a file for the plans that are made on the way. */
+  /** Path of a file for intermediate plans. */
   readonly file: string;
-  /** The ids of the keys behind a region's aliases. @default KMS is asked */
+  /** The key ids of a region's aliases. @default KMS is asked */
   readonly keysBehind?: typeof keysBehind;
   /** A function's event sources. @default Lambda is asked */
   readonly eventSourcesOf?: typeof eventSourcesOf;
 }
 
 /**
- * Finds what is there, and writes import blocks for it beside the stack; `forgetOrphans` removes them.
- * @returns the addresses of what is taken over
- * @throws DeploymentError when something of that name is there that another stack, or somebody else, has made
+ * Finds orphans, and writes import blocks for them beside the stack; `forgetOrphans` removes these.
+ * @returns the addresses of the imported resources
+ * @throws DeploymentError when another stack, or somebody else, made the resource with that name
  */
 export async function findOrphans(search: Search): Promise<readonly string[]> {
   const { workspace, stack, place, plan, file: planFile } = search;
@@ -267,15 +262,15 @@ export async function findOrphans(search: Search): Promise<readonly string[]> {
   if (foreign) {
     forgetOrphans(stack);
     throw new DeploymentError(
-      `${foreign.address} of ${stack.id} wants a name that something else has: ` +
-        `it ${isOurs(foreign) ? "can't be made what the stack wants without replacing it" : "bears other tags than those of the stack"}.`,
-      "Look at it in AWS. Remove it if nobody needs it, or give the resource of the stack another name; then type it again.",
+      `${foreign.address} of ${stack.id} needs a name that an existing resource has: ` +
+        `it ${isOurs(foreign) ? "can't be changed to the stack's settings without replacing it" : "has other tags than the stack's"}.`,
+      "Look at it in AWS. Remove it if nobody needs it, or give the stack's resource another name; then run this again.",
     );
   }
   return found.map(({ address }) => address);
 }
 
-/** Import blocks, and the data sources that they need, in Terraform's JSON. */
+/** Import blocks and their data sources, in Terraform's JSON. */
 function blocksOf(imports: readonly Import[]): object {
   const data: Record<string, Record<string, Arguments>> = {};
   for (const { to, lookup } of imports) {
@@ -288,8 +283,7 @@ function blocksOf(imports: readonly Import[]): object {
 }
 
 /**
- * Whether what is there bears the tags that the stack gives. A bucket gets its tags by a call of their own, which may
- * not have come.
+ * Whether an existing resource has the stack's tags. A bucket gets its tags by a separate call, which may be missing.
  */
 function isOurs({ type, change }: ResourceChange): boolean {
   const tagsOf = (values: unknown): Readonly<Record<string, string>> =>

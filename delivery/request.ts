@@ -1,10 +1,10 @@
-/** What somebody asked for on the command line, read and checked before anything is done. */
+/** The command line's options, read and checked before anything is done. */
 import { createInterface } from "node:readline/promises";
 import { type Environment, loadEnvironment } from "../environments";
 import { type StackId, stackIds } from "../stacks/contract";
 import { DeploymentError, type Manifest, type SynthesizedStack } from "./terraform";
 
-/** A command's options: `make` hands its variables on as environment variables. */
+/** A command's options: `make` passes its variables as environment variables. */
 export interface Request {
   /** `ENVIRONMENT`. */
   readonly environment: Environment;
@@ -14,9 +14,9 @@ export interface Request {
   readonly lock: string | undefined;
   /** `APPROVE=yes`. */
   readonly saidYes: boolean;
-  /** `APPROVE=yes`, or a build server, where nobody can be asked. */
+  /** `APPROVE=yes`, or a build server, where nobody can answer. */
   readonly approved: boolean;
-  /** `LOCK_TIMEOUT`: seconds to wait for a state that somebody else has locked. */
+  /** `LOCK_TIMEOUT`: seconds to wait for another user's lock. */
   readonly lockSeconds: number;
 }
 
@@ -33,21 +33,21 @@ export function readRequest(variables: NodeJS.ProcessEnv): Request {
   if (stack !== undefined && !(stackIds as readonly string[]).includes(stack)) {
     throw new DeploymentError(
       `STACK is ${JSON.stringify(stack)}; expected one of ${stackIds.join(", ")}.`,
-      "Choose one of these, and type it again.",
+      "Choose one of these, and run it again.",
     );
   }
   const approve = given(variables, "APPROVE");
   if (approve !== undefined && approve !== "yes") {
     throw new DeploymentError(
       `APPROVE is ${JSON.stringify(approve)}; expected "yes", or nothing to be asked.`,
-      "Correct it, and type it again.",
+      "Correct it, and run it again.",
     );
   }
   const timeout = given(variables, "LOCK_TIMEOUT") ?? "0";
   if (!/^\d{1,5}$/.test(timeout)) {
     throw new DeploymentError(
       `LOCK_TIMEOUT is ${JSON.stringify(timeout)}; expected the seconds to wait for a locked state, from 0 to 99999.`,
-      "Correct it, and type it again.",
+      "Correct it, and run it again.",
     );
   }
   return {
@@ -60,15 +60,15 @@ export function readRequest(variables: NodeJS.ProcessEnv): Request {
   };
 }
 
-/** Build servers set `CI`; CodeBuild sets a variable of its own ("Environment variables in build environments"). */
+/** Build servers set `CI`; CodeBuild sets its own variable ("Environment variables in build environments"). */
 function onBuildServer(variables: NodeJS.ProcessEnv): boolean {
   const ci = given(variables, "CI");
   return (ci !== undefined && ci !== "false" && ci !== "0") || given(variables, "CODEBUILD_BUILD_ID") !== undefined;
 }
 
 /**
- * A stack of an environment.
- * @throws DeploymentError when the environment does without it
+ * Returns a stack of an environment.
+ * @throws DeploymentError when the environment does not have it
  */
 export function stackOf({ stacks }: Manifest, { name }: Environment, id: StackId): SynthesizedStack {
   const found = stacks.find((stack) => stack.id === id);
@@ -82,10 +82,10 @@ export function stackOf({ stacks }: Manifest, { name }: Environment, id: StackId
 }
 
 /**
- * Asks whether to go on, unless it has been said already.
- * @param question ends with what will happen
- * @param command with which to say yes beforehand
- * @throws DeploymentError when the answer is no, or when there is nobody to ask
+ * Asks whether to continue, unless that is already approved.
+ * @param question says at its end what will happen
+ * @param command approves it in advance
+ * @throws DeploymentError when the answer is no, or nobody can answer
  */
 export async function confirm(
   { approved }: Pick<Request, "approved">,
@@ -97,7 +97,7 @@ export async function confirm(
   }
   if (!process.stdin.isTTY) {
     throw new DeploymentError(
-      `${question} Nobody can be asked: this is not a terminal.`,
+      `${question} This is not a terminal, so nobody can answer.`,
       `Read the above; then: ${command} APPROVE=yes`,
     );
   }
@@ -111,7 +111,7 @@ export async function confirm(
   });
   let answer: string;
   try {
-    answer = await terminal.question(`${question} Only "yes" is taken for a yes: `, { signal: leave.signal });
+    answer = await terminal.question(`${question} Only "yes" is accepted: `, { signal: leave.signal });
   } catch {
     answer = "";
   } finally {

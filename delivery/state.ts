@@ -1,4 +1,4 @@
-/** The state bucket as the commands see it: whether it is there, and who holds a lock in it. */
+/** The state bucket: whether it exists, and who holds a lock in it. */
 import {
   BucketAlreadyOwnedByYou,
   type BucketLocationConstraint,
@@ -19,7 +19,7 @@ import type { StackId } from "../stacks/contract";
 import { stateBucketName } from "../stacks/platform";
 import { DeploymentError, type Lock } from "./terraform";
 
-/** A client for S3 in the environment's region. */
+/** An S3 client for the environment's region. */
 function client({ region, emulated }: Environment): S3Client {
   return new S3Client({ region, forcePathStyle: emulated });
 }
@@ -30,8 +30,8 @@ const bucketOf = ({ account, region }: Environment): string => stateBucketName(a
 export const stateKey = (environment: Environment, stack: StackId): string => `${environment.name}/${stack}.tfstate`;
 
 /**
- * Whether the state bucket is there, and is this account's.
- * @throws DeploymentError when it is somebody else's, or in another region
+ * Whether the state bucket exists and belongs to this account.
+ * @throws DeploymentError when it belongs to somebody else, or is in another region
  */
 export async function stateBucketExists(environment: Environment): Promise<boolean> {
   const s3 = client(environment);
@@ -50,9 +50,9 @@ export async function stateBucketExists(environment: Environment): Promise<boole
 }
 
 /**
- * Checks that the state bucket, where it is there, is this environment's own: the stack `state` of another one would
- * take it away, with key and policy. A bucket without tags is nobody's yet.
- * @throws DeploymentError when it bears the name of another environment
+ * Checks that an existing state bucket belongs to this environment: another environment's stack `state` would take it
+ * over, with its key and policy. A bucket without tags belongs to nobody yet.
+ * @throws DeploymentError when it has another environment's tag
  */
 export async function requireOwnStateBucket(environment: Environment): Promise<void> {
   const { name, account, region } = environment;
@@ -65,8 +65,8 @@ export async function requireOwnStateBucket(environment: Environment): Promise<v
     const owner = TagSet.find(({ Key }) => Key === "Environment")?.Value ?? name;
     if (owner !== name) {
       throw new DeploymentError(
-        `The state bucket ${bucket} is of the environment ${owner}: two environments in account ${account}, ${region}, would both own it.`,
-        `Give ${name} an account or a region of its own (environments/${name}.ts), and type it again.`,
+        `The state bucket ${bucket} belongs to the environment ${owner}: two environments in account ${account}, ${region}, would both own it.`,
+        `Give ${name} another account or region (environments/${name}.ts), and run it again.`,
       );
     }
   } catch (error) {
@@ -95,13 +95,13 @@ function bucketRefused(environment: Environment, error: unknown): DeploymentErro
     );
   }
   const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return new DeploymentError(`S3 does not tell whether ${bucket} is there (${said}).`, "Type it again.");
+  return new DeploymentError(`S3 did not report whether the bucket ${bucket} exists (${said}).`, "Run it again.");
 }
 
 /**
- * Creates the state bucket: private and versioned from the start, so that nothing that is ever written into it is lost
- * or seen. Done twice, or by two people at once, it is the same bucket.
- * @throws DeploymentError when the name is somebody else's, or the permission is missing
+ * Creates the state bucket, private and versioned from the start, so that nothing written to it is ever lost or public.
+ * Idempotent, also if two people do it at once.
+ * @throws DeploymentError when somebody else owns the name, or the permission is missing
  */
 export async function createStateBucket(environment: Environment): Promise<void> {
   const s3 = client(environment);
@@ -112,13 +112,13 @@ export async function createStateBucket(environment: Environment): Promise<void>
       await s3.send(
         new CreateBucketCommand({
           Bucket: bucket,
-          // us-east-1 is the default, and is refused as a constraint.
+          // S3 refuses us-east-1 as a constraint, because it is the default.
           CreateBucketConfiguration:
             region === "us-east-1" ? undefined : { LocationConstraint: region as BucketLocationConstraint },
         }),
       );
     } catch (error) {
-      // S3 answers OperationAborted when two create it at the same moment: one of them does.
+      // S3 answers OperationAborted when two requests create it at the same moment; one of them succeeds.
       const sameMoment = error instanceof S3ServiceException && error.name === "OperationAborted";
       if (!(error instanceof BucketAlreadyOwnedByYou) && !sameMoment) {
         throw error;
@@ -150,14 +150,14 @@ export async function createStateBucket(environment: Environment): Promise<void>
       `The state bucket ${bucket} could not be created (${said}).`,
       error instanceof Error && error.name === "BucketAlreadyExists"
         ? "Another account owns the name: change stateBucketName in stacks/platform.ts."
-        : "Sign in with a role that may create buckets, and type it again.",
+        : "Sign in with a role that may create buckets, and run it again.",
     );
   } finally {
     s3.destroy();
   }
 }
 
-/** Who has locked a stack's state; undefined when nobody has. */
+/** Who has locked a stack's state; undefined if nobody has. */
 export async function readLock(environment: Environment, stack: StackId): Promise<Lock | undefined> {
   const s3 = client(environment);
   try {
@@ -186,7 +186,7 @@ export async function readLock(environment: Environment, stack: StackId): Promis
   }
 }
 
-/** Reads a lock file; Terraform writes the fields of its LockInfo. */
+/** Parses a lock file, which has the fields of Terraform's LockInfo. */
 export function parseLock(text: string): Lock {
   const fields = JSON.parse(text) as Readonly<Record<string, string | undefined>>;
   const { ID = "", Path = "", Operation = "", Who = "", Created = "" } = fields;

@@ -11,7 +11,7 @@ export async function unlock(request: Request, say: (text: string) => void): Pro
   const { name, backend } = environment;
   if (stack === undefined) {
     throw new DeploymentError(
-      "STACK is missing: each stack has a lock of its own.",
+      "STACK is missing: each stack has its own lock.",
       `make unlock ENVIRONMENT=${name} STACK=data`,
     );
   }
@@ -33,12 +33,12 @@ export async function unlock(request: Request, say: (text: string) => void): Pro
   const command = `make unlock ENVIRONMENT=${name} STACK=${stack} LOCK=${lock.id}`;
   if (id !== lock.id) {
     throw new DeploymentError(
-      id === undefined ? "LOCK is missing." : `LOCK is ${id}, but the lock that is held has another id.`,
-      `See that nothing of ${lock.who} runs any more; then: ${command}`,
+      id === undefined ? "LOCK is missing." : `LOCK is ${id}, but the current lock has another id.`,
+      `Check that nothing of ${lock.who} still runs; then: ${command}`,
     );
   }
   await confirm(
-    // A build server can't know whether somebody else still works.
+    // A build server can't know whether somebody else is still working.
     { approved: request.saidYes },
     `If it still runs, two would change ${stack} at once, and its state could be lost. Release the lock?`,
     command,

@@ -128,7 +128,7 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
     child.kill("SIGTERM");
     expect(await ended).toBe(1);
     expect(said()).toContain(
-      "The deploy of data in local was interrupted; Terraform has saved what was done.\n→ Type it again.",
+      "The deploy of data in local was interrupted; Terraform has saved what was done.\n→ Run it again.",
     );
     expect(await state("model-image")).toEqual({ quick: "whole", slow: "half" });
     expect(await readLock(environment, "model-image")).toBeUndefined();
@@ -151,7 +151,9 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
       }
     }
     expect(await ended).toBe(1);
-    expect(said()).toContain("Terraform was killed while it deployed data in local: what it made last is in no state");
+    expect(said()).toContain(
+      "Terraform was killed while it deployed data in local: its last resources may be missing in the state",
+    );
     expect((await readLock(environment, "website-test"))?.operation).toBe("OperationTypeApply");
   });
 

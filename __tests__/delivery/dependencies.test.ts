@@ -83,7 +83,7 @@ test("a website whose model is not there yet needs the workflow to run, not a de
   await expect(check("website-test")).rejects.toMatchObject({
     problem:
       "website-test reads ModelPackageName of ml-workflow, which is PLACEHOLDER: the ML workflow has not registered a model in local yet.",
-    next: 'Put a survey in and run the workflow, as "Run it" in docs/workflow.md shows; then type it again.',
+    next: 'Ingest a survey and run the workflow, as "Run it" in docs/workflow.md shows; then run this again.',
   });
   await publish({
     ModelPackageName: "arn:aws:sagemaker:eu-west-1:123456789012:model-package/acme-local-ml-workflow-abalone/1",
@@ -94,7 +94,7 @@ test("a website whose model is not there yet needs the workflow to run, not a de
 test("an SSM that doesn't answer is told, with the permission that is needed", async () => {
   Object.assign(process.env, { AWS_ENDPOINT_URL: "http://127.0.0.1:9", AWS_MAX_ATTEMPTS: "1" });
   await expect(check("website-test")).rejects.toMatchObject({
-    problem: expect.stringContaining("SSM does not tell what website-test reads from the stacks before it ("),
+    problem: expect.stringContaining("SSM did not return what website-test reads from the stacks before it ("),
     next: expect.stringContaining("ssm:GetParameters"),
   });
 });

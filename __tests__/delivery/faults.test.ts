@@ -75,7 +75,7 @@ describe.each(["deploy", "bootstrap", "unlock"])("make %s", (command) => {
     });
     expect(status).toBe(1);
     expect(errors).toMatch(
-      /AWS_PROFILE is "ghost", and that profile gives no AWS credentials for development \(.+\)\.\n→ Sign in \(aws sso login --profile ghost\)/,
+      /AWS_PROFILE is "ghost", and that profile has no AWS credentials for development \(.+\)\.\n→ Sign in \(aws sso login --profile ghost\)/,
     );
     expect(asked).toEqual([]);
   });
@@ -101,7 +101,7 @@ describe.each(["deploy", "bootstrap", "unlock"])("make %s", (command) => {
     };
     const without = await shell.type(command, away);
     expect(without.status).toBe(1);
-    expect(without.errors).toContain("The environment local is for an emulator, and AWS_ENDPOINT_URL");
+    expect(without.errors).toContain("The environment local is for an emulator, but AWS_ENDPOINT_URL");
     expect(without.errors).toContain('→ make up, then: eval "$(make -s env)"');
     const elsewhere = await shell.type(command, { ...away, AWS_ENDPOINT_URL: "https://sts.eu-west-1.amazonaws.com" });
     expect(elsewhere.status).toBe(1);
@@ -118,7 +118,7 @@ describe.each(["deploy", "bootstrap", "unlock"])("make %s", (command) => {
     expect(other.status).toBe(1);
     expect(other.errors).toContain('STACK is "webiste-test"; expected one of state, governance, network, data,');
     // What is to be typed again is what was typed, not another command.
-    expect(other.errors).toContain("\n→ Choose one of these, and type it again.");
+    expect(other.errors).toContain("\n→ Choose one of these, and run it again.");
     expect(asked).toEqual([]);
   });
 
@@ -136,7 +136,7 @@ describe.each(["deploy", "bootstrap", "unlock"])("make %s", (command) => {
     const { errors: tooOld } = await shell.type(command, { ...variables, TERRAFORM_BINARY_NAME: old });
     expect(tooOld).toContain(`${old} is Terraform 1.9.8; expected 1.10 or later, which can lock a state in S3.`);
     const { errors: another } = await shell.type(command, { ...variables, TERRAFORM_BINARY_NAME: "/bin/true" });
-    expect(another).toContain("/bin/true does not tell its version, as terraform does");
+    expect(another).toContain("/bin/true does not print its version as terraform does");
   });
 });
 
@@ -168,8 +168,8 @@ test.each(["deploy", "bootstrap"])(
     );
     expect(status).toBe(1);
     expect(errors).toContain(
-      `The state bucket acme-state-${account}-eu-west-1 is of the environment staging: two environments in account ${account}, eu-west-1, would both own it.\n` +
-        "→ Give development an account or a region of its own (environments/development.ts), and type it again.",
+      `The state bucket acme-state-${account}-eu-west-1 belongs to the environment staging: two environments in account ${account}, eu-west-1, would both own it.\n` +
+        "→ Give development another account or region (environments/development.ts), and run it again.",
     );
     expect(asked.filter(({ action }) => !/^(GetCallerIdentity|HEAD|GET) ?/.test(action))).toEqual([]);
     expect(existsSync(`${terraform}.asked`)).toBe(false);
@@ -191,7 +191,7 @@ test("make unlock needs a stack", async () => {
   const { status, errors } = await shell.type("unlock", { ENVIRONMENT: "development" });
   expect(status).toBe(1);
   expect(errors).toContain(
-    "STACK is missing: each stack has a lock of its own.\n→ make unlock ENVIRONMENT=development STACK=data",
+    "STACK is missing: each stack has its own lock.\n→ make unlock ENVIRONMENT=development STACK=data",
   );
 });
 

@@ -161,8 +161,8 @@ test("where nothing is there, no import block stays behind", async () => {
 });
 
 test.each([
-  ["of another stack", { ...tags, Stack: "website-test" }, ["update"], /bears other tags than those of the stack/],
-  ["that nobody has tagged", {}, ["update"], /bears other tags/],
+  ["of another stack", { ...tags, Stack: "website-test" }, ["update"], /has other tags than the stack/],
+  ["that nobody has tagged", {}, ["update"], /has other tags/],
   ["that would have to be replaced", tags, ["delete", "create"], /without replacing it/],
 ])("something %s is left alone, and said", async (_, found, actions, problem) => {
   const { search } = terraform({ "acme-development-judge": found }, actions);

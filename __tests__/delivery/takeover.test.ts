@@ -25,7 +25,7 @@ afterAll(() => {
 
 const environment = loadEnvironment("local");
 const exists = new ExistsError("It is there already.", "Look at it.");
-const stale = new StaleError("Somebody else has changed it.", "Type it again.");
+const stale = new StaleError("Somebody else has changed it.", "Run it again.");
 const change = { actions: ["create"], before: null, after: {}, after_unknown: {} };
 const created = { address: "aws_s3_bucket.data", type: "aws_s3_bucket", name: "data", mode: "managed" };
 const plan = { format_version: "1.2", resource_changes: [{ ...created, provider_name: "aws", change }] };

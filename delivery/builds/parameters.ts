@@ -4,7 +4,7 @@ import type { ParameterName } from "../../stacks/contract";
 
 /**
  * Reads values that stacks have published.
- * @throws Error that names what is not published, and by which stack it would be
+ * @throws Error that names the missing parameters
  */
 export async function readParameters<Name extends ParameterName>(
   { name: environment, region }: Environment,
@@ -18,7 +18,7 @@ export async function readParameters<Name extends ParameterName>(
     const missing = names.filter((name) => !values.get(path(name)));
     if (missing.length > 0) {
       throw new Error(
-        `${missing.map(path).join(" and ")} ${missing.length === 1 ? "is" : "are"} not published: deploy the stack first that publishes ` +
+        `${missing.map(path).join(" and ")} ${missing.length === 1 ? "is" : "are"} not published: first deploy the stack that publishes ` +
           `${missing.length === 1 ? "it" : "them"} (stacks/contract.ts).`,
       );
     }

@@ -1,7 +1,6 @@
 /**
- * `make review ENVIRONMENT=production PLAN=plan.md RELEASE=<id>`: lays one page into the artefacts' bucket, which has
- * all that an approver needs to say yes or no, the plan and the model that it would serve. It prints what a shell reads
- * to learn where.
+ * `make review ENVIRONMENT=production PLAN=plan.md RELEASE=<id>`: puts one page into the artefact bucket with all that
+ * an approver needs: the plan, and the model that it would serve. It prints shell variables with the page's location.
  */
 import { readFileSync } from "node:fs";
 import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -12,12 +11,12 @@ import { placeholder } from "../../stacks/contract";
 import { runCommand } from "../../command";
 import { readParameters } from "./parameters";
 
-/** What an approver wants to know of a model. */
+/** The facts about a model for an approver. */
 export interface ModelCard {
   /** ARN of the model package. */
   readonly modelPackageArn: string;
   readonly registered: string;
-  /** What the workflow wrote down when it registered the model: `rmse`, `threshold`, `rows`, `runName`. */
+  /** Properties that the workflow set on registration: `rmse`, `threshold`, `rows`, `runName`. */
   readonly properties: Readonly<Record<string, string>>;
   /** S3 URI of the evaluation, if there is one. */
   readonly evaluationUri: string | undefined;
@@ -62,12 +61,12 @@ export function reviewPage(release: string, card: ModelCard | undefined, plan: s
   ].join("\n");
 }
 
-/** AWS's console at an object of S3; who opens it has to be allowed to read it. */
+/** Link to an S3 object in AWS's console; the reader needs the right to open it. */
 export function consoleLink(region: string, bucket: string, key: string): string {
   return `https://${region}.console.aws.amazon.com/s3/object/${bucket}?region=${region}&prefix=${encodeURIComponent(key)}`;
 }
 
-/** A text as a shell takes it for one word. */
+/** Quotes a text as one word for a shell. */
 export function shellQuoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
@@ -104,8 +103,8 @@ function readPlan(file: string | undefined): string {
 }
 
 /**
- * Lays the page into the bucket.
- * @returns the environment variables that tell of it
+ * Puts the page into the bucket.
+ * @returns the environment variables with its location and a summary
  * @throws Error that names what is missing
  */
 export async function review(variables: NodeJS.ProcessEnv): Promise<Readonly<Record<string, string>>> {

@@ -1,7 +1,7 @@
 /**
- * `make system-test ENVIRONMENT=production STAGE=test`: asks a deployed stage of the website what the system tests ask.
- * Where it stands, the stage itself has published; that of a platform on this machine, `make up` has written down.
- * `make system-test URL=https://…` asks the website at any address, and its API through it.
+ * `make system-test ENVIRONMENT=production STAGE=test`: runs the system tests on a deployed stage of the website. The
+ * stage publishes its own address; for a platform on this machine, `make up` writes it to a file. `make system-test
+ * URL=https://…` tests the website at any address, and its API through it.
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -13,16 +13,16 @@ import { projectRoot } from "../../modules/project-root";
 import { runCommand } from "../../command";
 import { readParameters } from "./parameters";
 
-/** Where a stage answers: the environment variables of the system tests. */
+/** A stage's addresses: the environment variables of the system tests. */
 interface Addresses {
   readonly WEBSITE: string;
   readonly API: string;
 }
 
 /**
- * The address of a website, without a slash at its end.
- * @param name of the setting, for the message
- * @throws Error when it is not an address of one
+ * Checks the address of a website, and removes a trailing slash.
+ * @param name the setting, for the message
+ * @throws Error when it is not a website's address
  */
 export function readAddress(name: string, value: string): string {
   const url = URL.canParse(value) ? new URL(value) : undefined;
@@ -35,8 +35,8 @@ export function readAddress(name: string, value: string): string {
 }
 
 /**
- * The stage that somebody wants to test.
- * @throws Error when it is none
+ * Checks the stage to test.
+ * @throws Error when there is no such stage
  */
 export function readStage(value: string | undefined): WebsiteStage {
   if (value === "test" || value === "production") {
@@ -48,8 +48,8 @@ export function readStage(value: string | undefined): WebsiteStage {
 }
 
 /**
- * Where `make up` has put the stages of the platform in `PLATFORM_DIRECTORY`.
- * @throws Error when there is no platform, with what makes one
+ * The addresses of the stages that `make up` started in `PLATFORM_DIRECTORY`.
+ * @throws Error when no platform exists, with the command that starts one
  */
 export function localAddresses(stage: WebsiteStage, variables: NodeJS.ProcessEnv): Addresses {
   const folder = variables.PLATFORM_DIRECTORY;
@@ -58,16 +58,18 @@ export function localAddresses(stage: WebsiteStage, variables: NodeJS.ProcessEnv
   try {
     platform = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
   } catch {
-    throw new Error(`${file} does not tell where the websites stand: make up starts a platform, and writes it.`);
+    throw new Error(
+      `${file} does not contain the websites' addresses: run make up, which starts a platform and writes the file.`,
+    );
   }
   const [website, api] = stage === "test" ? [platform.websiteTest, platform.apiTest] : [platform.website, platform.api];
   if (typeof website !== "string" || typeof api !== "string") {
-    throw new Error(`${file} has no addresses of the stage ${stage}: make up writes it again.`);
+    throw new Error(`${file} has no addresses of the stage ${stage}: run make up, which writes it again.`);
   }
   return { WEBSITE: website, API: api };
 }
 
-/** Where a stage answers. */
+/** A stage's addresses. */
 export async function addressesOf(
   environment: Environment,
   stage: WebsiteStage,
@@ -83,23 +85,23 @@ export async function addressesOf(
   return { WEBSITE: values[website], API: values[api] };
 }
 
-/** What is to be tested: the website at `URL`, or the stage `STAGE` of `ENVIRONMENT`. */
+/** The addresses to test: the website at `URL`, or the stage `STAGE` of `ENVIRONMENT`. */
 export async function addressesFrom(variables: NodeJS.ProcessEnv): Promise<Addresses> {
   const { URL: url = "", STAGE: stage = "", ENVIRONMENT: environment } = variables;
   if (url === "") {
     return addressesOf(loadEnvironment(environment), readStage(stage), variables);
   }
   if (stage !== "") {
-    throw new Error(`URL is ${url}, and STAGE is ${stage}: expected one of the two.`);
+    throw new Error(`URL is ${url}, and STAGE is ${stage}: expected only one of the two.`);
   }
   const website = readAddress("URL", url);
   return { WEBSITE: website, API: `${website}/api` };
 }
 
 /**
- * Makes sure that anybody answers at all: otherwise each test would say at length that nobody does.
+ * Checks that the website answers at all; otherwise each test would report a long error.
  * @param waits Seconds between two tries.
- * @throws Error that says where nobody answers, why, and what to do
+ * @throws Error with the address, the reason and what to do
  */
 export async function requireAnswer(website: string, waits: readonly number[] = [1, 2, 4]): Promise<void> {
   for (const wait of [...waits, undefined]) {
@@ -113,8 +115,8 @@ export async function requireAnswer(website: string, waits: readonly number[] = 
       }
       const { message, cause } = error as Error & { readonly cause?: { readonly message?: string } };
       throw new Error(
-        `Nobody answers at ${website} (${cause?.message ?? message}), so nothing was tested. ` +
-          "Is the address right, and the website deployed? The local platform's is started by make up, and shown by make status.",
+        `There is no answer from ${website} (${cause?.message ?? message}), so nothing was tested. ` +
+          "Is the address right, and the website deployed? make up starts the local website, and make status shows its address.",
         { cause: error },
       );
     }

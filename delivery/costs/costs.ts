@@ -1,4 +1,4 @@
-/** What an environment costs in a month, from what synth wrote. */
+/** The monthly costs of an environment, from the output of synth. */
 import { awsServices } from "../../aws-services";
 import type { Arguments } from "../../aws-services/arguments";
 import type { Environment } from "../../environments";
@@ -12,7 +12,7 @@ export interface StackDocument {
   readonly resource?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
-/** What is asked for one unit, over all resources of a stack and type. */
+/** The charges for one price, over all resources of a stack and type. */
 export interface CostLine {
   readonly stack: StackId;
   readonly type: string;
@@ -26,7 +26,7 @@ export interface CostLine {
   readonly dollars: number;
 }
 
-/** Resources that cost something which is in no sum. */
+/** Resources whose costs are not counted. */
 export interface Unpriced {
   readonly stack: StackId;
   readonly type: string;
@@ -37,12 +37,12 @@ export interface Unpriced {
 /** The costs of an environment. */
 export interface Costs {
   readonly environment: string;
-  /** The month's budget in US dollars, where there is one. */
+  /** The monthly budget in US dollars, if there is one. */
   readonly budget?: number;
   readonly usage: Usage;
   readonly lines: readonly CostLine[];
   readonly unpriced: readonly Unpriced[];
-  /** Resources for which AWS asks nothing. */
+  /** Number of free resources. */
   readonly free: number;
 }
 
@@ -61,10 +61,10 @@ export function resourcesOf(documents: Readonly<Partial<Record<StackId, StackDoc
 }
 
 /**
- * Counts what the stacks of an environment cost.
+ * Counts the costs of an environment's stacks.
  * @param documents the synthesized stacks
- * @throws DeploymentError when the prices are of another region
- * @throws Error for a type of which aws-services/ has no record
+ * @throws DeploymentError when the prices are for another region
+ * @throws Error for a type without a record in aws-services/
  */
 export function costsOf(
   { name, region, governance }: Pick<Environment, "name" | "region" | "governance">,
@@ -72,7 +72,7 @@ export function costsOf(
 ): Costs {
   if (region !== prices.region) {
     throw new DeploymentError(
-      `The prices of delivery/costs/prices.json are of ${prices.region}; the environment ${name} is in ${region}.`,
+      `The prices in delivery/costs/prices.json are for ${prices.region}; the environment ${name} is in ${region}.`,
       `Write the prices of ${region} into the file, with their date.`,
     );
   }
@@ -132,6 +132,6 @@ export function costsOf(
 /** The sum of some lines, in US dollars a month. */
 export const sum = (lines: readonly CostLine[]): number => lines.reduce((total, { dollars }) => total + dollars, 0);
 
-/** How much of a sum rests on prices that nobody has verified. */
+/** The lines whose price nobody has verified. */
 export const unverified = (lines: readonly CostLine[]): readonly CostLine[] =>
   lines.filter(({ price }) => priceOf(price)?.seen === "unverified");

@@ -1,9 +1,9 @@
 /**
- * The part of docs/costs.md that is counted from the stacks.
+ * Writes the part of docs/costs.md that is computed from the stacks.
  *
- *     npx tsx delivery/costs/document.ts   # counts again, between the markers
+ *     npx tsx delivery/costs/document.ts   # updates the part between the markers
  *
- * A test fails while the document shows other costs than the stacks give.
+ * A test fails if the document's costs differ from the stacks'.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ export const document = "docs/costs.md";
 const begin = "<!-- costs: written by delivery/costs/document.ts -->";
 const end = "<!-- end of costs -->";
 
-/** What stands between the markers. */
+/** The text between the markers. */
 export function writtenPart(costs: readonly Costs[]): string {
   return [...wrap(caveat, documentWidth), "", ...costs.map(renderCostsMarkdown), "## Time", "", renderDurations()].join(
     "\n",
@@ -29,8 +29,8 @@ export function writtenPart(costs: readonly Costs[]): string {
 }
 
 /**
- * The document with the costs as they are now.
- * @throws Error when it doesn't have the two markers
+ * The document with the current costs.
+ * @throws Error when a marker is missing
  */
 export function withCosts(text: string, costs: readonly Costs[]): string {
   const from = text.indexOf(begin);
@@ -41,7 +41,7 @@ export function withCosts(text: string, costs: readonly Costs[]): string {
   return `${text.slice(0, from + begin.length)}\n\n${writtenPart(costs)}\n\n${text.slice(to)}`;
 }
 
-/** The environments that cost something: an emulator doesn't. */
+/** The environments that cost something: all without an emulator. */
 export const pricedEnvironments = environmentNames.map(loadEnvironment).filter(({ emulated }) => !emulated);
 
 async function main(): Promise<void> {

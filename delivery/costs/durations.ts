@@ -1,11 +1,11 @@
-/** How long a deployment takes: what was measured, and what is known of the slow ones. */
+/** How long deployments take: measured times, and known times of slow resources. */
 
 /** One stack, or one resource that makes it slow. */
 export interface Duration {
   readonly what: string;
-  /** In words: times of AWS vary too much for a number. */
+  /** As text, because AWS's times vary too much for a number. */
   readonly time: string;
-  /** Where it is from. */
+  /** Source of the number. */
   readonly source: string;
 }
 
@@ -13,7 +13,7 @@ const measured = "measured with Terraform 1.11 and the AWS provider 6.25 on the 
 const limit = (resource: string): string =>
   `Terraform AWS provider, ${resource}, "Timeouts": the longest that it waits`;
 
-/** First deployments. A deployment that changes nothing takes as long as its plan: a few seconds a stack. */
+/** Times of first deployments. A deployment without changes takes as long as its plan: a few seconds per stack. */
 export const durations: readonly Duration[] = [
   {
     what: "`data`",

@@ -1,9 +1,8 @@
 /**
- * `make costs ENVIRONMENT=production`: what a month costs, by AWS's list prices, from the resources that synth writes.
- * Nothing is asked of AWS.
+ * `make costs ENVIRONMENT=production`: the monthly costs by AWS's list prices, from the synthesized resources. It sends
+ * no request to AWS.
  *
- * `FORMAT=markdown` gives the same for a document, `FORMAT=json` the lines as they are. Exit status 1 when a resource
- * is of a type that nobody has classified.
+ * `FORMAT=markdown` prints a document, `FORMAT=json` the raw lines. Exit status 1 if a resource has an unknown type.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +13,7 @@ import { DeploymentError, synthesize } from "../terraform";
 import { type Costs, costsOf, type StackDocument } from "./costs";
 import { renderCosts, renderCostsMarkdown } from "./render";
 
-/** Synthesizes an environment in a folder of its own, and counts. */
+/** Synthesizes an environment in a temporary folder, and counts its costs. */
 export async function countCosts(environment: Environment): Promise<Costs> {
   const folder = mkdtempSync(join(tmpdir(), "costs-"));
   try {
@@ -39,9 +38,7 @@ const formats: Readonly<Record<string, (costs: Costs) => string>> = {
   json: (costs) => JSON.stringify(costs, null, 2),
 };
 
-/**
- * What is said of an environment that AWS doesn't run: who asks each environment for a form meets that form here, too.
- */
+/** The output for an emulated environment, also in each format, for scripts that loop over all environments. */
 const emulatedFormats: typeof formats = {
   ...formats,
   text: ({ environment }) => `${environment} costs nothing: an emulator on this machine takes the place of AWS.`,
@@ -57,7 +54,7 @@ export async function costs({ environment }: Request, say: (text: string) => voi
   if (!render) {
     throw new DeploymentError(
       `FORMAT is ${JSON.stringify(format)}; expected one of ${Object.keys(formats).join(", ")}.`,
-      "Correct it, and type it again.",
+      "Correct it, and run it again.",
     );
   }
   say(render(environment.emulated ? costsOf(environment, {}) : await countCosts(environment)).trimEnd());

@@ -1,4 +1,4 @@
-/** AWS's list prices, from the one file in which they stand: `prices.json`. */
+/** AWS's list prices, from `prices.json`. */
 import { z } from "zod";
 import file from "./prices.json";
 
@@ -8,9 +8,9 @@ const price = z.strictObject({
   unit: z.string().min(1),
   /** AWS's page with the current price. */
   page: z.string().startsWith("https://aws.amazon.com/"),
-  /** Where it was found: see the file's note. */
+  /** Where it was found: see the note in the file. */
   seen: z.enum(["price list", "price page", "bill", "unverified"]),
-  /** Year, month or day of what it was found in. */
+  /** Year, month or day of the source. */
   seenDate: z
     .string()
     .regex(/^\d{4}(-\d{2}(-\d{2})?)?$/)
@@ -23,7 +23,7 @@ export const prices = z
   .strictObject({
     region: z.string(),
     currency: z.literal("USD"),
-    /** The day on which they were written down. */
+    /** The day of the last update. */
     date: z.iso.date(),
     note: z.string(),
     prices: z.record(z.string(), price),
@@ -33,7 +33,7 @@ export const prices = z
 /** One price. */
 export type Price = z.infer<typeof price>;
 
-/** The price of an id; nothing where the file has none. */
+/** The price of an id; undefined if the file has none. */
 export function priceOf(id: string): Price | undefined {
   return Object.hasOwn(prices.prices, id) ? prices.prices[id] : undefined;
 }

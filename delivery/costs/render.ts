@@ -1,4 +1,4 @@
-/** The costs as a table: for a terminal, and as Markdown for the documents. */
+/** Prints the costs as a table: for a terminal, and as Markdown for the docs. */
 import { wrap } from "../diff/text";
 import { count } from "../diff/words";
 import { type CostLine, type Costs, sum, unverified } from "./costs";
@@ -14,14 +14,14 @@ const amount = (quantity: number): string =>
 
 type Row = readonly string[];
 
-/** A table in either form: the first column is text, the numbered ones stand to the right. */
+/** A table in either format: the first column is text, the columns in `right` are right-aligned. */
 interface Table {
   readonly head: Row;
   readonly right: readonly number[];
   readonly rows: readonly Row[];
 }
 
-/** Lines that are too small to read: less than this is put together, in US dollars a month. */
+/** Charges below this are combined, in US dollars per month. */
 const small = 0.5;
 
 function stackTable({ lines }: Costs): Table {
@@ -45,7 +45,7 @@ function stackTable({ lines }: Costs): Table {
   };
 }
 
-/** The charges over all stacks: what is asked for one type, at one price. */
+/** The charges over all stacks, by type and price. */
 function byTypeAndPrice(lines: readonly CostLine[]): readonly CostLine[] {
   const groups = new Map<string, CostLine>();
   for (const line of lines) {
@@ -59,7 +59,7 @@ function byTypeAndPrice(lines: readonly CostLine[]): readonly CostLine[] {
     });
   }
   return [...groups.values()].sort(
-    // What costs the same stays in one order, whatever machine counts.
+    // Equal costs have a fixed order on all machines.
     (one, other) =>
       Math.round(1e6 * (other.dollars - one.dollars)) ||
       `${one.type} ${one.price}`.localeCompare(`${other.type} ${other.price}`, "en"),
@@ -100,7 +100,7 @@ function pad(row: Row, { right }: Table, widths: readonly number[]): readonly st
   );
 }
 
-/** A table in the form that Prettier gives it, so that a written document passes its check. */
+/** A table in Prettier's format, so that a written document passes its check. */
 function markdownTable(table: Table): string {
   const widths = widthsOf(table, 3);
   const rule = widths.map((width, column) =>
@@ -119,7 +119,7 @@ function textTable(table: Table): string {
   return [table.head, ...table.rows].map((row) => `  ${pad(row, table, widths).join("  ").trimEnd()}`).join("\n");
 }
 
-/** What no resource shows, and is therefore in no sum. */
+/** Costs that no resource shows, so they are in no sum. */
 const notInTheStacks: readonly string[] = [
   "the volumes behind endpoints, whose size SageMaker chooses",
   "metrics that the functions write, and X-Ray's traces",
@@ -128,12 +128,12 @@ const notInTheStacks: readonly string[] = [
   "support, taxes, and every free tier and discount, which would make it less",
 ];
 
-/** What the sums leave out, one thing a line. */
+/** What the sums leave out, one item per line. */
 export function leftOut({ unpriced }: Costs): readonly string[] {
   return [...unpriced.map(({ stack, type, count, why }) => `${stack}: ${count} ${type}: ${why}`), ...notInTheStacks];
 }
 
-/** What the prices are, said wherever they are shown. */
+/** The kind of prices, shown wherever prices are shown. */
 export const caveat =
   `List prices of ${prices.region} in ${prices.currency} a month, written down on ${prices.date} and not looked up live ` +
   "(delivery/costs/prices.json names AWS's page for each). What is UNVERIFIED comes from memory.";
@@ -141,7 +141,7 @@ export const caveat =
 /** "flow log gigabytes" of `flowLogGigabytes`. */
 const wordsOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
-/** The assumptions, a line each. */
+/** The assumptions, one per line. */
 const assumptions = ({ usage }: Costs): readonly string[] =>
   Object.entries(usage).flatMap(([name, value]) =>
     typeof value === "number"
@@ -153,11 +153,11 @@ const assumptions = ({ usage }: Costs): readonly string[] =>
         ),
   );
 
-/** How the sum stands to the budget whose alarms watch over it. */
+/** Compares the sum with the budget. */
 export function budgetLine({ budget, lines }: Costs): string {
   const total = sum(lines);
   if (budget === undefined) {
-    return "No budget watches over it.";
+    return "There is no budget alarm.";
   }
   const share = `${Math.round((100 * total) / budget)} % of its budget of ${money(budget)}`;
   return total > budget ? `${share}: the budget's alarms will go off every month.` : `${share}.`;
@@ -165,7 +165,7 @@ export function budgetLine({ budget, lines }: Costs): string {
 
 const width = 100;
 
-/** The costs for a terminal, in 100 columns where no name is longer. */
+/** The costs for a terminal, in 100 columns unless a name is longer. */
 export function renderCosts(costs: Costs): string {
   const paragraph = (text: string, indent = ""): readonly string[] =>
     wrap(text, width - indent.length).map((line) => `${indent}${line}`);
@@ -185,10 +185,10 @@ export function renderCosts(costs: Costs): string {
   ].join("\n");
 }
 
-/** Columns of a document: Prettier wraps prose there. */
+/** Columns of a document, where Prettier wraps prose. */
 export const documentWidth = 120;
 
-/** The costs of one environment as a part of a document; it changes only when something costs more or less. */
+/** The costs of one environment as Markdown; the text changes only when a cost changes. */
 export function renderCostsMarkdown(costs: Costs): string {
   return [
     `### ${costs.environment}: ${money(sum(costs.lines))} dollars a month`,

@@ -1,12 +1,10 @@
-/**
- * How much the platform is used: assumptions, for the part of the bill that depends on it. Put your own numbers here.
- */
+/** Assumed use of the platform, for usage-based costs. Enter your own numbers here. */
 import type { Arguments } from "../../aws-services/arguments";
 import { daysOfMonth, hoursOfMonth, type MonthlyUse } from "../../aws-services/record";
 import type { Environment } from "../../environments";
 import type { StackId } from "../../stacks/contract";
 
-/** The use of one website in a day. */
+/** The daily use of one website. */
 export interface WebsiteUsage {
   /** Pages opened. */
   readonly visits: number;
@@ -14,7 +12,7 @@ export interface WebsiteUsage {
   readonly predictions: number;
   /** Messages from the contact form. */
   readonly messages: number;
-  /** Comparisons of captured traffic: 1 or 24, as `monitor.schedule` of the environment says. */
+  /** Comparisons of captured traffic: 1 or 24, according to the environment's `monitor.schedule`. */
   readonly comparisons: number;
 }
 
@@ -23,7 +21,7 @@ export interface Usage {
   readonly websites: { readonly test: WebsiteUsage; readonly production: WebsiteUsage };
   /** Runs of the ML workflow in a month. */
   readonly workflowRuns: number;
-  /** Rows that surveys bring in a month. */
+  /** Survey rows per month. */
   readonly surveyRows: number;
   /** Runs of the pipeline in a month. */
   readonly pipelineRuns: number;
@@ -33,9 +31,9 @@ export interface Usage {
   readonly otherBucketGigabytes: number;
   /** GB of model images. */
   readonly imageGigabytes: number;
-  /** GB that the VPC's flow logs take in a month. */
+  /** GB per month in the VPC's flow logs. */
   readonly flowLogGigabytes: number;
-  /** GB that each other log group takes in a month. */
+  /** GB per month in each other log group. */
   readonly logGigabytes: number;
   /** GB through each NAT gateway in a month. */
   readonly natGigabytes: number;
@@ -43,33 +41,33 @@ export interface Usage {
   readonly endpointGigabytes: number;
   /** Object and item events that the trail records in a month. */
   readonly trailEvents: number;
-  /** Hours in a month in which Airflow runs workers beyond the first, added up over workers. */
+  /** Total monthly hours of Airflow's workers beyond the first. */
   readonly furtherWorkerHours: number;
 }
 
-/** What is the same everywhere, because the platform and not its users decides it. */
+/** Assumptions for all environments, because they depend on the platform and not on its users. */
 export const workload = {
   /** A page with its scripts, styles and picture. */
   requestsOfVisit: 8,
   megabytesOfVisit: 0.5,
-  /** Seconds that a function works for one request. */
+  /** Duration of a function call in seconds. */
   functionSeconds: 0.2,
-  /** Minutes of one processing or training job, its start included. */
+  /** Minutes of one processing or training job, including its start. */
   jobMinutes: 6,
-  /** Metrics that a comparison of captured traffic puts: see docs/monitoring.md. */
+  /** Metrics of one comparison of captured traffic: see docs/monitoring.md. */
   metricsOfComparison: 25,
-  /** State transitions of a run of the workflow: its 12 states, and some tried again. */
+  /** State transitions of a workflow run: its 12 states, and some retries. */
   transitionsOfRun: 15,
-  /** GB that the workflow's query scans: Athena asks for at least 10 MB. */
+  /** GB scanned by the workflow's query: Athena bills at least 10 MB. */
   queryGigabytesOfRun: 0.05,
   /** Minutes of each build of the pipeline's run. */
   buildMinutes: 8,
-  /** Actions of the pipeline that wait while a build, a workflow or a deployment runs, in minutes a run. */
+  /** Minutes per run in which pipeline actions wait for a build, a workflow or a deployment. */
   actionMinutesOfRun: 120,
   /** PUT and GET requests to each bucket in a month. */
   bucketWrites: 20_000,
   bucketReads: 50_000,
-  /** Requests to each key in a month; bucket keys keep them few. */
+  /** Requests to each key per month; bucket keys keep the number low. */
   keyRequests: 20_000,
   /** GB of each DynamoDB table. */
   tableGigabytes: 0.1,
@@ -128,7 +126,7 @@ export const usages: Readonly<Record<Environment["name"], Usage>> = {
   },
 };
 
-/** A resource as synth wrote it. */
+/** A synthesized resource. */
 export interface Resource {
   readonly stack: StackId;
   readonly type: string;
@@ -136,7 +134,7 @@ export interface Resource {
   readonly arguments: Arguments;
 }
 
-/** The website of a stack, a day; nothing is used of the other stacks. */
+/** The daily use of a stack's website; zero for the other stacks. */
 function websiteOf(stack: StackId, { websites }: Usage): WebsiteUsage {
   if (stack === "website-test") {
     return websites.test;
@@ -146,27 +144,27 @@ function websiteOf(stack: StackId, { websites }: Usage): WebsiteUsage {
     : { visits: 0, predictions: 0, messages: 0, comparisons: 0 };
 }
 
-/** Calls of a function in a month; what isn't of a website works for the workflow, once a run. */
+/** Calls of a function per month; functions outside websites are called once per workflow run. */
 function functionCalls({ stack, name }: Resource, usage: Usage): number {
   const { messages, predictions } = websiteOf(stack, usage);
   if (!stack.startsWith("website-")) {
     return usage.workflowRuns;
   }
-  // Drift starts it once a day at most.
+  // Drift starts it at most once a day.
   if (name.startsWith("start-data-workflow")) {
     return 1;
   }
   if (name.startsWith("contact")) {
     return daysOfMonth * messages;
   }
-  // Once for a message, and once an hour.
+  // Once per message, and once per hour.
   if (name.startsWith("mail_")) {
     return daysOfMonth * messages + hoursOfMonth;
   }
   return daysOfMonth * predictions;
 }
 
-/** How much one resource is used in a month, by the assumptions of its environment. */
+/** The monthly use of one resource, by its environment's assumptions. */
 export function useOf(resource: Resource, usage: Usage): MonthlyUse {
   const { stack, name } = resource;
   const website = websiteOf(stack, usage);
@@ -188,7 +186,7 @@ export function useOf(resource: Resource, usage: Usage): MonthlyUse {
     comparisonMetrics: (workload.metricsOfComparison * website.comparisons) / 24,
     featureWrites: usage.surveyRows,
     queryTerabytes: (usage.workflowRuns * workload.queryGigabytesOfRun) / 1_000,
-    // Two units each in a transaction; that a message was mailed is written in two steps.
+    // Two units each in a transaction; marking a message as mailed takes two writes.
     tableWrites: messages * 4,
     tableReads: messages,
     bucketGigabytes: stack === "data" && name.startsWith("data") ? usage.dataGigabytes : usage.otherBucketGigabytes,

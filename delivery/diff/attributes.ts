@@ -1,16 +1,13 @@
-/**
- * Finds what changes in a resource, as small as it can be said: one argument, one element of a list, one statement of a
- * policy.
- */
+/** Finds the smallest changes in a resource: one argument, one element of a list, one statement of a policy. */
 import { isDeepStrictEqual } from "node:util";
 import type { ResourceChange } from "../terraform";
 import { comparePolicies, readPolicy } from "./policy";
 import type { AttributeChange, Value } from "./summary";
 
-/** The way to a place: keys and indices. */
+/** A path: keys and indices. */
 export type Path = readonly (string | number)[];
 
-/** A path as people write it: `rule[0].prefix`, `tags["my tag"]`. */
+/** A path as text: `rule[0].prefix`, `tags["my tag"]`. */
 export function pathText(path: Path): string {
   return path
     .map((step, index) =>
@@ -23,7 +20,7 @@ export function pathText(path: Path): string {
     .join("");
 }
 
-/** A place in the plan: its values, and what the provider says of them. */
+/** A value in the plan before and after, and the provider's marks on it. */
 interface Place {
   readonly path: Path;
   readonly before: unknown;
@@ -33,7 +30,7 @@ interface Place {
   readonly secretAfter: unknown;
 }
 
-/** A change before it is worded. */
+/** A change before it is described. */
 interface Found {
   readonly path: Path;
   readonly before: Value;
@@ -44,7 +41,7 @@ interface Found {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Terraform has null, "" and empty lists for what isn't there, and providers mix them. */
+/** Terraform has null, "" and empty lists for missing values, and providers mix them. */
 const isAbsent = (value: unknown): boolean =>
   value === undefined ||
   value === null ||
@@ -59,13 +56,13 @@ const under = (place: Place, step: string | number): Place => ({
   path: [...place.path, step],
   before: at(place.before, step),
   after: at(place.after, step),
-  // True at a place holds for all below it.
+  // True for a value also applies to all nested values.
   unknown: place.unknown === true || at(place.unknown, step),
   secretBefore: place.secretBefore === true || at(place.secretBefore, step),
   secretAfter: place.secretAfter === true || at(place.secretAfter, step),
 });
 
-/** What holds a secret by its name, where no provider says so: a variable of a function, a header, a tag. */
+/** Names of secrets that no provider marks: a variable of a function, a header, a tag. */
 const secretName = /(pass(word|wd|phrase)?|secret|token|credentials?|private_?key|api_?key|access_?key)$/i;
 
 const isSecret = ({ path, secretBefore, secretAfter }: Place): boolean =>
@@ -73,11 +70,11 @@ const isSecret = ({ path, secretBefore, secretAfter }: Place): boolean =>
   secretAfter === true ||
   path.some((step) => typeof step === "string" && secretName.test(step));
 
-/** Whether something below a place is secret, so that the place can't be shown as a whole. */
+/** Whether a nested value is secret, so that the whole can't be shown. */
 const holdsSecret = (value: unknown): boolean =>
   value === true || (Array.isArray(value) || isObject(value) ? Object.values(value).some(holdsSecret) : false);
 
-/** The value without what is secret in it. */
+/** The value without secrets. */
 function shown(place: Place, side: "before" | "after"): unknown {
   const value = place[side];
   if (isSecret(place)) {
@@ -109,7 +106,7 @@ function valueOf(place: Place, side: "before" | "after"): Value {
   return { kind: "known", value: shown(place, side) as Extract<Value, { kind: "known" }>["value"] };
 }
 
-/** Text that holds a JSON object or list. */
+/** Parses text with a JSON object or list. */
 function parseStructure(value: unknown): unknown {
   if (typeof value !== "string" || !/^\s*[[{]/.test(value)) {
     return undefined;
@@ -122,7 +119,7 @@ function parseStructure(value: unknown): unknown {
 }
 
 function* compareLists(place: Place, before: readonly unknown[], after: readonly unknown[]): Generator<Found> {
-  // Elements that are on both sides don't count, wherever they stand: Terraform gives sets as lists.
+  // Ignore elements on both sides, at any position: Terraform writes sets as lists.
   const gone = [...before.keys()];
   const fresh: number[] = [];
   for (const index of after.keys()) {
@@ -140,7 +137,7 @@ function* compareLists(place: Place, before: readonly unknown[], after: readonly
     }
     return;
   }
-  // Those that stand at one place on both sides are one element that changed.
+  // Different elements at the same index are one changed element.
   for (const index of fresh) {
     const whole = under(place, index);
     const pair = gone.indexOf(index);
@@ -175,7 +172,7 @@ function* compare(place: Place): Generator<Found> {
     return;
   }
   if (isObject(before) || isObject(after)) {
-    // A block that comes or goes as a whole is one change, but for a map, where each key is one.
+    // A whole block that is added or removed is one change, but in a map each key is one.
     if (isAbsent(before) !== isAbsent(after) && path.length > 1 && !holdsSecret([secretBefore, secretAfter])) {
       yield { path, before: valueOf(place, "before"), after: valueOf(place, "after") };
       return;
@@ -207,7 +204,7 @@ function* compare(place: Place): Generator<Found> {
 
 const startsWith = (path: Path, start: Path): boolean => start.every((step, index) => path[index] === step);
 
-/** What the configuration says of an argument. */
+/** An argument's expression in the configuration. */
 interface Expression {
   readonly constant_value?: unknown;
   readonly references?: readonly string[];
@@ -216,14 +213,14 @@ interface Expression {
 const isExpression = (value: unknown): value is Expression =>
   isObject(value) && ("constant_value" in value || Array.isArray(value.references));
 
-/** The expression that gives the value at a path; nothing where the configuration leaves it to the provider. */
+/** The expression for the value at a path; undefined if the provider sets it. */
 function expressionAt(expressions: unknown, path: Path): Expression | undefined {
   let found = expressions;
   for (const step of path) {
     if (isExpression(found)) {
       break;
     }
-    // A block that may stand only once has no index in the configuration.
+    // A single block has no index in the configuration.
     if (typeof step === "string" || Array.isArray(found)) {
       found = at(found, step);
     }
@@ -231,24 +228,27 @@ function expressionAt(expressions: unknown, path: Path): Expression | undefined 
   return isExpression(found) ? found : undefined;
 }
 
-/** `aws_kms_key.encryption_key` of `aws_kms_key.encryption_key.arn`; with `data.` before it for what is only read. */
+/**
+ * The resource in a reference: `aws_kms_key.encryption_key` in `aws_kms_key.encryption_key.arn`; data sources with the
+ * prefix `data.`.
+ */
 const resourceOf = (reference: string): string =>
   reference
     .split(".")
     .slice(0, reference.startsWith("data.") ? 3 : 2)
     .join(".");
 
-/** What changes in a resource, and how much of it nobody chose. */
+/** The changes in a resource, and the number of values that AWS chooses. */
 export interface Attributes {
   readonly changes: AttributeChange[];
-  /** Values that AWS gives later to arguments which the configuration doesn't set. */
+  /** Number of values that AWS sets later for arguments that are not in the configuration. */
   readonly knownLater: number;
 }
 
 /**
  * Compares a resource before and after.
- * @param expressions the resource's arguments in the plan's configuration: what isn't set there, and AWS gives again,
- * is only counted
+ * @param expressions the resource's arguments in the plan's configuration; values that are not set there, but by AWS,
+ * are only counted
  */
 export function compareResource(
   { change }: ResourceChange,
@@ -277,13 +277,13 @@ export function compareResource(
       knownLater += 1;
       continue;
     }
-    // What nobody has set: AWS gives a new resource its default, and providers write false and 0 into the state but
-    // null into the plan.
+    // Not set by anybody: AWS gives a new resource its default, and providers write false and 0 into the state but null
+    // into the plan.
     const untold = later.kind === "absent" && old.kind === "known" && expression === undefined && !forces;
     if (untold && (change.actions.includes("delete") || [false, 0].includes(old.value as 0))) {
       continue;
     }
-    // The provider repeats a resource's own tags among all tags.
+    // The provider repeats a resource's own tags in `tags_all`.
     if (argument === "tags_all" && chosenTags.has(JSON.stringify(path.slice(1)))) {
       continue;
     }
@@ -296,7 +296,7 @@ export function compareResource(
       policy,
     });
   }
-  // What forces comes first.
+  // Changes that force a replacement come first.
   changes.sort((one, other) => Number(other.forcesReplacement) - Number(one.forcesReplacement));
   return { changes, knownLater };
 }

@@ -1,12 +1,11 @@
 /**
- * Refuses to replace or delete what holds data that can't be made again, unless somebody allows it by its name.
+ * Refuses to replace or delete resources whose data can't be made again, unless somebody allows it by name.
  *
  *     const allowed = readAllowed(process.env.ALLOW_REPLACE);
  *     enforceGuard({ command: "make deploy ENVIRONMENT=production", allowed }, [summarizeStack("data", plan)]);
  *
- * It watches over what `holds` something by its record in aws-services/. A name is `<stack>/<address>`: two stacks have
- * the same addresses where they are made from one class, and a permission for the test website must not reach the
- * production website.
+ * It protects types whose record in aws-services/ has `holds`. A name is `<stack>/<address>`: stacks of one class have
+ * the same addresses, and a permission for the test website must not apply to the production website.
  */
 import { stackIds } from "../../stacks/contract";
 import { DeploymentError } from "../terraform";
@@ -15,7 +14,7 @@ import type { Refusal, StackSummary } from "./summary";
 /** The exit status of a command that refused. */
 export const refusedStatus = 2;
 
-/** The guard refused. */
+/** The guard refused the plan. */
 export class RefusedError extends DeploymentError {
   readonly exitStatus = refusedStatus;
 }
@@ -25,25 +24,25 @@ export class RefusedError extends DeploymentError {
  * @throws DeploymentError when one names no stack
  */
 export function readAllowed(value = ""): readonly string[] {
-  // A key of for_each stands in brackets and may hold anything.
+  // A for_each key is in brackets and may contain anything.
   const names = value.match(/(?:[^\s,[]|\[[^\]]*\])+/g) ?? [];
   for (const name of names) {
     const [stack = "", address = ""] = name.split(/\/(.*)/s);
     if (!(stackIds as readonly string[]).includes(stack) || !/^[a-z]\w*\.[^\s[]+(\[.*\])*$/s.test(address)) {
       throw new DeploymentError(
         `ALLOW_REPLACE is ${JSON.stringify(name)}; expected a stack and an address, such as data/aws_sagemaker_feature_group.features_group.`,
-        "Take the name from the refusal, and type it again.",
+        "Copy the name from the refusal, and run it again.",
       );
     }
   }
   return names;
 }
 
-/** How a resource is named where it is allowed. */
+/** A resource's name in `ALLOW_REPLACE`. */
 export const nameOf = ({ stack, address }: Pick<Refusal, "stack" | "address">): string => `${stack}/${address}`;
 
 /**
- * What stacks would lose and nobody has allowed.
+ * The losses that nobody has allowed.
  * @param allowed from `readAllowed`
  */
 export function refusalsOf(stacks: readonly StackSummary[], allowed: readonly string[] = []): Refusal[] {
@@ -62,10 +61,10 @@ export function refusalsOf(stacks: readonly StackSummary[], allowed: readonly st
 export const lossOf = ({ action, holds }: Pick<Refusal, "action" | "holds">): string =>
   `would be ${action === "replace" ? "replaced" : "deleted"}, and holds ${holds}`;
 
-/** What somebody types who wants it all the same. */
+/** The command that allows it. */
 export function howToAllow(command: string, refused: readonly Refusal[], allowed: readonly string[]): string {
   const names = [...allowed, ...refused.map(nameOf)];
-  // An address of for_each has quotes and brackets, which a shell would take for its own.
+  // An address with a for_each key has quotes and brackets, which a shell would interpret.
   const list = names.join(",");
   return `${command} ALLOW_REPLACE=${/^[\w./,-]*$/.test(list) ? list : `'${list.replaceAll("'", `'\\''`)}'`}`;
 }
@@ -85,11 +84,11 @@ export function enforceGuard(
   const isProtected = refused.some((one) => one.protected);
   throw new RefusedError(
     `The plan would lose data, so nothing was done:\n${refused.map((one) => `  ${nameOf(one)} ${lossOf(one)}`).join("\n")}`,
-    `Take the change back. If that is what you want: ${howToAllow(command, refused, allowed)}` +
-      (isProtected ? `\n  prevent_destroy protects it besides: ${protectionRemedy}` : ""),
+    `Undo the change. If you want the loss: ${howToAllow(command, refused, allowed)}` +
+      (isProtected ? `\n  prevent_destroy also protects it: ${protectionRemedy}` : ""),
   );
 }
 
-/** How `prevent_destroy` is given up. */
+/** How to remove `prevent_destroy`. */
 export const protectionRemedy =
   "set protectData to false in environments/, deploy that alone, and set it back afterwards.";

@@ -1,9 +1,9 @@
 /**
- * `make diff ENVIRONMENT=production`: what a deployment would change, all stacks in one summary.
+ * `make diff ENVIRONMENT=production`: shows what a deployment would change, with all stacks in one summary.
  *
- * Nothing is changed and nothing is locked. Exit status 0: the plans are there, with or without changes; 1: something
- * is wrong, a stack that could not be planned included; 2: refused, because data would be lost (`guard.ts`). `make`
- * itself ends with 2 whenever a command fails: who must tell 1 from 2 runs `npx tsx delivery/cli.ts diff`.
+ * It changes and locks nothing. Exit status: 0 for plans with or without changes; 1 for an error, also if one stack
+ * could not be planned; 2 for a refusal, because data would be lost (`guard.ts`). `make` itself always ends with 2 on a
+ * failure: to tell 1 from 2, run `npx tsx delivery/cli.ts diff`.
  */
 import { randomUUID } from "node:crypto";
 import { accessSync, constants, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -25,10 +25,10 @@ export { renderText } from "./text";
 
 const formats = ["text", "json", "markdown"] as const;
 
-/** What is asked for besides environment and stack. */
+/** Options besides environment and stack. */
 interface Options {
   readonly format: (typeof formats)[number];
-  /** The file into which the summary goes. */
+  /** The file for the summary. */
   readonly output: string | undefined;
   readonly details: boolean;
   readonly allowed: readonly string[];
@@ -43,7 +43,7 @@ export function readOptions(variables: NodeJS.ProcessEnv): Options {
   const refuse = (name: string, expected: string): never => {
     throw new DeploymentError(
       `${name} is ${JSON.stringify(variables[name])}; expected ${expected}.`,
-      "Correct it, and type it again.",
+      "Correct it, and run it again.",
     );
   };
   const format = formats.find((known) => known === (given("FORMAT") ?? "text"));
@@ -56,7 +56,7 @@ export function readOptions(variables: NodeJS.ProcessEnv): Options {
   };
 }
 
-/** The exit status that a summary gives the command. */
+/** The command's exit status for a summary. */
 export function exitStatusOf({ refused, stacks }: PlanSummary): number {
   if (refused.length > 0) {
     return refusedStatus;
@@ -67,10 +67,10 @@ export function exitStatusOf({ refused, stacks }: PlanSummary): number {
 const unwritable = (file: string, error: unknown): DeploymentError =>
   new DeploymentError(
     `OUTPUT is ${JSON.stringify(file)}, which can't be written (${(error as NodeJS.ErrnoException).code ?? String(error)}).`,
-    `Name a file in a folder that is there and that you may write to; ${JSON.stringify(dirname(resolve(file)))} was tried.`,
+    `Name a file in an existing folder that you may write to; ${JSON.stringify(dirname(resolve(file)))} was tried.`,
   );
 
-/** Says before the plans are made what could not be written after them. */
+/** Fails before planning if the file can't be written afterwards. */
 function requireFolder(file: string): void {
   try {
     accessSync(dirname(resolve(file)), constants.W_OK);
@@ -79,7 +79,7 @@ function requireFolder(file: string): void {
   }
 }
 
-/** Puts a file in its place as a whole: a reader never sees half of it. */
+/** Writes a file atomically: a reader never sees half of it. */
 function writeWhole(file: string, text: string): void {
   const path = resolve(file);
   const half = `${path}.${randomUUID()}`;
@@ -97,7 +97,7 @@ const progress = ({ stack, status, resources }: StackSummary, seconds: number): 
     status === "changes" ? count(resources.length, "change") : status === "failed" ? "failed" : "no change"
   } [${seconds.toFixed(1)} s]`;
 
-/** Runs the command; the exit status is the process's. */
+/** Runs the command, and sets the process's exit status. */
 export async function diff({ environment, stack }: Request, say: (text: string) => void): Promise<void> {
   const { format, output, details, allowed } = readOptions(process.env);
   if (output !== undefined) {

@@ -1,4 +1,4 @@
-/** The summary for a pull request: GitHub's and GitLab's Markdown, what is lost in sight, the rest behind a click. */
+/** The summary for a pull request, in GitHub's and GitLab's Markdown: losses are visible, the rest is collapsed. */
 import { howToAllow, lossOf, nameOf, protectionRemedy } from "./guard";
 import type { AttributeChange, PlanSummary, ResourceSummary, StackSummary } from "./summary";
 import {
@@ -17,15 +17,15 @@ import {
   withoutCommonTags,
 } from "./words";
 
-/** GitHub refuses comments of more than 65,536 characters. */
+/** GitHub's limit for a comment is 65,536 characters. */
 const limit = 60_000;
 
-/** The longest value that is shown. */
+/** Maximum length of a shown value. */
 const longestValue = 200;
 
 /**
- * Text from elsewhere as a code span: no mark of Markdown, no HTML, no mention of a person and no link comes to life in
- * it. The fence is longer than every run of backticks inside (CommonMark, "Code spans").
+ * External text as a code span, so that Markdown, HTML, mentions and links in it have no effect. The fence is longer
+ * than every run of backticks inside (CommonMark, "Code spans").
  */
 export function code(text: string): string {
   const clean = printable(text);
@@ -98,7 +98,7 @@ const withActions = (
   ...actions: readonly ResourceSummary["action"][]
 ): readonly ResourceSummary[] => resources.filter(({ action }) => actions.includes(action));
 
-/** A line for each stack. */
+/** One line per stack. */
 function tableLines({ stacks }: PlanSummary): string[] {
   const cell = (stack: StackSummary, ...actions: readonly ResourceSummary["action"][]): string => {
     const number = withActions(stack, ...actions).length;
@@ -117,7 +117,7 @@ function tableLines({ stacks }: PlanSummary): string[] {
   return ["| stack | delete | replace | change | create | |", "| --- | ---: | ---: | ---: | ---: | --- |", ...rows];
 }
 
-/** What must always be read: never behind a click, never cut. */
+/** What everybody must read: never collapsed, never cut. */
 function lossLines({ stacks, refused }: PlanSummary, command: string, allowed: readonly string[]): string[] {
   const lines: string[] = [];
   if (refused.length > 0) {
@@ -126,12 +126,12 @@ function lossLines({ stacks, refused }: PlanSummary, command: string, allowed: r
       "",
       ...refused.map((one) => `- ${code(nameOf(one))} ${lossOf(one)}`),
       "",
-      "Take the change back. If that is what you want, allow it by name:",
+      "Undo the change. If you want the loss, allow it by name:",
       "",
       ...block(howToAllow(command, refused, allowed)),
       "",
       ...(refused.some((one) => one.protected)
-        ? [`\`prevent_destroy\` protects it besides: ${protectionRemedy}`, ""]
+        ? [`\`prevent_destroy\` also protects it: ${protectionRemedy}`, ""]
         : []),
     );
   }
@@ -215,8 +215,8 @@ function restLines({ stacks }: PlanSummary): string[] {
 }
 
 /**
- * The summary as Markdown, with a newline at its end. What would be longer than a comment may be loses first the list
- * of creations, then that of changes; what is lost stays.
+ * The summary as Markdown, with a newline at its end. If it is too long for a comment, it drops the list of creations
+ * first, then that of changes, and never the losses.
  */
 export function renderMarkdown(
   summary: PlanSummary,

@@ -1,6 +1,6 @@
 /**
- * Plans the stacks of an environment, side by side, in a folder of its own: no plan of `make deploy` is disturbed, and
- * nothing is left behind.
+ * Plans an environment's stacks, in parallel and in a temporary folder: it does not disturb `make deploy`, and leaves
+ * nothing behind.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, freemem } from "node:os";
@@ -22,30 +22,30 @@ import { summarizeStack } from "./summarize";
 import type { Awaited, PlanSummary, StackSummary } from "./summary";
 import { inTemporaryFolder, type Interruption } from "./temporary";
 
-/** What is planned, and how. */
+/** Options for planning. */
 export interface PlanOptions {
   readonly environment: Environment;
   /** @default all stacks */
   readonly stack?: StackId;
-  /** What may be replaced or deleted, from `readAllowed`. */
+  /** The names that may be replaced or deleted, from `readAllowed`. */
   readonly allowed: readonly string[];
-  /** Hears of each stack as it is done. */
+  /** Called for each finished stack. */
   readonly onStack: (summary: StackSummary, seconds: number) => void;
-  /** The parameters of the contract that are there, by their names in SSM. @default SSM is asked */
+  /** The existing parameters of the contract, by SSM name. @default SSM is asked */
   readonly valuesOf?: (region: string, names: readonly string[]) => Promise<ReadonlyMap<string, string>>;
 }
 
-/** Memory of a plan at its peak, in bytes: Terraform and the AWS provider of 6.25, as measured, rounded up. */
+/** Peak memory of a plan in bytes: Terraform and the AWS provider 6.25, measured and rounded up. */
 const memoryOfPlan = 1.2e9;
 
-/** Plans that run at once: as many as there are cores and free memory for. */
+/** Number of parallel plans, limited by cores and free memory. */
 export function planSlots(cores = availableParallelism(), memory = freemem()): number {
   return Math.max(1, Math.min(8, cores, Math.floor(memory / memoryOfPlan)));
 }
 
 /**
- * Does each piece of work, at most `slots` at once, begun in their order.
- * @throws the first error; what hasn't begun by then isn't
+ * Works on all items in order, at most `slots` at once.
+ * @throws the first error; further items are not started then
  */
 export async function sideBySide<Item>(
   items: readonly Item[],
@@ -64,7 +64,7 @@ export async function sideBySide<Item>(
       }
     }
   };
-  // All have to end before the folder in which they work is removed.
+  // All must end before their folder is removed.
   const ends = await Promise.allSettled(Array.from({ length: slots }, slot));
   const refusal = ends.find((end) => end.status === "rejected");
   if (refusal) {
@@ -80,9 +80,9 @@ interface Document {
 }
 
 /**
- * Takes `prevent_destroy` out of a stack that is only planned: with it Terraform stops at the first protected resource
- * that would go, and tells neither why nor what else. The guard refuses afterwards, with all of it in sight.
- * @returns the addresses that it protects
+ * Removes `prevent_destroy` from a stack that is only planned. With it, Terraform stops at the first protected resource
+ * and reports neither the reason nor the rest. The guard refuses afterwards, with the full list.
+ * @returns the addresses that it protected
  */
 export function liftProtection(folder: string): ReadonlySet<string> {
   const file = join(folder, "cdk.tf.json");
@@ -102,7 +102,7 @@ export function liftProtection(folder: string): ReadonlySet<string> {
 
 const nameOfParameter = (ssmName: string): ParameterName => ssmName.split("/").pop() as ParameterName;
 
-/** What a stack reads and can't have yet, by the stack that it waits for. */
+/** The missing values that a stack reads, by the stack it waits for. */
 export function awaitedBy(reads: readonly string[], values: ReadonlyMap<string, string>): Awaited[] {
   const awaited: Awaited[] = [];
   for (const stack of stackIds) {
@@ -120,7 +120,7 @@ export function awaitedBy(reads: readonly string[], values: ReadonlyMap<string, 
   return awaited;
 }
 
-/** Tells each stack which of the parameters that it reads another stack's plan changes or deletes. */
+/** Marks each stack with the parameters that it reads and another stack's plan changes or deletes. */
 export function markReaders(stacks: readonly StackSummary[]): StackSummary[] {
   const changing = stacks.flatMap(({ stack, resources }) =>
     resources.flatMap(({ address, action, attributes }) => {
@@ -140,8 +140,8 @@ export function markReaders(stacks: readonly StackSummary[]): StackSummary[] {
 }
 
 /**
- * The environment variables for Terraform: providers are kept between runs, and its memory is collected less often,
- * which saves a third of its time.
+ * The environment variables for Terraform: providers are cached between runs, and less frequent garbage collection
+ * saves a third of the time.
  */
 function variablesForPlans(): NodeJS.ProcessEnv {
   const providers = process.env.TF_PLUGIN_CACHE_DIR ?? join(projectRoot, "cdktf.out", "providers");
@@ -150,14 +150,13 @@ function variablesForPlans(): NodeJS.ProcessEnv {
     GOGC: "400",
     ...process.env,
     TF_PLUGIN_CACHE_DIR: providers,
-    // The stacks are synthesized again each time, so that there is no lock file that could break.
+    // Stacks are synthesized each time, so there is no lock file that could break.
     TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE: "1",
   };
 }
 
 /**
- * The stacks whose `init` puts the providers into the cache: the first of each set of providers. Two at once could
- * damage the cache.
+ * The first stack of each set of providers: its `init` fills the provider cache. Two at once could damage the cache.
  */
 function firstOfEachProviders(stacks: readonly SynthesizedStack[]): readonly SynthesizedStack[] {
   const firsts = new Map<string, SynthesizedStack>();
@@ -187,14 +186,14 @@ function chosenStacks({ stacks }: Manifest, { environment, stack }: PlanOptions)
 
 function stopWhenInterrupted({ signal }: Interruption): void {
   if (signal !== undefined) {
-    throw new DeploymentError("The diff was interrupted; nothing has changed.", "Type it again.");
+    throw new DeploymentError("The diff was interrupted; nothing has changed.", "Run it again.");
   }
 }
 
 /**
- * Plans an environment's stacks, or one of them. Nothing is locked, for nobody applies these plans.
- * @throws DeploymentError when no stack can be planned at all: no credentials, no state bucket, no provider. What is
- * wrong with one stack is in its summary
+ * Plans an environment's stacks, or one of them. It takes no locks, because nobody applies these plans.
+ * @throws DeploymentError when no stack can be planned at all: no credentials, state bucket or provider. A single
+ * stack's error is in its summary
  */
 export async function planEnvironment(options: PlanOptions): Promise<PlanSummary> {
   const { environment, allowed, onStack, valuesOf: ask = valuesOf } = options;
@@ -219,7 +218,7 @@ export async function planEnvironment(options: PlanOptions): Promise<PlanSummary
       }
     }
 
-    // What fails here (no bucket, no token, no provider) would fail for every stack.
+    // An error here (no bucket, token or provider) would occur for every stack.
     const firsts = firstOfEachProviders(planned);
     for (const stack of firsts) {
       stopWhenInterrupted(interruption);
@@ -260,8 +259,8 @@ async function askForValues(
     return await ask(region, names);
   } catch (error) {
     throw new DeploymentError(
-      `SSM does not tell what the stacks read of one another (${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}).`,
-      "Sign in with a role that may read parameters (ssm:GetParameters), and type it again.",
+      `SSM did not return what the stacks read from one another (${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}).`,
+      "Sign in with a role that may read parameters (ssm:GetParameters), and run it again.",
     );
   }
 }

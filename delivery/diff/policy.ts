@@ -1,7 +1,4 @@
-/**
- * Compares policy documents of IAM and of resources by their statements, so that one reads which permission comes and
- * which goes.
- */
+/** Compares policy documents of IAM and of resources by statement, to show which permissions are added and removed. */
 import type { StatementChange } from "./summary";
 
 type Part = StatementChange["parts"][number]["part"];
@@ -68,7 +65,7 @@ function readStatement(candidate: unknown, index: number): Statement | undefined
   };
 }
 
-/** The statements of a policy document; nothing for any other text. */
+/** The statements of a policy document; undefined for any other text. */
 export function readPolicy(document: string): readonly Statement[] | undefined {
   let parsed: unknown;
   try {
@@ -91,8 +88,8 @@ const without = (left: readonly string[], right: readonly string[]): string[] =>
 const meaning = ({ effect, parts: all }: Statement): string => JSON.stringify([effect, [...all]]);
 
 /**
- * Whether what comes and goes in a statement can let somebody do more. Conditions narrow, and how two compare is beyond
- * a list: any change counts.
+ * Whether the changes in a statement may allow more. Conditions restrict, but comparing two is too complex: any change
+ * counts.
  */
 function allowsMore(effect: "Allow" | "Deny", changes: StatementChange["parts"]): boolean {
   return changes.some(({ part, added, removed }) => {
@@ -128,8 +125,8 @@ function compareStatement(
 }
 
 /**
- * What changes from one policy to another. Statements that only moved, or only got another name, don't count; those
- * with the same `Sid` and effect are compared part by part; what has no counterpart comes or goes as a whole.
+ * The changes between two policies. Moved or renamed statements don't count. Statements with the same `Sid` and effect
+ * are compared part by part; others are added or removed as a whole.
  */
 export function comparePolicies(before: readonly Statement[], after: readonly Statement[]): StatementChange[] {
   const old = [...before];

@@ -1,4 +1,4 @@
-/** From Terraform's plan as JSON to what a reviewer wants to know of it. */
+/** Summarizes Terraform's plan for a reviewer. */
 import { awsServices } from "../../aws-services";
 import { type StackId } from "../../stacks/contract";
 import type { ResourceChange, TerraformPlan } from "../terraform";
@@ -6,8 +6,8 @@ import { compareResource } from "./attributes";
 import type { ResourceSummary, StackSummary } from "./summary";
 
 /**
- * Terraform's reasons ("JSON Output Format", action_reason) in our words; the attributes themselves tell why an update
- * isn't possible.
+ * Terraform's reasons ("JSON Output Format", action_reason) in our words. If an update is not possible, the attributes
+ * show why.
  */
 const reasons: Readonly<Record<string, string>> = {
   replace_because_tainted: "its last creation failed half-way (tainted)",
@@ -20,7 +20,7 @@ const reasons: Readonly<Record<string, string>> = {
   delete_because_each_key: "its key is no longer in for_each of the configuration",
 };
 
-/** The order in which kinds of changes are read: what is lost first. */
+/** The order of the kinds of changes: losses first. */
 export const actionOrder = ["delete", "replace", "forget", "update", "import", "move", "create"] as const;
 
 function actionOf({ change, previous_address }: ResourceChange): ResourceSummary["action"] | undefined {
@@ -43,7 +43,7 @@ function actionOf({ change, previous_address }: ResourceChange): ResourceSummary
   return previous_address === undefined ? undefined : "move";
 }
 
-/** The part of the plan's configuration that tells which arguments are set, and from where. */
+/** The part of the plan's configuration with the arguments that are set, and their sources. */
 interface Configuration {
   readonly root_module?: {
     readonly resources?: readonly {
@@ -54,8 +54,8 @@ interface Configuration {
 }
 
 /**
- * The resources that a plan changes, what is lost first.
- * @param protectedAddresses what `prevent_destroy` protects
+ * The resources that a plan changes, losses first.
+ * @param protectedAddresses addresses that `prevent_destroy` protects
  */
 export function summarizeResources(
   { resource_changes = [], resource_drift = [], configuration }: TerraformPlan,
@@ -103,7 +103,7 @@ export function summarizeResources(
   return summaries.sort((one, other) => actionOrder.indexOf(one.action) - actionOrder.indexOf(other.action));
 }
 
-/** A stack whose plan is there. */
+/** The summary of a planned stack. */
 export function summarizeStack(
   stack: StackId,
   plan: TerraformPlan,

@@ -1,37 +1,37 @@
 /**
- * What `make diff FORMAT=json` prints: what a deployment of an environment would change, stack by stack.
+ * The output of `make diff FORMAT=json`: what a deployment of an environment would change, by stack.
  *
- * The shape is stable: `version` grows with the first change that an older reader would misunderstand; new optional
- * fields may come at any time. Addresses are Terraform's, paths are dots and indices as in `rule[0].prefix`. Nothing
- * secret is in it: see `hidden`.
+ * The format is stable: `version` changes when an older reader would misunderstand it; optional fields may be added at
+ * any time. Addresses are Terraform's; paths have dots and indices, as in `rule[0].prefix`. It contains no secrets: see
+ * `hidden`.
  */
 import { z } from "zod";
 import { stackIds } from "../../stacks/contract";
 
-/** What stands at a place before or after. */
+/** A value before or after. */
 export const valueSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("known"), value: z.json() }),
-  /** Secret, as the provider says or as its name tells: the value is left out. */
+  /** A secret by the provider's mark or by its name; the value is left out. */
   z.object({ kind: z.literal("hidden") }),
-  /** Known after the deployment only. */
+  /** Known only after the deployment. */
   z.object({
     kind: z.literal("unknown"),
-    /** The resources from which it will come. */
+    /** The resources that will provide it. */
     from: z.array(z.string()),
   }),
   z.object({ kind: z.literal("absent") }),
 ]);
 
-/** What happens to one statement of a policy. */
+/** A change of one policy statement. */
 export const statementChangeSchema = z.object({
-  /** Its `Sid`; without one, its place: "statement 2". */
+  /** Its `Sid`, or its position: "statement 2". */
   statement: z.string(),
   effect: z.enum(["Allow", "Deny"]),
   change: z.enum(["added", "removed", "changed"]),
-  /** Whether more may be allowed than before. In doubt it is true. */
+  /** Whether it may allow more than before; true if unsure. */
   mayAllowMore: z.boolean(),
   /**
-   * What comes and goes: actions, resources, principals, conditions (as "StringEquals aws:SourceAccount =
+   * Added and removed parts: actions, resources, principals, conditions (as "StringEquals aws:SourceAccount =
    * 123456789012").
    */
   parts: z.array(
@@ -43,63 +43,66 @@ export const statementChangeSchema = z.object({
   ),
 });
 
-/** What happens to one argument. */
+/** A change of one argument. */
 export const attributeChangeSchema = z.object({
   path: z.string(),
   before: valueSchema,
   after: valueSchema,
-  /** Whether it is why the resource has to be replaced. */
+  /** Whether it forces a replacement. */
   forcesReplacement: z.boolean(),
-  /** In the place of the values, where both are policy documents. */
+  /** Replaces the values if both are policy documents. */
   policy: z.array(statementChangeSchema).optional(),
 });
 
-/** What happens to one resource. */
+/** A change of one resource. */
 export const resourceChangeSchema = z.object({
   address: z.string(),
   type: z.string(),
   /**
-   * `forget`: it stays in AWS, and Terraform no longer knows it. `import`: it is taken over. `move`: it has another
-   * address.
+   * `forget`: it stays in AWS, but leaves the state. `import`: an existing resource enters the state. `move`: its
+   * address changes.
    */
   action: z.enum(["delete", "replace", "forget", "update", "import", "move", "create"]),
-  /** Whether a replacement makes the new one before it deletes the old one. */
+  /** Whether a replacement creates the new one before it deletes the old one. */
   createBeforeDelete: z.boolean().optional(),
-  /** Why, where Terraform says it. */
+  /** Terraform's reason, if any. */
   reason: z.string().optional(),
   /** Its address before the move. */
   previousAddress: z.string().optional(),
-  /** What is lost with a resource of this type when it is deleted: `holds` of its record in aws-services/. */
+  /** What is lost when a resource of this type is deleted: `holds` of its record in aws-services/. */
   holds: z.string().optional(),
   /** Whether `prevent_destroy` protects it. */
   protected: z.boolean().optional(),
-  /** What changes in it; nothing for what comes or goes as a whole. */
+  /** Its changes; empty if all of it is added or removed. */
   attributes: z.array(attributeChangeSchema),
-  /** How many more arguments get values that are known after the deployment only. */
+  /** Number of further arguments whose values are known only after the deployment. */
   knownLater: z.number().int(),
 });
 
-/** A stack whose parameters are awaited. */
+/** A stack whose parameters are missing. */
 export const awaitedSchema = z.object({
   stack: z.enum(stackIds),
   parameters: z.array(z.string()),
-  /** `deployed`: the stack has to publish them first. `run`: it has, but the ML workflow has to put values there. */
+  /**
+   * `deployed`: the stack must publish them first. `run`: the stack has published them, but the ML workflow must set
+   * their values.
+   */
   until: z.enum(["deployed", "run"]),
 });
 
 /** One stack. */
 export const stackSummarySchema = z.object({
   stack: z.enum(stackIds),
-  /** `waiting`: it can't be planned before what `awaits` names; `failed`: see `error`. */
+  /** `waiting`: it can't be planned before the stacks in `awaits`; `failed`: see `error`. */
   status: z.enum(["changes", "unchanged", "waiting", "failed"]),
   resources: z.array(resourceChangeSchema),
   awaits: z.array(awaitedSchema),
-  /** What it reads and other stacks' plans change: after their deployment its plan will be another. */
+  /** Parameters that it reads and other stacks' plans change: after their deployment its plan will differ. */
   readsChanging: z.array(z.object({ parameter: z.string(), stack: z.enum(stackIds) })),
   error: z.object({ problem: z.string(), next: z.string(), details: z.string() }).optional(),
 });
 
-/** What may not happen unless somebody allows it by name. */
+/** A loss that is refused unless somebody allows it by name. */
 export const refusalSchema = z.object({
   stack: z.enum(stackIds),
   address: z.string(),
@@ -108,7 +111,7 @@ export const refusalSchema = z.object({
   protected: z.boolean(),
 });
 
-/** The whole. */
+/** The whole summary. */
 export const planSummarySchema = z.object({
   format: z.literal("acme-plan-summary"),
   version: z.literal(1),

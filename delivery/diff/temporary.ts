@@ -1,4 +1,4 @@
-/** Folders for what nobody may keep: plan files hold secrets in plain text. */
+/** Temporary folders for plan files, which contain secrets in plain text. */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,8 +15,8 @@ function isRunning(process_: number): boolean {
 }
 
 /**
- * Removes the folders of processes that were killed before they could do it. Those of other users stay: the system lets
- * nobody but them.
+ * Removes the folders of processes that were killed before they could do it. Other users' folders stay, because only
+ * they may remove them.
  */
 function sweep(parent: string): void {
   for (const name of readdirSync(parent)) {
@@ -32,7 +32,7 @@ function sweep(parent: string): void {
   }
 }
 
-/** How a piece of work hears that somebody interrupted it. */
+/** Tells the work whether somebody interrupted it. */
 export interface Interruption {
   readonly signal: NodeJS.Signals | undefined;
 }
@@ -40,10 +40,9 @@ export interface Interruption {
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
- * Works in a folder that nobody else may read, and removes it afterwards: also when the work fails, and when somebody
- * interrupts it. A signal ends nothing here; the programs that the work runs get it, and the work has to look whether
- * there was one.
- * @param parent where the folder is made. @default the system's folder for temporary files
+ * Works in a private folder, and removes it afterwards, also after an error or an interrupt. A signal does not end this
+ * process: the programs that it runs get the signal, and the work must check for it.
+ * @param parent the parent folder. @default the system's folder for temporary files
  */
 export async function inTemporaryFolder<Result>(
   work: (folder: string, interruption: Interruption) => Promise<Result>,
@@ -57,7 +56,7 @@ export async function inTemporaryFolder<Result>(
   for (const signal of signals) {
     process.on(signal, listen);
   }
-  // Only its owner may read what mkdtemp makes.
+  // mkdtemp creates folders that only the owner can read.
   const folder = mkdtempSync(join(parent, `${prefix}${process.pid}-`));
   try {
     return await work(folder, interruption);

@@ -1,4 +1,4 @@
-/** The summary for a terminal: at most 100 columns, what is lost first. */
+/** The summary for a terminal: at most 100 columns, losses first. */
 import { styleText } from "node:util";
 import { howToAllow, lossOf, nameOf, protectionRemedy } from "./guard";
 import type { AttributeChange, PlanSummary, ResourceSummary, StackSummary } from "./summary";
@@ -19,14 +19,14 @@ import {
   withoutCommonTags,
 } from "./words";
 
-/** How the summary is worded. */
+/** Options of the text. */
 export interface TextOptions {
   readonly colour: boolean;
-  /** Whether every created resource is listed. @default false: they are counted by type */
+  /** Whether to list every created resource. @default false: counted by type */
   readonly details?: boolean;
-  /** The command that was typed, to which what allows a replacement is added. */
+  /** The command, to which the permission for a replacement is added. */
   readonly command: string;
-  /** What has been allowed already. */
+  /** The names that are already allowed. */
   readonly allowed: readonly string[];
   /** @default 100 */
   readonly width?: number;
@@ -34,7 +34,7 @@ export interface TextOptions {
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Breaks words into lines; a no-break space holds words together, and is a space afterwards. */
+/** Wraps text; a no-break space keeps words together and becomes a space. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
@@ -75,7 +75,7 @@ class Writer {
     this.lines.push(style === undefined ? text : this.style(style, text));
   }
 
-  /** Text that may take more lines, which stand under the first. */
+  /** Text whose further lines are aligned under the first. */
   paragraph(start: string, text: string, style?: Style): void {
     for (const [index, line] of wrap(text, this.width - start.length).entries()) {
       this.line(`${index === 0 ? start : " ".repeat(start.length)}${line}`, style);
@@ -110,7 +110,7 @@ class Writer {
     }
   }
 
-  /** A few of many addresses, unless each counts. */
+  /** Some of the addresses, or all. */
   addresses(addresses: readonly string[], all: boolean): void {
     const shown = all || this.options.details === true ? addresses : addresses.slice(0, 3);
     const more = addresses.length - shown.length;
@@ -153,7 +153,7 @@ class Writer {
   }
 }
 
-/** A long value from where it differs from the other one. */
+/** The part of a long value that differs from the other one. */
 function differingPart(text: string, other: string, room: number): string {
   if (text.length <= room) {
     return text;
@@ -166,7 +166,7 @@ function differingPart(text: string, other: string, room: number): string {
   return clip(start === 0 ? text : `…${text.slice(start)}`, room);
 }
 
-/** Resources of some actions, stack by stack. */
+/** Resources with certain actions, by stack. */
 function section(
   writer: Writer,
   title: string,
@@ -208,7 +208,7 @@ export function renderText(summary: PlanSummary, options: TextOptions): string {
     for (const one of refused) {
       writer.paragraph("  ", `${printable(nameOf(one))} ${lossOf(one)}`, "red");
     }
-    writer.paragraph("  ", "Take the change back. If that is what you want, allow it by name:");
+    writer.paragraph("  ", "Undo the change. If you want the loss, allow it by name:");
     writer.line(`    ${printable(howToAllow(options.command, refused, options.allowed))}`);
     if (refused.some((one) => one.protected)) {
       writer.paragraph("  ", `prevent_destroy protects it besides: ${protectionRemedy}`);
@@ -244,7 +244,7 @@ export function renderText(summary: PlanSummary, options: TextOptions): string {
       }
       const types = byType(created).map(([type, number]) => `${number}\u00a0${type}`);
       writer.paragraph(`  ${stack.padEnd(20)} `, `${created.length}: ${types.join(", ")}`);
-      // What was there once is news, whatever its type.
+      // A resource that existed before is listed in any case.
       for (const resource of created.filter(({ reason }) => reason !== undefined)) {
         writer.resource(resource);
       }

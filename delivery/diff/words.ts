@@ -1,4 +1,4 @@
-/** Words that the text for a terminal and the Markdown have in common. */
+/** Texts that the terminal and the Markdown output share. */
 import type {
   AttributeChange,
   Awaited,
@@ -10,14 +10,14 @@ import type {
 } from "./summary";
 
 /**
- * Text from elsewhere (names, descriptions, tags) on one line, with everything visible: control characters could colour
- * or clear a terminal, and characters that turn the direction of writing could show one address as another.
+ * Makes external text (names, descriptions, tags) visible on one line: control characters could colour or clear a
+ * terminal, and direction marks could show one address as another.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
-/** At most `width` characters, the end left out. */
+/** At most `width` characters; the end is cut. */
 export function clip(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }
@@ -48,7 +48,7 @@ export const list = (items: readonly string[]): string =>
 
 const verbs = { Allow: "allows", Deny: "denies" } as const;
 
-/** A statement that comes or goes, in a sentence; one that changes, in a line for each part. */
+/** An added or removed statement in one sentence; a changed one with a line for each part. */
 export function statementLines({ statement, effect, change, parts }: StatementChange): string[] {
   if (change !== "changed") {
     const side = change === "added" ? "added" : "removed";
@@ -72,7 +72,7 @@ export function statementLines({ statement, effect, change, parts }: StatementCh
   ]);
 }
 
-/** Why a replacement is needed, or whatever else is to say of a resource, after its address. */
+/** The text after a resource's address: the reason for a replacement, and other remarks. */
 export function remarkOn(resource: ResourceSummary): string {
   const {
     action,
@@ -104,10 +104,7 @@ export interface Alike {
   readonly resource: ResourceSummary;
 }
 
-/**
- * Puts together what changes alike, and is replaced for the same reason: one reads it once. What holds data, and what
- * is deleted, stands alone.
- */
+/** Groups resources with equal changes and reasons. Resources with data, and deleted ones, are not grouped. */
 export function alike(resources: readonly ResourceSummary[]): readonly Alike[] {
   const groups = new Map<string, { addresses: string[]; resource: ResourceSummary }>();
   for (const resource of resources) {
@@ -125,16 +122,15 @@ export function alike(resources: readonly ResourceSummary[]): readonly Alike[] {
   return [...groups.values()];
 }
 
-/** A tag that changes in the same way on several resources of a stack, as the tags that the provider sets on all do. */
+/** A tag that changes equally on several resources of a stack, as default tags do. */
 export interface CommonTag {
   readonly attribute: AttributeChange;
   readonly addresses: readonly string[];
 }
 
 /**
- * Takes the tags that change on several resources out of them: they would stand in every line, and hide what else
- * changes.
- * @returns those tags, and the resources without them; a resource that has nothing else to tell is left out
+ * Separates tags that change on several resources: repeated in every line, they would hide other changes.
+ * @returns those tags, and the resources without them; a resource without other changes is left out
  */
 export function withoutCommonTags(resources: readonly ResourceSummary[]): {
   readonly tags: readonly CommonTag[];
@@ -161,7 +157,7 @@ export function withoutCommonTags(resources: readonly ResourceSummary[]): {
   return { tags, others };
 }
 
-/** How many resources of each type, the most frequent first. */
+/** Number of resources by type, the most frequent first. */
 export function byType(resources: readonly ResourceSummary[]): readonly (readonly [type: string, count: number])[] {
   const counts = new Map<string, number>();
   for (const { type } of resources) {
@@ -210,7 +206,7 @@ export function totals({ stacks }: PlanSummary): string {
   return parts.length === 0 ? "nothing to change" : parts.join(", ");
 }
 
-/** The arguments that say the most: of a resource that is replaced, why; of one that changes, all. */
+/** The most important arguments: for a replacement those that force it, for an update all. */
 export function toldAttributes({ action, attributes }: ResourceSummary): {
   readonly told: readonly AttributeChange[];
   readonly others: number;

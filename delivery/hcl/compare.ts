@@ -1,23 +1,22 @@
 /**
- * Compares what HCL says with what the stack's JSON says: the HCL is parsed by HashiCorp's own parser (hcl2json), and
- * both are brought to one form.
+ * Compares HCL with the stack's JSON: parses the HCL with HashiCorp's own parser (hcl2json), and normalizes both.
  *
- *     await differences(document, files);   // [] when they say the same
+ *     await differences(document, files);   // [] when they are equal
  */
 import { parse } from "@cdktf/hcl2json";
 import { jsonWithin } from "./template";
 import { emptyLists } from "./write";
 
-/** The names of the lists whose emptiness says something. */
+/** Lists for which empty has a meaning. */
 const ordered = new Set([...emptyLists].map((list) => list.split(".")[1] ?? ""));
 
-/** References that JSON writes as plain text, and HCL bare. */
+/** References that are plain text in JSON, and bare in HCL. */
 const bare = new Set(["depends_on", "ignore_changes", "replace_triggered_by", "provider"]);
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Reads the argument of `jsonencode(…)`, whose text is HCL, as JSON; anything else stays as it is. */
+/** Parses the HCL argument of `jsonencode(…)` to JSON; other values are not changed. */
 async function decoded(value: unknown): Promise<unknown> {
   if (Array.isArray(value)) {
     return await Promise.all(value.map(decoded));
@@ -37,8 +36,8 @@ async function decoded(value: unknown): Promise<unknown> {
 }
 
 /**
- * One form for both: a block that stands once is a list of one in HCL and an object in JSON; a document is text in JSON
- * and `jsonencode` in HCL. Nulls say nothing, nor do empty lists but those that a provider takes for an order.
+ * Normalizes both: a single block is a list in HCL and an object in JSON; a document is text in JSON and `jsonencode`
+ * in HCL. Nulls are ignored, and so are empty lists, except those that have a meaning for a provider.
  */
 function normal(value: unknown, key = ""): unknown {
   if (typeof value === "string") {
@@ -80,9 +79,9 @@ function compare(expected: unknown, found: unknown, place: string): readonly str
 }
 
 /**
- * Where the files say something else than the stack's JSON.
+ * The differences between the files and the stack's JSON.
  * @param files HCL by file name
- * @throws Error of the parser when a file is not HCL
+ * @throws the parser's error when a file is not HCL
  */
 export async function differences(
   document: Readonly<Record<string, unknown>>,

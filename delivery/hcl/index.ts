@@ -1,9 +1,9 @@
 /**
- * `make hcl ENVIRONMENT=production`: every stack of an environment as HCL, for people who read Terraform and not CDKTF,
- * and for those who leave CDKTF.
+ * `make hcl ENVIRONMENT=production`: writes every stack of an environment as HCL, for people who read Terraform but not
+ * CDKTF, and for a move away from CDKTF.
  *
- * `hcl/<environment>/<stack>/` holds `terraform.tf`, `main.tf` and the assets: all that Terraform needs. It is written
- * beside `cdktf.out`, never into it: Terraform reads every file of a folder, and would find each resource twice.
+ * `hcl/<environment>/<stack>/` has all that Terraform needs: `terraform.tf`, `main.tf` and the assets. It is beside
+ * `cdktf.out`, not in it: Terraform reads every file of a folder, and would find each resource twice.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ import type { Request } from "../request";
 import { differences } from "./compare";
 import { type Body, type Shape, shapeOf, writeStack } from "./write";
 
-/** What CDKTF tells of one construct: its section, type and name, and its arguments, each with its kind. */
+/** CDKTF's metadata of one construct: its section, type and name, and its arguments, each with its kind. */
 type Fragment = Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, Body>> | readonly Body[]>>>>;
 
 /** The shapes of everything in a stack, from its constructs. */
@@ -56,10 +56,9 @@ export interface WrittenStack {
 }
 
 /**
- * Writes every stack of an environment, after it has been parsed back and found to say what the JSON says.
- * @param folder what lies here is replaced; `<folder>/<stack>/` in it holds a stack
- * @throws Error when a stack can't be written, or when its HCL says something else than its JSON; nothing has changed
- * then
+ * Writes every stack of an environment. Before that, it parses the HCL again and compares it with the JSON.
+ * @param folder is replaced; `<folder>/<stack>/` has a stack
+ * @throws Error when a stack can't be written, or its HCL differs from its JSON; nothing is changed then
  */
 export async function writeEnvironment(environment: Environment, folder: string): Promise<readonly WrittenStack[]> {
   const outdir = mkdtempSync(join(tmpdir(), "hcl-"));
@@ -77,7 +76,7 @@ export async function writeEnvironment(environment: Environment, folder: string)
       const wrong = await differences(document, files);
       if (wrong.length > 0) {
         throw new Error(
-          `The HCL of ${stack.id} would not say what its JSON says; nothing was written:\n  ${wrong.join("\n  ")}`,
+          `The HCL of ${stack.id} differs from its JSON, so nothing was written:\n  ${wrong.join("\n  ")}`,
         );
       }
       const home = join(fresh, stack.id);
@@ -105,7 +104,7 @@ export async function writeEnvironment(environment: Environment, folder: string)
   }
 }
 
-/** `make hcl`: writes `hcl/<environment>/` beside `cdktf.out`, and tells what lies where. */
+/** `make hcl`: writes `hcl/<environment>/` beside `cdktf.out`, and reports the folders. */
 export async function hcl({ environment }: Request, say: (text: string) => void): Promise<void> {
   const written = await writeEnvironment(environment, join("hcl", environment.name));
   const width = Math.max(...written.map(({ folder }) => folder.length));

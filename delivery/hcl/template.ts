@@ -1,19 +1,19 @@
 /**
- * Terraform's templates: text with `${expressions}` in it.
+ * Terraform templates: text with `${expressions}` in it.
  *
  *     parts("arn:${aws_s3_bucket.data.arn}/*")   // [{ text: "arn:" }, { expression: "aws_s3_bucket.data.arn" }, { text: "/*" }]
  *
- * The JSON syntax of Terraform has nothing but templates; in HCL a whole expression stands bare, and text is quoted and
- * escaped (Terraform language documentation, "Strings and Templates" and "JSON Configuration Syntax").
+ * Terraform's JSON has only templates. In HCL, a single expression is bare, and text is quoted and escaped (Terraform
+ * language documentation, "Strings and Templates" and "JSON Configuration Syntax").
  */
 
 /**
- * A part of a template: literal text as the template has it (`$${` and `%%{` stay as they are), or an expression
- * without its braces.
+ * A part of a template: literal text as in the template (`$${` and `%%{` are not changed), or an expression without its
+ * braces.
  */
 export type Part = { readonly text: string } | { readonly expression: string };
 
-/** The end of the quoted string that begins at `start`: behind its closing quote. */
+/** The position after the quoted string that starts at `start`. */
 function endOfString(template: string, start: number): number {
   for (let index = start + 1; index < template.length; index += 1) {
     if (template[index] === "\\") {
@@ -29,7 +29,7 @@ function endOfString(template: string, start: number): number {
   throw new Error(`A quoted string of the template ${JSON.stringify(template)} has no end.`);
 }
 
-/** The end of the expression whose `${` begins at `start`: behind its closing brace. */
+/** The position after the expression whose `${` is at `start`. */
 function endOfExpression(template: string, start: number): number {
   let depth = 0;
   for (let index = start + 1; index < template.length; index += 1) {
@@ -49,8 +49,8 @@ function endOfExpression(template: string, start: number): number {
 }
 
 /**
- * Takes a template apart.
- * @throws Error when an expression has no end, or when it has a directive (`%{if}`), which CDKTF never writes
+ * Parses a template.
+ * @throws Error when an expression has no end, or the template has a directive (`%{if}`), which CDKTF never writes
  */
 export function parts(template: string): readonly Part[] {
   const found: Part[] = [];
@@ -60,7 +60,9 @@ export function parts(template: string): readonly Part[] {
       text += template.slice(index, index + 3);
       index += 3;
     } else if (template.startsWith("%{", index)) {
-      throw new Error(`The template ${JSON.stringify(template)} has a directive, which nothing here writes as HCL.`);
+      throw new Error(
+        `The template ${JSON.stringify(template)} has a directive, which this program can't write as HCL.`,
+      );
     } else if (template.startsWith("${", index)) {
       const end = endOfExpression(template, index);
       if (text !== "") {
@@ -88,7 +90,7 @@ const escapes: Readonly<Record<string, string>> = {
   "\t": "\\t",
 };
 
-/** A template in HCL: bare where it is one whole expression, quoted otherwise. */
+/** A template in HCL: bare if it is a single expression, otherwise quoted. */
 export function expression(template: string): string {
   const found = parts(template);
   const [only] = found;
@@ -97,7 +99,7 @@ export function expression(template: string): string {
   }
   const inner = found.map((part) =>
     "text" in part
-      ? // HCL knows \u for a control character that has no escape of its own.
+      ? // HCL writes control characters without an escape of their own as \u.
         part.text.replace(
           /["\\]|\p{Cc}/gu,
           (character) => escapes[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
@@ -108,16 +110,15 @@ export function expression(template: string): string {
 }
 
 /**
- * The JSON within a template, such as a policy that names resources: each text in it is a template again.
- * @returns nothing when the template is not a JSON object or array, or when an expression stands outside of its texts
+ * The JSON in a template, such as a policy with references: each string in it is again a template.
+ * @returns undefined if the template is not a JSON object or array, or has an expression outside a string
  */
 export function jsonWithin(template: string): object | undefined {
   if (!/^\s*[[{]/.test(template)) {
     return undefined;
   }
   const expressions: string[] = [];
-  // Expressions have quotes of their own, which JSON could not read: marks from Unicode's private use area stand in for
-  // them.
+  // Expressions contain quotes that break JSON, so placeholders from Unicode's private use area replace them.
   const marked = parts(template)
     .map((part) => ("text" in part ? part.text : `\uE000${expressions.push(part.expression) - 1}\uE001`))
     .join("");
@@ -131,7 +132,7 @@ export function jsonWithin(template: string): object | undefined {
   }
 }
 
-/** A JSON value with each text in it changed, keys included. */
+/** Maps all strings in a JSON value, including keys. */
 function mapTexts(value: unknown, change: (text: string) => string): unknown {
   if (typeof value === "string") {
     return change(value);

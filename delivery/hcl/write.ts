@@ -1,33 +1,33 @@
 /**
- * A stack in HCL, for people who read Terraform and not CDKTF.
+ * Writes a stack as HCL, for people who read Terraform but not CDKTF.
  *
  *     writeStack(document, shapesOf(fragments));   // { "terraform.tf": "…", "main.tf": "…" }
  *
- * The values come from the stack's JSON, which is what is deployed. The JSON doesn't tell a block from an attribute, so
- * that this comes from CDKTF's constructs, which know it from the provider's schema. CDKTF's own `--hcl` writes texts
- * that have both quotes and expressions, as policies do, in a form that Terraform can't parse (cdktf 0.21,
- * lib/hcl/render.js, escapeQuotes).
+ * The values come from the stack's JSON, which is what is deployed. JSON does not distinguish blocks from attributes,
+ * so this comes from CDKTF's constructs, which know the provider's schema. CDKTF's own `--hcl` writes strings with both
+ * quotes and expressions, such as policies, in a form that Terraform can't parse (cdktf 0.21, lib/hcl/render.js,
+ * escapeQuotes).
  */
 import { expression, jsonWithin } from "./template";
 
 /** Any object of a stack's JSON. */
 export type Body = Readonly<Record<string, unknown>>;
 
-/** Which entries of a body are blocks, and the same for what is in them. */
+/** The entries of a body that are blocks, recursively. */
 export interface Shape {
   readonly attributes: ReadonlySet<string>;
   readonly blocks: ReadonlyMap<string, Shape>;
 }
 
 /**
- * The shapes of a stack: by the address of a resource (`aws_s3_bucket.data`), data source (`data.aws_…`) or provider
+ * The shapes of a stack, by the address of a resource (`aws_s3_bucket.data`), data source (`data.aws_…`) or provider
  * (`provider.aws.0`).
  */
 export type Shapes = ReadonlyMap<string, Shape>;
 
 const isBody = (value: unknown): value is Body => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** An attribute as CDKTF's constructs describe it; providers of a stack spell it with underscores. */
+/** An attribute's description by CDKTF's constructs; a stack's providers use underscores in it. */
 interface Described {
   readonly value: unknown;
   readonly isBlock?: boolean;
@@ -37,7 +37,7 @@ interface Described {
 const isDescribed = (value: unknown): value is Described =>
   isBody(value) && "value" in value && ("isBlock" in value || "is_block" in value);
 
-/** The shape of a body that CDKTF's constructs describe. */
+/** The shape of a body from CDKTF's description. */
 export function shapeOf(described: Body): Shape {
   const attributes = new Set<string>();
   const blocks = new Map<string, Shape>();
@@ -65,8 +65,8 @@ function merge(one: Shape, other: Shape): Shape {
 }
 
 /**
- * Blocks that hold themselves, so that CDKTF takes them as they are and knows nothing of what is in them. The
- * provider's schema has no maps there: whatever is an object, or a list of objects, is a block.
+ * Recursive blocks, whose content CDKTF does not describe. The provider's schema has no maps there: every object, or
+ * list of objects, is a block.
  */
 const recursiveBlocks: ReadonlySet<string> = new Set(["aws_wafv2_web_acl.rule.statement"]);
 
@@ -75,7 +75,7 @@ const isRecursive = (place: string, name: string): boolean => {
   return recursiveBlocks.has([type, ...path, name].join("."));
 };
 
-/** The shape of a block's content, told by what it holds. */
+/** The shape of a block, derived from its content. */
 function shapeByContent(content: unknown): Shape {
   const shapes = (Array.isArray(content) ? content : [content]).filter(isBody).map((entries): Shape => {
     const [attributes, blocks] = [new Set<string>(), new Map<string, Shape>()];
@@ -113,7 +113,7 @@ function value(entry: unknown): string {
   throw new Error(`A ${typeof entry} is not a value that HCL could write.`);
 }
 
-/** Arguments whose text is a JSON document, which whoever reads it would rather see as such. */
+/** Arguments with a JSON document as text; `jsonencode` is easier to read. */
 const documents = /(^|_)(policy|definition|pattern|body|document)$/;
 
 function argument(name: string, entry: unknown): string {
@@ -122,7 +122,7 @@ function argument(name: string, entry: unknown): string {
 }
 
 /**
- * Arguments of Terraform itself, which hold references and names, not texts (Terraform language documentation,
+ * Terraform's own arguments, which contain references and names instead of strings (Terraform language documentation,
  * "Meta-arguments").
  */
 const metaArguments: Readonly<Record<string, (entry: unknown) => string>> = {
@@ -150,8 +150,8 @@ const lifecycleShape: Shape = {
 };
 
 /**
- * The inside of a block: attributes, then blocks, then what Terraform itself reads.
- * @throws Error that names the argument that is neither an attribute nor a block by what CDKTF knows
+ * The content of a block: attributes, then blocks, then meta-arguments.
+ * @throws Error that names an argument for which CDKTF knows neither an attribute nor a block
  */
 function body(entries: Body, shape: Shape, place: string, special = metaArguments): string {
   const attributes: string[] = [];
@@ -160,7 +160,7 @@ function body(entries: Body, shape: Shape, place: string, special = metaArgument
   for (const [name, entry] of Object.entries(entries)) {
     const inner = shape.blocks.get(name) ?? (isRecursive(place, name) ? shapeByContent(entry) : undefined);
     const asSpecial = special[name];
-    // CDKTF's own notes; and what it leaves empty.
+    // CDKTF's metadata, and empty values.
     if (name === "//" || entry === undefined || entry === null) {
       continue;
     } else if (name === "lifecycle" && isBody(entry)) {
@@ -174,7 +174,7 @@ function body(entries: Body, shape: Shape, place: string, special = metaArgument
     } else if (inner) {
       for (const one of Array.isArray(entry) ? entry : [entry]) {
         if (!isBody(one)) {
-          throw new Error(`${place}.${name} is a block; its content ${JSON.stringify(one)} is none.`);
+          throw new Error(`${place}.${name} is a block, but its content ${JSON.stringify(one)} is not an object.`);
         }
         blocks.push(block(name, [], body(one, inner, `${place}.${name}`, {})));
       }
@@ -182,8 +182,8 @@ function body(entries: Body, shape: Shape, place: string, special = metaArgument
       attributes.push(`${key(name)} = ${argument(name, entry)}\n`);
     } else {
       throw new Error(
-        `${place}.${name} comes from an override, so that nothing tells whether it is an attribute or a block. ` +
-          "Set it by the construct's own properties, or teach delivery/hcl/write.ts what it is.",
+        `${place}.${name} comes from an override, so it is unknown whether it is an attribute or a block. ` +
+          "Set it with the construct's own properties, or add it to delivery/hcl/write.ts.",
       );
     }
   }
@@ -195,9 +195,8 @@ function block(type: string, labels: readonly string[], inner: string): string {
 }
 
 /**
- * Lists of blocks that may be said to be empty, which is not the same as saying nothing: the provider then takes away
- * what it finds (Terraform documentation, "Attributes as Blocks"). Any other block that a list has none of is just not
- * there.
+ * Lists of blocks for which empty differs from missing: an empty list makes the provider remove existing blocks
+ * (Terraform documentation, "Attributes as Blocks"). Other empty lists are left out.
  */
 export const emptyLists: ReadonlySet<string> = new Set([
   "aws_default_network_acl.egress",
@@ -212,7 +211,7 @@ export const emptyLists: ReadonlySet<string> = new Set([
   "aws_security_group.ingress",
 ]);
 
-/** A body of attributes alone. */
+/** A body with only attributes. */
 const attributesOf = (entries: Body): Shape => ({ attributes: new Set(Object.keys(entries)), blocks: new Map() });
 
 function terraform(settings: Body): string {
@@ -234,7 +233,7 @@ function terraform(settings: Body): string {
           const inner = block("workspaces", [], body(workspaces as Body, attributesOf(workspaces as Body), name));
           return block(name, [], [body(rest, attributesOf(rest), name), inner].join("\n"));
         }
-        throw new Error(`terraform.${name} is new to delivery/hcl/write.ts: teach it what that is.`);
+        throw new Error(`terraform.${name} is unknown to delivery/hcl/write.ts: add it there.`);
       })
       .join("\n"),
   );
@@ -243,8 +242,8 @@ function terraform(settings: Body): string {
 const none: Shape = { attributes: new Set(), blocks: new Map() };
 
 /**
- * The files of a stack, by name: `terraform.tf` has providers and where the state is kept, `main.tf` the rest. Not
- * aligned yet, as `terraform fmt` would.
+ * The files of a stack by name: `terraform.tf` has providers and the backend, `main.tf` the rest. Not aligned yet;
+ * `terraform fmt` does that.
  * @throws Error that names what can't be written
  */
 export function writeStack(document: Body, shapes: Shapes): Readonly<Record<"terraform.tf" | "main.tf", string>> {
@@ -278,10 +277,10 @@ export function writeStack(document: Body, shapes: Shapes): Readonly<Record<"ter
         }
       }
     } else {
-      throw new Error(`The section ${section} of a stack is new to delivery/hcl/write.ts: teach it what that is.`);
+      throw new Error(`The section ${section} of a stack is unknown to delivery/hcl/write.ts: add it there.`);
     }
   }
-  // JSON has them by type; in the order of the constructs, a bucket stands beside its encryption and its policy.
+  // JSON groups them by type; in the order of the constructs, a bucket is next to its encryption and its policy.
   const order = [...shapes.keys()].filter((address) => named.has(address));
   for (const address of new Set([...order, ...named.keys()])) {
     main.push(named.get(address) ?? "");

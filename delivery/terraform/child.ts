@@ -1,45 +1,42 @@
-/** Runs a program to its end: with a time limit, its output captured, and signals passed on once. */
+/** Runs a program with a time limit, captures its output, and passes signals on once. */
 import { spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** How a program is run. */
+/** Options for running a program. */
 export interface ChildOptions {
   readonly folder: string;
-  /** The whole environment of the program. */
+  /** The program's complete environment. */
   readonly variables: NodeJS.ProcessEnv;
-  /** Seconds after which it is asked to stop; a minute later it is killed. */
+  /** Seconds until it is asked to stop; a minute later it is killed. */
   readonly seconds: number;
-  /** Gets what it prints, on either stream, as it comes. @default nobody: it is only captured */
+  /** Receives the output of both streams as it is printed. @default none: it is only captured */
   readonly onOutput?: (text: string) => void;
-  /**
-   * The process that is to be interrupted in the program's place, as it is at that moment. @default the program itself
-   */
+  /** The process to interrupt instead of the program, at that moment. @default the program itself */
   readonly interruptible?: () => number | undefined;
 }
 
-/** How a program ended. */
+/** The result of a program. */
 export interface Ended {
-  /** Its exit status; a signal's number plus 128, as in a shell, when one ended it. */
+  /** Its exit status; 128 plus the signal's number if a signal ended it, as in a shell. */
   readonly status: number;
-  /** What it printed on its standard output. */
+  /** Its standard output. */
   readonly output: string;
-  /** What it printed on its standard error; with `onOutput` that is part of `output`. */
+  /** Its standard error; with `onOutput` that is part of `output`. */
   readonly errors: string;
-  /** Whether it took longer than it may. */
+  /** Whether it exceeded its time limit. */
   readonly late: boolean;
   /** Whether somebody interrupted it. */
   readonly interrupted: boolean;
 }
 
 /**
- * Seconds between the request to stop and the end by force: Terraform first waits for what it has begun, and saves its
- * state.
+ * Seconds between the request to stop and the kill: Terraform first waits for started operations, and saves its state.
  */
 const graceSeconds = 60;
 
-/** Milliseconds within which one ^C may arrive several times, from the terminal and from programs between it and us. */
+/** One ^C may arrive several times within these milliseconds, from the terminal and from programs in between. */
 const sameInterrupt = 1_000;
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -47,10 +44,10 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /**
  * Runs a program.
  *
- * It gets a process group of its own. A terminal sends ^C to the whole foreground group, and a Terraform that gets it
- * twice (from the terminal and from us) stops without saving its state; so only this process gets it, and passes it on
- * once. When this process is killed, the program goes on to its end: what it prints goes into files, for a broken pipe
- * would end a Terraform that holds a lock.
+ * It gets its own process group. A terminal sends ^C to the whole foreground group, and a Terraform that gets it twice
+ * (from the terminal and from us) stops without saving its state; so only this process gets it, and passes it on once.
+ * If this process is killed, the program runs to its end. Its output goes to files, because a broken pipe would end a
+ * Terraform that holds a lock.
  * @throws Error when the program can't be started
  */
 export async function runChild(program: string, parameters: readonly string[], options: ChildOptions): Promise<Ended> {
@@ -132,7 +129,7 @@ export async function runChild(program: string, parameters: readonly string[], o
   }
 }
 
-/** Whether there was a process to signal. */
+/** Sends a signal; returns whether the process exists. */
 function send(id: number, name: NodeJS.Signals): boolean {
   try {
     return process.kill(id, name);

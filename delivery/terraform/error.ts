@@ -1,9 +1,9 @@
-/** What went wrong with a deployment, in a sentence, and what to do next. */
+/** A deployment error: the problem in a sentence, and the next step. */
 export class DeploymentError extends Error {
   /**
-   * @param problem what is wrong, with the values that matter
+   * @param problem what is wrong, with the important values
    * @param next what to do about it
-   * @param details what a program said about it, where that helps
+   * @param details a program's output, if that helps
    */
   constructor(
     readonly problem: string,
@@ -15,11 +15,11 @@ export class DeploymentError extends Error {
   }
 }
 
-/** Terraform refuses a plan, for it would destroy what `prevent_destroy` protects. */
+/** Terraform refuses a plan that would destroy what `prevent_destroy` protects. */
 export class ProtectedError extends DeploymentError {}
 
-/** AWS refuses to make what is there already. */
+/** AWS refuses to create what already exists. */
 export class ExistsError extends DeploymentError {}
 
-/** The state has changed since the plan was made: Terraform refuses to apply it. */
+/** The plan is stale: the state has changed since, so Terraform refuses to apply it. */
 export class StaleError extends DeploymentError {}

@@ -1,9 +1,9 @@
-/** Says in our words what terraform says in its own, with the next step. */
+/** Explains Terraform's errors in our words, with the next step. */
 import type { StackId } from "../../stacks/contract";
 import type { Ended } from "./child";
 import { DeploymentError, ExistsError, ProtectedError, StaleError } from "./error";
 
-/** A lock on a state, as terraform writes it into the lock file and into its errors. */
+/** A lock on a state, from the lock file or an error. */
 export interface Lock {
   readonly id: string;
   /** Bucket and key of the state. */
@@ -16,15 +16,15 @@ export interface Lock {
   readonly created: string;
 }
 
-/** Where terraform was at work. */
+/** What Terraform was doing, and where. */
 export interface Circumstances {
   readonly environmentName: string;
   readonly stack: StackId;
-  /** What terraform did: "init", "plan", "apply" … */
+  /** Terraform's operation: "init", "plan", "apply" … */
   readonly operation: string;
 }
 
-/** Reads the block "Lock Info" of an error. */
+/** Parses the block "Lock Info" of an error. */
 export function lockIn(text: string): Lock | undefined {
   const block = /Lock Info:\n((?: {2}\w+:.*\n?)+)/.exec(text)?.[1];
   if (block === undefined) {
@@ -41,7 +41,7 @@ export function lockIn(text: string): Lock | undefined {
   };
 }
 
-/** A time as people say it: "2026-11-22 19:09:44 UTC, 5 minutes ago". */
+/** A time for people: "2026-11-22 19:09:44 UTC, 5 minutes ago". */
 export function since(created: string, now: Date = new Date()): string {
   const time = new Date(created);
   if (Number.isNaN(time.getTime())) {
@@ -60,7 +60,7 @@ export function since(created: string, now: Date = new Date()): string {
   return `${time.toISOString().slice(0, 19).replace("T", " ")} UTC (${ago})`;
 }
 
-/** What somebody does with a lock, in a word: "deploy" for `OperationTypeApply`. */
+/** A lock's operation in a word: "deploy" for `OperationTypeApply`. */
 export function workOf({ operation }: Lock): string {
   const known: Readonly<Record<string, string>> = {
     OperationTypeApply: "a deploy",
@@ -70,15 +70,15 @@ export function workOf({ operation }: Lock): string {
   return known[operation] ?? (operation === "" ? "an unknown operation" : operation);
 }
 
-/** A state that somebody else has locked. */
+/** The error for a state that somebody else has locked. */
 export function heldLock({ environmentName, stack }: Omit<Circumstances, "operation">, lock: Lock): DeploymentError {
   return new DeploymentError(
     `The state of ${stack} in ${environmentName} is locked by ${lock.who || "somebody"}, for ${workOf(lock)}, since ${since(lock.created)}.`,
-    `Wait until that has ended. If it is certain that it no longer runs: make unlock ENVIRONMENT=${environmentName} STACK=${stack} LOCK=${lock.id}`,
+    `Wait until that has ended. If you are sure that it no longer runs: make unlock ENVIRONMENT=${environmentName} STACK=${stack} LOCK=${lock.id}`,
   );
 }
 
-/** The text without the frame that terraform draws around its messages, and without colours. */
+/** Removes the frame that Terraform draws around its messages, and colours. */
 export function unframe(text: string): string {
   return (
     text
@@ -92,7 +92,7 @@ export function unframe(text: string): string {
   );
 }
 
-/** One fault that terraform or the provider tells of. */
+/** A known error of Terraform or the provider. */
 interface Fault {
   readonly pattern: RegExp;
   readonly problem: (match: RegExpExecArray, at: Circumstances) => string;
@@ -104,7 +104,7 @@ interface Fault {
 const again = ({ environmentName, stack }: Circumstances): string =>
   `make deploy ENVIRONMENT=${environmentName} STACK=${stack}`;
 
-/** The first that fits counts. */
+/** The first match counts. */
 const faults: readonly Fault[] = [
   {
     pattern: /S3 bucket "([^"]+)" does not exist/,
@@ -115,35 +115,35 @@ const faults: readonly Fault[] = [
   {
     pattern: /No valid credential sources found|failed to refresh cached credentials|NoCredentialProviders/,
     problem: () => "There are no AWS credentials, or they can't be read.",
-    next: () => "Sign in (aws sso login), or set AWS_PROFILE, and type it again.",
+    next: () => "Sign in (aws sso login), or set AWS_PROFILE, and run it again.",
   },
   {
     pattern: /ExpiredToken|InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch/,
     problem: ([code]) => `AWS does not accept the credentials (${code}).`,
-    next: () => "Sign in again (aws sso login), or correct AWS_PROFILE, and type it again.",
+    next: () => "Sign in again (aws sso login), or correct AWS_PROFILE, and run it again.",
   },
   {
     pattern: /AWS account ID not allowed: (\d+)/,
     problem: ([, account], { environmentName }) =>
-      `The credentials are of account ${account ?? ""}, which is not that of ${environmentName}.`,
-    next: () => "Set AWS_PROFILE to a profile of the environment's account (environments/), and type it again.",
+      `The credentials belong to account ${account ?? ""}, which is not the account of ${environmentName}.`,
+    next: () => "Set AWS_PROFILE to a profile of the environment's account (environments/), and run it again.",
   },
   {
     pattern: /Backend configuration changed|Terraform Cloud configuration changed|HCP Terraform configuration changed/,
     problem: (_, { stack, environmentName }) =>
-      `The place of the state of ${stack} in ${environmentName} is not what it was at the last time.`,
+      `The backend of the state of ${stack} in ${environmentName} has changed since the last run.`,
     next: ({ environmentName, stack }) =>
-      `If the state is there already, remove cdktf.out/${environmentName} and type it again; if it has to be moved: ` +
+      `If the state is already there, remove cdktf.out/${environmentName} and run it again; if it must be moved: ` +
       `terraform -chdir=cdktf.out/${environmentName}/stacks/${stack} init -migrate-state`,
   },
   {
     pattern: /Required token could not be found|No credentials found for|invalid or unauthorized token/i,
     problem: () => "There is no token for Terraform Cloud.",
-    next: () => "terraform login (or set TF_TOKEN_app_terraform_io), and type it again.",
+    next: () => "terraform login (or set TF_TOKEN_app_terraform_io), and run it again.",
   },
   {
     kind: StaleError,
-    // Terraform Cloud discards the saved plans of a workspace as soon as another run is applied.
+    // Terraform Cloud discards a workspace's saved plans when another run is applied.
     pattern: /Saved plan is (?:stale|discarded)|Saved plan does not match the given state/,
     problem: (_, { stack, environmentName }) =>
       `Somebody else has changed ${stack} in ${environmentName} since this plan was made, so it was not applied.`,
@@ -154,15 +154,14 @@ const faults: readonly Fault[] = [
       /Failed to query available provider packages|Failed to install provider|Could not retrieve the list of available versions/,
     problem: () => "Terraform can't get a provider.",
     next: () =>
-      "See that registry.terraform.io can be reached, or that TF_CLI_CONFIG_FILE names a mirror that has it, and type it again.",
+      "Check that registry.terraform.io can be reached, or that TF_CLI_CONFIG_FILE names a mirror that has it, and run it again.",
   },
   {
     kind: ProtectedError,
     pattern: /Instance cannot be destroyed[\s\S]*?Resource (\S+) has/,
     problem: ([, address], { stack }) =>
       `The change would destroy ${address ?? ""} of ${stack}, which holds data and is protected.`,
-    next: () =>
-      "Take the change back. Where the data may go: docs/deployment.md says how a protected resource is given up.",
+    next: () => "Undo the change. If the data may be deleted: docs/deployment.md says how to remove the protection.",
   },
   {
     pattern:
@@ -172,34 +171,34 @@ const faults: readonly Fault[] = [
       `Deploy the stacks before it first; this deploys all in order: make deploy ENVIRONMENT=${environmentName}`,
   },
   {
-    // Terraform breaks its lines between any two words.
+    // Terraform may break lines between any two words.
     pattern: /Scope\s+ARN:\s+(\S+)\s+does\s+not\s+exist\s+or\s+is\s+not\s+attachable/,
     problem: ([, boundary], { stack, environmentName }) =>
-      `The roles of ${stack} need the permissions boundary ${boundary ?? ""}, which is not there: governance of ${environmentName} makes it.`,
+      `The roles of ${stack} need the permissions boundary ${boundary ?? ""}, which does not exist: the stack governance of ${environmentName} creates it.`,
     next: ({ environmentName, stack }) =>
       `make deploy ENVIRONMENT=${environmentName} STACK=governance, with an engineer's rights; ` +
       `then ${again({ environmentName, stack, operation: "" })}`,
   },
   {
     kind: ExistsError,
-    // Few services share a word for it, and SageMaker, Athena and others have none but in a sentence.
+    // Services have different codes for it; SageMaker, Athena and others have only a sentence.
     pattern:
       /\w*(?:AlreadyExists|AlreadyOwnedByYou|DuplicateItem|DuplicateRecord|NameExists|NameInUse|ResourceConflict|ResourceInUse)\w*|already\s+(?:created|exist(?:ing|s))/,
     problem: ([code], { stack }) =>
-      `Something that ${stack} wants to create is there already (${code}): a deploy that was killed may have made it.`,
+      `Something that ${stack} wants to create already exists (${code}): a deploy that was killed may have created it.`,
     next: ({ environmentName, stack }) =>
-      `Take it into the state (terraform -chdir=cdktf.out/${environmentName}/stacks/${stack} import ADDRESS ID), or remove it from AWS; ` +
+      `Import it into the state (terraform -chdir=cdktf.out/${environmentName}/stacks/${stack} import ADDRESS ID), or remove it from AWS; ` +
       `then ${again({ environmentName, stack, operation: "" })}`,
   },
 ];
 
-/** The error that tells what terraform, or cdktf around it, ended with. */
+/** The error for a failed terraform or cdktf. */
 export function explain(
   at: Circumstances,
   { output, errors, late, interrupted }: Omit<Ended, "status">,
 ): DeploymentError {
   const text = unframe(`${errors}\n${output}`);
-  // Terraform prints its errors on the error stream; what stands on the other one would follow the last of them.
+  // Terraform prints errors on standard error; other output would follow the last of them.
   const said = lastErrors(/^Error: /m.test(unframe(errors)) ? unframe(errors) : text);
   const lock = text.includes("Error acquiring the state lock") ? lockIn(text) : undefined;
   if (lock) {
@@ -209,13 +208,13 @@ export function explain(
   if (interrupted) {
     return new DeploymentError(
       `The ${operation} of ${stack} in ${environmentName} was interrupted${operation === "deploy" ? "; Terraform has saved what was done" : ""}.`,
-      "Type it again.",
+      "Run it again.",
     );
   }
   if (late) {
     return new DeploymentError(
-      `The ${operation} of ${stack} in ${environmentName} took longer than it may, and was stopped.`,
-      "Look into the AWS console for what hangs, and type it again.",
+      `The ${operation} of ${stack} in ${environmentName} exceeded its time limit, and was stopped.`,
+      "Look in the AWS console for what hangs, and run it again.",
       said,
     );
   }
@@ -227,7 +226,7 @@ export function explain(
   }
   return new DeploymentError(
     `The ${operation} of ${stack} in ${environmentName} failed.`,
-    "Correct what Terraform says, and type it again.",
+    "Correct what Terraform says, and run it again.",
     said,
   );
 }

@@ -3,17 +3,16 @@ import { delimiter, join } from "node:path";
 import { runChild } from "./child";
 import { DeploymentError } from "./error";
 
-/** The least version: 1.10 brought the lock that S3 itself keeps (`use_lockfile`). */
+/** The minimum version: 1.10 added S3's own locks (`use_lockfile`). */
 export const leastVersion = [1, 10] as const;
 
-const install =
-  "Install Terraform 1.10 or later (https://developer.hashicorp.com/terraform/install) and type it again.";
+const install = "Install Terraform 1.10 or later (https://developer.hashicorp.com/terraform/install) and run it again.";
 
 /**
  * Finds terraform.
- * @param variables environment variables: `TERRAFORM_BINARY_NAME`, which the cdktf command line knows too, and `PATH`
+ * @param variables environment variables: `TERRAFORM_BINARY_NAME`, which the cdktf command line uses too, and `PATH`
  * @returns its path
- * @throws DeploymentError when there is none, or only one that is too old
+ * @throws DeploymentError when there is none, or it is too old
  */
 export async function findTerraform(variables: NodeJS.ProcessEnv = process.env): Promise<string> {
   const name = variables.TERRAFORM_BINARY_NAME ?? "terraform";
@@ -34,7 +33,7 @@ export async function findTerraform(variables: NodeJS.ProcessEnv = process.env):
   const version = /"terraform_version":\s*"(\d+)\.(\d+)([^"]*)"/.exec(output);
   if (!version) {
     throw new DeploymentError(
-      `${terraform} does not tell its version, as terraform does: it is broken, or another program.`,
+      `${terraform} does not print its version as terraform does: it is broken, or another program.`,
       install,
       errors.trim(),
     );

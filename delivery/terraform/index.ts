@@ -1,5 +1,5 @@
 /**
- * Terraform as the platform's commands use it: found and checked, run with a time limit, and its errors in our words.
+ * Terraform for the platform's commands: finds and checks it, runs it with a time limit, and explains its errors.
  *
  *     const terraform = await findTerraform();
  *     const { stacks } = await synthesize("development");      // cdktf.out/development, in the order of deployment

@@ -12,38 +12,38 @@ export interface SynthesizedStack {
   readonly id: StackId;
   /** Absolute path of the folder in which terraform works. */
   readonly folder: string;
-  /** The stacks that have to be deployed before. */
+  /** The stacks that must be deployed before it. */
   readonly dependencies: readonly StackId[];
 }
 
-/** What a synth has written. */
+/** The output of a synth. */
 export interface Manifest {
   /** Absolute path of the folder that holds `manifest.json` and `stacks/`. */
   readonly outdir: string;
-  /** The stacks, each after those on which it depends. */
+  /** The stacks, each after its dependencies. */
   readonly stacks: readonly SynthesizedStack[];
 }
 
-/** The folder of everything that is synthesized for deployment: `CDKTF_OUTDIR`, or `cdktf.out`. */
+/** The folder of all synthesized stacks: `CDKTF_OUTDIR`, or `cdktf.out`. */
 export function outputFolder(variables: NodeJS.ProcessEnv = process.env): string {
   const { CDKTF_OUTDIR: given = "" } = variables;
   return resolve(projectRoot, given === "" ? "cdktf.out" : given);
 }
 
 /**
- * Where the stacks of an environment are synthesized for deployment. Each environment has a folder of its own:
- * terraform remembers in it whose state it works on, so that no environment ever meets another's.
+ * The folder of an environment's synthesized stacks. Each environment has its own, because terraform remembers in it
+ * which state it uses.
  */
 export function outdirOf(environmentName: string): string {
   return join(outputFolder(), environmentName);
 }
 
 /**
- * Runs the app that `cdktf.json` names, as the cdktf command line would.
+ * Runs the app from `cdktf.json`, like the cdktf command line.
  * @param environmentName as in `ENVIRONMENT=production make synth`
- * @param outdir gets the stacks. @default `cdktf.out/<environment>`
+ * @param outdir the output folder. @default `cdktf.out/<environment>`
  * @param variables environment variables for the app. @default those of this process
- * @throws DeploymentError when the environment is unknown, or with what the app said
+ * @throws DeploymentError when the environment is unknown, or with the app's error
  */
 export async function synthesize(
   environmentName: string,
@@ -57,7 +57,7 @@ export async function synthesize(
     );
   }
   const folder = resolve(outdir);
-  // CDKTF makes the last folder of the path only.
+  // CDKTF creates only the last folder of the path.
   mkdirSync(folder, { recursive: true });
   const { app } = JSON.parse(readFileSync(join(projectRoot, "cdktf.json"), "utf8")) as { readonly app: string };
   const { status, output, errors, late, interrupted } = await runChild("/bin/sh", ["-c", app], {
@@ -70,7 +70,7 @@ export async function synthesize(
       interrupted
         ? "Synthesis was interrupted."
         : `Synthesis of ${environmentName} ${late ? "took more than five minutes" : "failed"}.`,
-      interrupted ? "Type it again." : "Correct what it says, and type it again.",
+      interrupted ? "Run it again." : "Correct what it says, and run it again.",
       [errors, output].map((text) => text.trim()).find((text) => text !== "") ?? "",
     );
   }
@@ -78,7 +78,7 @@ export async function synthesize(
 }
 
 /**
- * Reads what a synth has written, and removes the folders of stacks that are no more.
+ * Reads the output of a synth, and removes folders of stacks that no longer exist.
  * @throws DeploymentError when nothing has been synthesized there
  */
 export function readManifest(outdir: string): Manifest {
@@ -89,7 +89,7 @@ export function readManifest(outdir: string): Manifest {
   } catch {
     throw new DeploymentError(
       `${folder} holds no manifest.json: nothing has been synthesized there.`,
-      "Type the command again without skipping the synth.",
+      "Run the command again without skipping the synth.",
     );
   }
   const { stacks } = JSON.parse(text) as {
@@ -103,7 +103,7 @@ export function readManifest(outdir: string): Manifest {
     }
   }
   const isSynthesized = (id: StackId): boolean => Object.hasOwn(stacks, id);
-  // Among stacks that don't need each other, the contract's order counts.
+  // The contract's order decides between independent stacks.
   const order = dependenciesFirst(
     stackIds.filter(isSynthesized),
     (id) => stacks[id]?.dependencies.filter(isSynthesized) ?? [],

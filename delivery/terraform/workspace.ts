@@ -8,7 +8,7 @@ import { explain } from "./explain";
 import type { TerraformPlan } from "./plan";
 import { outputFolder } from "./synthesize";
 
-/** What terraform works on. */
+/** Options of a workspace. */
 export interface WorkspaceOptions {
   /** The stack's folder, such as `cdktf.out/development/stacks/data`. */
   readonly folder: string;
@@ -18,11 +18,11 @@ export interface WorkspaceOptions {
   readonly terraform: string;
   /** Environment variables for terraform. @default those of this process */
   readonly variables?: NodeJS.ProcessEnv;
-  /** Seconds that it waits for a state that somebody else has locked. @default 0 */
+  /** Seconds to wait for another user's lock. @default 0 */
   readonly lockSeconds?: number;
 }
 
-/** Seconds that each operation may take. MWAA alone takes up to 45 minutes to be made. */
+/** Time limit of each operation in seconds. Creating MWAA alone takes up to 45 minutes. */
 const limits = { init: 900, plan: 1_800, show: 120, validate: 300, unlock: 120, untaint: 120 } as const;
 
 /** A resource in a state (Terraform's "JSON Output Format", values representation). */
@@ -30,19 +30,19 @@ export interface StateResource {
   readonly address: string;
   readonly mode: "managed" | "data";
   readonly type: string;
-  /** Whether its creation didn't come to an end, so that Terraform would replace it. */
+  /** Whether its creation was interrupted, so that Terraform would replace it. */
   readonly tainted?: boolean;
 }
 
 type Operation = keyof typeof limits;
 
-/** Where providers are kept between stacks, environments and runs: one has hundreds of megabytes. */
+/** The provider cache for all stacks, environments and runs: a provider has hundreds of megabytes. */
 const providerCache = (): string => join(outputFolder(), "providers");
 
 /**
- * The environment variables with which terraform runs unattended: it asks nothing, calls home to nobody, and words its
- * hints for a program. Arguments that the shell would slip in (`TF_CLI_ARGS…`), another folder for its data, and
- * another workspace are left out: they would change which state is worked on.
+ * The environment variables for unattended terraform: it asks no questions, sends no telemetry, and adapts its hints to
+ * programs. Arguments from the shell (`TF_CLI_ARGS…`), another data folder and another workspace are removed, because
+ * they would change which state is used.
  */
 export function terraformVariables(
   variables: NodeJS.ProcessEnv,
@@ -52,13 +52,13 @@ export function terraformVariables(
     ([name]) => !name.startsWith("TF_CLI_ARGS") && !["TF_WORKSPACE", "TF_DATA_DIR"].includes(name),
   );
   return {
-    // A remote runner needs the registry's checksums for its own system, which a provider out of the cache doesn't
-    // bring. Each synth begins without a file of checksums, which therefore can't break.
+    // A remote runner needs the registry's checksums for its own platform, which a cached provider lacks. Each synth
+    // starts without a lock file, so none can break.
     ...(backend.type === "s3"
       ? { TF_PLUGIN_CACHE_DIR: providerCache(), TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE: "1" }
       : {}),
     ...Object.fromEntries(kept),
-    // S3 Control's requests go to <account>.<address>, a name that only the emulator itself, as a proxy, knows.
+    // S3 Control's requests go to <account>.<address>, a name that only the emulator, as a proxy, can resolve.
     ...(emulated && variables.AWS_ENDPOINT_URL !== undefined ? { HTTP_PROXY: variables.AWS_ENDPOINT_URL } : {}),
     TF_IN_AUTOMATION: "1",
     TF_INPUT: "0",
@@ -66,18 +66,18 @@ export function terraformVariables(
   };
 }
 
-/** One synthesized stack, and terraform in its folder. All errors are DeploymentErrors. */
+/** A synthesized stack, and terraform in its folder. All errors are DeploymentErrors. */
 export class Workspace {
   constructor(private readonly options: WorkspaceOptions) {
     if (!existsSync(join(options.folder, "cdk.tf.json"))) {
       throw new DeploymentError(
-        `${options.folder} holds no cdk.tf.json: the stack ${options.stack} has not been synthesized there.`,
+        `${options.folder} has no cdk.tf.json: the stack ${options.stack} has not been synthesized there.`,
         `make synth ENVIRONMENT=${options.environment.name}`,
       );
     }
   }
 
-  /** Gets the providers, and connects with the state. */
+  /** Installs the providers, and connects to the state. */
   async init(): Promise<void> {
     mkdirSync(providerCache(), { recursive: true });
     await this.run("init", ["init", "-input=false", "-no-color", this.lockTimeout]);
@@ -85,9 +85,9 @@ export class Workspace {
 
   /**
    * Plans, and saves the plan.
-   * @param file gets the plan; relative to the stack's folder
-   * @param destroy whether everything is to be destroyed. @default false
-   * @param lock whether the state is locked meanwhile. A plan that nobody applies needs no lock. @default true
+   * @param file path of the plan, relative to the stack's folder
+   * @param destroy whether to destroy everything. @default false
+   * @param lock whether to lock the state meanwhile; a plan that nobody applies needs no lock. @default true
    */
   async plan({
     file,
@@ -120,7 +120,7 @@ export class Workspace {
     return JSON.parse(output) as TerraformPlan;
   }
 
-  /** Checks the stack against the providers' schemas; `init` comes first. */
+  /** Checks the stack against the providers' schemas; needs `init` first. */
   async validate(): Promise<void> {
     const { output, errors, ...end } = await this.run("validate", ["validate", "-json", "-no-color"], [0, 1]);
     const result = JSON.parse(output === "" ? '{"valid":false}' : output) as {
@@ -141,7 +141,7 @@ export class Workspace {
     throw explain(this.at("validation"), { ...end, output: said, errors });
   }
 
-  /** The resources in the state; none where there is no state yet. */
+  /** The resources in the state; empty without a state. */
   async resources(): Promise<readonly StateResource[]> {
     const { output } = await this.run("show", ["show", "-json", "-no-color"]);
     const { values } = JSON.parse(output) as {
@@ -150,12 +150,12 @@ export class Workspace {
     return values?.root_module?.resources ?? [];
   }
 
-  /** Keeps a resource whose creation was interrupted, instead of making it again. */
+  /** Keeps a resource whose creation was interrupted, instead of replacing it. */
   async untaint(address: string): Promise<void> {
     await this.run("untaint", ["untaint", "-no-color", this.lockTimeout, address]);
   }
 
-  /** Releases a lock that nobody holds any more. */
+  /** Releases a lock whose holder no longer runs. */
   async forceUnlock(id: string): Promise<void> {
     await this.run("unlock", ["force-unlock", "-force", "-no-color", id]);
   }

@@ -162,7 +162,7 @@ describe("make system-test", () => {
       PLATFORM_DIRECTORY: join(source.folder, "none"),
     });
     expect(status).not.toBe(0);
-    expect(output).toContain("make up starts a platform");
+    expect(output).toContain("run make up, which starts a platform");
   });
 
   test("fails when nobody answers at the stage's address", async () => {
@@ -172,7 +172,7 @@ describe("make system-test", () => {
     writeFileSync(join(platform, "platform.json"), JSON.stringify({ websiteTest: nobody, apiTest: `${nobody}/api` }));
     const { status, output } = await source.run(commands, { ...variables, PLATFORM_DIRECTORY: platform });
     expect(status).not.toBe(0);
-    expect(output).toContain(`Nobody answers at ${nobody} (`);
+    expect(output).toContain(`There is no answer from ${nobody} (`);
   }, 240_000);
 });
 
@@ -185,7 +185,7 @@ describe("make install-terraform", () => {
       { build: ["delivery/builds/install-terraform"] },
       { ...variables, PATH: `${bin}:${variables.PATH ?? ""}` },
     );
-    expect([found.status, found.output]).toEqual([0, `Terraform 1.11.4 is there: ${bin}/terraform\n`]);
+    expect([found.status, found.output]).toEqual([0, `Terraform 1.11.4 is installed: ${bin}/terraform\n`]);
     writeFileSync(join(bin, "terraform"), "#!/bin/sh\necho Terraform v1.5.0\n", { mode: 0o755 });
     writeFileSync(join(bin, "uname"), "#!/bin/sh\necho Darwin arm64\n", { mode: 0o755 });
     const other = await source.run(
@@ -211,6 +211,6 @@ describe("make install-terraform", () => {
       { ...variables, PATH: `${bin}:${variables.PATH ?? ""}` },
     );
     expect(status).toBe(1);
-    expect(output).toContain("has another SHA-256 than HashiCorp published");
+    expect(output).toContain("has another SHA-256 than the one that HashiCorp published");
   });
 });

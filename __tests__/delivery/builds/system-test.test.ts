@@ -33,7 +33,7 @@ test("without either, and with both, it says what to type", async () => {
     'STAGE is ""; expected test or production, for example: make system-test ENVIRONMENT=production STAGE=test, or: make system-test URL=https://',
   );
   await expect(addressesFrom({ URL: "https://example.org", STAGE: "test" })).rejects.toThrow(
-    "URL is https://example.org, and STAGE is test: expected one of the two",
+    "URL is https://example.org, and STAGE is test: expected only one of the two",
   );
 });
 
@@ -44,7 +44,7 @@ test("where nobody answers, one sentence says so before anything is tested", asy
   await requireAnswer(address, []);
   await new Promise((closed) => server.close(closed));
   await expect(requireAnswer(address, [0.01])).rejects.toThrow(
-    new RegExp(`^Nobody answers at ${address} \\(connect ECONNREFUSED .*\\), so nothing was tested\\. .*make up`),
+    new RegExp(`^There is no answer from ${address} \\(connect ECONNREFUSED .*\\), so nothing was tested\\. .*make up`),
   );
 });
 

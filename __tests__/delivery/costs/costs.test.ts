@@ -161,7 +161,7 @@ describe("what people see", () => {
     expect(budgetLine({ ...costs, budget: 400, lines: [line] })).toBe("75 % of its budget of 400.00.");
     expect(budgetLine({ ...costs, budget: 200, lines: [line] })).toContain("will go off every month");
     const { environment, usage, unpriced, free } = costs;
-    expect(budgetLine({ environment, usage, unpriced, free, lines: [line] })).toBe("No budget watches over it.");
+    expect(budgetLine({ environment, usage, unpriced, free, lines: [line] })).toBe("There is no budget alarm.");
   });
 });
 

@@ -156,7 +156,7 @@ test("a firewall's statements are blocks down to their leaves, though CDKTF desc
 });
 
 test("a section that nobody taught is refused", () => {
-  expect(() => writeStack({ moved: {} }, new Map())).toThrow("The section moved of a stack is new");
+  expect(() => writeStack({ moved: {} }, new Map())).toThrow("The section moved of a stack is unknown");
 });
 
 describe.each(environmentNames)("%s", (name) => {

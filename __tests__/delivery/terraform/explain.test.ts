@@ -21,21 +21,21 @@ test.each([
 │ for more information about providing credentials.
 ╵`,
     "There are no AWS credentials, or they can't be read.",
-    "Sign in (aws sso login), or set AWS_PROFILE, and type it again.",
+    "Sign in (aws sso login), or set AWS_PROFILE, and run it again.",
   ],
   [
     "another account",
     `Error: AWS account ID not allowed: 999988887777
 
   with provider["registry.terraform.io/hashicorp/aws"],`,
-    "The credentials are of account 999988887777, which is not that of development.",
-    "Set AWS_PROFILE to a profile of the environment's account (environments/), and type it again.",
+    "The credentials belong to account 999988887777, which is not the account of development.",
+    "Set AWS_PROFILE to a profile of the environment's account (environments/), and run it again.",
   ],
   [
     "an expired token",
     `Error: Retrieving AWS account details: validating provider credentials: retrieving caller identity from STS: operation error STS: GetCallerIdentity, https response error StatusCode: 403, RequestID: 1, api error ExpiredToken: The security token included in the request is expired`,
     "AWS does not accept the credentials (ExpiredToken).",
-    "Sign in again (aws sso login), or correct AWS_PROFILE, and type it again.",
+    "Sign in again (aws sso login), or correct AWS_PROFILE, and run it again.",
   ],
   [
     "a parameter that nobody has published",
@@ -55,14 +55,14 @@ test.each([
 │ arn:aws:iam::111122223333:policy/acme-development-governance-boundary does not exist or
 │ is not attachable.
 ╵`,
-    "The roles of website-test need the permissions boundary arn:aws:iam::111122223333:policy/acme-development-governance-boundary, which is not there: governance of development makes it.",
+    "The roles of website-test need the permissions boundary arn:aws:iam::111122223333:policy/acme-development-governance-boundary, which does not exist: the stack governance of development creates it.",
     "make deploy ENVIRONMENT=development STACK=governance, with an engineer's rights; then make deploy ENVIRONMENT=development STACK=website-test",
   ],
   [
     "something that is there already",
     `Error: creating IAM Role (acme-development-predict): operation error IAM: CreateRole, https response error StatusCode: 409, RequestID: 1, EntityAlreadyExists: Role with name acme-development-predict already exists.`,
-    "Something that website-test wants to create is there already (EntityAlreadyExists): a deploy that was killed may have made it.",
-    "Take it into the state (terraform -chdir=cdktf.out/development/stacks/website-test import ADDRESS ID), or remove it from AWS; then make deploy ENVIRONMENT=development STACK=website-test",
+    "Something that website-test wants to create already exists (EntityAlreadyExists): a deploy that was killed may have created it.",
+    "Import it into the state (terraform -chdir=cdktf.out/development/stacks/website-test import ADDRESS ID), or remove it from AWS; then make deploy ENVIRONMENT=development STACK=website-test",
   ],
   [
     "a plan that somebody has overtaken",
@@ -84,7 +84,7 @@ test.each([
 │     terraform login
 ╵`,
     "There is no token for Terraform Cloud.",
-    "terraform login (or set TF_TOKEN_app_terraform_io), and type it again.",
+    "terraform login (or set TF_TOKEN_app_terraform_io), and run it again.",
   ],
 ])("%s", (_, said, problem, next) => {
   const error = explain(at, ended(said));
@@ -119,7 +119,7 @@ test("an end without any error shows the last lines", () => {
 });
 
 test("what took too long, and what was interrupted, is told as such", () => {
-  expect(explain(at, { ...ended("Error: interrupted"), late: true }).problem).toContain("took longer than it may");
+  expect(explain(at, { ...ended("Error: interrupted"), late: true }).problem).toContain("exceeded its time limit");
   expect(explain(at, { ...ended("Error: interrupted"), interrupted: true }).problem).toBe(
     "The plan of website-test in development was interrupted.",
   );

@@ -215,7 +215,7 @@ const lock = {
     const folder = join(root, "moved");
     await workspace({ one: { input: "a" } }, { key: "moved", folder }).init();
     const error = await errorOf(workspace({ one: { input: "a" } }, { key: "moved-away", folder }).init());
-    expect(error.problem).toBe("The place of the state of data in local is not what it was at the last time.");
+    expect(error.problem).toBe("The backend of the state of data in local has changed since the last run.");
     expect(error.next).toContain("init -migrate-state");
   });
 
@@ -262,7 +262,7 @@ const lock = {
     expect(
       () => new Workspace({ folder: root, stack: "data", environment, terraform, variables: variables() }),
     ).toThrow(
-      `${root} holds no cdk.tf.json: the stack data has not been synthesized there.\n→ make synth ENVIRONMENT=local`,
+      `${root} has no cdk.tf.json: the stack data has not been synthesized there.\n→ make synth ENVIRONMENT=local`,
     );
   });
 
