@@ -73,7 +73,7 @@ describe("one resource", () => {
   });
 
   test("prices of one region are not taken for another", () => {
-    expect(() => costsOf({ ...production, region: "us-east-1" }, {})).toThrow(/are of eu-west-1; .* is in us-east-1/);
+    expect(() => costsOf({ ...production, region: "us-east-1" }, {})).toThrow(/are for eu-west-1; .* is in us-east-1/);
   });
 
   test("an instance without a price is listed, never counted as nothing", () => {
