@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { PutRecordCommand, SageMakerFeatureStoreRuntimeClient } from "@aws-sdk/client-sagemaker-featurestore-runtime";
-import { InvokeEndpointCommand, SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
+import { SageMakerFeatureStoreRuntime } from "@aws-sdk/client-sagemaker-featurestore-runtime";
+import { SageMakerRuntime } from "@aws-sdk/client-sagemaker-runtime";
 
 import { makeClients, requireContract } from "../local/platform/clients";
 import { harmlessCredentials, openInstance, readJson, region, root } from "../local/platform/instance";
@@ -74,7 +74,7 @@ async function ingestionBenchmark(platform: PlatformFile, folder: string): Promi
   const ours = await timed(() => ingest(clients, survey, () => undefined));
 
   // The plain loop that the feature store's documentation shows: one PutRecord after the other.
-  const featureStore = new SageMakerFeatureStoreRuntimeClient({
+  const featureStore = new SageMakerFeatureStoreRuntime({
     endpoint: platform.aws,
     region,
     credentials: harmlessCredentials,
@@ -86,7 +86,7 @@ async function ingestionBenchmark(platform: PlatformFile, folder: string): Promi
         FeatureName: featureName,
         ValueAsString: String(record[featureName]),
       }));
-      await featureStore.send(new PutRecordCommand({ FeatureGroupName, Record }));
+      await featureStore.putRecord({ FeatureGroupName, Record });
     }
   });
   const own = rows / ours;
@@ -106,16 +106,14 @@ async function predictionBenchmark(platform: PlatformFile): Promise<string> {
     ["sex", "M"],
     ...measures.map(({ name, example }): [string, number] => [name, example]),
   ]);
-  const runtime = new SageMakerRuntimeClient({ endpoint: platform.aws, region, credentials: harmlessCredentials });
+  const runtime = new SageMakerRuntime({ endpoint: platform.aws, region, credentials: harmlessCredentials });
   const atEndpoint = (): Promise<unknown> =>
-    runtime.send(
-      new InvokeEndpointCommand({
-        EndpointName: platform.endpointName,
-        ContentType: "application/json",
-        Accept: "application/json",
-        Body: JSON.stringify({ instances: [instance] }),
-      }),
-    );
+    runtime.invokeEndpoint({
+      EndpointName: platform.endpointName,
+      ContentType: "application/json",
+      Accept: "application/json",
+      Body: JSON.stringify({ instances: [instance] }),
+    });
   const body = JSON.stringify(
     Object.fromEntries(Object.entries(instance).map(([name, value]) => [camelCase(name), value])),
   );

@@ -1,7 +1,7 @@
 /** Finds what a stack reads from others, and checks that it is published. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { GetParametersCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { SSM } from "@aws-sdk/client-ssm";
 import type { Environment } from "../environments";
 import { contract, type ParameterName, placeholder, type StackId } from "../stacks/contract";
 import { DeploymentError, type Manifest, type SynthesizedStack } from "./terraform";
@@ -27,13 +27,11 @@ const batch = 10;
 
 /** The existing parameters, with their values. */
 export async function valuesOf(region: string, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const ssm = new SSMClient({ region });
+  const ssm = new SSM({ region });
   try {
     const found = new Map<string, string>();
     for (let start = 0; start < names.length; start += batch) {
-      const { Parameters = [] } = await ssm.send(
-        new GetParametersCommand({ Names: names.slice(start, start + batch) }),
-      );
+      const { Parameters = [] } = await ssm.getParameters({ Names: names.slice(start, start + batch) });
       for (const { Name = "", Value = "" } of Parameters) {
         found.set(Name, Value);
       }

@@ -1,5 +1,5 @@
 /** Checks the shell's credentials before anything else, so that no command works in the wrong account. */
-import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { STS } from "@aws-sdk/client-sts";
 import type { Environment } from "../environments";
 import { DeploymentError } from "./terraform";
 
@@ -28,10 +28,10 @@ export async function requireAccount(
   if (emulated) {
     requireEmulator(name, variables);
   }
-  const client = new STSClient({ region });
+  const client = new STS({ region });
   let identity: Identity;
   try {
-    const caller = await client.send(new GetCallerIdentityCommand({}));
+    const caller = await client.getCallerIdentity({});
     const { Account: owner = "", Arn: arn = "" } = caller;
     identity = { account: owner, arn, partition: arn.split(":")[1] ?? "" };
   } catch (error) {

@@ -14,8 +14,8 @@
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { KMSClient, paginateListAliases } from "@aws-sdk/client-kms";
-import { LambdaClient, LambdaServiceException, paginateListEventSourceMappings } from "@aws-sdk/client-lambda";
+import { KMS, paginateListAliases } from "@aws-sdk/client-kms";
+import { Lambda, LambdaServiceException, paginateListEventSourceMappings } from "@aws-sdk/client-lambda";
 import { awsServices } from "../aws-services";
 import type { Arguments } from "../aws-services/arguments";
 import type { Place } from "../aws-services/arn";
@@ -103,7 +103,7 @@ export function aliasesOfKeys(
  * right on that key.
  */
 async function keysBehind(region: string): Promise<ReadonlyMap<string, string>> {
-  const kms = new KMSClient({ region });
+  const kms = new KMS({ region });
   try {
     const keys = new Map<string, string>();
     for await (const { Aliases = [] } of paginateListAliases({ client: kms }, {})) {
@@ -140,7 +140,7 @@ export interface EventSource {
 
 /** A function's event sources; empty if the function does not exist, or listing them is denied. */
 async function eventSourcesOf(functionName: string, region: string): Promise<readonly EventSource[]> {
-  const lambda = new LambdaClient({ region });
+  const lambda = new Lambda({ region });
   try {
     const found: EventSource[] = [];
     for await (const { EventSourceMappings = [] } of paginateListEventSourceMappings(

@@ -2,15 +2,9 @@
 import {
   BucketAlreadyOwnedByYou,
   type BucketLocationConstraint,
-  CreateBucketCommand,
-  GetBucketTaggingCommand,
-  GetObjectCommand,
-  HeadBucketCommand,
   NoSuchKey,
   NotFound,
-  PutBucketVersioningCommand,
-  PutPublicAccessBlockCommand,
-  S3Client,
+  S3,
   S3ServiceException,
   waitUntilBucketExists,
 } from "@aws-sdk/client-s3";
@@ -20,8 +14,8 @@ import { stateBucketName } from "../stacks/platform";
 import { DeploymentError, type Lock } from "./terraform";
 
 /** An S3 client for the environment's region. */
-function client({ region, emulated }: Environment): S3Client {
-  return new S3Client({ region, forcePathStyle: emulated });
+function client({ region, emulated }: Environment): S3 {
+  return new S3({ region, forcePathStyle: emulated });
 }
 
 const bucketOf = ({ account, region }: Environment): string => stateBucketName(account, region);
@@ -37,7 +31,7 @@ export async function stateBucketExists(environment: Environment): Promise<boole
   const s3 = client(environment);
   const bucket = bucketOf(environment);
   try {
-    await s3.send(new HeadBucketCommand({ Bucket: bucket, ExpectedBucketOwner: environment.account }));
+    await s3.headBucket({ Bucket: bucket, ExpectedBucketOwner: environment.account });
     return true;
   } catch (error) {
     if (error instanceof NotFound) {
@@ -59,9 +53,7 @@ export async function requireOwnStateBucket(environment: Environment): Promise<v
   const s3 = client(environment);
   const bucket = bucketOf(environment);
   try {
-    const { TagSet = [] } = await s3.send(
-      new GetBucketTaggingCommand({ Bucket: bucket, ExpectedBucketOwner: account }),
-    );
+    const { TagSet = [] } = await s3.getBucketTagging({ Bucket: bucket, ExpectedBucketOwner: account });
     const owner = TagSet.find(({ Key }) => Key === "Environment")?.Value ?? name;
     if (owner !== name) {
       throw new DeploymentError(
@@ -109,14 +101,12 @@ export async function createStateBucket(environment: Environment): Promise<void>
   const { account, region } = environment;
   try {
     try {
-      await s3.send(
-        new CreateBucketCommand({
-          Bucket: bucket,
-          // S3 refuses us-east-1 as a constraint, because it is the default.
-          CreateBucketConfiguration:
-            region === "us-east-1" ? undefined : { LocationConstraint: region as BucketLocationConstraint },
-        }),
-      );
+      await s3.createBucket({
+        Bucket: bucket,
+        // S3 refuses us-east-1 as a constraint, because it is the default.
+        CreateBucketConfiguration:
+          region === "us-east-1" ? undefined : { LocationConstraint: region as BucketLocationConstraint },
+      });
     } catch (error) {
       // S3 answers OperationAborted when two requests create it at the same moment; one of them succeeds.
       const sameMoment = error instanceof S3ServiceException && error.name === "OperationAborted";
@@ -125,25 +115,21 @@ export async function createStateBucket(environment: Environment): Promise<void>
       }
     }
     await waitUntilBucketExists({ client: s3, maxWaitTime: 60 }, { Bucket: bucket });
-    await s3.send(
-      new PutPublicAccessBlockCommand({
-        Bucket: bucket,
-        ExpectedBucketOwner: account,
-        PublicAccessBlockConfiguration: {
-          BlockPublicAcls: true,
-          BlockPublicPolicy: true,
-          IgnorePublicAcls: true,
-          RestrictPublicBuckets: true,
-        },
-      }),
-    );
-    await s3.send(
-      new PutBucketVersioningCommand({
-        Bucket: bucket,
-        ExpectedBucketOwner: account,
-        VersioningConfiguration: { Status: "Enabled" },
-      }),
-    );
+    await s3.putPublicAccessBlock({
+      Bucket: bucket,
+      ExpectedBucketOwner: account,
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+    });
+    await s3.putBucketVersioning({
+      Bucket: bucket,
+      ExpectedBucketOwner: account,
+      VersioningConfiguration: { Status: "Enabled" },
+    });
   } catch (error) {
     const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     throw new DeploymentError(
@@ -161,13 +147,11 @@ export async function createStateBucket(environment: Environment): Promise<void>
 export async function readLock(environment: Environment, stack: StackId): Promise<Lock | undefined> {
   const s3 = client(environment);
   try {
-    const { Body } = await s3.send(
-      new GetObjectCommand({
-        Bucket: bucketOf(environment),
-        Key: `${stateKey(environment, stack)}.tflock`,
-        ExpectedBucketOwner: environment.account,
-      }),
-    );
+    const { Body } = await s3.getObject({
+      Bucket: bucketOf(environment),
+      Key: `${stateKey(environment, stack)}.tflock`,
+      ExpectedBucketOwner: environment.account,
+    });
     const text = (await Body?.transformToString()) ?? "";
     return parseLock(text);
   } catch (error) {

@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { S3 } from "@aws-sdk/client-s3";
 import { awsServices } from "../../aws-services";
 import { deployStack } from "../../delivery/deploy";
 import { RefusedError } from "../../delivery/diff";
@@ -102,10 +102,8 @@ const { account, region } = environment;
 
   /** The names of the resources in the state. */
   async function state(key: string): Promise<string[]> {
-    const s3 = new S3Client({ forcePathStyle: true, region });
-    const { Body } = await s3.send(
-      new GetObjectCommand({ Bucket: stateBucketName(account, region), Key: `local/${key}.tfstate` }),
-    );
+    const s3 = new S3({ forcePathStyle: true, region });
+    const { Body } = await s3.getObject({ Bucket: stateBucketName(account, region), Key: `local/${key}.tfstate` });
     const { resources } = JSON.parse((await Body?.transformToString()) ?? "") as {
       readonly resources: readonly { readonly name: string }[];
     };

@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { S3 } from "@aws-sdk/client-s3";
 import { withoutNames } from "../../delivery/cdktf";
 import { createStateBucket, readLock } from "../../delivery/state";
 import { loadEnvironment } from "../../environments";
@@ -100,8 +100,8 @@ test("cdktf's column of stack names is taken off, whatever stands behind it", ()
 
   /** What the state in the bucket holds: name, and whether it was made to its end. */
   async function state(key: string): Promise<Record<string, "whole" | "half">> {
-    const s3 = new S3Client({ forcePathStyle: true, region: environment.region });
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: `local/${key}.tfstate` }));
+    const s3 = new S3({ forcePathStyle: true, region: environment.region });
+    const { Body } = await s3.getObject({ Bucket: bucket, Key: `local/${key}.tfstate` });
     const { resources } = JSON.parse((await Body?.transformToString()) ?? "");
     return Object.fromEntries(
       resources.map((one: { name: string; instances: { status?: string }[] }) => [

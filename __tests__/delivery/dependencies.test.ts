@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { SSM } from "@aws-sdk/client-ssm";
 import { App } from "cdktf";
 import { parametersReadBy, requireDependencies } from "../../delivery/dependencies";
 import { type Manifest, readManifest, type SynthesizedStack } from "../../delivery/terraform";
@@ -21,9 +21,9 @@ const stack = (id: StackId): SynthesizedStack => manifest.stacks.find((one) => o
 const check = (id: StackId): Promise<void> => requireDependencies(environment, manifest, stack(id));
 
 async function publish(values: Readonly<Record<string, string>>): Promise<void> {
-  const ssm = new SSMClient({ region: environment.region });
+  const ssm = new SSM({ region: environment.region });
   for (const [name, Value] of Object.entries(values)) {
-    await ssm.send(new PutParameterCommand({ Name: `/acme/local/${name}`, Value, Type: "String", Overwrite: true }));
+    await ssm.putParameter({ Name: `/acme/local/${name}`, Value, Type: "String", Overwrite: true });
   }
   ssm.destroy();
 }

@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { ListPipelineExecutionsCommand, type PipelineExecutionStatus } from "@aws-sdk/client-codepipeline";
-import { ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
+import type { PipelineExecutionStatus } from "@aws-sdk/client-codepipeline";
 
 import { requireContract } from "../../local/platform/clients";
 import { pipelineName } from "../../local/platform/services";
@@ -28,13 +27,11 @@ const expectKnown = (records: readonly SurveyRecord[]): void => {
 };
 
 const put = async (key: string, content: string): Promise<void> => {
-  await platform.clients.s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: content }));
+  await platform.clients.s3.putObject({ Bucket: bucket, Key: key, Body: content });
 };
 
 async function keysBelow(prefix: string): Promise<string[]> {
-  const { Contents = [] } = await platform.clients.s3.send(
-    new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }),
-  );
+  const { Contents = [] } = await platform.clients.s3.listObjectsV2({ Bucket: bucket, Prefix: prefix });
   return Contents.map(({ Key }) => Key!);
 }
 
@@ -43,9 +40,9 @@ const waiting = async (): Promise<string[]> =>
   (await keysBelow("surveys/")).filter((key) => !/^surveys\/(processed|refused|rejected)\//.test(key));
 
 async function releases(state?: PipelineExecutionStatus): Promise<number> {
-  const { pipelineExecutionSummaries = [] } = await platform.clients.codePipeline.send(
-    new ListPipelineExecutionsCommand({ pipelineName }),
-  );
+  const { pipelineExecutionSummaries = [] } = await platform.clients.codePipeline.listPipelineExecutions({
+    pipelineName,
+  });
   return pipelineExecutionSummaries.filter(({ status }) => state === undefined || status === state).length;
 }
 

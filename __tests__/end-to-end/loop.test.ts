@@ -7,9 +7,6 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
-import { ListObjectsV2Command } from "@aws-sdk/client-s3";
-import { DescribeEndpointCommand, DescribeModelPackageCommand } from "@aws-sdk/client-sagemaker";
-import { GetExecutionHistoryCommand } from "@aws-sdk/client-sfn";
 import type { Browser } from "playwright-core";
 
 import { requireContract } from "../../local/platform/clients";
@@ -100,9 +97,7 @@ describe("from nothing to a website that tells an age", () => {
 
   test("every bad row is listed in the bucket with its reason", async () => {
     const bucket = await requireContract(platform.clients, "DataBucket");
-    const { Contents = [] } = await platform.clients.s3.send(
-      new ListObjectsV2Command({ Bucket: bucket, Prefix: "surveys/rejected/" }),
-    );
+    const { Contents = [] } = await platform.clients.s3.listObjectsV2({ Bucket: bucket, Prefix: "surveys/rejected/" });
     const texts = await Promise.all(Contents.map(({ Key }) => readObject(platform.clients, `s3://${bucket}/${Key!}`)));
     const list = texts.join("\n");
     for (const name of ["bad-sex", "bad-text", "bad-negative", "bad-nan", String(second!.record_id)]) {
@@ -117,9 +112,10 @@ describe("from nothing to a website that tells an age", () => {
   });
 
   test("the state machine went its way from preparing to registering", async () => {
-    const { events = [] } = await platform.clients.stepFunctions.send(
-      new GetExecutionHistoryCommand({ executionArn: platform.file.executionArn, maxResults: 1000 }),
-    );
+    const { events = [] } = await platform.clients.stepFunctions.getExecutionHistory({
+      executionArn: platform.file.executionArn,
+      maxResults: 1000,
+    });
     const states = events.flatMap(({ stateEnteredEventDetails: entered }) => (entered ? [entered.name] : []));
     expect(states).toEqual([
       "PrepareRun",
@@ -144,9 +140,7 @@ describe("from nothing to a website that tells an age", () => {
 
   test("the approved package carries the very metrics that passed the gate", async () => {
     const { evaluation, modelPackageArn } = platform.file;
-    const description = await platform.clients.sagemaker.send(
-      new DescribeModelPackageCommand({ ModelPackageName: modelPackageArn }),
-    );
+    const description = await platform.clients.sagemaker.describeModelPackage({ ModelPackageName: modelPackageArn });
     expect(description.ModelApprovalStatus).toBe("Approved");
     const statistics = description.ModelMetrics!.ModelQuality!.Statistics!.S3Uri!;
     const measured = JSON.parse(await readObject(platform.clients, statistics));
@@ -159,9 +153,9 @@ describe("from nothing to a website that tells an age", () => {
 
   test("the package bears a model card with the metrics, and its page lies beside the evaluation", async () => {
     const { evaluation, modelPackageArn } = platform.file;
-    const { ModelCard: card } = await platform.clients.sagemaker.send(
-      new DescribeModelPackageCommand({ ModelPackageName: modelPackageArn }),
-    );
+    const { ModelCard: card } = await platform.clients.sagemaker.describeModelPackage({
+      ModelPackageName: modelPackageArn,
+    });
     expect(card!.ModelCardStatus).toBe("PendingReview");
     const { additional_information: more, evaluation_details: details } = JSON.parse(card!.ModelCardContent!);
     expect(details[0].metadata).toMatchObject({ gate: "no champion yet", rmse: String(evaluation.rmse) });
@@ -307,12 +301,12 @@ describe("from nothing to a website that tells an age", () => {
 
   test("typed again, it changes nothing", async () => {
     const before = platform.file;
-    const endpoint = new DescribeEndpointCommand({ EndpointName: before.endpointName });
-    const { LastModifiedTime } = await platform.clients.sagemaker.send(endpoint);
+    const endpoint = { EndpointName: before.endpointName };
+    const { LastModifiedTime } = await platform.clients.sagemaker.describeEndpoint(endpoint);
     const output = await platform.succeed("up");
     expect(output).not.toMatch(/\d+ (created|updated|deleted)/);
     expect(platform.file).toEqual(before);
-    expect((await platform.clients.sagemaker.send(endpoint)).LastModifiedTime).toEqual(LastModifiedTime);
+    expect((await platform.clients.sagemaker.describeEndpoint(endpoint)).LastModifiedTime).toEqual(LastModifiedTime);
     expect(await animals()).toBe(1500);
   });
 });

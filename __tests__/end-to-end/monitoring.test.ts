@@ -1,7 +1,3 @@
-import { DescribeAlarmsCommand } from "@aws-sdk/client-cloudwatch";
-import { ListExecutionsCommand } from "@aws-sdk/client-sfn";
-import { ListMonitoringExecutionsCommand } from "@aws-sdk/client-sagemaker";
-
 import { requireContract } from "../../local/platform/clients";
 import { makeClients } from "../../local/provision/clients";
 import { PlatformUnderTest } from "./platform-under-test";
@@ -19,27 +15,23 @@ describe("what visitors ask", () => {
   const clients = (): ReturnType<typeof makeClients> => makeClients(platform.file.aws, "eu-west-1", "123456789012");
 
   async function stateOfAlarm(): Promise<string> {
-    const { MetricAlarms = [] } = await clients().cloudWatch.send(
-      new DescribeAlarmsCommand({ AlarmNames: [alarmName] }),
-    );
+    const { MetricAlarms = [] } = await clients().cloudWatch.describeAlarms({ AlarmNames: [alarmName] });
     expect(MetricAlarms).toHaveLength(1);
     return MetricAlarms[0]?.StateValue ?? "";
   }
 
   /** How many comparisons of at least so many rows there were: what the jobs' reports say. */
   async function comparisons(): Promise<readonly string[]> {
-    const { MonitoringExecutionSummaries = [] } = await clients().sageMaker.send(
-      new ListMonitoringExecutionsCommand({
-        MonitoringScheduleName: "acme-local-website-production-data",
-        MaxResults: 100,
-      }),
-    );
+    const { MonitoringExecutionSummaries = [] } = await clients().sageMaker.listMonitoringExecutions({
+      MonitoringScheduleName: "acme-local-website-production-data",
+      MaxResults: 100,
+    });
     return MonitoringExecutionSummaries.map(({ MonitoringExecutionStatus = "" }) => MonitoringExecutionStatus);
   }
 
   async function startedRuns(): Promise<readonly string[]> {
     const stateMachineArn = await requireContract(platform.clients, "StateMachine");
-    const { executions = [] } = await clients().stepFunctions.send(new ListExecutionsCommand({ stateMachineArn }));
+    const { executions = [] } = await clients().stepFunctions.listExecutions({ stateMachineArn });
     return executions.flatMap(({ name = "" }) => (name.startsWith("drift-") ? [name] : []));
   }
 

@@ -4,9 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { ListPipelineExecutionsCommand } from "@aws-sdk/client-codepipeline";
-import { ListTrainingJobsCommand } from "@aws-sdk/client-sagemaker";
-
 import { type Clients, makeClients } from "../../local/platform/clients";
 import { type Instance, openInstance, root } from "../../local/platform/instance";
 import { isRunning, recordedProcess } from "../../local/platform/processes";
@@ -178,9 +175,9 @@ export class PlatformUnderTest {
   /** Waits until SageMaker runs a training job. */
   async trains(): Promise<void> {
     for (;;) {
-      const { TrainingJobSummaries: jobs = [] } = await this.clients.sagemaker.send(
-        new ListTrainingJobsCommand({ StatusEquals: "InProgress" }),
-      );
+      const { TrainingJobSummaries: jobs = [] } = await this.clients.sagemaker.listTrainingJobs({
+        StatusEquals: "InProgress",
+      });
       if (jobs.length > 0) {
         return;
       }
@@ -191,9 +188,9 @@ export class PlatformUnderTest {
   /** Waits until so many executions of the pipeline were started, and all have ended. */
   async releasesEnd(count: number): Promise<void> {
     for (;;) {
-      const { pipelineExecutionSummaries: all = [] } = await this.clients.codePipeline.send(
-        new ListPipelineExecutionsCommand({ pipelineName }),
-      );
+      const { pipelineExecutionSummaries: all = [] } = await this.clients.codePipeline.listPipelineExecutions({
+        pipelineName,
+      });
       if (all.length >= count && all.every(({ status }) => status !== "InProgress")) {
         return;
       }

@@ -1,27 +1,22 @@
 import { createHash } from "node:crypto";
-import { GetQueryExecutionCommand, GetQueryResultsCommand, StartQueryExecutionCommand } from "@aws-sdk/client-athena";
-import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
-import { DescribeFeatureGroupCommand } from "@aws-sdk/client-sagemaker";
 
 import { type Clients, requireContract } from "../../local/platform/clients";
 
 /** The rows that a query of the feature group's offline store gives; `sql` is told the table's name. */
 export async function query(clients: Clients, sql: (table: string) => string): Promise<string[][]> {
-  const group = await clients.sagemaker.send(
-    new DescribeFeatureGroupCommand({ FeatureGroupName: await requireContract(clients, "FeatureGroup") }),
-  );
+  const group = await clients.sagemaker.describeFeatureGroup({
+    FeatureGroupName: await requireContract(clients, "FeatureGroup"),
+  });
   const catalog = group.OfflineStoreConfig!.DataCatalogConfig!;
-  const { QueryExecutionId } = await clients.athena.send(
-    new StartQueryExecutionCommand({
-      QueryString: sql(`"${catalog.Database}"."${catalog.TableName}"`),
-      WorkGroup: await requireContract(clients, "AthenaWorkgroup"),
-    }),
-  );
+  const { QueryExecutionId } = await clients.athena.startQueryExecution({
+    QueryString: sql(`"${catalog.Database}"."${catalog.TableName}"`),
+    WorkGroup: await requireContract(clients, "AthenaWorkgroup"),
+  });
   for (;;) {
-    const { QueryExecution } = await clients.athena.send(new GetQueryExecutionCommand({ QueryExecutionId }));
+    const { QueryExecution } = await clients.athena.getQueryExecution({ QueryExecutionId });
     const state = QueryExecution!.Status!.State!;
     if (state === "SUCCEEDED") {
-      const { ResultSet } = await clients.athena.send(new GetQueryResultsCommand({ QueryExecutionId }));
+      const { ResultSet } = await clients.athena.getQueryResults({ QueryExecutionId });
       return ResultSet!.Rows!.slice(1).map(({ Data }) => Data!.map(({ VarCharValue }) => VarCharValue ?? ""));
     }
     if (state !== "QUEUED" && state !== "RUNNING") {
@@ -33,7 +28,7 @@ export async function query(clients: Clients, sql: (table: string) => string): P
 /** An object of the data bucket as text. */
 export async function readObject(clients: Clients, uri: string): Promise<string> {
   const { hostname, pathname } = new URL(uri);
-  const { Body } = await clients.s3.send(new GetObjectCommand({ Bucket: hostname, Key: pathname.slice(1) }));
+  const { Body } = await clients.s3.getObject({ Bucket: hostname, Key: pathname.slice(1) });
   return Body!.transformToString();
 }
 
@@ -43,7 +38,7 @@ export async function rowsOf(
   executionArn: string,
 ): Promise<Record<"train" | "validation" | "test", Record<string, string>[]>> {
   const bucket = await requireContract(clients, "DataBucket");
-  const { Contents = [] } = await clients.s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: "runs/" }));
+  const { Contents = [] } = await clients.s3.listObjectsV2({ Bucket: bucket, Prefix: "runs/" });
   // As prepare-run names a run: the execution's name may be cut, the hash of its ARN is not.
   const hash = createHash("sha256").update(executionArn).digest("hex").slice(0, 8);
   const run = Contents.map(({ Key }) => Key!.split("/").slice(0, 2).join("/")).find((folder) => folder.endsWith(hash));

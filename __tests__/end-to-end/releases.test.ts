@@ -4,15 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { GetMetricStatisticsCommand } from "@aws-sdk/client-cloudwatch";
-import { GetObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import {
-  CreateModelPackageCommand,
-  DescribeEndpointCommand,
-  DescribeModelPackageCommand,
-} from "@aws-sdk/client-sagemaker";
-import { PutParameterCommand } from "@aws-sdk/client-ssm";
-
 import { modelPython } from "../../local/platform/services";
 import { makeClients } from "../../local/provision/clients";
 import { simulate } from "../../survey/simulator";
@@ -41,34 +32,35 @@ afterAll(async () => {
 });
 
 const setChampion = (arn: string): Promise<unknown> =>
-  platform.clients.ssm.send(
-    new PutParameterCommand({ Name: "/acme/local/ModelPackageName", Value: arn, Type: "String", Overwrite: true }),
-  );
+  platform.clients.ssm.putParameter({
+    Name: "/acme/local/ModelPackageName",
+    Value: arn,
+    Type: "String",
+    Overwrite: true,
+  });
 
 /** Registers the champion's twin that answers NaN for animals of a length, or for all, and makes it the champion. */
 async function poison(length: string): Promise<void> {
   const { s3, sagemaker } = platform.clients;
-  const { ModelPackageGroupName, InferenceSpecification } = await sagemaker.send(
-    new DescribeModelPackageCommand({ ModelPackageName: champion }),
-  );
+  const { ModelPackageGroupName, InferenceSpecification } = await sagemaker.describeModelPackage({
+    ModelPackageName: champion,
+  });
   const container = InferenceSpecification!.Containers![0]!;
   const { hostname: Bucket, pathname } = new URL(container.ModelDataUrl!);
-  const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: pathname.slice(1) }));
+  const { Body } = await s3.getObject({ Bucket, Key: pathname.slice(1) });
   const [good, poisoned] = [join(folder, "model.tar.gz"), join(folder, "poisoned.tar.gz")];
   writeFileSync(good, await Body!.transformToByteArray());
   execFileSync(modelPython, [join(__dirname, "poison_model.py"), good, poisoned, length]);
   const Key = `runs/poisoned-${length}/model.tar.gz`;
-  await s3.send(new PutObjectCommand({ Bucket, Key, Body: readFileSync(poisoned) }));
-  const { ModelPackageArn } = await sagemaker.send(
-    new CreateModelPackageCommand({
-      ModelPackageGroupName,
-      ModelApprovalStatus: "Approved",
-      InferenceSpecification: {
-        ...InferenceSpecification!,
-        Containers: [{ ...container, ModelDataUrl: `s3://${Bucket}/${Key}` }],
-      },
-    }),
-  );
+  await s3.putObject({ Bucket, Key, Body: readFileSync(poisoned) });
+  const { ModelPackageArn } = await sagemaker.createModelPackage({
+    ModelPackageGroupName,
+    ModelApprovalStatus: "Approved",
+    InferenceSpecification: {
+      ...InferenceSpecification!,
+      Containers: [{ ...container, ModelDataUrl: `s3://${Bucket}/${Key}` }],
+    },
+  });
   await setChampion(ModelPackageArn!);
 }
 
@@ -104,30 +96,28 @@ const up = (): Promise<Ended> => platform.make("up");
 
 /** The configuration that an endpoint serves by, and why its last release failed. */
 async function endpointOf(stage: string): Promise<{ config: string; reason: string | undefined }> {
-  const { EndpointConfigName: config = "", FailureReason: reason } = await platform.clients.sagemaker.send(
-    new DescribeEndpointCommand({ EndpointName: `acme-local-website-${stage}` }),
-  );
+  const { EndpointConfigName: config = "", FailureReason: reason } = await platform.clients.sagemaker.describeEndpoint({
+    EndpointName: `acme-local-website-${stage}`,
+  });
   return { config, reason };
 }
 
 /** Answers 5xx of the containers of a configuration. */
 async function failuresOf(config: string): Promise<number> {
   const { cloudWatch } = makeClients(platform.file.aws, "eu-west-1", "123456789012");
-  const { Datapoints = [] } = await cloudWatch.send(
-    new GetMetricStatisticsCommand({
-      Namespace: "AWS/SageMaker",
-      MetricName: "Invocation5XXErrors",
-      Dimensions: [
-        { Name: "EndpointName", Value: "acme-local-website-production" },
-        { Name: "VariantName", Value: "champion" },
-        { Name: "EndpointConfigName", Value: config },
-      ],
-      StartTime: new Date(Date.now() - 3_600_000),
-      EndTime: new Date(Date.now() + 60_000),
-      Period: 3_600,
-      Statistics: ["Sum"],
-    }),
-  );
+  const { Datapoints = [] } = await cloudWatch.getMetricStatistics({
+    Namespace: "AWS/SageMaker",
+    MetricName: "Invocation5XXErrors",
+    Dimensions: [
+      { Name: "EndpointName", Value: "acme-local-website-production" },
+      { Name: "VariantName", Value: "champion" },
+      { Name: "EndpointConfigName", Value: config },
+    ],
+    StartTime: new Date(Date.now() - 3_600_000),
+    EndTime: new Date(Date.now() + 60_000),
+    Period: 3_600,
+    Statistics: ["Sum"],
+  });
   return Datapoints.reduce((sum, { Sum = 0 }) => sum + Sum, 0);
 }
 

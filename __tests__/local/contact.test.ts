@@ -3,9 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type AttributeValue, DeleteTableCommand, paginateScan } from "@aws-sdk/client-dynamodb";
-import { InvokeCommand } from "@aws-sdk/client-lambda";
-import { CreateEmailIdentityCommand, DeleteEmailIdentityCommand } from "@aws-sdk/client-sesv2";
+import { type AttributeValue, paginateScan } from "@aws-sdk/client-dynamodb";
 import { provision } from "../../local/provision";
 import { httpEvent } from "../handlers/support/lambda";
 import { Emulator } from "../workflow/support/emulator";
@@ -54,9 +52,10 @@ afterAll(async () => {
 });
 
 async function invoke(FunctionName: string, event: unknown): Promise<Record<string, unknown>> {
-  const { Payload } = await workspace.clients.lambda.send(
-    new InvokeCommand({ FunctionName, Payload: Buffer.from(JSON.stringify(event)) }),
-  );
+  const { Payload } = await workspace.clients.lambda.invoke({
+    FunctionName,
+    Payload: Buffer.from(JSON.stringify(event)),
+  });
   return JSON.parse(Buffer.from(Payload ?? []).toString()) as Record<string, unknown>;
 }
 
@@ -122,13 +121,13 @@ test("a message becomes one mail, to be answered to the visitor, however often i
 
 test("what SES refuses is kept, and mailed when SES takes it", async () => {
   const EmailIdentity = "test.acme.example";
-  await workspace.clients.ses.send(new DeleteEmailIdentityCommand({ EmailIdentity }));
+  await workspace.clients.ses.deleteEmailIdentity({ EmailIdentity });
   const { status, id } = await write("Is anybody there?");
   expect(status).toBe(202);
   expect(await invoke(mailer, { unsent: true })).toMatchObject({ errorType: "MessagesNotMailed" });
   expect((await items()).find((item) => item.id?.S === id)).not.toHaveProperty("mailedAt");
   expect(mailsOf(id)).toEqual([]);
-  await workspace.clients.ses.send(new CreateEmailIdentityCommand({ EmailIdentity }));
+  await workspace.clients.ses.createEmailIdentity({ EmailIdentity });
   await eventually(() => isMarked(id));
   expect(mailsOf(id).length).toBe(1);
 });
@@ -142,7 +141,7 @@ test("what a program fills in is answered, and neither kept nor mailed", async (
 
 test("where DynamoDB refuses, the visitor is told that it is not sent, and nothing is mailed", async () => {
   const before = mails().length;
-  await workspace.clients.dynamoDb.send(new DeleteTableCommand({ TableName: table }));
+  await workspace.clients.dynamoDb.deleteTable({ TableName: table });
   expect((await write("Lost?")).status).toBe(503);
   expect(mails().length).toBe(before);
 });

@@ -6,34 +6,18 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  CloudWatchClient,
-  DescribeAlarmsCommand,
-  GetMetricStatisticsCommand,
-  PutMetricAlarmCommand,
-  SetAlarmStateCommand,
-} from "@aws-sdk/client-cloudwatch";
-import {
-  CreateEndpointCommand,
-  CreateEndpointConfigCommand,
-  CreateModelCommand,
-  type DeploymentConfig,
-  DescribeEndpointCommand,
-  type DescribeEndpointCommandOutput,
-  type TrafficRoutingConfig,
-  UpdateEndpointCommand,
-} from "@aws-sdk/client-sagemaker";
-import { InvokeEndpointCommand } from "@aws-sdk/client-sagemaker-runtime";
+import { CloudWatch } from "@aws-sdk/client-cloudwatch";
+import type { DeploymentConfig, DescribeEndpointCommandOutput, TrafficRoutingConfig } from "@aws-sdk/client-sagemaker";
 import { childrenOf, clientOptions, eventually, image, isRunning, Platform, role } from "sagemaker-local/testing";
 import { Emulator } from "../workflow/support/emulator";
 
 let platform: Platform;
-let cloudWatch: CloudWatchClient;
+let cloudWatch: CloudWatch;
 const poisons = ["crashes", "fails", "is slow"] as const;
 
 beforeAll(async () => {
   platform = await Platform.start({}, (url) => Emulator.start(url));
-  cloudWatch = new CloudWatchClient(clientOptions(platform.emulator.endpoint));
+  cloudWatch = new CloudWatch(clientOptions(platform.emulator.endpoint));
   await putModel("old", { factor: 2 });
   await putModel("new", { factor: 3 });
   for (const poison of poisons) {
@@ -50,23 +34,19 @@ async function putModel(name: string, content: object, environment?: Record<stri
   writeFileSync(join(folder, "model.json"), JSON.stringify(content));
   execFileSync("tar", ["-czf", `${folder}.tar.gz`, "-C", folder, "."]);
   const ModelDataUrl = await platform.put(`models/${name}/model.tar.gz`, readFileSync(`${folder}.tar.gz`));
-  await platform.sagemaker.send(
-    new CreateModelCommand({
-      ModelName: name,
-      PrimaryContainer: { Image: image, ModelDataUrl, Environment: environment },
-      ExecutionRoleArn: role,
-    }),
-  );
+  await platform.sagemaker.createModel({
+    ModelName: name,
+    PrimaryContainer: { Image: image, ModelDataUrl, Environment: environment },
+    ExecutionRoleArn: role,
+  });
   await createConfig(`${name}-config`, name);
 }
 
 async function createConfig(name: string, ModelName: string, VariantName = "champion"): Promise<void> {
-  await platform.sagemaker.send(
-    new CreateEndpointConfigCommand({
-      EndpointConfigName: name,
-      ProductionVariants: [{ VariantName, ModelName, InitialInstanceCount: 4, InstanceType: "ml.t2.medium" }],
-    }),
-  );
+  await platform.sagemaker.createEndpointConfig({
+    EndpointConfigName: name,
+    ProductionVariants: [{ VariantName, ModelName, InitialInstanceCount: 4, InstanceType: "ml.t2.medium" }],
+  });
 }
 
 /** Alarms on the new fleet alone, as the stacks make them: on its errors, and on its latency above 200 ms. */
@@ -84,24 +64,20 @@ async function watch(endpoint: string, config: string): Promise<string[]> {
     TreatMissingData: "notBreaching",
   };
   const [errors, latency] = [`${endpoint}-errors`, `${endpoint}-latency`];
-  await cloudWatch.send(
-    new PutMetricAlarmCommand({
-      ...common,
-      AlarmName: errors,
-      MetricName: "Invocation5XXErrors",
-      Statistic: "Sum",
-      Threshold: 0,
-    }),
-  );
-  await cloudWatch.send(
-    new PutMetricAlarmCommand({
-      ...common,
-      AlarmName: latency,
-      MetricName: "ModelLatency",
-      ExtendedStatistic: "p99",
-      Threshold: 200_000,
-    }),
-  );
+  await cloudWatch.putMetricAlarm({
+    ...common,
+    AlarmName: errors,
+    MetricName: "Invocation5XXErrors",
+    Statistic: "Sum",
+    Threshold: 0,
+  });
+  await cloudWatch.putMetricAlarm({
+    ...common,
+    AlarmName: latency,
+    MetricName: "ModelLatency",
+    ExtendedStatistic: "p99",
+    Threshold: 200_000,
+  });
   return [errors, latency];
 }
 
@@ -123,13 +99,15 @@ async function release(
     },
     AutoRollbackConfiguration: { Alarms: names.map((AlarmName) => ({ AlarmName })) },
   } as DeploymentConfig;
-  await platform.sagemaker.send(
-    new UpdateEndpointCommand({ EndpointName: endpoint, EndpointConfigName: config, DeploymentConfig: policy }),
-  );
+  await platform.sagemaker.updateEndpoint({
+    EndpointName: endpoint,
+    EndpointConfigName: config,
+    DeploymentConfig: policy,
+  });
 }
 
 const describeEndpoint = (name: string): Promise<DescribeEndpointCommandOutput> =>
-  platform.sagemaker.send(new DescribeEndpointCommand({ EndpointName: name }));
+  platform.sagemaker.describeEndpoint({ EndpointName: name });
 const settled = (name: string): Promise<DescribeEndpointCommandOutput> =>
   eventually(`endpoint ${name} to settle`, async () => {
     const endpoint = await describeEndpoint(name);
@@ -137,15 +115,17 @@ const settled = (name: string): Promise<DescribeEndpointCommandOutput> =>
   });
 
 async function createEndpoint(name: string): Promise<void> {
-  await platform.sagemaker.send(new CreateEndpointCommand({ EndpointName: name, EndpointConfigName: "old-config" }));
+  await platform.sagemaker.createEndpoint({ EndpointName: name, EndpointConfigName: "old-config" });
   await settled(name);
 }
 
 /** What the endpoint's model is: the factor by which it multiplies. */
 async function ask(name: string): Promise<number> {
-  const { Body } = await platform.runtime.send(
-    new InvokeEndpointCommand({ EndpointName: name, ContentType: "text/csv", Body: Buffer.from("1") }),
-  );
+  const { Body } = await platform.runtime.invokeEndpoint({
+    EndpointName: name,
+    ContentType: "text/csv",
+    Body: Buffer.from("1"),
+  });
   return Number(Buffer.from(Body).toString().split(" ")[0]);
 }
 
@@ -234,21 +214,19 @@ describe("a release of a good model", () => {
     await Promise.all(Array.from({ length: 19 }, () => ask("counted")));
     await settled("counted");
     const sum = async (MetricName: string, Statistic: "Sum" | "SampleCount"): Promise<number> => {
-      const { Datapoints = [] } = await cloudWatch.send(
-        new GetMetricStatisticsCommand({
-          Namespace: "AWS/SageMaker",
-          MetricName,
-          Dimensions: [
-            { Name: "EndpointName", Value: "counted" },
-            { Name: "VariantName", Value: "champion" },
-            { Name: "EndpointConfigName", Value: "new-config" },
-          ],
-          StartTime: new Date(Date.now() - 3_600_000),
-          EndTime: new Date(Date.now() + 60_000),
-          Period: 3600,
-          Statistics: [Statistic],
-        }),
-      );
+      const { Datapoints = [] } = await cloudWatch.getMetricStatistics({
+        Namespace: "AWS/SageMaker",
+        MetricName,
+        Dimensions: [
+          { Name: "EndpointName", Value: "counted" },
+          { Name: "VariantName", Value: "champion" },
+          { Name: "EndpointConfigName", Value: "new-config" },
+        ],
+        StartTime: new Date(Date.now() - 3_600_000),
+        EndTime: new Date(Date.now() + 60_000),
+        Period: 3600,
+        Statistics: [Statistic],
+      });
       return Datapoints.reduce((total, point) => total + (point[Statistic] ?? 0), 0);
     };
     expect(await sum("Invocations", "Sum")).toBe(20);
@@ -344,13 +322,11 @@ describe("alarms", () => {
     await createEndpoint("alarmed");
     const [errors = ""] = await watch("alarmed", "new-config");
     await release("alarmed", "new-config", allAtOnce, { bake: 30 });
-    await cloudWatch.send(
-      new SetAlarmStateCommand({ AlarmName: errors, StateValue: "ALARM", StateReason: "a person says so" }),
-    );
+    await cloudWatch.setAlarmState({ AlarmName: errors, StateValue: "ALARM", StateReason: "a person says so" });
     expect((await settled("alarmed")).FailureReason).toContain("went off (a person says so)");
     await release("alarmed", "new-config", allAtOnce, { bake: 30, alarms: [errors] });
     expect((await settled("alarmed")).FailureReason).toContain("went off (a person says so)");
-    const { MetricAlarms = [] } = await cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: [errors] }));
+    const { MetricAlarms = [] } = await cloudWatch.describeAlarms({ AlarmNames: [errors] });
     expect(MetricAlarms[0]?.StateValue).toBe("ALARM");
   });
 

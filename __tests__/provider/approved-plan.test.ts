@@ -6,7 +6,6 @@ import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { HeadBucketCommand } from "@aws-sdk/client-s3";
 import { findTerraform } from "../../delivery/terraform";
 import { loadEnvironment } from "../../environments";
 import { Checkout, type Ended } from "./support/checkout";
@@ -76,7 +75,7 @@ test("a bucket that a colleague adds to the stack meanwhile is not deleted by th
   expect(output).toContain("Somebody else has changed data in local since this plan was made, so it was not applied.");
   expect(output).toContain("data/aws_s3_bucket.precious would be deleted, and holds objects and their old versions");
   expect(status).not.toBe(0);
-  await accounts.clients.s3.send(new HeadBucketCommand({ Bucket: bucket }));
+  await accounts.clients.s3.headBucket({ Bucket: bucket });
   expect(addressesIn(await stateOf(accounts.clients.s3, "data"))).toContain("aws_s3_bucket.precious");
   expect(await isLocked(accounts.clients.s3, "data")).toBe(false);
 });

@@ -7,15 +7,8 @@ import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "no
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  GetBucketEncryptionCommand,
-  GetBucketVersioningCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  ListObjectVersionsCommand,
-  S3Client,
-} from "@aws-sdk/client-s3";
-import { KMSClient, paginateListAliases } from "@aws-sdk/client-kms";
+import { S3 } from "@aws-sdk/client-s3";
+import { KMS, paginateListAliases } from "@aws-sdk/client-kms";
 import { loadEnvironment } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
 import { stateBucketName } from "../../stacks/platform";
@@ -115,20 +108,20 @@ afterEach(async () => {
   await accounts.stop();
 });
 
-const client = (): { s3: S3Client; kms: KMSClient } => {
+const client = (): { s3: S3; kms: KMS } => {
   const settings = {
     endpoint: accounts.endpoint,
     region,
     credentials: { accessKeyId: account, secretAccessKey: "test" },
   };
-  return { s3: new S3Client({ ...settings, forcePathStyle: true }), kms: new KMSClient(settings) };
+  return { s3: new S3({ ...settings, forcePathStyle: true }), kms: new KMS(settings) };
 };
 
 /** The lock of the stack `state`, as the bucket has it. */
 async function lock(): Promise<string | undefined> {
   const { s3 } = client();
   try {
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: `${stateFile}.tflock` }));
+    const { Body } = await s3.getObject({ Bucket: bucket, Key: `${stateFile}.tflock` });
     return JSON.parse((await Body?.transformToString()) ?? "").ID;
   } catch {
     return undefined;
@@ -140,17 +133,15 @@ async function expectWhole(by: Person): Promise<void> {
   const [status, said] = await by.type("bootstrap");
   expect([status, said]).toEqual([0, expect.stringContaining("✔ state: nothing to change.")]);
   const { s3, kms } = client();
-  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: bucket }));
+  const { Contents = [] } = await s3.listObjectsV2({ Bucket: bucket });
   expect(Contents.map(({ Key }) => Key)).toEqual([stateFile]);
-  const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: stateFile }));
+  const { Body } = await s3.getObject({ Bucket: bucket, Key: stateFile });
   const state = JSON.parse((await Body?.transformToString()) ?? "");
   const instances = state.resources.flatMap(({ instances: all }: { instances: { status?: string }[] }) => all);
   expect(instances.length).toBeGreaterThan(15);
   expect(instances.filter((instance: { status?: string }) => instance.status !== undefined)).toEqual([]);
-  expect((await s3.send(new GetBucketVersioningCommand({ Bucket: bucket }))).Status).toBe("Enabled");
-  const { ServerSideEncryptionConfiguration: encryption } = await s3.send(
-    new GetBucketEncryptionCommand({ Bucket: bucket }),
-  );
+  expect((await s3.getBucketVersioning({ Bucket: bucket })).Status).toBe("Enabled");
+  const { ServerSideEncryptionConfiguration: encryption } = await s3.getBucketEncryption({ Bucket: bucket });
   const keyArn = state.resources.find(({ type }: { type: string }) => type === "aws_kms_key").instances[0].attributes
     .arn;
   expect(encryption?.Rules?.[0]?.ApplyServerSideEncryptionByDefault).toEqual({
@@ -167,7 +158,7 @@ async function expectWhole(by: Person): Promise<void> {
   }
   expect(targets).toHaveLength(1);
   expect(keyArn).toContain(targets[0]);
-  const { Versions = [] } = await s3.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: stateFile }));
+  const { Versions = [] } = await s3.listObjectVersions({ Bucket: bucket, Prefix: stateFile });
   expect(Versions.length).toBeGreaterThan(0);
 }
 

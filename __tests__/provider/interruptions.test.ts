@@ -4,8 +4,6 @@
  */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ListFunctionsCommand } from "@aws-sdk/client-lambda";
-import { ListBucketsCommand } from "@aws-sdk/client-s3";
 import { readManifest } from "../../delivery/terraform";
 import { loadEnvironment } from "../../environments";
 import type { StackId } from "../../stacks/contract";
@@ -118,11 +116,11 @@ const held = (stack: StackId): RegExp =>
 
 /** Whether the stack `data` is being made. */
 async function bucketIsThere(): Promise<boolean> {
-  const { Buckets = [] } = await accounts.clients.s3.send(new ListBucketsCommand({}));
+  const { Buckets = [] } = await accounts.clients.s3.listBuckets({});
   return Buckets.some(({ Name }) => /^acme-local-data-\d/.test(Name ?? ""));
 }
 
 async function functions(): Promise<readonly (string | undefined)[]> {
-  const { Functions = [] } = await accounts.clients.lambda.send(new ListFunctionsCommand({}));
+  const { Functions = [] } = await accounts.clients.lambda.listFunctions({});
   return Functions.map(({ FunctionName }) => FunctionName);
 }

@@ -6,7 +6,6 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DeleteModelPackageCommand } from "@aws-sdk/client-sagemaker";
 import { readManifest } from "../../delivery/terraform";
 import { loadEnvironment } from "../../environments";
 import { requireContract } from "../../local/platform/clients";
@@ -162,7 +161,7 @@ describe("the local environment", () => {
   test("is destroyed without a trace, for nothing of it is protected", async () => {
     // AWS deletes no group of model packages that holds any, and these are the workflow's, not Terraform's.
     const ModelPackageName = await requireContract(accounts.clients, "ModelPackageName");
-    await accounts.clients.sagemaker.send(new DeleteModelPackageCommand({ ModelPackageName }));
+    await accounts.clients.sagemaker.deleteModelPackage({ ModelPackageName });
     const remaining = [...stacks()].reverse();
     while (remaining.length > 0) {
       // Side by side, whatever no other stack reads from any more.

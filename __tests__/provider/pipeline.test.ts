@@ -5,8 +5,6 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CreateBucketCommand, GetObjectCommand } from "@aws-sdk/client-s3";
-import { DescribeExecutionCommand, StartExecutionCommand } from "@aws-sdk/client-sfn";
 import { setTimeout as sleep } from "node:timers/promises";
 import { loadEnvironment } from "../../environments";
 import { requireContract } from "../../local/platform/clients";
@@ -44,20 +42,13 @@ async function runBuild(step: ReleaseStep): Promise<BuildResult> {
 /** What CodePipeline's own action does: it starts an execution with a name of its own, and waits. */
 async function train(): Promise<string> {
   const { stepFunctions } = accounts.clients;
-  const { executionArn } = await stepFunctions.send(
-    new StartExecutionCommand({
-      stateMachineArn: await requireContract(accounts.clients, "StateMachine"),
-      name: "pipeline-1624a1d1-3699-43f0-8e1e-6bafd7fde791",
-      input: JSON.stringify({ pipelineExecution: "rehearsal" }),
-    }),
-  );
+  const { executionArn } = await stepFunctions.startExecution({
+    stateMachineArn: await requireContract(accounts.clients, "StateMachine"),
+    name: "pipeline-1624a1d1-3699-43f0-8e1e-6bafd7fde791",
+    input: JSON.stringify({ pipelineExecution: "rehearsal" }),
+  });
   for (;;) {
-    const {
-      status = "",
-      output,
-      error,
-      cause,
-    } = await stepFunctions.send(new DescribeExecutionCommand({ executionArn }));
+    const { status = "", output, error, cause } = await stepFunctions.describeExecution({ executionArn });
     if (status !== "RUNNING") {
       return [status, output ?? "", error ?? "", cause ?? ""].join(" ");
     }
@@ -93,12 +84,10 @@ beforeAll(async () => {
   accounts = await EmulatedAccounts.start();
   await accounts.makeStateBucket(environment);
   // The pipeline's own bucket: the local environment has no pipeline.
-  await accounts.clients.s3.send(
-    new CreateBucketCommand({
-      Bucket: artefacts,
-      CreateBucketConfiguration: { LocationConstraint: region as "eu-west-1" },
-    }),
-  );
+  await accounts.clients.s3.createBucket({
+    Bucket: artefacts,
+    CreateBucketConfiguration: { LocationConstraint: region as "eu-west-1" },
+  });
 }, 120_000);
 
 afterAll(async () => {
@@ -132,7 +121,7 @@ test.each(steps.map((step) => [step.name, step] as const))(
         /^Champion acme-local-ml-workflow-abalone\/1: RMSE [\d.]+ rings on \d+ held-out rows/,
       );
       const key = decodeURIComponent(new URL(exported.REVIEW_URL!).searchParams.get("prefix")!);
-      const { Body } = await accounts.clients.s3.send(new GetObjectCommand({ Bucket: artefacts, Key: key }));
+      const { Body } = await accounts.clients.s3.getObject({ Bucket: artefacts, Key: key });
       const page = await Body!.transformToString();
       expect(page).toContain("website-production");
       expect(page).toContain("aws_sagemaker_endpoint");

@@ -8,14 +8,6 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AwsProvider } from "@cdktf/provider-aws/lib/provider";
-import {
-  CreateModelPackageCommand,
-  CreateModelPackageGroupCommand,
-  DescribeEndpointCommand,
-  ListEndpointConfigsCommand,
-  ListModelsCommand,
-} from "@aws-sdk/client-sagemaker";
-import { InvokeEndpointCommand } from "@aws-sdk/client-sagemaker-runtime";
 import { App, TerraformStack } from "cdktf";
 import { EncryptionKey } from "../../modules/encryption-key";
 import { ModelEndpoint } from "../../modules/model-endpoint";
@@ -30,7 +22,7 @@ let terraform: Terraform;
 
 beforeAll(async () => {
   platform = await Platform.start({}, (url) => Emulator.start(url));
-  await platform.sagemaker.send(new CreateModelPackageGroupCommand({ ModelPackageGroupName: "factors" }));
+  await platform.sagemaker.createModelPackageGroup({ ModelPackageGroupName: "factors" });
   const configuration = process.env.TF_CLI_CONFIG_FILE;
   terraform = new Terraform(join(platform.folder, "stack", "stacks", "release"), {
     PATH: process.env.PATH ?? "",
@@ -53,17 +45,15 @@ async function register(factor: number, poison?: string): Promise<string> {
   writeFileSync(join(folder, "model.json"), JSON.stringify({ factor, poison }));
   execFileSync("tar", ["-czf", `${folder}.tar.gz`, "-C", folder, "."]);
   const ModelDataUrl = await platform.put(`models/${factor}/model.tar.gz`, readFileSync(`${folder}.tar.gz`));
-  const { ModelPackageArn = "" } = await platform.sagemaker.send(
-    new CreateModelPackageCommand({
-      ModelPackageGroupName: "factors",
-      ModelApprovalStatus: "Approved",
-      InferenceSpecification: {
-        Containers: [{ Image: image, ModelDataUrl }],
-        SupportedContentTypes: ["text/csv"],
-        SupportedResponseMIMETypes: ["text/csv"],
-      },
-    }),
-  );
+  const { ModelPackageArn = "" } = await platform.sagemaker.createModelPackage({
+    ModelPackageGroupName: "factors",
+    ModelApprovalStatus: "Approved",
+    InferenceSpecification: {
+      Containers: [{ Image: image, ModelDataUrl }],
+      SupportedContentTypes: ["text/csv"],
+      SupportedResponseMIMETypes: ["text/csv"],
+    },
+  });
   return ModelPackageArn;
 }
 
@@ -110,9 +100,11 @@ async function release(modelPackageArn: string): Promise<void> {
 }
 
 async function ask(): Promise<number> {
-  const { Body } = await platform.runtime.send(
-    new InvokeEndpointCommand({ EndpointName: name, ContentType: "text/csv", Body: Buffer.from("1") }),
-  );
+  const { Body } = await platform.runtime.invokeEndpoint({
+    EndpointName: name,
+    ContentType: "text/csv",
+    Body: Buffer.from("1"),
+  });
   return Number.parseFloat(Buffer.from(Body).toString());
 }
 
@@ -137,9 +129,9 @@ async function underLoad(work: Promise<void>): Promise<{ failures: readonly stri
 }
 
 const serving = async (): Promise<string | undefined> =>
-  (await platform.sagemaker.send(new DescribeEndpointCommand({ EndpointName: name }))).EndpointConfigName;
+  (await platform.sagemaker.describeEndpoint({ EndpointName: name })).EndpointConfigName;
 const configs = async (): Promise<(string | undefined)[]> => {
-  const { EndpointConfigs = [] } = await platform.sagemaker.send(new ListEndpointConfigsCommand({}));
+  const { EndpointConfigs = [] } = await platform.sagemaker.listEndpointConfigs({});
   return EndpointConfigs.map(({ EndpointConfigName }) => EndpointConfigName);
 };
 
@@ -161,7 +153,7 @@ describe("the real provider", () => {
     expect(failures).toEqual([]);
     expect(await ask()).toBe(3);
     expect(await configs()).toHaveLength(1);
-    expect((await platform.sagemaker.send(new ListModelsCommand({}))).Models).toHaveLength(1);
+    expect((await platform.sagemaker.listModels({})).Models).toHaveLength(1);
     expect((await terraform.plan()).actions).toEqual({});
   });
 
@@ -187,7 +179,7 @@ describe("the real provider", () => {
     expect(failures).toEqual([]);
     expect(await ask()).toBe(3);
     expect(await configs()).toEqual([await serving()]);
-    expect((await platform.sagemaker.send(new ListModelsCommand({}))).Models).toHaveLength(1);
+    expect((await platform.sagemaker.listModels({})).Models).toHaveLength(1);
     expect((await terraform.plan()).actions).toEqual({});
   });
 

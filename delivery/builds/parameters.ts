@@ -1,4 +1,4 @@
-import { GetParametersCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { SSM } from "@aws-sdk/client-ssm";
 import type { Environment } from "../../environments";
 import type { ParameterName } from "../../stacks/contract";
 
@@ -11,9 +11,9 @@ export async function readParameters<Name extends ParameterName>(
   names: readonly Name[],
 ): Promise<Readonly<Record<Name, string>>> {
   const path = (name: string): string => `/acme/${environment}/${name}`;
-  const client = new SSMClient({ region });
+  const client = new SSM({ region });
   try {
-    const { Parameters = [] } = await client.send(new GetParametersCommand({ Names: names.map(path) }));
+    const { Parameters = [] } = await client.getParameters({ Names: names.map(path) });
     const values = new Map(Parameters.map(({ Name, Value }) => [Name, Value]));
     const missing = names.filter((name) => !values.get(path(name)));
     if (missing.length > 0) {

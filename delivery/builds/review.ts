@@ -3,8 +3,8 @@
  * an approver needs: the plan, and the model that it would serve. It prints shell variables with the page's location.
  */
 import { readFileSync } from "node:fs";
-import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { DescribeModelPackageCommand, SageMakerClient } from "@aws-sdk/client-sagemaker";
+import { S3 } from "@aws-sdk/client-s3";
+import { SageMaker } from "@aws-sdk/client-sagemaker";
 import { requireAccount } from "../identity";
 import { type Environment, loadEnvironment } from "../../environments";
 import { placeholder } from "../../stacks/contract";
@@ -75,9 +75,9 @@ async function describe({ region }: Environment, modelPackageArn: string): Promi
   if (modelPackageArn === placeholder) {
     return undefined;
   }
-  const client = new SageMakerClient({ region });
+  const client = new SageMaker({ region });
   try {
-    const found = await client.send(new DescribeModelPackageCommand({ ModelPackageName: modelPackageArn }));
+    const found = await client.describeModelPackage({ ModelPackageName: modelPackageArn });
     return {
       modelPackageArn,
       registered: found.CreationTime?.toISOString() ?? "unknown",
@@ -123,17 +123,15 @@ export async function review(variables: NodeJS.ProcessEnv): Promise<Readonly<Rec
   const { account, region, name } = environment;
   const bucket = `acme-${name}-pipeline-artefacts-${account}-${region}`;
   const key = `reviews/${release}.md`;
-  const client = new S3Client({ region, forcePathStyle: environment.emulated });
+  const client = new S3({ region, forcePathStyle: environment.emulated });
   try {
-    await client.send(
-      new PutObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        Body: reviewPage(release, card, plan),
-        ContentType: "text/markdown; charset=utf-8",
-        ExpectedBucketOwner: account,
-      }),
-    );
+    await client.putObject({
+      Bucket: bucket,
+      Key: key,
+      Body: reviewPage(release, card, plan),
+      ContentType: "text/markdown; charset=utf-8",
+      ExpectedBucketOwner: account,
+    });
   } finally {
     client.destroy();
   }

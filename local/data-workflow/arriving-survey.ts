@@ -1,8 +1,6 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { PutObjectCommand } from "@aws-sdk/client-s3";
-
 import { simulate } from "../../survey/simulator";
 import { makeClients, requireContract } from "../platform/clients";
 import { run } from "../platform/commands";
@@ -143,9 +141,7 @@ export async function writeSurvey(instance: Instance, options: SurveyOptions): P
     },
   );
   const key = `surveys/${name}`;
-  await clients.s3.send(
-    new PutObjectCommand({ Bucket: bucket, Key: key, Body: readFileSync(path), ContentType: "text/csv" }),
-  );
+  await clients.s3.putObject({ Bucket: bucket, Key: key, Body: readFileSync(path), ContentType: "text/csv" });
   writeJson(seedFile, Math.max(seed, lastSeed));
   return { rows, seed, shift, path, bucket, key };
 }

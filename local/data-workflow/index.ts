@@ -2,10 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import {
   CodePipelineServiceException,
-  GetPipelineExecutionCommand,
   type GetPipelineExecutionCommandOutput,
-  GetPipelineStateCommand,
-  ListPipelineExecutionsCommand,
   type ListPipelineExecutionsCommandOutput,
   type GetPipelineStateCommandOutput,
   type PipelineExecutionStatus,
@@ -95,8 +92,8 @@ async function look(
 ): Promise<(GetPipelineExecutionCommandOutput & GetPipelineStateCommandOutput) | undefined> {
   try {
     return {
-      ...(await codePipeline.send(new GetPipelineStateCommand({ name: pipelineName }))),
-      ...(await codePipeline.send(new GetPipelineExecutionCommand({ pipelineName, pipelineExecutionId }))),
+      ...(await codePipeline.getPipelineState({ name: pipelineName })),
+      ...(await codePipeline.getPipelineExecution({ pipelineName, pipelineExecutionId })),
     };
   } catch (error) {
     if (error instanceof CodePipelineServiceException && error.$fault === "client") {
@@ -110,7 +107,7 @@ async function look(
 /** The execution that the pipeline works on now, if there is one; of a pipeline that has died nobody knows. */
 async function runningRelease({ codePipeline }: Clients): Promise<string | undefined> {
   const { pipelineExecutionSummaries: executions = [] } = await codePipeline
-    .send(new ListPipelineExecutionsCommand({ pipelineName }))
+    .listPipelineExecutions({ pipelineName })
     .catch((): ListPipelineExecutionsCommandOutput => ({ $metadata: {} }));
   return executions.find(({ status }) => status === "InProgress")?.pipelineExecutionId;
 }

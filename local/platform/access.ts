@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 
-import { GetRolePolicyCommand, IAMClient, ListRolePoliciesCommand, paginateListRoles } from "@aws-sdk/client-iam";
+import { IAM, paginateListRoles } from "@aws-sdk/client-iam";
 
 import { excuses } from "./access-excuses";
 import { harmlessCredentials, type Instance, readJson, region } from "./instance";
@@ -79,14 +79,14 @@ export function compareAccess(
     });
 }
 
-async function rolePolicies(iam: IAMClient): Promise<Record<string, string[]>> {
+async function rolePolicies(iam: IAM): Promise<Record<string, string[]>> {
   const policies: Record<string, string[]> = {};
   for await (const { Roles = [] } of paginateListRoles({ client: iam }, {})) {
     for (const { RoleName = "" } of Roles) {
-      const { PolicyNames = [] } = await iam.send(new ListRolePoliciesCommand({ RoleName }));
+      const { PolicyNames = [] } = await iam.listRolePolicies({ RoleName });
       policies[RoleName] = await Promise.all(
         PolicyNames.map(async (PolicyName) => {
-          const { PolicyDocument = "" } = await iam.send(new GetRolePolicyCommand({ RoleName, PolicyName }));
+          const { PolicyDocument = "" } = await iam.getRolePolicy({ RoleName, PolicyName });
           return decodeURIComponent(PolicyDocument);
         }),
       );
@@ -101,7 +101,7 @@ async function rolePolicies(iam: IAMClient): Promise<Record<string, string[]>> {
  */
 export async function readAccess(instance: Instance): Promise<{ readonly roles: readonly RoleAccess[] }> {
   const endpoint = addressOf(instance, "emulator");
-  const iam = new IAMClient({ endpoint, region, credentials: harmlessCredentials, maxAttempts: 2 });
+  const iam = new IAM({ endpoint, region, credentials: harmlessCredentials, maxAttempts: 2 });
   try {
     const file = instance.path("emulator/state/access/requests.json");
     const requests = existsSync(file) ? readJson<readonly JudgedRequest[]>(file, []) : [];

@@ -1,35 +1,35 @@
-import { AthenaClient } from "@aws-sdk/client-athena";
-import { CodePipelineClient } from "@aws-sdk/client-codepipeline";
-import { LambdaClient } from "@aws-sdk/client-lambda";
-import { S3Client } from "@aws-sdk/client-s3";
-import { SageMakerClient } from "@aws-sdk/client-sagemaker";
-import { SFNClient } from "@aws-sdk/client-sfn";
-import { ParameterNotFound, GetParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { Athena } from "@aws-sdk/client-athena";
+import { CodePipeline } from "@aws-sdk/client-codepipeline";
+import { Lambda } from "@aws-sdk/client-lambda";
+import { S3 } from "@aws-sdk/client-s3";
+import { SageMaker } from "@aws-sdk/client-sagemaker";
+import { SFN } from "@aws-sdk/client-sfn";
+import { ParameterNotFound, SSM } from "@aws-sdk/client-ssm";
 
 import { harmlessCredentials, region } from "./instance";
 
 /** The AWS clients of the platform's own stages, each bound to the emulator's address and to nothing else. */
 export interface Clients {
-  readonly athena: AthenaClient;
-  readonly codePipeline: CodePipelineClient;
-  readonly lambda: LambdaClient;
-  readonly s3: S3Client;
-  readonly sagemaker: SageMakerClient;
-  readonly stepFunctions: SFNClient;
-  readonly ssm: SSMClient;
+  readonly athena: Athena;
+  readonly codePipeline: CodePipeline;
+  readonly lambda: Lambda;
+  readonly s3: S3;
+  readonly sagemaker: SageMaker;
+  readonly stepFunctions: SFN;
+  readonly ssm: SSM;
 }
 
 /** Makes the clients for the emulator at `endpoint`. */
 export function makeClients(endpoint: string): Clients {
   const settings = { endpoint, region, credentials: harmlessCredentials, maxAttempts: 5 };
   return {
-    athena: new AthenaClient(settings),
-    codePipeline: new CodePipelineClient(settings),
-    lambda: new LambdaClient(settings),
-    s3: new S3Client(settings),
-    sagemaker: new SageMakerClient(settings),
-    stepFunctions: new SFNClient(settings),
-    ssm: new SSMClient(settings),
+    athena: new Athena(settings),
+    codePipeline: new CodePipeline(settings),
+    lambda: new Lambda(settings),
+    s3: new S3(settings),
+    sagemaker: new SageMaker(settings),
+    stepFunctions: new SFN(settings),
+    ssm: new SSM(settings),
   };
 }
 
@@ -40,7 +40,7 @@ export function makeClients(endpoint: string): Clients {
  */
 export async function readContract(clients: Clients, name: string): Promise<string | undefined> {
   try {
-    const { Parameter } = await clients.ssm.send(new GetParameterCommand({ Name: `/acme/local/${name}` }));
+    const { Parameter } = await clients.ssm.getParameter({ Name: `/acme/local/${name}` });
     return Parameter?.Value;
   } catch (error) {
     if (error instanceof ParameterNotFound) {

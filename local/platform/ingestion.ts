@@ -14,17 +14,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { GetQueryExecutionCommand, GetQueryResultsCommand, StartQueryExecutionCommand } from "@aws-sdk/client-athena";
-import { InvokeCommand } from "@aws-sdk/client-lambda";
-import {
-  CopyObjectCommand,
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  NotFound,
-  PutObjectCommand,
-} from "@aws-sdk/client-s3";
-import { DescribeFeatureGroupCommand } from "@aws-sdk/client-sagemaker";
+import { NotFound } from "@aws-sdk/client-s3";
 
 import type { ConversionReport } from "../../survey/cli";
 import type { IngestResult } from "../../survey/ingest-result";
@@ -175,15 +165,13 @@ export async function ingest(
   const key = `surveys/${survey.name}`;
   if (!(await objectExists(clients, bucket, key))) {
     const body = createReadStream(survey.path);
-    await clients.s3.send(
-      new PutObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        Body: body,
-        ContentLength: readFileSync(survey.path).length,
-        ContentType: "text/csv",
-      }),
-    );
+    await clients.s3.putObject({
+      Bucket: bucket,
+      Key: key,
+      Body: body,
+      ContentLength: readFileSync(survey.path).length,
+      ContentType: "text/csv",
+    });
   }
   const total = { read: 0, accepted: 0, rejected: 0 };
   const problems = [...survey.origin.unreadable];
@@ -228,16 +216,14 @@ export async function fileAway(clients: Clients, survey: SurveyFile): Promise<vo
   const bucket = await requireContract(clients, "DataBucket");
   const key = `surveys/${survey.name}`;
   try {
-    const { ETag } = await clients.s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    const { ETag } = await clients.s3.headObject({ Bucket: bucket, Key: key });
     const etag = (ETag ?? "").replaceAll('"', "");
-    await clients.s3.send(
-      new CopyObjectCommand({
-        Bucket: bucket,
-        CopySource: `${bucket}/${key}`,
-        Key: `surveys/processed/${survey.name}/${etag}.csv`,
-      }),
-    );
-    await clients.s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+    await clients.s3.copyObject({
+      Bucket: bucket,
+      CopySource: `${bucket}/${key}`,
+      Key: `surveys/processed/${survey.name}/${etag}.csv`,
+    });
+    await clients.s3.deleteObject({ Bucket: bucket, Key: key });
   } catch (error) {
     if (!(error instanceof NotFound)) {
       throw error;
@@ -248,9 +234,7 @@ export async function fileAway(clients: Clients, survey: SurveyFile): Promise<vo
 /** The rows that one call of the ingest-survey function rejected. */
 async function readRejected(clients: Clients, uri: string): Promise<readonly RowProblem[]> {
   const { hostname, pathname } = new URL(uri);
-  const { Body } = await clients.s3.send(
-    new GetObjectCommand({ Bucket: hostname, Key: decodeURIComponent(pathname.slice(1)) }),
-  );
+  const { Body } = await clients.s3.getObject({ Bucket: hostname, Key: decodeURIComponent(pathname.slice(1)) });
   return (JSON.parse((await Body?.transformToString()) ?? "") as { readonly rejected: readonly RowProblem[] }).rejected;
 }
 
@@ -308,7 +292,7 @@ export async function tellMeanwhile<Result>(
 
 async function objectExists(clients: Clients, bucket: string, key: string): Promise<boolean> {
   try {
-    await clients.s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+    await clients.s3.headObject({ Bucket: bucket, Key: key });
     return true;
   } catch (error) {
     if (error instanceof NotFound) {
@@ -320,9 +304,10 @@ async function objectExists(clients: Clients, bucket: string, key: string): Prom
 
 /** Calls a function of the platform and returns its answer; its own error message comes through as the reason. */
 export async function invoke<Result>(clients: Clients, functionName: string, payload: unknown): Promise<Result> {
-  const response = await clients.lambda.send(
-    new InvokeCommand({ FunctionName: functionName, Payload: Buffer.from(JSON.stringify(payload)) }),
-  );
+  const response = await clients.lambda.invoke({
+    FunctionName: functionName,
+    Payload: Buffer.from(JSON.stringify(payload)),
+  });
   const text = Buffer.from(response.Payload ?? []).toString();
   if (response.FunctionError !== undefined) {
     const { errorType, errorMessage } = JSON.parse(text) as { errorType?: string; errorMessage?: string };
@@ -334,24 +319,20 @@ export async function invoke<Result>(clients: Clients, functionName: string, pay
 /** How many record versions the offline store shows to Athena; 0 while it has none. */
 export async function countOfflineRecords(clients: Clients): Promise<number> {
   const { DataCatalogConfig: catalog } = (
-    await clients.sagemaker.send(
-      new DescribeFeatureGroupCommand({ FeatureGroupName: await requireContract(clients, "FeatureGroup") }),
-    )
+    await clients.sagemaker.describeFeatureGroup({ FeatureGroupName: await requireContract(clients, "FeatureGroup") })
   ).OfflineStoreConfig ?? { DataCatalogConfig: undefined };
   if (catalog?.Database === undefined || catalog.TableName === undefined) {
     throw new Error("The feature group has no offline store; expected the data stack to give it one.");
   }
-  const { QueryExecutionId } = await clients.athena.send(
-    new StartQueryExecutionCommand({
-      QueryString: `SELECT count(*) FROM "${catalog.Database}"."${catalog.TableName}"`,
-      WorkGroup: await requireContract(clients, "AthenaWorkgroup"),
-    }),
-  );
+  const { QueryExecutionId } = await clients.athena.startQueryExecution({
+    QueryString: `SELECT count(*) FROM "${catalog.Database}"."${catalog.TableName}"`,
+    WorkGroup: await requireContract(clients, "AthenaWorkgroup"),
+  });
   for (;;) {
-    const { QueryExecution } = await clients.athena.send(new GetQueryExecutionCommand({ QueryExecutionId }));
+    const { QueryExecution } = await clients.athena.getQueryExecution({ QueryExecutionId });
     const state = QueryExecution?.Status?.State;
     if (state === "SUCCEEDED") {
-      const { ResultSet } = await clients.athena.send(new GetQueryResultsCommand({ QueryExecutionId }));
+      const { ResultSet } = await clients.athena.getQueryResults({ QueryExecutionId });
       return Number(ResultSet?.Rows?.[1]?.Data?.[0]?.VarCharValue ?? 0);
     }
     if (state === "FAILED" || state === "CANCELLED") {

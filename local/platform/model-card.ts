@@ -1,9 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
-import { GetObjectCommand } from "@aws-sdk/client-s3";
-import { DescribeModelPackageCommand } from "@aws-sdk/client-sagemaker";
-
 import { makeClients } from "./clients";
 import type { Instance } from "./instance";
 import { addressOf, isHealthy } from "./services";
@@ -65,9 +62,9 @@ export async function fetchModelCard(instance: Instance): Promise<ModelCardAtHan
     throw new Error("No model is registered yet; make up trains one.");
   }
   const modelPackage = arn.split(":model-package/")[1] ?? arn;
-  const { ModelCard: card, ModelApprovalStatus: approval = "unknown" } = await clients.sagemaker.send(
-    new DescribeModelPackageCommand({ ModelPackageName: arn }),
-  );
+  const { ModelCard: card, ModelApprovalStatus: approval = "unknown" } = await clients.sagemaker.describeModelPackage({
+    ModelPackageName: arn,
+  });
   const content = JSON.parse(card?.ModelCardContent ?? "{}") as CardContent;
   const uri = content.additional_information?.custom_details?.page;
   if (uri === undefined) {
@@ -76,9 +73,7 @@ export async function fetchModelCard(instance: Instance): Promise<ModelCardAtHan
     );
   }
   const { hostname, pathname } = new URL(uri);
-  const { Body } = await clients.s3.send(
-    new GetObjectCommand({ Bucket: hostname, Key: decodeURIComponent(pathname.slice(1)) }),
-  );
+  const { Body } = await clients.s3.getObject({ Bucket: hostname, Key: decodeURIComponent(pathname.slice(1)) });
   const path = instance.path("model-cards", `${modelPackage.replaceAll("/", "-")}.html`);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, nameAfterVersion((await Body?.transformToString()) ?? "", modelPackage));

@@ -1,12 +1,6 @@
 import { existsSync } from "node:fs";
 
-import {
-  DescribeEndpointCommand,
-  DescribeEndpointConfigCommand,
-  DescribeModelCommand,
-  ListEndpointsCommand,
-  type SageMakerClient,
-} from "@aws-sdk/client-sagemaker";
+import type { SageMaker } from "@aws-sdk/client-sagemaker";
 
 import { makeClients } from "./clients";
 import { type Instance, readJson, shown } from "./instance";
@@ -102,13 +96,13 @@ function describeScores(outcome: string | undefined, { rmse, rows, champion }: P
 
 async function endpointTable(instance: Instance): Promise<string> {
   const { sagemaker } = makeClients(addressOf(instance, "emulator"));
-  const { Endpoints: endpoints = [] } = await sagemaker.send(new ListEndpointsCommand({}));
+  const { Endpoints: endpoints = [] } = await sagemaker.listEndpoints({});
   if (endpoints.length === 0) {
     return "No endpoint is deployed.";
   }
   const rows = await Promise.all(
     endpoints.map(async ({ EndpointName }) => {
-      const endpoint = await sagemaker.send(new DescribeEndpointCommand({ EndpointName }));
+      const endpoint = await sagemaker.describeEndpoint({ EndpointName });
       // A configuration or a model that was deleted under its endpoint is shown as unknown.
       const model = await servedPackage(sagemaker, endpoint.EndpointConfigName).catch(() => undefined);
       return [EndpointName ?? "-", endpoint.EndpointStatus ?? "-", packageVersion(model)];
@@ -118,18 +112,18 @@ async function endpointTable(instance: Instance): Promise<string> {
 }
 
 /** The ARN of the model package that an endpoint answers with now. */
-export async function answeringPackage(sagemaker: SageMakerClient, EndpointName: string): Promise<string | undefined> {
-  const { EndpointConfigName } = await sagemaker.send(new DescribeEndpointCommand({ EndpointName }));
+export async function answeringPackage(sagemaker: SageMaker, EndpointName: string): Promise<string | undefined> {
+  const { EndpointConfigName } = await sagemaker.describeEndpoint({ EndpointName });
   return servedPackage(sagemaker, EndpointConfigName);
 }
 
 /** The ARN of the model package behind a configuration's first variant. */
 async function servedPackage(
-  sagemaker: SageMakerClient,
+  sagemaker: SageMaker,
   EndpointConfigName: string | undefined,
 ): Promise<string | undefined> {
-  const config = await sagemaker.send(new DescribeEndpointConfigCommand({ EndpointConfigName }));
+  const config = await sagemaker.describeEndpointConfig({ EndpointConfigName });
   const ModelName = config.ProductionVariants?.[0]?.ModelName;
-  const model = await sagemaker.send(new DescribeModelCommand({ ModelName }));
+  const model = await sagemaker.describeModel({ ModelName });
   return model.PrimaryContainer?.ModelPackageName;
 }

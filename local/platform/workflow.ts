@@ -1,14 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { DescribeModelPackageCommand, type ModelPackageStatus } from "@aws-sdk/client-sagemaker";
-import {
-  DescribeExecutionCommand,
-  type DescribeExecutionOutput,
-  ExecutionDoesNotExist,
-  GetExecutionHistoryCommand,
-  ListExecutionsCommand,
-  StartExecutionCommand,
-} from "@aws-sdk/client-sfn";
+import type { ModelPackageStatus } from "@aws-sdk/client-sagemaker";
+import { type DescribeExecutionOutput, ExecutionDoesNotExist } from "@aws-sdk/client-sfn";
 
 import { type Clients, readContract, requireContract } from "./clients";
 
@@ -145,15 +138,15 @@ export async function runWorkflow(
 ): Promise<WorkflowRun> {
   const stateMachineArn = await requireContract(clients, "StateMachine");
   const prefix = `up-${fingerprint.slice(0, 12)}`;
-  const { executions = [] } = await clients.stepFunctions.send(
-    new ListExecutionsCommand({ stateMachineArn, statusFilter: "RUNNING" }),
-  );
+  const { executions = [] } = await clients.stepFunctions.listExecutions({ stateMachineArn, statusFilter: "RUNNING" });
   const executionArn =
     executions.find(({ name }) => name?.startsWith(prefix))?.executionArn ??
     (
-      await clients.stepFunctions.send(
-        new StartExecutionCommand({ stateMachineArn, name: `${prefix}-${Date.now().toString(36)}`, input: "{}" }),
-      )
+      await clients.stepFunctions.startExecution({
+        stateMachineArn,
+        name: `${prefix}-${Date.now().toString(36)}`,
+        input: "{}",
+      })
     ).executionArn;
   if (executionArn === undefined) {
     throw new Error(`Step Functions started no execution of ${stateMachineArn}.`);
@@ -174,7 +167,7 @@ export async function runWorkflow(
 
 async function describe(clients: Clients, executionArn: string): Promise<DescribeExecutionOutput> {
   try {
-    return await clients.stepFunctions.send(new DescribeExecutionCommand({ executionArn }));
+    return await clients.stepFunctions.describeExecution({ executionArn });
   } catch (error) {
     if (error instanceof ExecutionDoesNotExist) {
       throw new Error("The emulator was stopped during the execution and has lost it; type `make up` again.", {
@@ -186,9 +179,11 @@ async function describe(clients: Clients, executionArn: string): Promise<Describ
 }
 
 async function currentState(clients: Clients, executionArn: string): Promise<string> {
-  const { events = [] } = await clients.stepFunctions.send(
-    new GetExecutionHistoryCommand({ executionArn, reverseOrder: true, maxResults: 20 }),
-  );
+  const { events = [] } = await clients.stepFunctions.getExecutionHistory({
+    executionArn,
+    reverseOrder: true,
+    maxResults: 20,
+  });
   return events.find(({ stateEnteredEventDetails }) => stateEnteredEventDetails)?.stateEnteredEventDetails?.name ?? "";
 }
 
@@ -199,9 +194,7 @@ export async function championPackage(clients: Clients): Promise<string | undefi
     return undefined;
   }
   try {
-    const { ModelPackageStatus: status } = await clients.sagemaker.send(
-      new DescribeModelPackageCommand({ ModelPackageName: arn }),
-    );
+    const { ModelPackageStatus: status } = await clients.sagemaker.describeModelPackage({ ModelPackageName: arn });
     return status === ("Completed" satisfies ModelPackageStatus) ? arn : undefined;
   } catch {
     return undefined;

@@ -1,40 +1,40 @@
-import { ApiGatewayV2Client } from "@aws-sdk/client-apigatewayv2";
-import { AthenaClient } from "@aws-sdk/client-athena";
-import { CloudFrontClient } from "@aws-sdk/client-cloudfront";
-import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
-import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { EventBridgeClient } from "@aws-sdk/client-eventbridge";
-import { IAMClient } from "@aws-sdk/client-iam";
-import { KMSClient } from "@aws-sdk/client-kms";
-import { LambdaClient } from "@aws-sdk/client-lambda";
-import { S3Client } from "@aws-sdk/client-s3";
-import { SageMakerClient } from "@aws-sdk/client-sagemaker";
-import { SESv2Client } from "@aws-sdk/client-sesv2";
-import { SFNClient } from "@aws-sdk/client-sfn";
-import { SNSClient } from "@aws-sdk/client-sns";
-import { SQSClient } from "@aws-sdk/client-sqs";
-import { SSMClient } from "@aws-sdk/client-ssm";
+import { ApiGatewayV2 } from "@aws-sdk/client-apigatewayv2";
+import { Athena } from "@aws-sdk/client-athena";
+import { CloudFront } from "@aws-sdk/client-cloudfront";
+import { CloudWatch } from "@aws-sdk/client-cloudwatch";
+import { CloudWatchLogs } from "@aws-sdk/client-cloudwatch-logs";
+import { DynamoDB } from "@aws-sdk/client-dynamodb";
+import { EventBridge } from "@aws-sdk/client-eventbridge";
+import { IAM } from "@aws-sdk/client-iam";
+import { KMS } from "@aws-sdk/client-kms";
+import { Lambda } from "@aws-sdk/client-lambda";
+import { S3 } from "@aws-sdk/client-s3";
+import { SageMaker } from "@aws-sdk/client-sagemaker";
+import { SESv2 } from "@aws-sdk/client-sesv2";
+import { SFN } from "@aws-sdk/client-sfn";
+import { SNS } from "@aws-sdk/client-sns";
+import { SQS } from "@aws-sdk/client-sqs";
+import { SSM } from "@aws-sdk/client-ssm";
 
 /** The AWS clients of one region, all bound to the emulator. */
 export interface Clients {
-  readonly apiGateway: ApiGatewayV2Client;
-  readonly athena: AthenaClient;
-  readonly cloudFront: CloudFrontClient;
-  readonly cloudWatch: CloudWatchClient;
-  readonly dynamoDb: DynamoDBClient;
-  readonly events: EventBridgeClient;
-  readonly iam: IAMClient;
-  readonly kms: KMSClient;
-  readonly lambda: LambdaClient;
-  readonly logs: CloudWatchLogsClient;
-  readonly s3: S3Client;
-  readonly sageMaker: SageMakerClient;
-  readonly ses: SESv2Client;
-  readonly sns: SNSClient;
-  readonly sqs: SQSClient;
-  readonly ssm: SSMClient;
-  readonly stepFunctions: SFNClient;
+  readonly apiGateway: ApiGatewayV2;
+  readonly athena: Athena;
+  readonly cloudFront: CloudFront;
+  readonly cloudWatch: CloudWatch;
+  readonly dynamoDb: DynamoDB;
+  readonly events: EventBridge;
+  readonly iam: IAM;
+  readonly kms: KMS;
+  readonly lambda: Lambda;
+  readonly logs: CloudWatchLogs;
+  readonly s3: S3;
+  readonly sageMaker: SageMaker;
+  readonly ses: SESv2;
+  readonly sns: SNS;
+  readonly sqs: SQS;
+  readonly ssm: SSM;
+  readonly stepFunctions: SFN;
 }
 
 /**
@@ -56,23 +56,23 @@ export function makeClients(endpoint: string, region: string, account: string): 
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 120_000, throwOnRequestTimeout: true },
   };
   return {
-    apiGateway: new ApiGatewayV2Client(settings),
-    athena: new AthenaClient(settings),
-    cloudFront: new CloudFrontClient(settings),
-    cloudWatch: new CloudWatchClient(settings),
-    dynamoDb: new DynamoDBClient(settings),
-    events: new EventBridgeClient(settings),
-    iam: new IAMClient(settings),
-    kms: new KMSClient(settings),
-    lambda: new LambdaClient(settings),
-    logs: new CloudWatchLogsClient(settings),
-    s3: new S3Client({ ...settings, forcePathStyle: true }),
-    sageMaker: new SageMakerClient(settings),
-    ses: new SESv2Client(settings),
-    sns: new SNSClient(settings),
-    sqs: new SQSClient(settings),
-    ssm: new SSMClient(settings),
-    stepFunctions: new SFNClient(settings),
+    apiGateway: new ApiGatewayV2(settings),
+    athena: new Athena(settings),
+    cloudFront: new CloudFront(settings),
+    cloudWatch: new CloudWatch(settings),
+    dynamoDb: new DynamoDB(settings),
+    events: new EventBridge(settings),
+    iam: new IAM(settings),
+    kms: new KMS(settings),
+    lambda: new Lambda(settings),
+    logs: new CloudWatchLogs(settings),
+    s3: new S3({ ...settings, forcePathStyle: true }),
+    sageMaker: new SageMaker(settings),
+    ses: new SESv2(settings),
+    sns: new SNS(settings),
+    sqs: new SQS(settings),
+    ssm: new SSM(settings),
+    stepFunctions: new SFN(settings),
   };
 }
 

@@ -1,4 +1,3 @@
-import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { type DataSourceKind, unlessMissing } from "./resource-kind";
 import { readParameter } from "./resources/ssm";
 
@@ -23,7 +22,7 @@ const s3Object: DataSourceKind = {
   async read({ arguments: list, clients }) {
     const Bucket = list.requireText("bucket");
     const Key = list.requireText("key");
-    const found = await unlessMissing(clients.s3.send(new GetObjectCommand({ Bucket, Key })));
+    const found = await unlessMissing(clients.s3.getObject({ Bucket, Key }));
     if (!found) {
       throw new Error(`there is no object ${Key} in the bucket ${Bucket}: look at what names it`);
     }

@@ -4,8 +4,8 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CreateBucketCommand, GetObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { S3 } from "@aws-sdk/client-s3";
+import { SSM } from "@aws-sdk/client-ssm";
 import { consoleLink, reviewPage, shellQuoted, summaryOf } from "../../../delivery/builds/review";
 import { stackIds } from "../../../stacks/contract";
 import { commandsOf, releaseSteps, testCommands } from "../../../stacks/release";
@@ -82,10 +82,8 @@ describe("make review", () => {
 
   beforeAll(async () => {
     writeFileSync(join(source.folder, "plan.md"), "1 to change: `it's $HOME`\n");
-    const s3 = new S3Client({ ...clients(), forcePathStyle: true });
-    await s3.send(
-      new CreateBucketCommand({ Bucket: bucket, CreateBucketConfiguration: { LocationConstraint: region } }),
-    );
+    const s3 = new S3({ ...clients(), forcePathStyle: true });
+    await s3.createBucket({ Bucket: bucket, CreateBucketConfiguration: { LocationConstraint: region } });
     s3.destroy();
   });
 
@@ -96,10 +94,8 @@ describe("make review", () => {
   });
 
   test("lays the page into the bucket and tells the next action where, twice the same", async () => {
-    const ssm = new SSMClient(clients());
-    await ssm.send(
-      new PutParameterCommand({ Name: "/acme/local/ModelPackageName", Value: "PLACEHOLDER", Type: "String" }),
-    );
+    const ssm = new SSM(clients());
+    await ssm.putParameter({ Name: "/acme/local/ModelPackageName", Value: "PLACEHOLDER", Type: "String" });
     ssm.destroy();
     const release = "5f0c7c1e-1111-4222-8333-944455556666";
     for (let times = 0; times < 2; times += 1) {
@@ -111,8 +107,8 @@ describe("make review", () => {
         MODEL_SUMMARY: "No model has been registered yet.",
       });
     }
-    const s3 = new S3Client({ ...clients(), forcePathStyle: true });
-    const { Body, ContentType } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: `reviews/${release}.md` }));
+    const s3 = new S3({ ...clients(), forcePathStyle: true });
+    const { Body, ContentType } = await s3.getObject({ Bucket: bucket, Key: `reviews/${release}.md` });
     expect(ContentType).toBe("text/markdown; charset=utf-8");
     expect(await Body?.transformToString()).toContain("1 to change: `it's $HOME`");
     s3.destroy();

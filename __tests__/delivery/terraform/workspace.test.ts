@@ -6,7 +6,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { S3 } from "@aws-sdk/client-s3";
 import { createStateBucket, parseLock, readLock, stateBucketExists } from "../../../delivery/state";
 import { DeploymentError, findTerraform, ProtectedError, Workspace } from "../../../delivery/terraform";
 import { type Environment, loadEnvironment } from "../../../environments";
@@ -31,7 +31,7 @@ const lock = {
 (isThere ? describe : describe.skip)("terraform", () => {
   const root = mkdtempSync(join(tmpdir(), "workspace-"));
   let emulator: Emulator;
-  let s3: S3Client;
+  let s3: S3;
   let terraform: string;
   let folders = 0;
 
@@ -98,7 +98,7 @@ const lock = {
     terraform = await findTerraform();
     Object.assign(process.env, variables());
     mkdirSync(join(root, "providers"));
-    s3 = new S3Client({ forcePathStyle: true, region: environment.region });
+    s3 = new S3({ forcePathStyle: true, region: environment.region });
   });
 
   afterAll(async () => {
@@ -137,9 +137,7 @@ const lock = {
   });
 
   test("a held lock tells who, since when, for what, and how to release it; released, the state is free", async () => {
-    await s3.send(
-      new PutObjectCommand({ Bucket: bucket, Key: "local/data.tfstate.tflock", Body: JSON.stringify(lock) }),
-    );
+    await s3.putObject({ Bucket: bucket, Key: "local/data.tfstate.tflock", Body: JSON.stringify(lock) });
     const one = workspace({ one: { input: "a" } });
     await one.init();
     const error = await errorOf(one.plan({ file: "plan" }));
@@ -156,9 +154,7 @@ const lock = {
   });
 
   test("waits for a lock as long as it may, and goes on when it is released", async () => {
-    await s3.send(
-      new PutObjectCommand({ Bucket: bucket, Key: "local/waits.tfstate.tflock", Body: JSON.stringify(lock) }),
-    );
+    await s3.putObject({ Bucket: bucket, Key: "local/waits.tfstate.tflock", Body: JSON.stringify(lock) });
     const one = workspace({ one: { input: "a" } }, { key: "waits", lockSeconds: 60 });
     await one.init();
     const planned = one.plan({ file: "plan" });
@@ -175,10 +171,10 @@ const lock = {
       await workspace(slow, { key: "at-once", folder }).init();
     }
     expect((await Promise.all([start(first), start(second)])).sort()).toEqual([0, 1]);
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: "local/at-once.tfstate" }));
+    const { Body } = await s3.getObject({ Bucket: bucket, Key: "local/at-once.tfstate" });
     const state = JSON.parse((await Body?.transformToString()) ?? "");
     expect(state.resources).toHaveLength(1);
-    const { Contents } = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: "local/at-once" }));
+    const { Contents } = await s3.listObjectsV2({ Bucket: bucket, Prefix: "local/at-once" });
     expect(Contents?.map(({ Key }) => Key)).toEqual(["local/at-once.tfstate"]);
   });
 
@@ -267,7 +263,7 @@ const lock = {
   });
 
   test("a damaged lock is told, with what removes it", async () => {
-    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: "local/network.tfstate.tflock", Body: '{"ID": "9d1' }));
+    await s3.putObject({ Bucket: bucket, Key: "local/network.tfstate.tflock", Body: '{"ID": "9d1' });
     const error = await errorOf(readLock(environment, "network"));
     expect(error.problem).toMatch(/^The lock of network in local is damaged/);
     expect(error.next).toBe(`If nobody deploys it: aws s3 rm s3://${bucket}/local/network.tfstate.tflock`);

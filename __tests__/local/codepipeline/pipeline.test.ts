@@ -4,13 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import {
-  CodePipelineClient,
-  GetPipelineExecutionCommand,
-  GetPipelineStateCommand,
-  ListPipelineExecutionsCommand,
-  StartPipelineExecutionCommand,
-} from "@aws-sdk/client-codepipeline";
+import { CodePipeline } from "@aws-sdk/client-codepipeline";
 
 import { type Execution, ExecutionQueue, readExecutions, type Turn } from "../../../local/codepipeline/executions";
 import { PipelineService } from "../../../local/codepipeline/service";
@@ -134,13 +128,13 @@ describe("executions", () => {
 
 describe("for a client of CodePipeline", () => {
   let server: Server;
-  let client: CodePipelineClient;
+  let client: CodePipeline;
   let queue: ExecutionQueue;
 
   beforeEach(async () => {
     queue = new ExecutionQueue(file, runner);
     server = await new PipelineService("acme-local-pipeline", queue).listen(0);
-    client = new CodePipelineClient({
+    client = new CodePipeline({
       endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       region: "eu-west-1",
       credentials: { accessKeyId: "123456789012", secretAccessKey: "test" },
@@ -155,18 +149,19 @@ describe("for a client of CodePipeline", () => {
 
   const start = (clientRequestToken?: string): Promise<string | undefined> =>
     client
-      .send(new StartPipelineExecutionCommand({ name: "acme-local-pipeline", clientRequestToken }))
+      .startPipelineExecution({ name: "acme-local-pipeline", clientRequestToken })
       .then(({ pipelineExecutionId }) => pipelineExecutionId);
 
   test("starts an execution and tells how it stands", async () => {
     const id = await start("a".repeat(64));
     turns[0]!.report({ name: "Train", status: "Succeeded", summary: "champion kept" });
     turns[0]!.report({ name: "Deploy", status: "InProgress" });
-    const { pipelineExecution } = await client.send(
-      new GetPipelineExecutionCommand({ pipelineName: "acme-local-pipeline", pipelineExecutionId: id }),
-    );
+    const { pipelineExecution } = await client.getPipelineExecution({
+      pipelineName: "acme-local-pipeline",
+      pipelineExecutionId: id,
+    });
     expect(pipelineExecution).toMatchObject({ pipelineExecutionId: id, status: "InProgress" });
-    const { stageStates } = await client.send(new GetPipelineStateCommand({ name: "acme-local-pipeline" }));
+    const { stageStates } = await client.getPipelineState({ name: "acme-local-pipeline" });
     expect(
       stageStates!.map(({ stageName, latestExecution, actionStates }) => [
         stageName,
@@ -181,9 +176,7 @@ describe("for a client of CodePipeline", () => {
 
   test("lists executions, the latest first, with their times", async () => {
     const ids = [await start("a"), await start("b")];
-    const { pipelineExecutionSummaries } = await client.send(
-      new ListPipelineExecutionsCommand({ pipelineName: "acme-local-pipeline" }),
-    );
+    const { pipelineExecutionSummaries } = await client.listPipelineExecutions({ pipelineName: "acme-local-pipeline" });
     expect(pipelineExecutionSummaries!.map(({ pipelineExecutionId }) => pipelineExecutionId)).toEqual(ids.reverse());
     const [latest] = queue.list().slice(-1) as [Execution];
     expect(pipelineExecutionSummaries![0]!.startTime).toEqual(new Date(latest.startedAt));
@@ -191,22 +184,22 @@ describe("for a client of CodePipeline", () => {
 
   test.each([
     [
-      new StartPipelineExecutionCommand({ name: "acme-production-pipeline" }),
+      () => client.startPipelineExecution({ name: "acme-production-pipeline" }),
       "PipelineNotFoundException",
       "There is no pipeline 'acme-production-pipeline' here; there is acme-local-pipeline.",
     ],
     [
-      new StartPipelineExecutionCommand({ name: "acme-local-pipeline", clientRequestToken: "a token" }),
+      () => client.startPipelineExecution({ name: "acme-local-pipeline", clientRequestToken: "a token" }),
       "ValidationException",
       "clientRequestToken: 'a token' is not 1 to 128 letters, digits and hyphens",
     ],
     [
-      new GetPipelineExecutionCommand({ pipelineName: "acme-local-pipeline", pipelineExecutionId: "nobody" }),
+      () => client.getPipelineExecution({ pipelineName: "acme-local-pipeline", pipelineExecutionId: "nobody" }),
       "PipelineExecutionNotFoundException",
       "acme-local-pipeline has no execution nobody",
     ],
-  ])("%# refuses what can't be", async (command, name, message) => {
-    await expect(client.send(command as StartPipelineExecutionCommand)).rejects.toMatchObject({ name, message });
+  ])("%# refuses what can't be", async (send, name, message) => {
+    await expect(send()).rejects.toMatchObject({ name, message });
     expect(queue.list()).toEqual([]);
   });
 

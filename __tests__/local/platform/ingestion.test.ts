@@ -82,17 +82,14 @@ function playedAws(results: readonly Partial<IngestResult>[], lists: Readonly<Re
   const calls = [...results];
   const whole = { complete: true, rows: { read: 0, accepted: 0, rejected: 0 }, problems: [] };
   return {
-    ssm: { send: ({ input }: { input: { Name: string } }) => Promise.resolve({ Parameter: { Value: input.Name } }) },
+    ssm: { getParameter: ({ Name }: { Name: string }) => Promise.resolve({ Parameter: { Value: Name } }) },
     s3: {
-      send: ({ input }: { input: { Key: string; Body?: unknown } }) =>
-        Promise.resolve(
-          input.Key in lists
-            ? { Body: { transformToString: () => Promise.resolve(JSON.stringify(lists[input.Key])) } }
-            : {},
-        ),
+      headObject: () => Promise.resolve({}),
+      getObject: ({ Key }: { Key: string }) =>
+        Promise.resolve({ Body: { transformToString: () => Promise.resolve(JSON.stringify(lists[Key])) } }),
     },
     lambda: {
-      send: () => Promise.resolve({ Payload: Buffer.from(JSON.stringify({ ...whole, ...calls.shift() })) }),
+      invoke: () => Promise.resolve({ Payload: Buffer.from(JSON.stringify({ ...whole, ...calls.shift() })) }),
     },
   } as unknown as Clients;
 }

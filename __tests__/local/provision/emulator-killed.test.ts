@@ -1,9 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { InvokeCommand } from "@aws-sdk/client-lambda";
-import { GetBucketEncryptionCommand, GetBucketVersioningCommand } from "@aws-sdk/client-s3";
-import { GetParameterCommand } from "@aws-sdk/client-ssm";
 import { zipSync } from "fflate";
 import { cleanEnvironment, type Instance, openInstance, root } from "../../../local/platform/instance";
 import { recordedProcess, startService, stopService } from "../../../local/platform/processes";
@@ -106,15 +103,15 @@ function stack(text: string): Stack {
 
 async function expectAll(text: string, key: unknown): Promise<void> {
   const { lambda, s3, ssm } = workspace.clients;
-  expect((await s3.send(new GetBucketVersioningCommand({ Bucket: "killed-data" }))).Status).toBe("Enabled");
-  expect(await s3.send(new GetBucketEncryptionCommand({ Bucket: "killed-data" }))).toMatchObject({
+  expect((await s3.getBucketVersioning({ Bucket: "killed-data" })).Status).toBe("Enabled");
+  expect(await s3.getBucketEncryption({ Bucket: "killed-data" })).toMatchObject({
     ServerSideEncryptionConfiguration: {
       Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: key } }],
     },
   });
-  const { Payload } = await lambda.send(new InvokeCommand({ FunctionName: "killed" }));
+  const { Payload } = await lambda.invoke({ FunctionName: "killed" });
   expect(JSON.parse(Buffer.from(Payload ?? []).toString())).toBe(text);
-  expect((await ssm.send(new GetParameterCommand({ Name: "/killed/text" }))).Parameter?.Value).toBe(`killed ${text}`);
+  expect((await ssm.getParameter({ Name: "/killed/text" })).Parameter?.Value).toBe(`killed ${text}`);
 }
 
 test("what a run has made outlives an emulator that is killed right after", async () => {

@@ -2,10 +2,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { GetApisCommand, GetIntegrationsCommand, GetRoutesCommand } from "@aws-sdk/client-apigatewayv2";
-import { ListDistributionsCommand } from "@aws-sdk/client-cloudfront";
-import { ListKeysCommand } from "@aws-sdk/client-kms";
-import { ListTopicsCommand } from "@aws-sdk/client-sns";
 import { Emulator } from "../../workflow/support/emulator";
 import { account, region, type Stack, Workspace } from "./support/workspace";
 
@@ -111,14 +107,14 @@ async function provisionAndKill(lines: number): Promise<boolean> {
 
 async function expectOneOfEach(): Promise<void> {
   const { apiGateway, cloudFront, kms, sns } = workspace.clients;
-  expect((await kms.send(new ListKeysCommand({}))).Keys).toHaveLength(1);
-  expect((await sns.send(new ListTopicsCommand({}))).Topics).toHaveLength(1);
-  const { Items: apis = [] } = await apiGateway.send(new GetApisCommand({}));
+  expect((await kms.listKeys({})).Keys).toHaveLength(1);
+  expect((await sns.listTopics({})).Topics).toHaveLength(1);
+  const { Items: apis = [] } = await apiGateway.getApis({});
   expect(apis).toHaveLength(1);
   const ApiId = apis[0]?.ApiId;
-  expect((await apiGateway.send(new GetIntegrationsCommand({ ApiId }))).Items).toHaveLength(1);
-  expect((await apiGateway.send(new GetRoutesCommand({ ApiId }))).Items).toHaveLength(1);
-  const { DistributionList } = await cloudFront.send(new ListDistributionsCommand({}));
+  expect((await apiGateway.getIntegrations({ ApiId })).Items).toHaveLength(1);
+  expect((await apiGateway.getRoutes({ ApiId })).Items).toHaveLength(1);
+  const { DistributionList } = await cloudFront.listDistributions({});
   expect(DistributionList?.Items).toHaveLength(1);
 }
 
@@ -157,15 +153,15 @@ test("what was made but not noted before a kill is found again, not made twice",
   expect(inventory.created).toHaveLength(6);
   expect(again).toEqual(outputs);
   await expectOneOfEach();
-  const { DistributionList } = await workspace.clients.cloudFront.send(new ListDistributionsCommand({}));
+  const { DistributionList } = await workspace.clients.cloudFront.listDistributions({});
   expect(DistributionList?.Items).toMatchObject([{ HttpVersion: "http2and3" }]);
 });
 
 test("what was made but not noted before a kill is deleted with the stack", async () => {
   forgetWhatWasMade();
   expect(await workspace.destroy("killed")).toHaveLength(6);
-  const { DistributionList } = await workspace.clients.cloudFront.send(new ListDistributionsCommand({}));
+  const { DistributionList } = await workspace.clients.cloudFront.listDistributions({});
   expect(DistributionList?.Items ?? []).toEqual([]);
-  expect((await workspace.clients.apiGateway.send(new GetApisCommand({}))).Items).toEqual([]);
-  expect((await workspace.clients.sns.send(new ListTopicsCommand({}))).Topics ?? []).toEqual([]);
+  expect((await workspace.clients.apiGateway.getApis({})).Items).toEqual([]);
+  expect((await workspace.clients.sns.listTopics({})).Topics ?? []).toEqual([]);
 });

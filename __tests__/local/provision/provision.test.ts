@@ -1,12 +1,3 @@
-import { DescribeLogGroupsCommand, ListTagsForResourceCommand } from "@aws-sdk/client-cloudwatch-logs";
-import { ListKeysCommand, ListResourceTagsCommand } from "@aws-sdk/client-kms";
-import {
-  DeleteBucketCommand,
-  GetBucketVersioningCommand,
-  HeadBucketCommand,
-  PutObjectCommand,
-} from "@aws-sdk/client-s3";
-import { DeleteParameterCommand, GetParameterCommand, PutParameterCommand } from "@aws-sdk/client-ssm";
 import { rmSync, writeFileSync } from "node:fs";
 import { inventory, provision, type Step } from "../../../local/provision";
 import { Emulator } from "../../workflow/support/emulator";
@@ -30,14 +21,12 @@ afterEach(() => {
 });
 
 async function logGroups(prefix: string): Promise<Record<string, number | undefined>> {
-  const { logGroups: groups = [] } = await workspace.clients.logs.send(
-    new DescribeLogGroupsCommand({ logGroupNamePrefix: prefix }),
-  );
+  const { logGroups: groups = [] } = await workspace.clients.logs.describeLogGroups({ logGroupNamePrefix: prefix });
   return Object.fromEntries(groups.map(({ logGroupName, retentionInDays }) => [logGroupName ?? "", retentionInDays]));
 }
 
 async function parameter(Name: string): Promise<string | undefined> {
-  const { Parameter } = await workspace.clients.ssm.send(new GetParameterCommand({ Name }));
+  const { Parameter } = await workspace.clients.ssm.getParameter({ Name });
   return Parameter?.Value;
 }
 
@@ -89,7 +78,7 @@ test("a stack is made in the order of its references, and gives its outputs", as
     "aws_ssm_parameter.published created 3/3",
   ]);
   expect(await parameter("/first-data/name")).toBe("bucket first-data is arn:aws:s3:::first-data");
-  const { Status } = await workspace.clients.s3.send(new GetBucketVersioningCommand({ Bucket: "first-data" }));
+  const { Status } = await workspace.clients.s3.getBucketVersioning({ Bucket: "first-data" });
   expect(Status).toBe("Enabled");
 });
 
@@ -117,7 +106,7 @@ test("credentials, profiles and endpoints of the shell are not used", async () =
   try {
     const { inventory: done } = await workspace.provision("shell", bucketStack("shell-data"));
     expect(done.created).toHaveLength(3);
-    await workspace.clients.s3.send(new HeadBucketCommand({ Bucket: "shell-data" }));
+    await workspace.clients.s3.headBucket({ Bucket: "shell-data" });
   } finally {
     process.env = before;
   }
@@ -231,25 +220,25 @@ test("what only got another address in the stack is not deleted", async () => {
 
 test("what was lost behind our back is made again, what stands on it too", async () => {
   await workspace.provision("lost", bucketStack("lost-data"));
-  await workspace.clients.s3.send(new DeleteBucketCommand({ Bucket: "lost-data" }));
-  await workspace.clients.ssm.send(new DeleteParameterCommand({ Name: "/lost-data/name" }));
+  await workspace.clients.s3.deleteBucket({ Bucket: "lost-data" });
+  await workspace.clients.ssm.deleteParameter({ Name: "/lost-data/name" });
   const { inventory: done } = await workspace.provision("lost", bucketStack("lost-data"));
   expect([...done.created, ...done.updated].sort()).toEqual([
     "aws_s3_bucket.data",
     "aws_s3_bucket_versioning.data",
     "aws_ssm_parameter.published",
   ]);
-  const { Status } = await workspace.clients.s3.send(new GetBucketVersioningCommand({ Bucket: "lost-data" }));
+  const { Status } = await workspace.clients.s3.getBucketVersioning({ Bucket: "lost-data" });
   expect(Status).toBe("Enabled");
 });
 
 test("a lost state adopts what exists, content included", async () => {
   await workspace.provision("adopted", bucketStack("adopted-data"));
-  await workspace.clients.s3.send(new PutObjectCommand({ Bucket: "adopted-data", Key: "kept", Body: "kept" }));
+  await workspace.clients.s3.putObject({ Bucket: "adopted-data", Key: "kept", Body: "kept" });
   rmSync(workspace.stateFile("adopted"));
   const { inventory: done } = await workspace.provision("adopted", bucketStack("adopted-data"));
   expect(done.created).toHaveLength(3);
-  const message = await failure(workspace.clients.s3.send(new DeleteBucketCommand({ Bucket: "adopted-data" })));
+  const message = await failure(workspace.clients.s3.deleteBucket({ Bucket: "adopted-data" }));
   expect(message).toMatch(/not empty/i);
 });
 
@@ -270,9 +259,7 @@ test("a parameter whose value changes at run time keeps it, whatever else change
   });
   await workspace.provision("runtime", stack("one"));
   expect(await parameter("/runtime/champion")).toBe("PLACEHOLDER");
-  await workspace.clients.ssm.send(
-    new PutParameterCommand({ Name: "/runtime/champion", Value: "arn:v1", Overwrite: true }),
-  );
+  await workspace.clients.ssm.putParameter({ Name: "/runtime/champion", Value: "arn:v1", Overwrite: true });
 
   expect((await workspace.provision("runtime", stack("one"))).inventory.unchanged).toHaveLength(1);
   expect((await workspace.provision("runtime", stack("two"))).inventory.updated).toHaveLength(1);
@@ -292,7 +279,7 @@ test("default tags reach every resource, its own tags win, and a change of them 
   });
   const tags = async (): Promise<unknown> => {
     const arn = `arn:aws:logs:${region}:${account}:log-group:/tags/a`;
-    return (await workspace.clients.logs.send(new ListTagsForResourceCommand({ resourceArn: arn }))).tags;
+    return (await workspace.clients.logs.listTagsForResource({ resourceArn: arn })).tags;
   };
   await workspace.provision("tags", stack("acme"));
   expect(await tags()).toEqual({ Project: "acme", Stack: "own" });
@@ -359,7 +346,7 @@ test("an argument that is not known is refused, and again by every run, until th
 });
 
 test("an argument of a data source that is not known is refused", async () => {
-  await workspace.clients.ssm.send(new PutParameterCommand({ Name: "/argument/p", Value: "v", Type: "String" }));
+  await workspace.clients.ssm.putParameter({ Name: "/argument/p", Value: "v", Type: "String" });
   const message = await failure(
     workspace.provision("argument-data", {
       data: { aws_ssm_parameter: { p: { name: "/argument/p", with_decryption: true } } },
@@ -563,9 +550,7 @@ test("a precondition that does not hold stops with its own message, before the r
     "nobody has published the parameter /condition/champion yet",
   );
   const put = (Value: string): Promise<unknown> =>
-    workspace.clients.ssm.send(
-      new PutParameterCommand({ Name: "/condition/champion", Value, Type: "String", Overwrite: true }),
-    );
+    workspace.clients.ssm.putParameter({ Name: "/condition/champion", Value, Type: "String", Overwrite: true });
   await put("PLACEHOLDER");
   const message = await failure(workspace.provision("condition", stack));
   expect(message).toContain(
@@ -624,10 +609,10 @@ test("what the progress callback throws stops the run, and the next run ends it 
     }
   }
   expect(stops).toBeGreaterThanOrEqual(4);
-  const { Keys = [] } = await workspace.clients.kms.send(new ListKeysCommand({}));
+  const { Keys = [] } = await workspace.clients.kms.listKeys({});
   const owners = await Promise.all(
     Keys.map(async ({ KeyId }) => {
-      const { Tags = [] } = await workspace.clients.kms.send(new ListResourceTagsCommand({ KeyId }));
+      const { Tags = [] } = await workspace.clients.kms.listResourceTags({ KeyId });
       return Tags.find(({ TagKey }) => TagKey === "Provisioned")?.TagValue ?? "";
     }),
   );
@@ -668,7 +653,7 @@ test("destroy deletes everything, what depends on others first; a second time th
     "aws_s3_bucket_versioning.data",
     "aws_s3_bucket.data",
   ]);
-  expect(await failure(workspace.clients.s3.send(new HeadBucketCommand({ Bucket: "destroyed-data" })))).toBeTruthy();
+  expect(await failure(workspace.clients.s3.headBucket({ Bucket: "destroyed-data" }))).toBeTruthy();
   expect(inventory(`${workspace.folder}/state`)).toEqual([]);
   expect(await workspace.destroy("destroyed")).toEqual([]);
   expect(inventory(`${workspace.folder}/nowhere`)).toEqual([]);
@@ -679,7 +664,7 @@ test("a bucket with objects is emptied only where force_destroy allows it", asyn
     resource: { aws_s3_bucket: { a: { bucket: "forced-data", force_destroy: force } } },
   });
   await workspace.provision("forced", stack(false));
-  await workspace.clients.s3.send(new PutObjectCommand({ Bucket: "forced-data", Key: "kept", Body: "kept" }));
+  await workspace.clients.s3.putObject({ Bucket: "forced-data", Key: "kept", Body: "kept" });
   expect(await failure(workspace.destroy("forced"))).toMatch(/aws_s3_bucket\.a can't be deleted: .*not empty/i);
   await workspace.provision("forced", stack(true));
   expect(await workspace.destroy("forced")).toEqual(["aws_s3_bucket.a"]);

@@ -1,18 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  CreateModelPackageCommand,
-  CreateModelPackageGroupCommand,
-  DeleteEndpointCommand,
-  DescribeEndpointCommand,
-  DescribeFeatureGroupCommand,
-  DescribeModelPackageGroupCommand,
-  ListEndpointConfigsCommand,
-  ListModelsCommand,
-  ListTagsCommand,
-} from "@aws-sdk/client-sagemaker";
-import { InvokeEndpointCommand } from "@aws-sdk/client-sagemaker-runtime";
 import { bucket, image, Platform, role } from "sagemaker-local/testing";
 import { Emulator } from "../../workflow/support/emulator";
 import { failure, type Stack, Workspace } from "./support/workspace";
@@ -56,17 +44,15 @@ function featureGroup(features: readonly string[], tags: Record<string, string> 
 
 test("a feature group and a model package group are made once, tagged in place, and replaced when the features change", async () => {
   const { outputs } = await workspace.provision("features", featureGroup(["colour"]));
-  const describe = () => platform.sagemaker.send(new DescribeFeatureGroupCommand({ FeatureGroupName: "shells" }));
+  const describe = () => platform.sagemaker.describeFeatureGroup({ FeatureGroupName: "shells" });
   expect(await describe()).toMatchObject({ FeatureGroupStatus: "Created", FeatureGroupArn: outputs.arn });
-  const groups = await platform.sagemaker.send(
-    new DescribeModelPackageGroupCommand({ ModelPackageGroupName: "shells" }),
-  );
+  const groups = await platform.sagemaker.describeModelPackageGroup({ ModelPackageGroupName: "shells" });
   expect(groups.ModelPackageGroupStatus).toBe("Completed");
   expect((await workspace.provision("features", featureGroup(["colour"]))).inventory.unchanged).toHaveLength(2);
 
   const tagged = await workspace.provision("features", featureGroup(["colour"], { Owner: "acme" }));
   expect(tagged.inventory).toMatchObject({ updated: ["aws_sagemaker_feature_group.group"], replaced: [] });
-  const { Tags } = await platform.sagemaker.send(new ListTagsCommand({ ResourceArn: outputs.arn as string }));
+  const { Tags } = await platform.sagemaker.listTags({ ResourceArn: outputs.arn as string });
   expect(Tags).toContainEqual({ Key: "Owner", Value: "acme" });
 
   const replaced = await workspace.provision("features", featureGroup(["colour", "weight"]));
@@ -88,20 +74,16 @@ async function registerModel(factor: number): Promise<string> {
   const folder = join(workspace.folder, "stacks/models", String(factor));
   execFileSync("tar", ["-czf", `${folder}.tar.gz`, "-C", folder, "model.json"]);
   const url = await platform.put(`models/${factor}/model.tar.gz`, readFileSync(`${folder}.tar.gz`));
-  await platform.sagemaker
-    .send(new CreateModelPackageGroupCommand({ ModelPackageGroupName: "factors" }))
-    .catch(() => undefined);
-  const { ModelPackageArn = "" } = await platform.sagemaker.send(
-    new CreateModelPackageCommand({
-      ModelPackageGroupName: "factors",
-      ModelApprovalStatus: "Approved",
-      InferenceSpecification: {
-        Containers: [{ Image: image, ModelDataUrl: url }],
-        SupportedContentTypes: ["text/csv"],
-        SupportedResponseMIMETypes: ["text/csv"],
-      },
-    }),
-  );
+  await platform.sagemaker.createModelPackageGroup({ ModelPackageGroupName: "factors" }).catch(() => undefined);
+  const { ModelPackageArn = "" } = await platform.sagemaker.createModelPackage({
+    ModelPackageGroupName: "factors",
+    ModelApprovalStatus: "Approved",
+    InferenceSpecification: {
+      Containers: [{ Image: image, ModelDataUrl: url }],
+      SupportedContentTypes: ["text/csv"],
+      SupportedResponseMIMETypes: ["text/csv"],
+    },
+  });
   return ModelPackageArn;
 }
 
@@ -141,9 +123,11 @@ function endpoint(modelPackage: string, environment: Record<string, string> = {}
 }
 
 async function predict(): Promise<number> {
-  const { Body } = await platform.runtime.send(
-    new InvokeEndpointCommand({ EndpointName: "factors", Body: "2", ContentType: "text/csv" }),
-  );
+  const { Body } = await platform.runtime.invokeEndpoint({
+    EndpointName: "factors",
+    Body: "2",
+    ContentType: "text/csv",
+  });
   return Number.parseFloat(Buffer.from(Body).toString());
 }
 
@@ -162,10 +146,10 @@ test("an endpoint is in service, moves to another model under the same name, and
   ]);
   expect(inventory.updated).toContain("aws_sagemaker_endpoint.endpoint");
   expect(await predict()).toBe(60);
-  expect((await platform.sagemaker.send(new ListModelsCommand({}))).Models).toHaveLength(1);
-  expect((await platform.sagemaker.send(new ListEndpointConfigsCommand({}))).EndpointConfigs).toHaveLength(1);
+  expect((await platform.sagemaker.listModels({})).Models).toHaveLength(1);
+  expect((await platform.sagemaker.listEndpointConfigs({})).EndpointConfigs).toHaveLength(1);
 
-  await platform.sagemaker.send(new DeleteEndpointCommand({ EndpointName: "factors" }));
+  await platform.sagemaker.deleteEndpoint({ EndpointName: "factors" });
   const healed = await workspace.provision("endpoint", endpoint(second));
   expect(healed.inventory.created).toEqual(["aws_sagemaker_endpoint.endpoint"]);
   expect(await predict()).toBe(60);
@@ -180,7 +164,7 @@ test("an endpoint that can't serve says why; once the model is right, it is made
   );
   await workspace.provision("endpoint", endpoint(model));
   expect(await predict()).toBe(10);
-  const { EndpointStatus } = await platform.sagemaker.send(new DescribeEndpointCommand({ EndpointName: "factors" }));
+  const { EndpointStatus } = await platform.sagemaker.describeEndpoint({ EndpointName: "factors" });
   expect(EndpointStatus).toBe("InService");
   await workspace.destroy("endpoint");
 });
@@ -190,7 +174,7 @@ test("a model that is rolled back leaves the one before it in service, says why 
   const bad = await registerModel(30);
   await workspace.provision("endpoint", endpoint(good));
   const configs = async (): Promise<string[]> => {
-    const { EndpointConfigs = [] } = await platform.sagemaker.send(new ListEndpointConfigsCommand({}));
+    const { EndpointConfigs = [] } = await platform.sagemaker.listEndpointConfigs({});
     return EndpointConfigs.map(({ EndpointConfigName = "" }) => EndpointConfigName);
   };
   const [serving] = await configs();

@@ -1,43 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { GetApiCommand, GetApisCommand, GetRoutesCommand } from "@aws-sdk/client-apigatewayv2";
-import { GetWorkGroupCommand } from "@aws-sdk/client-athena";
-import { GetDistributionConfigCommand, ListDistributionsCommand } from "@aws-sdk/client-cloudfront";
-import { DescribeAlarmsCommand } from "@aws-sdk/client-cloudwatch";
-import { DescribeMetricFiltersCommand } from "@aws-sdk/client-cloudwatch-logs";
-import {
-  DescribeContinuousBackupsCommand,
-  DescribeTableCommand,
-  DescribeTimeToLiveCommand,
-} from "@aws-sdk/client-dynamodb";
-import { GetRoleCommand, PutRolePolicyCommand } from "@aws-sdk/client-iam";
-import { DescribeKeyCommand, GetKeyRotationStatusCommand, ListAliasesCommand } from "@aws-sdk/client-kms";
-import {
-  GetEventSourceMappingCommand,
-  GetFunctionConfigurationCommand,
-  GetPolicyCommand,
-  InvokeCommand,
-} from "@aws-sdk/client-lambda";
-import {
-  GetBucketEncryptionCommand,
-  GetBucketLifecycleConfigurationCommand,
-  GetBucketLoggingCommand,
-  GetBucketOwnershipControlsCommand,
-  GetBucketPolicyCommand,
-  GetObjectCommand,
-  GetPublicAccessBlockCommand,
-} from "@aws-sdk/client-s3";
-import { DescribeExecutionCommand, DescribeStateMachineCommand, StartExecutionCommand } from "@aws-sdk/client-sfn";
-import { GetTopicAttributesCommand, ListSubscriptionsByTopicCommand } from "@aws-sdk/client-sns";
-import { DescribeRuleCommand, ListTargetsByRuleCommand } from "@aws-sdk/client-eventbridge";
-import {
-  GetConfigurationSetCommand,
-  GetConfigurationSetEventDestinationsCommand,
-  GetEmailIdentityCommand,
-} from "@aws-sdk/client-sesv2";
-import { GetQueueAttributesCommand, ListQueuesCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
+import { SQS } from "@aws-sdk/client-sqs";
+import { STS } from "@aws-sdk/client-sts";
 import { zipSync } from "fflate";
 import { Emulator } from "../../workflow/support/emulator";
 import { account, failure, region, roleOf, type Stack, Workspace } from "./support/workspace";
@@ -98,9 +63,10 @@ function lambda(stack: string, text: string, extra: Record<string, unknown> = {}
 }
 
 async function invoke(FunctionName: string): Promise<unknown> {
-  const { Payload, FunctionError } = await workspace.clients.lambda.send(
-    new InvokeCommand({ FunctionName, Payload: Buffer.from("{}") }),
-  );
+  const { Payload, FunctionError } = await workspace.clients.lambda.invoke({
+    FunctionName,
+    Payload: Buffer.from("{}"),
+  });
   expect(FunctionError).toBeUndefined();
   const { body } = JSON.parse(Buffer.from(Payload ?? []).toString()) as { body: string };
   return JSON.parse(body);
@@ -124,9 +90,7 @@ test("a function answers; changed settings and changed code are changed in place
   const settings = await workspace.provision("code", stack("second", extra));
   expect(settings.inventory).toMatchObject({ updated: ["aws_lambda_function.f"], replaced: [] });
   expect(await invoke("code-function")).toEqual({ text: "second", setting: "two" });
-  const configuration = await workspace.clients.lambda.send(
-    new GetFunctionConfigurationCommand({ FunctionName: "code-function" }),
-  );
+  const configuration = await workspace.clients.lambda.getFunctionConfiguration({ FunctionName: "code-function" });
   expect(configuration).toMatchObject({ MemorySize: 256, Timeout: 10, Handler: "index.handler" });
 });
 
@@ -213,18 +177,18 @@ test("an HTTP API answers, and a changed route key is changed in place", async (
   expect(answer.status).toBe(200);
   expect(JSON.parse(answer.text)).toMatchObject({ text: "hello" });
   expect((await workspace.ask(`${path}/other`)).status).toBe(404);
-  const { Policy = "" } = await workspace.clients.lambda.send(new GetPolicyCommand({ FunctionName: "api-function" }));
+  const { Policy = "" } = await workspace.clients.lambda.getPolicy({ FunctionName: "api-function" });
   expect(Policy).toContain(`arn:aws:execute-api:${region}:${account}:${String(id)}/*/*/api/hello`);
 
   const { inventory } = await workspace.provision("api", api("api", "ANY /api/other"));
   expect(inventory.updated).toEqual(["aws_apigatewayv2_route.hello"]);
   expect((await workspace.ask(`${path}/hello`)).status).toBe(404);
   expect((await workspace.ask(`${path}/other`)).status).toBe(200);
-  const { Items = [] } = await workspace.clients.apiGateway.send(new GetRoutesCommand({ ApiId: String(id) }));
+  const { Items = [] } = await workspace.clients.apiGateway.getRoutes({ ApiId: String(id) });
   expect(Items).toHaveLength(1);
 
   await workspace.destroy("api");
-  expect(await failure(workspace.clients.apiGateway.send(new GetApiCommand({ ApiId: String(id) })))).toBeTruthy();
+  expect(await failure(workspace.clients.apiGateway.getApi({ ApiId: String(id) }))).toBeTruthy();
 });
 
 test("two stacks' APIs of the same name are two APIs, and a lost state finds each again", async () => {
@@ -238,7 +202,7 @@ test("two stacks' APIs of the same name are two APIs, and a lost state finds eac
   const { stateFile, ...options } = workspace.options("twin-two");
   const again = await workspace.provision("twin-two", named("two"), { ...options, stateFile: `${stateFile}.other` });
   expect(again.outputs).toEqual(second);
-  const { Items = [] } = await workspace.clients.apiGateway.send(new GetApisCommand({}));
+  const { Items = [] } = await workspace.clients.apiGateway.getApis({});
   expect(Items.filter(({ Name }) => Name === "twin")).toHaveLength(2);
 });
 
@@ -355,13 +319,11 @@ test("a CloudFront distribution answers with the page and its headers; a change 
   expect(inventory.updated).toEqual(["aws_cloudfront_distribution.site", "aws_s3_object.index"]);
   expect(later).toEqual(outputs);
   expect((await workspace.ask("/", viewer)).text).toBe("<h1>second</h1>");
-  const { DistributionConfig } = await workspace.clients.cloudFront.send(
-    new GetDistributionConfigCommand({ Id: String(outputs.id) }),
-  );
+  const { DistributionConfig } = await workspace.clients.cloudFront.getDistributionConfig({ Id: String(outputs.id) });
   expect(DistributionConfig?.Comment).toBe("changed");
 
   await workspace.provision("site", {});
-  const { DistributionList } = await workspace.clients.cloudFront.send(new ListDistributionsCommand({}));
+  const { DistributionList } = await workspace.clients.cloudFront.listDistributions({});
   expect((DistributionList?.Items ?? []).map(({ Id }) => Id)).not.toContain(outputs.id);
 });
 
@@ -479,35 +441,35 @@ test("a bucket has everything that is set on it", async () => {
   });
   const { s3, kms } = workspace.clients;
   const Bucket = "whole-data";
-  expect(await s3.send(new GetPublicAccessBlockCommand({ Bucket }))).toMatchObject({
+  expect(await s3.getPublicAccessBlock({ Bucket })).toMatchObject({
     PublicAccessBlockConfiguration: { BlockPublicAcls: true, RestrictPublicBuckets: true },
   });
-  expect(await s3.send(new GetBucketOwnershipControlsCommand({ Bucket }))).toMatchObject({
+  expect(await s3.getBucketOwnershipControls({ Bucket })).toMatchObject({
     OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
   });
-  expect(await s3.send(new GetBucketEncryptionCommand({ Bucket }))).toMatchObject({
+  expect(await s3.getBucketEncryption({ Bucket })).toMatchObject({
     ServerSideEncryptionConfiguration: {
       Rules: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms" }, BucketKeyEnabled: true }],
     },
   });
-  expect((await s3.send(new GetBucketPolicyCommand({ Bucket }))).Policy).toBe(policy);
-  expect(await s3.send(new GetBucketLoggingCommand({ Bucket }))).toMatchObject({
+  expect((await s3.getBucketPolicy({ Bucket })).Policy).toBe(policy);
+  expect(await s3.getBucketLogging({ Bucket })).toMatchObject({
     LoggingEnabled: { TargetBucket: "whole-logs", TargetPrefix: "data/" },
   });
-  expect(await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket }))).toMatchObject({
+  expect(await s3.getBucketLifecycleConfiguration({ Bucket })).toMatchObject({
     Rules: [{ ID: "tidy", Expiration: { Days: 3 }, NoncurrentVersionExpiration: { NoncurrentDays: 2 } }],
   });
-  const object = await s3.send(new GetObjectCommand({ Bucket, Key: "a/b.txt" }));
+  const object = await s3.getObject({ Bucket, Key: "a/b.txt" });
   expect(await object.Body?.transformToString()).toBe("hello");
   expect(object.CacheControl).toBe("no-cache");
 
-  const { Aliases = [] } = await kms.send(new ListAliasesCommand({}));
+  const { Aliases = [] } = await kms.listAliases({});
   const alias = Aliases.find(({ AliasName }) => AliasName === "alias/bucket");
-  expect(await kms.send(new GetKeyRotationStatusCommand({ KeyId: alias?.TargetKeyId }))).toMatchObject({
+  expect(await kms.getKeyRotationStatus({ KeyId: alias?.TargetKeyId })).toMatchObject({
     KeyRotationEnabled: true,
   });
   await workspace.destroy("bucket");
-  const key = await kms.send(new DescribeKeyCommand({ KeyId: alias?.TargetKeyId }));
+  const key = await kms.describeKey({ KeyId: alias?.TargetKeyId });
   expect(key.KeyMetadata?.KeyState).toBe("PendingDeletion");
 });
 
@@ -529,8 +491,7 @@ test("a table is active with its time to live and its recovery, and changes in p
     },
   });
   const { dynamoDb } = workspace.clients;
-  const describe = async (): Promise<unknown> =>
-    (await dynamoDb.send(new DescribeTableCommand({ TableName: "messages" }))).Table;
+  const describe = async (): Promise<unknown> => (await dynamoDb.describeTable({ TableName: "messages" })).Table;
   await settle("table", stack(false, true));
   expect(await describe()).toMatchObject({
     TableStatus: "ACTIVE",
@@ -538,7 +499,7 @@ test("a table is active with its time to live and its recovery, and changes in p
     BillingModeSummary: { BillingMode: "PAY_PER_REQUEST" },
     KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
   });
-  expect(await dynamoDb.send(new DescribeTimeToLiveCommand({ TableName: "messages" }))).toMatchObject({
+  expect(await dynamoDb.describeTimeToLive({ TableName: "messages" })).toMatchObject({
     TimeToLiveDescription: { TimeToLiveStatus: "ENABLED", AttributeName: "expiresAt" },
   });
   expect(await failure(workspace.destroy("table"))).toContain("aws_dynamodb_table.t can't be deleted");
@@ -546,7 +507,7 @@ test("a table is active with its time to live and its recovery, and changes in p
   const { inventory } = await workspace.provision("table", stack(true, false));
   expect(inventory).toMatchObject({ updated: ["aws_dynamodb_table.t"], replaced: [] });
   expect(await describe()).toMatchObject({ DeletionProtectionEnabled: false });
-  const backups = await dynamoDb.send(new DescribeContinuousBackupsCommand({ TableName: "messages" }));
+  const backups = await dynamoDb.describeContinuousBackups({ TableName: "messages" });
   expect(backups.ContinuousBackupsDescription?.PointInTimeRecoveryDescription?.PointInTimeRecoveryStatus).toBe(
     "ENABLED",
   );
@@ -579,26 +540,26 @@ test("a role may do what its policy allows as soon as it is provisioned, and a p
 
   const client = { endpoint: emulator.endpoint, region };
   const root = { accessKeyId: account, secretAccessKey: "test" };
-  const { Credentials } = await new STSClient({ ...client, credentials: root }).send(
-    new AssumeRoleCommand({ RoleArn: String(outputs.arn), RoleSessionName: "test" }),
-  );
+  const { Credentials } = await new STS({ ...client, credentials: root }).assumeRole({
+    RoleArn: String(outputs.arn),
+    RoleSessionName: "test",
+  });
   const { AccessKeyId = "", SecretAccessKey = "", SessionToken = "" } = Credentials ?? {};
   const session = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken };
-  const queues = (): Promise<unknown> =>
-    new SQSClient({ ...client, credentials: session, maxAttempts: 1 }).send(new ListQueuesCommand({}));
+  const queues = (): Promise<unknown> => new SQS({ ...client, credentials: session, maxAttempts: 1 }).listQueues({});
   await queues();
 
   await settle("roles", stack("sqs:SendMessage"));
   expect(await failure(queues())).toContain("sqs:ListQueues");
 
   const change = { RoleName: "judged", PolicyName: "permissions", PolicyDocument: allow("*") };
-  await iam.send(new PutRolePolicyCommand(change));
+  await iam.putRolePolicy(change);
   await queues();
   await settle("roles", stack("sqs:SendMessage"));
   expect(await failure(queues())).toContain("sqs:ListQueues");
 
   await workspace.destroy("roles");
-  expect(await failure(iam.send(new GetRoleCommand({ RoleName: "judged" })))).toMatch(/cannot be found|not found/i);
+  expect(await failure(iam.getRole({ RoleName: "judged" }))).toMatch(/cannot be found|not found/i);
 });
 
 test("a state machine runs, and its new definition takes its place", async () => {
@@ -627,9 +588,9 @@ test("a state machine runs, and its new definition takes its place", async () =>
     output: { arn: "${aws_sfn_state_machine.m.arn}" },
   });
   const run = async (stateMachineArn: string): Promise<unknown> => {
-    const { executionArn } = await stepFunctions.send(new StartExecutionCommand({ stateMachineArn }));
+    const { executionArn } = await stepFunctions.startExecution({ stateMachineArn });
     for (;;) {
-      const { status, output } = await stepFunctions.send(new DescribeExecutionCommand({ executionArn }));
+      const { status, output } = await stepFunctions.describeExecution({ executionArn });
       if (status !== "RUNNING") {
         return { status, output };
       }
@@ -642,7 +603,7 @@ test("a state machine runs, and its new definition takes its place", async () =>
   expect(inventory.updated).toEqual(["aws_sfn_state_machine.m"]);
   expect(await run(String(arn))).toEqual({ status: "SUCCEEDED", output: '"two"' });
   await workspace.destroy("machine");
-  const message = await failure(stepFunctions.send(new DescribeStateMachineCommand({ stateMachineArn: String(arn) })));
+  const message = await failure(stepFunctions.describeStateMachine({ stateMachineArn: String(arn) }));
   expect(message).toMatch(/not found/i);
 });
 
@@ -699,7 +660,7 @@ test("alarms, their topic, its subscription and a metric filter are what the sta
   const { sns, cloudWatch, logs } = workspace.clients;
   const { inventory } = await workspace.provision("alarms", stack(3));
   expect(inventory.updated).toEqual(["aws_cloudwatch_metric_alarm.a"]);
-  const { MetricAlarms } = await cloudWatch.send(new DescribeAlarmsCommand({ AlarmNames: ["errors"] }));
+  const { MetricAlarms } = await cloudWatch.describeAlarms({ AlarmNames: ["errors"] });
   expect(MetricAlarms).toMatchObject([
     {
       Threshold: 3,
@@ -710,11 +671,11 @@ test("alarms, their topic, its subscription and a metric filter are what the sta
       TreatMissingData: "notBreaching",
     },
   ]);
-  const { Attributes } = await sns.send(new GetTopicAttributesCommand({ TopicArn: String(topic) }));
+  const { Attributes } = await sns.getTopicAttributes({ TopicArn: String(topic) });
   expect(Attributes).toMatchObject({ KmsMasterKeyId: "alias/aws/sns", Policy: policy(String(topic)) });
-  const { Subscriptions } = await sns.send(new ListSubscriptionsByTopicCommand({ TopicArn: String(topic) }));
+  const { Subscriptions } = await sns.listSubscriptionsByTopic({ TopicArn: String(topic) });
   expect(Subscriptions).toMatchObject([{ Protocol: "email", Endpoint: "owner@example.com" }]);
-  const { metricFilters } = await logs.send(new DescribeMetricFiltersCommand({ logGroupName: "/alarms/log" }));
+  const { metricFilters } = await logs.describeMetricFilters({ logGroupName: "/alarms/log" });
   expect(metricFilters).toMatchObject([
     { filterPattern: '{ $.type = "Failed" }', metricTransformations: [{ metricNamespace: "acme", defaultValue: 0 }] },
   ]);
@@ -744,7 +705,7 @@ test("a workgroup is what the stack says, and changes in place", async () => {
   await settle("catalogue", stack(10_000_000));
   const { inventory } = await workspace.provision("catalogue", stack(20_000_000));
   expect(inventory.updated).toEqual(["aws_athena_workgroup.w"]);
-  const { WorkGroup } = await athena.send(new GetWorkGroupCommand({ WorkGroup: "queries" }));
+  const { WorkGroup } = await athena.getWorkGroup({ WorkGroup: "queries" });
   expect(WorkGroup?.Configuration).toMatchObject({
     EnforceWorkGroupConfiguration: true,
     BytesScannedCutoffPerQuery: 20_000_000,
@@ -783,14 +744,14 @@ test("a table's stream is switched on, and a function reads it as the mapping sa
     output: mapping ? { mapping: "${aws_lambda_event_source_mapping.m.id}" } : {},
   });
   const described = async (): Promise<unknown> => {
-    const { Table } = await workspace.clients.dynamoDb.send(new DescribeTableCommand({ TableName: "stream-table" }));
+    const { Table } = await workspace.clients.dynamoDb.describeTable({ TableName: "stream-table" });
     return Table?.StreamSpecification;
   };
   await settle("stream", stack({}));
   const on = { stream_enabled: true, stream_view_type: "KEYS_ONLY" };
   const { mapping } = await settle("stream", stack(on, { batch_size: 10, maximum_retry_attempts: 5 }));
   expect(await described()).toEqual({ StreamEnabled: true, StreamViewType: "KEYS_ONLY" });
-  const look = async () => workspace.clients.lambda.send(new GetEventSourceMappingCommand({ UUID: mapping as string }));
+  const look = async () => workspace.clients.lambda.getEventSourceMapping({ UUID: mapping as string });
   expect(await look()).toMatchObject({
     BatchSize: 10,
     MaximumRetryAttempts: 5,
@@ -821,11 +782,7 @@ test("a queue keeps its attributes and its policy, changed in place", async () =
   });
   const { url } = await settle("queue", stack(60, "One"));
   const look = async () =>
-    (
-      await workspace.clients.sqs.send(
-        new GetQueueAttributesCommand({ QueueUrl: url as string, AttributeNames: ["All"] }),
-      )
-    ).Attributes;
+    (await workspace.clients.sqs.getQueueAttributes({ QueueUrl: url as string, AttributeNames: ["All"] })).Attributes;
   expect(await look()).toMatchObject({
     MessageRetentionPeriod: "60",
     KmsMasterKeyId: "alias/aws/sqs",
@@ -869,12 +826,12 @@ test("SES knows identities, and of a configuration set its options and what it c
   });
   const look = async () => {
     const ConfigurationSetName = "provision";
-    const { DeliveryOptions, SuppressionOptions } = await workspace.clients.ses.send(
-      new GetConfigurationSetCommand({ ConfigurationSetName }),
-    );
-    const { EventDestinations } = await workspace.clients.ses.send(
-      new GetConfigurationSetEventDestinationsCommand({ ConfigurationSetName }),
-    );
+    const { DeliveryOptions, SuppressionOptions } = await workspace.clients.ses.getConfigurationSet({
+      ConfigurationSetName,
+    });
+    const { EventDestinations } = await workspace.clients.ses.getConfigurationSetEventDestinations({
+      ConfigurationSetName,
+    });
     return {
       DeliveryOptions,
       SuppressionOptions,
@@ -889,8 +846,7 @@ test("SES knows identities, and of a configuration set its options and what it c
   });
   await settle("mail", stack(["BOUNCE", "REJECT"], "REQUIRE"));
   expect(await look()).toMatchObject({ DeliveryOptions: { TlsPolicy: "REQUIRE" }, types: [["BOUNCE", "REJECT"]] });
-  const identity = () =>
-    workspace.clients.ses.send(new GetEmailIdentityCommand({ EmailIdentity: "provision.example" }));
+  const identity = () => workspace.clients.ses.getEmailIdentity({ EmailIdentity: "provision.example" });
   expect(await identity()).toMatchObject({ IdentityType: "DOMAIN" });
   await workspace.destroy("mail");
   expect(await failure(identity())).toMatch(/not found/i);
@@ -913,8 +869,7 @@ test("a rule calls its target by the clock, changed in place", async () => {
     },
   });
   await settle("clock", stack("rate(1 hour)"));
-  const targets = async () =>
-    (await workspace.clients.events.send(new ListTargetsByRuleCommand({ Rule: "clock" }))).Targets;
+  const targets = async () => (await workspace.clients.events.listTargetsByRule({ Rule: "clock" })).Targets;
   expect(await targets()).toEqual([
     expect.objectContaining({
       Id: "function",
@@ -923,7 +878,7 @@ test("a rule calls its target by the clock, changed in place", async () => {
     }),
   ]);
   await settle("clock", stack("rate(2 hours)"));
-  const rule = () => workspace.clients.events.send(new DescribeRuleCommand({ Name: "clock" }));
+  const rule = () => workspace.clients.events.describeRule({ Name: "clock" });
   expect(await rule()).toMatchObject({ ScheduleExpression: "rate(2 hours)", State: "ENABLED" });
   await workspace.destroy("clock");
   expect(await failure(rule())).toMatch(/not exist/i);

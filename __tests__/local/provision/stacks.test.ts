@@ -1,9 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { CreateModelPackageCommand, DeleteModelPackageCommand } from "@aws-sdk/client-sagemaker";
-import { DescribeStateMachineCommand } from "@aws-sdk/client-sfn";
-import { GetParameterCommand, PutParameterCommand } from "@aws-sdk/client-ssm";
 import { destroy, type Inventory, inventory, provision } from "../../../local/provision";
 import { dataSourceKinds, leftOutKinds, resourceKinds } from "../../../local/provision/resource-types";
 import { image, Platform } from "sagemaker-local/testing";
@@ -41,7 +38,7 @@ async function deploy(stack: string): Promise<{ readonly inventory: Inventory }>
 }
 
 async function parameter(name: string): Promise<string> {
-  const { Parameter } = await workspace.clients.ssm.send(new GetParameterCommand({ Name: `/acme/local/${name}` }));
+  const { Parameter } = await workspace.clients.ssm.getParameter({ Name: `/acme/local/${name}` });
   return Parameter?.Value ?? "";
 }
 
@@ -67,9 +64,9 @@ test("data, image and workflow are made, and only what is for AWS is left out", 
       expect(type).toMatch(/^aws_(iam|ecr)_/);
     }
   }
-  const machine = await workspace.clients.stepFunctions.send(
-    new DescribeStateMachineCommand({ stateMachineArn: await parameter("StateMachine") }),
-  );
+  const machine = await workspace.clients.stepFunctions.describeStateMachine({
+    stateMachineArn: await parameter("StateMachine"),
+  });
   expect(machine.definition).toContain("createTrainingJob.sync");
 });
 
@@ -83,29 +80,27 @@ test("with a registered model both websites answer, page and API, each at its ow
   const folder = join(workspace.folder, "model");
   workspace.file("../model", "model.json", JSON.stringify({ factor: 2 }));
   execFileSync("tar", ["-czf", `${folder}.tar.gz`, "-C", folder, "model.json"]);
-  const { ModelPackageArn } = await platform.sagemaker.send(
-    new CreateModelPackageCommand({
-      ModelPackageGroupName: await parameter("ModelPackageGroup"),
-      ModelApprovalStatus: "Approved",
-      InferenceSpecification: {
-        Containers: [
-          { Image: image, ModelDataUrl: await platform.put("model.tar.gz", readFileSync(`${folder}.tar.gz`)) },
-        ],
-        SupportedContentTypes: ["text/csv"],
-        SupportedResponseMIMETypes: ["text/csv"],
-      },
-    }),
-  );
-  await workspace.clients.ssm.send(
-    new PutParameterCommand({
-      Name: "/acme/local/MonitoringBaselineUri",
-      Value: `s3://${await parameter("DataBucket")}/runs/one/baseline`,
-      Overwrite: true,
-    }),
-  );
-  await workspace.clients.ssm.send(
-    new PutParameterCommand({ Name: "/acme/local/ModelPackageName", Value: ModelPackageArn, Overwrite: true }),
-  );
+  const { ModelPackageArn } = await platform.sagemaker.createModelPackage({
+    ModelPackageGroupName: await parameter("ModelPackageGroup"),
+    ModelApprovalStatus: "Approved",
+    InferenceSpecification: {
+      Containers: [
+        { Image: image, ModelDataUrl: await platform.put("model.tar.gz", readFileSync(`${folder}.tar.gz`)) },
+      ],
+      SupportedContentTypes: ["text/csv"],
+      SupportedResponseMIMETypes: ["text/csv"],
+    },
+  });
+  await workspace.clients.ssm.putParameter({
+    Name: "/acme/local/MonitoringBaselineUri",
+    Value: `s3://${await parameter("DataBucket")}/runs/one/baseline`,
+    Overwrite: true,
+  });
+  await workspace.clients.ssm.putParameter({
+    Name: "/acme/local/ModelPackageName",
+    Value: ModelPackageArn,
+    Overwrite: true,
+  });
   const hosts: string[] = [];
   for (const [stack, prefix] of [
     ["website-test", "Test"],
@@ -161,7 +156,7 @@ test("everything is deleted again, the last stack first", async () => {
   const champion = await parameter("ModelPackageName");
   const refusal = await failure(destroy(workspace.options("ml-workflow")));
   expect(refusal).toContain("aws_sagemaker_model_package_group.packages can't be deleted: ConflictException");
-  await platform.sagemaker.send(new DeleteModelPackageCommand({ ModelPackageName: champion }));
+  await platform.sagemaker.deleteModelPackage({ ModelPackageName: champion });
   for (const stack of [...stacks].reverse()) {
     await destroy(workspace.options(stack));
   }

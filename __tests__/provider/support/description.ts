@@ -1,46 +1,5 @@
 /** What is in an account, as AWS's own clients see it: types, names, and the arguments by which the platform works. */
-import {
-  type ApiGatewayV2Client,
-  GetApisCommand,
-  GetIntegrationsCommand,
-  GetRoutesCommand,
-  GetStagesCommand,
-} from "@aws-sdk/client-apigatewayv2";
-import { GetWorkGroupCommand, ListWorkGroupsCommand } from "@aws-sdk/client-athena";
-import {
-  GetDistributionConfigCommand,
-  GetResponseHeadersPolicyConfigCommand,
-  ListDistributionsCommand,
-  ListOriginAccessControlsCommand,
-  ListResponseHeadersPoliciesCommand,
-} from "@aws-sdk/client-cloudfront";
-import { DescribeAlarmsCommand } from "@aws-sdk/client-cloudwatch";
-import { DescribeLogGroupsCommand, DescribeMetricFiltersCommand } from "@aws-sdk/client-cloudwatch-logs";
-import { DescribeTableCommand, DescribeTimeToLiveCommand, ListTablesCommand } from "@aws-sdk/client-dynamodb";
-import { DescribeKeyCommand, GetKeyRotationStatusCommand, ListAliasesCommand } from "@aws-sdk/client-kms";
-import { GetPolicyCommand, ListFunctionsCommand } from "@aws-sdk/client-lambda";
-import {
-  GetBucketEncryptionCommand,
-  GetBucketLifecycleConfigurationCommand,
-  GetBucketPolicyCommand,
-  GetBucketVersioningCommand,
-  GetPublicAccessBlockCommand,
-  HeadObjectCommand,
-  ListBucketsCommand,
-  ListObjectsV2Command,
-} from "@aws-sdk/client-s3";
-import {
-  DescribeEndpointCommand,
-  DescribeEndpointConfigCommand,
-  DescribeFeatureGroupCommand,
-  DescribeModelCommand,
-  ListEndpointsCommand,
-  ListFeatureGroupsCommand,
-  ListModelPackageGroupsCommand,
-} from "@aws-sdk/client-sagemaker";
-import { DescribeStateMachineCommand, ListStateMachinesCommand } from "@aws-sdk/client-sfn";
-import { ListTopicsCommand } from "@aws-sdk/client-sns";
-import { DescribeParametersCommand, GetParameterCommand } from "@aws-sdk/client-ssm";
+import type { ApiGatewayV2 } from "@aws-sdk/client-apigatewayv2";
 import { closeClients, type Clients, makeClients } from "../../../local/provision/clients";
 
 /** A resource: what it is made with, as the service tells it. */
@@ -96,23 +55,23 @@ const text = (value: unknown): string => JSON.stringify(value);
 type Chosen = Map<string, string>;
 
 async function buckets({ s3 }: Clients): Promise<Inventory> {
-  const { Buckets = [] } = await s3.send(new ListBucketsCommand({}));
+  const { Buckets = [] } = await s3.listBuckets({});
   const found: Record<string, Description> = {};
   for (const { Name: Bucket = "" } of Buckets.filter(({ Name }) => !Name?.startsWith("acme-state-"))) {
     found[`bucket ${Bucket}`] = {
-      versioning: (await s3.send(new GetBucketVersioningCommand({ Bucket }))).Status,
-      encryption: (await s3.send(new GetBucketEncryptionCommand({ Bucket }))).ServerSideEncryptionConfiguration,
-      lifecycle: (await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket }))).Rules?.map((rule) =>
+      versioning: (await s3.getBucketVersioning({ Bucket })).Status,
+      encryption: (await s3.getBucketEncryption({ Bucket })).ServerSideEncryptionConfiguration,
+      lifecycle: (await s3.getBucketLifecycleConfiguration({ Bucket })).Rules?.map((rule) =>
         pick(rule, "ID", "Status", "Expiration", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"),
       ),
-      access: (await s3.send(new GetPublicAccessBlockCommand({ Bucket }))).PublicAccessBlockConfiguration,
-      policy: statements((await s3.send(new GetBucketPolicyCommand({ Bucket }))).Policy),
+      access: (await s3.getPublicAccessBlock({ Bucket })).PublicAccessBlockConfiguration,
+      policy: statements((await s3.getBucketPolicy({ Bucket })).Policy),
     };
     if (!/-website-(test|production)-\d/.test(Bucket)) {
       continue;
     }
-    for (const { Key = "" } of (await s3.send(new ListObjectsV2Command({ Bucket }))).Contents ?? []) {
-      const object = await s3.send(new HeadObjectCommand({ Bucket, Key }));
+    for (const { Key = "" } of (await s3.listObjectsV2({ Bucket })).Contents ?? []) {
+      const object = await s3.headObject({ Bucket, Key });
       found[`object ${Bucket}/${Key}`] = pick(object, "ContentLength", "ContentType", "CacheControl");
     }
   }
@@ -128,22 +87,22 @@ function statements(policy: string | undefined): unknown {
 }
 
 async function keys({ kms }: Clients, chosen: Chosen): Promise<Inventory> {
-  const { Aliases = [] } = await kms.send(new ListAliasesCommand({}));
+  const { Aliases = [] } = await kms.listAliases({});
   const found: Record<string, Description> = {};
   for (const { AliasName = "", TargetKeyId } of Aliases.filter(({ AliasName }) => AliasName?.includes("acme-"))) {
     if (TargetKeyId === undefined) {
       continue;
     }
     chosen.set(TargetKeyId, `key ${AliasName}`);
-    const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: TargetKeyId }));
-    const { KeyRotationEnabled } = await kms.send(new GetKeyRotationStatusCommand({ KeyId: TargetKeyId }));
+    const { KeyMetadata } = await kms.describeKey({ KeyId: TargetKeyId });
+    const { KeyRotationEnabled } = await kms.getKeyRotationStatus({ KeyId: TargetKeyId });
     found[`key ${AliasName}`] = { ...pick(KeyMetadata!, "Description", "KeySpec", "KeyUsage"), KeyRotationEnabled };
   }
   return found;
 }
 
 async function functions({ lambda }: Clients): Promise<Inventory> {
-  const { Functions = [] } = await lambda.send(new ListFunctionsCommand({}));
+  const { Functions = [] } = await lambda.listFunctions({});
   const found: Record<string, Description> = {};
   for (const each of Functions) {
     found[`function ${each.FunctionName}`] = {
@@ -157,7 +116,7 @@ async function functions({ lambda }: Clients): Promise<Inventory> {
 
 async function callers(lambda: Clients["lambda"], FunctionName: string): Promise<unknown> {
   try {
-    return statements((await lambda.send(new GetPolicyCommand({ FunctionName }))).Policy);
+    return statements((await lambda.getPolicy({ FunctionName })).Policy);
   } catch (error) {
     if ((error as Error).name === "ResourceNotFoundException") {
       return [];
@@ -168,9 +127,9 @@ async function callers(lambda: Clients["lambda"], FunctionName: string): Promise
 
 async function parameters({ ssm }: Clients): Promise<Inventory> {
   const found: Record<string, Description> = {};
-  const { Parameters = [] } = await ssm.send(new DescribeParametersCommand({ MaxResults: 50 }));
+  const { Parameters = [] } = await ssm.describeParameters({ MaxResults: 50 });
   for (const { Name = "", Description: description } of Parameters) {
-    const { Parameter } = await ssm.send(new GetParameterCommand({ Name }));
+    const { Parameter } = await ssm.getParameter({ Name });
     // The workflow writes where its last run has put the champion's predictions and figures; runs have names of their
     // own.
     const Value = Parameter?.Value?.replace(/\/runs\/[^/]+\//, "/runs/<run>/").replace(
@@ -184,21 +143,21 @@ async function parameters({ ssm }: Clients): Promise<Inventory> {
 
 async function workflow({ stepFunctions, athena, sns }: Clients): Promise<Inventory> {
   const found: Record<string, Description> = {};
-  for (const { stateMachineArn } of (await stepFunctions.send(new ListStateMachinesCommand({}))).stateMachines ?? []) {
-    const machine = await stepFunctions.send(new DescribeStateMachineCommand({ stateMachineArn }));
+  for (const { stateMachineArn } of (await stepFunctions.listStateMachines({})).stateMachines ?? []) {
+    const machine = await stepFunctions.describeStateMachine({ stateMachineArn });
     found[`state machine ${machine.name}`] = {
       ...pick(machine, "type", "roleArn", "loggingConfiguration", "tracingConfiguration"),
       definition: JSON.parse(machine.definition ?? "") as unknown,
     };
   }
-  for (const { Name: WorkGroup } of (await athena.send(new ListWorkGroupsCommand({}))).WorkGroups ?? []) {
+  for (const { Name: WorkGroup } of (await athena.listWorkGroups({})).WorkGroups ?? []) {
     if (WorkGroup === "primary") {
       continue;
     }
-    const described = await athena.send(new GetWorkGroupCommand({ WorkGroup }));
+    const described = await athena.getWorkGroup({ WorkGroup });
     found[`workgroup ${WorkGroup}`] = { ...described.WorkGroup?.Configuration };
   }
-  for (const { TopicArn } of (await sns.send(new ListTopicsCommand({}))).Topics ?? []) {
+  for (const { TopicArn } of (await sns.listTopics({})).Topics ?? []) {
     found[`topic ${TopicArn}`] = {};
   }
   return found;
@@ -206,14 +165,14 @@ async function workflow({ stepFunctions, athena, sns }: Clients): Promise<Invent
 
 async function observation({ logs, cloudWatch }: Clients): Promise<Inventory> {
   const found: Record<string, Description> = {};
-  for (const group of (await logs.send(new DescribeLogGroupsCommand({}))).logGroups ?? []) {
+  for (const group of (await logs.describeLogGroups({})).logGroups ?? []) {
     // Jobs and endpoints make their own, when they first write.
     if (group.logGroupName?.startsWith("/aws/sagemaker/")) {
       continue;
     }
     found[`log group ${group.logGroupName}`] = pick(group, "retentionInDays", "kmsKeyId");
   }
-  for (const filter of (await logs.send(new DescribeMetricFiltersCommand({}))).metricFilters ?? []) {
+  for (const filter of (await logs.describeMetricFilters({})).metricFilters ?? []) {
     found[`metric filter ${filter.filterName}`] = pick(
       filter,
       "logGroupName",
@@ -221,7 +180,7 @@ async function observation({ logs, cloudWatch }: Clients): Promise<Inventory> {
       "metricTransformations",
     );
   }
-  for (const alarm of (await cloudWatch.send(new DescribeAlarmsCommand({ MaxRecords: 100 }))).MetricAlarms ?? []) {
+  for (const alarm of (await cloudWatch.describeAlarms({ MaxRecords: 100 })).MetricAlarms ?? []) {
     found[`alarm ${alarm.AlarmName}`] = {
       ...pick(alarm, "AlarmDescription", "Namespace", "MetricName", "Statistic", "ExtendedStatistic", "Period"),
       ...pick(alarm, "EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData"),
@@ -234,28 +193,28 @@ async function observation({ logs, cloudWatch }: Clients): Promise<Inventory> {
 
 async function sageMaker({ sageMaker: client }: Clients, chosen: Chosen): Promise<Inventory> {
   const found: Record<string, Description> = {};
-  const { FeatureGroupSummaries = [] } = await client.send(new ListFeatureGroupsCommand({}));
+  const { FeatureGroupSummaries = [] } = await client.listFeatureGroups({});
   for (const { FeatureGroupName } of FeatureGroupSummaries) {
-    const group = await client.send(new DescribeFeatureGroupCommand({ FeatureGroupName }));
+    const group = await client.describeFeatureGroup({ FeatureGroupName });
     found[`feature group ${FeatureGroupName}`] = {
       ...pick(group, "RecordIdentifierFeatureName", "EventTimeFeatureName", "FeatureDefinitions", "RoleArn"),
       // Where exactly its objects lie begins with the time of its making.
       storage: { ...group.OfflineStoreConfig?.S3StorageConfig, ResolvedOutputS3Uri: undefined },
     };
   }
-  const { ModelPackageGroupSummaryList = [] } = await client.send(new ListModelPackageGroupsCommand({}));
+  const { ModelPackageGroupSummaryList = [] } = await client.listModelPackageGroups({});
   for (const group of ModelPackageGroupSummaryList) {
     found[`model package group ${group.ModelPackageGroupName}`] = pick(group, "ModelPackageGroupDescription");
   }
-  for (const { EndpointName = "" } of (await client.send(new ListEndpointsCommand({}))).Endpoints ?? []) {
-    const endpoint = await client.send(new DescribeEndpointCommand({ EndpointName }));
+  for (const { EndpointName = "" } of (await client.listEndpoints({})).Endpoints ?? []) {
+    const endpoint = await client.describeEndpoint({ EndpointName });
     const { EndpointConfigName = "" } = endpoint;
     chosen.set(EndpointConfigName, `configuration of ${EndpointName}`);
-    const configuration = await client.send(new DescribeEndpointConfigCommand({ EndpointConfigName }));
+    const configuration = await client.describeEndpointConfig({ EndpointConfigName });
     const models: Description[] = [];
     for (const { ModelName = "" } of configuration.ProductionVariants ?? []) {
       chosen.set(ModelName, `model of ${EndpointName}`);
-      const model = await client.send(new DescribeModelCommand({ ModelName }));
+      const model = await client.describeModel({ ModelName });
       models.push(
         pick(model, "ModelName", "ExecutionRoleArn", "Containers", "PrimaryContainer", "EnableNetworkIsolation"),
       );
@@ -271,9 +230,9 @@ async function sageMaker({ sageMaker: client }: Clients, chosen: Chosen): Promis
 
 async function tables({ dynamoDb }: Clients): Promise<Inventory> {
   const found: Record<string, Description> = {};
-  for (const TableName of (await dynamoDb.send(new ListTablesCommand({}))).TableNames ?? []) {
-    const { Table } = await dynamoDb.send(new DescribeTableCommand({ TableName }));
-    const { TimeToLiveDescription } = await dynamoDb.send(new DescribeTimeToLiveCommand({ TableName }));
+  for (const TableName of (await dynamoDb.listTables({})).TableNames ?? []) {
+    const { Table } = await dynamoDb.describeTable({ TableName });
+    const { TimeToLiveDescription } = await dynamoDb.describeTimeToLive({ TableName });
     found[`table ${TableName}`] = {
       ...pick(Table!, "KeySchema", "AttributeDefinitions"),
       billing: Table?.BillingModeSummary?.BillingMode,
@@ -286,11 +245,11 @@ async function tables({ dynamoDb }: Clients): Promise<Inventory> {
 
 async function apis({ apiGateway }: Clients, chosen: Chosen): Promise<Inventory> {
   const found: Record<string, Description> = {};
-  for (const { ApiId = "", Name = "", ProtocolType } of (await apiGateway.send(new GetApisCommand({}))).Items ?? []) {
+  for (const { ApiId = "", Name = "", ProtocolType } of (await apiGateway.getApis({})).Items ?? []) {
     chosen.set(ApiId, `api ${Name}`);
     const integrations = await integrationsOf(apiGateway, ApiId);
-    const routes = (await apiGateway.send(new GetRoutesCommand({ ApiId }))).Items ?? [];
-    const stages = (await apiGateway.send(new GetStagesCommand({ ApiId }))).Items ?? [];
+    const routes = (await apiGateway.getRoutes({ ApiId })).Items ?? [];
+    const stages = (await apiGateway.getStages({ ApiId })).Items ?? [];
     found[`api ${Name}`] = {
       ProtocolType,
       routes: Object.fromEntries(
@@ -304,8 +263,8 @@ async function apis({ apiGateway }: Clients, chosen: Chosen): Promise<Inventory>
   return found;
 }
 
-async function integrationsOf(client: ApiGatewayV2Client, ApiId: string): Promise<ReadonlyMap<string, Description>> {
-  const { Items = [] } = await client.send(new GetIntegrationsCommand({ ApiId }));
+async function integrationsOf(client: ApiGatewayV2, ApiId: string): Promise<ReadonlyMap<string, Description>> {
+  const { Items = [] } = await client.getIntegrations({ ApiId });
   return new Map(
     Items.map((each) => [
       each.IntegrationId ?? "",
@@ -316,22 +275,22 @@ async function integrationsOf(client: ApiGatewayV2Client, ApiId: string): Promis
 
 async function distributions({ cloudFront }: Clients, chosen: Chosen): Promise<Inventory> {
   const found: Record<string, Description> = {};
-  const controls = await cloudFront.send(new ListOriginAccessControlsCommand({}));
+  const controls = await cloudFront.listOriginAccessControls({});
   for (const { Id = "", ...control } of controls.OriginAccessControlList?.Items ?? []) {
     chosen.set(Id, `access control ${control.Name}`);
     found[`access control ${control.Name}`] = { ...control };
   }
-  const policies = await cloudFront.send(new ListResponseHeadersPoliciesCommand({ Type: "custom" }));
+  const policies = await cloudFront.listResponseHeadersPolicies({ Type: "custom" });
   for (const { ResponseHeadersPolicy } of policies.ResponseHeadersPolicyList?.Items ?? []) {
     const { Id = "" } = ResponseHeadersPolicy ?? {};
-    const { ResponseHeadersPolicyConfig } = await cloudFront.send(new GetResponseHeadersPolicyConfigCommand({ Id }));
+    const { ResponseHeadersPolicyConfig } = await cloudFront.getResponseHeadersPolicyConfig({ Id });
     chosen.set(Id, `headers policy ${ResponseHeadersPolicyConfig?.Name}`);
     found[`headers policy ${ResponseHeadersPolicyConfig?.Name}`] = { ...ResponseHeadersPolicyConfig };
   }
-  const list = await cloudFront.send(new ListDistributionsCommand({}));
+  const list = await cloudFront.listDistributions({});
   for (const { Id = "", Comment = "", DomainName = "" } of list.DistributionList?.Items ?? []) {
     chosen.set(Id, `distribution ${Comment}`).set(DomainName, `domain of ${Comment}`);
-    const { DistributionConfig } = await cloudFront.send(new GetDistributionConfigCommand({ Id }));
+    const { DistributionConfig } = await cloudFront.getDistributionConfig({ Id });
     found[`distribution ${Comment}`] = sorted({
       ...pick(DistributionConfig!, "Enabled", "DefaultRootObject", "Origins", "DefaultCacheBehavior", "CacheBehaviors"),
       ...pick(DistributionConfig!, "CustomErrorResponses", "HttpVersion", "PriceClass", "ViewerCertificate", "Aliases"),

@@ -5,14 +5,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  BucketAlreadyOwnedByYou,
-  CreateBucketCommand,
-  type BucketLocationConstraint,
-  PutObjectCommand,
-  S3Client,
-} from "@aws-sdk/client-s3";
-import { PutParameterCommand, SSMClient } from "@aws-sdk/client-ssm";
+import { BucketAlreadyOwnedByYou, type BucketLocationConstraint, S3 } from "@aws-sdk/client-s3";
+import { SSM } from "@aws-sdk/client-ssm";
 import type { Environment } from "../../../environments";
 import { type Clients, makeClients } from "../../../local/platform/clients";
 import { awsEnvironment, cleanEnvironment, type Instance, openInstance } from "../../../local/platform/instance";
@@ -74,24 +68,22 @@ export class EmulatedAccounts {
   async putFigures(environment: Environment): Promise<void> {
     const bucket = plausibleValue(environment, "DataBucket");
     await this.makeBucket(environment, bucket);
-    const s3 = new S3Client(this.clientSettings(environment));
+    const s3 = new S3(this.clientSettings(environment));
     try {
       const document = { Bucket: bucket, Key: publicFigures.none, Body: "{}", ContentType: "application/json" };
-      await s3.send(new PutObjectCommand(document));
+      await s3.putObject(document);
     } finally {
       s3.destroy();
     }
   }
 
   private async makeBucket(environment: Environment, bucket: string): Promise<void> {
-    const s3 = new S3Client(this.clientSettings(environment));
+    const s3 = new S3(this.clientSettings(environment));
     try {
-      await s3.send(
-        new CreateBucketCommand({
-          Bucket: bucket,
-          CreateBucketConfiguration: { LocationConstraint: environment.region as BucketLocationConstraint },
-        }),
-      );
+      await s3.createBucket({
+        Bucket: bucket,
+        CreateBucketConfiguration: { LocationConstraint: environment.region as BucketLocationConstraint },
+      });
     } catch (error) {
       if (!(error instanceof BucketAlreadyOwnedByYou)) {
         throw error;
@@ -103,10 +95,10 @@ export class EmulatedAccounts {
 
   /** Publishes parameters as other stacks would. */
   async publish(environment: Environment, parameters: Readonly<Record<string, string>>): Promise<void> {
-    const ssm = new SSMClient(this.clientSettings(environment));
+    const ssm = new SSM(this.clientSettings(environment));
     try {
       for (const [Name, Value] of Object.entries(parameters)) {
-        await ssm.send(new PutParameterCommand({ Name, Value, Type: "String", Overwrite: true }));
+        await ssm.putParameter({ Name, Value, Type: "String", Overwrite: true });
       }
     } finally {
       ssm.destroy();

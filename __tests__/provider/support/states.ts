@@ -1,5 +1,5 @@
 /** The states of the local environment, as Terraform keeps them in S3. */
-import { GetObjectCommand, ListObjectVersionsCommand, NoSuchKey, type S3Client } from "@aws-sdk/client-s3";
+import { NoSuchKey, type S3 } from "@aws-sdk/client-s3";
 import { loadEnvironment } from "../../../environments";
 import type { StackId } from "../../../stacks/contract";
 import { stateBucketName } from "../../../stacks/platform";
@@ -20,9 +20,9 @@ export interface State {
   }[];
 }
 
-async function read(s3: S3Client, Key: string, VersionId?: string): Promise<string | undefined> {
+async function read(s3: S3, Key: string, VersionId?: string): Promise<string | undefined> {
   try {
-    const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key, ...(VersionId && { VersionId }) }));
+    const { Body } = await s3.getObject({ Bucket, Key, ...(VersionId && { VersionId }) });
     return await Body?.transformToString();
   } catch (error) {
     if (error instanceof NoSuchKey) {
@@ -33,14 +33,14 @@ async function read(s3: S3Client, Key: string, VersionId?: string): Promise<stri
 }
 
 /** A stack's state; undefined where there is none yet. */
-export async function stateOf(s3: S3Client, stack: StackId): Promise<State | undefined> {
+export async function stateOf(s3: S3, stack: StackId): Promise<State | undefined> {
   const text = await read(s3, keyOf(stack));
   return text === undefined ? undefined : (JSON.parse(text) as State);
 }
 
 /** Every state that a stack has ever had, the oldest first: the bucket keeps old versions. */
-export async function statesOf(s3: S3Client, stack: StackId): Promise<readonly State[]> {
-  const { Versions = [] } = await s3.send(new ListObjectVersionsCommand({ Bucket, Prefix: keyOf(stack) }));
+export async function statesOf(s3: S3, stack: StackId): Promise<readonly State[]> {
+  const { Versions = [] } = await s3.listObjectVersions({ Bucket, Prefix: keyOf(stack) });
   const states: State[] = [];
   // S3 lists the newest first.
   for (const { Key, VersionId } of Versions.filter((version) => version.Key === keyOf(stack)).reverse()) {
@@ -61,6 +61,6 @@ export function addressesIn(state: State | undefined): readonly string[] {
 }
 
 /** Whether somebody has locked a stack's state. */
-export async function isLocked(s3: S3Client, stack: StackId): Promise<boolean> {
+export async function isLocked(s3: S3, stack: StackId): Promise<boolean> {
   return (await read(s3, `${keyOf(stack)}.tflock`)) !== undefined;
 }

@@ -1,16 +1,9 @@
 /**
  * The real definition in a real state machine of the emulator, with everything that it calls under the test's control.
  */
-import { CreateRoleCommand, IAMClient } from "@aws-sdk/client-iam";
-import { CreateFunctionCommand, GetFunctionCommand, LambdaClient } from "@aws-sdk/client-lambda";
-import {
-  CreateStateMachineCommand,
-  DescribeExecutionCommand,
-  type DescribeExecutionCommandOutput,
-  SFNClient,
-  StartExecutionCommand,
-  StopExecutionCommand,
-} from "@aws-sdk/client-sfn";
+import { IAM } from "@aws-sdk/client-iam";
+import { Lambda } from "@aws-sdk/client-lambda";
+import { type DescribeExecutionCommandOutput, SFN } from "@aws-sdk/client-sfn";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { archive } from "../../../modules/bundle";
@@ -58,7 +51,7 @@ export class WorkflowUnderTest {
   private constructor(
     readonly services: ScriptedServices,
     private readonly emulator: Emulator,
-    private readonly states: SFNClient,
+    private readonly states: SFN,
     private readonly functions: Readonly<Record<FunctionTask, string>>,
     private readonly roleArn: string,
   ) {}
@@ -75,26 +68,24 @@ export class WorkflowUnderTest {
     const role = async (name: string, Service: string): Promise<string> => {
       const trust = { Effect: "Allow", Principal: { Service }, Action: "sts:AssumeRole" };
       const AssumeRolePolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement: [trust] });
-      const { Role } = await iam.send(new CreateRoleCommand({ RoleName: name, AssumeRolePolicyDocument }));
+      const { Role } = await iam.createRole({ RoleName: name, AssumeRolePolicyDocument });
       return Role!.Arn!;
     };
-    const iam = new IAMClient(client);
-    const lambda = new LambdaClient(client);
+    const iam = new IAM(client);
+    const lambda = new Lambda(client);
     const code = archive(new Map([["index.js", new TextEncoder().encode(functionCode)]]));
     const create = async (task: FunctionTask): Promise<string> => {
       const name = `acme-test-${task}`;
-      await lambda.send(
-        new CreateFunctionCommand({
-          FunctionName: name,
-          Runtime: "nodejs22.x",
-          Handler: "index.handler",
-          Role: await role(name, "lambda.amazonaws.com"),
-          Code: { ZipFile: code },
-          Timeout: 60,
-          Environment: { Variables: { SCRIPT_URL: services.url, FUNCTION_TASK: task } },
-        }),
-      );
-      const { Configuration } = await lambda.send(new GetFunctionCommand({ FunctionName: name }));
+      await lambda.createFunction({
+        FunctionName: name,
+        Runtime: "nodejs22.x",
+        Handler: "index.handler",
+        Role: await role(name, "lambda.amazonaws.com"),
+        Code: { ZipFile: code },
+        Timeout: 60,
+        Environment: { Variables: { SCRIPT_URL: services.url, FUNCTION_TASK: task } },
+      });
+      const { Configuration } = await lambda.getFunction({ FunctionName: name });
       return Configuration!.FunctionArn!;
     };
     const functions = {
@@ -103,7 +94,7 @@ export class WorkflowUnderTest {
       registerModel: await create("registerModel"),
     };
     const workflowRole = await role("acme-test-training-workflow", "states.amazonaws.com");
-    return new WorkflowUnderTest(services, emulator, new SFNClient(client), functions, workflowRole);
+    return new WorkflowUnderTest(services, emulator, new SFN(client), functions, workflowRole);
   }
 
   async stop(): Promise<void> {
@@ -126,16 +117,14 @@ export class WorkflowUnderTest {
     );
     const known = this.machines.get(definition) ?? this.createMachine(definition);
     this.machines.set(definition, known);
-    const { executionArn } = await this.states.send(
-      new StartExecutionCommand({ stateMachineArn: await known, name: run, input: "{}" }),
-    );
+    const { executionArn } = await this.states.startExecution({ stateMachineArn: await known, name: run, input: "{}" });
     return executionArn!;
   }
 
   /** Waits until an execution has ended. */
   async end(executionArn: string): Promise<Ended> {
     for (;;) {
-      const { status, output, error, cause } = await this.states.send(new DescribeExecutionCommand({ executionArn }));
+      const { status, output, error, cause } = await this.states.describeExecution({ executionArn });
       if (status !== "RUNNING") {
         return { status, output: output === undefined ? undefined : JSON.parse(output), error, cause };
       }
@@ -150,17 +139,15 @@ export class WorkflowUnderTest {
 
   /** Stops an execution, as a person does in the console. */
   async abort(executionArn: string): Promise<void> {
-    await this.states.send(new StopExecutionCommand({ executionArn, error: "Stopped", cause: "by hand" }));
+    await this.states.stopExecution({ executionArn, error: "Stopped", cause: "by hand" });
   }
 
   private async createMachine(definition: string): Promise<string> {
-    const { stateMachineArn } = await this.states.send(
-      new CreateStateMachineCommand({
-        name: `acme-test-training-${String(this.machines.size)}`,
-        definition,
-        roleArn: this.roleArn,
-      }),
-    );
+    const { stateMachineArn } = await this.states.createStateMachine({
+      name: `acme-test-training-${String(this.machines.size)}`,
+      definition,
+      roleArn: this.roleArn,
+    });
     return stateMachineArn!;
   }
 }

@@ -1,27 +1,4 @@
-import {
-  CreateApiCommand,
-  CreateIntegrationCommand,
-  CreateRouteCommand,
-  CreateStageCommand,
-  DeleteApiCommand,
-  DeleteIntegrationCommand,
-  DeleteRouteCommand,
-  DeleteStageCommand,
-  GetApiCommand,
-  GetApisCommand,
-  GetIntegrationCommand,
-  GetIntegrationsCommand,
-  GetRouteCommand,
-  GetRoutesCommand,
-  GetStageCommand,
-  type IntegrationType,
-  type ProtocolType,
-  TagResourceCommand,
-  UpdateApiCommand,
-  UpdateIntegrationCommand,
-  UpdateRouteCommand,
-  UpdateStageCommand,
-} from "@aws-sdk/client-apigatewayv2";
+import type { IntegrationType, ProtocolType } from "@aws-sdk/client-apigatewayv2";
 import type { Arguments } from "../arguments";
 import {
   type Attributes,
@@ -55,35 +32,35 @@ const api: ResourceKind = {
   replacedBy: ["protocol_type"],
   async create(creation) {
     const { arguments: list, clients, tags, owner } = creation;
-    const found = (await all((NextToken) => clients.apiGateway.send(new GetApisCommand({ NextToken })))).find(
+    const found = (await all((NextToken) => clients.apiGateway.getApis({ NextToken }))).find(
       ({ Tags, ApiId = "" }) => Tags?.[ownerTag] === owner && !creation.isTaken(ApiId),
     );
     const ProtocolType = list.requireText("protocol_type") as ProtocolType;
     if (found?.ProtocolType === ProtocolType && found.ApiId !== undefined) {
-      await clients.apiGateway.send(new UpdateApiCommand({ ApiId: found.ApiId, ...apiSettings(list) }));
+      await clients.apiGateway.updateApi({ ApiId: found.ApiId, ...apiSettings(list) });
       return apiAttributes(found.ApiId, found.ApiEndpoint, creation);
     }
-    const { ApiId = "", ApiEndpoint } = await clients.apiGateway.send(
-      new CreateApiCommand({ ...apiSettings(list), ProtocolType, Tags: { ...tags, [ownerTag]: owner } }),
-    );
+    const { ApiId = "", ApiEndpoint } = await clients.apiGateway.createApi({
+      ...apiSettings(list),
+      ProtocolType,
+      Tags: { ...tags, [ownerTag]: owner },
+    });
     return apiAttributes(ApiId, ApiEndpoint, creation);
   },
   async read({ attributes, clients }) {
-    return (await unlessMissing(clients.apiGateway.send(new GetApiCommand({ ApiId: attributes.id })))) && attributes;
+    return (await unlessMissing(clients.apiGateway.getApi({ ApiId: attributes.id }))) && attributes;
   },
   async update(change) {
     const { attributes, arguments: list, clients, tags } = change;
-    await clients.apiGateway.send(new UpdateApiCommand({ ApiId: attributes.id, ...apiSettings(list) }));
-    await clients.apiGateway.send(
-      new TagResourceCommand({
-        ResourceArn: textOf(attributes, "arn"),
-        Tags: { ...tags, [ownerTag]: change.owner },
-      }),
-    );
+    await clients.apiGateway.updateApi({ ApiId: attributes.id, ...apiSettings(list) });
+    await clients.apiGateway.tagResource({
+      ResourceArn: textOf(attributes, "arn"),
+      Tags: { ...tags, [ownerTag]: change.owner },
+    });
     return attributes;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.apiGateway.send(new DeleteApiCommand({ ApiId: attributes.id })));
+    await unlessMissing(clients.apiGateway.deleteApi({ ApiId: attributes.id }));
   },
 };
 
@@ -107,44 +84,34 @@ const integration: ResourceKind = {
     const { arguments: list, clients } = creation;
     const ApiId = list.requireText("api_id");
     const settings = integrationSettings(list);
-    const found = (
-      await all((NextToken) => clients.apiGateway.send(new GetIntegrationsCommand({ ApiId, NextToken })))
-    ).find(
+    const found = (await all((NextToken) => clients.apiGateway.getIntegrations({ ApiId, NextToken }))).find(
       ({ IntegrationId = "", IntegrationUri, IntegrationType }) =>
         IntegrationUri === settings.IntegrationUri &&
         IntegrationType === settings.IntegrationType &&
         !creation.isTaken(IntegrationId),
     );
     const { IntegrationId = "" } = found
-      ? await clients.apiGateway.send(
-          new UpdateIntegrationCommand({ ApiId, IntegrationId: found.IntegrationId, ...settings }),
-        )
-      : await clients.apiGateway.send(new CreateIntegrationCommand({ ApiId, ...settings }));
+      ? await clients.apiGateway.updateIntegration({ ApiId, IntegrationId: found.IntegrationId, ...settings })
+      : await clients.apiGateway.createIntegration({ ApiId, ...settings });
     return { id: IntegrationId };
   },
   async read({ attributes, arguments: list, clients }) {
     const found = await unlessMissing(
-      clients.apiGateway.send(
-        new GetIntegrationCommand({ ApiId: list.requireText("api_id"), IntegrationId: attributes.id }),
-      ),
+      clients.apiGateway.getIntegration({ ApiId: list.requireText("api_id"), IntegrationId: attributes.id }),
     );
     return found && attributes;
   },
   async update({ attributes, arguments: list, clients }) {
-    await clients.apiGateway.send(
-      new UpdateIntegrationCommand({
-        ApiId: list.requireText("api_id"),
-        IntegrationId: attributes.id,
-        ...integrationSettings(list),
-      }),
-    );
+    await clients.apiGateway.updateIntegration({
+      ApiId: list.requireText("api_id"),
+      IntegrationId: attributes.id,
+      ...integrationSettings(list),
+    });
     return attributes;
   },
   async delete({ attributes, arguments: list, clients }) {
     await unlessMissing(
-      clients.apiGateway.send(
-        new DeleteIntegrationCommand({ ApiId: list.requireText("api_id"), IntegrationId: attributes.id }),
-      ),
+      clients.apiGateway.deleteIntegration({ ApiId: list.requireText("api_id"), IntegrationId: attributes.id }),
     );
   },
 };
@@ -168,34 +135,30 @@ const route: ResourceKind = {
     const { arguments: list, clients } = creation;
     const ApiId = list.requireText("api_id");
     const settings = routeSettings(list);
-    const found = (await all((NextToken) => clients.apiGateway.send(new GetRoutesCommand({ ApiId, NextToken })))).find(
+    const found = (await all((NextToken) => clients.apiGateway.getRoutes({ ApiId, NextToken }))).find(
       ({ RouteId = "", RouteKey }) => RouteKey === settings.RouteKey && !creation.isTaken(RouteId),
     );
     const { RouteId = "" } = found
-      ? await clients.apiGateway.send(new UpdateRouteCommand({ ApiId, RouteId: found.RouteId, ...settings }))
-      : await clients.apiGateway.send(new CreateRouteCommand({ ApiId, ...settings }));
+      ? await clients.apiGateway.updateRoute({ ApiId, RouteId: found.RouteId, ...settings })
+      : await clients.apiGateway.createRoute({ ApiId, ...settings });
     return { id: RouteId };
   },
   async read({ attributes, arguments: list, clients }) {
     const found = await unlessMissing(
-      clients.apiGateway.send(new GetRouteCommand({ ApiId: list.requireText("api_id"), RouteId: attributes.id })),
+      clients.apiGateway.getRoute({ ApiId: list.requireText("api_id"), RouteId: attributes.id }),
     );
     return found && attributes;
   },
   async update({ attributes, arguments: list, clients }) {
-    await clients.apiGateway.send(
-      new UpdateRouteCommand({
-        ApiId: list.requireText("api_id"),
-        RouteId: attributes.id,
-        ...routeSettings(list),
-      }),
-    );
+    await clients.apiGateway.updateRoute({
+      ApiId: list.requireText("api_id"),
+      RouteId: attributes.id,
+      ...routeSettings(list),
+    });
     return attributes;
   },
   async delete({ attributes, arguments: list, clients }) {
-    await unlessMissing(
-      clients.apiGateway.send(new DeleteRouteCommand({ ApiId: list.requireText("api_id"), RouteId: attributes.id })),
-    );
+    await unlessMissing(clients.apiGateway.deleteRoute({ ApiId: list.requireText("api_id"), RouteId: attributes.id }));
   },
 };
 
@@ -226,14 +189,14 @@ const stage: ResourceKind = settled({
         Format: logs.requireText("format"),
       },
     };
-    const found = await unlessMissing(clients.apiGateway.send(new GetStageCommand({ ApiId, StageName })));
+    const found = await unlessMissing(clients.apiGateway.getStage({ ApiId, StageName }));
     try {
-      await clients.apiGateway.send(found ? new UpdateStageCommand(settings) : new CreateStageCommand(settings));
+      await (found ? clients.apiGateway.updateStage(settings) : clients.apiGateway.createStage(settings));
     } catch (error) {
       if (!isNamed(error, "ConflictException")) {
         throw error;
       }
-      await clients.apiGateway.send(new UpdateStageCommand(settings));
+      await clients.apiGateway.updateStage(settings);
     }
     const path = StageName === "$default" ? "" : StageName;
     const executionArn = `arn:${partition}:execute-api:${region}:${account}:${ApiId}`;
@@ -246,13 +209,13 @@ const stage: ResourceKind = settled({
   },
   async read({ attributes, arguments: list, clients }) {
     const found = await unlessMissing(
-      clients.apiGateway.send(new GetStageCommand({ ApiId: list.requireText("api_id"), StageName: attributes.id })),
+      clients.apiGateway.getStage({ ApiId: list.requireText("api_id"), StageName: attributes.id }),
     );
     return found && attributes;
   },
   async delete({ attributes, arguments: list, clients }) {
     await unlessMissing(
-      clients.apiGateway.send(new DeleteStageCommand({ ApiId: list.requireText("api_id"), StageName: attributes.id })),
+      clients.apiGateway.deleteStage({ ApiId: list.requireText("api_id"), StageName: attributes.id }),
     );
   },
 });

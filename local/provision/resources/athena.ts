@@ -1,11 +1,4 @@
-import {
-  CreateWorkGroupCommand,
-  DeleteWorkGroupCommand,
-  type EncryptionOption,
-  GetWorkGroupCommand,
-  UpdateWorkGroupCommand,
-  type WorkGroupConfiguration,
-} from "@aws-sdk/client-athena";
+import type { EncryptionOption, WorkGroupConfiguration } from "@aws-sdk/client-athena";
 import type { Arguments } from "../arguments";
 import { type Attributes, type Creation, type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
 
@@ -17,41 +10,35 @@ const workgroup: ResourceKind = settled({
     const description = list.text("description") ?? "";
     const settings = configuration(list.block("configuration"));
     list.accept("force_destroy");
-    const found = await unlessMissing(clients.athena.send(new GetWorkGroupCommand({ WorkGroup: name })));
+    const found = await unlessMissing(clients.athena.getWorkGroup({ WorkGroup: name }));
     if (!found) {
-      await clients.athena.send(
-        new CreateWorkGroupCommand({
-          Name: name,
-          Description: description,
-          Configuration: settings,
-          Tags: tagList(tags),
-        }),
-      );
+      await clients.athena.createWorkGroup({
+        Name: name,
+        Description: description,
+        Configuration: settings,
+        Tags: tagList(tags),
+      });
     }
     if (found) {
       const { ResultConfiguration: result, ...others } = settings;
-      await clients.athena.send(
-        new UpdateWorkGroupCommand({
-          WorkGroup: name,
-          Description: description,
-          ConfigurationUpdates: { ...others, ResultConfigurationUpdates: result },
-        }),
-      );
+      await clients.athena.updateWorkGroup({
+        WorkGroup: name,
+        Description: description,
+        ConfigurationUpdates: { ...others, ResultConfigurationUpdates: result },
+      });
     }
     return { id: name, arn: `arn:${partition}:athena:${region}:${account}:workgroup/${name}` };
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.athena.send(new GetWorkGroupCommand({ WorkGroup: attributes.id })));
+    const found = await unlessMissing(clients.athena.getWorkGroup({ WorkGroup: attributes.id }));
     return found && attributes;
   },
   async delete({ attributes, arguments: list, clients }) {
     await unlessMissing(
-      clients.athena.send(
-        new DeleteWorkGroupCommand({
-          WorkGroup: attributes.id,
-          RecursiveDeleteOption: list.boolean("force_destroy") ?? false,
-        }),
-      ),
+      clients.athena.deleteWorkGroup({
+        WorkGroup: attributes.id,
+        RecursiveDeleteOption: list.boolean("force_destroy") ?? false,
+      }),
     );
   },
 });

@@ -1,31 +1,15 @@
 import {
   type CacheBehavior,
-  type CloudFrontClient,
-  CreateDistributionWithTagsCommand,
-  CreateOriginAccessControlCommand,
-  CreateResponseHeadersPolicyCommand,
+  type CloudFront,
   type CustomErrorResponse,
   type DefaultCacheBehavior,
-  DeleteDistributionCommand,
-  DeleteOriginAccessControlCommand,
-  DeleteResponseHeadersPolicyCommand,
   type Distribution,
   type DistributionConfig,
-  GetDistributionCommand,
-  GetDistributionConfigCommand,
-  GetOriginAccessControlCommand,
-  GetResponseHeadersPolicyCommand,
-  ListOriginAccessControlsCommand,
-  ListResponseHeadersPoliciesCommand,
   type Method,
   type Origin,
   type OriginAccessControlConfig,
   paginateListDistributions,
   type ResponseHeadersPolicyConfig,
-  TagResourceCommand,
-  UpdateDistributionCommand,
-  UpdateOriginAccessControlCommand,
-  UpdateResponseHeadersPolicyCommand,
 } from "@aws-sdk/client-cloudfront";
 import type { Arguments } from "../arguments";
 import {
@@ -54,15 +38,13 @@ const distribution: ResourceKind = {
     if (found) {
       return await changeDistribution(creation, found, config);
     }
-    const { Distribution: made } = await clients.cloudFront.send(
-      new CreateDistributionWithTagsCommand({
-        DistributionConfigWithTags: { DistributionConfig: config, Tags: { Items: tagList(tags) } },
-      }),
-    );
+    const { Distribution: made } = await clients.cloudFront.createDistributionWithTags({
+      DistributionConfigWithTags: { DistributionConfig: config, Tags: { Items: tagList(tags) } },
+    });
     return await deployed(creation, made?.Id ?? "");
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.cloudFront.send(new GetDistributionCommand({ Id: attributes.id })));
+    const found = await unlessMissing(clients.cloudFront.getDistribution({ Id: attributes.id }));
     return found && attributes;
   },
   async update(change) {
@@ -71,34 +53,34 @@ const distribution: ResourceKind = {
   },
   async delete({ attributes, clients }) {
     const Id = attributes.id;
-    const found = await unlessMissing(clients.cloudFront.send(new GetDistributionConfigCommand({ Id })));
+    const found = await unlessMissing(clients.cloudFront.getDistributionConfig({ Id }));
     if (!found) {
       return;
     }
     let IfMatch = found.ETag;
     // CloudFront deletes only what serves nobody.
     if (found.DistributionConfig?.Enabled) {
-      const disabled = await clients.cloudFront.send(
-        new UpdateDistributionCommand({
-          Id,
-          IfMatch,
-          DistributionConfig: { ...found.DistributionConfig, Enabled: false },
-        }),
-      );
+      const disabled = await clients.cloudFront.updateDistribution({
+        Id,
+        IfMatch,
+        DistributionConfig: { ...found.DistributionConfig, Enabled: false },
+      });
       IfMatch = disabled.ETag;
       await waitUntilDeployed(clients.cloudFront, Id);
     }
-    await unlessMissing(clients.cloudFront.send(new DeleteDistributionCommand({ Id, IfMatch })));
+    await unlessMissing(clients.cloudFront.deleteDistribution({ Id, IfMatch }));
   },
 };
 
 async function changeDistribution(creation: Creation, Id: string, config: DistributionConfig): Promise<Attributes> {
   const { clients, tags } = creation;
-  const { ETag } = await clients.cloudFront.send(new GetDistributionConfigCommand({ Id }));
-  const { Distribution: changed } = await clients.cloudFront.send(
-    new UpdateDistributionCommand({ Id, IfMatch: ETag, DistributionConfig: config }),
-  );
-  await clients.cloudFront.send(new TagResourceCommand({ Resource: changed?.ARN, Tags: { Items: tagList(tags) } }));
+  const { ETag } = await clients.cloudFront.getDistributionConfig({ Id });
+  const { Distribution: changed } = await clients.cloudFront.updateDistribution({
+    Id,
+    IfMatch: ETag,
+    DistributionConfig: config,
+  });
+  await clients.cloudFront.tagResource({ Resource: changed?.ARN, Tags: { Items: tagList(tags) } });
   return await deployed(creation, Id);
 }
 
@@ -112,10 +94,10 @@ async function deployed({ clients, token }: Creation, Id: string): Promise<Attri
   };
 }
 
-async function waitUntilDeployed(cloudFront: CloudFrontClient, Id: string): Promise<Distribution> {
+async function waitUntilDeployed(cloudFront: CloudFront, Id: string): Promise<Distribution> {
   return await waitFor(
     async () => {
-      const { Distribution: found } = await cloudFront.send(new GetDistributionCommand({ Id }));
+      const { Distribution: found } = await cloudFront.getDistribution({ Id });
       return found?.Status === "Deployed" ? found : undefined;
     },
     `the distribution ${Id}`,
@@ -124,10 +106,10 @@ async function waitUntilDeployed(cloudFront: CloudFrontClient, Id: string): Prom
 }
 
 /** The distribution that a killed run made for the same intention. */
-async function ownedDistribution(cloudFront: CloudFrontClient, token: string): Promise<string | undefined> {
+async function ownedDistribution(cloudFront: CloudFront, token: string): Promise<string | undefined> {
   for await (const { DistributionList } of paginateListDistributions({ client: cloudFront }, {})) {
     for (const { Id } of DistributionList?.Items ?? []) {
-      const found = await unlessMissing(cloudFront.send(new GetDistributionConfigCommand({ Id })));
+      const found = await unlessMissing(cloudFront.getDistributionConfig({ Id }));
       if (found?.DistributionConfig?.CallerReference === token) {
         return Id;
       }
@@ -242,12 +224,12 @@ function namedConfig<Config>(
   work: {
     readonly noun: string;
     config(list: Arguments): Config;
-    create(cloudFront: CloudFrontClient, config: Config): Promise<string | undefined>;
+    create(cloudFront: CloudFront, config: Config): Promise<string | undefined>;
     /** Its ETag. */
-    get(cloudFront: CloudFrontClient, Id: string): Promise<{ readonly ETag?: string }>;
-    list(cloudFront: CloudFrontClient, Marker: string | undefined): Promise<{ items: Named[]; next?: string }>;
-    update(cloudFront: CloudFrontClient, Id: string, IfMatch: string | undefined, config: Config): Promise<unknown>;
-    delete(cloudFront: CloudFrontClient, Id: string, IfMatch: string | undefined): Promise<unknown>;
+    get(cloudFront: CloudFront, Id: string): Promise<{ readonly ETag?: string }>;
+    list(cloudFront: CloudFront, Marker: string | undefined): Promise<{ items: Named[]; next?: string }>;
+    update(cloudFront: CloudFront, Id: string, IfMatch: string | undefined, config: Config): Promise<unknown>;
+    delete(cloudFront: CloudFront, Id: string, IfMatch: string | undefined): Promise<unknown>;
   },
 ): ResourceKind {
   const attributes = async (id: string, { clients, account, partition }: Place): Promise<Attributes> => ({
@@ -302,30 +284,29 @@ const originAccessControl = namedConfig<OriginAccessControlConfig>("aws_cloudfro
     SigningProtocol: list.requireText("signing_protocol") as "sigv4",
   }),
   create: async (cloudFront, OriginAccessControlConfig) =>
-    (await cloudFront.send(new CreateOriginAccessControlCommand({ OriginAccessControlConfig }))).OriginAccessControl
-      ?.Id,
-  get: (cloudFront, Id) => cloudFront.send(new GetOriginAccessControlCommand({ Id })),
+    (await cloudFront.createOriginAccessControl({ OriginAccessControlConfig })).OriginAccessControl?.Id,
+  get: (cloudFront, Id) => cloudFront.getOriginAccessControl({ Id }),
   list: async (cloudFront, Marker) => {
-    const { OriginAccessControlList: page } = await cloudFront.send(new ListOriginAccessControlsCommand({ Marker }));
+    const { OriginAccessControlList: page } = await cloudFront.listOriginAccessControls({ Marker });
     const items = (page?.Items ?? []).map(({ Id, Name }) => ({ id: Id ?? "", name: Name ?? "" }));
     return { items, next: page?.NextMarker };
   },
   update: (cloudFront, Id, IfMatch, OriginAccessControlConfig) =>
-    cloudFront.send(new UpdateOriginAccessControlCommand({ Id, IfMatch, OriginAccessControlConfig })),
-  delete: (cloudFront, Id, IfMatch) => cloudFront.send(new DeleteOriginAccessControlCommand({ Id, IfMatch })),
+    cloudFront.updateOriginAccessControl({ Id, IfMatch, OriginAccessControlConfig }),
+  delete: (cloudFront, Id, IfMatch) => cloudFront.deleteOriginAccessControl({ Id, IfMatch }),
 });
 
 const responseHeadersPolicy = namedConfig<ResponseHeadersPolicyConfig>("aws_cloudfront_response_headers_policy", {
   noun: "response-headers-policy",
   config: responseHeaders,
   create: async (cloudFront, ResponseHeadersPolicyConfig) =>
-    (await cloudFront.send(new CreateResponseHeadersPolicyCommand({ ResponseHeadersPolicyConfig })))
-      .ResponseHeadersPolicy?.Id,
-  get: (cloudFront, Id) => cloudFront.send(new GetResponseHeadersPolicyCommand({ Id })),
+    (await cloudFront.createResponseHeadersPolicy({ ResponseHeadersPolicyConfig })).ResponseHeadersPolicy?.Id,
+  get: (cloudFront, Id) => cloudFront.getResponseHeadersPolicy({ Id }),
   list: async (cloudFront, Marker) => {
-    const { ResponseHeadersPolicyList: page } = await cloudFront.send(
-      new ListResponseHeadersPoliciesCommand({ Type: "custom", Marker }),
-    );
+    const { ResponseHeadersPolicyList: page } = await cloudFront.listResponseHeadersPolicies({
+      Type: "custom",
+      Marker,
+    });
     const items = (page?.Items ?? []).map(({ ResponseHeadersPolicy: policy }) => ({
       id: policy?.Id ?? "",
       name: policy?.ResponseHeadersPolicyConfig?.Name ?? "",
@@ -333,8 +314,8 @@ const responseHeadersPolicy = namedConfig<ResponseHeadersPolicyConfig>("aws_clou
     return { items, next: page?.NextMarker };
   },
   update: (cloudFront, Id, IfMatch, ResponseHeadersPolicyConfig) =>
-    cloudFront.send(new UpdateResponseHeadersPolicyCommand({ Id, IfMatch, ResponseHeadersPolicyConfig })),
-  delete: (cloudFront, Id, IfMatch) => cloudFront.send(new DeleteResponseHeadersPolicyCommand({ Id, IfMatch })),
+    cloudFront.updateResponseHeadersPolicy({ Id, IfMatch, ResponseHeadersPolicyConfig }),
+  delete: (cloudFront, Id, IfMatch) => cloudFront.deleteResponseHeadersPolicy({ Id, IfMatch }),
 });
 
 function responseHeaders(list: Arguments): ResponseHeadersPolicyConfig {

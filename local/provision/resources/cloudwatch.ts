@@ -1,10 +1,4 @@
-import {
-  type ComparisonOperator,
-  DeleteAlarmsCommand,
-  DescribeAlarmsCommand,
-  PutMetricAlarmCommand,
-  type Statistic,
-} from "@aws-sdk/client-cloudwatch";
+import type { ComparisonOperator, Statistic } from "@aws-sdk/client-cloudwatch";
 import { type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
 
 const alarm: ResourceKind = settled({
@@ -12,37 +6,36 @@ const alarm: ResourceKind = settled({
   replacedBy: ["alarm_name"],
   async put({ arguments: list, clients, tags, account, region, partition }) {
     const AlarmName = list.requireText("alarm_name");
-    await clients.cloudWatch.send(
-      new PutMetricAlarmCommand({
-        AlarmName,
-        AlarmDescription: list.text("alarm_description"),
-        ActionsEnabled: true,
-        AlarmActions: list.texts("alarm_actions"),
-        OKActions: list.texts("ok_actions"),
-        Namespace: list.text("namespace"),
-        MetricName: list.text("metric_name"),
-        Dimensions: Object.entries(list.map("dimensions") ?? {}).map(([Name, Value]) => ({ Name, Value })),
-        Statistic: list.text("statistic") as Statistic | undefined,
-        ExtendedStatistic: list.text("extended_statistic"),
-        Period: list.number("period"),
-        EvaluationPeriods: list.requireNumber("evaluation_periods"),
-        DatapointsToAlarm: list.number("datapoints_to_alarm"),
-        Threshold: list.number("threshold"),
-        ComparisonOperator: list.requireText("comparison_operator") as ComparisonOperator,
-        TreatMissingData: list.text("treat_missing_data") ?? "missing",
-        Tags: tagList(tags),
-      }),
-    );
+    await clients.cloudWatch.putMetricAlarm({
+      AlarmName,
+      AlarmDescription: list.text("alarm_description"),
+      ActionsEnabled: true,
+      AlarmActions: list.texts("alarm_actions"),
+      OKActions: list.texts("ok_actions"),
+      Namespace: list.text("namespace"),
+      MetricName: list.text("metric_name"),
+      Dimensions: Object.entries(list.map("dimensions") ?? {}).map(([Name, Value]) => ({ Name, Value })),
+      Statistic: list.text("statistic") as Statistic | undefined,
+      ExtendedStatistic: list.text("extended_statistic"),
+      Period: list.number("period"),
+      EvaluationPeriods: list.requireNumber("evaluation_periods"),
+      DatapointsToAlarm: list.number("datapoints_to_alarm"),
+      Threshold: list.number("threshold"),
+      ComparisonOperator: list.requireText("comparison_operator") as ComparisonOperator,
+      TreatMissingData: list.text("treat_missing_data") ?? "missing",
+      Tags: tagList(tags),
+    });
     return { id: AlarmName, arn: `arn:${partition}:cloudwatch:${region}:${account}:alarm:${AlarmName}` };
   },
   async read({ attributes, clients }) {
-    const { MetricAlarms = [] } = await clients.cloudWatch.send(
-      new DescribeAlarmsCommand({ AlarmNames: [attributes.id], AlarmTypes: ["MetricAlarm"] }),
-    );
+    const { MetricAlarms = [] } = await clients.cloudWatch.describeAlarms({
+      AlarmNames: [attributes.id],
+      AlarmTypes: ["MetricAlarm"],
+    });
     return MetricAlarms.length > 0 ? attributes : undefined;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.cloudWatch.send(new DeleteAlarmsCommand({ AlarmNames: [attributes.id] })));
+    await unlessMissing(clients.cloudWatch.deleteAlarms({ AlarmNames: [attributes.id] }));
   },
 });
 

@@ -1,17 +1,9 @@
-import {
-  type BillingMode,
-  CreateTableCommand,
-  DeleteTableCommand,
-  DescribeTableCommand,
-  DescribeTimeToLiveCommand,
-  type DynamoDBClient,
-  type SSESpecification,
-  type StreamSpecification,
-  TagResourceCommand,
-  type TableDescription,
-  UpdateContinuousBackupsCommand,
-  UpdateTableCommand,
-  UpdateTimeToLiveCommand,
+import type {
+  BillingMode,
+  DynamoDB,
+  SSESpecification,
+  StreamSpecification,
+  TableDescription,
 } from "@aws-sdk/client-dynamodb";
 import type { Arguments } from "../arguments";
 import {
@@ -32,21 +24,19 @@ const table: ResourceKind = {
     const TableName = list.requireText("name");
     const stream = list.boolean("stream_enabled");
     try {
-      await clients.dynamoDb.send(
-        new CreateTableCommand({
-          TableName,
-          AttributeDefinitions: list.blocks("attribute").map((block) => ({
-            AttributeName: block.requireText("name"),
-            AttributeType: block.requireText("type") as "S",
-          })),
-          KeySchema: [{ AttributeName: list.requireText("hash_key"), KeyType: "HASH" }],
-          BillingMode: list.requireText("billing_mode") as BillingMode,
-          DeletionProtectionEnabled: list.boolean("deletion_protection_enabled"),
-          StreamSpecification: stream ? streamOf(list) : undefined,
-          ...encryption(list),
-          Tags: tagList(tags),
-        }),
-      );
+      await clients.dynamoDb.createTable({
+        TableName,
+        AttributeDefinitions: list.blocks("attribute").map((block) => ({
+          AttributeName: block.requireText("name"),
+          AttributeType: block.requireText("type") as "S",
+        })),
+        KeySchema: [{ AttributeName: list.requireText("hash_key"), KeyType: "HASH" }],
+        BillingMode: list.requireText("billing_mode") as BillingMode,
+        DeletionProtectionEnabled: list.boolean("deletion_protection_enabled"),
+        StreamSpecification: stream ? streamOf(list) : undefined,
+        ...encryption(list),
+        Tags: tagList(tags),
+      });
     } catch (error) {
       if (!isNamed(error, "ResourceInUseException")) {
         throw error;
@@ -57,16 +47,16 @@ const table: ResourceKind = {
     return await finish(creation);
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.dynamoDb.send(new DescribeTableCommand({ TableName: attributes.id })));
+    const found = await unlessMissing(clients.dynamoDb.describeTable({ TableName: attributes.id }));
     return found && { ...attributes, stream_arn: found.Table?.LatestStreamArn ?? null };
   },
   update: change,
   async delete({ attributes, clients }) {
     const TableName = attributes.id;
-    await unlessMissing(clients.dynamoDb.send(new DeleteTableCommand({ TableName })));
+    await unlessMissing(clients.dynamoDb.deleteTable({ TableName }));
     await waitFor(
       async () => {
-        const found = await unlessMissing(clients.dynamoDb.send(new DescribeTableCommand({ TableName })));
+        const found = await unlessMissing(clients.dynamoDb.describeTable({ TableName }));
         return found ? undefined : true;
       },
       `the deletion of the table ${TableName}`,
@@ -94,11 +84,11 @@ async function change(creation: Creation): Promise<Attributes> {
     ...(protection !== (found.DeletionProtectionEnabled ?? false) ? { DeletionProtectionEnabled: protection } : {}),
   };
   if (Object.keys(updates).length > 0) {
-    await clients.dynamoDb.send(new UpdateTableCommand({ TableName, ...updates }));
+    await clients.dynamoDb.updateTable({ TableName, ...updates });
     await waitUntilActive(clients.dynamoDb, TableName);
   }
   if (found.TableArn !== undefined && Object.keys(tags).length > 0) {
-    await clients.dynamoDb.send(new TagResourceCommand({ ResourceArn: found.TableArn, Tags: tagList(tags) }));
+    await clients.dynamoDb.tagResource({ ResourceArn: found.TableArn, Tags: tagList(tags) });
   }
   return await finish(creation);
 }
@@ -111,7 +101,7 @@ function streamOf(list: Arguments): StreamSpecification {
 }
 
 /** Switches the stream on or off. What a stream shows can't be changed: it is switched off, and another one on. */
-async function changeStream(list: Arguments, dynamoDb: DynamoDBClient, found: TableDescription): Promise<void> {
+async function changeStream(list: Arguments, dynamoDb: DynamoDB, found: TableDescription): Promise<void> {
   const wanted = list.boolean("stream_enabled") ? streamOf(list) : undefined;
   list.accept("stream_view_type");
   const current = found.StreamSpecification?.StreamEnabled === true ? found.StreamSpecification : undefined;
@@ -122,7 +112,7 @@ async function changeStream(list: Arguments, dynamoDb: DynamoDBClient, found: Ta
     if (!StreamSpecification) {
       continue;
     }
-    await dynamoDb.send(new UpdateTableCommand({ TableName: found.TableName, StreamSpecification }));
+    await dynamoDb.updateTable({ TableName: found.TableName, StreamSpecification });
     await waitUntilActive(dynamoDb, found.TableName ?? "");
   }
 }
@@ -135,27 +125,21 @@ async function finish({ arguments: list, clients, account, region, partition }: 
   if (ttl) {
     const AttributeName = ttl.text("attribute_name") ?? "";
     const Enabled = ttl.boolean("enabled") ?? false;
-    const { TimeToLiveDescription: current } = await clients.dynamoDb.send(
-      new DescribeTimeToLiveCommand({ TableName }),
-    );
+    const { TimeToLiveDescription: current } = await clients.dynamoDb.describeTimeToLive({ TableName });
     const isEnabled = current?.TimeToLiveStatus === "ENABLED" || current?.TimeToLiveStatus === "ENABLING";
     if (Enabled !== isEnabled) {
-      await clients.dynamoDb.send(
-        new UpdateTimeToLiveCommand({
-          TableName,
-          TimeToLiveSpecification: { AttributeName: AttributeName || current?.AttributeName, Enabled },
-        }),
-      );
+      await clients.dynamoDb.updateTimeToLive({
+        TableName,
+        TimeToLiveSpecification: { AttributeName: AttributeName || current?.AttributeName, Enabled },
+      });
     }
   }
   const recovery = list.block("point_in_time_recovery");
   if (recovery) {
-    await clients.dynamoDb.send(
-      new UpdateContinuousBackupsCommand({
-        TableName,
-        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: recovery.boolean("enabled") ?? false },
-      }),
-    );
+    await clients.dynamoDb.updateContinuousBackups({
+      TableName,
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: recovery.boolean("enabled") ?? false },
+    });
   }
   return {
     id: TableName,
@@ -172,10 +156,10 @@ function encryption(list: Arguments): { SSESpecification?: SSESpecification } {
   return { SSESpecification: { Enabled: true, SSEType: "KMS", KMSMasterKeyId: block.text("kms_key_arn") } };
 }
 
-async function waitUntilActive(dynamoDb: DynamoDBClient, TableName: string): Promise<TableDescription> {
+async function waitUntilActive(dynamoDb: DynamoDB, TableName: string): Promise<TableDescription> {
   return await waitFor(
     async () => {
-      const { Table } = await dynamoDb.send(new DescribeTableCommand({ TableName }));
+      const { Table } = await dynamoDb.describeTable({ TableName });
       return Table?.TableStatus === "ACTIVE" ? Table : undefined;
     },
     `the table ${TableName}`,

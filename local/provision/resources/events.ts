@@ -1,11 +1,3 @@
-import {
-  DeleteRuleCommand,
-  DescribeRuleCommand,
-  ListTargetsByRuleCommand,
-  PutRuleCommand,
-  PutTargetsCommand,
-  RemoveTargetsCommand,
-} from "@aws-sdk/client-eventbridge";
 import { type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
 
 const rule: ResourceKind = settled({
@@ -14,22 +6,20 @@ const rule: ResourceKind = settled({
   replacedBy: ["name"],
   async put({ arguments: list, clients, tags, account, region, partition }) {
     const Name = list.requireText("name");
-    const { RuleArn } = await clients.events.send(
-      new PutRuleCommand({
-        Name,
-        Description: list.text("description"),
-        ScheduleExpression: list.text("schedule_expression"),
-        Tags: tagList(tags),
-      }),
-    );
+    const { RuleArn } = await clients.events.putRule({
+      Name,
+      Description: list.text("description"),
+      ScheduleExpression: list.text("schedule_expression"),
+      Tags: tagList(tags),
+    });
     return { id: Name, name: Name, arn: RuleArn ?? `arn:${partition}:events:${region}:${account}:rule/${Name}` };
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.events.send(new DescribeRuleCommand({ Name: attributes.id })));
+    const found = await unlessMissing(clients.events.describeRule({ Name: attributes.id }));
     return found && attributes;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.events.send(new DeleteRuleCommand({ Name: attributes.id })));
+    await unlessMissing(clients.events.deleteRule({ Name: attributes.id }));
   },
 });
 
@@ -40,37 +30,31 @@ const target: ResourceKind = settled({
   async put({ arguments: list, clients }) {
     const Rule = list.requireText("rule");
     const Id = list.requireText("target_id");
-    const { FailedEntries: [failed] = [] } = await clients.events.send(
-      new PutTargetsCommand({
-        Rule,
-        Targets: [
-          {
-            Id,
-            Arn: list.requireText("arn"),
-            Input: list.text("input"),
-          },
-        ],
-      }),
-    );
+    const { FailedEntries: [failed] = [] } = await clients.events.putTargets({
+      Rule,
+      Targets: [
+        {
+          Id,
+          Arn: list.requireText("arn"),
+          Input: list.text("input"),
+        },
+      ],
+    });
     if (failed) {
       throw new Error(`EventBridge took no target ${Id}: ${failed.ErrorMessage ?? failed.ErrorCode}`);
     }
     return { id: `${Rule}-${Id}` };
   },
   async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(
-      clients.events.send(new ListTargetsByRuleCommand({ Rule: list.requireText("rule") })),
-    );
+    const found = await unlessMissing(clients.events.listTargetsByRule({ Rule: list.requireText("rule") }));
     return found?.Targets?.some(({ Id }) => Id === list.requireText("target_id")) ? attributes : undefined;
   },
   async delete({ arguments: list, clients }) {
     await unlessMissing(
-      clients.events.send(
-        new RemoveTargetsCommand({
-          Rule: list.requireText("rule"),
-          Ids: [list.requireText("target_id")],
-        }),
-      ),
+      clients.events.removeTargets({
+        Rule: list.requireText("rule"),
+        Ids: [list.requireText("target_id")],
+      }),
     );
   },
 });

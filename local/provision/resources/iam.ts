@@ -1,26 +1,12 @@
-import {
-  CreateRoleCommand,
-  DeleteRoleCommand,
-  DeleteRolePermissionsBoundaryCommand,
-  DeleteRolePolicyCommand,
-  GetRoleCommand,
-  GetRolePolicyCommand,
-  type IAMClient,
-  PutRolePermissionsBoundaryCommand,
-  PutRolePolicyCommand,
-  type Role,
-  TagRoleCommand,
-  UpdateAssumeRolePolicyCommand,
-  UpdateRoleCommand,
-} from "@aws-sdk/client-iam";
+import type { IAM, Role } from "@aws-sdk/client-iam";
 import { type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
 
 /** Whether a policy that IAM answers is the wanted one: it answers URL-encoded documents. */
 const isDocument = (found: string | undefined, wanted: string): boolean =>
   found !== undefined && JSON.stringify(JSON.parse(decodeURIComponent(found))) === JSON.stringify(JSON.parse(wanted));
 
-async function findRole(iam: IAMClient, RoleName: string): Promise<Role | undefined> {
-  return (await unlessMissing(iam.send(new GetRoleCommand({ RoleName }))))?.Role;
+async function findRole(iam: IAM, RoleName: string): Promise<Role | undefined> {
+  return (await unlessMissing(iam.getRole({ RoleName })))?.Role;
 }
 
 const role: ResourceKind = settled({
@@ -35,26 +21,24 @@ const role: ResourceKind = settled({
     const PermissionsBoundary = list.text("permissions_boundary");
     const before = await findRole(iam, RoleName);
     if (before === undefined) {
-      await iam.send(
-        new CreateRoleCommand({
-          RoleName,
-          AssumeRolePolicyDocument,
-          Description,
-          MaxSessionDuration,
-          PermissionsBoundary,
-        }),
-      );
+      await iam.createRole({
+        RoleName,
+        AssumeRolePolicyDocument,
+        Description,
+        MaxSessionDuration,
+        PermissionsBoundary,
+      });
     } else {
-      await iam.send(new UpdateAssumeRolePolicyCommand({ RoleName, PolicyDocument: AssumeRolePolicyDocument }));
-      await iam.send(new UpdateRoleCommand({ RoleName, Description, MaxSessionDuration }));
+      await iam.updateAssumeRolePolicy({ RoleName, PolicyDocument: AssumeRolePolicyDocument });
+      await iam.updateRole({ RoleName, Description, MaxSessionDuration });
       if (PermissionsBoundary !== undefined) {
-        await iam.send(new PutRolePermissionsBoundaryCommand({ RoleName, PermissionsBoundary }));
+        await iam.putRolePermissionsBoundary({ RoleName, PermissionsBoundary });
       } else if (before.PermissionsBoundary !== undefined) {
-        await iam.send(new DeleteRolePermissionsBoundaryCommand({ RoleName }));
+        await iam.deleteRolePermissionsBoundary({ RoleName });
       }
     }
     if (Object.keys(tags).length > 0) {
-      await iam.send(new TagRoleCommand({ RoleName, Tags: tagList(tags) }));
+      await iam.tagRole({ RoleName, Tags: tagList(tags) });
     }
     const arn = (await findRole(iam, RoleName))?.Arn ?? "";
     return { id: RoleName, name: RoleName, arn };
@@ -67,7 +51,7 @@ const role: ResourceKind = settled({
     return isWanted ? attributes : undefined;
   },
   async delete({ attributes, clients: { iam } }) {
-    await unlessMissing(iam.send(new DeleteRoleCommand({ RoleName: attributes.id })));
+    await unlessMissing(iam.deleteRole({ RoleName: attributes.id }));
   },
 });
 
@@ -79,18 +63,18 @@ const rolePolicy: ResourceKind = settled({
     const RoleName = list.requireText("role");
     const PolicyName = list.requireText("name");
     const PolicyDocument = list.requireText("policy");
-    await iam.send(new PutRolePolicyCommand({ RoleName, PolicyName, PolicyDocument }));
+    await iam.putRolePolicy({ RoleName, PolicyName, PolicyDocument });
     return { id: `${RoleName}:${PolicyName}`, role: RoleName, name: PolicyName };
   },
   async read({ attributes, arguments: list, clients: { iam } }) {
     const found = await unlessMissing(
-      iam.send(new GetRolePolicyCommand({ RoleName: list.requireText("role"), PolicyName: list.requireText("name") })),
+      iam.getRolePolicy({ RoleName: list.requireText("role"), PolicyName: list.requireText("name") }),
     );
     return isDocument(found?.PolicyDocument, list.requireText("policy")) ? attributes : undefined;
   },
   async delete({ arguments: list, clients: { iam } }) {
     const RoleName = list.requireText("role");
-    await unlessMissing(iam.send(new DeleteRolePolicyCommand({ RoleName, PolicyName: list.requireText("name") })));
+    await unlessMissing(iam.deleteRolePolicy({ RoleName, PolicyName: list.requireText("name") }));
   },
 });
 

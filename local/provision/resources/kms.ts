@@ -1,23 +1,4 @@
-import {
-  CancelKeyDeletionCommand,
-  CreateAliasCommand,
-  CreateKeyCommand,
-  DeleteAliasCommand,
-  DescribeKeyCommand,
-  DisableKeyRotationCommand,
-  EnableKeyCommand,
-  EnableKeyRotationCommand,
-  type KeyMetadata,
-  type KMSClient,
-  ListKeysCommand,
-  ListResourceTagsCommand,
-  paginateListAliases,
-  PutKeyPolicyCommand,
-  ScheduleKeyDeletionCommand,
-  TagResourceCommand,
-  UpdateAliasCommand,
-  UpdateKeyDescriptionCommand,
-} from "@aws-sdk/client-kms";
+import { type KeyMetadata, type KMS, paginateListAliases } from "@aws-sdk/client-kms";
 import { type Attributes, type Creation, isNamed, type ResourceKind, settled, unlessMissing } from "../resource-kind";
 
 /** A key has no name: this tag tells whose it is when a kill came before its id was noted. */
@@ -31,12 +12,10 @@ const key: ResourceKind = {
     const metadata =
       (await ownedKey(clients.kms, token)) ??
       (
-        await clients.kms.send(
-          new CreateKeyCommand({
-            Description,
-            Tags: Object.entries({ ...tags, [ownerTag]: token }).map(([TagKey, TagValue]) => ({ TagKey, TagValue })),
-          }),
-        )
+        await clients.kms.createKey({
+          Description,
+          Tags: Object.entries({ ...tags, [ownerTag]: token }).map(([TagKey, TagValue]) => ({ TagKey, TagValue })),
+        })
       ).KeyMetadata;
     if (!metadata?.KeyId || !metadata.Arn) {
       throw new Error("the service returned no key");
@@ -46,32 +25,26 @@ const key: ResourceKind = {
     return attributes;
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.kms.send(new DescribeKeyCommand({ KeyId: attributes.id })));
+    const found = await unlessMissing(clients.kms.describeKey({ KeyId: attributes.id }));
     return found?.KeyMetadata?.KeyState === "Enabled" ? attributes : undefined;
   },
   async update(change) {
     const KeyId = change.attributes.id;
-    await change.clients.kms.send(
-      new UpdateKeyDescriptionCommand({ KeyId, Description: change.arguments.text("description") ?? "" }),
-    );
-    await change.clients.kms.send(
-      new TagResourceCommand({
-        KeyId,
-        Tags: Object.entries(change.tags).map(([TagKey, TagValue]) => ({ TagKey, TagValue })),
-      }),
-    );
+    await change.clients.kms.updateKeyDescription({ KeyId, Description: change.arguments.text("description") ?? "" });
+    await change.clients.kms.tagResource({
+      KeyId,
+      Tags: Object.entries(change.tags).map(([TagKey, TagValue]) => ({ TagKey, TagValue })),
+    });
     await settleKey(change, change.attributes);
     return change.attributes;
   },
   async delete({ attributes, arguments: list, clients }) {
     try {
       await unlessMissing(
-        clients.kms.send(
-          new ScheduleKeyDeletionCommand({
-            KeyId: attributes.id,
-            PendingWindowInDays: list.number("deletion_window_in_days") ?? 30,
-          }),
-        ),
+        clients.kms.scheduleKeyDeletion({
+          KeyId: attributes.id,
+          PendingWindowInDays: list.number("deletion_window_in_days") ?? 30,
+        }),
       );
     } catch (error) {
       // Its deletion is scheduled already.
@@ -86,27 +59,25 @@ async function settleKey({ arguments: list, clients }: Creation, { id: KeyId }: 
   list.accept("deletion_window_in_days");
   const policy = list.text("policy");
   if (policy !== undefined) {
-    await clients.kms.send(new PutKeyPolicyCommand({ KeyId, PolicyName: "default", Policy: policy }));
+    await clients.kms.putKeyPolicy({ KeyId, PolicyName: "default", Policy: policy });
   }
-  await clients.kms.send(
-    list.boolean("enable_key_rotation")
-      ? new EnableKeyRotationCommand({ KeyId })
-      : new DisableKeyRotationCommand({ KeyId }),
-  );
+  await (list.boolean("enable_key_rotation")
+    ? clients.kms.enableKeyRotation({ KeyId })
+    : clients.kms.disableKeyRotation({ KeyId }));
 }
 
 /** The key that a killed run made for the same intention. */
-async function ownedKey(kms: KMSClient, token: string): Promise<KeyMetadata | undefined> {
+async function ownedKey(kms: KMS, token: string): Promise<KeyMetadata | undefined> {
   let marker: string | undefined;
   do {
-    const { Keys = [], NextMarker } = await kms.send(new ListKeysCommand({ Marker: marker }));
+    const { Keys = [], NextMarker } = await kms.listKeys({ Marker: marker });
     for (const { KeyId } of Keys) {
-      const { Tags = [] } = (await unlessMissing(kms.send(new ListResourceTagsCommand({ KeyId })))) ?? {};
+      const { Tags = [] } = (await unlessMissing(kms.listResourceTags({ KeyId }))) ?? {};
       if (Tags.some(({ TagKey, TagValue }) => TagKey === ownerTag && TagValue === token)) {
-        const { KeyMetadata: metadata } = await kms.send(new DescribeKeyCommand({ KeyId }));
+        const { KeyMetadata: metadata } = await kms.describeKey({ KeyId });
         if (metadata?.KeyState === "PendingDeletion") {
-          await kms.send(new CancelKeyDeletionCommand({ KeyId }));
-          await kms.send(new EnableKeyCommand({ KeyId }));
+          await kms.cancelKeyDeletion({ KeyId });
+          await kms.enableKey({ KeyId });
         }
         return metadata;
       }
@@ -123,12 +94,12 @@ const alias: ResourceKind = settled({
     const AliasName = list.requireText("name");
     const TargetKeyId = list.requireText("target_key_id");
     try {
-      await clients.kms.send(new CreateAliasCommand({ AliasName, TargetKeyId }));
+      await clients.kms.createAlias({ AliasName, TargetKeyId });
     } catch (error) {
       if (!isNamed(error, "AlreadyExistsException")) {
         throw error;
       }
-      await clients.kms.send(new UpdateAliasCommand({ AliasName, TargetKeyId }));
+      await clients.kms.updateAlias({ AliasName, TargetKeyId });
     }
     return { id: AliasName, arn: `arn:${partition}:kms:${region}:${account}:${AliasName}` };
   },
@@ -141,7 +112,7 @@ const alias: ResourceKind = settled({
     return undefined;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.kms.send(new DeleteAliasCommand({ AliasName: attributes.id })));
+    await unlessMissing(clients.kms.deleteAlias({ AliasName: attributes.id }));
   },
 });
 

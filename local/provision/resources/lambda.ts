@@ -1,24 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import {
-  AddPermissionCommand,
-  CreateEventSourceMappingCommand,
-  CreateFunctionCommand,
-  DeleteEventSourceMappingCommand,
-  DeleteFunctionCommand,
-  type EventSourcePosition,
-  type FunctionConfiguration,
-  GetEventSourceMappingCommand,
-  GetFunctionConfigurationCommand,
-  GetPolicyCommand,
-  type LambdaClient,
-  ListEventSourceMappingsCommand,
-  RemovePermissionCommand,
-  TagResourceCommand,
-  UpdateEventSourceMappingCommand,
-  UpdateFunctionCodeCommand,
-  UpdateFunctionConfigurationCommand,
-} from "@aws-sdk/client-lambda";
+import type { EventSourcePosition, FunctionConfiguration, Lambda } from "@aws-sdk/client-lambda";
 import type { Arguments } from "../arguments";
 import {
   type Attributes,
@@ -38,15 +20,13 @@ const functionKind: ResourceKind = {
     const { arguments: list, clients, tags } = creation;
     const FunctionName = list.requireText("function_name");
     try {
-      await clients.lambda.send(
-        new CreateFunctionCommand({
-          FunctionName,
-          ...settings(list),
-          Code: { ZipFile: archive(creation) },
-          Architectures: list.texts("architectures") as "arm64"[] | undefined,
-          Tags: tags,
-        }),
-      );
+      await clients.lambda.createFunction({
+        FunctionName,
+        ...settings(list),
+        Code: { ZipFile: archive(creation) },
+        Architectures: list.texts("architectures") as "arm64"[] | undefined,
+        Tags: tags,
+      });
       await waitUntilActive(clients.lambda, FunctionName);
     } catch (error) {
       if (!isNamed(error, "ResourceConflictException")) {
@@ -59,9 +39,7 @@ const functionKind: ResourceKind = {
     return await attributesOf(creation, FunctionName);
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(
-      clients.lambda.send(new GetFunctionConfigurationCommand({ FunctionName: attributes.id })),
-    );
+    const found = await unlessMissing(clients.lambda.getFunctionConfiguration({ FunctionName: attributes.id }));
     // An emulator that was killed may have forgotten the latest code.
     return found?.CodeSha256 === attributes.code_sha256 && found?.State !== "Failed" ? attributes : undefined;
   },
@@ -72,7 +50,7 @@ const functionKind: ResourceKind = {
     return await attributesOf(change, change.attributes.id);
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.lambda.send(new DeleteFunctionCommand({ FunctionName: attributes.id })));
+    await unlessMissing(clients.lambda.deleteFunction({ FunctionName: attributes.id }));
   },
 };
 
@@ -102,22 +80,18 @@ function settings(list: Arguments) {
 }
 
 async function updateCode(creation: Creation, FunctionName: string): Promise<void> {
-  await creation.clients.lambda.send(
-    new UpdateFunctionCodeCommand({
-      FunctionName,
-      ZipFile: archive(creation),
-      Architectures: creation.arguments.texts("architectures") as "arm64"[] | undefined,
-    }),
-  );
+  await creation.clients.lambda.updateFunctionCode({
+    FunctionName,
+    ZipFile: archive(creation),
+    Architectures: creation.arguments.texts("architectures") as "arm64"[] | undefined,
+  });
   await waitUntilActive(creation.clients.lambda, FunctionName);
 }
 
 async function updateSettings({ arguments: list, clients, tags }: Creation, FunctionName: string): Promise<void> {
-  const { FunctionArn } = await clients.lambda.send(
-    new UpdateFunctionConfigurationCommand({ FunctionName, ...settings(list) }),
-  );
+  const { FunctionArn } = await clients.lambda.updateFunctionConfiguration({ FunctionName, ...settings(list) });
   await waitUntilActive(clients.lambda, FunctionName);
-  await clients.lambda.send(new TagResourceCommand({ Resource: FunctionArn, Tags: tags }));
+  await clients.lambda.tagResource({ Resource: FunctionArn, Tags: tags });
 }
 
 async function attributesOf(creation: Creation, FunctionName: string): Promise<Attributes> {
@@ -132,10 +106,10 @@ async function attributesOf(creation: Creation, FunctionName: string): Promise<A
   };
 }
 
-async function waitUntilActive(lambda: LambdaClient, FunctionName: string): Promise<FunctionConfiguration> {
+async function waitUntilActive(lambda: Lambda, FunctionName: string): Promise<FunctionConfiguration> {
   return await waitFor(
     async () => {
-      const found = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+      const found = await lambda.getFunctionConfiguration({ FunctionName });
       if (found.State === "Failed" || found.LastUpdateStatus === "Failed") {
         throw new Error(`${FunctionName}: ${found.StateReason ?? found.LastUpdateStatusReason ?? "failed"}`);
       }
@@ -153,39 +127,35 @@ const permission: ResourceKind = settled({
   async put({ arguments: list, clients }) {
     const StatementId = list.requireText("statement_id");
     const FunctionName = list.requireText("function_name");
-    const add = new AddPermissionCommand({
+    const permission = {
       StatementId,
       FunctionName,
       Action: list.requireText("action"),
       Principal: list.requireText("principal"),
       SourceArn: list.text("source_arn"),
-    });
+    };
     try {
-      await clients.lambda.send(add);
+      await clients.lambda.addPermission(permission);
     } catch (error) {
       if (!isNamed(error, "ResourceConflictException")) {
         throw error;
       }
-      await clients.lambda.send(new RemovePermissionCommand({ FunctionName, StatementId }));
-      await clients.lambda.send(add);
+      await clients.lambda.removePermission({ FunctionName, StatementId });
+      await clients.lambda.addPermission(permission);
     }
     return { id: StatementId };
   },
   async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(
-      clients.lambda.send(new GetPolicyCommand({ FunctionName: list.requireText("function_name") })),
-    );
+    const found = await unlessMissing(clients.lambda.getPolicy({ FunctionName: list.requireText("function_name") }));
     const { Statement = [] } = JSON.parse(found?.Policy ?? "{}") as { Statement?: { Sid?: string }[] };
     return Statement.some(({ Sid }) => Sid === attributes.id) ? attributes : undefined;
   },
   async delete({ attributes, arguments: list, clients }) {
     await unlessMissing(
-      clients.lambda.send(
-        new RemovePermissionCommand({
-          FunctionName: list.requireText("function_name"),
-          StatementId: attributes.id,
-        }),
-      ),
+      clients.lambda.removePermission({
+        FunctionName: list.requireText("function_name"),
+        StatementId: attributes.id,
+      }),
     );
   },
 });
@@ -216,38 +186,34 @@ const eventSourceMapping: ResourceKind = {
     const { arguments: list, clients, tags, isTaken } = creation;
     const EventSourceArn = list.requireText("event_source_arn");
     const FunctionName = list.requireText("function_name");
-    const { EventSourceMappings = [] } = await clients.lambda.send(
-      new ListEventSourceMappingsCommand({ FunctionName, EventSourceArn }),
-    );
+    const { EventSourceMappings = [] } = await clients.lambda.listEventSourceMappings({ FunctionName, EventSourceArn });
     // Its name is a number of Lambda's: one that a killed run has made is known by what it connects.
     const known = EventSourceMappings.find(({ UUID = "" }) => UUID !== "" && !isTaken(UUID));
     if (known?.UUID !== undefined) {
       return await changeMapping(list, clients.lambda, known.UUID);
     }
-    const { UUID: id = "" } = await clients.lambda.send(
-      new CreateEventSourceMappingCommand({
-        ...mappingSettings(list),
-        EventSourceArn,
-        StartingPosition: list.text("starting_position") as EventSourcePosition | undefined,
-        Tags: tags,
-      }),
-    );
+    const { UUID: id = "" } = await clients.lambda.createEventSourceMapping({
+      ...mappingSettings(list),
+      EventSourceArn,
+      StartingPosition: list.text("starting_position") as EventSourcePosition | undefined,
+      Tags: tags,
+    });
     return { id };
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.lambda.send(new GetEventSourceMappingCommand({ UUID: attributes.id })));
+    const found = await unlessMissing(clients.lambda.getEventSourceMapping({ UUID: attributes.id }));
     return found && attributes;
   },
   async update({ arguments: list, attributes, clients }) {
     return await changeMapping(list, clients.lambda, attributes.id);
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.lambda.send(new DeleteEventSourceMappingCommand({ UUID: attributes.id })));
+    await unlessMissing(clients.lambda.deleteEventSourceMapping({ UUID: attributes.id }));
   },
 };
 
-async function changeMapping(list: Arguments, lambda: LambdaClient, UUID: string): Promise<Attributes> {
-  await lambda.send(new UpdateEventSourceMappingCommand({ ...mappingSettings(list), UUID }));
+async function changeMapping(list: Arguments, lambda: Lambda, UUID: string): Promise<Attributes> {
+  await lambda.updateEventSourceMapping({ ...mappingSettings(list), UUID });
   return { id: UUID };
 }
 

@@ -1,18 +1,4 @@
-import {
-  AssociateKmsKeyCommand,
-  type CloudWatchLogsClient,
-  CreateLogGroupCommand,
-  DeleteLogGroupCommand,
-  DeleteMetricFilterCommand,
-  DeleteRetentionPolicyCommand,
-  DescribeMetricFiltersCommand,
-  DisassociateKmsKeyCommand,
-  type LogGroup,
-  paginateDescribeLogGroups,
-  PutMetricFilterCommand,
-  PutRetentionPolicyCommand,
-  TagResourceCommand,
-} from "@aws-sdk/client-cloudwatch-logs";
+import { type CloudWatchLogs, type LogGroup, paginateDescribeLogGroups } from "@aws-sdk/client-cloudwatch-logs";
 import { type ResourceKind, settled, unlessMissing } from "../resource-kind";
 
 const group: ResourceKind = settled({
@@ -25,32 +11,32 @@ const group: ResourceKind = settled({
     const found = await findGroup(clients.logs, logGroupName);
     const kmsKeyId = list.text("kms_key_id");
     if (!found) {
-      await clients.logs.send(new CreateLogGroupCommand({ logGroupName, kmsKeyId }));
+      await clients.logs.createLogGroup({ logGroupName, kmsKeyId });
     }
     if (Object.keys(tags).length > 0) {
-      await clients.logs.send(new TagResourceCommand({ resourceArn: arn, tags }));
+      await clients.logs.tagResource({ resourceArn: arn, tags });
     }
     if (found && found.kmsKeyId !== kmsKeyId) {
       await (kmsKeyId === undefined
-        ? clients.logs.send(new DisassociateKmsKeyCommand({ logGroupName }))
-        : clients.logs.send(new AssociateKmsKeyCommand({ logGroupName, kmsKeyId })));
+        ? clients.logs.disassociateKmsKey({ logGroupName })
+        : clients.logs.associateKmsKey({ logGroupName, kmsKeyId }));
     }
     const days = list.number("retention_in_days") ?? 0;
     // 0 is Terraform's word for "for ever".
     await (days > 0
-      ? clients.logs.send(new PutRetentionPolicyCommand({ logGroupName, retentionInDays: days }))
-      : clients.logs.send(new DeleteRetentionPolicyCommand({ logGroupName })));
+      ? clients.logs.putRetentionPolicy({ logGroupName, retentionInDays: days })
+      : clients.logs.deleteRetentionPolicy({ logGroupName }));
     return { id: logGroupName, arn };
   },
   async read({ attributes, clients }) {
     return (await findGroup(clients.logs, attributes.id)) && attributes;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.logs.send(new DeleteLogGroupCommand({ logGroupName: attributes.id })));
+    await unlessMissing(clients.logs.deleteLogGroup({ logGroupName: attributes.id }));
   },
 });
 
-async function findGroup(logs: CloudWatchLogsClient, name: string): Promise<LogGroup | undefined> {
+async function findGroup(logs: CloudWatchLogs, name: string): Promise<LogGroup | undefined> {
   for await (const { logGroups = [] } of paginateDescribeLogGroups({ client: logs }, { logGroupNamePrefix: name })) {
     const found = logGroups.find(({ logGroupName }) => logGroupName === name);
     if (found) {
@@ -66,42 +52,36 @@ const metricFilter: ResourceKind = settled({
   async put({ arguments: list, clients }) {
     const filterName = list.requireText("name");
     const metric = list.requireBlock("metric_transformation");
-    await clients.logs.send(
-      new PutMetricFilterCommand({
-        filterName,
-        logGroupName: list.requireText("log_group_name"),
-        filterPattern: list.text("pattern") ?? "",
-        metricTransformations: [
-          {
-            metricName: metric.requireText("name"),
-            metricNamespace: metric.requireText("namespace"),
-            metricValue: metric.requireText("value"),
-            defaultValue: metric.number("default_value"),
-          },
-        ],
-      }),
-    );
+    await clients.logs.putMetricFilter({
+      filterName,
+      logGroupName: list.requireText("log_group_name"),
+      filterPattern: list.text("pattern") ?? "",
+      metricTransformations: [
+        {
+          metricName: metric.requireText("name"),
+          metricNamespace: metric.requireText("namespace"),
+          metricValue: metric.requireText("value"),
+          defaultValue: metric.number("default_value"),
+        },
+      ],
+    });
     return { id: filterName };
   },
   async read({ attributes, arguments: list, clients }) {
     const found = await unlessMissing(
-      clients.logs.send(
-        new DescribeMetricFiltersCommand({
-          logGroupName: list.requireText("log_group_name"),
-          filterNamePrefix: attributes.id,
-        }),
-      ),
+      clients.logs.describeMetricFilters({
+        logGroupName: list.requireText("log_group_name"),
+        filterNamePrefix: attributes.id,
+      }),
     );
     return found?.metricFilters?.some(({ filterName }) => filterName === attributes.id) ? attributes : undefined;
   },
   async delete({ attributes, arguments: list, clients }) {
     await unlessMissing(
-      clients.logs.send(
-        new DeleteMetricFilterCommand({
-          filterName: attributes.id,
-          logGroupName: list.requireText("log_group_name"),
-        }),
-      ),
+      clients.logs.deleteMetricFilter({
+        filterName: attributes.id,
+        logGroupName: list.requireText("log_group_name"),
+      }),
     );
   },
 });

@@ -1,40 +1,11 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import {
-  CreateBucketCommand,
-  DeleteBucketCommand,
-  DeleteBucketEncryptionCommand,
-  DeleteBucketLifecycleCommand,
-  DeleteBucketOwnershipControlsCommand,
-  DeleteBucketPolicyCommand,
-  DeleteBucketTaggingCommand,
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
-  DeletePublicAccessBlockCommand,
-  GetBucketEncryptionCommand,
-  GetBucketLifecycleConfigurationCommand,
-  GetBucketLoggingCommand,
-  GetBucketOwnershipControlsCommand,
-  GetBucketPolicyCommand,
-  GetBucketVersioningCommand,
-  GetPublicAccessBlockCommand,
-  HeadBucketCommand,
-  HeadObjectCommand,
-  type LifecycleRule,
-  ListObjectVersionsCommand,
-  PutBucketEncryptionCommand,
-  PutBucketLifecycleConfigurationCommand,
-  PutBucketLoggingCommand,
-  PutBucketOwnershipControlsCommand,
-  PutBucketPolicyCommand,
-  PutBucketTaggingCommand,
-  PutBucketVersioningCommand,
-  PutObjectCommand,
-  PutPublicAccessBlockCommand,
-  type ObjectOwnership,
-  type S3Client,
-  type ServerSideEncryption,
-  type ServerSideEncryptionRule,
+import type {
+  LifecycleRule,
+  ObjectOwnership,
+  S3,
+  ServerSideEncryption,
+  ServerSideEncryptionRule,
 } from "@aws-sdk/client-s3";
 import type { Arguments } from "../arguments";
 import {
@@ -56,21 +27,19 @@ const bucketKind: ResourceKind = settled({
     const Bucket = list.requireText("bucket");
     list.accept("force_destroy");
     try {
-      await clients.s3.send(
-        new CreateBucketCommand({
-          Bucket,
-          CreateBucketConfiguration: region === "us-east-1" ? undefined : { LocationConstraint: region as "eu-west-1" },
-        }),
-      );
+      await clients.s3.createBucket({
+        Bucket,
+        CreateBucketConfiguration: region === "us-east-1" ? undefined : { LocationConstraint: region as "eu-west-1" },
+      });
     } catch (error) {
       if (!isNamed(error, "BucketAlreadyOwnedByYou", "BucketAlreadyExists")) {
         throw error;
       }
     }
     if (Object.keys(tags).length > 0) {
-      await clients.s3.send(new PutBucketTaggingCommand({ Bucket, Tagging: { TagSet: tagList(tags) } }));
+      await clients.s3.putBucketTagging({ Bucket, Tagging: { TagSet: tagList(tags) } });
     } else {
-      await clients.s3.send(new DeleteBucketTaggingCommand({ Bucket }));
+      await clients.s3.deleteBucketTagging({ Bucket });
     }
     return {
       id: Bucket,
@@ -79,7 +48,7 @@ const bucketKind: ResourceKind = settled({
     };
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.s3.send(new HeadBucketCommand({ Bucket: attributes.id })));
+    const found = await unlessMissing(clients.s3.headBucket({ Bucket: attributes.id }));
     return found && attributes;
   },
   async delete({ attributes, arguments: list, clients }) {
@@ -89,23 +58,24 @@ const bucketKind: ResourceKind = settled({
         if (list.boolean("force_destroy")) {
           await emptyBucket(clients.s3, Bucket);
         }
-        await clients.s3.send(new DeleteBucketCommand({ Bucket }));
+        await clients.s3.deleteBucket({ Bucket });
       })(),
     );
   },
 });
 
 /** Deletes every version of every object. */
-async function emptyBucket(s3: S3Client, Bucket: string): Promise<void> {
+async function emptyBucket(s3: S3, Bucket: string): Promise<void> {
   for (;;) {
-    const { Versions = [], DeleteMarkers = [] } = await s3.send(new ListObjectVersionsCommand({ Bucket }));
+    const { Versions = [], DeleteMarkers = [] } = await s3.listObjectVersions({ Bucket });
     const Objects = [...Versions, ...DeleteMarkers].map(({ Key, VersionId }) => ({ Key, VersionId }));
     if (Objects.length === 0) {
       return;
     }
-    const { Errors = [] } = await s3.send(
-      new DeleteObjectsCommand({ Bucket, Delete: { Objects: Objects.slice(0, 1_000), Quiet: true } }),
-    );
+    const { Errors = [] } = await s3.deleteObjects({
+      Bucket,
+      Delete: { Objects: Objects.slice(0, 1_000), Quiet: true },
+    });
     if (Errors[0]) {
       throw new Error(`${Errors[0].Key}: ${Errors[0].Message}`);
     }
@@ -118,8 +88,8 @@ function bucketSetting(
   work: {
     put(bucket: string, creation: Creation): Promise<unknown>;
     /** Something true when it is set. */
-    get(bucket: string, s3: S3Client, list: Arguments): Promise<unknown>;
-    remove(bucket: string, s3: S3Client): Promise<unknown>;
+    get(bucket: string, s3: S3, list: Arguments): Promise<unknown>;
+    remove(bucket: string, s3: S3): Promise<unknown>;
   },
 ): ResourceKind {
   return settled({
@@ -141,107 +111,96 @@ function bucketSetting(
 
 const publicAccessBlock = bucketSetting("aws_s3_bucket_public_access_block", {
   put: (Bucket, { arguments: list, clients }) =>
-    clients.s3.send(
-      new PutPublicAccessBlockCommand({
-        Bucket,
-        PublicAccessBlockConfiguration: {
-          BlockPublicAcls: list.boolean("block_public_acls") ?? false,
-          BlockPublicPolicy: list.boolean("block_public_policy") ?? false,
-          IgnorePublicAcls: list.boolean("ignore_public_acls") ?? false,
-          RestrictPublicBuckets: list.boolean("restrict_public_buckets") ?? false,
-        },
-      }),
-    ),
-  get: (Bucket, s3) => s3.send(new GetPublicAccessBlockCommand({ Bucket })),
-  remove: (Bucket, s3) => s3.send(new DeletePublicAccessBlockCommand({ Bucket })),
+    clients.s3.putPublicAccessBlock({
+      Bucket,
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: list.boolean("block_public_acls") ?? false,
+        BlockPublicPolicy: list.boolean("block_public_policy") ?? false,
+        IgnorePublicAcls: list.boolean("ignore_public_acls") ?? false,
+        RestrictPublicBuckets: list.boolean("restrict_public_buckets") ?? false,
+      },
+    }),
+  get: (Bucket, s3) => s3.getPublicAccessBlock({ Bucket }),
+  remove: (Bucket, s3) => s3.deletePublicAccessBlock({ Bucket }),
 });
 
 const ownershipControls = bucketSetting("aws_s3_bucket_ownership_controls", {
   put: (Bucket, { arguments: list, clients }) =>
-    clients.s3.send(
-      new PutBucketOwnershipControlsCommand({
-        Bucket,
-        OwnershipControls: {
-          Rules: list.blocks("rule").map((rule) => ({
-            ObjectOwnership: rule.requireText("object_ownership") as ObjectOwnership,
-          })),
-        },
-      }),
-    ),
-  get: (Bucket, s3) => s3.send(new GetBucketOwnershipControlsCommand({ Bucket })),
-  remove: (Bucket, s3) => s3.send(new DeleteBucketOwnershipControlsCommand({ Bucket })),
+    clients.s3.putBucketOwnershipControls({
+      Bucket,
+      OwnershipControls: {
+        Rules: list.blocks("rule").map((rule) => ({
+          ObjectOwnership: rule.requireText("object_ownership") as ObjectOwnership,
+        })),
+      },
+    }),
+  get: (Bucket, s3) => s3.getBucketOwnershipControls({ Bucket }),
+  remove: (Bucket, s3) => s3.deleteBucketOwnershipControls({ Bucket }),
 });
 
 const encryption = bucketSetting("aws_s3_bucket_server_side_encryption_configuration", {
   put: (Bucket, { arguments: list, clients }) =>
-    clients.s3.send(
-      new PutBucketEncryptionCommand({
-        Bucket,
-        ServerSideEncryptionConfiguration: {
-          Rules: list.blocks("rule").map((rule): ServerSideEncryptionRule => {
-            const byDefault = rule.block("apply_server_side_encryption_by_default");
-            return {
-              ApplyServerSideEncryptionByDefault: byDefault && {
-                SSEAlgorithm: byDefault.requireText("sse_algorithm") as ServerSideEncryption,
-                KMSMasterKeyID: byDefault.text("kms_master_key_id"),
-              },
-              BucketKeyEnabled: rule.boolean("bucket_key_enabled"),
-            };
-          }),
-        },
-      }),
-    ),
-  get: (Bucket, s3) => s3.send(new GetBucketEncryptionCommand({ Bucket })),
-  remove: (Bucket, s3) => s3.send(new DeleteBucketEncryptionCommand({ Bucket })),
+    clients.s3.putBucketEncryption({
+      Bucket,
+      ServerSideEncryptionConfiguration: {
+        Rules: list.blocks("rule").map((rule): ServerSideEncryptionRule => {
+          const byDefault = rule.block("apply_server_side_encryption_by_default");
+          return {
+            ApplyServerSideEncryptionByDefault: byDefault && {
+              SSEAlgorithm: byDefault.requireText("sse_algorithm") as ServerSideEncryption,
+              KMSMasterKeyID: byDefault.text("kms_master_key_id"),
+            },
+            BucketKeyEnabled: rule.boolean("bucket_key_enabled"),
+          };
+        }),
+      },
+    }),
+  get: (Bucket, s3) => s3.getBucketEncryption({ Bucket }),
+  remove: (Bucket, s3) => s3.deleteBucketEncryption({ Bucket }),
 });
 
 const versioning = bucketSetting("aws_s3_bucket_versioning", {
   put: async (Bucket, { arguments: list, clients }) => {
     const Status = list.requireBlock("versioning_configuration").requireText("status") as "Enabled" | "Suspended";
-    await clients.s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status } }));
+    await clients.s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status } });
   },
   get: async (Bucket, s3, list) => {
-    const { Status } = await s3.send(new GetBucketVersioningCommand({ Bucket }));
+    const { Status } = await s3.getBucketVersioning({ Bucket });
     return Status === list.requireBlock("versioning_configuration").requireText("status");
   },
-  remove: (Bucket, s3) =>
-    s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: "Suspended" } })),
+  remove: (Bucket, s3) => s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status: "Suspended" } }),
 });
 
 const policy = bucketSetting("aws_s3_bucket_policy", {
   put: (Bucket, { arguments: list, clients }) =>
-    clients.s3.send(new PutBucketPolicyCommand({ Bucket, Policy: list.requireText("policy") })),
-  get: (Bucket, s3) => s3.send(new GetBucketPolicyCommand({ Bucket })),
-  remove: (Bucket, s3) => s3.send(new DeleteBucketPolicyCommand({ Bucket })),
+    clients.s3.putBucketPolicy({ Bucket, Policy: list.requireText("policy") }),
+  get: (Bucket, s3) => s3.getBucketPolicy({ Bucket }),
+  remove: (Bucket, s3) => s3.deleteBucketPolicy({ Bucket }),
 });
 
 const logging = bucketSetting("aws_s3_bucket_logging", {
   put: (Bucket, { arguments: list, clients }) =>
-    clients.s3.send(
-      new PutBucketLoggingCommand({
-        Bucket,
-        BucketLoggingStatus: {
-          LoggingEnabled: {
-            TargetBucket: list.requireText("target_bucket"),
-            TargetPrefix: list.requireText("target_prefix"),
-          },
+    clients.s3.putBucketLogging({
+      Bucket,
+      BucketLoggingStatus: {
+        LoggingEnabled: {
+          TargetBucket: list.requireText("target_bucket"),
+          TargetPrefix: list.requireText("target_prefix"),
         },
-      }),
-    ),
-  get: async (Bucket, s3) => (await s3.send(new GetBucketLoggingCommand({ Bucket }))).LoggingEnabled,
-  remove: (Bucket, s3) => s3.send(new PutBucketLoggingCommand({ Bucket, BucketLoggingStatus: {} })),
+      },
+    }),
+  get: async (Bucket, s3) => (await s3.getBucketLogging({ Bucket })).LoggingEnabled,
+  remove: (Bucket, s3) => s3.putBucketLogging({ Bucket, BucketLoggingStatus: {} }),
 });
 
 const lifecycle = bucketSetting("aws_s3_bucket_lifecycle_configuration", {
   put: (Bucket, { arguments: list, clients }) =>
-    clients.s3.send(
-      new PutBucketLifecycleConfigurationCommand({
-        Bucket,
-        LifecycleConfiguration: { Rules: list.blocks("rule").map(lifecycleRule) },
-      }),
-    ),
-  get: (Bucket, s3) => s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket })),
-  remove: (Bucket, s3) => s3.send(new DeleteBucketLifecycleCommand({ Bucket })),
+    clients.s3.putBucketLifecycleConfiguration({
+      Bucket,
+      LifecycleConfiguration: { Rules: list.blocks("rule").map(lifecycleRule) },
+    }),
+  get: (Bucket, s3) => s3.getBucketLifecycleConfiguration({ Bucket }),
+  remove: (Bucket, s3) => s3.deleteBucketLifecycle({ Bucket }),
 });
 
 function lifecycleRule(rule: Arguments): LifecycleRule {
@@ -272,16 +231,14 @@ const object: ResourceKind = settled({
     const Body = source === undefined ? list.requireText("content") : readFileSync(resolve(directory, source));
     // Only marks a change of the content, which is read and compared in any case.
     list.accept("source_hash");
-    const { ETag = "" } = await clients.s3.send(
-      new PutObjectCommand({
-        Bucket,
-        Key,
-        Body,
-        ContentType: list.text("content_type"),
-        CacheControl: list.text("cache_control"),
-        Tagging: new URLSearchParams(tags).toString() || undefined,
-      }),
-    );
+    const { ETag = "" } = await clients.s3.putObject({
+      Bucket,
+      Key,
+      Body,
+      ContentType: list.text("content_type"),
+      CacheControl: list.text("cache_control"),
+      Tagging: new URLSearchParams(tags).toString() || undefined,
+    });
     return {
       id: `${Bucket}/${Key}`,
       key: Key,
@@ -291,14 +248,14 @@ const object: ResourceKind = settled({
   },
   async read({ attributes, arguments: list, clients }) {
     const found = await unlessMissing(
-      clients.s3.send(new HeadObjectCommand({ Bucket: list.requireText("bucket"), Key: textOf(attributes, "key") })),
+      clients.s3.headObject({ Bucket: list.requireText("bucket"), Key: textOf(attributes, "key") }),
     );
     // Somebody may have put something else under its name.
     return found?.ETag?.replaceAll('"', "") === attributes.etag ? attributes : undefined;
   },
   async delete({ attributes, arguments: list, clients }) {
     await unlessMissing(
-      clients.s3.send(new DeleteObjectCommand({ Bucket: list.requireText("bucket"), Key: textOf(attributes, "key") })),
+      clients.s3.deleteObject({ Bucket: list.requireText("bucket"), Key: textOf(attributes, "key") }),
     );
   },
 });

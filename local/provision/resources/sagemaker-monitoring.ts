@@ -1,18 +1,10 @@
-import {
-  AddTagsCommand,
-  CreateDataQualityJobDefinitionCommand,
-  CreateMonitoringScheduleCommand,
-  DeleteDataQualityJobDefinitionCommand,
-  DeleteMonitoringScheduleCommand,
-  DescribeDataQualityJobDefinitionCommand,
-  DescribeMonitoringScheduleCommand,
-  type MonitoringScheduleConfig,
-  type MonitoringType,
-  type ProcessingInstanceType,
-  type ProcessingS3DataDistributionType,
-  type ProcessingS3InputMode,
-  type ProcessingS3UploadMode,
-  UpdateMonitoringScheduleCommand,
+import type {
+  MonitoringScheduleConfig,
+  MonitoringType,
+  ProcessingInstanceType,
+  ProcessingS3DataDistributionType,
+  ProcessingS3InputMode,
+  ProcessingS3UploadMode,
 } from "@aws-sdk/client-sagemaker";
 import type { Arguments } from "../arguments";
 import { isNamed, type ResourceKind, settled, tagList, textOf, unlessMissing, waitFor } from "../resource-kind";
@@ -39,72 +31,68 @@ const jobDefinition: ResourceKind = {
       return uri === undefined ? undefined : { S3Uri: uri };
     };
     // What a killed creation has left.
-    await unlessMissing(clients.sageMaker.send(new DeleteDataQualityJobDefinitionCommand({ JobDefinitionName })));
-    await clients.sageMaker.send(
-      new CreateDataQualityJobDefinitionCommand({
-        JobDefinitionName,
-        RoleArn: list.requireText("role_arn"),
-        DataQualityAppSpecification: {
-          ImageUri: application.requireText("image_uri"),
-          Environment: application.map("environment"),
+    await unlessMissing(clients.sageMaker.deleteDataQualityJobDefinition({ JobDefinitionName }));
+    await clients.sageMaker.createDataQualityJobDefinition({
+      JobDefinitionName,
+      RoleArn: list.requireText("role_arn"),
+      DataQualityAppSpecification: {
+        ImageUri: application.requireText("image_uri"),
+        Environment: application.map("environment"),
+      },
+      DataQualityBaselineConfig: baseline && {
+        ConstraintsResource: resource("constraints_resource"),
+        StatisticsResource: resource("statistics_resource"),
+      },
+      DataQualityJobInput: {
+        EndpointInput: {
+          EndpointName: input.requireText("endpoint_name"),
+          LocalPath: input.text("local_path") ?? "/opt/ml/processing/input",
+          S3DataDistributionType: input.text("s3_data_distribution_type") as ProcessingS3DataDistributionType,
+          S3InputMode: input.text("s3_input_mode") as ProcessingS3InputMode,
         },
-        DataQualityBaselineConfig: baseline && {
-          ConstraintsResource: resource("constraints_resource"),
-          StatisticsResource: resource("statistics_resource"),
-        },
-        DataQualityJobInput: {
-          EndpointInput: {
-            EndpointName: input.requireText("endpoint_name"),
-            LocalPath: input.text("local_path") ?? "/opt/ml/processing/input",
-            S3DataDistributionType: input.text("s3_data_distribution_type") as ProcessingS3DataDistributionType,
-            S3InputMode: input.text("s3_input_mode") as ProcessingS3InputMode,
-          },
-        },
-        DataQualityJobOutputConfig: {
-          KmsKeyId: outputs.text("kms_key_id"),
-          MonitoringOutputs: [
-            {
-              S3Output: {
-                S3Uri: output.requireText("s3_uri"),
-                LocalPath: output.text("local_path") ?? "/opt/ml/processing/output",
-                S3UploadMode: output.text("s3_upload_mode") as ProcessingS3UploadMode,
-              },
+      },
+      DataQualityJobOutputConfig: {
+        KmsKeyId: outputs.text("kms_key_id"),
+        MonitoringOutputs: [
+          {
+            S3Output: {
+              S3Uri: output.requireText("s3_uri"),
+              LocalPath: output.text("local_path") ?? "/opt/ml/processing/output",
+              S3UploadMode: output.text("s3_upload_mode") as ProcessingS3UploadMode,
             },
-          ],
-        },
-        JobResources: {
-          ClusterConfig: {
-            InstanceCount: cluster.requireNumber("instance_count"),
-            InstanceType: cluster.requireText("instance_type") as ProcessingInstanceType,
-            VolumeSizeInGB: cluster.requireNumber("volume_size_in_gb"),
-            VolumeKmsKeyId: cluster.text("volume_kms_key_id"),
           },
+        ],
+      },
+      JobResources: {
+        ClusterConfig: {
+          InstanceCount: cluster.requireNumber("instance_count"),
+          InstanceType: cluster.requireText("instance_type") as ProcessingInstanceType,
+          VolumeSizeInGB: cluster.requireNumber("volume_size_in_gb"),
+          VolumeKmsKeyId: cluster.text("volume_kms_key_id"),
         },
-        NetworkConfig: network && {
-          EnableInterContainerTrafficEncryption: network.boolean("enable_inter_container_traffic_encryption"),
-          EnableNetworkIsolation: network.boolean("enable_network_isolation"),
-        },
-        StoppingCondition: seconds === undefined ? undefined : { MaxRuntimeInSeconds: seconds },
-        Tags: tagList(tags),
-      }),
-    );
+      },
+      NetworkConfig: network && {
+        EnableInterContainerTrafficEncryption: network.boolean("enable_inter_container_traffic_encryption"),
+        EnableNetworkIsolation: network.boolean("enable_network_isolation"),
+      },
+      StoppingCondition: seconds === undefined ? undefined : { MaxRuntimeInSeconds: seconds },
+      Tags: tagList(tags),
+    });
     const arn = `arn:${partition}:sagemaker:${region}:${account}:data-quality-job-definition/${JobDefinitionName}`;
     return { id: JobDefinitionName, arn };
   },
   async read({ attributes, clients }) {
     const found = await unlessMissing(
-      clients.sageMaker.send(new DescribeDataQualityJobDefinitionCommand({ JobDefinitionName: attributes.id })),
+      clients.sageMaker.describeDataQualityJobDefinition({ JobDefinitionName: attributes.id }),
     );
     return found && attributes;
   },
   async update({ attributes, clients, tags }) {
-    await clients.sageMaker.send(new AddTagsCommand({ ResourceArn: textOf(attributes, "arn"), Tags: tagList(tags) }));
+    await clients.sageMaker.addTags({ ResourceArn: textOf(attributes, "arn"), Tags: tagList(tags) });
     return attributes;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(
-      clients.sageMaker.send(new DeleteDataQualityJobDefinitionCommand({ JobDefinitionName: attributes.id })),
-    );
+    await unlessMissing(clients.sageMaker.deleteDataQualityJobDefinition({ JobDefinitionName: attributes.id }));
   },
 };
 
@@ -124,24 +112,22 @@ const schedule: ResourceKind = settled({
     const MonitoringScheduleName = list.requireText("name");
     const MonitoringScheduleConfig = scheduleConfig(list.requireBlock("monitoring_schedule_config"));
     const arn = `arn:${partition}:sagemaker:${region}:${account}:monitoring-schedule/${MonitoringScheduleName}`;
-    const found = await unlessMissing(
-      clients.sageMaker.send(new DescribeMonitoringScheduleCommand({ MonitoringScheduleName })),
-    );
+    const found = await unlessMissing(clients.sageMaker.describeMonitoringSchedule({ MonitoringScheduleName }));
     if (found) {
-      await clients.sageMaker.send(
-        new UpdateMonitoringScheduleCommand({ MonitoringScheduleName, MonitoringScheduleConfig }),
-      );
-      await clients.sageMaker.send(new AddTagsCommand({ ResourceArn: arn, Tags: tagList(tags) }));
+      await clients.sageMaker.updateMonitoringSchedule({ MonitoringScheduleName, MonitoringScheduleConfig });
+      await clients.sageMaker.addTags({ ResourceArn: arn, Tags: tagList(tags) });
     } else {
-      await clients.sageMaker.send(
-        new CreateMonitoringScheduleCommand({ MonitoringScheduleName, MonitoringScheduleConfig, Tags: tagList(tags) }),
-      );
+      await clients.sageMaker.createMonitoringSchedule({
+        MonitoringScheduleName,
+        MonitoringScheduleConfig,
+        Tags: tagList(tags),
+      });
     }
     return { id: MonitoringScheduleName, arn };
   },
   async read({ attributes, clients }) {
     const found = await unlessMissing(
-      clients.sageMaker.send(new DescribeMonitoringScheduleCommand({ MonitoringScheduleName: attributes.id })),
+      clients.sageMaker.describeMonitoringSchedule({ MonitoringScheduleName: attributes.id }),
     );
     return found && attributes;
   },
@@ -149,9 +135,7 @@ const schedule: ResourceKind = settled({
     await waitFor(
       async () => {
         try {
-          await unlessMissing(
-            clients.sageMaker.send(new DeleteMonitoringScheduleCommand({ MonitoringScheduleName: attributes.id })),
-          );
+          await unlessMissing(clients.sageMaker.deleteMonitoringSchedule({ MonitoringScheduleName: attributes.id }));
           return true;
         } catch (error) {
           // An execution is under way, and ends by itself.

@@ -1,30 +1,13 @@
-import {
-  AddTagsCommand,
-  CreateEndpointCommand,
-  CreateEndpointConfigCommand,
-  CreateFeatureGroupCommand,
-  CreateModelCommand,
-  CreateModelPackageGroupCommand,
-  type CaptureOption,
-  type DataCaptureConfig,
-  DeleteEndpointCommand,
-  DeleteEndpointConfigCommand,
-  DeleteFeatureGroupCommand,
-  DeleteModelCommand,
-  DeleteModelPackageGroupCommand,
-  type DeploymentConfig,
-  DescribeEndpointCommand,
-  DescribeEndpointConfigCommand,
-  type DescribeEndpointOutput,
-  DescribeFeatureGroupCommand,
-  type DescribeFeatureGroupResponse,
-  DescribeModelCommand,
-  DescribeModelPackageGroupCommand,
-  type FeatureDefinition,
-  type OfflineStoreConfig,
-  type ProductionVariant,
-  type SageMakerClient,
-  UpdateEndpointCommand,
+import type {
+  CaptureOption,
+  DataCaptureConfig,
+  DeploymentConfig,
+  DescribeEndpointOutput,
+  DescribeFeatureGroupResponse,
+  FeatureDefinition,
+  OfflineStoreConfig,
+  ProductionVariant,
+  SageMaker,
 } from "@aws-sdk/client-sagemaker";
 import type { Arguments } from "../arguments";
 import {
@@ -43,9 +26,9 @@ function arnOf(kind: string, name: string, { account, region, partition }: Place
   return `arn:${partition}:sagemaker:${region}:${account}:${kind}/${name}`;
 }
 
-async function tag(sageMaker: SageMakerClient, ResourceArn: string, tags: Record<string, string>): Promise<void> {
+async function tag(sageMaker: SageMaker, ResourceArn: string, tags: Record<string, string>): Promise<void> {
   if (Object.keys(tags).length > 0) {
-    await sageMaker.send(new AddTagsCommand({ ResourceArn, Tags: tagList(tags) }));
+    await sageMaker.addTags({ ResourceArn, Tags: tagList(tags) });
   }
 }
 
@@ -67,7 +50,7 @@ const featureGroup: ResourceKind = {
     const FeatureDefinitions = list.blocks("feature_definition").map(featureDefinition);
     const offline = list.block("offline_store_config");
     const found = await describeFeatureGroup(clients.sageMaker, FeatureGroupName);
-    const request = new CreateFeatureGroupCommand({
+    const request = {
       FeatureGroupName,
       Description: list.text("description"),
       RecordIdentifierFeatureName: list.requireText("record_identifier_feature_name"),
@@ -76,12 +59,12 @@ const featureGroup: ResourceKind = {
       RoleArn: list.requireText("role_arn"),
       OfflineStoreConfig: offline && offlineStore(offline),
       Tags: tagList(tags),
-    });
+    };
     if (found?.FeatureGroupStatus === "CreateFailed") {
       await deleteFeatureGroup(clients.sageMaker, FeatureGroupName);
     }
     if (!found || found.FeatureGroupStatus === "CreateFailed") {
-      await clients.sageMaker.send(request);
+      await clients.sageMaker.createFeatureGroup(request);
     } else if (describeFeatures(found.FeatureDefinitions) !== describeFeatures(FeatureDefinitions)) {
       throw new Error(
         `a feature group ${FeatureGroupName} exists already with other features (${describeFeatures(found.FeatureDefinitions)}); ` +
@@ -137,14 +120,14 @@ function describeFeatures(features: readonly FeatureDefinition[] = []): string {
 }
 
 async function describeFeatureGroup(
-  sageMaker: SageMakerClient,
+  sageMaker: SageMaker,
   FeatureGroupName: string,
 ): Promise<DescribeFeatureGroupResponse | undefined> {
-  return await unlessMissing(sageMaker.send(new DescribeFeatureGroupCommand({ FeatureGroupName })));
+  return await unlessMissing(sageMaker.describeFeatureGroup({ FeatureGroupName }));
 }
 
-async function deleteFeatureGroup(sageMaker: SageMakerClient, FeatureGroupName: string): Promise<void> {
-  await unlessMissing(sageMaker.send(new DeleteFeatureGroupCommand({ FeatureGroupName })));
+async function deleteFeatureGroup(sageMaker: SageMaker, FeatureGroupName: string): Promise<void> {
+  await unlessMissing(sageMaker.deleteFeatureGroup({ FeatureGroupName }));
   await waitFor(
     async () => {
       const found = await describeFeatureGroup(sageMaker, FeatureGroupName);
@@ -166,34 +149,28 @@ const modelPackageGroup: ResourceKind = {
     const ModelPackageGroupName = list.requireText("model_package_group_name");
     const ModelPackageGroupDescription = list.text("model_package_group_description");
     const arn = arnOf("model-package-group", ModelPackageGroupName, creation);
-    const found = await unlessMissing(
-      clients.sageMaker.send(new DescribeModelPackageGroupCommand({ ModelPackageGroupName })),
-    );
+    const found = await unlessMissing(clients.sageMaker.describeModelPackageGroup({ ModelPackageGroupName }));
     if (found) {
       // It may hold models that somebody relies on; a new one is never made in its place.
       await tag(clients.sageMaker, arn, tags);
     } else {
-      await clients.sageMaker.send(
-        new CreateModelPackageGroupCommand({
-          ModelPackageGroupName,
-          ModelPackageGroupDescription,
-          Tags: tagList(tags),
-        }),
-      );
+      await clients.sageMaker.createModelPackageGroup({
+        ModelPackageGroupName,
+        ModelPackageGroupDescription,
+        Tags: tagList(tags),
+      });
     }
     return { id: ModelPackageGroupName, arn };
   },
   async read({ attributes, clients }) {
     const found = await unlessMissing(
-      clients.sageMaker.send(new DescribeModelPackageGroupCommand({ ModelPackageGroupName: attributes.id })),
+      clients.sageMaker.describeModelPackageGroup({ ModelPackageGroupName: attributes.id }),
     );
     return found && attributes;
   },
   update: changeTags,
   async delete({ attributes, clients }) {
-    await unlessMissing(
-      clients.sageMaker.send(new DeleteModelPackageGroupCommand({ ModelPackageGroupName: attributes.id })),
-    );
+    await unlessMissing(clients.sageMaker.deleteModelPackageGroup({ ModelPackageGroupName: attributes.id }));
   },
 };
 
@@ -205,28 +182,26 @@ const model: ResourceKind = {
     const { arguments: list, clients, tags } = creation;
     const ModelName = list.requireText("name");
     const container = list.requireBlock("primary_container");
-    await unlessMissing(clients.sageMaker.send(new DeleteModelCommand({ ModelName })));
-    await clients.sageMaker.send(
-      new CreateModelCommand({
-        ModelName,
-        ExecutionRoleArn: list.requireText("execution_role_arn"),
-        EnableNetworkIsolation: list.boolean("enable_network_isolation"),
-        PrimaryContainer: {
-          ModelPackageName: container.requireText("model_package_name"),
-          Environment: container.map("environment"),
-        },
-        Tags: tagList(tags),
-      }),
-    );
+    await unlessMissing(clients.sageMaker.deleteModel({ ModelName }));
+    await clients.sageMaker.createModel({
+      ModelName,
+      ExecutionRoleArn: list.requireText("execution_role_arn"),
+      EnableNetworkIsolation: list.boolean("enable_network_isolation"),
+      PrimaryContainer: {
+        ModelPackageName: container.requireText("model_package_name"),
+        Environment: container.map("environment"),
+      },
+      Tags: tagList(tags),
+    });
     return { id: ModelName, arn: arnOf("model", ModelName, creation) };
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.sageMaker.send(new DescribeModelCommand({ ModelName: attributes.id })));
+    const found = await unlessMissing(clients.sageMaker.describeModel({ ModelName: attributes.id }));
     return found && attributes;
   },
   update: changeTags,
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.sageMaker.send(new DeleteModelCommand({ ModelName: attributes.id })));
+    await unlessMissing(clients.sageMaker.deleteModel({ ModelName: attributes.id }));
   },
 };
 
@@ -238,27 +213,23 @@ const endpointConfiguration: ResourceKind = {
     const { arguments: list, clients, tags } = creation;
     const EndpointConfigName = list.requireText("name");
     const capture = list.block("data_capture_config");
-    await unlessMissing(clients.sageMaker.send(new DeleteEndpointConfigCommand({ EndpointConfigName })));
-    await clients.sageMaker.send(
-      new CreateEndpointConfigCommand({
-        EndpointConfigName,
-        KmsKeyId: list.text("kms_key_arn"),
-        ProductionVariants: list.blocks("production_variants").map(variant),
-        DataCaptureConfig: capture && dataCapture(capture),
-        Tags: tagList(tags),
-      }),
-    );
+    await unlessMissing(clients.sageMaker.deleteEndpointConfig({ EndpointConfigName }));
+    await clients.sageMaker.createEndpointConfig({
+      EndpointConfigName,
+      KmsKeyId: list.text("kms_key_arn"),
+      ProductionVariants: list.blocks("production_variants").map(variant),
+      DataCaptureConfig: capture && dataCapture(capture),
+      Tags: tagList(tags),
+    });
     return { id: EndpointConfigName, arn: arnOf("endpoint-config", EndpointConfigName, creation) };
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(
-      clients.sageMaker.send(new DescribeEndpointConfigCommand({ EndpointConfigName: attributes.id })),
-    );
+    const found = await unlessMissing(clients.sageMaker.describeEndpointConfig({ EndpointConfigName: attributes.id }));
     return found && attributes;
   },
   update: changeTags,
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.sageMaker.send(new DeleteEndpointConfigCommand({ EndpointConfigName: attributes.id })));
+    await unlessMissing(clients.sageMaker.deleteEndpointConfig({ EndpointConfigName: attributes.id }));
   },
 };
 
@@ -309,15 +280,18 @@ const endpoint: ResourceKind = settled({
     }
     const DeploymentConfig = deployment && deploymentConfig(deployment);
     if (!found) {
-      await clients.sageMaker.send(
-        new CreateEndpointCommand({ EndpointName, EndpointConfigName, DeploymentConfig, Tags: tagList(tags) }),
-      );
+      await clients.sageMaker.createEndpoint({
+        EndpointName,
+        EndpointConfigName,
+        DeploymentConfig,
+        Tags: tagList(tags),
+      });
     } else {
       await tag(clients.sageMaker, attributes.arn, tags);
       if (found.EndpointConfigName === EndpointConfigName) {
         return attributes;
       }
-      await clients.sageMaker.send(new UpdateEndpointCommand({ EndpointName, EndpointConfigName, DeploymentConfig }));
+      await clients.sageMaker.updateEndpoint({ EndpointName, EndpointConfigName, DeploymentConfig });
     }
     const done = await settledEndpoint(clients.sageMaker, EndpointName);
     if (done?.EndpointStatus !== "InService" || done.EndpointConfigName !== EndpointConfigName) {
@@ -364,15 +338,15 @@ function deploymentConfig(block: Arguments): DeploymentConfig {
 }
 
 async function describeEndpoint(
-  sageMaker: SageMakerClient,
+  sageMaker: SageMaker,
   EndpointName: string,
 ): Promise<DescribeEndpointOutput | undefined> {
-  return await unlessMissing(sageMaker.send(new DescribeEndpointCommand({ EndpointName })));
+  return await unlessMissing(sageMaker.describeEndpoint({ EndpointName }));
 }
 
 /** The endpoint when nothing is under way with it; undefined when there is none. */
 async function settledEndpoint(
-  sageMaker: SageMakerClient,
+  sageMaker: SageMaker,
   EndpointName: string,
 ): Promise<DescribeEndpointOutput | undefined> {
   const [found] = await waitFor(
@@ -387,9 +361,9 @@ async function settledEndpoint(
   return found;
 }
 
-async function deleteEndpoint(sageMaker: SageMakerClient, EndpointName: string): Promise<void> {
+async function deleteEndpoint(sageMaker: SageMaker, EndpointName: string): Promise<void> {
   await settledEndpoint(sageMaker, EndpointName);
-  await unlessMissing(sageMaker.send(new DeleteEndpointCommand({ EndpointName })));
+  await unlessMissing(sageMaker.deleteEndpoint({ EndpointName }));
   await waitFor(
     async () => ((await describeEndpoint(sageMaker, EndpointName)) ? undefined : true),
     `the deletion of the endpoint ${EndpointName}`,

@@ -1,23 +1,9 @@
-import {
-  CreateConfigurationSetCommand,
-  CreateConfigurationSetEventDestinationCommand,
-  CreateEmailIdentityCommand,
-  DeleteConfigurationSetCommand,
-  DeleteConfigurationSetEventDestinationCommand,
-  DeleteEmailIdentityCommand,
-  type DimensionValueSource,
-  type EventDestinationDefinition,
-  type EventType,
-  GetConfigurationSetCommand,
-  GetConfigurationSetEventDestinationsCommand,
-  GetEmailIdentityCommand,
-  PutConfigurationSetDeliveryOptionsCommand,
-  PutConfigurationSetReputationOptionsCommand,
-  PutConfigurationSetSendingOptionsCommand,
-  PutConfigurationSetSuppressionOptionsCommand,
-  type SuppressionListReason,
-  type TlsPolicy,
-  UpdateConfigurationSetEventDestinationCommand,
+import type {
+  DimensionValueSource,
+  EventDestinationDefinition,
+  EventType,
+  SuppressionListReason,
+  TlsPolicy,
 } from "@aws-sdk/client-sesv2";
 import type { Arguments } from "../arguments";
 import { isNamed, type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
@@ -40,48 +26,38 @@ const configurationSet: ResourceKind = settled({
   replacedBy: ["configuration_set_name"],
   async put({ arguments: list, clients, tags, account, region, partition }) {
     const ConfigurationSetName = list.requireText("configuration_set_name");
-    await made(clients.ses.send(new CreateConfigurationSetCommand({ ConfigurationSetName, Tags: tagList(tags) })));
+    await made(clients.ses.createConfigurationSet({ ConfigurationSetName, Tags: tagList(tags) }));
     const delivery = list.block("delivery_options");
     const reputation = list.block("reputation_options");
     const sending = list.block("sending_options");
     const suppression = list.block("suppression_options");
-    await clients.ses.send(
-      new PutConfigurationSetDeliveryOptionsCommand({
-        ConfigurationSetName,
-        TlsPolicy: delivery?.text("tls_policy") as TlsPolicy | undefined,
-      }),
-    );
-    await clients.ses.send(
-      new PutConfigurationSetReputationOptionsCommand({
-        ConfigurationSetName,
-        ReputationMetricsEnabled: reputation?.boolean("reputation_metrics_enabled") ?? false,
-      }),
-    );
-    await clients.ses.send(
-      new PutConfigurationSetSendingOptionsCommand({
-        ConfigurationSetName,
-        SendingEnabled: sending?.boolean("sending_enabled") ?? true,
-      }),
-    );
-    await clients.ses.send(
-      new PutConfigurationSetSuppressionOptionsCommand({
-        ConfigurationSetName,
-        SuppressedReasons: suppression?.texts("suppressed_reasons") as SuppressionListReason[] | undefined,
-      }),
-    );
+    await clients.ses.putConfigurationSetDeliveryOptions({
+      ConfigurationSetName,
+      TlsPolicy: delivery?.text("tls_policy") as TlsPolicy | undefined,
+    });
+    await clients.ses.putConfigurationSetReputationOptions({
+      ConfigurationSetName,
+      ReputationMetricsEnabled: reputation?.boolean("reputation_metrics_enabled") ?? false,
+    });
+    await clients.ses.putConfigurationSetSendingOptions({
+      ConfigurationSetName,
+      SendingEnabled: sending?.boolean("sending_enabled") ?? true,
+    });
+    await clients.ses.putConfigurationSetSuppressionOptions({
+      ConfigurationSetName,
+      SuppressedReasons: suppression?.texts("suppressed_reasons") as SuppressionListReason[] | undefined,
+    });
     return {
       id: ConfigurationSetName,
       arn: `arn:${partition}:ses:${region}:${account}:configuration-set/${ConfigurationSetName}`,
     };
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(
-      clients.ses.send(new GetConfigurationSetCommand({ ConfigurationSetName: attributes.id })),
-    );
+    const found = await unlessMissing(clients.ses.getConfigurationSet({ ConfigurationSetName: attributes.id }));
     return found && attributes;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.ses.send(new DeleteConfigurationSetCommand({ ConfigurationSetName: attributes.id })));
+    await unlessMissing(clients.ses.deleteConfigurationSet({ ConfigurationSetName: attributes.id }));
   },
 });
 
@@ -109,33 +85,27 @@ const eventDestination: ResourceKind = settled({
       EventDestinationName: list.requireText("event_destination_name"),
     };
     const EventDestination = destinationOf(list.requireBlock("event_destination"));
-    const isNew = await made(
-      clients.ses.send(new CreateConfigurationSetEventDestinationCommand({ ...names, EventDestination })),
-    );
+    const isNew = await made(clients.ses.createConfigurationSetEventDestination({ ...names, EventDestination }));
     if (!isNew) {
-      await clients.ses.send(new UpdateConfigurationSetEventDestinationCommand({ ...names, EventDestination }));
+      await clients.ses.updateConfigurationSetEventDestination({ ...names, EventDestination });
     }
     return { id: `${names.ConfigurationSetName}|${names.EventDestinationName}` };
   },
   async read({ attributes, arguments: list, clients }) {
     const found = await unlessMissing(
-      clients.ses.send(
-        new GetConfigurationSetEventDestinationsCommand({
-          ConfigurationSetName: list.requireText("configuration_set_name"),
-        }),
-      ),
+      clients.ses.getConfigurationSetEventDestinations({
+        ConfigurationSetName: list.requireText("configuration_set_name"),
+      }),
     );
     const name = list.requireText("event_destination_name");
     return found?.EventDestinations?.some(({ Name }) => Name === name) ? attributes : undefined;
   },
   async delete({ arguments: list, clients }) {
     await unlessMissing(
-      clients.ses.send(
-        new DeleteConfigurationSetEventDestinationCommand({
-          ConfigurationSetName: list.requireText("configuration_set_name"),
-          EventDestinationName: list.requireText("event_destination_name"),
-        }),
-      ),
+      clients.ses.deleteConfigurationSetEventDestination({
+        ConfigurationSetName: list.requireText("configuration_set_name"),
+        EventDestinationName: list.requireText("event_destination_name"),
+      }),
     );
   },
 });
@@ -145,15 +115,15 @@ const identity: ResourceKind = settled({
   replacedBy: ["email_identity"],
   async put({ arguments: list, clients, tags, account, region, partition }) {
     const EmailIdentity = list.requireText("email_identity");
-    await made(clients.ses.send(new CreateEmailIdentityCommand({ EmailIdentity, Tags: tagList(tags) })));
+    await made(clients.ses.createEmailIdentity({ EmailIdentity, Tags: tagList(tags) }));
     return { id: EmailIdentity, arn: `arn:${partition}:ses:${region}:${account}:identity/${EmailIdentity}` };
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.ses.send(new GetEmailIdentityCommand({ EmailIdentity: attributes.id })));
+    const found = await unlessMissing(clients.ses.getEmailIdentity({ EmailIdentity: attributes.id }));
     return found && attributes;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.ses.send(new DeleteEmailIdentityCommand({ EmailIdentity: attributes.id })));
+    await unlessMissing(clients.ses.deleteEmailIdentity({ EmailIdentity: attributes.id }));
   },
 });
 

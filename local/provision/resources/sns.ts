@@ -1,15 +1,4 @@
-import {
-  CreateTopicCommand,
-  DeleteTopicCommand,
-  GetTopicAttributesCommand,
-  paginateListSubscriptionsByTopic,
-  SetTopicAttributesCommand,
-  SubscribeCommand,
-  type Subscription,
-  TagResourceCommand,
-  UnsubscribeCommand,
-  type SNSClient,
-} from "@aws-sdk/client-sns";
+import { paginateListSubscriptionsByTopic, type Subscription, type SNS } from "@aws-sdk/client-sns";
 import { type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
 
 const topic: ResourceKind = settled({
@@ -18,25 +7,23 @@ const topic: ResourceKind = settled({
   async put({ arguments: list, clients, tags, account, region, partition }) {
     const Name = list.requireText("name");
     // Creating a topic that exists gives its ARN.
-    const { TopicArn = `arn:${partition}:sns:${region}:${account}:${Name}` } = await clients.sns.send(
-      new CreateTopicCommand({ Name }),
-    );
+    const { TopicArn = `arn:${partition}:sns:${region}:${account}:${Name}` } = await clients.sns.createTopic({ Name });
     const AttributeValue = list.text("kms_master_key_id");
     if (AttributeValue !== undefined) {
       const AttributeName = "KmsMasterKeyId";
-      await clients.sns.send(new SetTopicAttributesCommand({ TopicArn, AttributeName, AttributeValue }));
+      await clients.sns.setTopicAttributes({ TopicArn, AttributeName, AttributeValue });
     }
     if (Object.keys(tags).length > 0) {
-      await clients.sns.send(new TagResourceCommand({ ResourceArn: TopicArn, Tags: tagList(tags) }));
+      await clients.sns.tagResource({ ResourceArn: TopicArn, Tags: tagList(tags) });
     }
     return { id: TopicArn, arn: TopicArn };
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.sns.send(new GetTopicAttributesCommand({ TopicArn: attributes.id })));
+    const found = await unlessMissing(clients.sns.getTopicAttributes({ TopicArn: attributes.id }));
     return found && attributes;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.sns.send(new DeleteTopicCommand({ TopicArn: attributes.id })));
+    await unlessMissing(clients.sns.deleteTopic({ TopicArn: attributes.id }));
   },
 });
 
@@ -45,17 +32,15 @@ const topicPolicy: ResourceKind = settled({
   replacedBy: ["arn"],
   async put({ arguments: list, clients }) {
     const TopicArn = list.requireText("arn");
-    await clients.sns.send(
-      new SetTopicAttributesCommand({
-        TopicArn,
-        AttributeName: "Policy",
-        AttributeValue: list.requireText("policy"),
-      }),
-    );
+    await clients.sns.setTopicAttributes({
+      TopicArn,
+      AttributeName: "Policy",
+      AttributeValue: list.requireText("policy"),
+    });
     return { id: TopicArn };
   },
   async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(clients.sns.send(new GetTopicAttributesCommand({ TopicArn: attributes.id })));
+    const found = await unlessMissing(clients.sns.getTopicAttributes({ TopicArn: attributes.id }));
     // A topic that was made again has SNS's own policy.
     return found && isSamePolicy(found.Attributes?.Policy, list.requireText("policy")) ? attributes : undefined;
   },
@@ -75,13 +60,11 @@ const topicPolicy: ResourceKind = settled({
       ],
     };
     await unlessMissing(
-      clients.sns.send(
-        new SetTopicAttributesCommand({
-          TopicArn: attributes.id,
-          AttributeName: "Policy",
-          AttributeValue: JSON.stringify(policy),
-        }),
-      ),
+      clients.sns.setTopicAttributes({
+        TopicArn: attributes.id,
+        AttributeName: "Policy",
+        AttributeValue: JSON.stringify(policy),
+      }),
     );
   },
 });
@@ -100,8 +83,7 @@ const subscription: ResourceKind = settled({
     const found = await findSubscription(clients.sns, TopicArn, Protocol, Endpoint);
     const SubscriptionArn =
       found?.SubscriptionArn ??
-      (await clients.sns.send(new SubscribeCommand({ TopicArn, Protocol, Endpoint, ReturnSubscriptionArn: true })))
-        .SubscriptionArn ??
+      (await clients.sns.subscribe({ TopicArn, Protocol, Endpoint, ReturnSubscriptionArn: true })).SubscriptionArn ??
       "";
     return { id: SubscriptionArn, arn: SubscriptionArn };
   },
@@ -117,12 +99,12 @@ const subscription: ResourceKind = settled({
     return found && attributes;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.sns.send(new UnsubscribeCommand({ SubscriptionArn: attributes.id })));
+    await unlessMissing(clients.sns.unsubscribe({ SubscriptionArn: attributes.id }));
   },
 });
 
 async function findSubscription(
-  sns: SNSClient,
+  sns: SNS,
   TopicArn: string,
   protocol: string,
   endpoint: string,

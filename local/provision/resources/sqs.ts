@@ -1,12 +1,4 @@
-import {
-  CreateQueueCommand,
-  DeleteQueueCommand,
-  GetQueueAttributesCommand,
-  GetQueueUrlCommand,
-  type QueueAttributeName,
-  SetQueueAttributesCommand,
-  TagQueueCommand,
-} from "@aws-sdk/client-sqs";
+import type { QueueAttributeName } from "@aws-sdk/client-sqs";
 import type { Arguments } from "../arguments";
 import { type ResourceKind, settled, textOf, unlessMissing } from "../resource-kind";
 
@@ -31,25 +23,23 @@ const queue: ResourceKind = settled({
   replacedBy: ["name"],
   async put({ arguments: list, clients, tags, account, region, partition }) {
     const QueueName = list.requireText("name");
-    const found = await unlessMissing(clients.sqs.send(new GetQueueUrlCommand({ QueueName })));
-    const { QueueUrl = "" } = found ?? (await clients.sqs.send(new CreateQueueCommand({ QueueName })));
+    const found = await unlessMissing(clients.sqs.getQueueUrl({ QueueName }));
+    const { QueueUrl = "" } = found ?? (await clients.sqs.createQueue({ QueueName }));
     const Attributes = attributesOf(list);
     if (Object.keys(Attributes).length > 0) {
-      await clients.sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes }));
+      await clients.sqs.setQueueAttributes({ QueueUrl, Attributes });
     }
     if (Object.keys(tags).length > 0) {
-      await clients.sqs.send(new TagQueueCommand({ QueueUrl, Tags: tags }));
+      await clients.sqs.tagQueue({ QueueUrl, Tags: tags });
     }
     return { id: QueueUrl, url: QueueUrl, arn: `arn:${partition}:sqs:${region}:${account}:${QueueName}` };
   },
   async read({ attributes, clients }) {
-    const found = await unlessMissing(
-      clients.sqs.send(new GetQueueAttributesCommand({ QueueUrl: textOf(attributes, "url") })),
-    );
+    const found = await unlessMissing(clients.sqs.getQueueAttributes({ QueueUrl: textOf(attributes, "url") }));
     return found && attributes;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.sqs.send(new DeleteQueueCommand({ QueueUrl: textOf(attributes, "url") })));
+    await unlessMissing(clients.sqs.deleteQueue({ QueueUrl: textOf(attributes, "url") }));
   },
 });
 
@@ -58,22 +48,18 @@ const queuePolicy: ResourceKind = settled({
   replacedBy: ["queue_url"],
   async put({ arguments: list, clients }) {
     const QueueUrl = list.requireText("queue_url");
-    await clients.sqs.send(
-      new SetQueueAttributesCommand({ QueueUrl, Attributes: { Policy: list.requireText("policy") } }),
-    );
+    await clients.sqs.setQueueAttributes({ QueueUrl, Attributes: { Policy: list.requireText("policy") } });
     return { id: QueueUrl };
   },
   async read({ attributes, clients }) {
     const found = await unlessMissing(
-      clients.sqs.send(new GetQueueAttributesCommand({ QueueUrl: attributes.id, AttributeNames: ["Policy"] })),
+      clients.sqs.getQueueAttributes({ QueueUrl: attributes.id, AttributeNames: ["Policy"] }),
     );
     // A queue that was made again has none.
     return (found?.Attributes?.Policy ?? "") === "" ? undefined : attributes;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(
-      clients.sqs.send(new SetQueueAttributesCommand({ QueueUrl: attributes.id, Attributes: { Policy: "" } })),
-    );
+    await unlessMissing(clients.sqs.setQueueAttributes({ QueueUrl: attributes.id, Attributes: { Policy: "" } }));
   },
 });
 

@@ -1,11 +1,4 @@
-import {
-  AddTagsToResourceCommand,
-  DeleteParameterCommand,
-  GetParameterCommand,
-  type ParameterType,
-  PutParameterCommand,
-  type SSMClient,
-} from "@aws-sdk/client-ssm";
+import type { ParameterType, SSM } from "@aws-sdk/client-ssm";
 import { isNamed, type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
 
 const parameter: ResourceKind = settled({
@@ -18,19 +11,15 @@ const parameter: ResourceKind = settled({
     // What was changed at run time stays, also when the parameter is found again or gets another description.
     const current = keeps("insecure_value") ? await readParameter(clients.ssm, Name) : undefined;
     const Value = current?.Value ?? given;
-    await clients.ssm.send(
-      new PutParameterCommand({
-        Name,
-        Value,
-        Type: list.requireText("type") as ParameterType,
-        Description: list.text("description"),
-        Overwrite: true,
-      }),
-    );
+    await clients.ssm.putParameter({
+      Name,
+      Value,
+      Type: list.requireText("type") as ParameterType,
+      Description: list.text("description"),
+      Overwrite: true,
+    });
     if (Object.keys(tags).length > 0) {
-      await clients.ssm.send(
-        new AddTagsToResourceCommand({ ResourceType: "Parameter", ResourceId: Name, Tags: tagList(tags) }),
-      );
+      await clients.ssm.addTagsToResource({ ResourceType: "Parameter", ResourceId: Name, Tags: tagList(tags) });
     }
     return {
       id: Name,
@@ -44,14 +33,14 @@ const parameter: ResourceKind = settled({
     return found && isOurs ? attributes : undefined;
   },
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.ssm.send(new DeleteParameterCommand({ Name: attributes.id })));
+    await unlessMissing(clients.ssm.deleteParameter({ Name: attributes.id }));
   },
 });
 
 /** A parameter, decrypted; undefined when there is none. */
-export async function readParameter(ssm: SSMClient, Name: string): Promise<{ readonly Value?: string } | undefined> {
+export async function readParameter(ssm: SSM, Name: string): Promise<{ readonly Value?: string } | undefined> {
   try {
-    return (await ssm.send(new GetParameterCommand({ Name, WithDecryption: true }))).Parameter;
+    return (await ssm.getParameter({ Name, WithDecryption: true })).Parameter;
   } catch (error) {
     if (isNamed(error, "ParameterNotFound")) {
       return undefined;

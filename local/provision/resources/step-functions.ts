@@ -1,11 +1,4 @@
-import {
-  CreateStateMachineCommand,
-  DeleteStateMachineCommand,
-  DescribeStateMachineCommand,
-  type LoggingConfiguration,
-  TagResourceCommand,
-  UpdateStateMachineCommand,
-} from "@aws-sdk/client-sfn";
+import type { LoggingConfiguration } from "@aws-sdk/client-sfn";
 import type { Arguments } from "../arguments";
 import { type Attributes, type Creation, isNamed, type ResourceKind, unlessMissing, waitFor } from "../resource-kind";
 
@@ -18,14 +11,12 @@ const stateMachine: ResourceKind = {
     const name = list.requireText("name");
     const arn = `arn:${partition}:states:${region}:${account}:stateMachine:${name}`;
     try {
-      await clients.stepFunctions.send(
-        new CreateStateMachineCommand({
-          name,
-          type: list.text("type") as "STANDARD" | "EXPRESS" | undefined,
-          ...settings(list),
-          tags: Object.entries(tags).map(([key, value]) => ({ key, value })),
-        }),
-      );
+      await clients.stepFunctions.createStateMachine({
+        name,
+        type: list.text("type") as "STANDARD" | "EXPRESS" | undefined,
+        ...settings(list),
+        tags: Object.entries(tags).map(([key, value]) => ({ key, value })),
+      });
     } catch (error) {
       if (!isNamed(error, "StateMachineAlreadyExists")) {
         throw error;
@@ -35,19 +26,17 @@ const stateMachine: ResourceKind = {
     return attributesOf(arn);
   },
   async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(
-      clients.stepFunctions.send(new DescribeStateMachineCommand({ stateMachineArn: attributes.id })),
-    );
+    const found = await unlessMissing(clients.stepFunctions.describeStateMachine({ stateMachineArn: attributes.id }));
     // An emulator that was killed may have forgotten the latest definition.
     return found?.status === "ACTIVE" && found.definition === list.requireText("definition") ? attributes : undefined;
   },
   update: (request) => change(request, request.attributes.id),
   async delete({ attributes, clients }) {
-    await unlessMissing(clients.stepFunctions.send(new DeleteStateMachineCommand({ stateMachineArn: attributes.id })));
+    await unlessMissing(clients.stepFunctions.deleteStateMachine({ stateMachineArn: attributes.id }));
     await waitFor(
       async () => {
         const found = await unlessMissing(
-          clients.stepFunctions.send(new DescribeStateMachineCommand({ stateMachineArn: attributes.id })),
+          clients.stepFunctions.describeStateMachine({ stateMachineArn: attributes.id }),
         );
         return found ? undefined : true;
       },
@@ -58,13 +47,11 @@ const stateMachine: ResourceKind = {
 };
 
 async function change({ arguments: list, clients, tags }: Creation, arn: string): Promise<Attributes> {
-  await clients.stepFunctions.send(new UpdateStateMachineCommand({ stateMachineArn: arn, ...settings(list) }));
-  await clients.stepFunctions.send(
-    new TagResourceCommand({
-      resourceArn: arn,
-      tags: Object.entries(tags).map(([key, value]) => ({ key, value })),
-    }),
-  );
+  await clients.stepFunctions.updateStateMachine({ stateMachineArn: arn, ...settings(list) });
+  await clients.stepFunctions.tagResource({
+    resourceArn: arn,
+    tags: Object.entries(tags).map(([key, value]) => ({ key, value })),
+  });
   return attributesOf(arn);
 }
 

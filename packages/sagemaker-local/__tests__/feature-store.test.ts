@@ -1,25 +1,7 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { GetPartitionsCommand, GetTableCommand } from "@aws-sdk/client-glue";
-import {
-  CreateFeatureGroupCommand,
-  type CreateFeatureGroupCommandInput,
-  DeleteFeatureGroupCommand,
-  DescribeFeatureGroupCommand,
-  DescribeFeatureMetadataCommand,
-  SageMakerClient,
-  UpdateFeatureGroupCommand,
-  UpdateFeatureMetadataCommand,
-} from "@aws-sdk/client-sagemaker";
-import {
-  BatchGetRecordCommand,
-  BatchWriteRecordCommand,
-  DeleteRecordCommand,
-  GetRecordCommand,
-  ListRecordsCommand,
-  PutRecordCommand,
-  SageMakerFeatureStoreRuntimeClient,
-} from "@aws-sdk/client-sagemaker-featurestore-runtime";
+import { type CreateFeatureGroupCommandInput, SageMaker } from "@aws-sdk/client-sagemaker";
+import { SageMakerFeatureStoreRuntime } from "@aws-sdk/client-sagemaker-featurestore-runtime";
 import { parquetReadObjects } from "./support/parquet";
 import { account, bucket, clientOptions, eventually, Platform, region, role } from "./support/service";
 
@@ -38,22 +20,20 @@ const definitions: CreateFeatureGroupCommandInput["FeatureDefinitions"] = [
 ];
 
 async function createGroup(name: string, changes: Partial<CreateFeatureGroupCommandInput> = {}): Promise<void> {
-  await platform.sagemaker.send(
-    new CreateFeatureGroupCommand({
-      FeatureGroupName: name,
-      RecordIdentifierFeatureName: "record_id",
-      EventTimeFeatureName: "surveyed_at",
-      FeatureDefinitions: definitions,
-      OfflineStoreConfig: { S3StorageConfig: { S3Uri: `s3://${bucket}/feature-store/` } },
-      RoleArn: role,
-      ...changes,
-    }),
-  );
+  await platform.sagemaker.createFeatureGroup({
+    FeatureGroupName: name,
+    RecordIdentifierFeatureName: "record_id",
+    EventTimeFeatureName: "surveyed_at",
+    FeatureDefinitions: definitions,
+    OfflineStoreConfig: { S3StorageConfig: { S3Uri: `s3://${bucket}/feature-store/` } },
+    RoleArn: role,
+    ...changes,
+  });
   await eventually(`the feature group ${name}`, async () => (await statusOf(name)) !== "Creating");
 }
 
 const statusOf = async (name: string): Promise<string | undefined> =>
-  (await platform.sagemaker.send(new DescribeFeatureGroupCommand({ FeatureGroupName: name }))).FeatureGroupStatus;
+  (await platform.sagemaker.describeFeatureGroup({ FeatureGroupName: name })).FeatureGroupStatus;
 
 type Values = Record<string, string | undefined>;
 const toRecord = (values: Values): { FeatureName: string; ValueAsString: string | undefined }[] =>
@@ -66,7 +46,7 @@ const animal = (id: string, changes: Values = {}): Values => ({
   ...changes,
 });
 const put = (group: string, values: Values): Promise<unknown> =>
-  platform.records.send(new PutRecordCommand({ FeatureGroupName: group, Record: toRecord(values) }));
+  platform.records.putRecord({ FeatureGroupName: group, Record: toRecord(values) });
 
 async function countOf(group: string): Promise<{ rows: number; records: number }> {
   const { database, table } = await platform.catalogOf(group);
@@ -107,9 +87,9 @@ describe("the offline store", () => {
 
   test("objects lie where SageMaker puts them, and partitions are registered in Glue", async () => {
     await createGroup("laid-out");
-    const { OfflineStoreConfig, CreationTime } = await platform.sagemaker.send(
-      new DescribeFeatureGroupCommand({ FeatureGroupName: "laid-out" }),
-    );
+    const { OfflineStoreConfig, CreationTime } = await platform.sagemaker.describeFeatureGroup({
+      FeatureGroupName: "laid-out",
+    });
     const seconds = Math.floor((CreationTime?.getTime() ?? 0) / 1000);
     const folder = `feature-store/${account}/sagemaker/${region}/offline-store/laid-out-${seconds}/data`;
     expect(OfflineStoreConfig?.S3StorageConfig?.ResolvedOutputS3Uri).toBe(`s3://${bucket}/${folder}`);
@@ -129,7 +109,7 @@ describe("the offline store", () => {
     expect(keys[1]).toMatch(/\/data\/year=2026\/month=01\/day=01\/hour=00\/\d{8}T\d{6}Z_[0-9a-f]{16}\.parquet$/);
     const table = { DatabaseName: "sagemaker_featurestore", TableName: `laid_out_${seconds}` };
     const partitions = await eventually("two partitions", async () => {
-      const { Partitions } = await platform.glue.send(new GetPartitionsCommand(table));
+      const { Partitions } = await platform.glue.getPartitions(table);
       return Partitions?.length === 2 && Partitions;
     });
     expect(partitions.map(({ Values }) => Values?.join("-")).sort()).toEqual(["2025-12-31-23", "2026-01-01-00"]);
@@ -142,12 +122,10 @@ describe("the offline store", () => {
     await createGroup("growing");
     await put("growing", animal("c1"));
     await eventually("the first record", async () => (await countOf("growing")).rows === 1);
-    await platform.sagemaker.send(
-      new UpdateFeatureGroupCommand({
-        FeatureGroupName: "growing",
-        FeatureAdditions: [{ FeatureName: "weight", FeatureType: "Fractional" }],
-      }),
-    );
+    await platform.sagemaker.updateFeatureGroup({
+      FeatureGroupName: "growing",
+      FeatureAdditions: [{ FeatureName: "weight", FeatureType: "Fractional" }],
+    });
     await put("growing", animal("c2", { weight: "1.5" }));
     await eventually("the second record", async () => (await countOf("growing")).rows === 2);
     const { database, table } = await platform.catalogOf("growing");
@@ -155,20 +133,18 @@ describe("the offline store", () => {
       { weight: undefined },
       { weight: "1.5" },
     ]);
-    const { Table } = await platform.glue.send(new GetTableCommand({ DatabaseName: database, Name: table }));
+    const { Table } = await platform.glue.getTable({ DatabaseName: database, Name: table });
     expect(Table?.StorageDescriptor?.Columns?.map(({ Name }) => Name)).toContain("weight");
   });
 
   test("a deleted record leaves a mark with its identifier and nothing else", async () => {
     await createGroup("marked");
     await put("marked", animal("d1"));
-    await platform.records.send(
-      new DeleteRecordCommand({
-        FeatureGroupName: "marked",
-        RecordIdentifierValueAsString: "d1",
-        EventTime: "2026-03-02T00:00:00Z",
-      }),
-    );
+    await platform.records.deleteRecord({
+      FeatureGroupName: "marked",
+      RecordIdentifierValueAsString: "d1",
+      EventTime: "2026-03-02T00:00:00Z",
+    });
     await eventually("both rows", async () => (await countOf("marked")).rows === 2);
     const { database, table } = await platform.catalogOf("marked");
     const [last] = await platform.query(database, `SELECT * FROM "${table}" ORDER BY surveyed_at DESC LIMIT 1`);
@@ -242,9 +218,10 @@ describe("a kill at any time", () => {
     await createGroup("online-killed", { OnlineStoreConfig: { EnableOnlineStore: true } });
     await put("online-killed", animal("f1", { rings: "11" }));
     await platform.killAndRestart();
-    const { Record } = await platform.records.send(
-      new GetRecordCommand({ FeatureGroupName: "online-killed", RecordIdentifierValueAsString: "f1" }),
-    );
+    const { Record } = await platform.records.getRecord({
+      FeatureGroupName: "online-killed",
+      RecordIdentifierValueAsString: "f1",
+    });
     expect(Record).toContainEqual({ FeatureName: "rings", ValueAsString: "11" });
   });
 });
@@ -253,27 +230,25 @@ describe("an emulator that is gone", () => {
   test("keeps no record from being taken: it waits in the journal, through a kill of the service, and the group says why", async () => {
     const alone = await Platform.start();
     try {
-      await alone.sagemaker.send(
-        new CreateFeatureGroupCommand({
-          FeatureGroupName: "waiting",
-          RecordIdentifierFeatureName: "record_id",
-          EventTimeFeatureName: "surveyed_at",
-          FeatureDefinitions: definitions,
-          OfflineStoreConfig: { S3StorageConfig: { S3Uri: `s3://${bucket}/feature-store/` } },
-          RoleArn: role,
-        }),
-      );
-      const direct = new SageMakerFeatureStoreRuntimeClient(clientOptions(alone.service.url));
-      const control = new SageMakerClient(clientOptions(alone.service.url));
-      const describeGroup = new DescribeFeatureGroupCommand({ FeatureGroupName: "waiting" });
-      await eventually("the group", async () => (await control.send(describeGroup)).FeatureGroupStatus === "Created");
+      await alone.sagemaker.createFeatureGroup({
+        FeatureGroupName: "waiting",
+        RecordIdentifierFeatureName: "record_id",
+        EventTimeFeatureName: "surveyed_at",
+        FeatureDefinitions: definitions,
+        OfflineStoreConfig: { S3StorageConfig: { S3Uri: `s3://${bucket}/feature-store/` } },
+        RoleArn: role,
+      });
+      const direct = new SageMakerFeatureStoreRuntime(clientOptions(alone.service.url));
+      const control = new SageMaker(clientOptions(alone.service.url));
+      const describeGroup = () => control.describeFeatureGroup({ FeatureGroupName: "waiting" });
+      await eventually("the group", async () => (await describeGroup()).FeatureGroupStatus === "Created");
       await alone.emulator.stop();
-      await direct.send(new PutRecordCommand({ FeatureGroupName: "waiting", Record: toRecord(animal("w1")) }));
+      await direct.putRecord({ FeatureGroupName: "waiting", Record: toRecord(animal("w1")) });
       await alone.killAndRestart();
       const status = await eventually(
         "the reason",
         async () => {
-          const { OfflineStoreStatus } = await control.send(describeGroup);
+          const { OfflineStoreStatus } = await describeGroup();
           return OfflineStoreStatus?.Status === "Blocked" && OfflineStoreStatus;
         },
         90,
@@ -323,9 +298,7 @@ describe("records that are refused", () => {
 
   test("a feature that stands twice", async () => {
     const twice = [...toRecord(animal("x")), { FeatureName: "rings", ValueAsString: "10" }];
-    await expect(
-      platform.records.send(new PutRecordCommand({ FeatureGroupName: "strict", Record: twice })),
-    ).rejects.toMatchObject({
+    await expect(platform.records.putRecord({ FeatureGroupName: "strict", Record: twice })).rejects.toMatchObject({
       name: "ValidationError",
       message: expect.stringContaining("[rings] stands more than once"),
     });
@@ -340,14 +313,12 @@ describe("records that are refused", () => {
 
   test("of many records in one request, the good ones are kept and the bad ones named", async () => {
     await createGroup("batched");
-    const { Errors } = await platform.records.send(
-      new BatchWriteRecordCommand({
-        Entries: ["g1", "g2", "bad"].map((id) => ({
-          FeatureGroupName: "batched",
-          Record: toRecord(animal(id, id === "bad" ? { rings: "many" } : {})) as never,
-        })),
-      }),
-    );
+    const { Errors } = await platform.records.batchWriteRecord({
+      Entries: ["g1", "g2", "bad"].map((id) => ({
+        FeatureGroupName: "batched",
+        Record: toRecord(animal(id, id === "bad" ? { rings: "many" } : {})) as never,
+      })),
+    });
     expect(Errors?.map(({ ErrorCode, ErrorMessage }) => [ErrorCode, ErrorMessage])).toEqual([
       ["ValidationError", expect.stringContaining("[many] of feature [rings]")],
     ]);
@@ -361,7 +332,7 @@ describe("the online store", () => {
   );
   const get = (id: string, FeatureNames?: string[]): Promise<Values> =>
     platform.records
-      .send(new GetRecordCommand({ FeatureGroupName: "online", RecordIdentifierValueAsString: id, FeatureNames }))
+      .getRecord({ FeatureGroupName: "online", RecordIdentifierValueAsString: id, FeatureNames })
       .then(({ Record }) => Object.fromEntries((Record ?? []).map((each) => [each.FeatureName, each.ValueAsString])));
 
   test("the version with the latest event time is answered, whatever the order of arrival", async () => {
@@ -374,29 +345,25 @@ describe("the online store", () => {
 
   test("a deleted record is no longer answered, and an older version does not bring it back", async () => {
     await put("online", animal("h2"));
-    await platform.records.send(
-      new DeleteRecordCommand({
-        FeatureGroupName: "online",
-        RecordIdentifierValueAsString: "h2",
-        EventTime: "2026-04-01T00:00:00Z",
-      }),
-    );
+    await platform.records.deleteRecord({
+      FeatureGroupName: "online",
+      RecordIdentifierValueAsString: "h2",
+      EventTime: "2026-04-01T00:00:00Z",
+    });
     await put("online", animal("h2"));
     expect(await get("h2")).toEqual({});
-    const list = new ListRecordsCommand({ FeatureGroupName: "online", IncludeSoftDeletedRecords: false });
-    expect((await platform.records.send(list)).RecordIdentifiers).not.toContain("h2");
+    const list = { FeatureGroupName: "online", IncludeSoftDeletedRecords: false };
+    expect((await platform.records.listRecords(list)).RecordIdentifiers).not.toContain("h2");
   });
 
   test("a batch answers what is there and says what is wrong with the rest", async () => {
     await put("online", animal("h3"));
-    const { Records, Errors } = await platform.records.send(
-      new BatchGetRecordCommand({
-        Identifiers: [
-          { FeatureGroupName: "online", RecordIdentifiersValueAsString: ["h3", "never-put"] },
-          { FeatureGroupName: "nowhere", RecordIdentifiersValueAsString: ["h3"] },
-        ],
-      }),
-    );
+    const { Records, Errors } = await platform.records.batchGetRecord({
+      Identifiers: [
+        { FeatureGroupName: "online", RecordIdentifiersValueAsString: ["h3", "never-put"] },
+        { FeatureGroupName: "nowhere", RecordIdentifiersValueAsString: ["h3"] },
+      ],
+    });
     expect(Records?.map(({ RecordIdentifierValueAsString }) => RecordIdentifierValueAsString)).toEqual(["h3"]);
     expect(Errors?.map(({ ErrorCode }) => ErrorCode)).toEqual(["ResourceNotFound"]);
   });
@@ -404,9 +371,7 @@ describe("the online store", () => {
   test("a group without an online store can't be read record by record", async () => {
     await createGroup("offline-only");
     await expect(
-      platform.records.send(
-        new GetRecordCommand({ FeatureGroupName: "offline-only", RecordIdentifierValueAsString: "a" }),
-      ),
+      platform.records.getRecord({ FeatureGroupName: "offline-only", RecordIdentifierValueAsString: "a" }),
     ).rejects.toMatchObject({ name: "ValidationError", message: expect.stringContaining("has no online store") });
   });
 });
@@ -414,7 +379,7 @@ describe("the online store", () => {
 describe("feature groups", () => {
   test("a group whose bucket does not exist fails, and says so", async () => {
     await createGroup("homeless", { OfflineStoreConfig: { S3StorageConfig: { S3Uri: "s3://acme-no-such-bucket/x" } } });
-    const described = await platform.sagemaker.send(new DescribeFeatureGroupCommand({ FeatureGroupName: "homeless" }));
+    const described = await platform.sagemaker.describeFeatureGroup({ FeatureGroupName: "homeless" });
     expect(described).toMatchObject({
       FeatureGroupStatus: "CreateFailed",
       FailureReason: expect.stringContaining("'acme-no-such-bucket'"),
@@ -460,7 +425,7 @@ describe("feature groups", () => {
     await createGroup("again");
     await put("again", animal("i1"));
     const before = await platform.catalogOf("again");
-    await platform.sagemaker.send(new DeleteFeatureGroupCommand({ FeatureGroupName: "again" }));
+    await platform.sagemaker.deleteFeatureGroup({ FeatureGroupName: "again" });
     await eventually("the group to be gone", async () =>
       statusOf("again").then(
         () => false,
@@ -479,15 +444,13 @@ describe("feature groups", () => {
   test("a feature's description and parameters are kept", async () => {
     await createGroup("described");
     const feature = { FeatureGroupName: "described", FeatureName: "rings" };
-    await platform.sagemaker.send(
-      new UpdateFeatureMetadataCommand({
-        ...feature,
-        Description: "Rings of the shell",
-        ParameterAdditions: [{ Key: "unit", Value: "count" }],
-      }),
-    );
+    await platform.sagemaker.updateFeatureMetadata({
+      ...feature,
+      Description: "Rings of the shell",
+      ParameterAdditions: [{ Key: "unit", Value: "count" }],
+    });
     await platform.killAndRestart();
-    expect(await platform.sagemaker.send(new DescribeFeatureMetadataCommand(feature))).toMatchObject({
+    expect(await platform.sagemaker.describeFeatureMetadata(feature)).toMatchObject({
       FeatureType: "Integral",
       Description: "Rings of the shell",
       Parameters: [{ Key: "unit", Value: "count" }],

@@ -1,20 +1,8 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execFileSync } from "node:child_process";
-import {
-  CreateEndpointCommand,
-  CreateEndpointConfigCommand,
-  CreateModelCommand,
-  DeleteEndpointCommand,
-  DeleteEndpointConfigCommand,
-  DeleteModelCommand,
-  DescribeEndpointCommand,
-  type DescribeEndpointCommandOutput,
-  DescribeEndpointConfigCommand,
-  ListEndpointsCommand,
-  UpdateEndpointCommand,
-} from "@aws-sdk/client-sagemaker";
-import { InvokeEndpointCommand, type InvokeEndpointCommandInput } from "@aws-sdk/client-sagemaker-runtime";
+import type { DescribeEndpointCommandOutput } from "@aws-sdk/client-sagemaker";
+import type { InvokeEndpointCommandInput } from "@aws-sdk/client-sagemaker-runtime";
 import { account, bucket, childrenOf, eventually, image, isRunning, Platform, region, role } from "./support/service";
 
 let platform: Platform;
@@ -40,39 +28,35 @@ async function putModel(factor: number): Promise<void> {
 }
 
 async function createModel(name: string, factor: number, environment?: Record<string, string>): Promise<void> {
-  await platform.sagemaker.send(
-    new CreateModelCommand({
-      ModelName: name,
-      PrimaryContainer: {
-        Image: image,
-        ModelDataUrl: `s3://${bucket}/models/${factor}/model.tar.gz`,
-        Environment: environment,
-      },
-      ExecutionRoleArn: role,
-    }),
-  );
+  await platform.sagemaker.createModel({
+    ModelName: name,
+    PrimaryContainer: {
+      Image: image,
+      ModelDataUrl: `s3://${bucket}/models/${factor}/model.tar.gz`,
+      Environment: environment,
+    },
+    ExecutionRoleArn: role,
+  });
 }
 
 async function createConfig(
   name: string,
   variants: [variant: string, model: string, weight?: number][],
 ): Promise<void> {
-  await platform.sagemaker.send(
-    new CreateEndpointConfigCommand({
-      EndpointConfigName: name,
-      ProductionVariants: variants.map(([VariantName, ModelName, InitialVariantWeight]) => ({
-        VariantName,
-        ModelName,
-        InitialVariantWeight,
-        InitialInstanceCount: 1,
-        InstanceType: "ml.t2.medium",
-      })),
-    }),
-  );
+  await platform.sagemaker.createEndpointConfig({
+    EndpointConfigName: name,
+    ProductionVariants: variants.map(([VariantName, ModelName, InitialVariantWeight]) => ({
+      VariantName,
+      ModelName,
+      InitialVariantWeight,
+      InitialInstanceCount: 1,
+      InstanceType: "ml.t2.medium",
+    })),
+  });
 }
 
 const describeEndpoint = (name: string): Promise<DescribeEndpointCommandOutput> =>
-  platform.sagemaker.send(new DescribeEndpointCommand({ EndpointName: name }));
+  platform.sagemaker.describeEndpoint({ EndpointName: name });
 const settled = (name: string): Promise<DescribeEndpointCommandOutput> =>
   eventually(`endpoint ${name} to settle`, async () => {
     const endpoint = await describeEndpoint(name);
@@ -80,21 +64,24 @@ const settled = (name: string): Promise<DescribeEndpointCommandOutput> =>
   });
 
 async function createEndpoint(name: string, config = "double-config"): Promise<DescribeEndpointCommandOutput> {
-  await platform.sagemaker.send(new CreateEndpointCommand({ EndpointName: name, EndpointConfigName: config }));
+  await platform.sagemaker.createEndpoint({ EndpointName: name, EndpointConfigName: config });
   return settled(name);
 }
 
 const update = (name: string, config: string): Promise<unknown> =>
-  platform.sagemaker.send(new UpdateEndpointCommand({ EndpointName: name, EndpointConfigName: config }));
+  platform.sagemaker.updateEndpoint({ EndpointName: name, EndpointConfigName: config });
 
 async function invoke(
   name: string,
   body: string,
   changes: Partial<InvokeEndpointCommandInput> = {},
 ): Promise<{ text: string; variant: string | undefined; type: string | undefined; attributes: string | undefined }> {
-  const answer = await platform.runtime.send(
-    new InvokeEndpointCommand({ EndpointName: name, ContentType: "text/csv", Body: Buffer.from(body), ...changes }),
-  );
+  const answer = await platform.runtime.invokeEndpoint({
+    EndpointName: name,
+    ContentType: "text/csv",
+    Body: Buffer.from(body),
+    ...changes,
+  });
   return {
     text: Buffer.from(answer.Body).toString(),
     variant: answer.InvokedProductionVariant,
@@ -139,21 +126,17 @@ describe("an endpoint", () => {
       },
       AutoRollbackConfiguration: { Alarms: [{ AlarmName: alarm }] },
     });
-    await platform.sagemaker.send(
-      new CreateEndpointCommand({
-        EndpointName: "guarded",
-        EndpointConfigName: "double-config",
-        DeploymentConfig: policy("errors"),
-      }),
-    );
+    await platform.sagemaker.createEndpoint({
+      EndpointName: "guarded",
+      EndpointConfigName: "double-config",
+      DeploymentConfig: policy("errors"),
+    });
     expect((await settled("guarded")).LastDeploymentConfig).toEqual(policy("errors"));
-    await platform.sagemaker.send(
-      new UpdateEndpointCommand({
-        EndpointName: "guarded",
-        EndpointConfigName: "triple-config",
-        DeploymentConfig: policy("latency"),
-      }),
-    );
+    await platform.sagemaker.updateEndpoint({
+      EndpointName: "guarded",
+      EndpointConfigName: "triple-config",
+      DeploymentConfig: policy("latency"),
+    });
     expect(await settled("guarded")).toMatchObject({
       EndpointConfigName: "triple-config",
       LastDeploymentConfig: policy("latency"),
@@ -275,7 +258,7 @@ describe("an update", () => {
     await expect(invoke("failed", "1")).rejects.toMatchObject({
       message: expect.stringContaining("is in status Failed"),
     });
-    await platform.sagemaker.send(new DeleteEndpointCommand({ EndpointName: "failed" }));
+    await platform.sagemaker.deleteEndpoint({ EndpointName: "failed" });
     await eventually("the endpoint to be gone", async () =>
       describeEndpoint("failed").then(
         () => false,
@@ -334,9 +317,7 @@ describe("a kill of the service", () => {
   });
 
   test("in the middle of a creation is healed, too", async () => {
-    await platform.sagemaker.send(
-      new CreateEndpointCommand({ EndpointName: "newborn", EndpointConfigName: "double-config" }),
-    );
+    await platform.sagemaker.createEndpoint({ EndpointName: "newborn", EndpointConfigName: "double-config" });
     await platform.killAndRestart();
     expect((await settled("newborn")).EndpointStatus).toBe("InService");
     expect((await predict("newborn", 1)).value).toBe(2);
@@ -378,18 +359,17 @@ describe("models, configurations and endpoints", () => {
     await createModel("short-lived", 2);
     await createConfig("short-lived-config", [["AllTraffic", "short-lived"]]);
     await createEndpoint("surviving", "short-lived-config");
-    await platform.sagemaker.send(new DeleteModelCommand({ ModelName: "short-lived" }));
-    await platform.sagemaker.send(new DeleteEndpointConfigCommand({ EndpointConfigName: "short-lived-config" }));
+    await platform.sagemaker.deleteModel({ ModelName: "short-lived" });
+    await platform.sagemaker.deleteEndpointConfig({ EndpointConfigName: "short-lived-config" });
     await expect(
-      platform.sagemaker.send(new DescribeEndpointConfigCommand({ EndpointConfigName: "short-lived-config" })),
+      platform.sagemaker.describeEndpointConfig({ EndpointConfigName: "short-lived-config" }),
     ).rejects.toMatchObject({ message: expect.stringMatching(/^Could not find endpoint configuration/) });
     expect((await predict("surviving", 1)).value).toBe(2);
     const { pid } = await predict("surviving", 1);
-    await platform.sagemaker.send(new DeleteEndpointCommand({ EndpointName: "surviving" }));
+    await platform.sagemaker.deleteEndpoint({ EndpointName: "surviving" });
     await eventually("its server to be gone", async () => Promise.resolve(!isRunning(pid)));
     await eventually("no endpoint in the list", async () => {
-      const list = new ListEndpointsCommand({ NameContains: "surviving" });
-      return (await platform.sagemaker.send(list)).Endpoints?.length === 0;
+      return (await platform.sagemaker.listEndpoints({ NameContains: "surviving" })).Endpoints?.length === 0;
     });
   });
 });

@@ -1,24 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { CloudWatchLogsClient, FilterLogEventsCommand } from "@aws-sdk/client-cloudwatch-logs";
-import {
-  CreateExperimentCommand,
-  CreateProcessingJobCommand,
-  type CreateProcessingJobCommandInput,
-  CreateTrainingJobCommand,
-  type CreateTrainingJobCommandInput,
-  CreateTrialCommand,
-  DeleteTrainingJobCommand,
-  DescribeProcessingJobCommand,
-  type DescribeProcessingJobCommandOutput,
-  DescribeTrainingJobCommand,
-  type DescribeTrainingJobCommandOutput,
-  DescribeTrialComponentCommand,
-  ListTrainingJobsCommand,
-  ListTrialComponentsCommand,
-  StopProcessingJobCommand,
-  StopTrainingJobCommand,
+import { CloudWatchLogs } from "@aws-sdk/client-cloudwatch-logs";
+import type {
+  CreateProcessingJobCommandInput,
+  CreateTrainingJobCommandInput,
+  DescribeProcessingJobCommandOutput,
+  DescribeTrainingJobCommandOutput,
 } from "@aws-sdk/client-sagemaker";
 import {
   account,
@@ -48,36 +36,34 @@ async function startTraining(
   hyperparameters: Record<string, string> = {},
   changes: Partial<CreateTrainingJobCommandInput> = {},
 ): Promise<void> {
-  await platform.sagemaker.send(
-    new CreateTrainingJobCommand({
-      TrainingJobName: name,
-      HyperParameters: hyperparameters,
-      AlgorithmSpecification: {
-        TrainingImage: image,
-        TrainingInputMode: "File",
-        MetricDefinitions: [
-          { Name: "train:rmse", Regex: "train:rmse=([0-9.]+);" },
-          { Name: "validation:rmse", Regex: "validation:rmse=([0-9.]+);" },
-          { Name: "never:seen", Regex: "never:seen=([0-9.]+);" },
-        ],
-      },
-      RoleArn: role,
-      InputDataConfig: [
-        {
-          ChannelName: "train",
-          DataSource: { S3DataSource: { S3DataType: "S3Prefix", S3Uri: `s3://${bucket}/runs/1/dataset/train` } },
-        },
+  await platform.sagemaker.createTrainingJob({
+    TrainingJobName: name,
+    HyperParameters: hyperparameters,
+    AlgorithmSpecification: {
+      TrainingImage: image,
+      TrainingInputMode: "File",
+      MetricDefinitions: [
+        { Name: "train:rmse", Regex: "train:rmse=([0-9.]+);" },
+        { Name: "validation:rmse", Regex: "validation:rmse=([0-9.]+);" },
+        { Name: "never:seen", Regex: "never:seen=([0-9.]+);" },
       ],
-      OutputDataConfig: { S3OutputPath: `s3://${bucket}/runs/1/model/` },
-      ResourceConfig: { InstanceType: "ml.m5.large", InstanceCount: 1, VolumeSizeInGB: 10 },
-      StoppingCondition: { MaxRuntimeInSeconds: 600 },
-      ...changes,
-    }),
-  );
+    },
+    RoleArn: role,
+    InputDataConfig: [
+      {
+        ChannelName: "train",
+        DataSource: { S3DataSource: { S3DataType: "S3Prefix", S3Uri: `s3://${bucket}/runs/1/dataset/train` } },
+      },
+    ],
+    OutputDataConfig: { S3OutputPath: `s3://${bucket}/runs/1/model/` },
+    ResourceConfig: { InstanceType: "ml.m5.large", InstanceCount: 1, VolumeSizeInGB: 10 },
+    StoppingCondition: { MaxRuntimeInSeconds: 600 },
+    ...changes,
+  });
 }
 
 const describeTraining = (name: string): Promise<DescribeTrainingJobCommandOutput> =>
-  platform.sagemaker.send(new DescribeTrainingJobCommand({ TrainingJobName: name }));
+  platform.sagemaker.describeTrainingJob({ TrainingJobName: name });
 const endOfTraining = (name: string): Promise<DescribeTrainingJobCommandOutput> =>
   eventually(`training job ${name} to end`, async () => {
     const job = await describeTraining(name);
@@ -167,10 +153,11 @@ describe("a training job", () => {
 
   test("whose log goes to a file and to CloudWatch Logs", async () => {
     await train("logged");
-    const logs = new CloudWatchLogsClient(clientOptions(platform.emulator.endpoint));
-    const { events } = await logs.send(
-      new FilterLogEventsCommand({ logGroupName: "/aws/sagemaker/TrainingJobs", logStreamNamePrefix: "logged/algo-1" }),
-    );
+    const logs = new CloudWatchLogs(clientOptions(platform.emulator.endpoint));
+    const { events } = await logs.filterLogEvents({
+      logGroupName: "/aws/sagemaker/TrainingJobs",
+      logStreamNamePrefix: "logged/algo-1",
+    });
     expect(events?.map(({ message }) => message)).toContain("train:rmse=3.5;");
     expect(logOf("logged")).toContain("train:rmse=3.5;");
   });
@@ -183,13 +170,14 @@ describe("a training job", () => {
       return Promise.resolve(children.length > 0 && children);
     });
     await eventually("its first lines", async () => Promise.resolve(logOf("stopped").includes("train:rmse=1.93")));
-    await platform.sagemaker.send(new StopTrainingJobCommand({ TrainingJobName: "stopped" }));
+    await platform.sagemaker.stopTrainingJob({ TrainingJobName: "stopped" });
     expect(await endOfTraining("stopped")).toMatchObject({ TrainingJobStatus: "Stopped", SecondaryStatus: "Stopped" });
     expect(isRunning(child?.pid ?? 0)).toBe(false);
     expect(await filesInArchive("runs/1/model/stopped/output/model.tar.gz")).toEqual(["./checkpoint.txt"]);
-    await expect(
-      platform.sagemaker.send(new StopTrainingJobCommand({ TrainingJobName: "stopped" })),
-    ).rejects.toMatchObject({ name: "ValidationException", message: expect.stringContaining("is in status Stopped") });
+    await expect(platform.sagemaker.stopTrainingJob({ TrainingJobName: "stopped" })).rejects.toMatchObject({
+      name: "ValidationException",
+      message: expect.stringContaining("is in status Stopped"),
+    });
   });
 
   test("is stopped when its time is over", async () => {
@@ -283,31 +271,31 @@ describe("a training job", () => {
       message: expect.stringContaining("Training job names must be unique"),
     });
     const list = async (filter: object): Promise<unknown[]> => {
-      const { TrainingJobSummaries } = await platform.sagemaker.send(
-        new ListTrainingJobsCommand({ NameContains: "listed", SortBy: "Name", ...filter }),
-      );
+      const { TrainingJobSummaries } = await platform.sagemaker.listTrainingJobs({
+        NameContains: "listed",
+        SortBy: "Name",
+        ...filter,
+      });
       return (TrainingJobSummaries ?? []).map(({ TrainingJobName }) => TrainingJobName);
     };
     expect(await list({})).toEqual(["listed-1", "listed-2"]);
     expect(await list({ SortOrder: "Descending" })).toEqual(["listed-2", "listed-1"]);
     expect(await list({ StatusEquals: "Failed" })).toEqual(["listed-2"]);
-    await platform.sagemaker.send(new DeleteTrainingJobCommand({ TrainingJobName: "listed-1" }));
+    await platform.sagemaker.deleteTrainingJob({ TrainingJobName: "listed-1" });
     await expect(describeTraining("listed-1")).rejects.toMatchObject({ name: "ResourceNotFound" });
   });
 
   test("in an experiment leaves a trial component with its parameters and metrics", async () => {
-    await platform.sagemaker.send(new CreateExperimentCommand({ ExperimentName: "abalone" }));
-    await platform.sagemaker.send(new CreateTrialCommand({ TrialName: "run-1", ExperimentName: "abalone" }));
+    await platform.sagemaker.createExperiment({ ExperimentName: "abalone" });
+    await platform.sagemaker.createTrial({ TrialName: "run-1", ExperimentName: "abalone" });
     await train("tracked", { factor: "2" }, { ExperimentConfig: { ExperimentName: "abalone", TrialName: "run-1" } });
-    const { TrialComponentSummaries } = await platform.sagemaker.send(
-      new ListTrialComponentsCommand({ TrialName: "run-1" }),
-    );
+    const { TrialComponentSummaries } = await platform.sagemaker.listTrialComponents({ TrialName: "run-1" });
     expect(TrialComponentSummaries?.map(({ TrialComponentName }) => TrialComponentName)).toEqual([
       "tracked-aws-training-job",
     ]);
-    const component = await platform.sagemaker.send(
-      new DescribeTrialComponentCommand({ TrialComponentName: "tracked-aws-training-job" }),
-    );
+    const component = await platform.sagemaker.describeTrialComponent({
+      TrialComponentName: "tracked-aws-training-job",
+    });
     expect(component).toMatchObject({
       Status: { PrimaryStatus: "Completed" },
       Source: { SourceType: "SageMakerTrainingJob" },
@@ -323,47 +311,45 @@ describe("a processing job", () => {
     containerArguments?: string[],
     changes: Partial<CreateProcessingJobCommandInput> = {},
   ): Promise<void> {
-    await platform.sagemaker.send(
-      new CreateProcessingJobCommand({
-        ProcessingJobName: name,
-        AppSpecification: {
-          ImageUri: image,
-          ContainerEntrypoint: ["process"],
-          ContainerArguments: containerArguments,
+    await platform.sagemaker.createProcessingJob({
+      ProcessingJobName: name,
+      AppSpecification: {
+        ImageUri: image,
+        ContainerEntrypoint: ["process"],
+        ContainerArguments: containerArguments,
+      },
+      RoleArn: role,
+      ProcessingInputs: [
+        {
+          InputName: "dataset",
+          S3Input: {
+            S3Uri: `s3://${bucket}/runs/1/dataset/train/data.csv`,
+            LocalPath: "/opt/ml/processing/input/dataset",
+            S3DataType: "S3Prefix",
+            S3InputMode: "File",
+          },
         },
-        RoleArn: role,
-        ProcessingInputs: [
+      ],
+      ProcessingOutputConfig: {
+        Outputs: [
           {
-            InputName: "dataset",
-            S3Input: {
-              S3Uri: `s3://${bucket}/runs/1/dataset/train/data.csv`,
-              LocalPath: "/opt/ml/processing/input/dataset",
-              S3DataType: "S3Prefix",
-              S3InputMode: "File",
+            OutputName: "dataset",
+            S3Output: {
+              S3Uri: `s3://${bucket}/out/${name}`,
+              LocalPath: "/opt/ml/processing/output/dataset",
+              S3UploadMode: "EndOfJob",
             },
           },
         ],
-        ProcessingOutputConfig: {
-          Outputs: [
-            {
-              OutputName: "dataset",
-              S3Output: {
-                S3Uri: `s3://${bucket}/out/${name}`,
-                LocalPath: "/opt/ml/processing/output/dataset",
-                S3UploadMode: "EndOfJob",
-              },
-            },
-          ],
-        },
-        ProcessingResources: {
-          ClusterConfig: { InstanceCount: 1, InstanceType: "ml.m5.large", VolumeSizeInGB: 10 },
-        },
-        ...changes,
-      }),
-    );
+      },
+      ProcessingResources: {
+        ClusterConfig: { InstanceCount: 1, InstanceType: "ml.m5.large", VolumeSizeInGB: 10 },
+      },
+      ...changes,
+    });
   }
   const describeJob = (name: string): Promise<DescribeProcessingJobCommandOutput> =>
-    platform.sagemaker.send(new DescribeProcessingJobCommand({ ProcessingJobName: name }));
+    platform.sagemaker.describeProcessingJob({ ProcessingJobName: name });
   const end = (name: string): Promise<DescribeProcessingJobCommandOutput> =>
     eventually(`processing job ${name} to end`, async () => {
       const job = await describeJob(name);
@@ -400,13 +386,13 @@ describe("a processing job", () => {
     await eventually("its process", async () =>
       Promise.resolve(childrenOf(platform).some(({ purpose }) => purpose === "processing job stopping")),
     );
-    await platform.sagemaker.send(new StopProcessingJobCommand({ ProcessingJobName: "stopping" }));
+    await platform.sagemaker.stopProcessingJob({ ProcessingJobName: "stopping" });
     expect(await end("stopping")).toMatchObject({ ProcessingJobStatus: "Stopped" });
   });
 
   test("may be stopped at any moment", async () => {
     await startProcessing("stopped-at-once", ["--slow"]);
-    await platform.sagemaker.send(new StopProcessingJobCommand({ ProcessingJobName: "stopped-at-once" }));
+    await platform.sagemaker.stopProcessingJob({ ProcessingJobName: "stopped-at-once" });
     expect(await end("stopped-at-once")).toMatchObject({ ProcessingJobStatus: "Stopped" });
   });
 

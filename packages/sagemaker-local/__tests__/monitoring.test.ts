@@ -1,29 +1,7 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { execFileSync } from "node:child_process";
-import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
-import {
-  CreateDataQualityJobDefinitionCommand,
-  CreateEndpointCommand,
-  CreateEndpointConfigCommand,
-  CreateModelCommand,
-  CreateMonitoringScheduleCommand,
-  type DataCaptureConfig,
-  DeleteDataQualityJobDefinitionCommand,
-  DeleteMonitoringScheduleCommand,
-  DescribeDataQualityJobDefinitionCommand,
-  DescribeEndpointCommand,
-  DescribeMonitoringScheduleCommand,
-  DescribeProcessingJobCommand,
-  ListDataQualityJobDefinitionsCommand,
-  ListMonitoringExecutionsCommand,
-  ListMonitoringSchedulesCommand,
-  type MonitoringExecutionSummary,
-  StartMonitoringScheduleCommand,
-  StopMonitoringScheduleCommand,
-  UpdateMonitoringScheduleCommand,
-} from "@aws-sdk/client-sagemaker";
-import { InvokeEndpointCommand } from "@aws-sdk/client-sagemaker-runtime";
+import type { DataCaptureConfig, MonitoringExecutionSummary } from "@aws-sdk/client-sagemaker";
 import { bucket, eventually, image, Platform, role } from "./support/service";
 
 /** What the container leaves behind when it has not been told otherwise: its own surroundings. */
@@ -57,13 +35,11 @@ beforeAll(async () => {
   for (const file of ["statistics", "constraints"]) {
     await platform.put(`runs/first/baseline/${file}.json`, Buffer.from(JSON.stringify({ file })));
   }
-  await platform.sagemaker.send(
-    new CreateModelCommand({
-      ModelName: "double",
-      PrimaryContainer: { Image: image, ModelDataUrl: `s3://${bucket}/models/model.tar.gz` },
-      ExecutionRoleArn: role,
-    }),
-  );
+  await platform.sagemaker.createModel({
+    ModelName: "double",
+    PrimaryContainer: { Image: image, ModelDataUrl: `s3://${bucket}/models/model.tar.gz` },
+    ExecutionRoleArn: role,
+  });
   await endpoint("watched", {
     InitialSamplingPercentage: 100,
     DestinationS3Uri: `s3://${bucket}/data-capture`,
@@ -89,44 +65,40 @@ function withMonitor(): Record<string, string> {
 }
 
 async function endpoint(name: string, DataCaptureConfig?: Partial<DataCaptureConfig>): Promise<void> {
-  await platform.sagemaker.send(
-    new CreateEndpointConfigCommand({
-      EndpointConfigName: name,
-      ProductionVariants: [
-        { VariantName: "champion", ModelName: "double", InitialInstanceCount: 1, InstanceType: "ml.t2.medium" },
-      ],
-      ...(DataCaptureConfig && { DataCaptureConfig: DataCaptureConfig as DataCaptureConfig }),
-    }),
-  );
-  await platform.sagemaker.send(new CreateEndpointCommand({ EndpointName: name, EndpointConfigName: name }));
+  await platform.sagemaker.createEndpointConfig({
+    EndpointConfigName: name,
+    ProductionVariants: [
+      { VariantName: "champion", ModelName: "double", InitialInstanceCount: 1, InstanceType: "ml.t2.medium" },
+    ],
+    ...(DataCaptureConfig && { DataCaptureConfig: DataCaptureConfig as DataCaptureConfig }),
+  });
+  await platform.sagemaker.createEndpoint({ EndpointName: name, EndpointConfigName: name });
   await eventually(`${name} to be in service`, async () => {
-    const { EndpointStatus } = await platform.sagemaker.send(new DescribeEndpointCommand({ EndpointName: name }));
+    const { EndpointStatus } = await platform.sagemaker.describeEndpoint({ EndpointName: name });
     return EndpointStatus === "InService";
   });
 }
 
 const invoke = (EndpointName: string, Body: string, ContentType = "text/csv"): Promise<unknown> =>
-  platform.runtime.send(new InvokeEndpointCommand({ EndpointName, Body, ContentType }));
+  platform.runtime.invokeEndpoint({ EndpointName, Body, ContentType });
 
 async function define(JobDefinitionName: string, EndpointName = "watched"): Promise<void> {
-  await platform.sagemaker.send(
-    new CreateDataQualityJobDefinitionCommand({
-      JobDefinitionName,
-      DataQualityAppSpecification: { ImageUri: image, Environment: { minimum_rows: "7" } },
-      DataQualityBaselineConfig: {
-        StatisticsResource: { S3Uri: `s3://${bucket}/runs/first/baseline/statistics.json` },
-        ConstraintsResource: { S3Uri: `s3://${bucket}/runs/first/baseline/constraints.json` },
-      },
-      DataQualityJobInput: { EndpointInput: { EndpointName, LocalPath: "/opt/ml/processing/input/traffic" } },
-      DataQualityJobOutputConfig: {
-        MonitoringOutputs: [
-          { S3Output: { S3Uri: `s3://${bucket}/monitoring`, LocalPath: "/opt/ml/processing/output/monitoring" } },
-        ],
-      },
-      JobResources: { ClusterConfig: { InstanceCount: 1, InstanceType: "ml.t3.medium", VolumeSizeInGB: 1 } },
-      RoleArn: role,
-    }),
-  );
+  await platform.sagemaker.createDataQualityJobDefinition({
+    JobDefinitionName,
+    DataQualityAppSpecification: { ImageUri: image, Environment: { minimum_rows: "7" } },
+    DataQualityBaselineConfig: {
+      StatisticsResource: { S3Uri: `s3://${bucket}/runs/first/baseline/statistics.json` },
+      ConstraintsResource: { S3Uri: `s3://${bucket}/runs/first/baseline/constraints.json` },
+    },
+    DataQualityJobInput: { EndpointInput: { EndpointName, LocalPath: "/opt/ml/processing/input/traffic" } },
+    DataQualityJobOutputConfig: {
+      MonitoringOutputs: [
+        { S3Output: { S3Uri: `s3://${bucket}/monitoring`, LocalPath: "/opt/ml/processing/output/monitoring" } },
+      ],
+    },
+    JobResources: { ClusterConfig: { InstanceCount: 1, InstanceType: "ml.t3.medium", VolumeSizeInGB: 1 } },
+    RoleArn: role,
+  });
 }
 
 const configOf = (MonitoringJobDefinitionName: string, ScheduleExpression = "cron(0 * ? * * *)") => ({
@@ -139,18 +111,18 @@ const configOf = (MonitoringJobDefinitionName: string, ScheduleExpression = "cro
 });
 
 async function schedule(name: string, definition: string, expression?: string): Promise<void> {
-  await platform.sagemaker.send(
-    new CreateMonitoringScheduleCommand({
-      MonitoringScheduleName: name,
-      MonitoringScheduleConfig: configOf(definition, expression),
-    }),
-  );
+  await platform.sagemaker.createMonitoringSchedule({
+    MonitoringScheduleName: name,
+    MonitoringScheduleConfig: configOf(definition, expression),
+  });
 }
 
 async function executions(MonitoringScheduleName: string): Promise<MonitoringExecutionSummary[]> {
-  const { MonitoringExecutionSummaries = [] } = await platform.sagemaker.send(
-    new ListMonitoringExecutionsCommand({ MonitoringScheduleName, SortOrder: "Ascending", MaxResults: 100 }),
-  );
+  const { MonitoringExecutionSummaries = [] } = await platform.sagemaker.listMonitoringExecutions({
+    MonitoringScheduleName,
+    SortOrder: "Ascending",
+    MaxResults: 100,
+  });
   return MonitoringExecutionSummaries;
 }
 
@@ -161,12 +133,12 @@ async function executionAs(name: string, status: string): Promise<MonitoringExec
 }
 
 async function keys(prefix: string): Promise<string[]> {
-  const { Contents = [] } = await platform.s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+  const { Contents = [] } = await platform.s3.listObjectsV2({ Bucket: bucket, Prefix: prefix });
   return Contents.map(({ Key = "" }) => Key);
 }
 
 async function read(key: string): Promise<string> {
-  const { Body } = await platform.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+  const { Body } = await platform.s3.getObject({ Bucket: bucket, Key: key });
   return (await Body?.transformToString()) ?? "";
 }
 
@@ -201,9 +173,7 @@ test("what an endpoint is asked and answers is captured in SageMaker's form and 
   });
   const binary = lines.find(({ captureData }) => captureData.endpointInput.encoding === "BASE64");
   expect(Buffer.from(binary.captureData.endpointInput.data, "base64").toString()).toBe("3");
-  const { DataCaptureConfig: described } = await platform.sagemaker.send(
-    new DescribeEndpointCommand({ EndpointName: "watched" }),
-  );
+  const { DataCaptureConfig: described } = await platform.sagemaker.describeEndpoint({ EndpointName: "watched" });
   expect(described).toMatchObject({ EnableCapture: true, CaptureStatus: "Started", CurrentSamplingPercentage: 100 });
 });
 
@@ -220,9 +190,9 @@ test("a schedule compares again and again, under Model Monitor's container contr
   await invoke("watched", "4");
   const { ProcessingJobArn = "", ScheduledTime, EndpointName } = await executionAs("often", "Completed");
   expect(EndpointName).toBe("watched");
-  const job = await platform.sagemaker.send(
-    new DescribeProcessingJobCommand({ ProcessingJobName: ProcessingJobArn.split("/").at(-1) ?? "" }),
-  );
+  const job = await platform.sagemaker.describeProcessingJob({
+    ProcessingJobName: ProcessingJobArn.split("/").at(-1) ?? "",
+  });
   expect(job.ProcessingJobStatus).toBe("Completed");
   const output = job.ProcessingOutputConfig?.Outputs?.[0]?.S3Output?.S3Uri ?? "";
   expect(output).toMatch(/\/monitoring\/watched\/often\/\d{4}\/\d\d\/\d\d\/\d\d\/\d\d-\d\d$/);
@@ -255,16 +225,14 @@ test("a comparison that takes longer than its period leaves none out: the next o
   });
   const [first, second] = await Promise.all(
     jobs.map(async (ProcessingJobName) => {
-      const { Environment = {} } = await platform.sagemaker.send(
-        new DescribeProcessingJobCommand({ ProcessingJobName }),
-      );
+      const { Environment = {} } = await platform.sagemaker.describeProcessingJob({ ProcessingJobName });
       return { start: Date.parse(Environment.start_time ?? ""), end: Date.parse(Environment.end_time ?? "") };
     }),
   );
   expect(first!.end - first!.start).toBe(4_000);
   expect(second!.start).toBe(first!.end);
   expect(second!.end - second!.start).toBeGreaterThan(4_000);
-  await platform.sagemaker.send(new StopMonitoringScheduleCommand({ MonitoringScheduleName: "slow" }));
+  await platform.sagemaker.stopMonitoringSchedule({ MonitoringScheduleName: "slow" });
 });
 
 test("a schedule for now runs once, and violations show in its status", async () => {
@@ -279,9 +247,9 @@ test("a schedule for now runs once, and violations show in its status", async ()
   const { FailureReason } = await executionAs("now", "CompletedWithViolations");
   expect(FailureReason).toMatch(/^CompletedWithViolations: /);
   expect(await executions("now")).toHaveLength(1);
-  const { LastMonitoringExecutionSummary: last } = await platform.sagemaker.send(
-    new DescribeMonitoringScheduleCommand({ MonitoringScheduleName: "now" }),
-  );
+  const { LastMonitoringExecutionSummary: last } = await platform.sagemaker.describeMonitoringSchedule({
+    MonitoringScheduleName: "now",
+  });
   expect(last?.MonitoringExecutionStatus).toBe("CompletedWithViolations");
 });
 
@@ -290,14 +258,14 @@ test("a schedule that is stopped compares no more, until it is started; deleted,
   await schedule("stoppable", "stopping");
   const name = { MonitoringScheduleName: "stoppable" };
   const statusOf = async (): Promise<string | undefined> =>
-    (await platform.sagemaker.send(new DescribeMonitoringScheduleCommand(name))).MonitoringScheduleStatus;
-  await platform.sagemaker.send(new StopMonitoringScheduleCommand(name));
+    (await platform.sagemaker.describeMonitoringSchedule(name)).MonitoringScheduleStatus;
+  await platform.sagemaker.stopMonitoringSchedule(name);
   expect(await statusOf()).toBe("Stopped");
-  await platform.sagemaker.send(new StartMonitoringScheduleCommand(name));
+  await platform.sagemaker.startMonitoringSchedule(name);
   expect(await statusOf()).toBe("Scheduled");
   await eventually("an execution", async () => (await executions("stoppable")).length > 0);
   await eventually("the schedule to be deleted", () =>
-    platform.sagemaker.send(new DeleteMonitoringScheduleCommand(name)).then(
+    platform.sagemaker.deleteMonitoringSchedule(name).then(
       () => true,
       () => false,
     ),
@@ -309,9 +277,7 @@ test("a schedule that is stopped compares no more, until it is started; deleted,
 test("what is wrong is refused with SageMaker's names, and lists know each other", async () => {
   await define("listed");
   const create = (config: object): Promise<unknown> =>
-    platform.sagemaker.send(
-      new CreateMonitoringScheduleCommand({ MonitoringScheduleName: "wrong", MonitoringScheduleConfig: config }),
-    );
+    platform.sagemaker.createMonitoringSchedule({ MonitoringScheduleName: "wrong", MonitoringScheduleConfig: config });
   await expect(create(configOf("gone"))).rejects.toMatchObject({ name: "ResourceNotFound" });
   await expect(create(configOf("listed", "cron(5 * ? * * *)"))).rejects.toThrow("is none that SageMaker takes");
   await expect(create(configOf("listed", "rate(1 minute)"))).rejects.toMatchObject({ name: "ValidationException" });
@@ -321,26 +287,26 @@ test("what is wrong is refused with SageMaker's names, and lists know each other
   await expect(define("listed")).rejects.toMatchObject({ name: "ResourceInUse" });
   await schedule("kept", "listed", "cron(0 3 ? * * *)");
   await expect(schedule("kept", "listed")).rejects.toMatchObject({ name: "ResourceInUse" });
-  const { MonitoringScheduleSummaries: schedules } = await platform.sagemaker.send(
-    new ListMonitoringSchedulesCommand({ EndpointName: "watched", MonitoringJobDefinitionName: "listed" }),
-  );
+  const { MonitoringScheduleSummaries: schedules } = await platform.sagemaker.listMonitoringSchedules({
+    EndpointName: "watched",
+    MonitoringJobDefinitionName: "listed",
+  });
   expect(schedules?.map(({ MonitoringScheduleName }) => MonitoringScheduleName)).toEqual(["kept"]);
-  const { JobDefinitionSummaries } = await platform.sagemaker.send(
-    new ListDataQualityJobDefinitionsCommand({ EndpointName: "watched", NameContains: "list" }),
-  );
+  const { JobDefinitionSummaries } = await platform.sagemaker.listDataQualityJobDefinitions({
+    EndpointName: "watched",
+    NameContains: "list",
+  });
   expect(JobDefinitionSummaries?.map(({ MonitoringJobDefinitionName }) => MonitoringJobDefinitionName)).toEqual([
     "listed",
   ]);
   await define("better");
-  await platform.sagemaker.send(
-    new UpdateMonitoringScheduleCommand({
-      MonitoringScheduleName: "kept",
-      MonitoringScheduleConfig: configOf("better"),
-    }),
-  );
-  await platform.sagemaker.send(new DeleteDataQualityJobDefinitionCommand({ JobDefinitionName: "listed" }));
+  await platform.sagemaker.updateMonitoringSchedule({
+    MonitoringScheduleName: "kept",
+    MonitoringScheduleConfig: configOf("better"),
+  });
+  await platform.sagemaker.deleteDataQualityJobDefinition({ JobDefinitionName: "listed" });
   await expect(
-    platform.sagemaker.send(new DescribeDataQualityJobDefinitionCommand({ JobDefinitionName: "listed" })),
+    platform.sagemaker.describeDataQualityJobDefinition({ JobDefinitionName: "listed" }),
   ).rejects.toMatchObject({ name: "ResourceNotFound" });
 });
 

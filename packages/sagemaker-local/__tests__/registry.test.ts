@@ -1,32 +1,4 @@
-import {
-  AddTagsCommand,
-  AssociateTrialComponentCommand,
-  CreateExperimentCommand,
-  CreateModelCommand,
-  CreateModelPackageCommand,
-  type CreateModelPackageCommandInput,
-  CreateModelPackageGroupCommand,
-  CreateTrialCommand,
-  CreateTrialComponentCommand,
-  DeleteExperimentCommand,
-  DeleteModelPackageCommand,
-  DeleteModelPackageGroupCommand,
-  DeleteTagsCommand,
-  DeleteTrialCommand,
-  DeleteTrialComponentCommand,
-  DescribeExperimentCommand,
-  DescribeModelPackageCommand,
-  DescribeModelPackageGroupCommand,
-  DescribeTrialComponentCommand,
-  DisassociateTrialComponentCommand,
-  ListModelPackageGroupsCommand,
-  ListModelPackagesCommand,
-  ListTagsCommand,
-  ListTrialsCommand,
-  paginateListModelPackages,
-  UpdateModelPackageCommand,
-  UpdateTrialComponentCommand,
-} from "@aws-sdk/client-sagemaker";
+import { type CreateModelPackageCommandInput, paginateListModelPackages } from "@aws-sdk/client-sagemaker";
 import { account, bucket, image, Platform, region, role } from "./support/service";
 
 let platform: Platform;
@@ -38,29 +10,25 @@ jest.setTimeout(120_000);
 
 const arn = (kind: string, name: string): string => `arn:aws:sagemaker:${region}:${account}:${kind}/${name}`;
 const createGroup = (name: string): Promise<unknown> =>
-  platform.sagemaker.send(new CreateModelPackageGroupCommand({ ModelPackageGroupName: name }));
+  platform.sagemaker.createModelPackageGroup({ ModelPackageGroupName: name });
 async function createPackage(group: string, changes: Partial<CreateModelPackageCommandInput> = {}): Promise<string> {
-  const { ModelPackageArn } = await platform.sagemaker.send(
-    new CreateModelPackageCommand({
-      ModelPackageGroupName: group,
-      InferenceSpecification: {
-        Containers: [{ Image: image, ModelDataUrl: `s3://${bucket}/model.tar.gz` }],
-        SupportedContentTypes: ["text/csv"],
-        SupportedResponseMIMETypes: ["text/csv"],
-      },
-      ...changes,
-    }),
-  );
+  const { ModelPackageArn } = await platform.sagemaker.createModelPackage({
+    ModelPackageGroupName: group,
+    InferenceSpecification: {
+      Containers: [{ Image: image, ModelDataUrl: `s3://${bucket}/model.tar.gz` }],
+      SupportedContentTypes: ["text/csv"],
+      SupportedResponseMIMETypes: ["text/csv"],
+    },
+    ...changes,
+  });
   return ModelPackageArn ?? "";
 }
 const approve = (packageArn: string, status: "Approved" | "Rejected"): Promise<unknown> =>
-  platform.sagemaker.send(
-    new UpdateModelPackageCommand({
-      ModelPackageArn: packageArn,
-      ModelApprovalStatus: status,
-      ApprovalDescription: "by hand",
-    }),
-  );
+  platform.sagemaker.updateModelPackage({
+    ModelPackageArn: packageArn,
+    ModelApprovalStatus: status,
+    ApprovalDescription: "by hand",
+  });
 
 describe("the model registry", () => {
   test("numbers the versions of a group, and gives no number twice", async () => {
@@ -68,7 +36,7 @@ describe("the model registry", () => {
     expect(await createPackage("numbered")).toBe(arn("model-package", "numbered/1"));
     const second = await createPackage("numbered");
     expect(second).toBe(arn("model-package", "numbered/2"));
-    await platform.sagemaker.send(new DeleteModelPackageCommand({ ModelPackageName: second }));
+    await platform.sagemaker.deleteModelPackage({ ModelPackageName: second });
     await platform.killAndRestart();
     expect(await createPackage("numbered")).toBe(arn("model-package", "numbered/3"));
   });
@@ -85,9 +53,9 @@ describe("the model registry", () => {
         message: expect.stringContaining("'run-1'"),
       },
     );
-    const { ModelPackageSummaryList } = await platform.sagemaker.send(
-      new ListModelPackagesCommand({ ModelPackageGroupName: "idempotent" }),
-    );
+    const { ModelPackageSummaryList } = await platform.sagemaker.listModelPackages({
+      ModelPackageGroupName: "idempotent",
+    });
     expect(ModelPackageSummaryList).toHaveLength(1);
   });
 
@@ -99,8 +67,7 @@ describe("the model registry", () => {
       },
       CustomerMetadataProperties: { run: "1", note: "first" },
     });
-    const described = (): Promise<unknown> =>
-      platform.sagemaker.send(new DescribeModelPackageCommand({ ModelPackageName: packageArn }));
+    const described = (): Promise<unknown> => platform.sagemaker.describeModelPackage({ ModelPackageName: packageArn });
     expect(await described()).toMatchObject({
       ModelPackageGroupName: "described",
       ModelPackageVersion: 1,
@@ -109,13 +76,11 @@ describe("the model registry", () => {
       ModelMetrics: { ModelQuality: { Statistics: { S3Uri: `s3://${bucket}/evaluation.json` } } },
     });
     await approve(packageArn, "Approved");
-    await platform.sagemaker.send(
-      new UpdateModelPackageCommand({
-        ModelPackageArn: packageArn,
-        CustomerMetadataProperties: { run: "2" },
-        CustomerMetadataPropertiesToRemove: ["note"],
-      }),
-    );
+    await platform.sagemaker.updateModelPackage({
+      ModelPackageArn: packageArn,
+      CustomerMetadataProperties: { run: "2" },
+      CustomerMetadataPropertiesToRemove: ["note"],
+    });
     expect(await described()).toMatchObject({
       ModelApprovalStatus: "Approved",
       ApprovalDescription: "by hand",
@@ -127,13 +92,11 @@ describe("the model registry", () => {
     await createGroup("gated");
     const packageArn = await createPackage("gated");
     const createModel = (name: string): Promise<unknown> =>
-      platform.sagemaker.send(
-        new CreateModelCommand({
-          ModelName: name,
-          PrimaryContainer: { ModelPackageName: packageArn },
-          ExecutionRoleArn: role,
-        }),
-      );
+      platform.sagemaker.createModel({
+        ModelName: name,
+        PrimaryContainer: { ModelPackageName: packageArn },
+        ExecutionRoleArn: role,
+      });
     await expect(createModel("gated-1")).rejects.toMatchObject({
       name: "ValidationException",
       message: expect.stringContaining("its approval status is PendingManualApproval"),
@@ -147,16 +110,16 @@ describe("the model registry", () => {
   test("keeps a group that still has packages, and knows none that does not exist", async () => {
     await createGroup("kept");
     const packageArn = await createPackage("kept");
-    const remove = new DeleteModelPackageGroupCommand({ ModelPackageGroupName: "kept" });
-    await expect(platform.sagemaker.send(remove)).rejects.toMatchObject({ name: "ConflictException" });
-    await platform.sagemaker.send(new DeleteModelPackageCommand({ ModelPackageName: packageArn }));
-    await platform.sagemaker.send(remove);
-    await expect(
-      platform.sagemaker.send(new DescribeModelPackageGroupCommand({ ModelPackageGroupName: "kept" })),
-    ).rejects.toMatchObject({
-      name: "ValidationException",
-      message: `ModelPackageGroup ${arn("model-package-group", "kept")} does not exist.`,
-    });
+    const remove = () => platform.sagemaker.deleteModelPackageGroup({ ModelPackageGroupName: "kept" });
+    await expect(remove()).rejects.toMatchObject({ name: "ConflictException" });
+    await platform.sagemaker.deleteModelPackage({ ModelPackageName: packageArn });
+    await remove();
+    await expect(platform.sagemaker.describeModelPackageGroup({ ModelPackageGroupName: "kept" })).rejects.toMatchObject(
+      {
+        name: "ValidationException",
+        message: `ModelPackageGroup ${arn("model-package-group", "kept")} does not exist.`,
+      },
+    );
     await expect(createGroup("numbered")).rejects.toMatchObject({ message: expect.stringContaining("already exists") });
   });
 
@@ -174,17 +137,16 @@ describe("the model registry", () => {
       versions.push(...(ModelPackageSummaryList ?? []).map(({ ModelPackageVersion }) => ModelPackageVersion ?? 0));
     }
     expect(versions).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
-    const { ModelPackageSummaryList: approved } = await platform.sagemaker.send(
-      new ListModelPackagesCommand({ ModelPackageGroupName: "paged", ModelApprovalStatus: "Approved" }),
-    );
+    const { ModelPackageSummaryList: approved } = await platform.sagemaker.listModelPackages({
+      ModelPackageGroupName: "paged",
+      ModelApprovalStatus: "Approved",
+    });
     expect(approved?.map(({ ModelPackageVersion }) => ModelPackageVersion)).toEqual([2, 4, 6, 8, 10, 12]);
-    const { ModelPackageGroupSummaryList: groups } = await platform.sagemaker.send(
-      new ListModelPackageGroupsCommand({ NameContains: "PAGE" }),
-    );
+    const { ModelPackageGroupSummaryList: groups } = await platform.sagemaker.listModelPackageGroups({
+      NameContains: "PAGE",
+    });
     expect(groups?.map(({ ModelPackageGroupName }) => ModelPackageGroupName)).toEqual(["paged"]);
-    await expect(
-      platform.sagemaker.send(new ListModelPackagesCommand({ NextToken: "none-of-ours" })),
-    ).rejects.toMatchObject({
+    await expect(platform.sagemaker.listModelPackages({ NextToken: "none-of-ours" })).rejects.toMatchObject({
       name: "ValidationException",
       message: expect.stringContaining("Invalid pagination token"),
     });
@@ -194,46 +156,42 @@ describe("the model registry", () => {
 describe("experiments", () => {
   test("hold trials, and trials hold components", async () => {
     const { sagemaker } = platform;
-    await sagemaker.send(new CreateExperimentCommand({ ExperimentName: "growth", Description: "of shells" }));
-    await expect(sagemaker.send(new CreateExperimentCommand({ ExperimentName: "growth" }))).rejects.toMatchObject({
+    await sagemaker.createExperiment({ ExperimentName: "growth", Description: "of shells" });
+    await expect(sagemaker.createExperiment({ ExperimentName: "growth" })).rejects.toMatchObject({
       name: "ValidationException",
       message: expect.stringContaining("Experiment with name (growth) already exists"),
     });
-    await sagemaker.send(new CreateTrialCommand({ TrialName: "growth-1", ExperimentName: "growth" }));
+    await sagemaker.createTrial({ TrialName: "growth-1", ExperimentName: "growth" });
     await expect(
-      sagemaker.send(new CreateTrialCommand({ TrialName: "lost", ExperimentName: "no-such-experiment" })),
+      sagemaker.createTrial({ TrialName: "lost", ExperimentName: "no-such-experiment" }),
     ).rejects.toMatchObject({ name: "ResourceNotFound" });
 
-    await sagemaker.send(
-      new CreateTrialComponentCommand({ TrialComponentName: "fit", Parameters: { depth: { NumberValue: 3 } } }),
-    );
-    await sagemaker.send(new AssociateTrialComponentCommand({ TrialComponentName: "fit", TrialName: "growth-1" }));
-    await sagemaker.send(
-      new UpdateTrialComponentCommand({
-        TrialComponentName: "fit",
-        Parameters: { rate: { NumberValue: 0.1 } },
-        ParametersToRemove: ["depth"],
-        StartTime: new Date("2026-03-01T00:00:00.500Z"),
-      }),
-    );
+    await sagemaker.createTrialComponent({ TrialComponentName: "fit", Parameters: { depth: { NumberValue: 3 } } });
+    await sagemaker.associateTrialComponent({ TrialComponentName: "fit", TrialName: "growth-1" });
+    await sagemaker.updateTrialComponent({
+      TrialComponentName: "fit",
+      Parameters: { rate: { NumberValue: 0.1 } },
+      ParametersToRemove: ["depth"],
+      StartTime: new Date("2026-03-01T00:00:00.500Z"),
+    });
     await platform.killAndRestart();
-    const component = await sagemaker.send(new DescribeTrialComponentCommand({ TrialComponentName: "fit" }));
+    const component = await sagemaker.describeTrialComponent({ TrialComponentName: "fit" });
     expect(component.Parameters).toEqual({ rate: { NumberValue: 0.1 } });
     expect(component.StartTime).toEqual(new Date("2026-03-01T00:00:00.500Z"));
-    const { TrialSummaries } = await sagemaker.send(new ListTrialsCommand({ TrialComponentName: "fit" }));
+    const { TrialSummaries } = await sagemaker.listTrials({ TrialComponentName: "fit" });
     expect(TrialSummaries?.map(({ TrialName }) => TrialName)).toEqual(["growth-1"]);
 
-    await expect(sagemaker.send(new DeleteExperimentCommand({ ExperimentName: "growth" }))).rejects.toMatchObject({
+    await expect(sagemaker.deleteExperiment({ ExperimentName: "growth" })).rejects.toMatchObject({
       message: expect.stringContaining("still has 1 trial"),
     });
-    await expect(sagemaker.send(new DeleteTrialCommand({ TrialName: "growth-1" }))).rejects.toMatchObject({
+    await expect(sagemaker.deleteTrial({ TrialName: "growth-1" })).rejects.toMatchObject({
       message: expect.stringContaining("'fit'"),
     });
-    await sagemaker.send(new DisassociateTrialComponentCommand({ TrialComponentName: "fit", TrialName: "growth-1" }));
-    await sagemaker.send(new DeleteTrialComponentCommand({ TrialComponentName: "fit" }));
-    await sagemaker.send(new DeleteTrialCommand({ TrialName: "growth-1" }));
-    await sagemaker.send(new DeleteExperimentCommand({ ExperimentName: "growth" }));
-    await expect(sagemaker.send(new DescribeExperimentCommand({ ExperimentName: "growth" }))).rejects.toMatchObject({
+    await sagemaker.disassociateTrialComponent({ TrialComponentName: "fit", TrialName: "growth-1" });
+    await sagemaker.deleteTrialComponent({ TrialComponentName: "fit" });
+    await sagemaker.deleteTrial({ TrialName: "growth-1" });
+    await sagemaker.deleteExperiment({ ExperimentName: "growth" });
+    await expect(sagemaker.describeExperiment({ ExperimentName: "growth" })).rejects.toMatchObject({
       name: "ResourceNotFound",
       message: "Experiment 'growth' does not exist.",
     });
@@ -243,28 +201,24 @@ describe("experiments", () => {
 describe("tags", () => {
   test("are added, replaced, listed and removed, and go with their resource", async () => {
     const { sagemaker } = platform;
-    await sagemaker.send(
-      new CreateModelPackageGroupCommand({ ModelPackageGroupName: "tagged", Tags: [{ Key: "a", Value: "1" }] }),
-    );
+    await sagemaker.createModelPackageGroup({ ModelPackageGroupName: "tagged", Tags: [{ Key: "a", Value: "1" }] });
     const ResourceArn = arn("model-package-group", "tagged");
-    await sagemaker.send(
-      new AddTagsCommand({
-        ResourceArn,
-        Tags: [
-          { Key: "a", Value: "2" },
-          { Key: "b", Value: "3" },
-        ],
-      }),
-    );
-    const list = async (): Promise<unknown> => (await sagemaker.send(new ListTagsCommand({ ResourceArn }))).Tags;
+    await sagemaker.addTags({
+      ResourceArn,
+      Tags: [
+        { Key: "a", Value: "2" },
+        { Key: "b", Value: "3" },
+      ],
+    });
+    const list = async (): Promise<unknown> => (await sagemaker.listTags({ ResourceArn })).Tags;
     expect(await list()).toEqual([
       { Key: "a", Value: "2" },
       { Key: "b", Value: "3" },
     ]);
-    await sagemaker.send(new DeleteTagsCommand({ ResourceArn, TagKeys: ["a"] }));
+    await sagemaker.deleteTags({ ResourceArn, TagKeys: ["a"] });
     await platform.killAndRestart();
     expect(await list()).toEqual([{ Key: "b", Value: "3" }]);
-    await sagemaker.send(new DeleteModelPackageGroupCommand({ ModelPackageGroupName: "tagged" }));
+    await sagemaker.deleteModelPackageGroup({ ModelPackageGroupName: "tagged" });
     await expect(list()).rejects.toMatchObject({ name: "ResourceNotFound" });
     await createGroup("tagged");
     expect(await list()).toEqual([]);
@@ -272,7 +226,7 @@ describe("tags", () => {
 
   test("are at most fifty, each key once", async () => {
     const tagged = (Tags: { Key: string; Value: string }[]): Promise<unknown> =>
-      platform.sagemaker.send(new CreateModelPackageGroupCommand({ ModelPackageGroupName: "overtagged", Tags }));
+      platform.sagemaker.createModelPackageGroup({ ModelPackageGroupName: "overtagged", Tags });
     await expect(
       tagged([
         { Key: "a", Value: "1" },
@@ -284,7 +238,7 @@ describe("tags", () => {
     await expect(
       tagged(Array.from({ length: 51 }, (_, index) => ({ Key: `key-${index}`, Value: "" }))),
     ).rejects.toMatchObject({ message: expect.stringContaining("50") });
-    const groups = await platform.sagemaker.send(new ListModelPackageGroupsCommand({ NameContains: "overtagged" }));
+    const groups = await platform.sagemaker.listModelPackageGroups({ NameContains: "overtagged" });
     expect(groups.ModelPackageGroupSummaryList).toEqual([]);
   });
 });
@@ -310,7 +264,7 @@ describe("model cards of packages", () => {
     ],
   });
   const describeCard = async (packageArn: string): Promise<unknown> =>
-    (await platform.sagemaker.send(new DescribeModelPackageCommand({ ModelPackageName: packageArn }))).ModelCard;
+    (await platform.sagemaker.describeModelPackage({ ModelPackageName: packageArn })).ModelCard;
 
   beforeAll(() => createGroup("cards"));
 
@@ -321,7 +275,7 @@ describe("model cards of packages", () => {
     expect(await describeCard(packageArn)).toEqual({ ModelCardContent: card, ModelCardStatus: "PendingReview" });
 
     const update = (ModelCard: object): Promise<unknown> =>
-      platform.sagemaker.send(new UpdateModelPackageCommand({ ModelPackageArn: packageArn, ModelCard }));
+      platform.sagemaker.updateModelPackage({ ModelPackageArn: packageArn, ModelCard });
     await update({ ModelCardStatus: "Archived" });
     expect(await describeCard(packageArn)).toEqual({ ModelCardContent: card, ModelCardStatus: "Archived" });
     await expect(update({ ModelCardContent: "{}" })).rejects.toThrow("Model Card is in Archived state");

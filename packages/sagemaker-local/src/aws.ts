@@ -20,21 +20,21 @@ export class AwsClients {
   }
 
   readonly s3 = once(async () => {
-    const { S3Client } = await import("@aws-sdk/client-s3");
-    return new S3Client({ ...this.options, forcePathStyle: true });
+    const { S3 } = await import("@aws-sdk/client-s3");
+    return new S3({ ...this.options, forcePathStyle: true });
   });
 
-  readonly glue = once(async () => new (await import("@aws-sdk/client-glue")).GlueClient(this.options));
+  readonly glue = once(async () => new (await import("@aws-sdk/client-glue")).Glue(this.options));
 
   // Whoever asks it asks again soon.
   readonly cloudWatch = once(async () => {
-    const { CloudWatchClient } = await import("@aws-sdk/client-cloudwatch");
-    return new CloudWatchClient({ ...this.options, maxAttempts: 2 });
+    const { CloudWatch } = await import("@aws-sdk/client-cloudwatch");
+    return new CloudWatch({ ...this.options, maxAttempts: 2 });
   });
 
   // Lines that can't be sent are dropped, as the log file has them all: no job waits long for that.
   readonly logs = once(async () => {
-    const { CloudWatchLogsClient } = await import("@aws-sdk/client-cloudwatch-logs");
-    return new CloudWatchLogsClient({ ...this.options, maxAttempts: 2 });
+    const { CloudWatchLogs } = await import("@aws-sdk/client-cloudwatch-logs");
+    return new CloudWatchLogs({ ...this.options, maxAttempts: 2 });
   });
 }

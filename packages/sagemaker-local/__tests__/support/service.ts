@@ -7,23 +7,12 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  AthenaClient,
-  GetQueryExecutionCommand,
-  GetQueryResultsCommand,
-  StartQueryExecutionCommand,
-} from "@aws-sdk/client-athena";
-import { GlueClient } from "@aws-sdk/client-glue";
-import {
-  CreateBucketCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  S3Client,
-} from "@aws-sdk/client-s3";
-import { DescribeFeatureGroupCommand, SageMakerClient } from "@aws-sdk/client-sagemaker";
-import { SageMakerFeatureStoreRuntimeClient } from "@aws-sdk/client-sagemaker-featurestore-runtime";
-import { SageMakerRuntimeClient } from "@aws-sdk/client-sagemaker-runtime";
+import { Athena } from "@aws-sdk/client-athena";
+import { Glue } from "@aws-sdk/client-glue";
+import { S3 } from "@aws-sdk/client-s3";
+import { SageMaker } from "@aws-sdk/client-sagemaker";
+import { SageMakerFeatureStoreRuntime } from "@aws-sdk/client-sagemaker-featurestore-runtime";
+import { SageMakerRuntime } from "@aws-sdk/client-sagemaker-runtime";
 import { account, type AwsEndpoint, freePort, python, region, startMinistack } from "./aws";
 
 export { account, freePort, python, region };
@@ -137,12 +126,12 @@ export class ServiceProcess {
 
 /** An AWS endpoint, a service that uses it, and clients of both. */
 export class Platform {
-  readonly sagemaker: SageMakerClient;
-  readonly runtime: SageMakerRuntimeClient;
-  readonly records: SageMakerFeatureStoreRuntimeClient;
-  readonly s3: S3Client;
-  readonly glue: GlueClient;
-  readonly athena: AthenaClient;
+  readonly sagemaker: SageMaker;
+  readonly runtime: SageMakerRuntime;
+  readonly records: SageMakerFeatureStoreRuntime;
+  readonly s3: S3;
+  readonly glue: Glue;
+  readonly athena: Athena;
 
   private constructor(
     readonly folder: string,
@@ -151,12 +140,12 @@ export class Platform {
   ) {
     const options = clientOptions(emulator.endpoint);
     const ownOptions = clientOptions(service.url);
-    this.sagemaker = new SageMakerClient(ownOptions);
-    this.runtime = new SageMakerRuntimeClient(ownOptions);
-    this.records = new SageMakerFeatureStoreRuntimeClient(ownOptions);
-    this.s3 = new S3Client({ ...options, forcePathStyle: true });
-    this.glue = new GlueClient(options);
-    this.athena = new AthenaClient(options);
+    this.sagemaker = new SageMaker(ownOptions);
+    this.runtime = new SageMakerRuntime(ownOptions);
+    this.records = new SageMakerFeatureStoreRuntime(ownOptions);
+    this.s3 = new S3({ ...options, forcePathStyle: true });
+    this.glue = new Glue(options);
+    this.athena = new Athena(options);
   }
 
   /**
@@ -176,9 +165,7 @@ export class Platform {
     });
     const platform = new Platform(folder, emulator, service);
     await service.start();
-    await platform.s3.send(
-      new CreateBucketCommand({ Bucket: bucket, CreateBucketConfiguration: { LocationConstraint: region } }),
-    );
+    await platform.s3.createBucket({ Bucket: bucket, CreateBucketConfiguration: { LocationConstraint: region } });
     return platform;
   }
 
@@ -195,43 +182,41 @@ export class Platform {
   }
 
   async put(key: string, body: string | Uint8Array): Promise<string> {
-    await this.s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
+    await this.s3.putObject({ Bucket: bucket, Key: key, Body: body });
     return `s3://${bucket}/${key}`;
   }
 
   async text(key: string): Promise<string> {
-    const { Body } = await this.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    const { Body } = await this.s3.getObject({ Bucket: bucket, Key: key });
     return (await Body?.transformToString()) ?? "";
   }
 
   async bytes(key: string): Promise<Uint8Array> {
-    const { Body } = await this.s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    const { Body } = await this.s3.getObject({ Bucket: bucket, Key: key });
     return (await Body?.transformToByteArray()) ?? new Uint8Array();
   }
 
   async keys(prefix: string): Promise<string[]> {
-    const { Contents } = await this.s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix }));
+    const { Contents } = await this.s3.listObjectsV2({ Bucket: bucket, Prefix: prefix });
     return (Contents ?? []).map(({ Key }) => Key ?? "");
   }
 
   /** Rows of a query, each by column name, as Athena gives them: all text. */
   async query(database: string, sql: string): Promise<Record<string, string | undefined>[]> {
-    const { QueryExecutionId } = await this.athena.send(
-      new StartQueryExecutionCommand({
-        QueryString: sql,
-        QueryExecutionContext: { Database: database },
-        ResultConfiguration: { OutputLocation: `s3://${bucket}/athena/` },
-      }),
-    );
+    const { QueryExecutionId } = await this.athena.startQueryExecution({
+      QueryString: sql,
+      QueryExecutionContext: { Database: database },
+      ResultConfiguration: { OutputLocation: `s3://${bucket}/athena/` },
+    });
     await eventually(`the query ${sql}`, async () => {
-      const { QueryExecution } = await this.athena.send(new GetQueryExecutionCommand({ QueryExecutionId }));
+      const { QueryExecution } = await this.athena.getQueryExecution({ QueryExecutionId });
       const { State, StateChangeReason } = QueryExecution?.Status ?? {};
       if (State === "FAILED") {
         throw new Error(`${sql}: ${StateChangeReason ?? ""}`);
       }
       return State === "SUCCEEDED";
     });
-    const { ResultSet } = await this.athena.send(new GetQueryResultsCommand({ QueryExecutionId }));
+    const { ResultSet } = await this.athena.getQueryResults({ QueryExecutionId });
     const [header, ...rows] = (ResultSet?.Rows ?? []).map(({ Data }) =>
       (Data ?? []).map(({ VarCharValue }) => VarCharValue),
     );
@@ -240,9 +225,7 @@ export class Platform {
 
   /** Database and table of a feature group's offline store. */
   async catalogOf(group: string): Promise<{ database: string; table: string }> {
-    const { OfflineStoreConfig } = await this.sagemaker.send(
-      new DescribeFeatureGroupCommand({ FeatureGroupName: group }),
-    );
+    const { OfflineStoreConfig } = await this.sagemaker.describeFeatureGroup({ FeatureGroupName: group });
     const { Database = "", TableName = "" } = OfflineStoreConfig?.DataCatalogConfig ?? {};
     return { database: Database, table: TableName };
   }

@@ -121,8 +121,6 @@ export class LogFollower {
   }
 
   private async put(lines: readonly LogLine[]): Promise<void> {
-    const { CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand } =
-      await import("@aws-sdk/client-cloudwatch-logs");
     const client = await this.clients.logs();
     const place = { logGroupName: this.group, logStreamName: this.stream };
     if (!this.streamReady) {
@@ -131,12 +129,12 @@ export class LogFollower {
           throw error;
         }
       };
-      await client.send(new CreateLogGroupCommand({ logGroupName: this.group })).catch(unlessThere);
-      await client.send(new CreateLogStreamCommand(place)).catch(unlessThere);
+      await client.createLogGroup({ logGroupName: this.group }).catch(unlessThere);
+      await client.createLogStream(place).catch(unlessThere);
       this.streamReady = true;
     }
     for (let start = 0; start < lines.length; start += mostPerRequest) {
-      await client.send(new PutLogEventsCommand({ ...place, logEvents: lines.slice(start, start + mostPerRequest) }));
+      await client.putLogEvents({ ...place, logEvents: lines.slice(start, start + mostPerRequest) });
     }
   }
 }

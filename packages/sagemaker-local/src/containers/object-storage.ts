@@ -69,10 +69,9 @@ export class ObjectStorage {
    * @throws Error when it does not exist
    */
   async downloadObject(uri: string, file: string): Promise<void> {
-    const { GetObjectCommand } = await import("@aws-sdk/client-s3");
     const { bucket, key } = parseS3Uri(uri);
     try {
-      const { Body } = await (await this.clients.s3()).send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+      const { Body } = await (await this.clients.s3()).getObject({ Bucket: bucket, Key: key });
       mkdirSync(dirname(file), { recursive: true });
       await pipeline(Body as Readable, createWriteStream(file));
     } catch (error) {
@@ -84,24 +83,21 @@ export class ObjectStorage {
   }
 
   async uploadFile(file: string, uri: string): Promise<void> {
-    const { PutObjectCommand } = await import("@aws-sdk/client-s3");
     const { bucket, key } = parseS3Uri(uri);
     const body = await promises.readFile(file);
-    await (await this.clients.s3()).send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
+    await (await this.clients.s3()).putObject({ Bucket: bucket, Key: key, Body: body });
   }
 
   async uploadText(text: string, uri: string): Promise<void> {
-    const { PutObjectCommand } = await import("@aws-sdk/client-s3");
     const { bucket, key } = parseS3Uri(uri);
-    await (await this.clients.s3()).send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: text }));
+    await (await this.clients.s3()).putObject({ Bucket: bucket, Key: key, Body: text });
   }
 
   /** Whether there is any object under a prefix. */
   async hasObjects(uri: string): Promise<boolean> {
-    const { ListObjectsV2Command } = await import("@aws-sdk/client-s3");
     const { bucket, key } = parseS3Uri(uri);
     const s3 = await this.clients.s3();
-    const { KeyCount = 0 } = await s3.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: key, MaxKeys: 1 }));
+    const { KeyCount = 0 } = await s3.listObjectsV2({ Bucket: bucket, Prefix: key, MaxKeys: 1 });
     return KeyCount > 0;
   }
 
@@ -113,13 +109,12 @@ export class ObjectStorage {
   }
 
   private async list(uri: string, bucket: string, prefix: string): Promise<string[]> {
-    const { ListObjectsV2Command } = await import("@aws-sdk/client-s3");
     const s3 = await this.clients.s3();
     const keys: string[] = [];
     let token: string | undefined;
     do {
       const page = await s3
-        .send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, ContinuationToken: token }))
+        .listObjectsV2({ Bucket: bucket, Prefix: prefix, ContinuationToken: token })
         .catch((error: unknown) => {
           if (nameOf(error) !== "NoSuchBucket") {
             throw error;

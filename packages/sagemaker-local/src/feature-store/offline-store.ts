@@ -34,10 +34,9 @@ export class OfflineStore {
    * @throws Error when either can't be done
    */
   async create(): Promise<void> {
-    const { HeadBucketCommand } = await import("@aws-sdk/client-s3");
     const { bucket } = parseS3Uri(this.location);
     try {
-      await (await this.clients.s3()).send(new HeadBucketCommand({ Bucket: bucket }));
+      await (await this.clients.s3()).headBucket({ Bucket: bucket });
     } catch (error) {
       if (nameOf(error) !== "NotFound") {
         throw error;
@@ -54,11 +53,10 @@ export class OfflineStore {
     if (this.catalog === undefined) {
       return;
     }
-    const { UpdateTableCommand } = await import("@aws-sdk/client-glue");
     const { database } = this.catalog;
     await (
       await this.clients.glue()
-    ).send(new UpdateTableCommand({ DatabaseName: database, TableInput: this.tableInput(this.catalog) }));
+    ).updateTable({ DatabaseName: database, TableInput: this.tableInput(this.catalog) });
   }
 
   /**
@@ -68,19 +66,16 @@ export class OfflineStore {
    * @throws Error when S3 or Glue can't take it; the segment must then be kept
    */
   async write(segment: Segment, entries: readonly JournalEntry[]): Promise<void> {
-    const { PutObjectCommand } = await import("@aws-sdk/client-s3");
     const s3 = await this.clients.s3();
     const { bucket, key: prefix } = parseS3Uri(this.location);
     const partitions = this.byPartition(entries);
     await eachOf([...partitions.values()], 16, async ({ folder, entries: rows }) => {
-      await s3.send(
-        new PutObjectCommand({
-          Bucket: bucket,
-          Key: `${prefix}/${folder}/${this.objectName(segment, folder)}`,
-          Body: toParquet(this.group.FeatureDefinitions, rows, segment.closedAt),
-          ContentType: "application/vnd.apache.parquet",
-        }),
-      );
+      await s3.putObject({
+        Bucket: bucket,
+        Key: `${prefix}/${folder}/${this.objectName(segment, folder)}`,
+        Body: toParquet(this.group.FeatureDefinitions, rows, segment.closedAt),
+        ContentType: "application/vnd.apache.parquet",
+      });
     });
     await this.registerPartitions([...partitions.values()].map(({ values }) => values));
   }
@@ -123,13 +118,10 @@ export class OfflineStore {
     if (catalog === undefined) {
       return;
     }
-    const { CreateDatabaseCommand, CreateTableCommand } = await import("@aws-sdk/client-glue");
     const glue = await this.clients.glue();
+    await glue.createDatabase({ DatabaseInput: { Name: catalog.database } }).catch(unless("AlreadyExistsException"));
     await glue
-      .send(new CreateDatabaseCommand({ DatabaseInput: { Name: catalog.database } }))
-      .catch(unless("AlreadyExistsException"));
-    await glue
-      .send(new CreateTableCommand({ DatabaseName: catalog.database, TableInput: this.tableInput(catalog) }))
+      .createTable({ DatabaseName: catalog.database, TableInput: this.tableInput(catalog) })
       .catch(unless("AlreadyExistsException"));
   }
 
@@ -138,10 +130,9 @@ export class OfflineStore {
     if (catalog === undefined) {
       return;
     }
-    const { BatchCreatePartitionCommand } = await import("@aws-sdk/client-glue");
     const glue = await this.clients.glue();
     for (let start = 0; start < all.length; start += partitionsPerRequest) {
-      const command = new BatchCreatePartitionCommand({
+      const request = {
         DatabaseName: catalog.database,
         TableName: catalog.table,
         PartitionInputList: all.slice(start, start + partitionsPerRequest).map((values) => ({
@@ -152,14 +143,14 @@ export class OfflineStore {
             Location: `${this.location}/${partitionKeys.map((key, index) => `${key}=${values[index] ?? ""}`).join("/")}`,
           },
         })),
-      });
-      const { Errors } = await glue.send(command).catch(async (error: unknown) => {
+      };
+      const { Errors } = await glue.batchCreatePartition(request).catch(async (error: unknown) => {
         // An emulator that was killed may have lost the table: the objects in S3 are worth nothing without it.
         if (nameOf(error) !== "EntityNotFoundException") {
           throw error;
         }
         await this.createTable();
-        return glue.send(command);
+        return glue.batchCreatePartition(request);
       });
       const failed = Errors?.find(({ ErrorDetail }) => ErrorDetail?.ErrorCode !== "AlreadyExistsException");
       if (failed !== undefined) {

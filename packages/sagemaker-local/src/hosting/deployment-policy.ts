@@ -106,11 +106,11 @@ export async function trippedAlarm(clients: AwsClients, names: readonly string[]
   if (names.length === 0) {
     return undefined;
   }
-  const { DescribeAlarmsCommand } = await import("@aws-sdk/client-cloudwatch");
   const client = await clients.cloudWatch();
-  const { MetricAlarms = [], CompositeAlarms = [] } = await client.send(
-    new DescribeAlarmsCommand({ AlarmNames: [...names], AlarmTypes: ["MetricAlarm", "CompositeAlarm"] }),
-  );
+  const { MetricAlarms = [], CompositeAlarms = [] } = await client.describeAlarms({
+    AlarmNames: [...names],
+    AlarmTypes: ["MetricAlarm", "CompositeAlarm"],
+  });
   const alarms = [...MetricAlarms, ...CompositeAlarms];
   const missing = names.find((name) => alarms.every(({ AlarmName }) => AlarmName !== name));
   if (missing !== undefined) {

@@ -94,12 +94,11 @@ export class EndpointMetrics {
     if (this.waiting.length === 0) {
       return;
     }
-    const { PutMetricDataCommand } = await import("@aws-sdk/client-cloudwatch");
     const client = await this.clients.cloudWatch();
     while (this.waiting.length > 0) {
       const data = this.waiting.splice(0, mostPerRequest);
       try {
-        await client.send(new PutMetricDataCommand({ Namespace: namespace, MetricData: data }));
+        await client.putMetricData({ Namespace: namespace, MetricData: data });
       } catch (error) {
         this.waiting.unshift(...data);
         if (!this.complained) {
