@@ -11,8 +11,8 @@ import { loadEnvironment } from "../../environments";
 import { requireContract } from "../../local/platform/clients";
 import { ingest, makeSurvey, waitForOfflineStore } from "../../local/platform/ingestion";
 import { runWorkflow } from "../../local/platform/workflow";
-import { inventory } from "../../local/provision";
 import { leftOutKinds } from "../../local/provision/resource-types";
+import { madeIn } from "../local/provision/support/workspace";
 import { animal } from "../system/deployment";
 import { Checkout, type Ended } from "./support/checkout";
 import { describeAccount } from "./support/description";
@@ -140,7 +140,7 @@ describe("the local environment", () => {
 
   test("holds what make up makes: the same types, names and arguments", async () => {
     await up;
-    const made = inventory(join(upFolder, "provision")).map(({ stack, address }) => `${stack} ${address}`);
+    const made = madeIn(join(upFolder, "provision"));
     const deployed: string[] = [];
     for (const { id } of stacks()) {
       const addresses = addressesIn(await stateOf(accounts.clients.s3, id));

@@ -1,7 +1,7 @@
 import { dependenciesFirst } from "../../stacks/order";
 import { describeError, ProvisionError } from "./errors";
 import { creationOf, existingOf } from "./resource";
-import type { ResourceKind } from "./resource-kind";
+import { type ResourceKind, unlessMissing } from "./resource-kind";
 import { resourceKinds, resourceTypesFile } from "./resource-types";
 import { type Run, Stopped } from "./run";
 import type { Made, ResourceState } from "./state";
@@ -72,6 +72,6 @@ async function deleteUnlessHeld(
     return entry?.type === type && entry.made ? [entry.made.attributes.id] : [];
   });
   for (const victim of victims.filter(({ attributes: { id } }) => !held.includes(id))) {
-    await kind.delete(existingOf(kind, victim, run.place(address, region)));
+    await unlessMissing(kind.delete(existingOf(kind, victim, run.place(address, region))));
   }
 }

@@ -11,8 +11,8 @@ export const allLeftOut: readonly LeftOutKind[] = [
   {
     type: "aws_cloudwatch_log_delivery_destination",
     reason: noAccessLogs,
-    attributes: ({ arguments: list, account, partition }) => ({
-      arn: `arn:${partition}:logs:${list.requireText("region")}:${account}:delivery-destination:${list.requireText("name")}`,
+    attributes: ({ arguments: list, account }) => ({
+      arn: `arn:aws:logs:${list.requireText("region")}:${account}:delivery-destination:${list.requireText("name")}`,
     }),
   },
   { type: "aws_cloudwatch_log_delivery", reason: noAccessLogs },

@@ -1,6 +1,4 @@
-import { basename } from "node:path";
 import { apply } from "./apply";
-import { deleteGone } from "./deletion";
 import { ProvisionError } from "./errors";
 import { dataSourceKinds, leftOutKinds, resourceKinds, resourceTypesFile } from "./resource-types";
 import { type Inventory, type ProvisionOptions, Run } from "./run";
@@ -20,25 +18,6 @@ export async function provision(options: ProvisionOptions): Promise<{ readonly i
     await apply(run, document);
     await run.save();
     return { inventory: run.inventory() };
-  } finally {
-    run.close();
-  }
-}
-
-/**
- * Deletes everything that the state knows of a stack, what depends on others first.
- *
- * @returns The addresses deleted.
- * @throws ProvisionError that names the stack, the resource and the reason.
- */
-export async function destroy(options: ProvisionOptions): Promise<readonly string[]> {
-  const run = new Run(options, basename(options.stackDirectory));
-  try {
-    const { addresses } = run.state;
-    run.total = addresses.length;
-    await deleteGone(run, addresses);
-    await run.save();
-    return run.deleted;
   } finally {
     run.close();
   }

@@ -13,8 +13,8 @@ export interface Place {
   readonly clients: Clients;
   readonly account: string;
   readonly region: string;
-  /** `aws`; part of every ARN. */
-  readonly partition: string;
+  /** The ARN of something of a service, such as `table/messages`, in this region and account. */
+  readonly arnOf: (service: string, resource: string) => string;
   /** Folder of the stack, from which paths to files are relative. */
   readonly directory: string;
   /** `stack/address`, for messages and for marking what has no name of its own. */
@@ -72,11 +72,11 @@ export interface ResourceKind {
   /** Arguments that are paths of files whose content counts. @default none */
   readonly files?: readonly string[];
   create(creation: Creation): Promise<Attributes>;
-  /** What is there now; undefined when it is gone, or so broken that it must be made again. */
-  read(existing: Existing & { readonly keeps: Keeps }): Promise<Attributes | undefined>;
+  /** Something false when it is so broken that it must be made again; AWS's own error when it is gone. */
+  exists(existing: Existing & { readonly keeps: Keeps }): Promise<unknown>;
   update(change: Change): Promise<Attributes>;
-  /** Deletes it; a resource that is gone already is not an error. */
-  delete(existing: Existing): Promise<void>;
+  /** Deletes it; AWS's own error when it is gone already. */
+  delete(existing: Existing): Promise<unknown>;
 }
 
 /** A type that is known and not made locally. */
@@ -85,7 +85,7 @@ export interface LeftOutKind {
   /** Why, as a clause for the list: "the model image is the local Python environment". */
   readonly reason: string;
   /** What other resources may refer to, computed as AWS would. @default nothing but the arguments */
-  readonly attributes?: (creation: Pick<Creation, "arguments" | "account" | "region" | "partition">) => ValueMap;
+  readonly attributes?: (creation: Pick<Creation, "arguments" | "account" | "region">) => ValueMap;
 }
 
 /** A data source: looks something up, makes nothing. */
@@ -174,4 +174,17 @@ export async function waitFor<T>(
     }
     await new Promise((resolve) => setTimeout(resolve, pause * 1_000));
   }
+}
+
+/**
+ * Waits until AWS says that the thing doesn't exist any more.
+ *
+ * @param look Asks for it.
+ * @param what For the message when it takes too long.
+ */
+export async function waitUntilGone(look: () => Promise<unknown>, what: string, seconds = 120): Promise<void> {
+  const isThere = (): Promise<boolean> => look().then(() => true);
+  await waitFor(async () => ((await unlessMissing(isThere())) ? undefined : true), `the deletion of ${what}`, {
+    seconds,
+  });
 }

@@ -3,7 +3,14 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Arguments } from "./arguments";
 import { ProvisionError } from "./errors";
-import type { Creation, Existing, Keeps, Place, ResourceKind } from "./resource-kind";
+import {
+  type Creation,
+  type Existing,
+  type Keeps,
+  type Place,
+  type ResourceKind,
+  unlessMissing,
+} from "./resource-kind";
 import { fileOf } from "./resource-types";
 import type { Run } from "./run";
 import type { Block } from "./stack-document";
@@ -111,7 +118,7 @@ class ResourceWork {
     const { run, address, kind, known, entry } = this;
     const before = known?.made;
     const keeps = keeperOf(this.block.ignoreChanges);
-    if (!before || !(await kind.read({ ...existingOf(kind, before, this.formerPlace), keeps }))) {
+    if (!before || !(await unlessMissing(kind.exists({ ...existingOf(kind, before, this.formerPlace), keeps })))) {
       // What was lost comes back under its old name.
       const made = await this.create({ ...entry, made: undefined, pending: entry.pending ?? before });
       run.created.push(address);
@@ -176,7 +183,7 @@ class ResourceWork {
     let left = this.entry;
     if (!block.createBeforeDestroy) {
       run.report(address, "deleting");
-      await kind.delete(existingOf(kind, before, this.formerPlace));
+      await unlessMissing(kind.delete(existingOf(kind, before, this.formerPlace)));
       left = { ...left, made: undefined, pending: undefined };
       run.state.set(address, left);
     }

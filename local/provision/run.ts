@@ -83,11 +83,12 @@ export class Run {
       clients = makeClients(this.options.endpoint, region, this.options.account);
       this.clients.set(region, clients);
     }
+    const { account } = this.options;
     return {
       clients,
-      account: this.options.account,
+      account,
       region,
-      partition: "aws",
+      arnOf: (service, resource) => `arn:aws:${service}:${region}:${account}:${resource}`,
       directory: this.options.stackDirectory,
       owner: `${this.stack}/${address}`,
     };

@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { destroy, type Inventory, inventory, provision } from "../../../local/provision";
+import { type Inventory, provision } from "../../../local/provision";
 import { dataSourceKinds, leftOutKinds, resourceKinds } from "../../../local/provision/resource-types";
 import { image, Platform } from "sagemaker-local/testing";
 import { Emulator } from "../../workflow/support/emulator";
-import { failure, Workspace } from "./support/workspace";
+import { failure, madeIn, Workspace } from "./support/workspace";
 
 jest.setTimeout(300_000);
 
@@ -151,14 +151,14 @@ test("a lost state adopts everything that has a name, and changes nothing of wha
 
 test("everything is deleted again, the last stack first", async () => {
   const folder = join(workspace.folder, "state");
-  expect(inventory(folder).length).toBeGreaterThan(100);
+  expect(madeIn(folder).length).toBeGreaterThan(100);
   // SageMaker, and so Terraform, deletes a group of packages only when it is empty.
   const champion = await parameter("ModelPackageName");
-  const refusal = await failure(destroy(workspace.options("ml-workflow")));
+  const refusal = await failure(workspace.destroy("ml-workflow"));
   expect(refusal).toContain("aws_sagemaker_model_package_group.packages can't be deleted: ConflictException");
   await platform.sagemaker.deleteModelPackage({ ModelPackageName: champion });
   for (const stack of [...stacks].reverse()) {
-    await destroy(workspace.options(stack));
+    await workspace.destroy(stack);
   }
-  expect(inventory(folder)).toEqual([]);
+  expect(madeIn(folder)).toEqual([]);
 });

@@ -47,9 +47,7 @@ const api: ResourceKind = {
     });
     return apiAttributes(ApiId, ApiEndpoint, creation);
   },
-  async read({ attributes, clients }) {
-    return (await unlessMissing(clients.apiGateway.getApi({ ApiId: attributes.id }))) && attributes;
-  },
+  exists: ({ attributes, clients }) => clients.apiGateway.getApi({ ApiId: attributes.id }),
   async update(change) {
     const { attributes, arguments: list, clients, tags } = change;
     await clients.apiGateway.updateApi({ ApiId: attributes.id, ...apiSettings(list) });
@@ -59,21 +57,19 @@ const api: ResourceKind = {
     });
     return attributes;
   },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.apiGateway.deleteApi({ ApiId: attributes.id }));
-  },
+  delete: ({ attributes, clients }) => clients.apiGateway.deleteApi({ ApiId: attributes.id }),
 };
 
 function apiSettings(list: Arguments) {
   return { Name: list.requireText("name"), Description: list.text("description") };
 }
 
-function apiAttributes(id: string, endpoint: string | undefined, { account, region, partition }: Place): Attributes {
+function apiAttributes(id: string, endpoint: string | undefined, { region, arnOf }: Place): Attributes {
   return {
     id,
-    arn: `arn:${partition}:apigateway:${region}::/apis/${id}`,
+    arn: `arn:aws:apigateway:${region}::/apis/${id}`,
     api_endpoint: endpoint ?? `https://${id}.execute-api.${region}.amazonaws.com`,
-    execution_arn: `arn:${partition}:execute-api:${region}:${account}:${id}`,
+    execution_arn: arnOf("execute-api", id),
   };
 }
 
@@ -95,12 +91,8 @@ const integration: ResourceKind = {
       : await clients.apiGateway.createIntegration({ ApiId, ...settings });
     return { id: IntegrationId };
   },
-  async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(
-      clients.apiGateway.getIntegration({ ApiId: list.requireText("api_id"), IntegrationId: attributes.id }),
-    );
-    return found && attributes;
-  },
+  exists: ({ attributes, arguments: list, clients }) =>
+    clients.apiGateway.getIntegration({ ApiId: list.requireText("api_id"), IntegrationId: attributes.id }),
   async update({ attributes, arguments: list, clients }) {
     await clients.apiGateway.updateIntegration({
       ApiId: list.requireText("api_id"),
@@ -109,11 +101,8 @@ const integration: ResourceKind = {
     });
     return attributes;
   },
-  async delete({ attributes, arguments: list, clients }) {
-    await unlessMissing(
-      clients.apiGateway.deleteIntegration({ ApiId: list.requireText("api_id"), IntegrationId: attributes.id }),
-    );
-  },
+  delete: ({ attributes, arguments: list, clients }) =>
+    clients.apiGateway.deleteIntegration({ ApiId: list.requireText("api_id"), IntegrationId: attributes.id }),
 };
 
 function integrationSettings(list: Arguments) {
@@ -143,12 +132,8 @@ const route: ResourceKind = {
       : await clients.apiGateway.createRoute({ ApiId, ...settings });
     return { id: RouteId };
   },
-  async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(
-      clients.apiGateway.getRoute({ ApiId: list.requireText("api_id"), RouteId: attributes.id }),
-    );
-    return found && attributes;
-  },
+  exists: ({ attributes, arguments: list, clients }) =>
+    clients.apiGateway.getRoute({ ApiId: list.requireText("api_id"), RouteId: attributes.id }),
   async update({ attributes, arguments: list, clients }) {
     await clients.apiGateway.updateRoute({
       ApiId: list.requireText("api_id"),
@@ -157,9 +142,8 @@ const route: ResourceKind = {
     });
     return attributes;
   },
-  async delete({ attributes, arguments: list, clients }) {
-    await unlessMissing(clients.apiGateway.deleteRoute({ ApiId: list.requireText("api_id"), RouteId: attributes.id }));
-  },
+  delete: ({ attributes, arguments: list, clients }) =>
+    clients.apiGateway.deleteRoute({ ApiId: list.requireText("api_id"), RouteId: attributes.id }),
 };
 
 function routeSettings(list: Arguments) {
@@ -170,7 +154,7 @@ const stage: ResourceKind = settled({
   type: "aws_apigatewayv2_stage",
   replacedBy: ["api_id", "name"],
   async put(creation) {
-    const { arguments: list, clients, account, region, partition } = creation;
+    const { arguments: list, clients, region, arnOf } = creation;
     const ApiId = list.requireText("api_id");
     const StageName = list.requireText("name");
     const logs = list.block("access_log_settings");
@@ -199,25 +183,18 @@ const stage: ResourceKind = settled({
       await clients.apiGateway.updateStage(settings);
     }
     const path = StageName === "$default" ? "" : StageName;
-    const executionArn = `arn:${partition}:execute-api:${region}:${account}:${ApiId}`;
+    const executionArn = arnOf("execute-api", ApiId);
     return {
       id: StageName,
-      arn: `arn:${partition}:apigateway:${region}::/apis/${ApiId}/stages/${StageName}`,
+      arn: `arn:aws:apigateway:${region}::/apis/${ApiId}/stages/${StageName}`,
       invoke_url: `https://${ApiId}.execute-api.${region}.amazonaws.com/${path}`,
       execution_arn: `${executionArn}/${StageName}`,
     };
   },
-  async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(
-      clients.apiGateway.getStage({ ApiId: list.requireText("api_id"), StageName: attributes.id }),
-    );
-    return found && attributes;
-  },
-  async delete({ attributes, arguments: list, clients }) {
-    await unlessMissing(
-      clients.apiGateway.deleteStage({ ApiId: list.requireText("api_id"), StageName: attributes.id }),
-    );
-  },
+  exists: ({ attributes, arguments: list, clients }) =>
+    clients.apiGateway.getStage({ ApiId: list.requireText("api_id"), StageName: attributes.id }),
+  delete: ({ attributes, arguments: list, clients }) =>
+    clients.apiGateway.deleteStage({ ApiId: list.requireText("api_id"), StageName: attributes.id }),
 });
 
 /** API Gateway v2: HTTP APIs with their integrations, routes and stages. */

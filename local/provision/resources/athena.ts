@@ -5,7 +5,7 @@ import { type Attributes, type Creation, type ResourceKind, settled, tagList, un
 const workgroup: ResourceKind = settled({
   type: "aws_athena_workgroup",
   replacedBy: ["name"],
-  async put({ arguments: list, clients, tags, account, region, partition }: Creation): Promise<Attributes> {
+  async put({ arguments: list, clients, tags, arnOf }: Creation): Promise<Attributes> {
     const name = list.requireText("name");
     const description = list.text("description") ?? "";
     const settings = configuration(list.block("configuration"));
@@ -27,20 +27,14 @@ const workgroup: ResourceKind = settled({
         ConfigurationUpdates: { ...others, ResultConfigurationUpdates: result },
       });
     }
-    return { id: name, arn: `arn:${partition}:athena:${region}:${account}:workgroup/${name}` };
+    return { id: name, arn: arnOf("athena", `workgroup/${name}`) };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.athena.getWorkGroup({ WorkGroup: attributes.id }));
-    return found && attributes;
-  },
-  async delete({ attributes, arguments: list, clients }) {
-    await unlessMissing(
-      clients.athena.deleteWorkGroup({
-        WorkGroup: attributes.id,
-        RecursiveDeleteOption: list.boolean("force_destroy") ?? false,
-      }),
-    );
-  },
+  exists: ({ attributes, clients }) => clients.athena.getWorkGroup({ WorkGroup: attributes.id }),
+  delete: ({ attributes, arguments: list, clients }) =>
+    clients.athena.deleteWorkGroup({
+      WorkGroup: attributes.id,
+      RecursiveDeleteOption: list.boolean("force_destroy") ?? false,
+    }),
 });
 
 function configuration(block: Arguments | undefined): WorkGroupConfiguration {

@@ -15,7 +15,6 @@ import type { Arguments } from "../arguments";
 import {
   type Attributes,
   type Creation,
-  type Existing,
   type Place,
   type ResourceKind,
   tagList,
@@ -43,32 +42,20 @@ const distribution: ResourceKind = {
     });
     return await deployed(creation, made?.Id ?? "");
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.cloudFront.getDistribution({ Id: attributes.id }));
-    return found && attributes;
-  },
+  exists: ({ attributes, clients }) => clients.cloudFront.getDistribution({ Id: attributes.id }),
   async update(change) {
     const config = distributionConfig(change.arguments, textOf(change.attributes, "caller_reference"));
     return await changeDistribution(change, change.attributes.id, config);
   },
-  async delete({ attributes, clients }) {
-    const Id = attributes.id;
-    const found = await unlessMissing(clients.cloudFront.getDistributionConfig({ Id }));
-    if (!found) {
-      return;
-    }
-    let IfMatch = found.ETag;
+  async delete({ attributes: { id: Id }, clients: { cloudFront } }) {
+    let { ETag: IfMatch, DistributionConfig } = await cloudFront.getDistributionConfig({ Id });
     // CloudFront deletes only what serves nobody.
-    if (found.DistributionConfig?.Enabled) {
-      const disabled = await clients.cloudFront.updateDistribution({
-        Id,
-        IfMatch,
-        DistributionConfig: { ...found.DistributionConfig, Enabled: false },
-      });
-      IfMatch = disabled.ETag;
-      await waitUntilDeployed(clients.cloudFront, Id);
+    if (DistributionConfig?.Enabled) {
+      DistributionConfig = { ...DistributionConfig, Enabled: false };
+      ({ ETag: IfMatch } = await cloudFront.updateDistribution({ Id, IfMatch, DistributionConfig }));
+      await waitUntilDeployed(cloudFront, Id);
     }
-    await unlessMissing(clients.cloudFront.deleteDistribution({ Id, IfMatch }));
+    await cloudFront.deleteDistribution({ Id, IfMatch });
   },
 };
 
@@ -232,10 +219,10 @@ function namedConfig<Config>(
     delete(cloudFront: CloudFront, Id: string, IfMatch: string | undefined): Promise<unknown>;
   },
 ): ResourceKind {
-  const attributes = async (id: string, { clients, account, partition }: Place): Promise<Attributes> => ({
+  const attributes = async (id: string, { clients, account }: Place): Promise<Attributes> => ({
     id,
     etag: (await work.get(clients.cloudFront, id)).ETag ?? "",
-    arn: `arn:${partition}:cloudfront::${account}:${work.noun}/${id}`,
+    arn: `arn:aws:cloudfront::${account}:${work.noun}/${id}`,
   });
   const change = async (creation: Creation, id: string): Promise<Attributes> => {
     const { cloudFront } = creation.clients;
@@ -260,16 +247,11 @@ function namedConfig<Config>(
       const id = await work.create(cloudFront, work.config(creation.arguments));
       return await attributes(id ?? "", creation);
     },
-    async read(existing: Existing) {
-      const found = await unlessMissing(work.get(existing.clients.cloudFront, existing.attributes.id));
-      return found && existing.attributes;
-    },
+    exists: ({ attributes, clients }) => work.get(clients.cloudFront, attributes.id),
     update: (request) => change(request, request.attributes.id),
-    async delete({ attributes: { id }, clients }) {
-      const found = await unlessMissing(work.get(clients.cloudFront, id));
-      if (found) {
-        await unlessMissing(work.delete(clients.cloudFront, id, found.ETag));
-      }
+    async delete({ attributes: { id }, clients: { cloudFront } }) {
+      const { ETag } = await work.get(cloudFront, id);
+      await work.delete(cloudFront, id, ETag);
     },
   };
 }

@@ -1,10 +1,10 @@
 import type { ComparisonOperator, Statistic } from "@aws-sdk/client-cloudwatch";
-import { type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
+import { type ResourceKind, settled, tagList } from "../resource-kind";
 
 const alarm: ResourceKind = settled({
   type: "aws_cloudwatch_metric_alarm",
   replacedBy: ["alarm_name"],
-  async put({ arguments: list, clients, tags, account, region, partition }) {
+  async put({ arguments: list, clients, tags, arnOf }) {
     const AlarmName = list.requireText("alarm_name");
     await clients.cloudWatch.putMetricAlarm({
       AlarmName,
@@ -25,18 +25,13 @@ const alarm: ResourceKind = settled({
       TreatMissingData: list.text("treat_missing_data") ?? "missing",
       Tags: tagList(tags),
     });
-    return { id: AlarmName, arn: `arn:${partition}:cloudwatch:${region}:${account}:alarm:${AlarmName}` };
+    return { id: AlarmName, arn: arnOf("cloudwatch", `alarm:${AlarmName}`) };
   },
-  async read({ attributes, clients }) {
-    const { MetricAlarms = [] } = await clients.cloudWatch.describeAlarms({
-      AlarmNames: [attributes.id],
-      AlarmTypes: ["MetricAlarm"],
-    });
-    return MetricAlarms.length > 0 ? attributes : undefined;
+  async exists({ attributes, clients }) {
+    const { MetricAlarms } = await clients.cloudWatch.describeAlarms({ AlarmNames: [attributes.id] });
+    return MetricAlarms?.[0];
   },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.cloudWatch.deleteAlarms({ AlarmNames: [attributes.id] }));
-  },
+  delete: ({ attributes, clients }) => clients.cloudWatch.deleteAlarms({ AlarmNames: [attributes.id] }),
 });
 
 /** CloudWatch: alarms. */

@@ -12,8 +12,8 @@ import {
   isNamed,
   type ResourceKind,
   tagList,
-  unlessMissing,
   waitFor,
+  waitUntilGone,
 } from "../resource-kind";
 
 const table: ResourceKind = {
@@ -46,22 +46,11 @@ const table: ResourceKind = {
     }
     return await finish(creation);
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.dynamoDb.describeTable({ TableName: attributes.id }));
-    return found && { ...attributes, stream_arn: found.Table?.LatestStreamArn ?? null };
-  },
+  exists: ({ attributes, clients }) => clients.dynamoDb.describeTable({ TableName: attributes.id }),
   update: change,
-  async delete({ attributes, clients }) {
-    const TableName = attributes.id;
-    await unlessMissing(clients.dynamoDb.deleteTable({ TableName }));
-    await waitFor(
-      async () => {
-        const found = await unlessMissing(clients.dynamoDb.describeTable({ TableName }));
-        return found ? undefined : true;
-      },
-      `the deletion of the table ${TableName}`,
-      { seconds: 120 },
-    );
+  async delete({ attributes: { id: TableName }, clients: { dynamoDb } }) {
+    await dynamoDb.deleteTable({ TableName });
+    await waitUntilGone(() => dynamoDb.describeTable({ TableName }), `the table ${TableName}`);
   },
 };
 
@@ -118,7 +107,7 @@ async function changeStream(list: Arguments, dynamoDb: DynamoDB, found: TableDes
 }
 
 /** What can only be set on a table that is there. */
-async function finish({ arguments: list, clients, account, region, partition }: Creation): Promise<Attributes> {
+async function finish({ arguments: list, clients, arnOf }: Creation): Promise<Attributes> {
   const TableName = list.requireText("name");
   const active = await waitUntilActive(clients.dynamoDb, TableName);
   const ttl = list.block("ttl");
@@ -143,7 +132,7 @@ async function finish({ arguments: list, clients, account, region, partition }: 
   }
   return {
     id: TableName,
-    arn: active.TableArn ?? `arn:${partition}:dynamodb:${region}:${account}:table/${TableName}`,
+    arn: active.TableArn ?? arnOf("dynamodb", `table/${TableName}`),
     stream_arn: active.LatestStreamArn ?? null,
   };
 }

@@ -1,10 +1,10 @@
-import { type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
+import { type ResourceKind, settled, tagList } from "../resource-kind";
 
 const rule: ResourceKind = settled({
   type: "aws_cloudwatch_event_rule",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 64 },
   replacedBy: ["name"],
-  async put({ arguments: list, clients, tags, account, region, partition }) {
+  async put({ arguments: list, clients, tags, arnOf }) {
     const Name = list.requireText("name");
     const { RuleArn } = await clients.events.putRule({
       Name,
@@ -12,15 +12,10 @@ const rule: ResourceKind = settled({
       ScheduleExpression: list.text("schedule_expression"),
       Tags: tagList(tags),
     });
-    return { id: Name, name: Name, arn: RuleArn ?? `arn:${partition}:events:${region}:${account}:rule/${Name}` };
+    return { id: Name, name: Name, arn: RuleArn ?? arnOf("events", `rule/${Name}`) };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.events.describeRule({ Name: attributes.id }));
-    return found && attributes;
-  },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.events.deleteRule({ Name: attributes.id }));
-  },
+  exists: ({ attributes, clients }) => clients.events.describeRule({ Name: attributes.id }),
+  delete: ({ attributes, clients }) => clients.events.deleteRule({ Name: attributes.id }),
 });
 
 const target: ResourceKind = settled({
@@ -45,18 +40,15 @@ const target: ResourceKind = settled({
     }
     return { id: `${Rule}-${Id}` };
   },
-  async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(clients.events.listTargetsByRule({ Rule: list.requireText("rule") }));
-    return found?.Targets?.some(({ Id }) => Id === list.requireText("target_id")) ? attributes : undefined;
+  async exists({ arguments: list, clients }) {
+    const { Targets } = await clients.events.listTargetsByRule({ Rule: list.requireText("rule") });
+    return Targets?.some(({ Id }) => Id === list.requireText("target_id"));
   },
-  async delete({ arguments: list, clients }) {
-    await unlessMissing(
-      clients.events.removeTargets({
-        Rule: list.requireText("rule"),
-        Ids: [list.requireText("target_id")],
-      }),
-    );
-  },
+  delete: ({ arguments: list, clients }) =>
+    clients.events.removeTargets({
+      Rule: list.requireText("rule"),
+      Ids: [list.requireText("target_id")],
+    }),
 });
 
 /** EventBridge: rules and what they call. */

@@ -43,16 +43,14 @@ const role: ResourceKind = settled({
     const arn = (await findRole(iam, RoleName))?.Arn ?? "";
     return { id: RoleName, name: RoleName, arn };
   },
-  async read({ attributes, arguments: list, clients: { iam } }) {
+  async exists({ attributes, arguments: list, clients: { iam } }) {
     const found = await findRole(iam, attributes.id);
-    const isWanted =
+    return (
       isDocument(found?.AssumeRolePolicyDocument, list.requireText("assume_role_policy")) &&
-      found?.PermissionsBoundary?.PermissionsBoundaryArn === list.text("permissions_boundary");
-    return isWanted ? attributes : undefined;
+      found?.PermissionsBoundary?.PermissionsBoundaryArn === list.text("permissions_boundary")
+    );
   },
-  async delete({ attributes, clients: { iam } }) {
-    await unlessMissing(iam.deleteRole({ RoleName: attributes.id }));
-  },
+  delete: ({ attributes, clients: { iam } }) => iam.deleteRole({ RoleName: attributes.id }),
 });
 
 const rolePolicy: ResourceKind = settled({
@@ -66,16 +64,13 @@ const rolePolicy: ResourceKind = settled({
     await iam.putRolePolicy({ RoleName, PolicyName, PolicyDocument });
     return { id: `${RoleName}:${PolicyName}`, role: RoleName, name: PolicyName };
   },
-  async read({ attributes, arguments: list, clients: { iam } }) {
-    const found = await unlessMissing(
-      iam.getRolePolicy({ RoleName: list.requireText("role"), PolicyName: list.requireText("name") }),
-    );
-    return isDocument(found?.PolicyDocument, list.requireText("policy")) ? attributes : undefined;
-  },
-  async delete({ arguments: list, clients: { iam } }) {
+  async exists({ arguments: list, clients: { iam } }) {
     const RoleName = list.requireText("role");
-    await unlessMissing(iam.deleteRolePolicy({ RoleName, PolicyName: list.requireText("name") }));
+    const { PolicyDocument } = await iam.getRolePolicy({ RoleName, PolicyName: list.requireText("name") });
+    return isDocument(PolicyDocument, list.requireText("policy"));
   },
+  delete: ({ arguments: list, clients: { iam } }) =>
+    iam.deleteRolePolicy({ RoleName: list.requireText("role"), PolicyName: list.requireText("name") }),
 });
 
 /** IAM: roles with their policies, by which the emulator judges every request of a function, a job or an endpoint. */

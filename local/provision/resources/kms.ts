@@ -24,9 +24,8 @@ const key: ResourceKind = {
     await settleKey(creation, attributes);
     return attributes;
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.kms.describeKey({ KeyId: attributes.id }));
-    return found?.KeyMetadata?.KeyState === "Enabled" ? attributes : undefined;
+  async exists({ attributes, clients }) {
+    return (await clients.kms.describeKey({ KeyId: attributes.id })).KeyMetadata?.KeyState === "Enabled";
   },
   async update(change) {
     const KeyId = change.attributes.id;
@@ -40,12 +39,10 @@ const key: ResourceKind = {
   },
   async delete({ attributes, arguments: list, clients }) {
     try {
-      await unlessMissing(
-        clients.kms.scheduleKeyDeletion({
-          KeyId: attributes.id,
-          PendingWindowInDays: list.number("deletion_window_in_days") ?? 30,
-        }),
-      );
+      await clients.kms.scheduleKeyDeletion({
+        KeyId: attributes.id,
+        PendingWindowInDays: list.number("deletion_window_in_days") ?? 30,
+      });
     } catch (error) {
       // Its deletion is scheduled already.
       if (!isNamed(error, "KMSInvalidStateException")) {
@@ -90,7 +87,7 @@ async function ownedKey(kms: KMS, token: string): Promise<KeyMetadata | undefine
 const alias: ResourceKind = settled({
   type: "aws_kms_alias",
   naming: { argument: "name", prefix: "alias/terraform-", maximumLength: 256 },
-  async put({ arguments: list, clients, account, region, partition }) {
+  async put({ arguments: list, clients, arnOf }) {
     const AliasName = list.requireText("name");
     const TargetKeyId = list.requireText("target_key_id");
     try {
@@ -101,19 +98,17 @@ const alias: ResourceKind = settled({
       }
       await clients.kms.updateAlias({ AliasName, TargetKeyId });
     }
-    return { id: AliasName, arn: `arn:${partition}:kms:${region}:${account}:${AliasName}` };
+    return { id: AliasName, arn: arnOf("kms", AliasName) };
   },
-  async read({ attributes, clients }) {
+  async exists({ attributes, clients }) {
     for await (const { Aliases = [] } of paginateListAliases({ client: clients.kms }, {})) {
       if (Aliases.some(({ AliasName }) => AliasName === attributes.id)) {
-        return attributes;
+        return true;
       }
     }
-    return undefined;
+    return false;
   },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.kms.deleteAlias({ AliasName: attributes.id }));
-  },
+  delete: ({ attributes, clients }) => clients.kms.deleteAlias({ AliasName: attributes.id }),
 });
 
 /** KMS: keys and aliases. */

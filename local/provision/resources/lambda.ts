@@ -2,15 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { EventSourcePosition, FunctionConfiguration, Lambda } from "@aws-sdk/client-lambda";
 import type { Arguments } from "../arguments";
-import {
-  type Attributes,
-  type Creation,
-  isNamed,
-  type ResourceKind,
-  settled,
-  unlessMissing,
-  waitFor,
-} from "../resource-kind";
+import { type Attributes, type Creation, isNamed, type ResourceKind, settled, waitFor } from "../resource-kind";
 
 const functionKind: ResourceKind = {
   type: "aws_lambda_function",
@@ -38,10 +30,10 @@ const functionKind: ResourceKind = {
     }
     return await attributesOf(creation, FunctionName);
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.lambda.getFunctionConfiguration({ FunctionName: attributes.id }));
+  async exists({ attributes, clients }) {
+    const found = await clients.lambda.getFunctionConfiguration({ FunctionName: attributes.id });
     // An emulator that was killed may have forgotten the latest code.
-    return found?.CodeSha256 === attributes.code_sha256 && found?.State !== "Failed" ? attributes : undefined;
+    return found.CodeSha256 === attributes.code_sha256 && found.State !== "Failed";
   },
   async update(change) {
     await waitUntilActive(change.clients.lambda, change.attributes.id);
@@ -49,9 +41,7 @@ const functionKind: ResourceKind = {
     await updateSettings(change, change.attributes.id);
     return await attributesOf(change, change.attributes.id);
   },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.lambda.deleteFunction({ FunctionName: attributes.id }));
-  },
+  delete: ({ attributes, clients }) => clients.lambda.deleteFunction({ FunctionName: attributes.id }),
 };
 
 function archive({ arguments: list, directory }: Creation): Buffer {
@@ -95,13 +85,13 @@ async function updateSettings({ arguments: list, clients, tags }: Creation, Func
 }
 
 async function attributesOf(creation: Creation, FunctionName: string): Promise<Attributes> {
-  const { clients, account, region, partition } = creation;
+  const { clients, region, arnOf } = creation;
   const { FunctionArn, CodeSha256 = "" } = await waitUntilActive(clients.lambda, FunctionName);
-  const arn = FunctionArn ?? `arn:${partition}:lambda:${region}:${account}:function:${FunctionName}`;
+  const arn = FunctionArn ?? arnOf("lambda", `function:${FunctionName}`);
   return {
     id: FunctionName,
     arn,
-    invoke_arn: `arn:${partition}:apigateway:${region}:lambda:path/2015-03-31/functions/${arn}/invocations`,
+    invoke_arn: `arn:aws:apigateway:${region}:lambda:path/2015-03-31/functions/${arn}/invocations`,
     code_sha256: CodeSha256,
   };
 }
@@ -145,19 +135,16 @@ const permission: ResourceKind = settled({
     }
     return { id: StatementId };
   },
-  async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(clients.lambda.getPolicy({ FunctionName: list.requireText("function_name") }));
-    const { Statement = [] } = JSON.parse(found?.Policy ?? "{}") as { Statement?: { Sid?: string }[] };
-    return Statement.some(({ Sid }) => Sid === attributes.id) ? attributes : undefined;
+  async exists({ attributes, arguments: list, clients }) {
+    const { Policy = "{}" } = await clients.lambda.getPolicy({ FunctionName: list.requireText("function_name") });
+    const { Statement = [] } = JSON.parse(Policy) as { Statement?: { Sid?: string }[] };
+    return Statement.some(({ Sid }) => Sid === attributes.id);
   },
-  async delete({ attributes, arguments: list, clients }) {
-    await unlessMissing(
-      clients.lambda.removePermission({
-        FunctionName: list.requireText("function_name"),
-        StatementId: attributes.id,
-      }),
-    );
-  },
+  delete: ({ attributes, arguments: list, clients }) =>
+    clients.lambda.removePermission({
+      FunctionName: list.requireText("function_name"),
+      StatementId: attributes.id,
+    }),
 });
 
 /** How a mapping reads its source, as both its making and its changing take it. */
@@ -200,16 +187,11 @@ const eventSourceMapping: ResourceKind = {
     });
     return { id };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.lambda.getEventSourceMapping({ UUID: attributes.id }));
-    return found && attributes;
-  },
+  exists: ({ attributes, clients }) => clients.lambda.getEventSourceMapping({ UUID: attributes.id }),
   async update({ arguments: list, attributes, clients }) {
     return await changeMapping(list, clients.lambda, attributes.id);
   },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.lambda.deleteEventSourceMapping({ UUID: attributes.id }));
-  },
+  delete: ({ attributes, clients }) => clients.lambda.deleteEventSourceMapping({ UUID: attributes.id }),
 };
 
 async function changeMapping(list: Arguments, lambda: Lambda, UUID: string): Promise<Attributes> {

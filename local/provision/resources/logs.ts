@@ -1,12 +1,12 @@
 import { type CloudWatchLogs, type LogGroup, paginateDescribeLogGroups } from "@aws-sdk/client-cloudwatch-logs";
-import { type ResourceKind, settled, unlessMissing } from "../resource-kind";
+import { type ResourceKind, settled } from "../resource-kind";
 
 const group: ResourceKind = settled({
   type: "aws_cloudwatch_log_group",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 512 },
-  async put({ arguments: list, clients, tags, account, region, partition }) {
+  async put({ arguments: list, clients, tags, arnOf }) {
     const logGroupName = list.requireText("name");
-    const arn = `arn:${partition}:logs:${region}:${account}:log-group:${logGroupName}`;
+    const arn = arnOf("logs", `log-group:${logGroupName}`);
     // A function that ran before its log group was made has made it.
     const found = await findGroup(clients.logs, logGroupName);
     const kmsKeyId = list.text("kms_key_id");
@@ -28,12 +28,8 @@ const group: ResourceKind = settled({
       : clients.logs.deleteRetentionPolicy({ logGroupName }));
     return { id: logGroupName, arn };
   },
-  async read({ attributes, clients }) {
-    return (await findGroup(clients.logs, attributes.id)) && attributes;
-  },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.logs.deleteLogGroup({ logGroupName: attributes.id }));
-  },
+  exists: ({ attributes, clients }) => findGroup(clients.logs, attributes.id),
+  delete: ({ attributes, clients }) => clients.logs.deleteLogGroup({ logGroupName: attributes.id }),
 });
 
 async function findGroup(logs: CloudWatchLogs, name: string): Promise<LogGroup | undefined> {
@@ -67,23 +63,18 @@ const metricFilter: ResourceKind = settled({
     });
     return { id: filterName };
   },
-  async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(
-      clients.logs.describeMetricFilters({
-        logGroupName: list.requireText("log_group_name"),
-        filterNamePrefix: attributes.id,
-      }),
-    );
-    return found?.metricFilters?.some(({ filterName }) => filterName === attributes.id) ? attributes : undefined;
+  async exists({ attributes, arguments: list, clients }) {
+    const { metricFilters } = await clients.logs.describeMetricFilters({
+      logGroupName: list.requireText("log_group_name"),
+      filterNamePrefix: attributes.id,
+    });
+    return metricFilters?.some(({ filterName }) => filterName === attributes.id);
   },
-  async delete({ attributes, arguments: list, clients }) {
-    await unlessMissing(
-      clients.logs.deleteMetricFilter({
-        filterName: attributes.id,
-        logGroupName: list.requireText("log_group_name"),
-      }),
-    );
-  },
+  delete: ({ attributes, arguments: list, clients }) =>
+    clients.logs.deleteMetricFilter({
+      filterName: attributes.id,
+      logGroupName: list.requireText("log_group_name"),
+    }),
 });
 
 /** CloudWatch Logs: groups and metric filters. */

@@ -8,22 +8,13 @@ import type {
   ServerSideEncryptionRule,
 } from "@aws-sdk/client-s3";
 import type { Arguments } from "../arguments";
-import {
-  type Creation,
-  type Existing,
-  isNamed,
-  type ResourceKind,
-  settled,
-  tagList,
-  textOf,
-  unlessMissing,
-} from "../resource-kind";
+import { type Creation, isNamed, type ResourceKind, settled, tagList, textOf } from "../resource-kind";
 
 const bucketKind: ResourceKind = settled({
   type: "aws_s3_bucket",
   naming: { argument: "bucket", prefix: "terraform-", maximumLength: 63 },
   async put(creation) {
-    const { arguments: list, clients, partition, region, tags } = creation;
+    const { arguments: list, clients, region, tags } = creation;
     const Bucket = list.requireText("bucket");
     list.accept("force_destroy");
     try {
@@ -43,24 +34,16 @@ const bucketKind: ResourceKind = settled({
     }
     return {
       id: Bucket,
-      arn: `arn:${partition}:s3:::${Bucket}`,
+      arn: `arn:aws:s3:::${Bucket}`,
       bucket_regional_domain_name: `${Bucket}.s3.${region}.amazonaws.com`,
     };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.s3.headBucket({ Bucket: attributes.id }));
-    return found && attributes;
-  },
-  async delete({ attributes, arguments: list, clients }) {
-    const Bucket = attributes.id;
-    await unlessMissing(
-      (async () => {
-        if (list.boolean("force_destroy")) {
-          await emptyBucket(clients.s3, Bucket);
-        }
-        await clients.s3.deleteBucket({ Bucket });
-      })(),
-    );
+  exists: ({ attributes, clients }) => clients.s3.headBucket({ Bucket: attributes.id }),
+  async delete({ attributes: { id: Bucket }, arguments: list, clients }) {
+    if (list.boolean("force_destroy")) {
+      await emptyBucket(clients.s3, Bucket);
+    }
+    await clients.s3.deleteBucket({ Bucket });
   },
 });
 
@@ -100,12 +83,8 @@ function bucketSetting(
       await work.put(bucket, creation);
       return { id: bucket };
     },
-    async read({ attributes, arguments: list, clients }: Existing) {
-      return (await unlessMissing(work.get(attributes.id, clients.s3, list))) ? attributes : undefined;
-    },
-    async delete({ attributes, clients }: Existing) {
-      await unlessMissing(work.remove(attributes.id, clients.s3));
-    },
+    exists: ({ attributes, arguments: list, clients }) => work.get(attributes.id, clients.s3, list),
+    delete: ({ attributes, clients }) => work.remove(attributes.id, clients.s3),
   });
 }
 
@@ -224,7 +203,7 @@ const object: ResourceKind = settled({
   type: "aws_s3_object",
   replacedBy: ["bucket", "key"],
   files: ["source"],
-  async put({ arguments: list, clients, partition, directory, tags }) {
+  async put({ arguments: list, clients, directory, tags }) {
     const Bucket = list.requireText("bucket");
     const Key = list.requireText("key");
     const source = list.text("source");
@@ -242,22 +221,18 @@ const object: ResourceKind = settled({
     return {
       id: `${Bucket}/${Key}`,
       key: Key,
-      arn: `arn:${partition}:s3:::${Bucket}/${Key}`,
+      arn: `arn:aws:s3:::${Bucket}/${Key}`,
       etag: ETag.replaceAll('"', ""),
     };
   },
-  async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(
-      clients.s3.headObject({ Bucket: list.requireText("bucket"), Key: textOf(attributes, "key") }),
-    );
+  async exists({ attributes, arguments: list, clients }) {
+    const Key = textOf(attributes, "key");
+    const { ETag } = await clients.s3.headObject({ Bucket: list.requireText("bucket"), Key });
     // Somebody may have put something else under its name.
-    return found?.ETag?.replaceAll('"', "") === attributes.etag ? attributes : undefined;
+    return ETag?.replaceAll('"', "") === attributes.etag;
   },
-  async delete({ attributes, arguments: list, clients }) {
-    await unlessMissing(
-      clients.s3.deleteObject({ Bucket: list.requireText("bucket"), Key: textOf(attributes, "key") }),
-    );
-  },
+  delete: ({ attributes, arguments: list, clients }) =>
+    clients.s3.deleteObject({ Bucket: list.requireText("bucket"), Key: textOf(attributes, "key") }),
 });
 
 /** S3: buckets, what is set on them, and objects. */

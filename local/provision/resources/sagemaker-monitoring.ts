@@ -16,7 +16,7 @@ const jobDefinition: ResourceKind = {
     ...["data_quality_app_specification", "data_quality_baseline_config", "data_quality_job_input"],
     ...["data_quality_job_output_config", "job_resources", "network_config", "role_arn", "stopping_condition"],
   ],
-  async create({ arguments: list, clients, tags, account, region, partition }) {
+  async create({ arguments: list, clients, tags, arnOf }) {
     const JobDefinitionName = list.requireText("name");
     const application = list.requireBlock("data_quality_app_specification");
     const baseline = list.block("data_quality_baseline_config");
@@ -78,22 +78,17 @@ const jobDefinition: ResourceKind = {
       StoppingCondition: seconds === undefined ? undefined : { MaxRuntimeInSeconds: seconds },
       Tags: tagList(tags),
     });
-    const arn = `arn:${partition}:sagemaker:${region}:${account}:data-quality-job-definition/${JobDefinitionName}`;
+    const arn = arnOf("sagemaker", `data-quality-job-definition/${JobDefinitionName}`);
     return { id: JobDefinitionName, arn };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(
-      clients.sageMaker.describeDataQualityJobDefinition({ JobDefinitionName: attributes.id }),
-    );
-    return found && attributes;
-  },
+  exists: ({ attributes, clients }) =>
+    clients.sageMaker.describeDataQualityJobDefinition({ JobDefinitionName: attributes.id }),
   async update({ attributes, clients, tags }) {
     await clients.sageMaker.addTags({ ResourceArn: textOf(attributes, "arn"), Tags: tagList(tags) });
     return attributes;
   },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.sageMaker.deleteDataQualityJobDefinition({ JobDefinitionName: attributes.id }));
-  },
+  delete: ({ attributes, clients }) =>
+    clients.sageMaker.deleteDataQualityJobDefinition({ JobDefinitionName: attributes.id }),
 };
 
 function scheduleConfig(block: Arguments): MonitoringScheduleConfig {
@@ -108,10 +103,10 @@ function scheduleConfig(block: Arguments): MonitoringScheduleConfig {
 const schedule: ResourceKind = settled({
   type: "aws_sagemaker_monitoring_schedule",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 63 },
-  async put({ arguments: list, clients, tags, account, region, partition }) {
+  async put({ arguments: list, clients, tags, arnOf }) {
     const MonitoringScheduleName = list.requireText("name");
     const MonitoringScheduleConfig = scheduleConfig(list.requireBlock("monitoring_schedule_config"));
-    const arn = `arn:${partition}:sagemaker:${region}:${account}:monitoring-schedule/${MonitoringScheduleName}`;
+    const arn = arnOf("sagemaker", `monitoring-schedule/${MonitoringScheduleName}`);
     const found = await unlessMissing(clients.sageMaker.describeMonitoringSchedule({ MonitoringScheduleName }));
     if (found) {
       await clients.sageMaker.updateMonitoringSchedule({ MonitoringScheduleName, MonitoringScheduleConfig });
@@ -125,18 +120,13 @@ const schedule: ResourceKind = settled({
     }
     return { id: MonitoringScheduleName, arn };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(
-      clients.sageMaker.describeMonitoringSchedule({ MonitoringScheduleName: attributes.id }),
-    );
-    return found && attributes;
-  },
-  async delete({ attributes, clients }) {
+  exists: ({ attributes, clients }) =>
+    clients.sageMaker.describeMonitoringSchedule({ MonitoringScheduleName: attributes.id }),
+  async delete({ attributes: { id: MonitoringScheduleName }, clients }) {
     await waitFor(
       async () => {
         try {
-          await unlessMissing(clients.sageMaker.deleteMonitoringSchedule({ MonitoringScheduleName: attributes.id }));
-          return true;
+          return await clients.sageMaker.deleteMonitoringSchedule({ MonitoringScheduleName });
         } catch (error) {
           // An execution is under way, and ends by itself.
           if (isNamed(error, "ResourceInUse")) {
@@ -145,7 +135,7 @@ const schedule: ResourceKind = settled({
           throw error;
         }
       },
-      `the deletion of the monitoring schedule ${attributes.id}`,
+      `the deletion of the monitoring schedule ${MonitoringScheduleName}`,
       { seconds: 300 },
     );
   },

@@ -13,18 +13,14 @@ import type { Arguments } from "../arguments";
 import {
   type Attributes,
   type Change,
-  type Place,
   type ResourceKind,
   settled,
   tagList,
   textOf,
   unlessMissing,
   waitFor,
+  waitUntilGone,
 } from "../resource-kind";
-
-function arnOf(kind: string, name: string, { account, region, partition }: Place): string {
-  return `arn:${partition}:sagemaker:${region}:${account}:${kind}/${name}`;
-}
 
 async function tag(sageMaker: SageMaker, ResourceArn: string, tags: Record<string, string>): Promise<void> {
   if (Object.keys(tags).length > 0) {
@@ -82,16 +78,17 @@ const featureGroup: ResourceKind = {
       `the feature group ${FeatureGroupName}`,
       { seconds: 300 },
     );
-    return { id: FeatureGroupName, arn: FeatureGroupArn ?? arnOf("feature-group", FeatureGroupName, creation) };
+    return {
+      id: FeatureGroupName,
+      arn: FeatureGroupArn ?? creation.arnOf("sagemaker", `feature-group/${FeatureGroupName}`),
+    };
   },
-  async read({ attributes, clients }) {
-    const found = await describeFeatureGroup(clients.sageMaker, attributes.id);
-    return found && found.FeatureGroupStatus !== "CreateFailed" ? attributes : undefined;
+  async exists({ attributes, clients }) {
+    const found = await clients.sageMaker.describeFeatureGroup({ FeatureGroupName: attributes.id });
+    return found.FeatureGroupStatus !== "CreateFailed";
   },
   update: changeTags,
-  async delete({ attributes, clients }) {
-    await deleteFeatureGroup(clients.sageMaker, attributes.id);
-  },
+  delete: ({ attributes, clients }) => deleteFeatureGroup(clients.sageMaker, attributes.id),
 };
 
 function featureDefinition(block: Arguments): FeatureDefinition {
@@ -128,17 +125,12 @@ async function describeFeatureGroup(
 
 async function deleteFeatureGroup(sageMaker: SageMaker, FeatureGroupName: string): Promise<void> {
   await unlessMissing(sageMaker.deleteFeatureGroup({ FeatureGroupName }));
-  await waitFor(
-    async () => {
-      const found = await describeFeatureGroup(sageMaker, FeatureGroupName);
-      if (found?.FeatureGroupStatus === "DeleteFailed") {
-        throw new Error(`the feature group ${FeatureGroupName} can't be deleted: ${found.FailureReason ?? ""}`);
-      }
-      return found ? undefined : true;
-    },
-    `the deletion of the feature group ${FeatureGroupName}`,
-    { seconds: 120 },
-  );
+  await waitUntilGone(async () => {
+    const { FeatureGroupStatus, FailureReason = "" } = await sageMaker.describeFeatureGroup({ FeatureGroupName });
+    if (FeatureGroupStatus === "DeleteFailed") {
+      throw new Error(`the feature group ${FeatureGroupName} can't be deleted: ${FailureReason}`);
+    }
+  }, `the feature group ${FeatureGroupName}`);
 }
 
 const modelPackageGroup: ResourceKind = {
@@ -148,7 +140,7 @@ const modelPackageGroup: ResourceKind = {
     const { arguments: list, clients, tags } = creation;
     const ModelPackageGroupName = list.requireText("model_package_group_name");
     const ModelPackageGroupDescription = list.text("model_package_group_description");
-    const arn = arnOf("model-package-group", ModelPackageGroupName, creation);
+    const arn = creation.arnOf("sagemaker", `model-package-group/${ModelPackageGroupName}`);
     const found = await unlessMissing(clients.sageMaker.describeModelPackageGroup({ ModelPackageGroupName }));
     if (found) {
       // It may hold models that somebody relies on; a new one is never made in its place.
@@ -162,16 +154,11 @@ const modelPackageGroup: ResourceKind = {
     }
     return { id: ModelPackageGroupName, arn };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(
-      clients.sageMaker.describeModelPackageGroup({ ModelPackageGroupName: attributes.id }),
-    );
-    return found && attributes;
-  },
+  exists: ({ attributes, clients }) =>
+    clients.sageMaker.describeModelPackageGroup({ ModelPackageGroupName: attributes.id }),
   update: changeTags,
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.sageMaker.deleteModelPackageGroup({ ModelPackageGroupName: attributes.id }));
-  },
+  delete: ({ attributes, clients }) =>
+    clients.sageMaker.deleteModelPackageGroup({ ModelPackageGroupName: attributes.id }),
 };
 
 const model: ResourceKind = {
@@ -193,16 +180,11 @@ const model: ResourceKind = {
       },
       Tags: tagList(tags),
     });
-    return { id: ModelName, arn: arnOf("model", ModelName, creation) };
+    return { id: ModelName, arn: creation.arnOf("sagemaker", `model/${ModelName}`) };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.sageMaker.describeModel({ ModelName: attributes.id }));
-    return found && attributes;
-  },
+  exists: ({ attributes, clients }) => clients.sageMaker.describeModel({ ModelName: attributes.id }),
   update: changeTags,
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.sageMaker.deleteModel({ ModelName: attributes.id }));
-  },
+  delete: ({ attributes, clients }) => clients.sageMaker.deleteModel({ ModelName: attributes.id }),
 };
 
 const endpointConfiguration: ResourceKind = {
@@ -221,16 +203,11 @@ const endpointConfiguration: ResourceKind = {
       DataCaptureConfig: capture && dataCapture(capture),
       Tags: tagList(tags),
     });
-    return { id: EndpointConfigName, arn: arnOf("endpoint-config", EndpointConfigName, creation) };
+    return { id: EndpointConfigName, arn: creation.arnOf("sagemaker", `endpoint-config/${EndpointConfigName}`) };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.sageMaker.describeEndpointConfig({ EndpointConfigName: attributes.id }));
-    return found && attributes;
-  },
+  exists: ({ attributes, clients }) => clients.sageMaker.describeEndpointConfig({ EndpointConfigName: attributes.id }),
   update: changeTags,
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.sageMaker.deleteEndpointConfig({ EndpointConfigName: attributes.id }));
-  },
+  delete: ({ attributes, clients }) => clients.sageMaker.deleteEndpointConfig({ EndpointConfigName: attributes.id }),
 };
 
 function variant(block: Arguments): ProductionVariant {
@@ -271,7 +248,7 @@ const endpoint: ResourceKind = settled({
     const EndpointName = list.requireText("name");
     const EndpointConfigName = list.requireText("endpoint_config_name");
     const deployment = list.block("deployment_config");
-    const attributes = { id: EndpointName, arn: arnOf("endpoint", EndpointName, creation) };
+    const attributes = { id: EndpointName, arn: creation.arnOf("sagemaker", `endpoint/${EndpointName}`) };
     let found = await settledEndpoint(clients.sageMaker, EndpointName);
     if (found && found.EndpointStatus !== "InService") {
       // One that failed can't be updated, only made again.
@@ -306,14 +283,11 @@ const endpoint: ResourceKind = settled({
     }
     return attributes;
   },
-  async read({ attributes, clients }) {
-    const found = await describeEndpoint(clients.sageMaker, attributes.id);
-    const broken = ["Failed", "OutOfService", "Deleting"];
-    return found && !broken.includes(found.EndpointStatus ?? "") ? attributes : undefined;
+  async exists({ attributes, clients }) {
+    const { EndpointStatus = "" } = await clients.sageMaker.describeEndpoint({ EndpointName: attributes.id });
+    return !["Failed", "OutOfService", "Deleting"].includes(EndpointStatus);
   },
-  async delete({ attributes, clients }) {
-    await deleteEndpoint(clients.sageMaker, attributes.id);
-  },
+  delete: ({ attributes, clients }) => deleteEndpoint(clients.sageMaker, attributes.id),
 });
 
 function deploymentConfig(block: Arguments): DeploymentConfig {
@@ -337,13 +311,6 @@ function deploymentConfig(block: Arguments): DeploymentConfig {
   };
 }
 
-async function describeEndpoint(
-  sageMaker: SageMaker,
-  EndpointName: string,
-): Promise<DescribeEndpointOutput | undefined> {
-  return await unlessMissing(sageMaker.describeEndpoint({ EndpointName }));
-}
-
 /** The endpoint when nothing is under way with it; undefined when there is none. */
 async function settledEndpoint(
   sageMaker: SageMaker,
@@ -351,7 +318,7 @@ async function settledEndpoint(
 ): Promise<DescribeEndpointOutput | undefined> {
   const [found] = await waitFor(
     async () => {
-      const state = await describeEndpoint(sageMaker, EndpointName);
+      const state = await unlessMissing(sageMaker.describeEndpoint({ EndpointName }));
       const settledStates = ["InService", "Failed", "OutOfService", "UpdateRollbackFailed"];
       return !state || settledStates.includes(state.EndpointStatus ?? "") ? [state] : undefined;
     },
@@ -364,11 +331,7 @@ async function settledEndpoint(
 async function deleteEndpoint(sageMaker: SageMaker, EndpointName: string): Promise<void> {
   await settledEndpoint(sageMaker, EndpointName);
   await unlessMissing(sageMaker.deleteEndpoint({ EndpointName }));
-  await waitFor(
-    async () => ((await describeEndpoint(sageMaker, EndpointName)) ? undefined : true),
-    `the deletion of the endpoint ${EndpointName}`,
-    { seconds: endpointSeconds },
-  );
+  await waitUntilGone(() => sageMaker.describeEndpoint({ EndpointName }), `the endpoint ${EndpointName}`, 900);
 }
 
 /** SageMaker: feature groups, model package groups, models, endpoint configurations, endpoints. */

@@ -6,7 +6,7 @@ import type {
   TlsPolicy,
 } from "@aws-sdk/client-sesv2";
 import type { Arguments } from "../arguments";
-import { isNamed, type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
+import { isNamed, type ResourceKind, settled, tagList } from "../resource-kind";
 
 /** Runs the work; false when AWS says that the thing exists already. */
 async function made(work: Promise<unknown>): Promise<boolean> {
@@ -24,7 +24,7 @@ async function made(work: Promise<unknown>): Promise<boolean> {
 const configurationSet: ResourceKind = settled({
   type: "aws_sesv2_configuration_set",
   replacedBy: ["configuration_set_name"],
-  async put({ arguments: list, clients, tags, account, region, partition }) {
+  async put({ arguments: list, clients, tags, arnOf }) {
     const ConfigurationSetName = list.requireText("configuration_set_name");
     await made(clients.ses.createConfigurationSet({ ConfigurationSetName, Tags: tagList(tags) }));
     const delivery = list.block("delivery_options");
@@ -49,16 +49,11 @@ const configurationSet: ResourceKind = settled({
     });
     return {
       id: ConfigurationSetName,
-      arn: `arn:${partition}:ses:${region}:${account}:configuration-set/${ConfigurationSetName}`,
+      arn: arnOf("ses", `configuration-set/${ConfigurationSetName}`),
     };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.ses.getConfigurationSet({ ConfigurationSetName: attributes.id }));
-    return found && attributes;
-  },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.ses.deleteConfigurationSet({ ConfigurationSetName: attributes.id }));
-  },
+  exists: ({ attributes, clients }) => clients.ses.getConfigurationSet({ ConfigurationSetName: attributes.id }),
+  delete: ({ attributes, clients }) => clients.ses.deleteConfigurationSet({ ConfigurationSetName: attributes.id }),
 });
 
 function destinationOf(block: Arguments): EventDestinationDefinition {
@@ -91,40 +86,28 @@ const eventDestination: ResourceKind = settled({
     }
     return { id: `${names.ConfigurationSetName}|${names.EventDestinationName}` };
   },
-  async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(
-      clients.ses.getConfigurationSetEventDestinations({
-        ConfigurationSetName: list.requireText("configuration_set_name"),
-      }),
-    );
-    const name = list.requireText("event_destination_name");
-    return found?.EventDestinations?.some(({ Name }) => Name === name) ? attributes : undefined;
+  async exists({ arguments: list, clients }) {
+    const ConfigurationSetName = list.requireText("configuration_set_name");
+    const { EventDestinations } = await clients.ses.getConfigurationSetEventDestinations({ ConfigurationSetName });
+    return EventDestinations?.some(({ Name }) => Name === list.requireText("event_destination_name"));
   },
-  async delete({ arguments: list, clients }) {
-    await unlessMissing(
-      clients.ses.deleteConfigurationSetEventDestination({
-        ConfigurationSetName: list.requireText("configuration_set_name"),
-        EventDestinationName: list.requireText("event_destination_name"),
-      }),
-    );
-  },
+  delete: ({ arguments: list, clients }) =>
+    clients.ses.deleteConfigurationSetEventDestination({
+      ConfigurationSetName: list.requireText("configuration_set_name"),
+      EventDestinationName: list.requireText("event_destination_name"),
+    }),
 });
 
 const identity: ResourceKind = settled({
   type: "aws_sesv2_email_identity",
   replacedBy: ["email_identity"],
-  async put({ arguments: list, clients, tags, account, region, partition }) {
+  async put({ arguments: list, clients, tags, arnOf }) {
     const EmailIdentity = list.requireText("email_identity");
     await made(clients.ses.createEmailIdentity({ EmailIdentity, Tags: tagList(tags) }));
-    return { id: EmailIdentity, arn: `arn:${partition}:ses:${region}:${account}:identity/${EmailIdentity}` };
+    return { id: EmailIdentity, arn: arnOf("ses", `identity/${EmailIdentity}`) };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.ses.getEmailIdentity({ EmailIdentity: attributes.id }));
-    return found && attributes;
-  },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.ses.deleteEmailIdentity({ EmailIdentity: attributes.id }));
-  },
+  exists: ({ attributes, clients }) => clients.ses.getEmailIdentity({ EmailIdentity: attributes.id }),
+  delete: ({ attributes, clients }) => clients.ses.deleteEmailIdentity({ EmailIdentity: attributes.id }),
 });
 
 /** SES: identities, configuration sets, and what they count. */

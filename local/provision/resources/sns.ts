@@ -1,13 +1,13 @@
 import { paginateListSubscriptionsByTopic, type Subscription, type SNS } from "@aws-sdk/client-sns";
-import { type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
+import { type ResourceKind, settled, tagList } from "../resource-kind";
 
 const topic: ResourceKind = settled({
   type: "aws_sns_topic",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 256 },
-  async put({ arguments: list, clients, tags, account, region, partition }) {
+  async put({ arguments: list, clients, tags, arnOf }) {
     const Name = list.requireText("name");
     // Creating a topic that exists gives its ARN.
-    const { TopicArn = `arn:${partition}:sns:${region}:${account}:${Name}` } = await clients.sns.createTopic({ Name });
+    const { TopicArn = arnOf("sns", Name) } = await clients.sns.createTopic({ Name });
     const AttributeValue = list.text("kms_master_key_id");
     if (AttributeValue !== undefined) {
       const AttributeName = "KmsMasterKeyId";
@@ -18,13 +18,8 @@ const topic: ResourceKind = settled({
     }
     return { id: TopicArn, arn: TopicArn };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.sns.getTopicAttributes({ TopicArn: attributes.id }));
-    return found && attributes;
-  },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.sns.deleteTopic({ TopicArn: attributes.id }));
-  },
+  exists: ({ attributes, clients }) => clients.sns.getTopicAttributes({ TopicArn: attributes.id }),
+  delete: ({ attributes, clients }) => clients.sns.deleteTopic({ TopicArn: attributes.id }),
 });
 
 const topicPolicy: ResourceKind = settled({
@@ -39,10 +34,10 @@ const topicPolicy: ResourceKind = settled({
     });
     return { id: TopicArn };
   },
-  async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(clients.sns.getTopicAttributes({ TopicArn: attributes.id }));
+  async exists({ attributes, arguments: list, clients }) {
+    const { Attributes } = await clients.sns.getTopicAttributes({ TopicArn: attributes.id });
     // A topic that was made again has SNS's own policy.
-    return found && isSamePolicy(found.Attributes?.Policy, list.requireText("policy")) ? attributes : undefined;
+    return isSamePolicy(Attributes?.Policy, list.requireText("policy"));
   },
   async delete({ attributes, clients, account }) {
     // Terraform, too, puts back the policy that SNS gives to a new topic: the account may do everything with it.
@@ -59,13 +54,11 @@ const topicPolicy: ResourceKind = settled({
         },
       ],
     };
-    await unlessMissing(
-      clients.sns.setTopicAttributes({
-        TopicArn: attributes.id,
-        AttributeName: "Policy",
-        AttributeValue: JSON.stringify(policy),
-      }),
-    );
+    await clients.sns.setTopicAttributes({
+      TopicArn: attributes.id,
+      AttributeName: "Policy",
+      AttributeValue: JSON.stringify(policy),
+    });
   },
 });
 
@@ -87,20 +80,14 @@ const subscription: ResourceKind = settled({
       "";
     return { id: SubscriptionArn, arn: SubscriptionArn };
   },
-  async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(
-      findSubscription(
-        clients.sns,
-        list.requireText("topic_arn"),
-        list.requireText("protocol"),
-        list.requireText("endpoint"),
-      ),
-    );
-    return found && attributes;
-  },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.sns.unsubscribe({ SubscriptionArn: attributes.id }));
-  },
+  exists: ({ arguments: list, clients }) =>
+    findSubscription(
+      clients.sns,
+      list.requireText("topic_arn"),
+      list.requireText("protocol"),
+      list.requireText("endpoint"),
+    ),
+  delete: ({ attributes, clients }) => clients.sns.unsubscribe({ SubscriptionArn: attributes.id }),
 });
 
 async function findSubscription(

@@ -21,7 +21,7 @@ const queue: ResourceKind = settled({
   type: "aws_sqs_queue",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 80 },
   replacedBy: ["name"],
-  async put({ arguments: list, clients, tags, account, region, partition }) {
+  async put({ arguments: list, clients, tags, arnOf }) {
     const QueueName = list.requireText("name");
     const found = await unlessMissing(clients.sqs.getQueueUrl({ QueueName }));
     const { QueueUrl = "" } = found ?? (await clients.sqs.createQueue({ QueueName }));
@@ -32,15 +32,10 @@ const queue: ResourceKind = settled({
     if (Object.keys(tags).length > 0) {
       await clients.sqs.tagQueue({ QueueUrl, Tags: tags });
     }
-    return { id: QueueUrl, url: QueueUrl, arn: `arn:${partition}:sqs:${region}:${account}:${QueueName}` };
+    return { id: QueueUrl, url: QueueUrl, arn: arnOf("sqs", QueueName) };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(clients.sqs.getQueueAttributes({ QueueUrl: textOf(attributes, "url") }));
-    return found && attributes;
-  },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.sqs.deleteQueue({ QueueUrl: textOf(attributes, "url") }));
-  },
+  exists: ({ attributes, clients }) => clients.sqs.getQueueAttributes({ QueueUrl: textOf(attributes, "url") }),
+  delete: ({ attributes, clients }) => clients.sqs.deleteQueue({ QueueUrl: textOf(attributes, "url") }),
 });
 
 const queuePolicy: ResourceKind = settled({
@@ -51,16 +46,13 @@ const queuePolicy: ResourceKind = settled({
     await clients.sqs.setQueueAttributes({ QueueUrl, Attributes: { Policy: list.requireText("policy") } });
     return { id: QueueUrl };
   },
-  async read({ attributes, clients }) {
-    const found = await unlessMissing(
-      clients.sqs.getQueueAttributes({ QueueUrl: attributes.id, AttributeNames: ["Policy"] }),
-    );
+  async exists({ attributes, clients }) {
+    const query = { QueueUrl: attributes.id, AttributeNames: ["Policy" as const] };
     // A queue that was made again has none.
-    return (found?.Attributes?.Policy ?? "") === "" ? undefined : attributes;
+    return (await clients.sqs.getQueueAttributes(query)).Attributes?.Policy;
   },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.sqs.setQueueAttributes({ QueueUrl: attributes.id, Attributes: { Policy: "" } }));
-  },
+  delete: ({ attributes, clients }) =>
+    clients.sqs.setQueueAttributes({ QueueUrl: attributes.id, Attributes: { Policy: "" } }),
 });
 
 /** SQS: queues and who may use them. */

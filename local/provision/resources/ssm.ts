@@ -1,11 +1,11 @@
 import type { ParameterType, SSM } from "@aws-sdk/client-ssm";
-import { isNamed, type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
+import { isNamed, type ResourceKind, settled, tagList } from "../resource-kind";
 
 const parameter: ResourceKind = settled({
   type: "aws_ssm_parameter",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 2_048 },
   replacedBy: ["type"],
-  async put({ arguments: list, clients, tags, keeps, account, region, partition }) {
+  async put({ arguments: list, clients, tags, keeps, arnOf }) {
     const Name = list.requireText("name");
     const given = list.requireText("insecure_value");
     // What was changed at run time stays, also when the parameter is found again or gets another description.
@@ -23,18 +23,15 @@ const parameter: ResourceKind = settled({
     }
     return {
       id: Name,
-      arn: `arn:${partition}:ssm:${region}:${account}:parameter/${Name.replace(/^\//, "")}`,
+      arn: arnOf("ssm", `parameter/${Name.replace(/^\//, "")}`),
       insecure_value: Value,
     };
   },
-  async read({ attributes, clients, keeps }) {
+  async exists({ attributes, clients, keeps }) {
     const found = await readParameter(clients.ssm, attributes.id);
-    const isOurs = found?.Value === attributes.insecure_value || keeps("insecure_value");
-    return found && isOurs ? attributes : undefined;
+    return found && (found.Value === attributes.insecure_value || keeps("insecure_value"));
   },
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.ssm.deleteParameter({ Name: attributes.id }));
-  },
+  delete: ({ attributes, clients }) => clients.ssm.deleteParameter({ Name: attributes.id }),
 });
 
 /** A parameter, decrypted; undefined when there is none. */

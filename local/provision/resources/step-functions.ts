@@ -1,15 +1,15 @@
 import type { LoggingConfiguration } from "@aws-sdk/client-sfn";
 import type { Arguments } from "../arguments";
-import { type Attributes, type Creation, isNamed, type ResourceKind, unlessMissing, waitFor } from "../resource-kind";
+import { type Attributes, type Creation, isNamed, type ResourceKind, waitUntilGone } from "../resource-kind";
 
 const stateMachine: ResourceKind = {
   type: "aws_sfn_state_machine",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 80 },
   replacedBy: ["type"],
   async create(creation) {
-    const { arguments: list, clients, tags, account, region, partition } = creation;
+    const { arguments: list, clients, tags, arnOf } = creation;
     const name = list.requireText("name");
-    const arn = `arn:${partition}:states:${region}:${account}:stateMachine:${name}`;
+    const arn = arnOf("states", `stateMachine:${name}`);
     try {
       await clients.stepFunctions.createStateMachine({
         name,
@@ -25,24 +25,15 @@ const stateMachine: ResourceKind = {
     }
     return attributesOf(arn);
   },
-  async read({ attributes, arguments: list, clients }) {
-    const found = await unlessMissing(clients.stepFunctions.describeStateMachine({ stateMachineArn: attributes.id }));
+  async exists({ attributes, arguments: list, clients }) {
+    const found = await clients.stepFunctions.describeStateMachine({ stateMachineArn: attributes.id });
     // An emulator that was killed may have forgotten the latest definition.
-    return found?.status === "ACTIVE" && found.definition === list.requireText("definition") ? attributes : undefined;
+    return found.status === "ACTIVE" && found.definition === list.requireText("definition");
   },
   update: (request) => change(request, request.attributes.id),
-  async delete({ attributes, clients }) {
-    await unlessMissing(clients.stepFunctions.deleteStateMachine({ stateMachineArn: attributes.id }));
-    await waitFor(
-      async () => {
-        const found = await unlessMissing(
-          clients.stepFunctions.describeStateMachine({ stateMachineArn: attributes.id }),
-        );
-        return found ? undefined : true;
-      },
-      `the deletion of ${attributes.id}`,
-      { seconds: 120 },
-    );
+  async delete({ attributes: { id: stateMachineArn }, clients: { stepFunctions } }) {
+    await stepFunctions.deleteStateMachine({ stateMachineArn });
+    await waitUntilGone(() => stepFunctions.describeStateMachine({ stateMachineArn }), stateMachineArn);
   },
 };
 

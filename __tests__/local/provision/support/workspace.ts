@@ -1,11 +1,11 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Clients, closeClients, makeClients } from "../../../../local/provision/clients";
-import { destroy, type Inventory, provision, type ProvisionOptions } from "../../../../local/provision";
+import { type Inventory, provision, type ProvisionOptions } from "../../../../local/provision";
 import { attributeOf, parseTemplate } from "../../../../local/provision/expression";
-import type { Made } from "../../../../local/provision/state";
+import { type Made, readStateFile } from "../../../../local/provision/state";
 import type { ValueMap } from "../../../../local/provision/value";
 import { account, region } from "../../../workflow/support/emulator";
 
@@ -76,8 +76,9 @@ export class Workspace {
     return { ...(await provision(options)), outputs: outputsOf(options.stateFile, stack) };
   }
 
+  /** Deletes all that was made for a stack: it has nothing any more. */
   async destroy(name: string): Promise<readonly string[]> {
-    return await destroy(this.options(name));
+    return (await this.provision(name, {})).inventory.deleted;
   }
 
   /** Asks the emulator, under another host's name where the headers say so, which fetch() can't. */
@@ -127,6 +128,15 @@ function outputsOf(stateFile: string, { output = {} }: Stack): Readonly<Record<s
       }),
     ]),
   );
+}
+
+/** The stack and address of all that is made, by the state files of a folder. */
+export function madeIn(folder: string): readonly string[] {
+  const files = readdirSync(folder).filter((file) => file.endsWith(".json"));
+  return files.flatMap((file) => {
+    const { stack, resources } = readStateFile(join(folder, file));
+    return Object.keys(resources).flatMap((address) => (resources[address]?.made ? [`${stack} ${address}`] : []));
+  });
 }
 
 /** The message with which something fails. */
