@@ -1,12 +1,11 @@
 import type * as control from "@aws-sdk/client-sagemaker";
-import type { DescribeEndpointConfigOutput } from "@aws-sdk/client-sagemaker";
 import { validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
 import { type ResourceContext, Resources } from "../resources/resources";
 import type { Models } from "./models";
 
 /** An endpoint configuration as DescribeEndpointConfig answers it. */
-export type EndpointConfig = Validated<DescribeEndpointConfigOutput>;
+export type EndpointConfig = Validated<control.DescribeEndpointConfigOutput>;
 
 /** Endpoint configurations: which models an endpoint serves, and how requests are divided among them. */
 export class EndpointConfigs {

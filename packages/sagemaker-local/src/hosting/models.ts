@@ -1,12 +1,11 @@
 import type * as control from "@aws-sdk/client-sagemaker";
-import type { DescribeModelOutput } from "@aws-sdk/client-sagemaker";
 import { validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
 import type { ModelRegistry } from "../registry/model-packages";
 import { type ResourceContext, Resources } from "../resources/resources";
 
 /** A model as DescribeModel answers it. */
-export type Model = Validated<DescribeModelOutput>;
+export type Model = Validated<control.DescribeModelOutput>;
 
 /** What an endpoint needs to serve a model. */
 export interface ServingContainer {

@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
-import type { DescribeProcessingJobResponse } from "@aws-sdk/client-sagemaker";
 import { movedPath, writtenText } from "../containers/container";
 import { filesIn } from "../containers/object-storage";
 import type { Experiments } from "../experiments/experiments";
@@ -12,7 +11,7 @@ import { checkStop, type JobContainer, type JobRunner, type Outcome, type StopSi
 import { defaultRuntimeSeconds, type Ending, Jobs } from "./jobs";
 
 /** A processing job as DescribeProcessingJob answers it. */
-export type ProcessingJob = Validated<DescribeProcessingJobResponse>;
+export type ProcessingJob = Validated<control.DescribeProcessingJobResponse>;
 
 /** Processing jobs: a container with inputs from S3 and outputs to S3. */
 export class ProcessingJobs extends Jobs<"ProcessingJob", ProcessingJob> {

@@ -1,12 +1,11 @@
 import type * as control from "@aws-sdk/client-sagemaker";
-import type { DescribeDataQualityJobDefinitionResponse } from "@aws-sdk/client-sagemaker";
 import { resourceInUse, resourceNotFound, validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
 import type { Endpoints } from "../hosting/endpoints";
 import { type ResourceContext, Resources } from "../resources/resources";
 
 /** A data quality job definition as DescribeDataQualityJobDefinition answers it. */
-export type JobDefinition = Validated<DescribeDataQualityJobDefinitionResponse>;
+export type JobDefinition = Validated<control.DescribeDataQualityJobDefinitionResponse>;
 
 /** What a monitoring job looks at, with what it compares and where its report goes. It can't be changed. */
 export class JobDefinitions {

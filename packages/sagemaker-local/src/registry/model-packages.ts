@@ -1,10 +1,5 @@
 import { createHash } from "node:crypto";
 import type * as control from "@aws-sdk/client-sagemaker";
-import type {
-  CreateModelPackageInput,
-  DescribeModelPackageGroupOutput,
-  DescribeModelPackageOutput,
-} from "@aws-sdk/client-sagemaker";
 import { conflictException, validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
 import { toWire } from "../protocol/http";
@@ -12,10 +7,10 @@ import { type ResourceContext, Resources } from "../resources/resources";
 import { checkModelCard } from "./model-card";
 
 /** A group of model versions, with the number of the last version, which is never given twice. */
-type Group = Validated<DescribeModelPackageGroupOutput> & { readonly lastVersion: number };
+type Group = Validated<control.DescribeModelPackageGroupOutput> & { readonly lastVersion: number };
 
 /** A model package as DescribeModelPackage answers it. */
-export type ModelPackage = Validated<DescribeModelPackageOutput> & {
+export type ModelPackage = Validated<control.DescribeModelPackageOutput> & {
   /** The request's token and what it asked for, so that the same request makes one package. */
   readonly clientToken?: string | undefined;
   readonly requestHash: string;
@@ -179,7 +174,7 @@ function sortableName(modelPackage: ModelPackage): string {
     : `${modelPackage.ModelPackageGroupName ?? ""}/${String(version).padStart(9, "0")}`;
 }
 
-function hashOf(request: Validated<CreateModelPackageInput>): string {
+function hashOf(request: Validated<control.CreateModelPackageInput>): string {
   const sorted = Object.entries(request).sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash("sha256").update(toWire(sorted)).digest("hex");
 }

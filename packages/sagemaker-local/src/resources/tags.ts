@@ -1,12 +1,11 @@
 import type * as control from "@aws-sdk/client-sagemaker";
-import type { Tag } from "@aws-sdk/client-sagemaker";
 import { resourceLimitExceeded, resourceNotFound, validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
 import type { Arns } from "./arns";
 import type { ResourceStore } from "./store";
 
 /** Tags as a request has them. */
-export type Tags = Validated<Tag>[];
+export type Tags = Validated<control.Tag>[];
 const maximum = 50;
 
 /** Tags of all resources, by the resource's ARN. */
