@@ -8,7 +8,6 @@ const faults = [TypeError, RangeError, ReferenceError, SyntaxError];
  * reader that stops early (`make logs | head`) causes no error, and the work continues.
  *
  * The exit status is 0, or the number that `work` returns, or after an error its `exitStatus` (by default 1).
- *
  * @param work Gets the environment variables.
  */
 export function runCommand(work: (variables: NodeJS.ProcessEnv) => unknown): void {

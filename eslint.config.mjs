@@ -39,6 +39,25 @@ const rooms = readdirSync(import.meta.dirname, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
   .map(({ name }) => name);
 
+/** One form of JSDoc: no empty line stands before a tag, and no hyphen between a parameter and what is said of it. */
+const docForm = {
+  meta: { type: "layout", fixable: "whitespace" },
+  create: (context) => ({
+    Program() {
+      for (const comment of context.sourceCode.getAllComments().filter(({ value }) => value.startsWith("*"))) {
+        const wanted = comment.value.replace(/\n *\*(?=\n *\* @)/g, "").replace(/(@param [\w.]+) - /g, "$1 ");
+        if (wanted !== comment.value) {
+          context.report({
+            loc: comment.loc,
+            message: "Leave out the empty line before a tag, and the hyphen behind a parameter's name.",
+            fix: (fixer) => fixer.replaceText(comment, `/*${wanted}*/`),
+          });
+        }
+      }
+    },
+  }),
+};
+
 export default tseslint.config(
   { ignores: ["node_modules", "dist", "cdktf.out", ".local", ".venv", "**/*.js", "**/*.mjs"] },
   eslint.configs.recommended,
@@ -106,8 +125,10 @@ export default tseslint.config(
   },
   prettier,
   {
+    plugins: { house: { rules: { "doc-form": docForm } } },
     rules: {
       curly: "error",
+      "house/doc-form": "error",
       // Prettier holds the code at 120 characters and leaves comments alone; examples of code in them may be longer.
       "max-len": [
         "error",

@@ -10,7 +10,6 @@ export class CircularDependency extends Error {
 
 /**
  * Sorts names so that each comes after its dependencies. Otherwise names keep their order.
- *
  * @param dependenciesOf The names on which one depends; they come before it, even if `names` lacks them.
  * @throws CircularDependency when names depend on one another.
  */

@@ -19,7 +19,6 @@ interface Work {
 
 /**
  * Makes what a stack consists of, each resource after those it depends on, then deletes what it no longer has.
- *
  * @throws ProvisionError that names the stack, the resource and the reason; or what the progress callback threw.
  */
 export async function apply(run: Run, document: StackDocument): Promise<void> {

@@ -40,7 +40,6 @@ export interface Clients {
 /**
  * Makes the clients. Everything that the environment or a profile could change is set, so that neither can send a
  * request elsewhere.
- *
  * @param endpoint The emulator's address, for example `http://127.0.0.1:4566`.
  * @param account Account id of 12 digits; the emulator takes it for the access key.
  */

@@ -8,7 +8,6 @@ import type { Made, ResourceState } from "./state";
 
 /**
  * Deletes what was replaced and what the stack no longer has; what depends on others first.
- *
  * @param gone Addresses that the stack no longer has.
  * @throws ProvisionError that names the stack, the resource and the reason; or what the progress callback threw.
  */

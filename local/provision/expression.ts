@@ -40,7 +40,6 @@ const functions = new Map<string, (...parameters: Value[]) => Value>([
 /**
  * Reads the expressions of a text: references, texts, `==`, `!=`, parentheses and calls of `functions`. The stacks of
  * the local environment need no more.
- *
  * @throws ExpressionError on any other part of Terraform's language; it names what to extend.
  */
 export function parseTemplate(source: string): Template {
@@ -49,7 +48,6 @@ export function parseTemplate(source: string): Template {
 
 /**
  * An attribute of an object, by its name.
- *
  * @throws ExpressionError when the value is not an object or has no such attribute.
  */
 export function attributeOf(target: Value, name: string): Value {

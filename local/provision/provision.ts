@@ -7,7 +7,6 @@ import { readStack, type StackDocument } from "./stack-document";
 /**
  * Creates, changes and deletes in the emulator what a synthesized stack consists of. Repeating it changes nothing;
  * after a kill at any moment the next run finishes the work.
- *
  * @throws ProvisionError that names the stack, the resource and the reason. What was made before is kept in the state.
  */
 export async function provision(options: ProvisionOptions): Promise<{ readonly inventory: Inventory }> {

@@ -136,7 +136,6 @@ export function isNamed(error: unknown, ...names: readonly string[]): boolean {
 
 /**
  * One of a resource's attributes that is text.
- *
  * @throws Error when there is none: the state was written by another version.
  */
 export function textOf(attributes: Attributes, name: string): string {
@@ -154,7 +153,6 @@ export function tagList(tags: Readonly<Record<string, string>>): { Key: string; 
 
 /**
  * Looks again and again until the state is settled.
- *
  * @param look Returns undefined while there is still something to wait for.
  * @param what For the message when it takes too long.
  */
@@ -178,7 +176,6 @@ export async function waitFor<T>(
 
 /**
  * Waits until AWS says that the thing doesn't exist any more.
- *
  * @param look Asks for it.
  * @param what For the message when it takes too long.
  */

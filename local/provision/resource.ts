@@ -19,7 +19,6 @@ import { isSame, type ValueMap } from "./value";
 
 /**
  * Creates, changes, replaces or leaves alone, whatever brings a resource to its arguments.
- *
  * @param evaluated The stack's arguments, with `tags_all`.
  * @param dependencies Addresses of the made resources on which it depends.
  */
@@ -76,7 +75,6 @@ export function existingOf(kind: ResourceKind, made: Made, place: Place): Existi
 
 /**
  * Refuses what is set and was never asked for.
- *
  * @param where Stack and address, for the message.
  * @param file Holds the kind.
  * @throws ProvisionError that names the arguments, and the kind to extend.

@@ -96,7 +96,6 @@ export class Run {
 
   /**
    * Reports a step to the caller.
-   *
    * @throws Stopped when the caller wants to stop.
    */
   report(address: string, action: Step["action"]): void {

@@ -8,7 +8,6 @@ export interface Task {
 /**
  * Runs tasks, each after those it depends on, at most `limit` at once. When one fails, what depends on it is left out
  * and all else is still done. Dependencies must be free of circles and among the tasks.
- *
  * @returns What went wrong, by address.
  */
 export async function runInOrder(tasks: readonly Task[], limit: number): Promise<ReadonlyMap<string, unknown>> {

@@ -16,7 +16,6 @@ export class StackScope {
 
   /**
    * Evaluates every expression within a value.
-   *
    * @param where Address of the resource, or whatever else owns the value, for the message.
    * @param self What `self` refers to in a postcondition.
    * @throws ProvisionError that names the stack, the owner, the attribute and the expression.

@@ -54,7 +54,6 @@ const unknownMetaArguments = ["count", "for_each", "provider", "provisioner", "c
 
 /**
  * Reads `cdk.tf.json` from a stack's folder of `cdktf.out`.
- *
  * @throws ProvisionError when it is missing, not a stack, or uses parts of Terraform that are not known here; when an
  * expression refers to something that the stack doesn't have; or when its resources wait for one another in a circle.
  */

@@ -50,7 +50,6 @@ export class StackState {
 
   /**
    * Reads the state, or begins a new one.
-   *
    * @throws ProvisionError when the file is there but holds something else.
    */
   static open(file: string, stack: string): StackState {
@@ -90,7 +89,6 @@ export class StackState {
 
 /**
  * The content of a state file.
- *
  * @throws ProvisionError when it is not one.
  */
 export function readStateFile(file: string): {

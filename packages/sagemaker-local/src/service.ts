@@ -141,7 +141,6 @@ export class SageMakerService {
 
   /**
    * Starts the service: takes the port and the state folder, then everything that was there before.
-   *
    * @throws PortError when the port can't be opened
    * @throws StartError when the state folder is in use, or a file in it is damaged
    */

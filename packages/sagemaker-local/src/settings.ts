@@ -161,7 +161,6 @@ function botocoreOf(python: string): string | undefined {
 
 /**
  * Reads the service's settings from a command line and environment variables.
- *
  * @returns the settings, or the text to print instead of starting
  * @throws SettingsError naming the flag and the variable, the value, what was expected and the next step
  */

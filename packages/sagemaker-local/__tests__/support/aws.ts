@@ -43,7 +43,6 @@ async function kill(child: ChildProcess): Promise<void> {
 
 /**
  * Starts ministack, an AWS emulator, and waits until it answers.
- *
  * @throws Error with its output when it does not
  */
 export async function startMinistack(): Promise<AwsEndpoint> {

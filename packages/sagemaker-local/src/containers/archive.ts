@@ -14,7 +14,6 @@ export async function packFolder(folder: string, archive: string): Promise<void>
 
 /**
  * Unpacks a gzipped tar into `folder`.
- *
  * @throws Error when the file is none
  */
 export async function unpackArchive(archive: string, folder: string): Promise<void> {

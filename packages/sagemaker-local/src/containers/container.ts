@@ -10,9 +10,8 @@ export class ContainerError extends Error {}
 
 /**
  * The command that runs an executable of the model image.
- *
- * @param image - the container image's address
- * @param entrypoint - what to run in it, such as `["process"]`
+ * @param image the container image's address
+ * @param entrypoint what to run in it, such as `["process"]`
  * @throws ContainerError when the image is not the model image, or has no such executable
  */
 export function containerCommand(
@@ -49,7 +48,6 @@ function imageCommand({ imageDirectory }: Settings): readonly string[] {
 
 /**
  * Refuses an image that this machine has no code for.
- *
  * @throws ContainerError saying what to do
  */
 export function checkImage(settings: Settings, image: string): void {

@@ -10,7 +10,6 @@ const transfersAtOnce = 8;
 
 /**
  * Bucket and key of an S3 address, `s3://bucket/key`.
- *
  * @throws Error when the text is no S3 address
  */
 export function parseS3Uri(uri: string): { bucket: string; key: string } {
@@ -36,7 +35,6 @@ export class ObjectStorage {
   /**
    * Downloads every object under a prefix into `folder`, as the S3Prefix data type means it: an object that the address
    * names whole keeps its last name, others the part of their key after the prefix.
-   *
    * @throws Error when there is none, or an object's key would leave the folder
    */
   async downloadPrefix(uri: string, folder: string): Promise<void> {
@@ -65,7 +63,6 @@ export class ObjectStorage {
 
   /**
    * Downloads one object.
-   *
    * @throws Error when it does not exist
    */
   async downloadObject(uri: string, file: string): Promise<void> {

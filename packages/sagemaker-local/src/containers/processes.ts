@@ -62,7 +62,6 @@ export class Children {
 
   /**
    * Starts a child.
-   *
    * @throws Error when its command can't be started, or everything is being stopped
    */
   async start(options: ChildOptions): Promise<Child> {
@@ -153,8 +152,7 @@ function readRecord(file: string): Recorded | undefined {
 /**
  * Stops the children that a killed service has left behind. A process is only touched when both its id and its start
  * time are those that were recorded.
- *
- * @param folder - the records of the killed service's `Children`
+ * @param folder the records of the killed service's `Children`
  * @returns what was stopped, in words
  */
 export async function stopOrphans(folder: string): Promise<string[]> {

@@ -61,7 +61,6 @@ export class Experiments {
 
   /**
    * Refuses a job's experiment configuration whose experiment or trial is not there.
-   *
    * @throws ServiceError ResourceNotFound
    */
   check(config: ExperimentConfig | undefined): void {

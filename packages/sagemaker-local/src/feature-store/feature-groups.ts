@@ -75,7 +75,6 @@ export class FeatureGroups {
 
   /**
    * The group and its records, by name or ARN.
-   *
    * @throws ServiceError when there is none, or when it does not take records yet
    */
   find(nameOrArn: string): { group: FeatureGroup; records: GroupRecords } {

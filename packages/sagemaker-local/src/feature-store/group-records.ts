@@ -60,7 +60,6 @@ export class GroupRecords {
 
   /**
    * Moves everything that is in the journal into the offline store.
-   *
    * @throws Error when S3 or Glue can't take it; the records stay in the journal
    */
   flush(): Promise<void> {

@@ -30,7 +30,6 @@ export function writeEntry(entry: JournalEntry): string {
 
 /**
  * Reads a line of the journal.
- *
  * @throws Error when the line is none
  */
 export function readEntry(text: string): JournalEntry {

@@ -30,7 +30,6 @@ export class OfflineStore {
 
   /**
    * Checks that the bucket is there and registers the table.
-   *
    * @throws Error when either can't be done
    */
   async create(): Promise<void> {
@@ -62,7 +61,6 @@ export class OfflineStore {
   /**
    * Moves a segment of the journal into the store. Its objects' names follow from the segment alone, so moving it again
    * replaces them.
-   *
    * @throws Error when S3 or Glue can't take it; the segment must then be kept
    */
   async write(segment: Segment, entries: readonly JournalEntry[]): Promise<void> {

@@ -29,8 +29,7 @@ function valueOf(
 /**
  * A Parquet file of records as SageMaker's offline store has them: a column for each feature, then write_time,
  * api_invocation_time and is_deleted.
- *
- * @param writtenAt - when the records were written to the store, in milliseconds since 1970
+ * @param writtenAt when the records were written to the store, in milliseconds since 1970
  */
 export function toParquet(
   definitions: readonly FeatureDefinition[],

@@ -27,7 +27,6 @@ function isFractional(text: string): boolean {
 
 /**
  * The values of a record by feature, checked against the definitions of its group.
- *
  * @throws ServiceError (ValidationError) naming the feature, its value and what was expected
  */
 export function checkRecord(group: FeatureGroup, record: readonly FeatureValue[]): Record<string, string> {
@@ -72,7 +71,6 @@ export function checkRecord(group: FeatureGroup, record: readonly FeatureValue[]
 
 /**
  * The moment of an event time in milliseconds since 1970.
- *
  * @throws ServiceError (ValidationError) when the text is none of the forms that SageMaker takes
  */
 export function checkEventTime(group: FeatureGroup, text: string): number {

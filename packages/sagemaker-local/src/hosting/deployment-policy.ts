@@ -42,8 +42,7 @@ const milliseconds = (seconds: number | undefined): number => (seconds ?? 0) * 1
 /**
  * What a deployment configuration means for an endpoint ("Blue/Green Deployments" in the SageMaker Developer Guide). A
  * rolling update goes on in equal steps, too: here no instance is ended before all have moved.
- *
- * @param instances - those of the smallest variant
+ * @param instances those of the smallest variant
  * @throws ServiceError (ValidationException) naming the field that can't be
  */
 export function planOf(config: DeploymentConfig | undefined, instances: number): ReleasePlan {
@@ -98,7 +97,6 @@ const limitOf = (seconds: number | undefined): number | undefined =>
 
 /**
  * Which of the alarms is off, with CloudWatch's reason; undefined when none is.
- *
  * @throws ReleaseFailed when there is no such alarm: nothing would watch the release
  * @throws Error when CloudWatch does not answer
  */

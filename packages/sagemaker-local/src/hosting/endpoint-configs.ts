@@ -32,7 +32,6 @@ export class EndpointConfigs {
 
   /**
    * The configuration of this name.
-   *
    * @throws ServiceError when there is none
    */
   existing(name: string): EndpointConfig {

@@ -52,9 +52,8 @@ export class EndpointMetrics {
 
   /**
    * Counts an invocation.
-   *
-   * @param status - the container's; 500 where it gave no answer
-   * @param milliseconds - what the container took
+   * @param status the container's; 500 where it gave no answer
+   * @param milliseconds what the container took
    */
   record(of: MetricsOf, status: number, milliseconds: number): void {
     const key = JSON.stringify([of.endpointName, of.variantName, of.configName]);

@@ -139,7 +139,6 @@ export class Endpoints {
   /**
    * The server that answers a request to an endpoint. While a release goes on, the new fleet gets its share of the
    * requests one by one: of four at a share of a quarter, the fourth.
-   *
    * @throws ServiceError (ValidationError) when the endpoint or the variant is not there
    */
   chooseServer(endpointName: string, variantName: string | undefined): Route {
@@ -267,7 +266,6 @@ export class Endpoints {
 
   /**
    * How the traffic moves to a configuration.
-   *
    * @throws ServiceError (ValidationException) when that can't be
    */
   private planFor(config: EndpointConfig, policy: DeploymentConfig | undefined): ReleasePlan {
@@ -321,7 +319,6 @@ export class Endpoints {
 
   /**
    * Gives the new fleet its shares of the traffic, one after the other, and watches each.
-   *
    * @throws ReleaseFailed when an alarm goes off, the new fleet fails, or it takes too long
    */
   private async shiftTraffic(name: string, fleet: Fleet, plan: ReleasePlan): Promise<void> {

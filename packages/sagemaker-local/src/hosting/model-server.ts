@@ -78,7 +78,6 @@ export class ModelServer {
 
   /**
    * Starts the server and waits until it answers /ping. From then on it is started again whenever it ends.
-   *
    * @throws Error saying why it did not become healthy
    */
   async start(): Promise<void> {
@@ -112,8 +111,7 @@ export class ModelServer {
 
   /**
    * Hands a request to the container's /invocations.
-   *
-   * @param patient - whether to wait for a server that is being started again, and to ask twice when it ends meanwhile
+   * @param patient whether to wait for a server that is being started again, and to ask twice when it ends meanwhile
    * @throws ServerUnavailable, ServerBroken or ServerTimeout
    */
   async invoke(headers: OutgoingHttpHeaders, body: Uint8Array, patient = true): Promise<ContainerAnswer> {

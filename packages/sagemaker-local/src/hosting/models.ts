@@ -35,7 +35,6 @@ export class Models {
 
   /**
    * The model of this name.
-   *
    * @throws ServiceError when there is none
    */
   existing(name: string): Model {
@@ -44,7 +43,6 @@ export class Models {
 
   /**
    * What to serve for a model.
-   *
    * @throws ServiceError when the model is gone, or its package is gone or not approved
    */
   servingContainer(name: string): ServingContainer {

@@ -114,7 +114,6 @@ export class JobRunner {
 
   /**
    * Runs a container until it ends, is stopped, or its time is over.
-   *
    * @throws ContainerError when it can't run here
    */
   private async run(container: JobContainer, signal: StopSignal): Promise<Outcome> {

@@ -34,7 +34,6 @@ export class ProcessingJobs extends Jobs<"ProcessingJob", ProcessingJob> {
 
   /**
    * Begins a job.
-   *
    * @throws ServiceError when it can't be
    */
   start(request: Validated<control.CreateProcessingJobRequest>): ProcessingJob {

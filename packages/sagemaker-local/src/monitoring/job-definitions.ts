@@ -28,7 +28,6 @@ export class JobDefinitions {
 
   /**
    * The definition of this name.
-   *
    * @throws ServiceError when there is none
    */
   existing(name: string): JobDefinition {

@@ -22,7 +22,6 @@ export function everySeconds(seconds: number): Timetable {
 /**
  * The times of a schedule expression, as SageMaker takes it: each hour, each day at an hour, or from an hour on every
  * so many hours (SageMaker Developer Guide, "The cron expression for monitoring schedule").
- *
  * @throws ServiceError when it is none of these
  */
 export function parseScheduleExpression(expression: string): Timetable {
@@ -54,7 +53,6 @@ export function parseScheduleExpression(expression: string): Timetable {
 
 /**
  * The moment that lies an offset such as `-PT1H` from another (API reference, ScheduleConfig: DataAnalysisStartTime).
- *
  * @throws ServiceError when it is no such offset
  */
 export function offsetFrom(moment: Date, offset: string): Date {

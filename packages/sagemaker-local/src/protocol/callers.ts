@@ -13,7 +13,6 @@ const ownOrigin = new RegExp(String.raw`^https?://(?:${loopback})(?::\d+)?$`, "i
 /**
  * Refuses what the page of some website, open in a browser of this machine, could make the browser send: openly, when
  * the browser names the page's origin or that another page asked, or under a name that resolves to 127.0.0.1.
- *
  * @throws ServiceError AccessDeniedException
  */
 export function refuseForeignPages(headers: IncomingHttpHeaders): void {

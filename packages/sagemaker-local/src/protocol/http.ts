@@ -32,7 +32,6 @@ export function errorAnswer(error: ServiceError, contentType: string): WireAnswe
 
 /**
  * Reads a request's body.
- *
  * @throws ServiceError once the body is longer than `limit` bytes
  */
 export async function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
@@ -80,7 +79,6 @@ export class JsonProtocol {
 
   /**
    * Runs the operation that `target` (`SageMaker.CreateModel`) names.
-   *
    * @throws ServiceError as SageMaker would answer it
    */
   async call(target: string, body: Buffer): Promise<WireAnswer> {
@@ -165,7 +163,6 @@ export class RestProtocol {
 
   /**
    * Runs the operation of `route`.
-   *
    * @throws ServiceError as SageMaker would answer it
    */
   async call(route: Route, url: URL, headers: IncomingHttpHeaders, body: Buffer): Promise<WireAnswer> {

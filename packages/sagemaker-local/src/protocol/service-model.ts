@@ -61,7 +61,6 @@ export class ServiceModel {
 
   /**
    * Reads `service-2.json` (or its gzipped form) of the newest API version of a service.
-   *
    * @throws Error when botocore has no such service, naming the folder that was searched
    */
   static load(botocoreData: string, service: string): ServiceModel {

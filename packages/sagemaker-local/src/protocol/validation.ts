@@ -73,7 +73,6 @@ export class Validator {
 
   /**
    * The request with its timestamps turned into dates and its nulls left out.
-   *
    * @throws ServiceError listing every broken constraint; a value of the wrong type is a SerializationException
    */
   validate(shapeName: string, request: unknown): unknown {

@@ -123,7 +123,6 @@ export const modelCardContent = z.strictObject({
 
 /**
  * Checks a card as SageMaker does when a package is created or changed.
- *
  * @throws ServiceError that names each member that breaks the schema
  */
 export function checkModelCard(content: string | undefined): void {

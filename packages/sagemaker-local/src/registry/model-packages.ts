@@ -44,7 +44,6 @@ export class ModelRegistry {
 
   /**
    * The package of this name or ARN, if it may be deployed.
-   *
    * @throws ServiceError when it does not exist or is not approved
    */
   deployable(nameOrArn: string): ModelPackage {

@@ -42,7 +42,6 @@ const pageSize = 10;
 /**
  * A page of `resources`, filtered and sorted as the request wants. The token names the last resource of its page, so
  * that nothing is listed twice or left out when resources come and go between two pages.
- *
  * @throws ServiceError when the token is none of ours
  */
 export function listPage<Resource>(

@@ -74,7 +74,6 @@ export class Resources<Prefix extends string, Resource extends object> {
 
   /**
    * The resource of this name or ARN.
-   *
    * @throws ServiceError when there is none
    */
   existing(nameOrArn: string): Resource {
@@ -96,7 +95,6 @@ export class Resources<Prefix extends string, Resource extends object> {
 
   /**
    * Makes the resource that a request describes.
-   *
    * @param own what it has beyond the request, or otherwise than the request
    * @throws ServiceError when its name is taken, or its tags can't be
    */
@@ -130,7 +128,6 @@ export class Resources<Prefix extends string, Resource extends object> {
 
   /**
    * Removes a resource with its tags.
-   *
    * @throws ServiceError when there is none
    */
   remove(nameOrArn: string): Resource {

@@ -37,7 +37,7 @@ export class ResourceStore<Resource extends object> {
   private readonly resources = new Map<string, Resource>();
 
   /**
-   * @param members - what every resource of the kind has: a file without one of them is damaged
+   * @param members what every resource of the kind has: a file without one of them is damaged
    * @throws StartError when a file is damaged: going on without it would orphan what belongs to the resource
    */
   constructor(

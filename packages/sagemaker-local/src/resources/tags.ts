@@ -25,7 +25,6 @@ export class TagRegistry {
 
   /**
    * Sets the tags of a new resource.
-   *
    * @throws ServiceError when a key stands twice or there are more than fifty
    */
   create(arn: string, tags: Tags | undefined): void {
