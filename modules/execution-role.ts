@@ -4,7 +4,6 @@
  *     const role = new ExecutionRole(this, "role", { name, description, service: "sagemaker.amazonaws.com", statements });
  *     role.grant(…more statements…);      // until synth
  *     new Something(this, "thing", { roleArn: role.arn, dependsOn: [role.policy] });
- *     other.grant(role.passTo("sagemaker.amazonaws.com"));
  */
 import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
 import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
@@ -12,7 +11,7 @@ import { Lazy } from "cdktf";
 import { Construct } from "constructs";
 import { boundaryOf } from "./permissions-boundary";
 import { placeOf } from "./place";
-import { type Conditions, passRole, policyDocument, type Statement } from "./policy";
+import { type Conditions, policyDocument, type Statement } from "./policy";
 
 export interface ExecutionRoleProps {
   /** 1 to 64 letters, digits and `+=,.@_-`. */
@@ -82,10 +81,5 @@ export class ExecutionRole extends Construct {
   /** Adds statements. */
   grant(...statements: readonly Statement[]): void {
     this.statements.push(...statements);
-  }
-
-  /** The statement that lets another role pass this one to a service. */
-  passTo(service: string, sid?: string): Statement {
-    return passRole(this.arn, service, sid);
   }
 }

@@ -9,7 +9,7 @@ import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versionin
 import { type ITerraformDependable, Lazy } from "cdktf";
 import { Construct } from "constructs";
 import { placeOf } from "./place";
-import { policyDocument, readObjects, type ResourceStatement, type Statement, writeObjects } from "./policy";
+import { policyDocument, type ResourceStatement, type Statement, writeObjects } from "./policy";
 
 /** Objects that expire. */
 export interface Expiry {
@@ -186,11 +186,6 @@ export class SecureBucket extends Construct {
         ArnLike: { "aws:SourceArn": sources },
       },
     });
-  }
-
-  /** The statements that let a role read the objects under the prefixes. */
-  readStatements(prefixes: readonly string[], name?: string): readonly Statement[] {
-    return readObjects({ bucketArn: this.arn, prefixes, name });
   }
 
   /** The statements that let a role write objects under the prefixes. */

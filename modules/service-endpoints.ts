@@ -1,7 +1,7 @@
 /**
  * VPC endpoints for AWS services, so that nothing in the VPC needs the internet for them.
  *
- *     const endpoints = new ServiceEndpoints(this, "endpoints", { name, account, region, vpcId, subnetIds, routeTableIds, services: […], … });
+ *     const endpoints = new ServiceEndpoints(this, "endpoints", { name, account, region, vpcId, subnetIds, routeTableIds, … });
  *     endpoints.admit("jobs", jobs.id);   // a security group whose members may use the interface endpoints
  *     endpoints.s3PrefixListId;           // for a rule that lets them reach S3
  *
@@ -58,8 +58,6 @@ export interface ServiceEndpointsProps {
   readonly subnetIds: readonly string[];
   /** Route tables of the subnets that reach S3 through the gateway endpoint, free of charge. */
   readonly routeTableIds: readonly string[];
-  /** @default all that this module supports */
-  readonly services?: readonly EndpointService[];
   /** Address ranges that may use the interface endpoints, by a name of letters, digits and hyphens. */
   readonly admitted: Readonly<Record<string, string>>;
 }
@@ -72,7 +70,7 @@ export class ServiceEndpoints extends Construct {
 
   constructor(scope: Construct, id: string, props: ServiceEndpointsProps) {
     super(scope, id);
-    const { name, vpcId, services = endpointServices } = props;
+    const { name, vpcId } = props;
     const place = placeOf(this);
     const { account, region } = place;
 
@@ -111,7 +109,7 @@ export class ServiceEndpoints extends Construct {
       });
     }
 
-    for (const service of services) {
+    for (const service of endpointServices) {
       const slug = service.replaceAll(".", "-");
       new VpcEndpoint(this, slug, {
         vpcId,

@@ -6,7 +6,7 @@
  *       environment: { ENDPOINT_NAME: … }, statements: [{ sid: "Invoke", actions: ["sagemaker:InvokeEndpoint"], resources: [arn] }],
  *       logRetentionDays: 30, encryptionKeyArn: key.arn,
  *     });
- *     predict.arn; predict.name; predict.invokeArn; predict.grant(…)
+ *     predict.arn; predict.name; predict.invokeArn
  */
 import { createHash } from "node:crypto";
 import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
@@ -32,16 +32,10 @@ export interface TypeScriptFunctionProps<Shape extends VariablesShape = Variable
   readonly environment: Variables<Shape>;
   /** Rights besides writing its own logs and traces. @default nothing */
   readonly statements?: readonly Statement[];
-  /** Maximum concurrency; further calls wait or fail. @default only the account's limit */
-  readonly reservedConcurrency?: number;
   /** One of CloudWatch's retention times. */
   readonly logRetentionDays: number;
   /** Encrypts the logs; its policy must let CloudWatch Logs use it. */
   readonly encryptionKeyArn: string;
-  /** @default "INFO" */
-  readonly logLevel?: "DEBUG" | "INFO" | "WARN" | "ERROR";
-  /** Namespace of the metrics. @default "acme" */
-  readonly metricsNamespace?: string;
 }
 
 /** The limits of Lambda (developer guide, "Lambda quotas"). */
@@ -116,12 +110,11 @@ export class TypeScriptFunction<Shape extends VariablesShape = VariablesShape> e
       sourceCodeHash: createHash("sha256").update(code).digest("base64"),
       timeout: timeoutSeconds,
       memorySize: memoryMebibytes,
-      reservedConcurrentExecutions: props.reservedConcurrency,
       environment: {
         variables: {
           POWERTOOLS_SERVICE_NAME: handler.name,
-          POWERTOOLS_METRICS_NAMESPACE: props.metricsNamespace ?? "acme",
-          LOG_LEVEL: props.logLevel ?? "INFO",
+          POWERTOOLS_METRICS_NAMESPACE: "acme",
+          LOG_LEVEL: "INFO",
           ...(props.environment as Readonly<Record<string, string>>),
         },
       },
@@ -133,10 +126,5 @@ export class TypeScriptFunction<Shape extends VariablesShape = VariablesShape> e
     this.name = lambda.functionName;
     this.invokeArn = lambda.invokeArn;
     this.logGroupName = logs.name;
-  }
-
-  /** Adds statements to its role. */
-  grant(...statements: readonly Statement[]): void {
-    this.role.grant(...statements);
   }
 }

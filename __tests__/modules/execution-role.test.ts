@@ -54,17 +54,6 @@ test("it may do what it was given, at once or later, and nothing else", () => {
   expect(template.resource("aws_iam_role_policy").role).toBe("${aws_iam_role.reader_role.name}");
 });
 
-test("another role hands it to one service", () => {
-  make({}, (role) => {
-    expect(role.passTo("sagemaker.amazonaws.com")).toEqual({
-      sid: "PassRole",
-      actions: ["iam:PassRole"],
-      resources: [role.arn],
-      conditions: { StringEquals: { "iam:PassedToService": "sagemaker.amazonaws.com" } },
-    });
-  });
-});
-
 test("a role that may do nothing has no policy that AWS would take", () => {
   expect(() => make({ statements: [] })).toThrow("A policy needs at least one statement.");
 });

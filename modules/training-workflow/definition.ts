@@ -47,6 +47,9 @@ export interface JobNetwork {
   readonly securityGroupIds: readonly string[];
 }
 
+/** Seconds after which the whole execution ends. */
+const timeoutSeconds = 3_600;
+
 /** The definition's inputs. ARNs and names may be references to other resources. */
 export interface TrainingWorkflowDefinitionProps {
   /** ARNs of the functions behind the Lambda tasks. */
@@ -76,14 +79,10 @@ export interface TrainingWorkflowDefinitionProps {
   readonly training: JobSettings;
   /** Where the jobs run. @default outside our VPCs, with internet access */
   readonly network?: JobNetwork;
-  /** Hyperparameters of the training, as strings. @default those of the model image */
-  readonly hyperparameters?: Readonly<Record<string, string>>;
   /**
    * Tags on each job; Terraform's default tags don't reach what Step Functions creates. @default only the run's name
    */
   readonly jobTags?: Readonly<Record<string, string>>;
-  /** Seconds after which the whole execution ends. @default 3600 */
-  readonly timeoutSeconds?: number;
 }
 
 /** The states by name, in the order of a run. */
@@ -242,35 +241,18 @@ function vpcConfig(network: JobNetwork | undefined): { readonly VpcConfig?: VpcC
   return { VpcConfig: { Subnets: [...network.subnetIds], SecurityGroupIds: [...network.securityGroupIds] } };
 }
 
-/** SageMaker's limits on hyperparameters (API reference, CreateTrainingJob). */
-function checkHyperparameters(hyperparameters: Readonly<Record<string, string>>): void {
-  const entries = Object.entries(hyperparameters);
-  if (entries.length > 100) {
-    throw new Error(`hyperparameters has ${entries.length} entries; SageMaker accepts at most 100.`);
-  }
-  for (const [name, value] of entries) {
-    if (name.length > 256 || value.length > 2_500) {
-      throw new Error(
-        `hyperparameters.${name.slice(0, 40)} has a name of ${name.length} and a value of ${value.length} characters; ` +
-          "SageMaker accepts at most 256 and 2500. Shorten it, or pass the value through S3.",
-      );
-    }
-  }
-}
-
 /**
  * The state machine's definition.
- * @throws Error when a time limit or a hyperparameter is outside the limits of SageMaker or the workflow
+ * @throws Error when a job's time limit is not below that of the workflow
  */
 export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProps): TrainingWorkflowDefinition {
-  const { functions, keyArn, hyperparameters = {}, jobTags = {}, timeoutSeconds = 3_600 } = props;
-  checkHyperparameters(hyperparameters);
+  const { functions, keyArn, jobTags = {} } = props;
   for (const name of ["processing", "training"] as const) {
     const { maximumSeconds } = props[name];
     if (!(maximumSeconds >= 1 && maximumSeconds <= timeoutSeconds)) {
       throw new Error(
         `${name}.maximumSeconds is ${maximumSeconds}; expected 1 to ${timeoutSeconds}, the time limit of the whole workflow. ` +
-          "Shorten the job or give the workflow more time.",
+          "Shorten the job.",
       );
     }
   }
@@ -418,7 +400,7 @@ export function trainingWorkflowDefinition(props: TrainingWorkflowDefinitionProp
             TrainingInputMode: "File",
             MetricDefinitions: trainingMetrics.map((name) => ({ Name: name, Regex: `${name}=([0-9.]+);` })),
           },
-          HyperParameters: hyperparameters,
+          HyperParameters: {},
           Environment: { AWS_DEFAULT_REGION: props.region },
           InputDataConfig: [channel("train"), channel("validation")],
           OutputDataConfig: { S3OutputPath: jsonata("$run.modelUri"), KmsKeyId: keyArn },

@@ -46,8 +46,6 @@ export interface TrainingWorkflowProps {
   readonly training: JobSettings;
   /** Where the jobs run. @default outside our VPCs, with internet access */
   readonly network?: JobNetwork;
-  /** @default those of the model image */
-  readonly hyperparameters?: Readonly<Record<string, string>>;
   /** Tags on each job. @default only the run's name */
   readonly jobTags?: Readonly<Record<string, string>>;
   /** One of CloudWatch's retention times. */
@@ -104,7 +102,6 @@ export class TrainingWorkflow extends Construct {
       processing: props.processing,
       training: props.training,
       network: props.network,
-      hyperparameters: props.hyperparameters,
       jobTags: props.jobTags,
     });
     this.role = new ExecutionRole(this, "role", {

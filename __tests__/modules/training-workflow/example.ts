@@ -15,6 +15,5 @@ export const exampleProps: TrainingWorkflowDefinitionProps = {
   region: "eu-west-1",
   processing: { instanceType: "ml.t3.medium", volumeGibibytes: 10, maximumSeconds: 1_800 },
   training: { instanceType: "ml.m5.large", volumeGibibytes: 10, maximumSeconds: 1_800 },
-  hyperparameters: { seed: "7" },
   jobTags: { Project: "acme", Environment: "test" },
 };
