@@ -30,18 +30,14 @@ afterAll(() => {
 });
 
 function creation(address: string, after: object): ResourceChange {
-  const [type = "", name = ""] = address.split(".");
+  const [type = ""] = address.split(".");
   return {
-    ...{ address, type, name, mode: "managed", provider_name: "aws" },
+    ...{ address, type, mode: "managed" },
     change: { actions: ["create"], before: null, after: { ...after, tags_all: tags }, after_unknown: {} } as never,
   };
 }
 
-const planOf = (...changes: ResourceChange[]): TerraformPlan => ({
-  format_version: "1.2",
-  terraform_version: "1.11.4",
-  resource_changes: changes,
-});
+const planOf = (...changes: ResourceChange[]): TerraformPlan => ({ resource_changes: changes });
 
 const creations = [
   creation("aws_iam_role.judge", { name: "acme-development-judge" }),

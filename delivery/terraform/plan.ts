@@ -11,8 +11,6 @@ export interface ResourceChange {
   readonly previous_address?: string;
   readonly mode: "managed" | "data";
   readonly type: string;
-  readonly name: string;
-  readonly provider_name: string;
   readonly change: {
     readonly actions: readonly PlanAction[];
     readonly before: unknown;
@@ -32,16 +30,8 @@ export interface ResourceChange {
 
 /** The output of `terraform show -json` for a saved plan. */
 export interface TerraformPlan {
-  readonly format_version: string;
-  readonly terraform_version: string;
   readonly resource_changes?: readonly ResourceChange[];
   /** Changes outside Terraform. */
   readonly resource_drift?: readonly ResourceChange[];
-  readonly output_changes?: Readonly<Record<string, unknown>>;
-  readonly prior_state?: unknown;
-  readonly planned_values?: unknown;
   readonly configuration?: unknown;
-  readonly applyable?: boolean;
-  readonly complete?: boolean;
-  readonly errored?: boolean;
 }

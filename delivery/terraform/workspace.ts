@@ -23,12 +23,11 @@ export interface WorkspaceOptions {
 }
 
 /** Time limit of each operation in seconds. Creating MWAA alone takes up to 45 minutes. */
-const limits = { init: 900, plan: 1_800, show: 120, validate: 300, unlock: 120, untaint: 120 } as const;
+const limits = { init: 900, plan: 1_800, show: 120, unlock: 120, untaint: 120 } as const;
 
 /** A resource in a state (Terraform's "JSON Output Format", values representation). */
 export interface StateResource {
   readonly address: string;
-  readonly mode: "managed" | "data";
   readonly type: string;
   /** Whether its creation was interrupted, so that Terraform would replace it. */
   readonly tainted?: boolean;
@@ -86,18 +85,11 @@ export class Workspace {
   /**
    * Plans, and saves the plan.
    * @param file path of the plan, relative to the stack's folder
-   * @param destroy whether to destroy everything. @default false
    * @param lock whether to lock the state meanwhile; a plan that nobody applies needs no lock. @default true
    */
-  async plan({
-    file,
-    destroy = false,
-    lock = true,
-  }: {
-    readonly file: string;
-    readonly destroy?: boolean;
-    readonly lock?: boolean;
-  }): Promise<{ readonly changes: boolean }> {
+  async plan({ file, lock = true }: { readonly file: string; readonly lock?: boolean }): Promise<{
+    readonly changes: boolean;
+  }> {
     const { status } = await this.run(
       "plan",
       [
@@ -107,7 +99,6 @@ export class Workspace {
         "-detailed-exitcode",
         `-out=${file}`,
         ...(lock ? [this.lockTimeout] : ["-lock=false"]),
-        ...(destroy ? ["-destroy"] : []),
       ],
       [0, 2],
     );
@@ -120,28 +111,7 @@ export class Workspace {
     return JSON.parse(output) as TerraformPlan;
   }
 
-  /** Checks the stack against the providers' schemas; needs `init` first. */
-  async validate(): Promise<void> {
-    const { output, errors, ...end } = await this.run("validate", ["validate", "-json", "-no-color"], [0, 1]);
-    const result = JSON.parse(output === "" ? '{"valid":false}' : output) as {
-      readonly valid: boolean;
-      readonly diagnostics?: readonly {
-        readonly severity: string;
-        readonly summary: string;
-        readonly detail?: string;
-      }[];
-    };
-    if (result.valid) {
-      return;
-    }
-    const said = (result.diagnostics ?? [])
-      .filter(({ severity }) => severity === "error")
-      .map(({ summary, detail = "" }) => `Error: ${summary}\n\n${detail}`)
-      .join("\n\n");
-    throw explain(this.at("validation"), { ...end, output: said, errors });
-  }
-
-  /** The resources in the state; empty without a state. */
+  /** The resources in the state; none where there is no state yet. */
   async resources(): Promise<readonly StateResource[]> {
     const { output } = await this.run("show", ["show", "-json", "-no-color"]);
     const { values } = JSON.parse(output) as {

@@ -123,7 +123,6 @@ const lock = {
     const folder = join(root, "plans");
     const one = workspace({ one: { input: "a" } }, { key: "plans", folder });
     await one.init();
-    await one.validate();
     expect(await one.resources()).toEqual([]);
     expect(await one.plan({ file: "plan" })).toEqual({ changes: true });
     const { resource_changes: changes } = await one.show("plan");
@@ -133,7 +132,6 @@ const lock = {
     apply(folder);
     expect(await one.plan({ file: "plan" })).toEqual({ changes: false });
     expect((await one.resources()).map(({ address }) => address)).toEqual(["terraform_data.one"]);
-    expect(await one.plan({ file: "plan", destroy: true })).toEqual({ changes: true });
   });
 
   test("a held lock tells who, since when, for what, and how to release it; released, the state is free", async () => {
@@ -239,8 +237,8 @@ const lock = {
   test("what terraform finds invalid is told in its words", async () => {
     const one = workspace({ one: { imput: "a" } }, { key: "invalid" });
     await one.init();
-    const error = await errorOf(one.validate());
-    expect(error.problem).toBe("The validation of data in local failed.");
+    const error = await errorOf(one.plan({ file: "plan" }));
+    expect(error.problem).toBe("The plan of data in local failed.");
     expect(error.details).toContain('"imput"');
   });
 
