@@ -47,7 +47,7 @@ export function definePlatform(app: App, environment: Environment): Platform {
 
 if (require.main === module) {
   runCommand((variables) => {
-    // Token stack traces help debugging but cost 10 % of synth CPU, so they are opt-in.
+    // Token stack traces help debugging but cost a fifth of synth CPU, so they are opt-in.
     const stackTraces = variables.STACK_TRACES === "yes";
     definePlatform(new App({ stackTraces }), loadEnvironment(variables.ENVIRONMENT)).synth();
   });

@@ -1,7 +1,7 @@
 /**
  * A function's AWS credentials: Lambda puts them into the environment and renews them there ("Defined runtime
  * environment variables" in the Lambda Developer Guide). The bundler replaces the SDK's own provider chain (profiles,
- * single sign-on, metadata services), which Lambda does not need, with this file. This makes each archive a seventh
+ * single sign-on, metadata services), which Lambda does not need, with this file. This makes each archive a fifth
  * smaller.
  */
 
