@@ -27,10 +27,10 @@ export async function platformBenchmark(): Promise<string> {
     const install = await make("install");
     const first = await make("up");
     const instance = openInstance(join(clone, ".local"));
-    const stagesOf = (): Record<string, number> => readJson(instance.path("times.json"), {});
-    const firstStages = stagesOf();
+    const stepTimes = (): Record<string, number> => readJson(instance.path("times.json"), {});
+    const firstSteps = stepTimes();
     const again = await make("up");
-    const againStages = stagesOf();
+    const againSteps = stepTimes();
     const platform = readJson<PlatformFile | undefined>(instance.path("platform.json"), undefined);
     if (platform === undefined) {
       throw new Error("make up wrote no platform.json");
@@ -45,11 +45,11 @@ export async function platformBenchmark(): Promise<string> {
         ],
       ),
       table(
-        ["stage of make up", "first, wall s", "again, wall s"],
-        Object.entries(firstStages).map(([stage, time]) => [
-          stage,
+        ["step of make up", "first, wall s", "again, wall s"],
+        Object.entries(firstSteps).map(([step, time]) => [
+          step,
           time.toFixed(1),
-          (againStages[stage] ?? Number.NaN).toFixed(1),
+          (againSteps[step] ?? Number.NaN).toFixed(1),
         ]),
       ),
       await ingestionBenchmark(platform, folder),

@@ -1,10 +1,10 @@
 /**
- * The websites' addresses on this machine: one loopback port for each website, in the place of a name server and of
- * CloudFront's edge. Every request goes to the emulator under the distribution's own name, as if it had come by HTTPS.
+ * The websites' addresses on this machine: one loopback port for each website, instead of DNS and CloudFront's edge.
+ * Every request goes to the emulator under the distribution's own name, as if it had come by HTTPS.
  *
  * Run as `node --import tsx local/front-door.ts` with `EMULATOR_URL` (http://127.0.0.1:<port>) and `FRONT_DOOR_SITES`:
- * JSON such as `{"8080":"d111111abcdef8.cloudfront.net"}`, or the path of a file with it, which is read again whenever
- * it changes. A port whose domain is empty says that its website is not deployed yet.
+ * JSON such as `{"8080":"d111111abcdef8.cloudfront.net"}`, or the path of a file with it, which is read again after
+ * each change. An empty domain means that the port's website is not deployed yet.
  */
 import { readFileSync, unwatchFile, watchFile } from "node:fs";
 import {
@@ -21,18 +21,18 @@ import { listenAt } from "sagemaker-local/loopback";
 import { ownProcess } from "sagemaker-local/process-identity";
 import { runCommand } from "../command";
 
-/** Domain of each website's distribution by the port on which it is shown; an empty domain is not deployed yet. */
+/** Domain of each website's distribution, by port; an empty domain is not deployed yet. */
 export type Sites = ReadonlyMap<number, string>;
 
 const filePollMilliseconds = 250;
 
-/** Seconds in which a whole request has to come: as many as an HTTP API of API Gateway gives to one. */
+/** Time limit for a whole request in seconds: the same as for an HTTP API of API Gateway. */
 const patienceSeconds = 30;
 
-/** Where the front door itself answers, whatever stands behind it; no page of a website has such a path. */
+/** Path of the front door's own health check; no page of a website has such a path. */
 export const healthPath = "/.well-known/front-door";
 
-/** Headers that belong to one connection (RFC 9110, section 7.6.1), and those that are set again. */
+/** Headers of a single connection (RFC 9110, section 7.6.1), and those that are set again. */
 const connectionHeaders = new Set([
   "connection",
   "expect",
@@ -48,9 +48,9 @@ const connectionHeaders = new Set([
 ]);
 
 /**
- * Reads which website is shown on which port.
+ * Parses the websites by port.
  * @param text A JSON object of ports and domains.
- * @throws Error that names the port or the domain that is wrong and what was expected.
+ * @throws Error that names the wrong port or domain and what was expected.
  */
 export function parseSites(text: string): Sites {
   let content: unknown;
@@ -81,8 +81,8 @@ export function parseSites(text: string): Sites {
 }
 
 /**
- * Checks where the emulator is.
- * @throws Error when the address is not a loopback one with a port: nothing is ever passed on to another machine.
+ * Checks the emulator's address.
+ * @throws Error when the address is not a loopback address with a port: requests must never go to another machine.
  */
 export function parseEmulatorUrl(text: string | undefined): URL {
   const url = text !== undefined && URL.canParse(text) ? new URL(text) : undefined;
@@ -110,15 +110,15 @@ function answer(
   response.end(text);
 }
 
-/** Shows websites on loopback ports until it is closed. */
+/** Serves websites on loopback ports until it is closed. */
 export class FrontDoor {
   private readonly servers = new Map<number, Server>();
   private readonly agent = new Agent({ keepAlive: true, maxFreeSockets: 16 });
   private sites: Sites = new Map();
 
   /**
-   * @param emulator Where the distributions are.
-   * @param requestSeconds Seconds in which a whole request has to come; who takes longer gets a 408 and is let go.
+   * @param emulator The address of the distributions.
+   * @param requestSeconds Time limit for a whole request; a slower client gets a 408 and is disconnected.
    */
   constructor(
     private readonly emulator: URL,
@@ -126,8 +126,8 @@ export class FrontDoor {
   ) {}
 
   /**
-   * Opens the ports of these websites and closes those of all others.
-   * @throws Error that names a port that cannot be opened.
+   * Opens the ports of these websites and closes all others.
+   * @throws Error that names a port that can't be opened.
    */
   async show(sites: Sites): Promise<void> {
     this.sites = sites;
@@ -162,10 +162,10 @@ export class FrontDoor {
 
   private serve(port: number, request: IncomingMessage, response: ServerResponse): void {
     const host = request.headers.host ?? "";
-    // Clients leave out the port that they take without one.
+    // Clients omit the default port.
     const suffix = port === 80 ? "" : `:${port}`;
     if (host !== `127.0.0.1${suffix}` && host !== `localhost${suffix}`) {
-      // A foreign page that lets its own name resolve to 127.0.0.1 must not read this website.
+      // A foreign page whose name resolves to 127.0.0.1 must not read this website (DNS rebinding).
       answer(response, 421, `This address is http://127.0.0.1:${port}/ and no other.\n`);
       return;
     }
@@ -221,7 +221,7 @@ export class FrontDoor {
       });
       response.writeHead(received.statusCode ?? 502, kept);
       pipeline(received, response, () => {
-        // Whichever side broke off, the other one is ended by the pipeline.
+        // If one side disconnects, the pipeline ends the other.
       });
     });
     passed.on("error", (error) => {
@@ -265,7 +265,7 @@ async function main({ EMULATOR_URL, FRONT_DOOR_SITES: setting = "" }: NodeJS.Pro
         try {
           await frontDoor.show(parseSites(readFileSync(file, "utf8")));
         } catch (error) {
-          // Half a file, or none for a moment: what is shown stays until there is a good one.
+          // The file may be incomplete or missing for a moment: keep the current sites until it is good.
           console.error(`${file}: ${(error as Error).message}`);
         }
       });

@@ -2,7 +2,7 @@
  * The local platform's commands: `make up`, `survey`, `data-workflow`, `down`, `status`, `model-card`, `access`,
  * `logs`, `clean` and `env` are this program.
  *
- * Exit status 0 when the command did what it is for, 1 with a reason in plain words when it did not.
+ * Exit status: 0 for success, 1 for an error, with the reason.
  */
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -15,7 +15,7 @@ import { addressOf, serviceNames } from "./platform/services";
 import { status } from "./platform/status";
 import { stopPlatform } from "./platform/stop";
 
-/** How many logs of jobs and commands `make logs` names: the monitor alone adds one a minute. */
+/** How many logs of jobs and commands `make logs` lists: the monitor alone adds one per minute. */
 const shownLogs = 20;
 
 const say = (text: string): void => {
@@ -23,7 +23,7 @@ const say = (text: string): void => {
 };
 
 async function upCommand(instance: Instance): Promise<void> {
-  // Only this command needs the provisioner and its dozen AWS clients; the others start in a blink without them.
+  // Only this command needs the provisioner and its dozen AWS clients; the others start fast without them.
   const { up } = await import("./platform/up");
   const survey = process.env.SURVEY;
   const { platform, notes } = await locked(instance, () => up(instance, survey === "" ? undefined : survey));
@@ -31,15 +31,13 @@ async function upCommand(instance: Instance): Promise<void> {
   The website answers:  ${platform.website}
   The test website:     ${platform.websiteTest}
   The API:              ${platform.api}
-  What visitors write:  ${shown(instance.path("mail"))}
+  Mails of visitors:    ${shown(instance.path("mail"))}
   All AWS services:     ${platform.aws}   (eval "$(make -s env)")
 
   make status shows what runs, make logs what it says, make down stops it.`);
 }
 
-/**
- * AWS settings of the shell that called: a profile, a token or a service's own endpoint would win over what `env` sets.
- */
+/** AWS settings of the calling shell: a profile, a token or a service's endpoint would override what `env` sets. */
 const settingsOfTheShell = Object.keys(process.env).filter((name) => name.startsWith("AWS_"));
 
 const commands: Readonly<Record<string, (instance: Instance) => Promise<unknown>>> = {
@@ -50,7 +48,7 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<unknown>
     say(
       stopped.length === 0
         ? "Nothing ran."
-        : `Stopped ${stopped.join(", ")}. Their state is kept: make up goes on with it.`,
+        : `Stopped ${stopped.join(", ")}. Their state is kept: make up continues with it.`,
     );
   },
 
@@ -63,7 +61,7 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<unknown>
   ${shown(path)}
   s3://${bucket}/${key}
 
-  make data-workflow brings it in.${describeWait(rows)}`);
+  make data-workflow ingests it.${describeWait(rows)}`);
   },
 
   "data-workflow": async (instance) => {
@@ -142,14 +140,14 @@ const commands: Readonly<Record<string, (instance: Instance) => Promise<unknown>
   },
 };
 
-/** Commands that go on where they were interrupted, and what is said of it. */
+/** Commands that continue after an interrupt, and the message about it. */
 const resumable: Readonly<Record<string, string>> = {
-  up: "make up goes on with it.",
+  up: "make up continues it.",
   "data-workflow":
-    "make data-workflow goes on with it. A release that has begun goes on by itself, and is followed then.",
+    "make data-workflow continues it. A release that has started continues by itself, and is shown then.",
 };
 
-/** Says to who interrupts a command what became of its work, once whatever draws on the terminal has let go of it. */
+/** Tells the user after an interrupt what happened to the work, after the terminal output has ended. */
 function tellWhoInterrupts(how: string): void {
   process.once("SIGINT", () => {
     process.once("exit", () => {

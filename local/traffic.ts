@@ -1,11 +1,11 @@
 /**
- * Asks the production website about simulated animals, as visitors would, so that the monitor of its endpoint has
- * something to look at:
+ * Sends requests about simulated animals to the production website, like visitors, so that the endpoint's monitor has
+ * traffic:
  *
  *     make traffic [ROWS=300 SEED=7 SHIFT=0.2]
  *
- * SHIFT makes the animals larger or smaller by that part of their length; without it they are those of the simulated
- * survey. Ends with 1 when the platform isn't there, a number is wrong, or an answer isn't 200.
+ * SHIFT makes the animals longer or shorter by this share; without it they are like the simulated survey's. Exit status
+ * 1 if there is no platform, a number is wrong, or an answer is not 200.
  */
 import { runCommand } from "../command";
 import { camelCase, features } from "../survey/feature-contract";
@@ -23,7 +23,7 @@ runCommand(async ({ ROWS, SEED, SHIFT }) => {
   const { api } = readJson<Partial<PlatformFile>>(instance.path("platform.json"), {});
   if (api === undefined) {
     throw new Error(
-      `The platform in ${shown(instance.directory)} has no website yet: type \`make up\`, which goes on where it ended.`,
+      `The platform in ${shown(instance.directory)} has no website yet: run \`make up\`, which continues where it ended.`,
     );
   }
   const animals = simulate(options);

@@ -100,7 +100,7 @@ afterAll(async () => {
 describe("a survey that came in", () => {
   test("what make up has brought in is not brought in again", async () => {
     expect(await waiting()).toEqual([]);
-    expect(await platform.succeed("data-workflow")).toContain("No survey has come in");
+    expect(await platform.succeed("data-workflow")).toContain("No survey has arrived");
     expect(await releases()).toBe(0);
   });
 
@@ -135,7 +135,7 @@ describe("a survey that came in", () => {
 
   test("typed again without a new survey, nothing is trained or released", async () => {
     const before = platform.file;
-    expect(await platform.succeed("data-workflow")).toContain("No survey has come in");
+    expect(await platform.succeed("data-workflow")).toContain("No survey has arrived");
     await platform.succeed("up");
     expect(platform.file).toEqual(before);
     expect(await releases()).toBe(1);
@@ -239,13 +239,13 @@ describe("faults", () => {
     releasing.kill();
     await releasing.ended;
     const last = platform.start("data-workflow");
-    await last.prints(/✔ finish|A release is under way/);
+    await last.prints(/✔ finish|A release is running/);
     last.interrupt();
-    expect((await last.ended).output).toContain("A release that has begun goes on by itself");
+    expect((await last.ended).output).toContain("A release that has started continues by itself");
     expect(await waiting()).toEqual([]);
 
     // Whoever was killed has started the release all the same: it is followed to its end.
-    expect(await platform.succeed("data-workflow")).toContain("No survey has come in");
+    expect(await platform.succeed("data-workflow")).toContain("No survey has arrived");
     expect(await releases("InProgress")).toBe(0);
     expect(await releases()).toBe(before + 1);
     expectKnown(animals);

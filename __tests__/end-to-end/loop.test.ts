@@ -342,7 +342,7 @@ describe("killed and typed again", () => {
     ingesting.interrupt();
     const { status, output } = await ingesting.ended;
     expect(status).not.toBe(0);
-    expect(output).toContain("Interrupted. What is done is kept: make up goes on with it.");
+    expect(output).toContain("Interrupted. What is done is kept: make up continues it.");
 
     const training = platform.start("up");
     await training.prints(/Run the ML workflow/);

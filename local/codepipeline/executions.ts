@@ -2,18 +2,18 @@ import { randomUUID } from "node:crypto";
 
 import { readMemory, writeJson } from "../platform/instance";
 
-/** How an execution or one of its stages stands, in CodePipeline's words. */
+/** Status of an execution or one of its stages, in CodePipeline's words. */
 export type Status = "InProgress" | "Succeeded" | "Failed" | "Superseded";
 
-/** One stage of an execution. */
-export interface Stage {
+/** One stage of an execution: one step of `make up`. */
+export interface ExecutionStage {
   readonly name: string;
   readonly status: Status;
-  /** What came of it, or why it failed. */
+  /** Its result, or why it failed. */
   readonly summary?: string;
 }
 
-/** One run of the platform's stages. */
+/** One run of the platform's steps. */
 export interface Execution {
   readonly id: string;
   /** `clientRequestToken` of the request that started it. */
@@ -23,8 +23,8 @@ export interface Execution {
   readonly startedAt: string;
   /** ISO 8601. */
   readonly updatedAt: string;
-  /** Those that have begun, in their order. */
-  readonly stages: readonly Stage[];
+  /** The stages that have started, in order. */
+  readonly stages: readonly ExecutionStage[];
   /** Why it failed. */
   readonly summary?: string;
 }
@@ -37,18 +37,18 @@ const isExecutionList = (content: unknown): content is Execution[] =>
   );
 
 /**
- * The executions that were ever asked for, the oldest first: what the pipeline has to do, and what it is done with.
- * @throws Error naming the file when it is damaged.
+ * All executions that were ever requested, the oldest first.
+ * @throws Error that names the file when it is damaged.
  */
 export function readExecutions(file: string): readonly Execution[] {
   return readMemory(file, isExecutionList) ?? [];
 }
 
-/** What an execution's runner is given. */
+/** The runner's link to its execution. */
 export interface Turn {
-  /** Tells how a stage stands. From the first one on, the execution no longer gives way. */
-  readonly report: (stage: Stage) => void;
-  /** Whether the execution has given way to a later one. */
+  /** Reports a stage's status. After the first report, the execution can't be superseded. */
+  readonly report: (stage: ExecutionStage) => void;
+  /** Whether a later execution has superseded it. */
   readonly isSuperseded: () => boolean;
 }
 
@@ -56,16 +56,16 @@ export interface Turn {
 export type Runner = (turn: Turn) => Promise<void>;
 
 /**
- * Executions, one after the other. An execution that waits gives way to a later one, as in CodePipeline's execution
- * mode SUPERSEDED: the later one trains on what the earlier one would have, and more.
+ * Runs executions one after the other. A waiting execution is superseded by a later one, as in CodePipeline's execution
+ * mode SUPERSEDED: the later one trains on the same data and more.
  */
 export class ExecutionQueue {
   private executions: readonly Execution[];
   private running = false;
 
   /**
-   * @param file Keeps the executions: what a kill interrupted is done again.
-   * @param run Runs one of them.
+   * @param file Stores the executions; interrupted ones run again.
+   * @param run Runs one execution.
    */
   constructor(
     private readonly file: string,
@@ -74,12 +74,12 @@ export class ExecutionQueue {
     this.executions = readExecutions(file);
   }
 
-  /** Goes on with what an earlier process left. */
+  /** Continues with the executions of an earlier process. */
   resume(): void {
     void this.work();
   }
 
-  /** Starts an execution, or finds the one that an earlier request with the same token has started. */
+  /** Starts an execution, or finds the one of an earlier request with the same token. */
   start(token: string = randomUUID()): Execution {
     const before = this.executions.find((execution) => execution.token === token);
     if (before !== undefined) {
@@ -131,7 +131,7 @@ export class ExecutionQueue {
 
   private async finish({ id }: Execution): Promise<void> {
     try {
-      // What a killed process had begun is begun again.
+      // An execution that a killed process had started starts again.
       this.change(id, () => ({ stages: [] }));
       await this.run({
         report: (stage) => {

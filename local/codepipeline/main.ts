@@ -1,6 +1,6 @@
 /**
- * The pipeline of the local platform: runs the platform's stages again for each execution that somebody starts, as
- * CodePipeline does on AWS. Started by `make up`, as a service.
+ * The pipeline of the local platform: runs the platform's steps again for each started execution, as CodePipeline does
+ * on AWS. `make up` starts it as a service.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -11,13 +11,13 @@ import { pipelineName } from "../platform/services";
 import { ExecutionQueue, type Runner } from "./executions";
 import { PipelineService } from "./service";
 
-/** How often it is asked whether the command that works on the platform has ended, in ms. */
+/** Interval in ms for checking whether another command is still working on the platform. */
 const busyWait = 500;
 
-/** Runs the stages as soon as no command works on the platform. */
+/** Runs the steps as soon as no command works on the platform. */
 function runStages(instance: Instance): Runner {
   return async ({ report, isSuperseded }) => {
-    // Not before it is needed: with its dozen AWS clients it would double what an idle service weighs.
+    // Loaded on demand: its dozen AWS clients would double the size of an idle service.
     const { up } = await import("../platform/up");
     while (!isSuperseded()) {
       try {
@@ -35,7 +35,7 @@ function runStages(instance: Instance): Runner {
 
 runCommand(async () => {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    // An execution that runs is done again at the next start.
+    // A running execution runs again at the next start.
     process.on(signal, () => process.exit(0));
   }
   forgetRealCredentials();

@@ -18,12 +18,12 @@ import type { Execution, ExecutionQueue } from "./executions";
 
 const contentType = "application/x-amz-json-1.1";
 const target = /^CodePipeline_20150709\.(\w+)$/;
-/** CodePipeline API Reference, "StartPipelineExecution": the form of a `clientRequestToken`. */
+/** CodePipeline API Reference, "StartPipelineExecution": format of a `clientRequestToken`. */
 const tokenForm = /^[a-zA-Z0-9-]{1,128}$/;
-/** Requests hold a name and a token. */
+/** Requests have only a name and a token. */
 const bodyLimit = 65_536;
 
-/** CodePipeline as far as the platform asks for it: one pipeline, whose executions a queue runs. */
+/** The part of CodePipeline that the platform needs: one pipeline, whose executions a queue runs. */
 export class PipelineService {
   private readonly operations: Readonly<Record<string, (request: object) => unknown>> = {
     StartPipelineExecution: (request) => this.start(request as StartPipelineExecutionInput),
@@ -67,7 +67,7 @@ export class PipelineService {
       if (operation === undefined) {
         throw new ServiceError(
           "UnknownOperationException",
-          `'${name}' is not done here; there are ${Object.keys(this.operations).join(", ")}.`,
+          `'${name}' is not available here; there are ${Object.keys(this.operations).join(", ")}.`,
         );
       }
       return { status: 200, headers: { "Content-Type": contentType }, body: toWire(operation(parse(body))) };
@@ -100,7 +100,7 @@ export class PipelineService {
     return { pipelineExecution: { ...this.describe(execution), pipelineName: this.name } };
   }
 
-  /** Stages as the latest execution has them: an earlier one that waits for them would give way to it. */
+  /** The stages of the latest execution: an earlier one that waits for them would be superseded. */
   private state({ name }: GetPipelineStateInput): GetPipelineStateOutput {
     this.requireName(name);
     const latest = this.queue.list().findLast(({ stages }) => stages.length > 0);

@@ -7,19 +7,19 @@ import { run } from "../platform/commands";
 import { cleanEnvironment, type Instance, readJson, root, writeJson } from "../platform/instance";
 import { addressOf, isHealthy } from "../platform/services";
 
-/** A survey that nobody has brought in yet. */
+/** A survey that is not ingested yet. */
 export interface NewSurvey {
   readonly rows: number;
   readonly seed: number;
-  /** By how much the animals are bigger than usual; 0.1 is a tenth. */
+  /** How much bigger the animals are than usual; 0.1 is a tenth. */
   readonly shift: number;
-  /** Where it lies on this machine. */
+  /** Its path on this machine. */
   readonly path: string;
   readonly bucket: string;
   readonly key: string;
 }
 
-/** What `make survey` was typed with. */
+/** Options of `make survey`. */
 export interface SurveyOptions {
   readonly ROWS?: string | undefined;
   readonly SEED?: string | undefined;
@@ -29,9 +29,9 @@ export interface SurveyOptions {
 const defaultRows = 500;
 /** `make up` itself simulates its first survey with seed 1. */
 const firstSeed = 2;
-/** The day on which the survey of seed 1 was made. */
+/** The date of the survey with seed 1. */
 const firstDay = Date.UTC(2025, 2, 1, 8);
-/** Surveys are a day apart; from this number on their days come again, so that none lies in the future. */
+/** Surveys are a day apart; after this number the days repeat, so that none is in the future. */
 const surveyDays = 180;
 
 /** @throws Error when a service that the data workflow needs doesn't run. */
@@ -58,7 +58,7 @@ function parseNumber(
   return Number(text);
 }
 
-/** What is to be simulated. */
+/** Settings of a simulated survey. */
 interface SimulatedSurvey {
   readonly rows: number;
   readonly seed: number;
@@ -66,7 +66,7 @@ interface SimulatedSurvey {
 }
 
 /**
- * What is to be simulated: the options that are set, else the usual ones.
+ * Reads the options; missing ones have default values.
  * @throws Error that names the option, its value and what was expected.
  */
 export function readOptions(
@@ -83,20 +83,20 @@ export function readOptions(
   return { rows, seed, shift };
 }
 
-/** Rows a second that `ingest-survey` takes on the machine of docs/measurements.md. */
+/** Rows per second of `ingest-survey` on the machine of docs/measurements.md. */
 const measuredRowsASecond = 1031;
 
-/** What is said of a survey that takes long to come in; empty where nobody has to wait for it. */
+/** Text about the ingestion time of a large survey; empty for a small one. */
 export function describeWait(rows: number): string {
   const minutes = Math.round(rows / measuredRowsASecond / 60);
   return minutes < 2 ? "" : ` So many rows take some ${minutes} minutes, at the rate of docs/measurements.md.`;
 }
 
-/** How animals differ from the usual ones, in words; empty where they don't. */
+/** How animals differ from usual ones, in words; empty if they don't. */
 export const describeShift = (shift: number): string =>
   shift === 0 ? "" : `${Math.round(1000 * Math.abs(shift)) / 10} % ${shift > 0 ? "bigger" : "smaller"} than usual`;
 
-/** @throws Error in the words of the command line, when the simulator itself would refuse. */
+/** @throws Error in the words of the command line, when the simulator refuses. */
 function requireSimulation(options: Parameters<typeof simulate>[0]): void {
   try {
     simulate(options).next();
@@ -106,8 +106,8 @@ function requireSimulation(options: Parameters<typeof simulate>[0]): void {
 }
 
 /**
- * Simulates a survey of animals that nobody has measured before, and puts it where surveys come in. The same options
- * make the same file.
+ * Simulates a survey of new animals, and puts it into the folder for arriving surveys. The same options give the same
+ * file.
  * @throws Error when the platform doesn't run, or an option is out of range.
  */
 export async function writeSurvey(instance: Instance, options: SurveyOptions): Promise<NewSurvey> {

@@ -16,22 +16,22 @@ import { answeringPackage, packageVersion } from "../platform/status";
 import { runDag, type TaskOutcome } from "./run";
 import { requirePlatform } from "./arriving-survey";
 
-/** What the task `release` returns: what the function release-change has started. */
+/** Result of the task `release`: what the function release-change started. */
 interface Release {
   readonly pipelineExecutionId: string;
 }
 
-/** What the task `ingest` returns for one range of a file. */
+/** Result of the task `ingest` for one range of a file. */
 interface Ingested {
   readonly key: string;
   readonly accepted: number;
   readonly rejected: number;
-  /** Where the rejected rows are listed with their reasons. */
+  /** The lists of rejected rows with their reasons. */
   readonly rejections: readonly string[];
   readonly problem: string | null;
 }
 
-/** What the task `finish` returns. */
+/** Result of the task `finish`. */
 interface Moved {
   readonly key: string;
   readonly destination: string;
@@ -42,7 +42,7 @@ const isRelease = (result: unknown): result is Release =>
 
 const countOf = (rows: number): string => (rows === 1 ? "1 row" : `${rows} rows`);
 
-/** Whether a task has found that nothing of a file can be used. */
+/** Whether a task found that a file can't be used. */
 function isRefusal({ task, result }: TaskOutcome): boolean {
   if (task !== "ingest") {
     return false;
@@ -51,7 +51,7 @@ function isRefusal({ task, result }: TaskOutcome): boolean {
   return problem !== null || (accepted === 0 && rejected > 0);
 }
 
-/** How many rows came in, and where those that didn't are listed with their reasons. */
+/** The number of ingested rows, and the lists of rejected ones. */
 function describeIngested({ key, accepted, rejected, rejections: [list, ...others], problem }: Ingested): string {
   if (problem !== null) {
     return `${key} is not a survey: ${problem}`;
@@ -61,7 +61,7 @@ function describeIngested({ key, accepted, rejected, rejections: [list, ...other
   return list === undefined ? counts : `${counts}: reasons in ${list}${more}`;
 }
 
-/** What a task has done, in words; empty where its name says all. */
+/** A task's result in words; empty if its name says all. */
 function describe({ task, result }: TaskOutcome): string {
   switch (task) {
     case "list_surveys":
@@ -81,11 +81,11 @@ function describe({ task, result }: TaskOutcome): string {
 
 const marks = { success: "✔", failed: "✖", skipped: "↓" } as const;
 
-/** A task that finds that nothing of a file can be used has done its work; who brought the file has not succeeded. */
+/** A task that rejects a file has succeeded, but the file's sender has not. */
 const markOf = (outcome: TaskOutcome): string =>
   outcome.state === "success" && isRefusal(outcome) ? marks.failed : marks[outcome.state];
 
-/** How an execution stands; undefined while a service that has died comes back. */
+/** An execution's status; undefined while a crashed service restarts. */
 async function look(
   { codePipeline }: Clients,
   pipelineExecutionId: string,
@@ -104,7 +104,7 @@ async function look(
   }
 }
 
-/** The execution that the pipeline works on now, if there is one; of a pipeline that has died nobody knows. */
+/** The running execution of the pipeline, if there is one; undefined also if the pipeline is down. */
 async function runningRelease({ codePipeline }: Clients): Promise<string | undefined> {
   const { pipelineExecutionSummaries: executions = [] } = await codePipeline
     .listPipelineExecutions({ pipelineName })
@@ -114,7 +114,7 @@ async function runningRelease({ codePipeline }: Clients): Promise<string | undef
 
 /**
  * Waits until an execution of the pipeline has ended.
- * @param tell Told of each stage that ended.
+ * @param tell Called for each stage that ended.
  */
 async function followRelease(
   clients: Clients,
@@ -145,8 +145,8 @@ async function followRelease(
 }
 
 /**
- * Starts again what has died, until it is told to stop: on AWS too, a service that fails comes back by itself.
- * @returns Stops it.
+ * Restarts crashed services until it is stopped: on AWS, too, a failed service comes back by itself.
+ * @returns A function that stops it.
  */
 function keepRunning(instance: Instance): () => Promise<void> {
   const stop = new AbortController();
@@ -155,7 +155,7 @@ function keepRunning(instance: Instance): () => Promise<void> {
       try {
         await requirePlatform(instance);
       } catch {
-        // Whoever works on the platform starts them, or the next look does.
+        // If another command holds the lock, it starts them, or the next check does.
         await locked(instance, () => startServices(instance)).catch(() => undefined);
       }
       await sleep(1000, undefined, { signal: stop.signal }).catch(() => undefined);
@@ -168,9 +168,9 @@ function keepRunning(instance: Instance): () => Promise<void> {
 }
 
 /**
- * Runs the data workflow once and tells what happens: its tasks, then the release that it has started.
- * @param say Says a line.
- * @returns Whether all went well.
+ * Runs the data workflow once and reports its tasks, then the release that it started.
+ * @param say Prints a line.
+ * @returns Whether all of it succeeded.
  * @throws Error when the platform doesn't run, or Airflow fails.
  */
 export async function dataWorkflow(instance: Instance, say: (text: string) => void): Promise<boolean> {
@@ -198,21 +198,21 @@ async function runAndFollow(instance: Instance, say: (text: string) => void): Pr
   if (!succeeded) {
     say(`\nThe run failed. Airflow's own words: ${shown(instance.path("logs/data-workflow.log"))}`);
   } else if (tasks.list_surveys?.every((task) => task.state === "skipped") === true) {
-    say("\nNo survey has come in. make survey writes one.");
+    say("\nNo survey has arrived. make survey writes one.");
   }
-  // One that an interrupted command has left behind goes on by itself, and somebody wants to see how it ends.
+  // A release of an interrupted command continues by itself; show how it ends.
   const running = releaseId ?? (await runningRelease(clients));
   if (running === undefined) {
     return succeeded;
   }
   say(
     releaseId === undefined
-      ? "\nA release is under way, by the platform's own stages:"
-      : "\nThe release, by the platform's own stages:",
+      ? "\nA release is running, by the platform's own steps:"
+      : "\nThe release, by the platform's own steps:",
   );
   const status = await followRelease(clients, running, say);
   if (status === "Superseded") {
-    say("Another release has come after it, and does its work.");
+    say("A later release has replaced it.");
   }
   const endpoint = await requireContract(clients, "ProductionEndpoint");
   const model = packageVersion(await answeringPackage(clients.sagemaker, endpoint));

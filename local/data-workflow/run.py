@@ -1,12 +1,11 @@
 """Runs the DAG of the data workflow once, in Airflow itself, against the platform of `make up`.
 
-Airflow keeps its database below AIRFLOW_HOME. Everything that the run needs of AWS it finds at AWS_ENDPOINT_URL, and
-the names of it in Airflow Variables, which come from SSM's Parameter Store as on MWAA. What differs from there: one
-process runs all tasks one after the other, the sensor looks once instead of for twenty hours, and what failed is tried
-again after seconds instead of minutes.
+Airflow's database is below AIRFLOW_HOME. AWS is at AWS_ENDPOINT_URL, and the names of resources are in Airflow
+Variables, which come from SSM's Parameter Store as on MWAA. Differences from MWAA: one process runs all tasks in
+sequence, the sensor checks once instead of for twenty hours, and retries come after seconds instead of minutes.
 
-Prints one JSON object a line: each attempt of a task that ended, and at the end how the run has ended. Airflow's own
-words go to standard error.
+Prints one JSON object per line: each ended attempt of a task, and at the end the run's result. Airflow's own output
+goes to standard error.
 """
 
 from __future__ import annotations
@@ -33,12 +32,12 @@ events = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
 
 
 def tell(event: dict[str, Any]) -> None:
-    """Say something to whoever started this."""
+    """Send an event to the parent process."""
     print(json.dumps(event), file=events)
 
 
 class Tell:
-    """Tells of each task what becomes of it."""
+    """Reports each task's result."""
 
     @hookimpl
     def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
@@ -71,8 +70,7 @@ class Tell:
 
 def main() -> int:
     """Run the DAG; 0 when the run succeeded."""
-    # The API that tasks speak with, within this process. Airflow would build it again for each of them, which takes
-    # most of a run's time.
+    # The API for tasks, in this process. Airflow would create it again for each task, which takes most of a run's time.
     supervisor.in_process_api_server = cache(supervisor.in_process_api_server)
     get_listener_manager().add_listener(Tell())
     bag = DagBag(FILE, include_examples=False)

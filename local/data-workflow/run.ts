@@ -11,7 +11,7 @@ import { addressOf } from "../platform/services";
 const folder = join(root, "airflow-dags");
 const python = join(root, ".venv/airflow/bin/python");
 
-/** What became of one task of the run, or of one of the tasks into which it was mapped. */
+/** The result of one task of the run, or of one mapped task. */
 export interface TaskOutcome {
   readonly task: string;
   readonly state: "success" | "failed" | "skipped";
@@ -22,15 +22,15 @@ export interface TaskOutcome {
   readonly reason?: string | null;
 }
 
-/** How the run as a whole ended. */
+/** The result of the whole run. */
 interface RunOutcome {
   readonly run: string;
   readonly state: string;
-  /** Results of each task by its map index. */
+  /** Results of each task, by map index. */
   readonly tasks: Readonly<Record<string, readonly { readonly state: string; readonly result: unknown }[]>>;
 }
 
-/** The whole environment of Airflow: as MWAA sets it, but for its own database. */
+/** Airflow's complete environment: as on MWAA, except for its own database. */
 function airflowEnvironment(instance: Instance): Record<string, string> {
   const home = instance.path("airflow");
   return cleanEnvironment(instance, {
@@ -39,7 +39,7 @@ function airflowEnvironment(instance: Instance): Record<string, string> {
     AIRFLOW__CORE__DAGS_FOLDER: folder,
     AIRFLOW__CORE__LOAD_EXAMPLES: "False",
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: `sqlite:///${home}/airflow.db`,
-    // As the environment's options have it (modules/airflow-environment.ts).
+    // As in the environment's options (modules/airflow-environment.ts).
     AIRFLOW__SECRETS__BACKEND:
       "airflow.providers.amazon.aws.secrets.systems_manager.SystemsManagerParameterStoreBackend",
     AIRFLOW__SECRETS__BACKEND_KWARGS: JSON.stringify({
@@ -47,13 +47,13 @@ function airflowEnvironment(instance: Instance): Record<string, string> {
       config_prefix: null,
       variables_prefix: "/acme/local/airflow/variables",
     }),
-    // One run needs neither pages nor numbers for Airflow's makers.
+    // No web pages, and no analytics for Airflow's developers.
     SCARF_ANALYTICS: "False",
     AIRFLOW__USAGE_DATA_COLLECTION__ENABLED: "False",
   });
 }
 
-/** Brings Airflow's own database into the form that the installed version expects; once for each version. */
+/** Migrates Airflow's database, once for each installed version. */
 async function migrate(instance: Instance): Promise<void> {
   const version = createHash("sha256")
     .update(readFileSync(join(folder, "requirements-dev.txt")))
@@ -74,7 +74,7 @@ async function migrate(instance: Instance): Promise<void> {
 
 /**
  * Runs the DAG once, in Airflow.
- * @param tell Told of each attempt of a task that ended.
+ * @param tell Called for each ended attempt of a task.
  * @throws Error when Airflow itself fails, or the DAG can't be imported.
  */
 export async function runDag(instance: Instance, tell: (outcome: TaskOutcome) => void): Promise<RunOutcome> {
@@ -107,9 +107,7 @@ export async function runDag(instance: Instance, tell: (outcome: TaskOutcome) =>
   }
   const how = await ended;
   if (outcome === undefined) {
-    throw new Error(
-      `Airflow ${how} in the middle of the run. Type the command again: what was done is not done twice.`,
-    );
+    throw new Error(`Airflow ${how} in the middle of the run. Run the command again: finished work is not repeated.`);
   }
   return outcome;
 }

@@ -8,7 +8,7 @@ import { ParameterNotFound, SSM } from "@aws-sdk/client-ssm";
 
 import { harmlessCredentials, region } from "./instance";
 
-/** The AWS clients of the platform's own stages, each bound to the emulator's address and to nothing else. */
+/** The AWS clients of the platform's steps, all bound to the emulator's address. */
 export interface Clients {
   readonly athena: Athena;
   readonly codePipeline: CodePipeline;
@@ -36,7 +36,7 @@ export function makeClients(endpoint: string): Clients {
 /**
  * Reads a value of the stacks' contract.
  * @param name Name in the contract, for example `DataBucket`.
- * @returns The value, undefined where nothing has published it yet.
+ * @returns The value, undefined if it is not published yet.
  */
 export async function readContract(clients: Clients, name: string): Promise<string | undefined> {
   try {
@@ -50,7 +50,7 @@ export async function readContract(clients: Clients, name: string): Promise<stri
   }
 }
 
-/** Reads a value of the contract that must be there by now. */
+/** Reads a value of the contract that must be published by now. */
 export async function requireContract(clients: Clients, name: string): Promise<string> {
   const value = await readContract(clients, name);
   if (value === undefined) {

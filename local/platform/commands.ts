@@ -4,25 +4,25 @@ import { dirname } from "node:path";
 
 import { root } from "./instance";
 
-/** A command of the platform that ended badly. */
+/** A command of the platform that failed. */
 export class CommandFailed extends Error {
   /**
-   * @param title What the command was for.
+   * @param title The command's purpose.
    * @param exit How it ended.
-   * @param output The last of what it printed.
+   * @param output The end of its output.
    */
   constructor(title: string, exit: string, output: string) {
     super(`${title} ${exit}${output === "" ? "" : `:\n${output}`}`);
   }
 }
 
-/** How a command is run to its end. */
+/** Options for running a command. */
 export interface CommandOptions {
-  /** What the command is for, as the subject of an error message. */
+  /** The command's purpose, as the subject of an error message. */
   readonly title: string;
   /** The whole environment: nothing is inherited. */
   readonly environment: Record<string, string>;
-  /** File that gets all that it prints. */
+  /** File for its output. */
   readonly log: string;
   /** Seconds after which it is stopped. */
   readonly seconds: number;
@@ -30,8 +30,8 @@ export interface CommandOptions {
 
 /**
  * Runs a command to its end.
- * @returns What it printed on standard output.
- * @throws CommandFailed when it exits with another status than 0, or not in time.
+ * @returns Its standard output.
+ * @throws CommandFailed when its exit status is not 0, or it exceeds its time limit.
  */
 export async function run(command: string, parameters: readonly string[], options: CommandOptions): Promise<string> {
   mkdirSync(dirname(options.log), { recursive: true });

@@ -23,46 +23,46 @@ import { type Clients, requireContract } from "./clients";
 import { run } from "./commands";
 import { cleanEnvironment, type Instance, root, shown } from "./instance";
 
-/** A survey as a file in the platform's own form. */
+/** A survey as a file in the platform's own format. */
 export interface SurveyFile {
   readonly path: string;
-  /** Name of the object under `surveys/`: it carries a hash of the content, so equal surveys are one object. */
+  /** Name of the object under `surveys/`: it contains a hash of the content, so equal surveys are one object. */
   readonly name: string;
-  /** SHA-256 of the content in hexadecimal digits. */
+  /** Hexadecimal SHA-256 of the content. */
   readonly hash: string;
-  /** Its lines below the header, blank ones included. */
+  /** Number of lines below the header, including blank ones. */
   readonly lines: number;
-  /** What it was made of, as people are told it. */
+  /** Its source, for messages. */
   readonly origin: Origin;
 }
 
 /** The file that a survey file was made of. */
 export interface Origin {
-  /** Its path, or what made the survey when nobody named a file. */
+  /** Its path, or a name for the simulated survey. */
   readonly name: string;
   readonly form: "survey" | "uci";
   /** Line n of the survey file is line n minus this of the origin. */
   readonly linesBefore: number;
-  /** Its lines that could not be read, and therefore are blank in the survey file. */
+  /** Its unreadable lines, which are blank in the survey file. */
   readonly unreadable: readonly RowProblem[];
 }
 
-/** What became of a survey's rows, those that could not even be read included. */
+/** Results for a survey's rows, including unreadable ones. */
 export interface Ingestion {
   readonly read: number;
   readonly accepted: number;
   readonly rejected: number;
-  /** The first rejected row, by its line of the origin, and the file that lists all of them. */
+  /** The first rejected row, by its line in the origin, and the file that lists all of them. */
   readonly rejection?: { readonly first: RowProblem; readonly list: string };
 }
 
-/** A survey that cannot be ingested, however often it is tried. */
+/** A survey that can't be ingested; a retry does not help. */
 export class SurveyRefused extends Error {}
 
 /**
- * Makes the survey file that is to be ingested: of the file that the user named, in either form, or a simulated one.
+ * Makes the survey file to ingest: from the user's file in either format, or simulated.
  * @param source Path of a survey file or of UCI's abalone.data; undefined simulates 4,000 animals with seed 1.
- * @throws SurveyRefused when the file isn't there or is in neither form.
+ * @throws SurveyRefused when the file is missing or in neither format.
  */
 export async function makeSurvey(instance: Instance, source: string | undefined): Promise<SurveyFile> {
   const folder = instance.path("surveys");
@@ -109,7 +109,7 @@ export async function makeSurvey(instance: Instance, source: string | undefined)
   return { ...survey, origin: { name, ...conversion } };
 }
 
-/** Lines below the header. */
+/** Number of lines below the header. */
 function countLines(content: Buffer): number {
   let lines = 0;
   for (let end = content.indexOf(10); end >= 0; end = content.indexOf(10, end + 1)) {
@@ -119,10 +119,9 @@ function countLines(content: Buffer): number {
 }
 
 /**
- * The absolute path of a survey that somebody named.
- * @param source As it was typed: relative to the checkout, or to the home folder when it begins with `~/`, which not
- * every
- *   shell replaces inside of `SURVEY=~/…`.
+ * The absolute path of a named survey.
+ * @param source As typed: relative to the checkout, or to the home folder if it starts with `~/`, which not every shell
+ * replaces in `SURVEY=~/…`.
  * @throws SurveyRefused when no file can be read there.
  */
 export function findSurvey(source: string): string {
@@ -151,9 +150,9 @@ export function findSurvey(source: string): string {
 }
 
 /**
- * Puts a survey file into the data bucket and has it ingested by the ingest-survey function. Writes the list of all
- * rejected rows, where there are any, beside the survey file.
- * @throws Error when the file as a whole is refused or the function fails.
+ * Puts a survey file into the data bucket and ingests it with the ingest-survey function. Writes the list of all
+ * rejected rows, if any, beside the survey file.
+ * @throws Error when the whole file is refused or the function fails.
  */
 export async function ingest(
   clients: Clients,
@@ -209,8 +208,8 @@ export async function ingest(
 }
 
 /**
- * Moves a survey that is in to where the data workflow lays those that it is done with: what lies below `surveys/` is
- * what it has to do.
+ * Moves an ingested survey to the data workflow's folder of finished surveys: files below `surveys/` are still to be
+ * ingested.
  */
 export async function fileAway(clients: Clients, survey: SurveyFile): Promise<void> {
   const bucket = await requireContract(clients, "DataBucket");
@@ -239,7 +238,7 @@ async function readRejected(clients: Clients, uri: string): Promise<readonly Row
 }
 
 /**
- * Lists every rejected row by its line of the file that the user named, in the form `file:line: reason`.
+ * Lists every rejected row by its line in the user's file, in the format `file:line: reason`.
  * @returns The first of them and the list's path; undefined when there are none.
  */
 export function listRejected(
@@ -252,13 +251,13 @@ export function listRejected(
     return undefined;
   }
   const list = join(dirname(path), name.replace(/\.csv$/, ".rejected.txt"));
-  const scale = origin.form === "uci" ? ["Values are given in mm and g: 200 times what stands in UCI's file."] : [];
+  const scale = origin.form === "uci" ? ["Values are in mm and g: 200 times the values in UCI's file."] : [];
   const lines = sorted.map(({ line, reason }) => `${origin.name}:${line}: ${reason}`);
   writeFileSync(list, `${[...scale, ...lines].join("\n")}\n`);
   return { first, list };
 }
 
-/** How many rows were rejected, the first reason, and where all of them are listed. Empty when there are none. */
+/** The number of rejected rows, the first reason, and the path of the list. Empty without rejected rows. */
 export function describeRejection(origin: string, { read, rejected, rejection }: Ingestion): string {
   if (rejection === undefined) {
     return "";
@@ -272,8 +271,8 @@ export function describeRejection(origin: string, { read, rejected, rejection }:
 }
 
 /**
- * Waits for some work, and every few seconds has somebody told how far it is.
- * @param tell Says it; what it throws is ignored, for the work goes on.
+ * Waits for some work, and reports its progress every few seconds.
+ * @param tell Reports the progress; its errors are ignored, because the work continues.
  */
 export async function tellMeanwhile<Result>(
   work: Promise<Result>,
@@ -302,7 +301,7 @@ async function objectExists(clients: Clients, bucket: string, key: string): Prom
   }
 }
 
-/** Calls a function of the platform and returns its answer; its own error message comes through as the reason. */
+/** Calls a function of the platform and returns its answer; its error message becomes the reason. */
 export async function invoke<Result>(clients: Clients, functionName: string, payload: unknown): Promise<Result> {
   const response = await clients.lambda.invoke({
     FunctionName: functionName,
@@ -316,7 +315,7 @@ export async function invoke<Result>(clients: Clients, functionName: string, pay
   return JSON.parse(text) as Result;
 }
 
-/** How many record versions the offline store shows to Athena; 0 while it has none. */
+/** Number of record versions that Athena finds in the offline store; 0 while it has none. */
 export async function countOfflineRecords(clients: Clients): Promise<number> {
   const { DataCatalogConfig: catalog } = (
     await clients.sagemaker.describeFeatureGroup({ FeatureGroupName: await requireContract(clients, "FeatureGroup") })
@@ -337,7 +336,7 @@ export async function countOfflineRecords(clients: Clients): Promise<number> {
     }
     if (state === "FAILED" || state === "CANCELLED") {
       const reason = QueryExecution?.Status?.StateChangeReason ?? state;
-      // Before its first Parquet file, the offline store has nothing that a query could read.
+      // Before its first Parquet file, the offline store has nothing to query.
       if (/no files found/i.test(reason)) {
         return 0;
       }
@@ -348,8 +347,8 @@ export async function countOfflineRecords(clients: Clients): Promise<number> {
 }
 
 /**
- * Waits until the offline store shows `expected` record versions: SageMaker writes them some time after they were put.
- * @throws Error when it does not within `seconds`.
+ * Waits until the offline store has `expected` record versions: SageMaker writes them some time after they were put.
+ * @throws Error when it takes longer than `seconds`.
  */
 export async function waitForOfflineStore(clients: Clients, expected: number, seconds = 300): Promise<number> {
   const deadline = Date.now() + 1000 * seconds;

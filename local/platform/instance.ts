@@ -4,42 +4,42 @@ import { dirname, join, relative, resolve } from "node:path";
 /** The repository's root: every command of the platform is run from a checkout. */
 export const root = resolve(__dirname, "../..");
 
-/** The account that the local environment stands for (the same number stands in environments/local.ts). */
+/** The account of the local environment (the same number is in environments/local.ts). */
 export const account = "123456789012";
 
-/** The region that the local environment stands for (the same name stands in environments/local.ts). */
+/** The region of the local environment (the same name is in environments/local.ts). */
 export const region = "eu-west-1";
 
 /**
- * One platform on this machine: a folder that holds all its state. Two instances (that of `make up` and that of a test)
- * share nothing but the checkout and the Python environments.
+ * One platform on this machine: a folder with all its state. Two instances (of `make up` and of a test) share only the
+ * checkout and the Python environments.
  */
 export interface Instance {
   /** Absolute path of the state folder. */
   readonly directory: string;
-  /** Absolute path of something inside it. */
+  /** Absolute path of a file in it. */
   readonly path: (...parts: string[]) => string;
 }
 
-/** Marks a folder as one that the platform made, and that `make clean` may therefore remove. */
+/** Marks a folder that the platform created, so `make clean` may remove it. */
 const marker = ".acme-platform";
 
 /**
- * The version of all that lies in the folder. Raise it with a change that makes older state useless, and say here what
- * the change is.
+ * The version of the folder's content. Raise it with a change that makes older state unusable, and describe the change
+ * here.
  *
  * - 1: folders without a version in their marker.
- * - 2: the names of resources have the stack's name in them.
+ * - 2: names of resources contain the stack's name.
  */
 const layout = 2;
 
 const markerText = `make clean removes this folder with all that is in it.\nlayout ${layout}\n`;
 
 /**
- * Opens the instance whose folder the environment variable `PLATFORM_DIRECTORY` names (relative to the checkout).
+ * Opens the instance in the folder of the environment variable `PLATFORM_DIRECTORY` (relative to the checkout).
  * @param directory Folder, default `.local`.
- * @param options anyLayout: for what only stops or removes it, whichever checkout made it. @default false
- * @throws Error when the folder holds what the platform did not put there, or state of another layout
+ * @param options anyLayout: for commands that only stop or remove it, whichever checkout made it. @default false
+ * @throws Error when the folder has other files, or state of another layout
  */
 export function openInstance(
   directory = process.env.PLATFORM_DIRECTORY,
@@ -73,13 +73,13 @@ export function openInstance(
   return { directory: absolute, path: (...parts) => join(absolute, ...parts) };
 }
 
-/** A path as people read it: from the checkout on where it lies inside, whole elsewhere. */
+/** A path for people: relative to the checkout if it is inside, otherwise absolute. */
 export function shown(path: string): string {
   const fromRoot = relative(root, path);
   return fromRoot === "" || fromRoot.startsWith("..") ? path : fromRoot;
 }
 
-/** Reads a JSON file of the instance; `fallback` when there is none yet or a crash left it unreadable. */
+/** Reads a JSON file of the instance; returns `fallback` if it is missing or unreadable after a crash. */
 export function readJson<T>(file: string, fallback: T): T {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as T;
@@ -89,9 +89,9 @@ export function readJson<T>(file: string, fallback: T): T {
 }
 
 /**
- * Reads what must not be guessed: undefined only where there is no such file.
- * @param holds Whether the content has the shape that it was written with.
- * @throws Error naming the file when it is damaged.
+ * Reads a file that must not be replaced by a default: undefined only if it is missing.
+ * @param holds Checks the content's shape.
+ * @throws Error that names the file when it is damaged.
  */
 export function readMemory<T>(file: string, holds: (content: unknown) => content is T): T | undefined {
   if (!existsSync(file)) {
@@ -104,7 +104,7 @@ export function readMemory<T>(file: string, holds: (content: unknown) => content
   return content;
 }
 
-/** Writes a JSON file whole or not at all: a reader, or a kill, never meets half of it. */
+/** Writes a JSON file atomically: a reader never sees half of it, also after a kill. */
 export function writeJson(file: string, value: unknown): void {
   mkdirSync(dirname(file), { recursive: true });
   const temporary = `${file}.${process.pid}.part`;
@@ -113,9 +113,9 @@ export function writeJson(file: string, value: unknown): void {
 }
 
 /**
- * The environment of every child of the platform. It starts from nothing, so real AWS credentials, profiles, endpoints
- * and proxies of the shell reach no child; `HOME` is an empty folder, so neither do those in `~/.aws`.
- * @param extra What this child needs besides.
+ * The environment of every child process. It starts empty, so the shell's real AWS credentials, profiles, endpoints and
+ * proxies reach no child; `HOME` is an empty folder, so `~/.aws` doesn't either.
+ * @param extra Further variables for this child.
  */
 export function cleanEnvironment(instance: Instance, extra: Record<string, string> = {}): Record<string, string> {
   return {
@@ -132,10 +132,10 @@ export function cleanEnvironment(instance: Instance, extra: Record<string, strin
   };
 }
 
-/** Credentials that open nothing: the emulator takes the access key for the account's number. */
+/** Fake credentials: the emulator uses the access key as the account's number. */
 export const harmlessCredentials = { accessKeyId: account, secretAccessKey: "test" };
 
-/** What an AWS client needs, as environment variables, to work on the instance and on nothing else. */
+/** Environment variables for an AWS client that works only with this instance. */
 export function awsEnvironment(endpoint: string): Record<string, string> {
   return {
     AWS_ENDPOINT_URL: endpoint,
@@ -146,7 +146,7 @@ export function awsEnvironment(endpoint: string): Record<string, string> {
   };
 }
 
-/** Takes everything of AWS and every proxy out of this process, before any client is made. */
+/** Removes all AWS and proxy variables from this process, before any client is made. */
 export function forgetRealCredentials(): void {
   for (const name of Object.keys(process.env)) {
     if (/^(AWS_|https?_proxy$|all_proxy$)/i.test(name)) {

@@ -6,11 +6,11 @@ import { startTimeOf } from "sagemaker-local/process-identity";
 import { type Instance, readJson, writeJson } from "./instance";
 import { isRunning, type RecordedProcess, recordedProcess } from "./processes";
 
-/** Another command works on the platform, or its pipeline releases. */
+/** Another command works on the platform, or its pipeline runs a release. */
 export class PlatformBusy extends Error {
   /**
    * @param pid The command's process, or the pipeline's.
-   * @param isPipeline Which of the two it is.
+   * @param isPipeline Whether it is the pipeline.
    */
   constructor(
     pid: number,
@@ -24,14 +24,14 @@ export class PlatformBusy extends Error {
   }
 }
 
-/** What stands in the file of a turn that is over: no process. */
+/** The content of a finished turn's file: no process. */
 const nobody: RecordedProcess = { pid: 0, startedAt: "over" };
 
 /**
- * Does something that only one command at a time may do with an instance. A lock that a killed command left behind is
- * recognised by its process, which no longer runs, and taken over.
- * @param lock Folder of the lock: commands with different ones may work at the same time. @default "lock"
- * @throws PlatformBusy naming the process that holds the lock.
+ * Runs work that only one command at a time may do with an instance. A lock left by a killed command is detected,
+ * because its process no longer runs, and taken over.
+ * @param lock Folder of the lock: commands with different locks may run at the same time. @default "lock"
+ * @throws PlatformBusy that names the process with the lock.
  */
 export async function locked<T>(instance: Instance, work: () => Promise<T>, lock = "lock"): Promise<T> {
   const turn = takeTurn(instance, instance.path(lock));
@@ -43,9 +43,9 @@ export async function locked<T>(instance: Instance, work: () => Promise<T>, lock
 }
 
 /**
- * Takes the next turn: each is a file with a number, which holds the process whose turn it is, and the highest number
- * counts. A file is made once and never taken away from its process, so that of several commands that find the same
- * lock left behind, one makes the next file and the others meet it.
+ * Takes the next turn. A turn is a numbered file that names its process; the highest number counts. A file is created
+ * once and never taken over. So if several commands find the same abandoned lock, one creates the next file and the
+ * others find it.
  * @returns The path of the turn's file.
  */
 function takeTurn(instance: Instance, folder: string): string {
@@ -63,7 +63,7 @@ function takeTurn(instance: Instance, folder: string): string {
       if (!link(own, turn)) {
         continue;
       }
-      // A later turn is over or being had, and whoever has it may have cleared away the one that was just made again.
+      // A later turn exists or has ended, and its process may have removed the file that was just created again.
       if (turns(folder).some((number) => number > last + 1)) {
         rmSync(turn, { force: true });
         continue;
@@ -84,7 +84,7 @@ function turns(folder: string): number[] {
     .map(Number);
 }
 
-/** Makes a file whole or not at all. False when there is one already. */
+/** Creates a file atomically. False if it exists. */
 function link(from: string, to: string): boolean {
   try {
     linkSync(from, to);

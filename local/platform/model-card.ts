@@ -6,33 +6,33 @@ import type { Instance } from "./instance";
 import { addressOf, isHealthy } from "./services";
 import { championPackage } from "./workflow";
 
-/** The champion's model card, at hand. */
+/** The champion's model card on this machine. */
 export interface ModelCardAtHand {
   /** Group and version of the package, for example `acme-local-ml-workflow-abalone/3`. */
   readonly modelPackage: string;
-  /** Whether the model may be used: SageMaker's approval of the package, which the gate gave. */
+  /** Whether the model may be used: SageMaker's approval status of the package, set by the gate. */
   readonly approval: string;
   /**
-   * Whether somebody has reviewed the card: SageMaker's status of the document, on which the model's approval doesn't
-   * wait.
+   * Whether somebody has reviewed the card: SageMaker's status of the document. The model's approval does not depend on
+   * it.
    */
   readonly status: string;
-  /** The page's file on this machine. */
+  /** The page's path on this machine. */
   readonly path: string;
   /** The page in S3. */
   readonly uri: string;
-  /** What the gate decided when the model was registered. */
+  /** The gate's decision when the model was registered. */
   readonly gate: string;
 }
 
-/** The parts of a card that are needed to find its page: whatever else it says stands on the page. */
+/** The parts of a card that lead to its page; the page has all the rest. */
 interface CardContent {
   readonly evaluation_details?: readonly { readonly metadata?: { readonly gate?: string } }[];
   readonly additional_information?: { readonly custom_details?: { readonly page?: string } };
 }
 
 /**
- * A page that is called after the registered version: the evaluation job that wrote it knew its training job alone.
+ * Names a page after the registered version: the evaluation job that wrote it knew only its training job.
  * @param modelPackage group and version, for example `acme-local-ml-workflow-abalone/3`
  */
 export function nameAfterVersion(page: string, modelPackage: string): string {
@@ -43,14 +43,14 @@ export function nameAfterVersion(page: string, modelPackage: string): string {
   );
 }
 
-/** What a status of a card means, where it isn't plain from its name. */
+/** The meaning of a card's status, if its name does not say it. */
 export function statusInWords(status: string): string {
   return status === "PendingReview" ? `${status}: nobody has said yet that they have read it` : status;
 }
 
 /**
- * Takes the page of the champion's model card to this machine.
- * @throws Error in plain words when nothing runs, no model is registered, or the model has no card.
+ * Downloads the page of the champion's model card.
+ * @throws Error when nothing runs, no model is registered, or the model has no card.
  */
 export async function fetchModelCard(instance: Instance): Promise<ModelCardAtHand> {
   if (!(await isHealthy(instance, "emulator")) || !(await isHealthy(instance, "sagemaker"))) {

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { PortError } from "sagemaker-local/loopback";
 import { type Instance, readJson, writeJson } from "./instance";
 
-/** The servers of an instance, each with the port it prefers and the variable that sets another. */
+/** The servers of an instance, with their preferred ports and the variables that set others. */
 const servers = {
   emulator: { preferred: 4566, variable: "EMULATOR_PORT" },
   sagemaker: { preferred: 4567, variable: "SAGEMAKER_PORT" },
@@ -12,12 +12,12 @@ const servers = {
   "website-test": { preferred: 8081, variable: "WEBSITE_TEST_PORT" },
 } as const;
 
-/** A server of an instance that has a port of its own. */
+/** A server of an instance with its own port. */
 export type ServerName = keyof typeof servers;
 
 const serverNames = Object.keys(servers) as ServerName[];
 
-/** Opens a port of 127.0.0.1 and closes it again: its number, or the code of the error. Port 0 is any free one. */
+/** Opens and closes a port of 127.0.0.1: returns its number, or the error's code. Port 0 is any free one. */
 async function tryPort(port: number): Promise<number | string> {
   return new Promise((settle) => {
     const server = createServer();
@@ -33,7 +33,7 @@ async function tryPort(port: number): Promise<number | string> {
   });
 }
 
-/** The ports in use by this instance: those of its last start. */
+/** The ports of this instance's last start. */
 export function knownPorts(instance: Instance): Partial<Record<ServerName, number>> {
   return readJson<Partial<Record<ServerName, number>>>(instance.path("ports.json"), {});
 }
@@ -55,14 +55,14 @@ function requestedPort(name: ServerName): number | undefined {
   return port;
 }
 
-/** Another server that has a port, by what its variable sets or by its last start. */
+/** Another server with the port, by its variable or by its last start. */
 function otherAt(port: number, name: ServerName, known: ReturnType<typeof knownPorts>): ServerName | undefined {
   return serverNames.find((other) => other !== name && (requestedPort(other) ?? known[other]) === port);
 }
 
 /**
- * Whether a server's variable sets another port than that of its last start.
- * @throws Error when what it sets is not a port.
+ * Whether a server's variable sets another port than the one of its last start.
+ * @throws Error when the variable is not a port.
  */
 export function isToMove(instance: Instance, name: ServerName): boolean {
   const requested = requestedPort(name);
@@ -70,8 +70,8 @@ export function isToMove(instance: Instance, name: ServerName): boolean {
 }
 
 /**
- * Looks at every port that a variable sets, before anything is begun that would wait for the last of them.
- * @throws Error when one is taken, not allowed, another server's, or no port.
+ * Checks every port set by a variable, before any work starts.
+ * @throws Error when one is taken, not allowed, another server's, or not a port.
  */
 export async function checkSetPorts(instance: Instance): Promise<void> {
   const known = knownPorts(instance);
@@ -80,7 +80,7 @@ export async function checkSetPorts(instance: Instance): Promise<void> {
     const other = port === undefined ? undefined : otherAt(port, name, known);
     if (other !== undefined) {
       throw new Error(
-        `${servers[name].variable}: port ${port} is also that of ${other} (${servers[other].variable}); each has one of its own.`,
+        `${servers[name].variable}: port ${port} is also that of ${other} (${servers[other].variable}); each needs its own port.`,
       );
     }
     if (port !== undefined && port !== known[name]) {
@@ -90,9 +90,9 @@ export async function checkSetPorts(instance: Instance): Promise<void> {
 }
 
 /**
- * The port of a server that is about to start: the one its variable sets, else the one of its last start, else the one
- * it prefers, else any free one. The choice is kept for the next start.
- * @throws Error when a set port is taken, not allowed, or no port.
+ * The port for a server that is about to start: from its variable, else from its last start, else its preferred one,
+ * else any free one. The choice is stored for the next start.
+ * @throws Error when the variable's port is taken, not allowed, or not a port.
  */
 export async function choosePort(instance: Instance, name: ServerName): Promise<number> {
   const { preferred, variable } = servers[name];
@@ -108,12 +108,11 @@ export async function choosePort(instance: Instance, name: ServerName): Promise<
 }
 
 /**
- * Starts what listens on ports that were chosen before. Two platforms that start in the same moment may have chosen the
- * same one, or one looks whether a port is free in the moment when the other opens it: who opens it first has it, and
- * the other chooses again.
- * @param start Chooses the ports that it needs and starts what listens there.
- * @throws Error of `start`, when another reason than a taken port made it fail, or it failed too often. The ports are
- *   then those of before: one at which a server never came up must not be tried again for ever.
+ * Starts servers on chosen ports. Two platforms that start at the same moment may choose the same port, or one checks
+ * whether a port is free while the other opens it. The first to open it keeps it, and the other chooses again.
+ * @param start Chooses the ports and starts the servers.
+ * @throws Error of `start`, when the reason is not a taken port, or after too many attempts. Then the earlier ports are
+ * restored: a port on which a server never started must not be tried for ever.
  */
 export async function onOwnPorts<T>(instance: Instance, start: () => Promise<T>): Promise<T> {
   const before = knownPorts(instance);
@@ -129,7 +128,7 @@ export async function onOwnPorts<T>(instance: Instance, start: () => Promise<T>)
   }
 }
 
-/** Whether browsers and Node refuse to speak HTTP to a port: Fetch Standard, "Port blocking". */
+/** Whether browsers and Node refuse HTTP on a port: Fetch Standard, "Port blocking". */
 async function isBlocked(port: number): Promise<boolean> {
   try {
     await fetch(`http://127.0.0.1:${port}`, { method: "HEAD", signal: AbortSignal.timeout(1000) });
@@ -149,24 +148,24 @@ async function firstFree(candidates: readonly (number | undefined)[]): Promise<n
   throw new Error("No port of 127.0.0.1 is free: stop a server and try again.");
 }
 
-/** @throws Error when a port that a variable sets can't be had. */
+/** @throws Error when a variable's port can't be used. */
 async function requireFree(variable: string, port: number): Promise<void> {
   const found = await tryPort(port);
   if (typeof found === "number") {
     if (await isBlocked(port)) {
-      throw new Error(`${variable}: no browser speaks HTTP to port ${port}; set another.`);
+      throw new Error(`${variable}: browsers refuse HTTP on port ${port}; set another.`);
     }
     return;
   }
   const place = `${variable}: port ${port} of 127.0.0.1`;
   switch (found) {
     case "EADDRINUSE":
-      throw new Error(`${place} is taken; set another, or leave it out and a free one is taken.`);
+      throw new Error(`${place} is taken; set another, or unset the variable to use a free one.`);
     case "EACCES":
       throw new Error(
-        `${place} needs root: ports below 1024 do; set one from 1024 on, or none, and a free one is taken.`,
+        `${place} needs root, as all ports below 1024; set a higher one, or unset the variable to use a free one.`,
       );
     default:
-      throw new Error(`${place} can't be opened (${found}); set another, or leave it out and a free one is taken.`);
+      throw new Error(`${place} can't be opened (${found}); set another, or unset the variable to use a free one.`);
   }
 }

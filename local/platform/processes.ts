@@ -6,41 +6,41 @@ import { PortError, portTakenStatus } from "sagemaker-local/loopback";
 import { startTimeOf } from "sagemaker-local/process-identity";
 import { type Instance, readJson, root, writeJson } from "./instance";
 
-/** A process that outlives the command that started it. */
+/** A process that continues after its command has ended. */
 export interface RecordedProcess {
   readonly pid: number;
-  /** When the process started, as the operating system tells it: a reused process id does not have the same. */
+  /** When the process started, from the operating system: a reused process id has another time. */
   readonly startedAt: string;
 }
 
-/** How a service is started. */
+/** Options for starting a service. */
 export interface ServiceCommand {
   readonly name: string;
   readonly command: string;
   readonly arguments: readonly string[];
-  /** The whole environment of the process: nothing is inherited. */
+  /** The process's complete environment: nothing is inherited. */
   readonly environment: Record<string, string>;
-  /** Answers true as soon as the service does its work. */
+  /** Returns true when the service is ready. */
   readonly isHealthy: () => Promise<boolean>;
-  /** Seconds that it may take until it is healthy. @default 30 */
+  /** Time limit in seconds until it is healthy. @default 30 */
   readonly startSeconds?: number;
 }
 
 const largestLogBytes = 20_000_000;
 
-/** Whether the recorded process is the one that runs under its id now. */
+/** Whether the recorded process still runs under its id. */
 export function isRunning(recorded: RecordedProcess | undefined): recorded is RecordedProcess {
   return recorded !== undefined && startTimeOf(recorded.pid) === recorded.startedAt;
 }
 
 const recordOf = (instance: Instance, name: string): string => instance.path("processes", `${name}.json`);
 
-/** The service's process as recorded at its start, running or not. */
+/** The service's process recorded at its start, running or not. */
 export function recordedProcess(instance: Instance, name: string): RecordedProcess | undefined {
   return readJson<RecordedProcess | undefined>(recordOf(instance, name), undefined);
 }
 
-/** The file with what the service printed. */
+/** The file with the service's output. */
 export const logFile = (instance: Instance, name: string): string => instance.path("logs", `${name}.log`);
 
 /** The last lines of a service's log, for an error message. */
@@ -53,10 +53,10 @@ export function lastLines(instance: Instance, name: string, count = 5): string {
 }
 
 /**
- * Starts a service in the background and waits until it is healthy; a service that is healthy already is left alone.
+ * Starts a service in the background and waits until it is healthy. Does nothing if it is already healthy.
  * @returns Whether it was started.
- * @throws Error with the last lines of its log when it ends or does not become healthy in time; a PortError when it
- *   ended because another has its port.
+ * @throws Error with the last lines of its log when it ends or is not healthy in time; a PortError when it ended
+ * because its port is taken.
  */
 export async function startService(instance: Instance, service: ServiceCommand): Promise<boolean> {
   const { name } = service;
@@ -92,7 +92,7 @@ export async function startService(instance: Instance, service: ServiceCommand):
       return true;
     }
     if (!isRunning(recorded)) {
-      // The operating system may show the end before Node does.
+      // The operating system may report the end before Node does.
       const status = await Promise.race([ended, sleep(1000)]);
       const message = `${name} ended before it was ready:\n${lastLines(instance, name)}`;
       throw status === portTakenStatus ? new PortError(message, portTakenStatus) : new Error(message);
@@ -104,8 +104,8 @@ export async function startService(instance: Instance, service: ServiceCommand):
 }
 
 /**
- * Stops a service that this instance started, by the id it was recorded with: first politely, so that it saves what it
- * has, then, after `graceSeconds`, with force.
+ * Stops a service that this instance started, by its recorded id: first with SIGTERM, so that it saves its state, then,
+ * after `graceSeconds`, with SIGKILL.
  * @returns Whether it was running.
  */
 export async function stopService(instance: Instance, name: string, graceSeconds = 40): Promise<boolean> {
@@ -117,20 +117,20 @@ export async function stopService(instance: Instance, name: string, graceSeconds
     while (isRunning(recorded) && Date.now() < deadline) {
       await sleep(25);
     }
-    // What it started belongs to its group and goes with it, whether it ended by itself or not.
+    // Its children are in its process group and are stopped too, however it ended.
     const groupDeadline = Date.now() + 1000;
     while (signal(-recorded.pid, "SIGKILL") && Date.now() < groupDeadline) {
       await sleep(25);
     }
   }
-  // Another command may have started it again meanwhile: that process must not be forgotten.
+  // Another command may have restarted it meanwhile: keep that record.
   if (recordedProcess(instance, name)?.pid === recorded?.pid) {
     rmSync(recordOf(instance, name), { force: true });
   }
   return running;
 }
 
-/** Whether there was anybody to signal. */
+/** Sends a signal; returns whether the process exists. */
 function signal(pid: number, name: NodeJS.Signals): boolean {
   try {
     process.kill(pid, name);

@@ -17,10 +17,10 @@ import { childrenFolder, stopOrphans } from "sagemaker-local/processes";
 import { checkSetPorts, choosePort, isToMove, knownPorts, onOwnPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
 
-/** The services in the order in which they start. They stop the other way round: SageMaker's last records go to S3. */
+/** The services in their start order. They stop in reverse: SageMaker's last records go to S3. */
 export const serviceNames = ["emulator", "sagemaker", "pipeline", "front-door"] as const;
 
-/** A service that runs in the background of an instance. */
+/** A background service of an instance. */
 export type ServiceName = (typeof serviceNames)[number];
 
 /** Services that every deployment needs, and whose address each receives when it starts. */
@@ -32,10 +32,10 @@ const backgroundServices = {
 
 type BackgroundService = keyof typeof backgroundServices;
 
-/** The pipeline's name, as the stack `data-workflow` takes it for granted where no stack makes one. */
+/** The pipeline's name, which the stack `data-workflow` assumes if no stack makes one. */
 export const pipelineName = "acme-local-pipeline";
 
-/** The repository name whose images the local platform runs from the checkout instead of from a registry. */
+/** The image repository that the local platform replaces with the checkout's code. */
 export const modelImageRepository = "acme-local-model-image-abalone";
 
 /** Python of the model image's environment. */
@@ -44,7 +44,7 @@ export const modelPython = join(root, ".venv/model/bin/python");
 /** Python of the emulator's environment. */
 export const emulatorPython = join(root, ".venv/emulator/bin/python");
 
-/** Address of a server of the instance, as it was last started. */
+/** Address of a server of the instance at its last start. */
 export function addressOf(instance: Instance, server: ServerName): string {
   const port = knownPorts(instance)[server];
   if (port === undefined) {
@@ -53,17 +53,17 @@ export function addressOf(instance: Instance, server: ServerName): string {
   return `http://127.0.0.1:${port}`;
 }
 
-/** The services' own files with the AWS service models: requests are validated against them. */
+/** The AWS service models that the services use to validate requests. */
 function botocoreData(): string {
   const library = join(root, ".venv/emulator/lib");
   const python = existsSync(library) ? readdirSync(library).find((name) => name.startsWith("python")) : undefined;
   return join(library, python ?? "python3", "site-packages/botocore/data");
 }
 
-/** Whether this very process answers at an address: another platform's may have taken the port. */
+/** Whether this process answers at an address: another platform may have taken the port. */
 async function answers(pid: number, address: string): Promise<boolean> {
   try {
-    // It listens, or the connection would be refused: on a busy machine an answer may take seconds.
+    // It is listening, otherwise the connection would be refused; on a busy machine an answer may take seconds.
     const response = await fetch(address, { signal: AbortSignal.timeout(10_000) });
     await response.arrayBuffer();
     return response.ok && response.headers.get(processHeader) === String(pid);
@@ -72,7 +72,7 @@ async function answers(pid: number, address: string): Promise<boolean> {
   }
 }
 
-/** Whether a service of this instance does its work now. */
+/** Whether a service of this instance is ready now. */
 export async function isHealthy(instance: Instance, name: ServiceName): Promise<boolean> {
   const recorded = recordedProcess(instance, name);
   if (!isRunning(recorded)) {
@@ -91,7 +91,7 @@ export async function isHealthy(instance: Instance, name: ServiceName): Promise<
   }
 }
 
-/** SageMaker's shortest schedule is an hour: long for who sends traffic and waits for the alarm. */
+/** SageMaker's shortest schedule is an hour, which is too long to wait for an alarm after test traffic. */
 function monitoringSeconds(): string {
   const requested = process.env.MONITORING_SECONDS ?? "60";
   if (!/^[1-9]\d{0,8}$/.test(requested)) {
@@ -103,8 +103,8 @@ function monitoringSeconds(): string {
 }
 
 /**
- * Looks at every setting of a service, before anything is begun.
- * @throws Error when one can't be met; see {@link checkSetPorts}.
+ * Checks every setting of a service, before any work starts.
+ * @throws Error when one can't be used; see {@link checkSetPorts}.
  */
 export async function checkSettings(instance: Instance): Promise<void> {
   await checkSetPorts(instance);
@@ -112,10 +112,10 @@ export async function checkSettings(instance: Instance): Promise<void> {
 }
 
 /**
- * Starts the emulator, SageMaker and the pipeline where they don't run.
- * @param calling The service that calls, if one does: it runs, and must not be stopped in the middle of its work.
- * @returns The names of those that were started.
- * @throws Error with a service's last log lines when it does not come up.
+ * Starts the emulator, SageMaker and the pipeline if they don't run.
+ * @param calling The service that calls this, if any: it must not be stopped during its own work.
+ * @returns The names of the started services.
+ * @throws Error with a service's last log lines when it does not start.
  */
 export async function startServices(instance: Instance, calling?: BackgroundService): Promise<ServiceName[]> {
   const names = (Object.keys(backgroundServices) as BackgroundService[]).filter((name) => name !== calling);
@@ -124,7 +124,7 @@ export async function startServices(instance: Instance, calling?: BackgroundServ
   return [...started];
 }
 
-/** Starts those of some services that don't run, and adds their names to `started`. */
+/** Starts the given services that don't run, and adds their names to `started`. */
 async function startMissing(
   instance: Instance,
   names: readonly BackgroundService[],
@@ -142,7 +142,7 @@ async function startMissing(
     }
   }
   const ports = knownPorts(instance);
-  // One that still runs has to be started again when one whose address it was told has moved.
+  // Restart a running service if a service whose address it received has moved.
   for (const name of names) {
     if (backgroundServices[name].some((other) => before[other] !== ports[other])) {
       await stopService(instance, name);
@@ -207,7 +207,7 @@ async function startMissing(
     },
   ];
   for (const service of services.filter(({ name }) => names.includes(name))) {
-    // They start beside synth, which on a slow machine takes most of the processor.
+    // They start during synth, which uses most of a slow machine's CPU.
     if (await startService(instance, { ...service, startSeconds: 90 })) {
       started.add(service.name);
     }
@@ -215,8 +215,8 @@ async function startMissing(
 }
 
 /**
- * Has the emulator write its state to disk now. It does so every two seconds by itself; what a stage is remembered for
- * must be there before.
+ * Makes the emulator write its state to disk now. It does so every two seconds anyway, but a step's state must be on
+ * disk before the step is recorded.
  */
 export async function saveState(instance: Instance): Promise<void> {
   const response = await fetch(`${addressOf(instance, "emulator")}/_ministack/save`, { method: "POST" });
@@ -226,8 +226,8 @@ export async function saveState(instance: Instance): Promise<void> {
 }
 
 /**
- * Opens the websites' addresses on 127.0.0.1: what a name server and CloudFront's edge do on AWS.
- * @param domains CloudFront's domain of each website that is deployed so far.
+ * Opens the websites' addresses on 127.0.0.1, as DNS and CloudFront's edge do on AWS.
+ * @param domains CloudFront's domain of each deployed website.
  */
 export async function openFrontDoor(
   instance: Instance,
@@ -273,14 +273,14 @@ async function startFrontDoor(
       isHealthy: () => isHealthy(instance, "front-door"),
     });
   } catch (error) {
-    // The sites are known by their ports: both as before, or nobody knows any more what is shown where.
+    // The sites file refers to the ports, so both are restored.
     writeJson(instance.path("ports.json"), before);
     writeJson(sitesFile, known);
     throw error;
   }
 }
 
-/** Stops every service of the instance that runs, the last started first. */
+/** Stops all running services of the instance, the last started first. */
 export async function stopServices(instance: Instance): Promise<ServiceName[]> {
   const stopped: ServiceName[] = [];
   for (const name of [...serviceNames].reverse()) {
@@ -288,7 +288,7 @@ export async function stopServices(instance: Instance): Promise<ServiceName[]> {
       stopped.push(name);
     }
   }
-  // Jobs and model servers of a SageMaker service that was killed have nobody else who would stop them.
+  // Nothing else would stop the jobs and model servers of a killed SageMaker service.
   await stopOrphans(childrenFolder(instance.path("sagemaker")));
   return stopped;
 }

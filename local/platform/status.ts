@@ -10,7 +10,7 @@ import { type WorkflowFailure, workflowFailureFile } from "./progress";
 import { addressOf, isHealthy, type ServiceName, serviceNames } from "./services";
 import type { PlatformFile } from "./up";
 
-/** The rows of a table with columns as wide as their widest cell. */
+/** Formats a table with aligned columns. */
 function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   return rows
@@ -31,7 +31,7 @@ const portsOf: Readonly<Record<ServiceName, readonly ServerName[]>> = {
 };
 
 /**
- * What runs, where, and since which model, as text for a terminal of 80 columns.
+ * What runs, where, and with which model, for a terminal of 80 columns.
  * @returns The text, and whether every service is healthy.
  */
 export async function status(instance: Instance): Promise<{ text: string; healthy: boolean }> {
@@ -82,12 +82,12 @@ export async function status(instance: Instance): Promise<{ text: string; health
   return { text: parts.join("\n\n"), healthy };
 }
 
-/** Group and version of a model package: what its ARN ends in. */
+/** Group and version of a model package, from the end of its ARN. */
 export function packageVersion(arn: string | undefined): string {
   return arn?.split(":model-package/")[1] ?? "-";
 }
 
-/** The last run's scores on the held-out rows: the challenger's, and that of the champion which it was to replace. */
+/** The last run's scores on the held-out rows: the challenger's, and those of the champion at that time. */
 function describeScores(outcome: string | undefined, { rmse, rows, champion }: PlatformFile["evaluation"]): string {
   const other = champion === null ? "none" : (champion.rmse?.toFixed(2) ?? "not scored");
   const before = outcome === "registered" ? " before it" : "";
@@ -103,7 +103,7 @@ async function endpointTable(instance: Instance): Promise<string> {
   const rows = await Promise.all(
     endpoints.map(async ({ EndpointName }) => {
       const endpoint = await sagemaker.describeEndpoint({ EndpointName });
-      // A configuration or a model that was deleted under its endpoint is shown as unknown.
+      // If the configuration or model of an endpoint was deleted, it is shown as unknown.
       const model = await servedPackage(sagemaker, endpoint.EndpointConfigName).catch(() => undefined);
       return [EndpointName ?? "-", endpoint.EndpointStatus ?? "-", packageVersion(model)];
     }),

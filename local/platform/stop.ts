@@ -4,14 +4,14 @@ import { stopService } from "./processes";
 import { stopServices } from "./services";
 
 /**
- * Stops everything of an instance that runs, for `make down`. A release that the pipeline runs ends in the middle, and
- * goes on at the next start; in all other work it does not meddle.
- * @returns The names of the services that ran.
- * @throws PlatformBusy when another command works on the instance; then nothing was stopped, but for a pipeline whose
- *   turn the other command has taken over in that moment.
+ * Stops all services of an instance, for `make down`. A running release of the pipeline is interrupted and continues at
+ * the next start; other commands are not interrupted.
+ * @returns The names of the stopped services.
+ * @throws PlatformBusy when another command works on the instance; then nothing was stopped, except perhaps a pipeline
+ * whose lock the other command took over at that moment.
  */
 export async function stopPlatform(instance: Instance): Promise<string[]> {
-  // Who runs the data workflow starts again whatever stops.
+  // A running data workflow would restart the services.
   return locked(instance, () => stopAll(instance), "data-workflow-lock");
 }
 

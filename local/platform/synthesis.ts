@@ -10,10 +10,10 @@ interface Manifest {
   readonly stacks: Readonly<Record<string, { readonly dependencies: readonly string[] }>>;
 }
 
-/** Where the instance's synthesized stacks lie. */
+/** Path of the instance's synthesized stacks. */
 export const synthesized = (instance: Instance, ...parts: string[]): string => instance.path("cdktf.out", ...parts);
 
-/** Folders of the checkout that synth does not read: what was installed, what was made, and what only people read. */
+/** Folders of the checkout that synth does not read: installed or generated files, and docs. */
 const notRead = new Set([
   "node_modules",
   "dist",
@@ -28,7 +28,7 @@ const notRead = new Set([
 const isRead = (entry: Dirent): boolean =>
   !notRead.has(entry.name) && !(entry.isDirectory() && entry.name.startsWith("."));
 
-/** Each file below a folder with what changes when the file does: a file is read only by whoever needs its content. */
+/** Each file below a folder, with metadata that changes when the file changes, so that contents need not be read. */
 function filesBelow(folder: string, isWanted: (entry: Dirent) => boolean = () => true): string[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter(isWanted)
@@ -42,7 +42,7 @@ function filesBelow(folder: string, isWanted: (entry: Dirent) => boolean = () =>
     });
 }
 
-/** What synth makes its output of: while it has not changed, synth would write the same again. */
+/** A fingerprint of synth's inputs: while it is unchanged, synth would write the same output. */
 function sourcesOf(checkout: string, instance: Instance): string {
   const files = filesBelow(
     checkout,
@@ -53,14 +53,14 @@ function sourcesOf(checkout: string, instance: Instance): string {
 }
 
 /**
- * Writes the local environment's stacks into the instance, unless they lie there as the same sources made them.
- * @param checkout Folder of the sources. @default that of this program
- * @returns The stacks' names, each after those that it depends on.
- * @throws CommandFailed with what synth printed.
+ * Synthesizes the local environment's stacks into the instance, unless they are up to date.
+ * @param checkout Folder of the sources. @default this program's
+ * @returns The stacks' names, each after its dependencies.
+ * @throws CommandFailed with synth's output.
  */
 export async function synthesize(instance: Instance, checkout = root): Promise<string[]> {
   const manifest = synthesized(instance, "manifest.json");
-  // Of the sources before synth and of the output behind it: who edits meanwhile has synth run again.
+  // Fingerprint of the sources before synth: if somebody edits meanwhile, synth runs again.
   const sources = sourcesOf(checkout, instance);
   const state = (): string => fingerprintOf(sources, filesBelow(synthesized(instance)));
   if (!existsSync(manifest) || doneBefore(instance, "synthesis", state()) !== true) {

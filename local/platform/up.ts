@@ -2,53 +2,53 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 
 import { Listr, type ListrTask } from "listr2";
 
-import { readExecutions, type Stage } from "../codepipeline/executions";
+import { readExecutions, type ExecutionStage } from "../codepipeline/executions";
 import { provision } from "../provision";
 import { type Clients, makeClients, readContract, requireContract } from "./clients";
 import { account, type Instance, region, writeJson } from "./instance";
 import { logFile } from "./processes";
 import { doneBefore, fingerprintOf, lastResult, remember, type WorkflowFailure, workflowFailureFile } from "./progress";
 import { addressOf, checkSettings, openFrontDoor, saveState, startServices } from "./services";
-import { type Progress, rendering, StageLogger, Stages } from "./stages";
-import { Surveys } from "./survey-stages";
+import { type Progress, rendering, StepLogger, Steps } from "./steps";
+import { Surveys } from "./survey-steps";
 import { synthesize, synthesized } from "./synthesis";
 import { openWebsite, systemTest, systemTestLog, websiteAddresses, websites, type WebsiteStage } from "./websites";
 import { championPackage, describeOutcome, runWorkflow, WorkflowFailed, type WorkflowRun } from "./workflow";
 
-/** What scripts read to find everything: `.local/platform.json`. */
+/** The file `.local/platform.json`, in which scripts find all addresses and names. */
 export interface PlatformFile {
-  /** Address of the production website, without a slash at its end: the API also answers under `{website}/api`. */
+  /** Address of the production website, without a trailing slash: the API also answers under `{website}/api`. */
   readonly website: string;
-  /** Address of the production HTTP API; `predict` and `contact` stand below it. */
+  /** Address of the production HTTP API, with `predict` and `contact` below it. */
   readonly api: string;
   readonly websiteTest: string;
   readonly apiTest: string;
   /** Endpoint of every AWS service: the value of `AWS_ENDPOINT_URL`. */
   readonly aws: string;
   readonly region: string;
-  /** The last execution of the ML workflow that ended well. */
+  /** The last successful execution of the ML workflow. */
   readonly executionArn: string;
   /** The champion's model package. */
   readonly modelPackageArn: string;
   /** SageMaker endpoint of the production website. */
   readonly endpointName: string;
-  /** How that execution ended: `registered` or `champion kept`. */
+  /** Result of that execution: `registered` or `champion kept`. */
   readonly outcome: string;
   readonly evaluation: WorkflowRun["evaluation"];
 }
 
-/** The service that runs the stages, where it isn't a person. */
+/** The service that runs the steps, if no person does. */
 export interface CallingService {
-  /** It isn't started or stopped by its own work. */
+  /** It must not be started or stopped by its own work. */
   readonly calling: "pipeline";
-  /** Told of each stage that begins, succeeds or fails. */
-  readonly report: (stage: Stage) => void;
+  /** Called when a step starts, succeeds or fails. */
+  readonly report: (step: ExecutionStage) => void;
 }
 
-/** One run of the loop: its stages' work, and what they hand on to one another. */
+/** One run of the loop: the work of its steps, and the state that they share. */
 class Loop {
   readonly surveys: Surveys;
-  /** The stacks' names, each after those that it depends on. */
+  /** The stacks' names, each after its dependencies. */
   readonly stacks: string[] = [];
   result: PlatformFile | undefined;
   private starting: ReturnType<typeof startServices> | undefined;
@@ -61,28 +61,28 @@ class Loop {
     this.surveys = new Surveys(instance);
   }
 
-  /** Not before the emulator has an address. */
+  /** Available after the emulator has an address. */
   get clients(): Clients {
     return (this.madeClients ??= makeClients(addressOf(this.instance, "emulator")));
   }
 
-  /** The services need nothing of what synth writes: they start beside it. */
+  /** Synthesizes the stacks, and starts the services at the same time, which don't need them. */
   async synthesize(): Promise<string> {
     this.starting = this.startServices();
-    // The next stage waits for it, and reports why it failed.
+    // The next step awaits it, and reports its error.
     this.starting.catch(() => undefined);
     this.stacks.push(...(await synthesize(this.instance)));
     return this.stacks.join(", ");
   }
 
-  /** Waits until nothing of this run goes on in the background. */
+  /** Waits until nothing of this run is running in the background. */
   async settle(): Promise<void> {
     await Promise.allSettled([this.starting]);
   }
 
-  async startEverything(): Promise<string> {
+  async awaitServices(): Promise<string> {
     const started = (await this.starting) ?? [];
-    // What was deployed before answers from now on, whatever becomes of the stages that follow.
+    // Earlier deployments answer from now on, even if later steps fail.
     if (existsSync(this.instance.path("sites.json"))) {
       await openFrontDoor(this.instance, {});
     }
@@ -108,7 +108,7 @@ class Loop {
   async trainModel(progress: Progress): Promise<string> {
     const { instance, clients } = this;
     const state = readFileSync(instance.path("provision/ml-workflow.json"), "utf8");
-    // Each release trains on what somebody else than this command has put into the feature group.
+    // Each release also trains on data that others have put into the feature group.
     const releases = readExecutions(instance.path("pipeline/executions.json")).map(({ id }) => id);
     const fingerprint = fingerprintOf(
       this.surveys.hashes(),
@@ -166,46 +166,46 @@ class Loop {
   }
 }
 
-/** The stages of a run, in their order. */
-function stagesOf(instance: Instance, loop: Loop, stages: Stages): ListrTask[] {
+/** The steps of a run, in order. */
+function stepsOf(instance: Instance, loop: Loop, steps: Steps): ListrTask[] {
   const deploy = (stack: string): ListrTask =>
-    stages.stage(`Deploy ${stack}`, logFile(instance, "emulator"), (progress) => loop.deploy(stack, progress));
+    steps.step(`Deploy ${stack}`, logFile(instance, "emulator"), (progress) => loop.deploy(stack, progress));
   const release = (name: WebsiteStage): ListrTask[] => [
     deploy(websites[name].stack),
-    stages.stage(`Open the ${name} website`, logFile(instance, "front-door"), () =>
+    steps.step(`Open the ${name} website`, logFile(instance, "front-door"), () =>
       openWebsite(instance, loop.clients, name),
     ),
-    stages.stage(`System-test the ${name} website`, systemTestLog(instance, name), () =>
+    steps.step(`System-test the ${name} website`, systemTestLog(instance, name), () =>
       systemTest(instance, loop.clients, name),
     ),
   ];
   return [
-    stages.stage("Read the survey", instance.path("logs/survey.log"), () => loop.surveys.read()),
-    stages.stage("Synthesize the stacks", instance.path("logs/synth.log"), () => loop.synthesize()),
-    stages.stage("Start the AWS emulator and SageMaker", instance.path("logs"), () => loop.startEverything()),
+    steps.step("Read the survey", instance.path("logs/survey.log"), () => loop.surveys.read()),
+    steps.step("Synthesize the stacks", instance.path("logs/synth.log"), () => loop.synthesize()),
+    steps.step("Start the AWS emulator and SageMaker", instance.path("logs"), () => loop.awaitServices()),
     {
       title: "Deploy what the workflows need",
       task: (_, task) => task.newListr(loop.stacks.filter((name) => !name.startsWith("website-")).map(deploy)),
     },
-    stages.stage("Ingest the survey", instance.path("logs/survey.log"), (progress) =>
+    steps.step("Ingest the survey", instance.path("logs/survey.log"), (progress) =>
       loop.surveys.ingest(loop.clients, progress),
     ),
-    stages.stage("Run the ML workflow", logFile(instance, "sagemaker"), (progress) => loop.trainModel(progress)),
+    steps.step("Run the ML workflow", logFile(instance, "sagemaker"), (progress) => loop.trainModel(progress)),
     ...release("test"),
     ...release("production"),
-    stages.stage("Write platform.json", instance.path("logs"), () => loop.writePlatformFile(stages.seconds)),
+    steps.step("Write platform.json", instance.path("logs"), () => loop.writePlatformFile(steps.seconds)),
   ];
 }
 
 /**
- * Runs the whole loop: the pipeline's stages, one after the other, each skipped when nothing that it depends on has
- * changed. It can be killed at any time and called again.
+ * Runs the whole loop: all steps in order. A step is skipped if its inputs are unchanged. It can be killed at any time
+ * and run again.
  * @param source The survey to ingest, see `makeSurvey`; undefined keeps what was ingested before.
- * @param service Who runs the stages. @default a person
- * @returns Where everything is, and what the person should be told besides.
- * @throws SurveyRefused when there is no such survey, before anything is done.
- * @throws Error when what a variable sets for a service can't be had, before anything is done.
- * @throws StageFailed naming the log to read.
+ * @param service The service that runs the steps. @default a person
+ * @returns The platform's addresses and names, and messages for the user.
+ * @throws SurveyRefused when the survey does not exist, before any work starts.
+ * @throws Error when a service's setting can't be used, before any work starts.
+ * @throws StepFailed that names the log to read.
  */
 export async function up(
   instance: Instance,
@@ -217,17 +217,17 @@ export async function up(
   if (source !== undefined) {
     loop.surveys.request(source);
   }
-  const stages = new Stages(instance, (stage) => service?.report(stage));
+  const steps = new Steps(instance, (step) => service?.report(step));
   try {
-    await new Listr(stagesOf(instance, loop, stages), {
+    await new Listr(stepsOf(instance, loop, steps), {
       rendererOptions: { ...rendering, collapseSubtasks: false, showErrorMessage: false },
-      fallbackRendererOptions: { ...rendering, logger: new StageLogger() },
+      fallbackRendererOptions: { ...rendering, logger: new StepLogger() },
     }).run();
   } finally {
     await loop.settle();
   }
   if (loop.result === undefined) {
-    throw new Error("The platform's last stage did not run.");
+    throw new Error("The platform's last step did not run.");
   }
   return { platform: loop.result, notes: loop.surveys.notes };
 }

@@ -7,7 +7,7 @@ import { cleanEnvironment, type Instance, root } from "./instance";
 import { doneBefore, fingerprintOf, remember } from "./progress";
 import { addressOf, openFrontDoor, saveState } from "./services";
 
-/** The two websites: the stage's name, its stack and the names under which it is published in the stacks' contract. */
+/** The two websites: the stage's name, its stack, and its parameters in the stacks' contract. */
 export const websites = {
   test: { stack: "website-test", door: "website-test", site: "TestWebsite", api: "TestApi" },
   production: { stack: "website-production", door: "website", site: "ProductionWebsite", api: "ProductionApi" },
@@ -16,15 +16,15 @@ export const websites = {
 /** A stage of the website. */
 export type WebsiteStage = keyof typeof websites;
 
-/** Where a website and its API answer on this machine. */
+/** Addresses of a website and its API on this machine. */
 export interface WebsiteAddresses {
   readonly website: string;
   readonly api: string;
-  /** The domain that CloudFront gave the website. */
+  /** The website's CloudFront domain. */
   readonly domain: string;
 }
 
-/** Where a deployed website answers. */
+/** Addresses of a deployed website. */
 export async function websiteAddresses(
   instance: Instance,
   clients: Clients,
@@ -55,9 +55,9 @@ export const systemTestLog = (instance: Instance, name: WebsiteStage): string =>
   instance.path(`logs/system-tests-${name}.log`);
 
 /**
- * Runs the system tests on a website, unless it passed them as it is.
- * @returns What came of it.
- * @throws CommandFailed with the last of what they printed.
+ * Runs the system tests on a website, unless they already passed for this deployment.
+ * @returns A short summary.
+ * @throws CommandFailed with the end of their output.
  */
 export async function systemTest(instance: Instance, clients: Clients, name: WebsiteStage): Promise<string> {
   const addresses = await websiteAddresses(instance, clients, name);

@@ -5,21 +5,21 @@ import { type DescribeExecutionOutput, ExecutionDoesNotExist } from "@aws-sdk/cl
 
 import { type Clients, readContract, requireContract } from "./clients";
 
-/** What the ML workflow says when it has ended well. */
+/** The output of a successful ML workflow. */
 export interface WorkflowOutcome {
   readonly outcome: string;
-  /** The champion's model package, be it new or kept. */
+  /** The champion's model package, new or kept. */
   readonly modelPackageArn: string;
   readonly evaluation: {
-    /** Root mean squared error on the held-out rows, in rings. */
+    /** RMSE on the held-out rows, in rings. */
     readonly rmse: number;
-    /** RMSE that no registered model exceeds, in rings. */
+    /** Highest RMSE of a model that may be registered, in rings. */
     readonly threshold: number;
-    /** How many held-out rows the models were scored on. */
+    /** Number of held-out rows. */
     readonly rows: number;
-    /** The champion before it, if any; its RMSE is null when it could not be scored. */
+    /** The previous champion, if any; its RMSE is null if it could not be scored. */
     readonly champion: { readonly modelPackageArn: string; readonly rmse: number | null } | null;
-    /** What decided between the two, in the metric's unit; null when there was no champion that could be scored. */
+    /** The comparison of the two, in the metric's unit; null without a scored champion. */
     readonly comparison: {
       readonly metric: string;
       readonly lowerIsBetter: boolean;
@@ -33,12 +33,12 @@ export interface WorkflowOutcome {
   };
 }
 
-/** An execution of the ML workflow that has ended well. */
+/** A successful execution of the ML workflow. */
 export interface WorkflowRun extends WorkflowOutcome {
   readonly executionArn: string;
 }
 
-/** What people call the metrics, and in which unit they are; R² has none. */
+/** Names and units of the metrics for people; R² has no unit. */
 const metricWords: Readonly<Record<string, readonly [name: string, unit: string]>> = {
   rmse: ["RMSE", " rings"],
   mae: ["mean error", " rings"],
@@ -46,7 +46,7 @@ const metricWords: Readonly<Record<string, readonly [name: string, unit: string]
   r2: ["R²", ""],
 };
 
-/** How the workflow ended, with the scores that decided it. */
+/** The workflow's result, with the scores that decided it. */
 export function describeOutcome({ outcome, evaluation }: WorkflowOutcome): string {
   const { rmse, threshold, rows, comparison } = evaluation;
   if (comparison === null) {
@@ -54,7 +54,7 @@ export function describeOutcome({ outcome, evaluation }: WorkflowOutcome): strin
   }
   const { metric, challenger, champion } = comparison;
   const [name, unit] = metricWords[metric] ?? [metric, ""];
-  // As many digits as it takes to see which is lower.
+  // As many digits as needed to show a difference.
   const digits = [2, 3, 4, 5, 6, 7, 8].find((count) => challenger.toFixed(count) !== champion.toFixed(count)) ?? 2;
   const limit = metric === "rmse" ? `limit ${threshold}` : `RMSE ${rmse.toFixed(2)}, limit ${threshold}`;
   return (
@@ -63,7 +63,7 @@ export function describeOutcome({ outcome, evaluation }: WorkflowOutcome): strin
   );
 }
 
-/** Where the challenger stands, and how surely. */
+/** The challenger's comparison with the champion, and its confidence. */
 function describeVerdict(comparison: NonNullable<WorkflowOutcome["evaluation"]["comparison"]>, than: string): string {
   const { lowerIsBetter, challenger, champion, confidence, margin, tolerance, verdict } = comparison;
   const [better, worse] = lowerIsBetter ? ["below", "above"] : ["above", "below"];
@@ -84,11 +84,11 @@ function describeVerdict(comparison: NonNullable<WorkflowOutcome["evaluation"]["
   }
 }
 
-/** An execution that ended in a failed state, said for the person at the terminal. */
+/** A failed execution, described for the user. */
 export class WorkflowFailed extends Error {
-  /** Name of the job that failed, where it was a job: its log bears the same name. */
+  /** Name of the failed job, if it was a job: its log has the same name. */
   readonly job: string | undefined;
-  /** The error's name and why it came, without what to do about it. */
+  /** The error's name and reason, without the next step. */
   readonly reason: string;
 
   /** @param execution As Step Functions describes it. */
@@ -101,13 +101,13 @@ export class WorkflowFailed extends Error {
   }
 }
 
-/** What to do about an error that the workflow itself can do nothing about. */
+/** What to do about an error that the workflow can't solve itself. */
 const remedies: Readonly<Record<string, string>> = {
   BelowQualityThreshold: " More good rows help: make up SURVEY=file.",
   "States.ServiceRestart": " Type `make up` again: the workflow starts again.",
 };
 
-/** A failed job's cause is its whole description; people need its reason. */
+/** A failed job's cause is its complete description; extract the reason. */
 function readCause(cause: string): { text: string; job?: string } {
   try {
     const description = JSON.parse(cause) as Record<string, unknown>;
@@ -117,17 +117,16 @@ function readCause(cause: string): { text: string; job?: string } {
       return typeof job === "string" ? { text: `${job}: ${reason}`, job } : { text: reason };
     }
   } catch {
-    // A cause that is not JSON is a sentence already.
+    // A cause that is not JSON is already a sentence.
   }
   return { text: cause };
 }
 
 /**
- * Runs the ML workflow to its end. One that an interrupted command started for the same input is waited for instead of
- * started again.
- * @param fingerprint Of all that the run depends on; the execution's name begins with it.
- * @param progress Told the name of the state that the execution is in.
- * @param keepRunning Starts again what has died: a task whose service is back within a minute goes on.
+ * Runs the ML workflow to its end. If an interrupted command started one for the same input, it waits for that one.
+ * @param fingerprint Fingerprint of all inputs; prefix of the execution's name.
+ * @param progress Called with the name of the execution's current state.
+ * @param keepRunning Restarts crashed services: a task continues if its service is back within a minute.
  * @throws WorkflowFailed when the execution fails.
  */
 export async function runWorkflow(
@@ -187,7 +186,7 @@ async function currentState(clients: Clients, executionArn: string): Promise<str
   return events.find(({ stateEnteredEventDetails }) => stateEnteredEventDetails)?.stateEnteredEventDetails?.name ?? "";
 }
 
-/** The ARN of the champion's model package, undefined while no model has been registered or when it was deleted. */
+/** The ARN of the champion's model package; undefined if no model is registered or it was deleted. */
 export async function championPackage(clients: Clients): Promise<string | undefined> {
   const arn = await readContract(clients, "ModelPackageName");
   if (!arn?.startsWith("arn:")) {

@@ -168,7 +168,7 @@ describe("a port", () => {
     });
     setPort("22");
     await expect(choosePort(instance, "emulator")).rejects.toThrow(
-      "EMULATOR_PORT: port 22 of 127.0.0.1 needs root: ports below 1024 do; set one from 1024 on, or none",
+      "EMULATOR_PORT: port 22 of 127.0.0.1 needs root, as all ports below 1024; set a higher one",
     );
   });
 

@@ -140,7 +140,7 @@ describe("a port that is set while the services run", () => {
   test.each([
     ["another has it", undefined, /_PORT: port \d+ of 127\.0\.0\.1 is taken/],
     ["it is not a port", "80a", "_PORT: '80a' is not a port; expected a whole number from 1 to 65535"],
-    ["no browser would look at it", "6000", "_PORT: no browser speaks HTTP to port 6000; set another."],
+    ["no browser would look at it", "6000", "_PORT: browsers refuse HTTP on port 6000; set another."],
   ])(
     "is refused where %s, and everything runs on",
     async (_, value, message) => {

@@ -1,32 +1,32 @@
 import { color, ListrLogger, ListrLogLevels, type ListrTask, type LoggerFieldOptions } from "listr2";
 
-import type { Stage } from "../codepipeline/executions";
+import type { ExecutionStage } from "../codepipeline/executions";
 import { SurveyRefused } from "./ingestion";
 import { type Instance, shown } from "./instance";
 import { WorkflowFailed } from "./workflow";
 
-/** A stage that failed: what went wrong and where to read more. */
-export class StageFailed extends Error {
+/** A failed step: the reason and the log to read. */
+export class StepFailed extends Error {
   /**
-   * @param stage Title of the stage.
-   * @param cause What it threw.
+   * @param step Title of the step.
+   * @param cause Its error.
    * @param log File to read.
    */
-  constructor(stage: string, cause: unknown, log: string) {
-    // Of a survey that is refused, the reason is all that there is to know.
-    super(`${stage}: ${reasonOf(cause)}${cause instanceof SurveyRefused ? "" : `\n\nRead more in ${shown(log)}`}`);
+  constructor(step: string, cause: unknown, log: string) {
+    // For a refused survey, the reason is enough.
+    super(`${step}: ${reasonOf(cause)}${cause instanceof SurveyRefused ? "" : `\n\nRead more in ${shown(log)}`}`);
   }
 }
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Prints how far a stage is. */
+/** Prints a step's progress. */
 export type Progress = (text: string) => void;
 
-/** Where nobody watches a line that changes, a long stage prints so often how far it is. */
+/** Seconds between progress lines of a long step outside a terminal. */
 const secondsBetweenLines = 30;
 
-/** Each stage's time, from a second on: what takes less is noise. */
+/** Shows each step's time if it is at least a second. */
 export const rendering = {
   timer: {
     condition: (milliseconds: number) => milliseconds >= 1000,
@@ -37,8 +37,8 @@ export const rendering = {
 
 const failed: string = ListrLogLevels.FAILED;
 
-/** Off a terminal, names the stage that failed without the reason: whoever runs the stages reports that, once. */
-export class StageLogger extends ListrLogger {
+/** Outside a terminal, prints only the name of a failed step: the caller reports the reason once. */
+export class StepLogger extends ListrLogger {
   constructor() {
     super({ toStderr: [ListrLogLevels.FAILED] });
   }
@@ -48,24 +48,24 @@ export class StageLogger extends ListrLogger {
   }
 }
 
-/** Makes the stages of one run, each of which is shown, timed, and reported to whoever called. */
-export class Stages {
-  /** How many seconds each stage took that has ended well, by its title. */
+/** Makes the steps of one run. Each is shown, timed, and reported to the caller. */
+export class Steps {
+  /** Duration of each successful step in seconds, by title. */
   readonly seconds: Record<string, number> = {};
 
-  /** @param report Is called with each stage that begins, succeeds or fails. */
+  /** @param report Called when a step starts, succeeds or fails. */
   constructor(
     private readonly instance: Instance,
-    private readonly report: (stage: Stage) => void,
+    private readonly report: (step: ExecutionStage) => void,
   ) {}
 
   /**
-   * A stage of the run.
+   * Makes a step of the run.
    * @param log File to read when it fails.
-   * @param work Does it, and returns a summary in a few words.
-   * @returns The task; it throws StageFailed.
+   * @param work Does the step, and returns a short summary.
+   * @returns The task; it throws StepFailed.
    */
-  stage(title: string, log: string, work: (progress: Progress) => Promise<string>): ListrTask {
+  step(title: string, log: string, work: (progress: Progress) => Promise<string>): ListrTask {
     return {
       title,
       task: async (_, task) => {
@@ -74,7 +74,7 @@ export class Stages {
         this.report({ name: title, status: "InProgress" });
         try {
           const summary = await work((text) => {
-            // In a terminal it is one line that changes; in a log it would be hundreds.
+            // In a terminal one line is updated; in a log it would be hundreds of lines.
             if (process.stdout.isTTY || performance.now() - printed > 1000 * secondsBetweenLines) {
               printed = performance.now();
               task.output = text;
@@ -86,7 +86,7 @@ export class Stages {
         } catch (error) {
           this.report({ name: title, status: "Failed", summary: reasonOf(error) });
           const job = error instanceof WorkflowFailed ? error.job : undefined;
-          throw new StageFailed(title, error, job === undefined ? log : this.instance.path("logs/jobs", `${job}.log`));
+          throw new StepFailed(title, error, job === undefined ? log : this.instance.path("logs/jobs", `${job}.log`));
         }
       },
     };

@@ -14,42 +14,42 @@ import {
 } from "./ingestion";
 import { type Instance, readMemory, writeJson } from "./instance";
 import { saveState } from "./services";
-import type { Progress } from "./stages";
+import type { Progress } from "./steps";
 
-/** Surveys that somebody asked for and that are not ingested yet: a command that is killed leaves them to the next. */
+/** Surveys that were requested but not ingested yet: after a kill, the next command ingests them. */
 const isRequestList = (content: unknown): content is string[] =>
   Array.isArray(content) && content.every((path) => typeof path === "string");
 
-/** What became of each survey that was ingested, by the hash of its content. */
+/** The result of each ingested survey, by the hash of its content. */
 const isIngestionRecord = (content: unknown): content is Record<string, Ingestion> =>
   typeof content === "object" &&
   content !== null &&
   !Array.isArray(content) &&
   Object.values(content).every((ingestion) => typeof (ingestion as Ingestion | null)?.accepted === "number");
 
-/** A number of rows as people read it: 1,000,000. */
+/** A number of rows for people: 1,000,000. */
 const grouped = (rows: number): string => rows.toLocaleString("en-GB");
 
-/** The surveys of one run: those that were asked for, and the simulated one where there never was any. */
+/** The surveys of one run: the requested ones, and the simulated one if there was never any. */
 export class Surveys {
-  /** What the person is told of rows that were rejected. */
+  /** Messages about rejected rows. */
   readonly notes: string[] = [];
 
-  /** The surveys to ingest, each with the path by which it was asked for; none was for the simulated one. */
+  /** The surveys to ingest, each with its requested path; undefined for the simulated one. */
   private readonly waiting: { readonly path: string | undefined; readonly survey: SurveyFile }[] = [];
 
   constructor(private readonly instance: Instance) {}
 
   /**
-   * Remembers a survey that somebody asks for.
-   * @throws SurveyRefused when there is no such survey.
+   * Records a requested survey.
+   * @throws SurveyRefused when the file does not exist.
    */
   request(source: string): void {
     const path = findSurvey(source);
     this.writeRequests([...this.requests().filter((earlier) => earlier !== path), path]);
   }
 
-  /** Brings the surveys that were asked for into the platform's own form, and returns what they are. */
+  /** Converts the requested surveys into the platform's format, and describes them. */
   async read(): Promise<string> {
     const requests = this.requests();
     const paths = requests.length === 0 && Object.keys(this.ingested()).length === 0 ? [undefined] : requests;
@@ -61,9 +61,9 @@ export class Surveys {
   }
 
   /**
-   * Ingests the surveys that were read.
-   * @returns What became of their rows.
-   * @throws Error when records are gone that were ingested before.
+   * Ingests the converted surveys.
+   * @returns The results for their rows.
+   * @throws Error when earlier records are missing.
    */
   async ingest(clients: Clients, progress: Progress): Promise<string> {
     const expected = Object.values(this.ingested()).reduce((sum, { accepted }) => sum + accepted, 0);
@@ -82,7 +82,7 @@ export class Surveys {
     return summaries.length === 0 ? "kept as it is" : summaries.join("; ");
   }
 
-  /** The hashes of the surveys that were ingested, in their order. */
+  /** The hashes of the ingested surveys, in order. */
   hashes(): string[] {
     return Object.keys(this.ingested());
   }
@@ -115,7 +115,7 @@ export class Surveys {
     }
   }
 
-  /** Trying again what is refused would change nothing, and must not keep what comes after it from being done. */
+  /** A refused survey is removed from the requests: a retry would not help, and must not block later surveys. */
   private async forgetRefused<Result>(path: string | undefined, work: () => Promise<Result>): Promise<Result> {
     try {
       return await work();
