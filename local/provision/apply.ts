@@ -18,8 +18,8 @@ interface Work {
 }
 
 /**
- * Makes what a stack consists of, each resource after those it depends on, then deletes what it no longer has.
- * @throws ProvisionError that names the stack, the resource and the reason; or what the progress callback threw.
+ * Makes a stack's resources, each after its dependencies, then deletes those that it no longer has.
+ * @throws ProvisionError that names the stack, the resource and the reason; or the error of the progress callback.
  */
 export async function apply(run: Run, document: StackDocument): Promise<void> {
   const gone = run.state.addresses.filter((address) => !isMade(document, address));
@@ -44,7 +44,7 @@ function isMade(document: StackDocument, address: string): boolean {
   return resourceKinds.has(document.resources.get(address)?.type ?? "");
 }
 
-/** The made resources on which a block depends, also by way of data sources and of what is left out. */
+/** The made resources that a block depends on, also through data sources and left-out resources. */
 function madeDependencies(document: StackDocument, address: string): readonly string[] {
   const block = document.resources.get(address) ?? document.dataSources.get(address);
   const found = (block?.dependencies ?? []).flatMap((dependency) =>
@@ -72,7 +72,7 @@ async function applyBlock(work: Work, block: Block): Promise<void> {
   }
 }
 
-/** Looks a data source up, computes what is left out, or makes a resource; returns what others may refer to. */
+/** Reads a data source, computes a left-out resource, or makes a resource; returns the value for references. */
 async function valueOf(work: Work, block: Block, evaluated: ValueMap): Promise<ValueMap> {
   const { run, document, defaultTags } = work;
   const where = `Stack ${run.stack}, ${block.address}`;

@@ -2,8 +2,8 @@ import { ProvisionError } from "./errors";
 import { asText, isList, isMap, kindOf, type Value, type ValueMap } from "./value";
 
 /**
- * A resource's arguments, read by their kind and with an error that names the attribute. It notes what has been asked
- * for, so that an argument which a kind doesn't know can be refused.
+ * A resource's arguments, with typed reads whose errors name the attribute. It records the reads, so that unknown
+ * arguments can be refused.
  */
 export class Arguments {
   private readonly asked = new Set<string>();
@@ -14,7 +14,7 @@ export class Arguments {
     private readonly where: string,
   ) {}
 
-  /** What is set and was never asked for, also within blocks: `rule[0].filter`. */
+  /** Arguments that are set but were never read, also in blocks: `rule[0].filter`. */
   get unknown(): readonly string[] {
     return Object.keys(this.values).flatMap((name) => {
       if (!this.asked.has(name)) {
@@ -25,7 +25,7 @@ export class Arguments {
     });
   }
 
-  /** Marks arguments as understood although nothing needs to be passed on. */
+  /** Marks arguments as known although their values are not needed. */
   accept(...names: readonly string[]): void {
     names.forEach((name) => this.asked.add(name));
   }
@@ -85,7 +85,7 @@ export class Arguments {
     return (isList(value) ? value : [value]).map((item) => asText(item) ?? this.refuse(name, item, "a list of texts"));
   }
 
-  /** A map of texts, such as tags; nulls are left away. */
+  /** A map of texts, such as tags, without nulls. */
   map(name: string): Record<string, string> | undefined {
     const value = this.raw(name);
     if (value === null) {
@@ -101,7 +101,7 @@ export class Arguments {
     );
   }
 
-  /** The blocks of a name, whether they were written as one object or as a list. */
+  /** The blocks of a name, written as one object or as a list. */
   blocks(name: string): readonly Arguments[] {
     const value = this.raw(name);
     const blocks =
@@ -125,7 +125,7 @@ export class Arguments {
     return this.block(name) ?? this.refuse(name, null, "a block");
   }
 
-  /** Refuses a value: reports what it is and what was expected. */
+  /** Refuses a value: reports it and what was expected. */
   refuse(name: string, value: Value, expected: string): never {
     const found = value === null ? "nothing" : `${kindOf(value)}, ${JSON.stringify(value).slice(0, 200)}`;
     throw new ProvisionError(`${this.where}.${name}: ${expected} was expected, found ${found}`);

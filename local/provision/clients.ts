@@ -38,10 +38,10 @@ export interface Clients {
 }
 
 /**
- * Makes the clients. Everything that the environment or a profile could change is set, so that neither can send a
- * request elsewhere.
+ * Makes the clients. All settings that the environment or a profile could change are fixed, so that no request goes
+ * elsewhere.
  * @param endpoint The emulator's address, for example `http://127.0.0.1:4566`.
- * @param account Account id of 12 digits; the emulator takes it for the access key.
+ * @param account Account id of 12 digits; the emulator reads it from the access key.
  */
 export function makeClients(endpoint: string, region: string, account: string): Clients {
   const settings = {

@@ -13,7 +13,9 @@ const ssmParameter: DataSourceKind = {
   },
 };
 
-/** What Terraform takes for text: the content of nothing else is shown (provider's source, `isContentTypeAllowed`). */
+/**
+ * Content types that Terraform reads as text; other content is not shown (provider's source, `isContentTypeAllowed`).
+ */
 const textTypes =
   /^(text\/.+|application\/(atom\+xml|json|ld\+json|x-csh|x-httpd-php|x-sh|xhtml\+xml|xml|x-sql|yaml))$/;
 
@@ -32,5 +34,5 @@ const s3Object: DataSourceKind = {
   },
 };
 
-/** Everything that a stack can look up. */
+/** All known data sources. */
 export const allDataSources: readonly DataSourceKind[] = [ssmParameter, s3Object];

@@ -7,9 +7,9 @@ import { type Run, Stopped } from "./run";
 import type { Made, ResourceState } from "./state";
 
 /**
- * Deletes what was replaced and what the stack no longer has; what depends on others first.
+ * Deletes replaced resources and those that the stack no longer has, dependents first.
  * @param gone Addresses that the stack no longer has.
- * @throws ProvisionError that names the stack, the resource and the reason; or what the progress callback threw.
+ * @throws ProvisionError that names the stack, the resource and the reason; or the error of the progress callback.
  */
 export async function deleteGone(run: Run, gone: readonly string[]): Promise<void> {
   const { state, stack } = run;
@@ -47,7 +47,7 @@ async function deleteResource(run: Run, address: string, entry: ResourceState, k
   run.report(address, "deleting");
   const victims = [...(entry.deposed ?? []), ...(entry.made ? [entry.made] : [])];
   if (entry.pending) {
-    // Only its making tells where it is: finish it, then delete it.
+    // Only its creation finds it again: finish that, then delete it.
     const creation = creationOf(run, kind, entry.pending, run.place(address, entry.region), []);
     victims.push({ ...entry.pending, attributes: await kind.create(creation) });
   }
@@ -57,7 +57,7 @@ async function deleteResource(run: Run, address: string, entry: ResourceState, k
   run.report(address, "deleted");
 }
 
-/** A resource that only got another address in the stack has been adopted under its new one, and stays. */
+/** A resource that only changed its address in the stack was adopted under the new one, and stays. */
 async function deleteUnlessHeld(
   run: Run,
   address: string,

@@ -1,6 +1,6 @@
 import { asText, isMap, isSame, kindOf, type Value } from "./value";
 
-/** An expression that can't be read or has no value; the message names the part and the reason. */
+/** An expression that can't be parsed or has no value; the message names the part and the reason. */
 export class ExpressionError extends Error {
   override readonly name = "ExpressionError";
 }
@@ -8,13 +8,13 @@ export class ExpressionError extends Error {
 /** The names of a reference, for example `data`, `aws_ssm_parameter`, `DataBucket`, `insecure_value`. */
 export type Reference = readonly string[];
 
-/** Gives the value of a reference, or throws an ExpressionError when there is none. */
+/** Returns the value of a reference, or throws an ExpressionError. */
 export type Resolve = (reference: Reference) => Value;
 
-/** A text of a stack's JSON, with the expressions within it. */
+/** A text of a stack's JSON, with its expressions. */
 export interface Template {
   readonly references: readonly Reference[];
-  /** A text; or the value, of any kind, of the one expression that is the whole template. */
+  /** A text; or a value of any type, if the template is a single expression. */
   evaluate(resolve: Resolve): Value;
 }
 
@@ -38,7 +38,7 @@ const functions = new Map<string, (...parameters: Value[]) => Value>([
 ]);
 
 /**
- * Reads the expressions of a text: references, texts, `==`, `!=`, parentheses and calls of `functions`. The stacks of
+ * Parses the expressions of a text: references, texts, `==`, `!=`, parentheses and calls of `functions`. The stacks of
  * the local environment need no more.
  * @throws ExpressionError on any other part of Terraform's language; it names what to extend.
  */
@@ -92,7 +92,7 @@ class Parser {
     return { references: this.references, evaluate };
   }
 
-  /** An operand or two compared ones, and what ends them. */
+  /** An operand or a comparison of two, and the end token. */
   private expression(end: string): Evaluate {
     const left = this.operand();
     const operator = this.token(/[=!]=/y);
@@ -147,7 +147,7 @@ class Parser {
     );
   }
 
-  /** What matches next in an expression, where spaces have no meaning. */
+  /** The next token in an expression, ignoring spaces. */
   private token(pattern: RegExp): string | undefined {
     this.match(/\s+/y);
     return this.match(pattern);

@@ -1,4 +1,4 @@
-/** Creates in the AWS emulator what the synthesized stacks consist of: a small Terraform for what `make up` touches. */
+/** Creates the resources of synthesized stacks in the AWS emulator: a small Terraform for `make up`. */
 export { ProvisionError } from "./errors";
 export { provision } from "./provision";
 export type { Inventory, ProvisionOptions, Step } from "./run";

@@ -3,7 +3,7 @@ import type { LeftOutKind } from "./resource-kind";
 const noImage = "the model image is the local Python environment";
 const noAccessLogs = "the emulator's CloudFront writes no access logs";
 
-/** What is known and not made locally, each with the reason. */
+/** Types that are known but not made locally, each with the reason. */
 export const allLeftOut: readonly LeftOutKind[] = [
   { type: "aws_ecr_repository", reason: noImage },
   { type: "aws_ecr_lifecycle_policy", reason: noImage },

@@ -5,9 +5,9 @@ import { type Inventory, type ProvisionOptions, Run } from "./run";
 import { readStack, type StackDocument } from "./stack-document";
 
 /**
- * Creates, changes and deletes in the emulator what a synthesized stack consists of. Repeating it changes nothing;
- * after a kill at any moment the next run finishes the work.
- * @throws ProvisionError that names the stack, the resource and the reason. What was made before is kept in the state.
+ * Creates, changes and deletes a synthesized stack's resources in the emulator. It is idempotent, and after a kill at
+ * any moment the next run finishes the work.
+ * @throws ProvisionError that names the stack, the resource and the reason. The state keeps what was made before.
  */
 export async function provision(options: ProvisionOptions): Promise<{ readonly inventory: Inventory }> {
   const document = readStack(options.stackDirectory);

@@ -2,9 +2,9 @@ import type { Arguments } from "./arguments";
 import type { Clients } from "./clients";
 import type { ValueMap } from "./value";
 
-/** What the service knows of a resource, for references and for finding it again. */
+/** A resource's attributes, for references and for finding it again. */
 export interface Attributes extends ValueMap {
-  /** Identifies the resource among those of its type. */
+  /** Identifies the resource within its type. */
   readonly id: string;
 }
 
@@ -13,27 +13,27 @@ export interface Place {
   readonly clients: Clients;
   readonly account: string;
   readonly region: string;
-  /** The ARN of something of a service, such as `table/messages`, in this region and account. */
+  /** The ARN of a service's resource, such as `table/messages`, in this region and account. */
   readonly arnOf: (service: string, resource: string) => string;
   /** Folder of the stack, from which paths to files are relative. */
   readonly directory: string;
-  /** `stack/address`, for messages and for marking what has no name of its own. */
+  /** `stack/address`, for messages and for tagging resources without a name. */
   readonly owner: string;
 }
 
-/** Whether an argument's changes at run time stay. */
+/** Whether an argument's changes at run time are kept. */
 export type Keeps = (argument: string) => boolean;
 
-/** A resource that is to be made. */
+/** A resource to make. */
 export interface Creation extends Place {
   readonly arguments: Arguments;
-  /** The arguments' tags with the provider's default tags. */
+  /** The arguments' tags and the provider's default tags. */
   readonly tags: Record<string, string>;
-  /** A text that no other resource has and that stays the same when the making is repeated after a kill. */
+  /** A unique text that stays the same when the creation is repeated after a kill. */
   readonly token: string;
-  /** True when another resource of the stack holds this id, which therefore must not be adopted. */
+  /** True when another resource of the stack has this id, so it must not be adopted. */
   readonly isTaken: (id: string) => boolean;
-  /** True when `lifecycle.ignore_changes` names the argument: what was changed at run time must stay. */
+  /** True when `lifecycle.ignore_changes` contains the argument: changes at run time must be kept. */
   readonly keeps: Keeps;
 }
 
@@ -44,7 +44,7 @@ export interface Existing extends Place {
   readonly arguments: Arguments;
 }
 
-/** A resource that exists and is to get other arguments. */
+/** An existing resource that gets other arguments. */
 export interface Change extends Creation {
   readonly attributes: Attributes;
   /** The arguments with which it was made. */
@@ -52,49 +52,48 @@ export interface Change extends Creation {
 }
 
 /**
- * One of Terraform's resource types: how it is made, looked at, changed and deleted through the AWS SDK.
+ * A Terraform resource type: how it is made, read, changed and deleted through the AWS SDK.
  *
- * What `create` makes half-way before a kill it must find and finish when it is called again with the same arguments,
- * name and token.
+ * If `create` was killed half-way, a call with the same arguments, name and token must find and finish its work.
  */
 export interface ResourceKind {
   /** Terraform's type, such as `aws_s3_bucket`. */
   readonly type: string;
-  /** The argument that names it, where Terraform would generate a name from a prefix or from nothing. */
+  /** The argument with its name, if Terraform can generate the name from a prefix or from nothing. */
   readonly naming?: {
     readonly argument: string;
     readonly prefix: string;
-    /** In characters, the limit of the service. */
+    /** The service's limit in characters. */
     readonly maximumLength: number;
   };
   /** Arguments whose change makes a new resource. @default none */
   readonly replacedBy?: readonly string[];
-  /** Arguments that are paths of files whose content counts. @default none */
+  /** Arguments with paths of files whose content matters. @default none */
   readonly files?: readonly string[];
   create(creation: Creation): Promise<Attributes>;
-  /** Something false when it is so broken that it must be made again; AWS's own error when it is gone. */
+  /** Returns a falsy value when it is so broken that it must be made again; throws AWS's error when it is gone. */
   exists(existing: Existing & { readonly keeps: Keeps }): Promise<unknown>;
   update(change: Change): Promise<Attributes>;
-  /** Deletes it; AWS's own error when it is gone already. */
+  /** Deletes it; throws AWS's error when it is already gone. */
   delete(existing: Existing): Promise<unknown>;
 }
 
-/** A type that is known and not made locally. */
+/** A type that is known but not made locally. */
 export interface LeftOutKind {
   readonly type: string;
-  /** Why, as a clause for the list: "the model image is the local Python environment". */
+  /** The reason, as a clause for the list: "the model image is the local Python environment". */
   readonly reason: string;
-  /** What other resources may refer to, computed as AWS would. @default nothing but the arguments */
+  /** The values for references, computed as AWS would. @default only the arguments */
   readonly attributes?: (creation: Pick<Creation, "arguments" | "account" | "region">) => ValueMap;
 }
 
-/** A data source: looks something up, makes nothing. */
+/** A data source, which only reads. */
 export interface DataSourceKind {
   readonly type: string;
   read(query: Place & { readonly arguments: Arguments }): Promise<ValueMap>;
 }
 
-/** A kind whose making and changing are the same, repeatable work. */
+/** A kind whose creation and change are the same, idempotent work. */
 export function settled(
   kind: Omit<ResourceKind, "create" | "update"> & { readonly put: (creation: Creation) => Promise<Attributes> },
 ): ResourceKind {
@@ -102,7 +101,7 @@ export function settled(
   return { ...rest, create: put, update: put };
 }
 
-/** Runs the work; undefined when AWS says that the thing doesn't exist. */
+/** Runs the work; undefined when AWS reports that the resource doesn't exist. */
 export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
@@ -114,7 +113,7 @@ export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined>
   }
 }
 
-/** True when AWS says that the thing doesn't exist: by the error's name, or by status 404. */
+/** True when AWS reports that the resource doesn't exist: by the error's name, or by status 404. */
 export function isMissing(error: unknown): boolean {
   if (!(error instanceof Error)) {
     return false;
@@ -123,7 +122,7 @@ export function isMissing(error: unknown): boolean {
   return (
     status === 404 ||
     /NotFound|NoSuch|DoesNotExist|^UnknownResource/i.test(error.name) ||
-    // SageMaker and Athena have no name of its own for it.
+    // SageMaker and Athena have no error name for it.
     (/^(ValidationException|InvalidRequestException)$/.test(error.name) &&
       /could not find|does not exist|not found/i.test(error.message))
   );
@@ -135,8 +134,8 @@ export function isNamed(error: unknown, ...names: readonly string[]): boolean {
 }
 
 /**
- * One of a resource's attributes that is text.
- * @throws Error when there is none: the state was written by another version.
+ * A text attribute of a resource.
+ * @throws Error when it is missing: another version wrote the state.
  */
 export function textOf(attributes: Attributes, name: string): string {
   const value = attributes[name];
@@ -146,14 +145,14 @@ export function textOf(attributes: Attributes, name: string): string {
   return value;
 }
 
-/** Tags as most services want them. */
+/** Tags in the format of most services. */
 export function tagList(tags: Readonly<Record<string, string>>): { Key: string; Value: string }[] {
   return Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
 }
 
 /**
- * Looks again and again until the state is settled.
- * @param look Returns undefined while there is still something to wait for.
+ * Polls until a state is reached.
+ * @param look Returns undefined to continue polling.
  * @param what For the message when it takes too long.
  */
 export async function waitFor<T>(
@@ -175,8 +174,8 @@ export async function waitFor<T>(
 }
 
 /**
- * Waits until AWS says that the thing doesn't exist any more.
- * @param look Asks for it.
+ * Waits until AWS reports that the resource no longer exists.
+ * @param look Requests it.
  * @param what For the message when it takes too long.
  */
 export async function waitUntilGone(look: () => Promise<unknown>, what: string, seconds = 120): Promise<void> {

@@ -20,12 +20,12 @@ import { sqsKinds } from "./resources/sqs";
 import { ssmKinds } from "./resources/ssm";
 import { stepFunctionsKinds } from "./resources/step-functions";
 
-/** This file, for messages about what is not in it. */
+/** This file, for messages about unknown types. */
 export const resourceTypesFile = "local/provision/resource-types.ts";
 
 /**
- * What is made in the emulator, by the file under `resources/`. A new type goes into the file of its service; a new
- * service gets a file there, a line here and a client in `clients.ts`.
+ * The types made in the emulator, by file under `resources/`. A new type goes into the file of its service; a new
+ * service needs a file there, a line here and a client in `clients.ts`.
  */
 const kindsByFile: Readonly<Record<string, readonly ResourceKind[]>> = {
   "api-gateway": apiGatewayKinds,
@@ -48,16 +48,16 @@ const kindsByFile: Readonly<Record<string, readonly ResourceKind[]>> = {
   "step-functions": stepFunctionsKinds,
 };
 
-/** What is made in the emulator, by Terraform's type. */
+/** The types made in the emulator, by Terraform type. */
 export const resourceKinds = byType(Object.values(kindsByFile).flat());
 
-/** What is known and not made, by type; the reasons stand in `left-out.ts`. */
+/** The types that are known but not made; the reasons are in `left-out.ts`. */
 export const leftOutKinds = byType<LeftOutKind>(allLeftOut);
 
-/** What a stack can look up, by type; see `data-sources.ts`. */
+/** The data sources by type; see `data-sources.ts`. */
 export const dataSourceKinds = byType<DataSourceKind>(allDataSources);
 
-/** The file that says how a type is made. */
+/** The file of a type. */
 export function fileOf(type: string): string {
   const [name = ""] = Object.entries(kindsByFile).find(([, kinds]) => kinds.some((kind) => kind.type === type)) ?? [];
   return `local/provision/resources/${name}.ts`;

@@ -18,9 +18,9 @@ import type { Intention, Made, ResourceState } from "./state";
 import { isSame, type ValueMap } from "./value";
 
 /**
- * Creates, changes, replaces or leaves alone, whatever brings a resource to its arguments.
+ * Creates, changes or replaces a resource, or leaves it alone, to match its arguments.
  * @param evaluated The stack's arguments, with `tags_all`.
- * @param dependencies Addresses of the made resources on which it depends.
+ * @param dependencies Addresses of the made resources that it depends on.
  */
 export async function settleResource(
   run: Run,
@@ -32,12 +32,12 @@ export async function settleResource(
   return await new ResourceWork(run, block, kind, evaluated, dependencies).settle();
 }
 
-/** What others may refer to. */
+/** The value for references. */
 export function valueOfMade(kind: ResourceKind, made: Made): ValueMap {
   return { ...made.arguments, ...named(kind, made), ...made.attributes };
 }
 
-/** The request for the making of a resource. */
+/** The input for creating a resource. */
 export function creationOf(
   run: Run,
   kind: ResourceKind,
@@ -47,7 +47,7 @@ export function creationOf(
 ): Creation {
   const values = { ...intention.arguments, ...named(kind, intention) };
   const list = new Arguments(values, `Stack ${place.owner.replace("/", ", ")}`);
-  // What replaces a resource is known, though its change never reads it.
+  // Arguments that replace a resource are known, although a change never reads them.
   list.accept("tags", "tags_all", ...namingArguments(kind), ...(kind.replacedBy ?? []));
   return {
     ...place,
@@ -67,16 +67,16 @@ export function creationOf(
   };
 }
 
-/** The request for looking at a resource or deleting it. */
+/** The input for reading or deleting a resource. */
 export function existingOf(kind: ResourceKind, made: Made, place: Place): Existing {
   const values = { ...made.arguments, ...named(kind, made) };
   return { ...place, attributes: made.attributes, arguments: new Arguments(values, place.owner) };
 }
 
 /**
- * Refuses what is set and was never asked for.
+ * Refuses arguments that are set but were never read.
  * @param where Stack and address, for the message.
- * @param file Holds the kind.
+ * @param file The file of the kind.
  * @throws ProvisionError that names the arguments, and the kind to extend.
  */
 export function refuseUnknownArguments(list: Arguments, where: string, type: string, file: string): void {
@@ -88,7 +88,7 @@ export function refuseUnknownArguments(list: Arguments, where: string, type: str
   }
 }
 
-/** One resource in one run. */
+/** The work on one resource in one run. */
 class ResourceWork {
   private readonly address: string;
   private readonly place: Place;
@@ -117,7 +117,7 @@ class ResourceWork {
     const before = known?.made;
     const keeps = keeperOf(this.block.ignoreChanges);
     if (!before || !(await unlessMissing(kind.exists({ ...existingOf(kind, before, this.formerPlace), keeps })))) {
-      // What was lost comes back under its old name.
+      // A lost resource is made again under its old name.
       const made = await this.create({ ...entry, made: undefined, pending: entry.pending ?? before });
       run.created.push(address);
       return made;
@@ -137,7 +137,7 @@ class ResourceWork {
     return await this.update(before);
   }
 
-  /** The region in which it was made may be another one than today's. */
+  /** The region of its creation may differ from today's. */
   private get formerPlace(): Place {
     return this.run.place(this.address, this.known?.region);
   }
@@ -158,7 +158,7 @@ class ResourceWork {
     return (
       files !== known?.files ||
       [...names].some((name) => !isSameArgument(name, before.arguments, wanted)) ||
-      // What is set on a resource went with it when it was lost and made again, even if both look the same.
+      // If a parent was made again, its settings are gone, even if both look unchanged.
       entry.dependencies.some((parent) => run.created.includes(parent) || run.replaced.includes(parent))
     );
   }
@@ -191,7 +191,7 @@ class ResourceWork {
     return made;
   }
 
-  /** Makes a resource; `entry.made`, if there is one, waits for its deletion until all others use the new one. */
+  /** Creates a resource; an existing `entry.made` is deleted after all dependents use the new one. */
   private async create(entry: ResourceState): Promise<Made> {
     const { run, address, block, kind, files, place } = this;
     run.report(address, "creating");
@@ -199,7 +199,7 @@ class ResourceWork {
     run.state.set(address, { ...entry, pending: intention });
     const creation = creationOf(run, kind, intention, place, block.ignoreChanges);
     const made: Made = { ...intention, attributes: await kind.create(creation) };
-    // What is refused stays an intention: the next run finds it again.
+    // A refused resource stays pending: the next run finds it again.
     this.refuseUnknown(creation.arguments);
     const deposed = [...(entry.deposed ?? []), ...(entry.made ? [entry.made] : [])];
     run.state.set(address, {
@@ -213,7 +213,7 @@ class ResourceWork {
     return made;
   }
 
-  /** What is to be made; an earlier intention that wasn't carried out keeps its token, and its generated name. */
+  /** The intended creation; an earlier pending one keeps its token and its generated name. */
   private intend(earlier: Intention | undefined): Intention {
     const { run, address, kind, wanted } = this;
     const suffix = randomBytes(4).toString("hex");
@@ -230,7 +230,7 @@ class ResourceWork {
   }
 }
 
-/** The argument that names a resource, and the one with the beginning of a generated name; none without names. */
+/** The arguments for a resource's name and its generated name's prefix; none for types without names. */
 function namingArguments({ naming }: ResourceKind): readonly string[] {
   return naming ? [naming.argument, `${naming.argument}_prefix`] : [];
 }
@@ -256,7 +256,7 @@ function isSameArgument(name: string, one: ValueMap, other: ValueMap): boolean {
   return isSame(one[name] ?? null, other[name] ?? null);
 }
 
-/** What was there before takes the place of arguments whose changes are ignored. */
+/** Replaces arguments with ignored changes by their previous values. */
 function keepIgnored(wanted: ValueMap, before: ValueMap | undefined, ignored: Block["ignoreChanges"]): ValueMap {
   return before ? { ...wanted, ...Object.fromEntries(ignored.map((name) => [name, before[name] ?? null])) } : wanted;
 }
@@ -265,7 +265,7 @@ function keeperOf(ignored: Block["ignoreChanges"]): Keeps {
   return (argument) => ignored.includes(argument);
 }
 
-/** What tells whether the files changed from which a resource is made. */
+/** A hash that changes with the files of a resource. */
 function hashOfFiles(kind: ResourceKind, values: ValueMap, directory: string): string | undefined {
   const paths = (kind.files ?? []).map((name) => values[name]).filter((path) => typeof path === "string");
   if (paths.length === 0) {

@@ -3,11 +3,11 @@ import { ProvisionError } from "./errors";
 import type { Place } from "./resource-kind";
 import { StackState } from "./state";
 
-/** Which stack to provision, and where. */
+/** Options for provisioning a stack. */
 export interface ProvisionOptions {
   /** The stack's folder in `cdktf.out/stacks`, with its `cdk.tf.json` and assets. */
   readonly stackDirectory: string;
-  /** Keeps what was made; each stack has its own. */
+  /** The state file of the stack. */
   readonly stateFile: string;
   /** The emulator's address, for example `http://127.0.0.1:4566`. */
   readonly endpoint: string;
@@ -15,34 +15,34 @@ export interface ProvisionOptions {
   /** Account id of 12 digits. */
   readonly account: string;
   /**
-   * Notified of every step. What it throws stops the provisioning after the resources that are under way.
+   * Called for every step. If it throws, provisioning stops after the running resources.
    * @default nobody
    */
   readonly onProgress?: (message: string, step: Step) => void;
-  /** How many resources are made at once at most. @default 8 */
+  /** Maximum number of resources made at once. @default 8 */
   readonly parallel?: number;
 }
 
-/** What is happening to a resource. */
+/** A step of the work on a resource. */
 export interface Step {
   readonly stack: string;
   readonly address: string;
   readonly action: "creating" | "created" | "updating" | "updated" | "unchanged" | "deleting" | "deleted" | "left out";
-  /** Resources dealt with so far, of `total`. */
+  /** Resources finished so far, of `total`. */
   readonly done: number;
   readonly total: number;
 }
 
-/** What a run did, by the resources' addresses. */
+/** The results of a run, by the resources' addresses. */
 export interface Inventory {
   readonly created: readonly string[];
   /** Changed in place, or replaced. */
   readonly updated: readonly string[];
-  /** Those of `updated` that were made again. */
+  /** The ones of `updated` that were made again. */
   readonly replaced: readonly string[];
   readonly unchanged: readonly string[];
   readonly deleted: readonly string[];
-  /** Not made locally, and why. */
+  /** Not made locally, with the reason. */
   readonly leftOut: readonly { readonly type: string; readonly name: string; readonly reason: string }[];
 }
 
@@ -53,7 +53,7 @@ export class Stopped extends Error {
   }
 }
 
-/** One run over a stack: its state, where it works, and what it has done so far. */
+/** One run over a stack: its state, its place, and its results so far. */
 export class Run {
   readonly state: StackState;
   readonly created: string[] = [];
@@ -62,7 +62,7 @@ export class Run {
   readonly unchanged: string[] = [];
   readonly deleted: string[] = [];
   readonly leftOut: Inventory["leftOut"][number][] = [];
-  /** Resources to deal with. */
+  /** Number of resources. */
   total = 0;
   /** Set once the caller wants to stop. */
   stopped: Stopped | undefined;
@@ -76,7 +76,7 @@ export class Run {
     this.state = StackState.open(options.stateFile, stack);
   }
 
-  /** Where a resource is made. */
+  /** The place of a resource. */
   place(address: string, region = this.options.region): Place {
     let clients = this.clients.get(region);
     if (!clients) {
@@ -111,7 +111,7 @@ export class Run {
     }
   }
 
-  /** The emulator writes its state every few seconds; what is reported as done must outlive its being killed. */
+  /** The emulator writes its state every few seconds; a resource that is reported as done must survive a kill. */
   async save(): Promise<void> {
     if (this.created.length + this.updated.length + this.deleted.length > 0) {
       const { ok, status } = await fetch(`${this.options.endpoint}/_ministack/save`, { method: "POST" });

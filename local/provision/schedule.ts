@@ -6,9 +6,9 @@ export interface Task {
 }
 
 /**
- * Runs tasks, each after those it depends on, at most `limit` at once. When one fails, what depends on it is left out
- * and all else is still done. Dependencies must be free of circles and among the tasks.
- * @returns What went wrong, by address.
+ * Runs tasks, each after its dependencies, at most `limit` at once. If one fails, its dependents are skipped and all
+ * others still run. Dependencies must be without cycles and among the tasks.
+ * @returns The errors by address.
  */
 export async function runInOrder(tasks: readonly Task[], limit: number): Promise<ReadonlyMap<string, unknown>> {
   const failures = new Map<string, unknown>();

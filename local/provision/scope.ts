@@ -3,21 +3,21 @@ import { attributeOf, ExpressionError, parseTemplate, type Reference } from "./e
 import { type StackDocument, targetOf } from "./stack-document";
 import { isList, isMap, type Value, type ValueMap } from "./value";
 
-/** The values of a stack: those of resources and data sources come in while it is provisioned. */
+/** The values of a stack: resources and data sources are added while it is provisioned. */
 export class StackScope {
   private readonly values = new Map<string, ValueMap>();
 
   constructor(private readonly document: StackDocument) {}
 
-  /** Makes a resource or data source known by its address. */
+  /** Adds a resource or data source by its address. */
   define(address: string, value: ValueMap): void {
     this.values.set(address, value);
   }
 
   /**
-   * Evaluates every expression within a value.
-   * @param where Address of the resource, or whatever else owns the value, for the message.
-   * @param self What `self` refers to in a postcondition.
+   * Evaluates all expressions in a value.
+   * @param where Address of the resource, or another owner of the value, for the message.
+   * @param self The value of `self` in a postcondition.
    * @throws ProvisionError that names the stack, the owner, the attribute and the expression.
    */
   evaluate(value: Value, where: string, self?: ValueMap): Value {

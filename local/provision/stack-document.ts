@@ -5,21 +5,21 @@ import { describeError, ProvisionError } from "./errors";
 import { parseTemplate, type Reference } from "./expression";
 import { asText, isList, isMap, kindOf, type Value, type ValueMap } from "./value";
 
-/** A condition that must hold before (or after) a resource is made. */
+/** A condition that must hold before or after a resource is made. */
 export interface Condition {
   readonly condition: Value;
   readonly message: Value;
 }
 
-/** A resource or data source of a stack, as it was synthesized. */
+/** A synthesized resource or data source of a stack. */
 export interface Block {
   /** `aws_s3_bucket.data`, or `data.aws_s3_object.figures`. */
   readonly address: string;
   readonly type: string;
   readonly name: string;
-  /** What is passed to the provider, expressions not yet evaluated. */
+  /** The provider's arguments, with expressions not yet evaluated. */
   readonly arguments: ValueMap;
-  /** Addresses that must be ready before: by reference or by `depends_on`. */
+  /** Addresses that must be ready first: by reference or by `depends_on`. */
   readonly dependencies: readonly string[];
   readonly createBeforeDestroy: boolean;
   /** Arguments whose changes are not applied. */
@@ -30,7 +30,7 @@ export interface Block {
 
 /** A stack's Terraform JSON, checked. */
 export interface StackDocument {
-  /** The stack's name: that of its folder. */
+  /** The stack's name, from its folder. */
   readonly name: string;
   readonly resources: ReadonlyMap<string, Block>;
   readonly dataSources: ReadonlyMap<string, Block>;
@@ -39,23 +39,23 @@ export interface StackDocument {
   readonly defaultTags: Value;
 }
 
-/** This file, for messages about what it doesn't know. */
+/** This file, for messages about unknown parts. */
 const thisFile = "local/provision/stack-document.ts";
 
-/** What the stacks of the local environment consist of; everything else is refused. */
+/** The parts that stacks of the local environment have; everything else is refused. */
 const known = {
   sections: ["//", "terraform", "provider", "resource", "data", "locals"],
   metaArguments: ["//", "depends_on", "lifecycle"],
   lifecycle: ["create_before_destroy", "ignore_changes", "precondition", "postcondition"],
 };
 
-/** Terraform's own arguments of a resource that are refused; whatever else stands in a resource is its provider's. */
+/** Terraform's own arguments that are refused; all other arguments belong to the provider. */
 const unknownMetaArguments = ["count", "for_each", "provider", "provisioner", "connection", "dynamic"];
 
 /**
  * Reads `cdk.tf.json` from a stack's folder of `cdktf.out`.
- * @throws ProvisionError when it is missing, not a stack, or uses parts of Terraform that are not known here; when an
- * expression refers to something that the stack doesn't have; or when its resources wait for one another in a circle.
+ * @throws ProvisionError when the file is missing, is not a stack, or uses unknown parts of Terraform; when an
+ * expression refers to something missing; or when resources depend on one another in a cycle.
  */
 export function readStack(stackDirectory: string): StackDocument {
   const name = basename(stackDirectory);
@@ -147,7 +147,7 @@ class Reader {
       this.problems.push(`${address} depends on "${target}", which the stack doesn't have`);
     }
     const implicit = [own, lifecycle.precondition ?? null].flatMap((value) => this.references(value, address));
-    // Only read to refuse what is not known: what a postcondition refers to need not be ready before.
+    // Only checked for unknown parts: references of a postcondition need not be ready before.
     this.references(lifecycle.postcondition ?? null, address);
     const ignoreChanges = list(lifecycle.ignore_changes).map(String);
     for (const path of ignoreChanges.filter((each) => each === "all" || !/^\w+$/.test(each))) {
@@ -181,7 +181,7 @@ class Reader {
     }
   }
 
-  /** The addresses to which a value refers; what is wrong with its expressions is noted. */
+  /** The addresses that a value refers to; errors in its expressions are collected. */
   private references(value: Value, where: string, path: readonly string[] = []): readonly string[] {
     const found = new Set<string>();
     const visit = (inner: Value, place: string): void => {
@@ -211,7 +211,7 @@ class Reader {
     });
   }
 
-  /** What one text refers to. */
+  /** The addresses that one text refers to. */
   private targetsOf(text: string, where: string): readonly string[] {
     try {
       const targets = parseTemplate(text)
@@ -228,7 +228,7 @@ class Reader {
   }
 }
 
-/** The address at the beginning of a reference. */
+/** The address at the start of a reference. */
 export function targetOf(reference: Reference): string {
   return reference.slice(0, reference[0] === "data" ? 3 : 2).join(".");
 }

@@ -4,39 +4,39 @@ import { describeError, ProvisionError } from "./errors";
 import type { Attributes } from "./resource-kind";
 import { isMap, type Value, type ValueMap } from "./value";
 
-/** What is settled before a resource is made, so that whoever comes after a kill finds the half-made thing again. */
+/** Recorded before a resource is made, so that after a kill the next run finds the half-made resource. */
 export interface Intention {
-  /** A text that no other resource has. */
+  /** A unique text. */
   readonly token: string;
-  /** The name, given or generated, of a kind that has one. */
+  /** The given or generated name, if the kind has one. */
   readonly name?: string;
-  /** What it is made with, as in the stack: without a generated name. */
+  /** Its arguments, as in the stack: without a generated name. */
   readonly arguments: ValueMap;
 }
 
-/** A real thing in the emulator, as its kind left it. */
+/** A resource in the emulator, as its kind made it. */
 export interface Made extends Intention {
   /** Computed by the service. */
   readonly attributes: Attributes;
 }
 
-/** What is known of one resource of a stack. */
+/** The state of one resource. */
 export interface ResourceState {
   readonly type: string;
   /** Region of the provider that made it. */
   readonly region: string;
-  /** What exists. */
+  /** The existing resource. */
   readonly made?: Made;
-  /** Hash of the files that it was made from. */
+  /** Hash of its source files. */
   readonly files?: string;
-  /** What is being made at this moment, or was when the provisioning was killed. */
+  /** What is being made now, or was when the provisioning was killed. */
   readonly pending?: Intention;
   /** Replaced by a new one, not yet deleted. */
   readonly deposed?: readonly Made[];
   readonly dependencies: readonly string[];
 }
 
-/** Everything that was made for one stack, in one file that is replaced as a whole after each resource. */
+/** The state of one stack, in one file that is replaced atomically after each resource. */
 export class StackState {
   private readonly resources: Map<string, ResourceState>;
 
@@ -49,8 +49,8 @@ export class StackState {
   }
 
   /**
-   * Reads the state, or begins a new one.
-   * @throws ProvisionError when the file is there but holds something else.
+   * Reads the state, or starts a new one.
+   * @throws ProvisionError when the file has other content.
    */
   static open(file: string, stack: string): StackState {
     if (!existsSync(file)) {
@@ -71,7 +71,7 @@ export class StackState {
     return this.resources.get(address);
   }
 
-  /** Sets or forgets (undefined) a resource; the file has it when this returns. */
+  /** Sets or removes (undefined) a resource; the file is written when this returns. */
   set(address: string, resource: ResourceState | undefined): void {
     if (resource === undefined) {
       this.resources.delete(address);
@@ -89,7 +89,7 @@ export class StackState {
 
 /**
  * The content of a state file.
- * @throws ProvisionError when it is not one.
+ * @throws ProvisionError when it is not a state file.
  */
 export function readStateFile(file: string): {
   readonly stack: string;

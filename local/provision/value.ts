@@ -1,4 +1,4 @@
-/** What a Terraform expression can yield, and what stands in a stack's JSON. */
+/** A value of a Terraform expression or in a stack's JSON. */
 export type Value = string | number | boolean | null | readonly Value[] | ValueMap;
 
 /** A Terraform object or map. */
@@ -6,7 +6,7 @@ export interface ValueMap {
   readonly [key: string]: Value;
 }
 
-/** True for objects and maps, false for lists, null and everything scalar. */
+/** True for objects and maps, false for lists, null and scalars. */
 export function isMap(value: Value | undefined): value is ValueMap {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
@@ -31,7 +31,7 @@ export function isSame(left: Value | undefined, right: Value | undefined): boole
   return left === right;
 }
 
-/** The value's kind in Terraform's own words, for error messages. */
+/** The value's type in Terraform's words, for error messages. */
 export function kindOf(value: Value): string {
   if (value === null) {
     return "null";
@@ -42,7 +42,7 @@ export function kindOf(value: Value): string {
   return isMap(value) ? "an object" : `a ${typeof value}`;
 }
 
-/** Terraform's conversion to text: strings, numbers and booleans only; undefined for all else. */
+/** Terraform's conversion to text: only for strings, numbers and booleans; otherwise undefined. */
 export function asText(value: Value): string | undefined {
   if (typeof value === "string") {
     return value;

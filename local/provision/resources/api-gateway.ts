@@ -10,10 +10,10 @@ import {
   unlessMissing,
 } from "../resource-kind";
 
-/** Names of APIs need not be unique: this tag tells whose one is. */
+/** API names are not unique: this tag identifies the owner. */
 const ownerTag = "Provisioned";
 
-/** All items of a list in pages. */
+/** All items of a paginated list. */
 async function all<T>(
   page: (token: string | undefined) => Promise<{ readonly Items?: T[]; readonly NextToken?: string }>,
 ): Promise<T[]> {
@@ -110,7 +110,7 @@ function integrationSettings(list: Arguments) {
   return {
     IntegrationType,
     IntegrationUri: list.requireText("integration_uri"),
-    // A function is always called by POST; the provider sets it where the stack doesn't.
+    // Functions are always called by POST; the provider sets it if the stack doesn't.
     IntegrationMethod: IntegrationType === "AWS_PROXY" ? "POST" : undefined,
     PayloadFormatVersion: list.text("payload_format_version") ?? "1.0",
     TimeoutInMillis: list.number("timeout_milliseconds"),

@@ -41,7 +41,7 @@ function configuration(block: Arguments | undefined): WorkGroupConfiguration {
   const result = block?.block("result_configuration");
   const encryption = result?.block("encryption_configuration");
   return {
-    // Both are on unless the stack says otherwise, as in the provider.
+    // Both are on by default, as in the provider.
     EnforceWorkGroupConfiguration: block?.boolean("enforce_workgroup_configuration") ?? true,
     PublishCloudWatchMetricsEnabled: block?.boolean("publish_cloudwatch_metrics_enabled") ?? true,
     BytesScannedCutoffPerQuery: block?.number("bytes_scanned_cutoff_per_query"),

@@ -23,7 +23,7 @@ import {
   waitFor,
 } from "../resource-kind";
 
-/** A list as CloudFront writes it; empty lists are just counted. */
+/** A list in CloudFront's format; empty lists have only a count. */
 function counted<T>(items: readonly T[]): { Quantity: number; Items?: T[] } {
   return items.length > 0 ? { Quantity: items.length, Items: [...items] } : { Quantity: 0 };
 }
@@ -49,7 +49,7 @@ const distribution: ResourceKind = {
   },
   async delete({ attributes: { id: Id }, clients: { cloudFront } }) {
     let { ETag: IfMatch, DistributionConfig } = await cloudFront.getDistributionConfig({ Id });
-    // CloudFront deletes only what serves nobody.
+    // CloudFront deletes only disabled distributions.
     if (DistributionConfig?.Enabled) {
       DistributionConfig = { ...DistributionConfig, Enabled: false };
       ({ ETag: IfMatch } = await cloudFront.updateDistribution({ Id, IfMatch, DistributionConfig }));
@@ -205,7 +205,7 @@ interface Named {
   readonly name: string;
 }
 
-/** A policy or access control: has a unique name, an id and an ETag, without which it can't be changed. */
+/** A policy or access control with a unique name, an id and an ETag, which changes require. */
 function namedConfig<Config>(
   type: string,
   work: {

@@ -63,7 +63,7 @@ async function change(creation: Creation): Promise<Attributes> {
   const sse = encryption(list);
   const BillingMode = list.requireText("billing_mode") as BillingMode;
   const protection = list.boolean("deletion_protection_enabled") ?? false;
-  // DynamoDB refuses an update that changes nothing, so only what differs is sent.
+  // DynamoDB refuses an update without changes, so only differences are sent.
   const updates = {
     ...(BillingMode !== (found.BillingModeSummary?.BillingMode ?? "PROVISIONED") ? { BillingMode } : {}),
     ...((sse.SSESpecification?.KMSMasterKeyId ?? "") !== (found.SSEDescription?.KMSMasterKeyArn ?? "") &&
@@ -89,7 +89,9 @@ function streamOf(list: Arguments): StreamSpecification {
   };
 }
 
-/** Switches the stream on or off. What a stream shows can't be changed: it is switched off, and another one on. */
+/**
+ * Switches the stream on or off. A stream's view type can't be changed: the stream is disabled and a new one enabled.
+ */
 async function changeStream(list: Arguments, dynamoDb: DynamoDB, found: TableDescription): Promise<void> {
   const wanted = list.boolean("stream_enabled") ? streamOf(list) : undefined;
   list.accept("stream_view_type");
@@ -106,7 +108,7 @@ async function changeStream(list: Arguments, dynamoDb: DynamoDB, found: TableDes
   }
 }
 
-/** What can only be set on a table that is there. */
+/** Settings that need an existing table. */
 async function finish({ arguments: list, clients, arnOf }: Creation): Promise<Attributes> {
   const TableName = list.requireText("name");
   const active = await waitUntilActive(clients.dynamoDb, TableName);

@@ -51,5 +51,5 @@ const target: ResourceKind = settled({
     }),
 });
 
-/** EventBridge: rules and what they call. */
+/** EventBridge: rules and their targets. */
 export const eventKinds: readonly ResourceKind[] = [rule, target];

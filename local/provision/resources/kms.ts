@@ -1,7 +1,7 @@
 import { type KeyMetadata, type KMS, paginateListAliases } from "@aws-sdk/client-kms";
 import { type Attributes, type Creation, isNamed, type ResourceKind, settled, unlessMissing } from "../resource-kind";
 
-/** A key has no name: this tag tells whose it is when a kill came before its id was noted. */
+/** A key has no name: this tag identifies its owner if a kill came before its id was recorded. */
 const ownerTag = "Provisioned";
 
 const key: ResourceKind = {
@@ -44,7 +44,7 @@ const key: ResourceKind = {
         PendingWindowInDays: list.number("deletion_window_in_days") ?? 30,
       });
     } catch (error) {
-      // Its deletion is scheduled already.
+      // Its deletion is already scheduled.
       if (!isNamed(error, "KMSInvalidStateException")) {
         throw error;
       }

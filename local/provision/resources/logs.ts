@@ -7,7 +7,7 @@ const group: ResourceKind = settled({
   async put({ arguments: list, clients, tags, arnOf }) {
     const logGroupName = list.requireText("name");
     const arn = arnOf("logs", `log-group:${logGroupName}`);
-    // A function that ran before its log group was made has made it.
+    // A function that ran earlier may have created its log group.
     const found = await findGroup(clients.logs, logGroupName);
     const kmsKeyId = list.text("kms_key_id");
     if (!found) {
@@ -22,7 +22,7 @@ const group: ResourceKind = settled({
         : clients.logs.associateKmsKey({ logGroupName, kmsKeyId }));
     }
     const days = list.number("retention_in_days") ?? 0;
-    // 0 is Terraform's word for "for ever".
+    // 0 means "for ever" in Terraform.
     await (days > 0
       ? clients.logs.putRetentionPolicy({ logGroupName, retentionInDays: days })
       : clients.logs.deleteRetentionPolicy({ logGroupName }));

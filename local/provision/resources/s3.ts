@@ -65,12 +65,12 @@ async function emptyBucket(s3: S3, Bucket: string): Promise<void> {
   }
 }
 
-/** What is set on a bucket: put as a whole, gone with its bucket. */
+/** A bucket setting: replaced as a whole, deleted with its bucket. */
 function bucketSetting(
   type: string,
   work: {
     put(bucket: string, creation: Creation): Promise<unknown>;
-    /** Something true when it is set. */
+    /** Returns a truthy value when it is set. */
     get(bucket: string, s3: S3, list: Arguments): Promise<unknown>;
     remove(bucket: string, s3: S3): Promise<unknown>;
   },
@@ -208,7 +208,7 @@ const object: ResourceKind = settled({
     const Key = list.requireText("key");
     const source = list.text("source");
     const Body = source === undefined ? list.requireText("content") : readFileSync(resolve(directory, source));
-    // Only marks a change of the content, which is read and compared in any case.
+    // It only marks a change; the content is read and compared anyway.
     list.accept("source_hash");
     const { ETag = "" } = await clients.s3.putObject({
       Bucket,
@@ -228,14 +228,14 @@ const object: ResourceKind = settled({
   async exists({ attributes, arguments: list, clients }) {
     const Key = textOf(attributes, "key");
     const { ETag } = await clients.s3.headObject({ Bucket: list.requireText("bucket"), Key });
-    // Somebody may have put something else under its name.
+    // Somebody may have overwritten it.
     return ETag?.replaceAll('"', "") === attributes.etag;
   },
   delete: ({ attributes, arguments: list, clients }) =>
     clients.s3.deleteObject({ Bucket: list.requireText("bucket"), Key: textOf(attributes, "key") }),
 });
 
-/** S3: buckets, what is set on them, and objects. */
+/** S3: buckets, their settings, and objects. */
 export const s3Kinds: readonly ResourceKind[] = [
   bucketKind,
   publicAccessBlock,

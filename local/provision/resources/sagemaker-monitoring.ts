@@ -30,7 +30,7 @@ const jobDefinition: ResourceKind = {
       const uri = baseline?.block(name)?.text("s3_uri");
       return uri === undefined ? undefined : { S3Uri: uri };
     };
-    // What a killed creation has left.
+    // Remove the leftovers of a killed creation.
     await unlessMissing(clients.sageMaker.deleteDataQualityJobDefinition({ JobDefinitionName }));
     await clients.sageMaker.createDataQualityJobDefinition({
       JobDefinitionName,
@@ -128,7 +128,7 @@ const schedule: ResourceKind = settled({
         try {
           return await clients.sageMaker.deleteMonitoringSchedule({ MonitoringScheduleName });
         } catch (error) {
-          // An execution is under way, and ends by itself.
+          // An execution is running, and ends by itself.
           if (isNamed(error, "ResourceInUse")) {
             return undefined;
           }
@@ -141,5 +141,5 @@ const schedule: ResourceKind = settled({
   },
 });
 
-/** SageMaker Model Monitor: what is compared, and when. */
+/** SageMaker Model Monitor: job definitions and schedules. */
 export const sageMakerMonitoringKinds: readonly ResourceKind[] = [jobDefinition, schedule];

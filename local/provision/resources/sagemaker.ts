@@ -28,7 +28,7 @@ async function tag(sageMaker: SageMaker, ResourceArn: string, tags: Record<strin
   }
 }
 
-/** What SageMaker can't change once it is made: only its tags do. */
+/** For types that SageMaker can't change: only tags change. */
 async function changeTags({ attributes, clients, tags }: Change): Promise<Attributes> {
   await tag(clients.sageMaker, textOf(attributes, "arn"), tags);
   return attributes;
@@ -143,7 +143,7 @@ const modelPackageGroup: ResourceKind = {
     const arn = creation.arnOf("sagemaker", `model-package-group/${ModelPackageGroupName}`);
     const found = await unlessMissing(clients.sageMaker.describeModelPackageGroup({ ModelPackageGroupName }));
     if (found) {
-      // It may hold models that somebody relies on; a new one is never made in its place.
+      // It may contain models in use, so it is never replaced by a new one.
       await tag(clients.sageMaker, arn, tags);
     } else {
       await clients.sageMaker.createModelPackageGroup({
@@ -237,7 +237,7 @@ function dataCapture(block: Arguments): DataCaptureConfig {
   };
 }
 
-/** How long an endpoint may take to be in service. */
+/** Time limit in seconds for an endpoint to be in service. */
 const endpointSeconds = 900;
 
 const endpoint: ResourceKind = settled({
@@ -251,7 +251,7 @@ const endpoint: ResourceKind = settled({
     const attributes = { id: EndpointName, arn: creation.arnOf("sagemaker", `endpoint/${EndpointName}`) };
     let found = await settledEndpoint(clients.sageMaker, EndpointName);
     if (found && found.EndpointStatus !== "InService") {
-      // One that failed can't be updated, only made again.
+      // A failed endpoint can't be updated, only made again.
       await deleteEndpoint(clients.sageMaker, EndpointName);
       found = undefined;
     }
@@ -311,7 +311,7 @@ function deploymentConfig(block: Arguments): DeploymentConfig {
   };
 }
 
-/** The endpoint when nothing is under way with it; undefined when there is none. */
+/** The endpoint when no operation is running on it; undefined if it does not exist. */
 async function settledEndpoint(
   sageMaker: SageMaker,
   EndpointName: string,

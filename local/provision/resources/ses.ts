@@ -8,7 +8,7 @@ import type {
 import type { Arguments } from "../arguments";
 import { isNamed, type ResourceKind, settled, tagList } from "../resource-kind";
 
-/** Runs the work; false when AWS says that the thing exists already. */
+/** Runs the work; false when AWS reports that the resource already exists. */
 async function made(work: Promise<unknown>): Promise<boolean> {
   try {
     await work;
@@ -110,5 +110,5 @@ const identity: ResourceKind = settled({
   delete: ({ attributes, clients }) => clients.ses.deleteEmailIdentity({ EmailIdentity: attributes.id }),
 });
 
-/** SES: identities, configuration sets, and what they count. */
+/** SES: identities, configuration sets, and event destinations. */
 export const sesKinds: readonly ResourceKind[] = [identity, configurationSet, eventDestination];

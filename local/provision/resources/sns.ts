@@ -6,7 +6,7 @@ const topic: ResourceKind = settled({
   naming: { argument: "name", prefix: "terraform-", maximumLength: 256 },
   async put({ arguments: list, clients, tags, arnOf }) {
     const Name = list.requireText("name");
-    // Creating a topic that exists gives its ARN.
+    // Creating an existing topic returns its ARN.
     const { TopicArn = arnOf("sns", Name) } = await clients.sns.createTopic({ Name });
     const AttributeValue = list.text("kms_master_key_id");
     if (AttributeValue !== undefined) {
@@ -36,11 +36,11 @@ const topicPolicy: ResourceKind = settled({
   },
   async exists({ attributes, arguments: list, clients }) {
     const { Attributes } = await clients.sns.getTopicAttributes({ TopicArn: attributes.id });
-    // A topic that was made again has SNS's own policy.
+    // A topic that was made again has SNS's default policy.
     return isSamePolicy(Attributes?.Policy, list.requireText("policy"));
   },
   async delete({ attributes, clients, account }) {
-    // Terraform, too, puts back the policy that SNS gives to a new topic: the account may do everything with it.
+    // Like Terraform, restore SNS's default policy: the account may do everything with it.
     const policy = {
       Version: "2012-10-17",
       Statement: [

@@ -48,12 +48,12 @@ const queuePolicy: ResourceKind = settled({
   },
   async exists({ attributes, clients }) {
     const query = { QueueUrl: attributes.id, AttributeNames: ["Policy" as const] };
-    // A queue that was made again has none.
+    // A queue that was made again has no policy.
     return (await clients.sqs.getQueueAttributes(query)).Attributes?.Policy;
   },
   delete: ({ attributes, clients }) =>
     clients.sqs.setQueueAttributes({ QueueUrl: attributes.id, Attributes: { Policy: "" } }),
 });
 
-/** SQS: queues and who may use them. */
+/** SQS: queues and their policies. */
 export const sqsKinds: readonly ResourceKind[] = [queue, queuePolicy];

@@ -8,7 +8,7 @@ const parameter: ResourceKind = settled({
   async put({ arguments: list, clients, tags, keeps, arnOf }) {
     const Name = list.requireText("name");
     const given = list.requireText("insecure_value");
-    // What was changed at run time stays, also when the parameter is found again or gets another description.
+    // A value changed at run time is kept, also when the parameter is found again or gets another description.
     const current = keeps("insecure_value") ? await readParameter(clients.ssm, Name) : undefined;
     const Value = current?.Value ?? given;
     await clients.ssm.putParameter({
@@ -34,7 +34,7 @@ const parameter: ResourceKind = settled({
   delete: ({ attributes, clients }) => clients.ssm.deleteParameter({ Name: attributes.id }),
 });
 
-/** A parameter, decrypted; undefined when there is none. */
+/** A decrypted parameter; undefined if it does not exist. */
 export async function readParameter(ssm: SSM, Name: string): Promise<{ readonly Value?: string } | undefined> {
   try {
     return (await ssm.getParameter({ Name, WithDecryption: true })).Parameter;

@@ -27,7 +27,7 @@ const stateMachine: ResourceKind = {
   },
   async exists({ attributes, arguments: list, clients }) {
     const found = await clients.stepFunctions.describeStateMachine({ stateMachineArn: attributes.id });
-    // An emulator that was killed may have forgotten the latest definition.
+    // A killed emulator may have lost the latest definition.
     return found.status === "ACTIVE" && found.definition === list.requireText("definition");
   },
   update: (request) => change(request, request.attributes.id),
