@@ -120,7 +120,7 @@ review: install ## Lay what an approver reads into the artefacts' bucket [ENVIRO
 ##@ Quality
 .PHONY: check test lint checkov format test-unit test-browser test-python test-end-to-end test-provider test-image fuzz mutation bench bench-original
 .PHONY: test-python-image test-python-emulator test-python-dag test-python-dag-airflow-2 test-python-oldest
-# These use every core by themselves; beside anything else, their websites answered too late.
+# These need the machine for themselves: beside anything else, their websites answered too late.
 test_parts_alone := test-end-to-end test-unit test-browser
 # In this order they are begun: the longest first, so that at the end no core waits for one.
 test_parts := $(test_parts_alone) test-image test-python-image lint test-python-emulator test-python-dag \
