@@ -100,7 +100,9 @@ export function lacking(name: string, house: House): readonly string[] {
     lacks.push(`__tests__/handlers/${name}.test.ts is missing: it calls the handler as AWS Lambda does.`);
   }
   if (deployed.length === 0) {
-    lacks.push(`No stack deploys it. Add to a file in stacks/:${exampleDeployment(name)}`);
+    lacks.push(
+      `No stack deploys it. Add to a file in stacks/ (in ml-workflow.ts, one call of this.function does it all):${exampleDeployment(name)}`,
+    );
   }
   const silent = deployed.filter(({ hasAlarm }) => !hasAlarm);
   if (silent.length > 0) {
