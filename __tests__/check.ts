@@ -142,7 +142,13 @@ async function runJest(changed: readonly string[], deadline: number): Promise<Re
       left.forEach((test) => {
         console.log(`    did not end: ${test}`);
       });
-      results.push(/^FAIL /m.test(result.output) ? { ...result, passed: false } : result);
+      if (result.passed === undefined && /^FAIL /m.test(result.output)) {
+        // It was stopped, but what has failed before is known: so is the reason.
+        console.log(result.output.trimEnd());
+        results.push({ ...result, passed: false });
+      } else {
+        results.push(result);
+      }
     }
   }
   return results;
