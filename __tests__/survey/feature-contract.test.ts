@@ -159,7 +159,7 @@ describe("a contract is refused with every fault and its place", () => {
     ],
     [
       "a column of UCI's file twice",
-      (contract) => (contract.features[2]!.uci.column = 4),
+      (contract) => Object.assign(contract.features[2]!, { uci: { ...contract.features[2]!.uci, column: 4 } }),
       /has uci columns that are not 1, 2, 3 and so on/,
     ],
     [
