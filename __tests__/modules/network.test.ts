@@ -62,9 +62,12 @@ describe("addresses", () => {
     );
   });
 
-  test.each(["10.0.0.0/24", "10.0.1.0/16", "10.0.0.0", "", "2001:db8::/32"])("%p is refused: it is not a /16", (range) => {
-    expect(() => subnetRange(range, "jobs", 0)).toThrow(`The address range ${JSON.stringify(range)} is not a /16`);
-  });
+  test.each(["10.0.0.0/24", "10.0.1.0/16", "10.0.0.0", "", "2001:db8::/32"])(
+    "%p is refused: it is not a /16",
+    (range) => {
+      expect(() => subnetRange(range, "jobs", 0)).toThrow(`The address range ${JSON.stringify(range)} is not a /16`);
+    },
+  );
 
   test("an eleventh zone is refused: its subnet would be another tier's", () => {
     expect(() => subnetRange("10.0.0.0/16", "public", 10)).toThrow("at most 10 zones, but this is number 11");
