@@ -175,6 +175,7 @@ class Platform:
             OnlineStoreConfig={"EnableOnlineStore": True},
             RoleArn=ROLE,
         )
+        self.make_role()
         self.deploy_function(INGEST, "ingest-survey", {"DATA_BUCKET": BUCKET, "FEATURE_GROUP": GROUP})
         self.deploy_function(
             RELEASE, "release-change", {"PIPELINE": PIPELINE, "AWS_ENDPOINT_URL_CODEPIPELINE": self.pipeline.url}
@@ -185,6 +186,17 @@ class Platform:
             "acme_release_change_function": RELEASE,
         }.items():
             self.client("ssm").put_parameter(Name=f"{VARIABLES_PATH}/{name}", Value=value, Type="String")
+
+    def make_role(self) -> None:
+        """Makes the functions' role, which may do everything: what the real ones may is tested with the stacks."""
+        iam, name = self.client("iam"), ROLE.rpartition("/")[2]
+        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        for_all = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        trusted, everything = (
+            json.dumps({"Version": "2012-10-17", "Statement": [statement]}) for statement in (trust, for_all)
+        )
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trusted)
+        iam.put_role_policy(RoleName=name, PolicyName="permissions", PolicyDocument=everything)
 
     def deploy_function(self, name: str, handler: str, variables: dict[str, str]) -> None:
         code = self.folder / f"{handler}.js"
