@@ -96,13 +96,19 @@ export function isAnyone(principal: unknown): boolean {
 /** Cache of patterns as regular expressions: a few patterns are tested with every action. */
 const expressions = new Map<string, RegExp>();
 
-function expressionOf(pattern: string): RegExp {
+/** @param flags `i` where IAM ignores case. */
+function expressionOf(pattern: string, flags: "" | "i"): RegExp {
+  const key = `${flags} ${pattern}`;
+  const known = expressions.get(key);
+  if (known) {
+    return known;
+  }
   const escaped = pattern
     .replace(/[.+^${}()|[\]\\]/g, "\\$&")
     .replaceAll("*", ".*")
     .replaceAll("?", ".");
-  const expression = new RegExp(`^${escaped}$`, "i");
-  expressions.set(pattern, expression);
+  const expression = new RegExp(`^${escaped}$`, `s${flags}`);
+  expressions.set(key, expression);
   return expression;
 }
 
@@ -111,5 +117,10 @@ export function covers(pattern: string, action: string): boolean {
   if (!/[*?]/.test(pattern)) {
     return pattern.toLowerCase() === action.toLowerCase();
   }
-  return (expressions.get(pattern) ?? expressionOf(pattern)).test(action);
+  return expressionOf(pattern, "i").test(action);
+}
+
+/** Whether an IAM pattern, with `*` and `?`, matches a resource. Case counts here. */
+export function coversResource(pattern: string, resource: string): boolean {
+  return expressionOf(pattern, "").test(resource);
 }

@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
-
 import { IAM, paginateListRoles } from "@aws-sdk/client-iam";
 
+import { isArguments, list, parseObject, texts } from "../../aws-services/arguments";
+import { covers, coversResource } from "../../policies/statements";
 import { excuses } from "./access-excuses";
 import { harmlessCredentials, type Instance, readJson, region } from "./instance";
 import { addressOf } from "./services";
@@ -25,27 +25,7 @@ export interface RoleAccess {
   readonly refused: readonly { readonly action: string; readonly resource: string; readonly why: string }[];
 }
 
-/** A statement of a policy, of which only what allows something is of interest. */
-interface Statement {
-  readonly Effect: "Allow" | "Deny";
-  readonly Action?: string | readonly string[];
-  readonly Resource?: string | readonly string[];
-}
-
-const list = (value: string | readonly string[] | undefined): readonly string[] =>
-  value === undefined ? [] : typeof value === "string" ? [value] : value;
-
-/** Whether a text is one of those that a pattern of IAM stands for: `*` is any text, `?` any character. */
-export function isMatch(text: string, pattern: string, flags = ""): boolean {
-  const expression = pattern
-    .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${expression}$`, `s${flags}`).test(text);
-}
-
-const excuseOf = (right: string): string | null =>
-  excuses.find(({ action }) => isMatch(right, action, "i"))?.reason ?? null;
+const excuseOf = (right: string): string | null => excuses.find(({ action }) => covers(action, right))?.reason ?? null;
 
 /**
  * Compares what roles asked for with what their policies allow.
@@ -62,14 +42,15 @@ export function compareAccess(
       const own = requests.filter((request) => request.role === role);
       const allowed = own.filter(({ why }) => why === "");
       const rights = (policies[role] ?? [])
-        .flatMap((document) => (JSON.parse(document) as { Statement: readonly Statement[] }).Statement)
+        .flatMap((document) => list(parseObject(document)?.Statement).filter(isArguments))
         .filter(({ Effect }) => Effect === "Allow")
         .flatMap(({ Action, Resource }) =>
-          list(Action).flatMap((action) => list(Resource).map((resource) => ({ action, resource }))),
+          texts(Action).flatMap((action) => texts(Resource).map((resource) => ({ action, resource }))),
         );
       const isUsed = (right: { readonly action: string; readonly resource: string }): boolean =>
-        // IAM compares actions without regard to case, and resources with it.
-        allowed.some(({ action, resource }) => isMatch(action, right.action, "i") && isMatch(resource, right.resource));
+        allowed.some(
+          ({ action, resource }) => covers(right.action, action) && coversResource(right.resource, resource),
+        );
       return {
         role,
         used: allowed.map(({ action, resource, times }) => ({ action, resource, times })),
@@ -104,8 +85,7 @@ export async function readAccess(instance: Instance): Promise<{ readonly roles: 
   const iam = new IAM({ endpoint, region, credentials: harmlessCredentials, maxAttempts: 2 });
   try {
     const file = instance.path("emulator/state/access/requests.json");
-    const requests = existsSync(file) ? readJson<readonly JudgedRequest[]>(file, []) : [];
-    return { roles: compareAccess(await rolePolicies(iam), requests) };
+    return { roles: compareAccess(await rolePolicies(iam), readJson<readonly JudgedRequest[]>(file, [])) };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`The roles' policies could not be read from the emulator (${reason}). Start it with make up.`, {
@@ -130,7 +110,11 @@ export function describeAccess(roles: readonly RoleAccess[]): string {
   ]);
   const count = (of: (access: RoleAccess) => readonly unknown[]): number =>
     roles.reduce((sum, access) => sum + of(access).length, 0);
-  const refusals = count(({ refused }) => refused);
-  const total = `${roles.length} roles: ${count(({ used }) => used)} kinds of requests, ${count(({ unused }) => unused)} rights never used, of which ${count(({ unused }) => unused.filter(({ excuse }) => excuse !== null))} have an excuse, ${refusals} refused.`;
-  return `${total}\n${lines.join("\n")}`;
+  const total = [
+    `${roles.length} roles: ${count(({ used }) => used)} kinds of requests`,
+    `${count(({ unused }) => unused)} rights never used`,
+    `of which ${count(({ unused }) => unused.filter(({ excuse }) => excuse !== null))} have an excuse`,
+    `${count(({ refused }) => refused)} refused.`,
+  ];
+  return `${total.join(", ")}\n${lines.join("\n")}`;
 }

@@ -1,19 +1,8 @@
-import { compareAccess, describeAccess, isMatch } from "../../../local/platform/access";
+import { compareAccess, describeAccess } from "../../../local/platform/access";
 import { excuses } from "../../../local/platform/access-excuses";
 
 const policy = (...Statement: object[]): string => JSON.stringify({ Version: "2012-10-17", Statement });
 const bucket = "arn:aws:s3:::acme-data";
-
-test.each([
-  ["s3:GetObject", "s3:Get*", true],
-  ["s3:PutObject", "s3:Get*", false],
-  [`${bucket}/a.b`, `${bucket}/?.b`, true],
-  [`${bucket}/a.b`, `${bucket}/a?b?`, false],
-  [`${bucket}/axb`, `${bucket}/a.b`, false],
-  ["a\nb", "a*", true],
-])("%j against %j: %s", (text, pattern, expected) => {
-  expect(isMatch(text, pattern)).toBe(expected);
-});
 
 test("a right is used when a request fits its action and its resource, and an action's case does not count", () => {
   const document = policy(
