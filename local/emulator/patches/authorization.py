@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from patches.compatibility import require
+from patches.mail import is_sending
+from patches.persistence import replace
 
 logger = logging.getLogger("emulator.authorization")
 
@@ -65,9 +67,7 @@ class AccessRecord:
         names = ("role", "action", "resource", "why")
         content = [{**dict(zip(names, key, strict=True)), "times": times} for key, times in sorted(self._times.items())]
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        part = self._file.with_suffix(".part")
-        part.write_text(json.dumps(content))
-        part.replace(self._file)
+        replace(self._file, json.dumps(content).encode())
 
     async def run(self) -> None:
         """Saves every second what has changed, until it is cancelled."""
@@ -120,7 +120,7 @@ def install(record: AccessRecord) -> None:
     def enforce_mail(
         method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any], request_id: str
     ) -> tuple | None:
-        if method != "POST" or not path.rstrip("/").endswith("/outbound-emails"):
+        if not is_sending(method, path):
             return enforce_ses(method, path, headers, body, query_params, request_id)
         try:
             mail = json.loads(body)

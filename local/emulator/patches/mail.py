@@ -31,7 +31,7 @@ def install(directory: Path) -> None:
     async def handle_with_mailbox(
         method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
     ) -> tuple:
-        if method != "POST" or not path.rstrip("/").endswith("/outbound-emails"):
+        if not is_sending(method, path):
             return await handle(method, path, headers, body, query_params)
         try:
             mail = write_mail(json.loads(body or b"{}"))
@@ -44,6 +44,11 @@ def install(directory: Path) -> None:
         return answer
 
     ses_v2.handle_request = handle_with_mailbox
+
+
+def is_sending(method: str, path: str) -> bool:
+    """Whether a request to SES v2 asks to send a mail."""
+    return method == "POST" and path.rstrip("/").endswith("/outbound-emails")
 
 
 def write_mail(request: dict[str, Any]) -> EmailMessage | None:

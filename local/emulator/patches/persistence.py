@@ -113,12 +113,13 @@ def mend_objects(directory: Path) -> int:
         metadata["size"] = data.st_size
         metadata["etag"] = f'"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}"'
         metadata["checksums"] = {}
-        _replace(metadata_path, json.dumps(metadata).encode())
+        replace(metadata_path, json.dumps(metadata).encode())
         mended += 1
     return mended
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all."""
     temporary = path.with_name(f"{path.name}.tmp")
     temporary.write_bytes(content)
     temporary.replace(path)
@@ -215,7 +216,7 @@ class StateSaver:
             digest = hashlib.blake2b(content, digest_size=16).digest()
             if self._saved.get(service) != digest:
                 self._directory.mkdir(parents=True, exist_ok=True)
-                _replace(self._directory / f"{service}.json", content)
+                replace(self._directory / f"{service}.json", content)
                 self._saved[service] = digest
                 written += 1
         return written
