@@ -220,20 +220,21 @@ node_modules/.installed: package-lock.json
 	@node_modules/.bin/node --version >/dev/null || { echo "The package node came without its program: its install script found no registry, or did not run. See npm's lines above, then make install again." >&2; exit 1; }
 	@touch $@
 
-__tests__/exit-door/node_modules/.installed: __tests__/exit-door/package-lock.json
-	@echo "Installing the Node packages of the exit door (once)" >&2
-	@local/setup/npm ci --prefix __tests__/exit-door --ignore-scripts >&2
+# Node packages that only one tool needs lie in its folder: $(call own-packages,what they are)
+define own-packages
+	@echo "Installing $(1)" >&2
+	@local/setup/npm ci --prefix $(<D) --ignore-scripts >&2
 	@touch $@
+endef
+
+__tests__/exit-door/node_modules/.installed: __tests__/exit-door/package-lock.json
+	$(call own-packages,the Node packages of the exit door (once))
 
 __tests__/mutation/node_modules/.installed: __tests__/mutation/package-lock.json
-	@echo "Installing the mutators of make mutation (once, 24 MB)" >&2
-	@local/setup/npm ci --prefix __tests__/mutation --ignore-scripts >&2
-	@touch $@
+	$(call own-packages,the mutators of make mutation (once: 24 MB))
 
 benchmarks/lighthouse/node_modules/.installed: benchmarks/lighthouse/package-lock.json
-	@echo "Installing Lighthouse (once, 180 MB)" >&2
-	@local/setup/npm ci --prefix benchmarks/lighthouse --ignore-scripts >&2
-	@touch $@
+	$(call own-packages,Lighthouse (once: 180 MB))
 
 $(UV): local/setup/requirements-tools.txt
 	@local/setup/require-python >&2
