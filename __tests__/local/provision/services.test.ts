@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { SQS } from "@aws-sdk/client-sqs";
 import { STS } from "@aws-sdk/client-sts";
 import { zipSync } from "fflate";
-import { Emulator } from "../../workflow/support/emulator";
+import { Emulator, trusting } from "../../workflow/support/emulator";
 import { account, failure, region, roleOf, type Stack, Workspace } from "./support/workspace";
 
 jest.setTimeout(120_000);
@@ -523,12 +523,8 @@ test("a role may do what its policy allows as soon as it is provisioned, and a p
     resource: {
       aws_iam_role: {
         r: {
-          ...roleOf("lambda.amazonaws.com"),
           name: "judged",
-          assume_role_policy: JSON.stringify({
-            Version: "2012-10-17",
-            Statement: [{ Effect: "Allow", Principal: { AWS: account }, Action: "sts:AssumeRole" }],
-          }),
+          assume_role_policy: trusting({ AWS: account }),
         },
       },
       aws_iam_role_policy: { p: { name: "permissions", role: "${aws_iam_role.r.name}", policy: allow(action) } },

@@ -15,6 +15,13 @@ const root = resolve(__dirname, "../../..");
 export const account = "123456789012";
 export const region = "eu-west-1";
 
+/** The trust policy of a role that a principal takes on, such as `{ Service: "lambda.amazonaws.com" }`. */
+export const trusting = (principal: Readonly<Record<string, string>>): string =>
+  JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [{ Effect: "Allow", Principal: principal, Action: "sts:AssumeRole" }],
+  });
+
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

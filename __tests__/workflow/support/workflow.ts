@@ -12,7 +12,7 @@ import {
   type TrainingWorkflowDefinition,
 } from "../../../modules/training-workflow/definition";
 import { exampleProps } from "../../modules/training-workflow/example";
-import { Emulator, account, region } from "./emulator";
+import { Emulator, account, region, trusting } from "./emulator";
 import { type FunctionTask, type Scenario, ScriptedServices } from "./scripted-services";
 
 /** A function that asks the script what to answer. */
@@ -66,9 +66,7 @@ export class WorkflowUnderTest {
       credentials: { accessKeyId: account, secretAccessKey: "test" },
     };
     const role = async (name: string, Service: string): Promise<string> => {
-      const trust = { Effect: "Allow", Principal: { Service }, Action: "sts:AssumeRole" };
-      const AssumeRolePolicyDocument = JSON.stringify({ Version: "2012-10-17", Statement: [trust] });
-      const { Role } = await iam.createRole({ RoleName: name, AssumeRolePolicyDocument });
+      const { Role } = await iam.createRole({ RoleName: name, AssumeRolePolicyDocument: trusting({ Service }) });
       return Role!.Arn!;
     };
     const iam = new IAM(client);

@@ -7,7 +7,7 @@ import { type Inventory, provision, type ProvisionOptions } from "../../../../lo
 import { attributeOf, parseTemplate } from "../../../../local/provision/expression";
 import { type Made, readStateFile } from "../../../../local/provision/state";
 import type { ValueMap } from "../../../../local/provision/value";
-import { account, region } from "../../../workflow/support/emulator";
+import { account, region, trusting } from "../../../workflow/support/emulator";
 
 export { account, region };
 
@@ -20,10 +20,7 @@ export type Stack = Readonly<Record<string, unknown>> & { readonly output?: Read
 /** A role `acme` that a service takes on, as a stack writes it. */
 export const roleOf = (service: string): Readonly<Record<string, string>> => ({
   name: "acme",
-  assume_role_policy: JSON.stringify({
-    Version: "2012-10-17",
-    Statement: [{ Effect: "Allow", Principal: { Service: service }, Action: "sts:AssumeRole" }],
-  }),
+  assume_role_policy: trusting({ Service: service }),
 });
 
 /** A folder of stacks and states, and an emulator in which they are provisioned. */
