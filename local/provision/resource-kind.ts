@@ -145,6 +145,11 @@ export function textOf(attributes: Attributes, name: string): string {
   return value;
 }
 
+/** Whether a policy that AWS answers is the wanted one, however its JSON is spaced. */
+export function isSamePolicy(found: string | undefined, wanted: string): boolean {
+  return found !== undefined && JSON.stringify(JSON.parse(found)) === JSON.stringify(JSON.parse(wanted));
+}
+
 /** Tags in the format of most services. */
 export function tagList(tags: Readonly<Record<string, string>>): { Key: string; Value: string }[] {
   return Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));

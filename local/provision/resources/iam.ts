@@ -1,9 +1,9 @@
 import type { IAM, Role } from "@aws-sdk/client-iam";
-import { type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
+import { isSamePolicy, type ResourceKind, settled, tagList, unlessMissing } from "../resource-kind";
 
 /** Whether a policy that IAM answers is the wanted one: it answers URL-encoded documents. */
 const isDocument = (found: string | undefined, wanted: string): boolean =>
-  found !== undefined && JSON.stringify(JSON.parse(decodeURIComponent(found))) === JSON.stringify(JSON.parse(wanted));
+  isSamePolicy(found && decodeURIComponent(found), wanted);
 
 async function findRole(iam: IAM, RoleName: string): Promise<Role | undefined> {
   return (await unlessMissing(iam.getRole({ RoleName })))?.Role;
@@ -13,7 +13,7 @@ const role: ResourceKind = settled({
   type: "aws_iam_role",
   naming: { argument: "name", prefix: "terraform-", maximumLength: 64 },
   replacedBy: ["name"],
-  async put({ arguments: list, clients: { iam }, tags }) {
+  async put({ arguments: list, clients: { iam }, tags, account }) {
     const RoleName = list.requireText("name");
     const AssumeRolePolicyDocument = list.requireText("assume_role_policy");
     const Description = list.text("description");
@@ -40,8 +40,7 @@ const role: ResourceKind = settled({
     if (Object.keys(tags).length > 0) {
       await iam.tagRole({ RoleName, Tags: tagList(tags) });
     }
-    const arn = (await findRole(iam, RoleName))?.Arn ?? "";
-    return { id: RoleName, name: RoleName, arn };
+    return { id: RoleName, name: RoleName, arn: `arn:aws:iam::${account}:role/${RoleName}` };
   },
   async exists({ attributes, arguments: list, clients: { iam } }) {
     const found = await findRole(iam, attributes.id);

@@ -1,5 +1,5 @@
 import { paginateListSubscriptionsByTopic, type Subscription, type SNS } from "@aws-sdk/client-sns";
-import { type ResourceKind, settled, tagList } from "../resource-kind";
+import { isSamePolicy, type ResourceKind, settled, tagList } from "../resource-kind";
 
 const topic: ResourceKind = settled({
   type: "aws_sns_topic",
@@ -61,10 +61,6 @@ const topicPolicy: ResourceKind = settled({
     });
   },
 });
-
-function isSamePolicy(found: string | undefined, wanted: string): boolean {
-  return found !== undefined && JSON.stringify(JSON.parse(found)) === JSON.stringify(JSON.parse(wanted));
-}
 
 const subscription: ResourceKind = settled({
   type: "aws_sns_topic_subscription",
