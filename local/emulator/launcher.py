@@ -86,7 +86,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     if settings.pipeline_url is not None:
         services["codepipeline"] = sagemaker_forward.ForwardedService(settings.pipeline_url, "pipeline")
     access = authorization.AccessRecord(settings.access_file)
-    authorization.install(access)
+    authorization.install(access, authorization.Sessions(settings.sessions_file))
     sagemaker_forward.install(sagemaker)
     step_functions.install(step_functions.SageMakerClient(settings.sagemaker_url, settings.account, settings.region))
     lambda_functions.install()

@@ -38,6 +38,11 @@ class Settings:
         return self.state_directory / "access" / "requests.json"
 
     @property
+    def sessions_file(self) -> Path:
+        """Keeps the sessions of roles: see patches/authorization.py."""
+        return self.state_directory / "access" / "sessions.json"
+
+    @property
     def temporary_directory(self) -> Path:
         """Holds what the emulator needs only while it runs."""
         return self.state_directory / "temporary"

@@ -9,6 +9,10 @@ ministack judges every request by the policies of the role that makes it (`AUTH=
 - A refusal stands in the log with role, action and resource, and says what to do: the program that was refused often
   shows its own words only.
 - What roles asked for is counted in a file, by role, action, resource and outcome: `make access` reads it.
+- Sessions of roles are kept in a file, so that a job or an endpoint that works with one survives a restart of the
+  emulator. ministack forgets them.
+- A service that assumes a role for the account says so by `aws:SourceAccount`. The platform's own services do it with
+  the account's key, so the key counts as such a service's request.
 """
 
 import asyncio
@@ -16,6 +20,7 @@ import ipaddress
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator
 from email.utils import parseaddr
 from pathlib import Path
@@ -76,7 +81,33 @@ class AccessRecord:
             self.save()
 
 
-def install(record: AccessRecord) -> None:
+class Sessions:
+    """Keeps the sessions of roles that end at a known time, in a file that is replaced whole with each new one."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """The sessions that have not ended, by access key. A damaged file has none: whoever needs a session asks anew."""
+        try:
+            sessions = json.loads(self._file.read_bytes())
+            return {key: session for key, session in sessions.items() if session["Expiration"] > time.time()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, TypeError, KeyError, AttributeError):
+            logger.warning("%s is damaged: programs that work with a session of a role have to ask anew.", self._file)
+            return {}
+
+    def write(self, sessions: dict[str, dict[str, Any]]) -> None:
+        """Writes those of the sessions that end. A function's has no end: it comes back with the function's process."""
+        lasting = {
+            key: session for key, session in sessions.items() if isinstance(session.get("Expiration"), float | int)
+        }
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        replace(self._file, json.dumps(lasting, default=str).encode())
+
+
+def install(record: AccessRecord, sessions: Sessions) -> None:
     """Patches ministack's judgement."""
     from ministack import app
     from ministack.core import iam_evaluator
@@ -114,6 +145,19 @@ def install(record: AccessRecord) -> None:
             record.note(role_of(caller), iam_action, resource_arn)
         return refusal
 
+    register_session = require(sts, "register_session", ("access_key", "session"))
+    trusts = require(iam_evaluator, "evaluate_trust_policy", ("trust_doc", "caller_arn", "ctx"))
+
+    def register_and_keep(access_key: str, session: dict[str, Any]) -> None:
+        register_session(access_key, session)
+        if "Expiration" in session:
+            sessions.write(sts._sessions)
+
+    def trusts_services_of_account(trust_doc: str | dict, caller_arn: str, ctx: Any = None) -> bool:  # noqa: ANN401
+        if ctx is not None and caller_arn.endswith(":root"):
+            ctx.service_context.setdefault("aws:sourceaccount", get_account_id())
+        return trusts(trust_doc, caller_arn, ctx)
+
     enforce_ses = require(app, "_enforce_ses_v2", ("method", "path", "headers", "body", "query_params", "request_id"))
     enforce_data_plane = require(app, "_enforce_data_plane")
 
@@ -147,6 +191,9 @@ def install(record: AccessRecord) -> None:
     app._enforce_ses_v2 = enforce_mail
     app.pin_request_origin = pin_origin_of_machine
     iam_evaluator.enforce = enforce_and_report
+    iam_evaluator.evaluate_trust_policy = trusts_services_of_account
+    sts.register_session = register_and_keep
+    sts._sessions.update(sessions.read())
 
 
 def mail_resources(mail: dict[str, Any], identities: Any) -> Iterator[str]:  # noqa: ANN401

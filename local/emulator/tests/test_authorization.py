@@ -140,6 +140,37 @@ def test_a_role_whose_trust_policy_names_a_service_is_nobody_elses(roles):
     assert refusal(sts.assume_role, RoleArn=role["Arn"], RoleSessionName="stranger") == "AccessDenied"
 
 
+def test_the_accounts_key_assumes_a_services_role_as_a_service_of_the_account_does(roles):
+    iam, sts = roles.emulator.client("iam"), roles.emulator.client("sts")
+    for name, account in (("own", ACCOUNT), ("other", "210987654321")):
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sagemaker.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+        }
+        iam.create_role(RoleName=f"acme-local-{name}-account", AssumeRolePolicyDocument=policy_of(trust))
+    own, other = (f"arn:aws:iam::{ACCOUNT}:role/acme-local-{name}-account" for name in ("own", "other"))
+    assert "/SageMaker" in sts.assume_role(RoleArn=own, RoleSessionName="SageMaker")["AssumedRoleUser"]["Arn"]
+    assert refusal(sts.assume_role, RoleArn=other, RoleSessionName="SageMaker") == "AccessDenied"
+
+
+def test_a_session_survives_the_emulators_end_and_a_damaged_file_only_ends_sessions(make_emulator):
+    emulator = make_emulator().start()
+    roles = Roles(emulator)
+    client = roles.client("sqs", roles.session(allow("sqs:ListQueues", "*")))
+    emulator.save()
+    emulator.kill()
+    emulator.start()
+    client.list_queues()
+    assert refusal(client.create_queue, QueueName="a") == "AccessDenied"
+    emulator.stop()
+    (emulator.directory / "state" / "access" / "sessions.json").write_text("[1")
+    emulator.start()
+    assert refusal(client.list_queues) == "InvalidClientTokenId"
+    roles.client("sqs", roles.session(allow("sqs:ListQueues", "*"))).list_queues()
+
+
 def test_a_function_works_with_its_roles_rights(roles):
     emulator = roles.emulator
     code = """
