@@ -186,6 +186,8 @@ async function startMissing(
         AWS_ACCOUNT_ID: account,
         SAGEMAKER_PORT: String(ports.sagemaker),
         SAGEMAKER_STATE_DIRECTORY: instance.path("sagemaker"),
+        // Outside of the instance: compiling scikit-learn and its like takes many seconds, once for all instances.
+        SAGEMAKER_BYTECODE_DIRECTORY: join(root, ".venv/model/pycache"),
         SAGEMAKER_LOG_DIRECTORY: instance.path("logs/jobs"),
         MODEL_IMAGE_DIRECTORY: join(root, "model-image"),
         MODEL_IMAGE_PYTHON: modelPython,

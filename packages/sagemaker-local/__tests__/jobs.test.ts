@@ -136,6 +136,7 @@ describe("a training job", () => {
     expect(environment).toMatchObject({
       AWS_ACCESS_KEY_ID: account,
       AWS_ENDPOINT_URL: platform.emulator.endpoint,
+      PYTHONPYCACHEPREFIX: join(platform.folder, "bytecode"),
       TRAINING_JOB_NAME: "clean",
       OWN: "yes",
     });

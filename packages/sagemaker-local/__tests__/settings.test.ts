@@ -18,6 +18,7 @@ test("only the image's folder must be set; the rest has a default", () => {
     .toEqual({
       port: 4567,
       stateDirectory: resolve(".sagemaker-local"),
+      bytecodeDirectory: resolve(".sagemaker-local/pycache"),
       logDirectory: resolve(".sagemaker-local/logs"),
       awsEndpoint: "http://127.0.0.1:4566",
       region: "us-east-1",

@@ -9,6 +9,8 @@ export interface Settings {
   readonly port: number;
   /** Folder of everything that must survive a restart. */
   readonly stateDirectory: string;
+  /** Folder of compiled Python, which may be deleted at any time. */
+  readonly bytecodeDirectory: string;
   /** Folder of the logs of jobs and endpoints, one file each. */
   readonly logDirectory: string;
   /** Address of the AWS endpoint, which has S3, Glue, CloudWatch and CloudWatch Logs. */
@@ -80,6 +82,11 @@ const options = {
     variable: "SAGEMAKER_LOG_DIRECTORY",
     expected: "the folder of the logs of jobs and endpoints",
     fallbackHelp: "logs in the state folder",
+  },
+  "bytecode-directory": {
+    variable: "SAGEMAKER_BYTECODE_DIRECTORY",
+    expected: "the folder of the compiled Python of jobs and endpoints, which several services can share",
+    fallbackHelp: "pycache in the state folder",
   },
   region: {
     variable: "AWS_REGION",
@@ -215,6 +222,7 @@ export function readSettings(
   return {
     port: Number(text("port")),
     stateDirectory,
+    bytecodeDirectory: resolve(text("bytecode-directory", join(stateDirectory, "pycache"))),
     logDirectory: resolve(text("log-directory", join(stateDirectory, "logs"))),
     awsEndpoint: text("aws-endpoint"),
     region: text("region"),

@@ -67,6 +67,7 @@ export class ServiceProcess {
       HOME: folder,
       SAGEMAKER_PORT: String(port),
       SAGEMAKER_STATE_DIRECTORY: join(folder, "state"),
+      SAGEMAKER_BYTECODE_DIRECTORY: join(folder, "bytecode"),
       SAGEMAKER_LOG_DIRECTORY: join(folder, "logs"),
       AWS_ENDPOINT_URL: awsEndpoint,
       AWS_REGION: region,

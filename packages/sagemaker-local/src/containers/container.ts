@@ -90,7 +90,7 @@ export function containerEnvironment(
     LANG: "C.UTF-8",
     TZ: "UTC",
     // Keeps compiled Python out of the image's folder.
-    PYTHONPYCACHEPREFIX: join(settings.stateDirectory, "pycache"),
+    PYTHONPYCACHEPREFIX: settings.bytecodeDirectory,
     AWS_ACCESS_KEY_ID: settings.account,
     AWS_SECRET_ACCESS_KEY: "test",
     AWS_REGION: settings.region,
