@@ -109,9 +109,9 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
         codepipeline:StartPipelineExecution dynamodb:*Item dynamodb:DescribeStream dynamodb:Get* dynamodb:List*
         dynamodb:Query dynamodb:Scan ecr:Batch* ecr:GetDownloadUrlForLayer lambda:InvokeFunction logs:CreateLog*
         logs:DescribeLogStreams logs:Get* logs:PutLogEvents s3:AbortMultipartUpload s3:DeleteObject s3:Get* s3:List*
-        s3:PutObject* sagemaker:AddTags sagemaker:Create* sagemaker:Describe* sagemaker:InvokeEndpoint*
-        sagemaker:List* sagemaker:PutRecord sagemaker:Stop* sns:Publish sqs:*Message* sqs:GetQueue*
-        states:StartExecution`),
+        s3:PutObject* sagemaker:AddTags sagemaker:BatchWriteRecord sagemaker:Create* sagemaker:Describe*
+        sagemaker:InvokeEndpoint* sagemaker:List* sagemaker:PutRecord sagemaker:Stop* sns:Publish sqs:*Message*
+        sqs:GetQueue* states:StartExecution`),
       resources: [
         places.own("airflow", "environment/"),
         places.own("airflow", "role/"),

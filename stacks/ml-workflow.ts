@@ -179,7 +179,8 @@ export class MlWorkflowStack extends PlatformStack {
         allowKeyUse({ keyArn: this.key, services: ["s3"], region, access: "write" }),
         {
           sid: "PutRecords",
-          actions: ["sagemaker:PutRecord"],
+          // A batch needs the right to put a record too.
+          actions: ["sagemaker:BatchWriteRecord", "sagemaker:PutRecord"],
           resources: [this.arn("sagemaker", `feature-group/${featureGroup}`)],
         },
       ],

@@ -21,11 +21,12 @@ let ingest: Call;
 /** What S3 and the feature store hold. */
 let objects: Map<string, Buffer>;
 let records: SurveyRecord[];
-/** Stands in for the feature store's answer to a record. */
-let putRecord: (record: Record<string, string>) => AwsAnswer | Promise<AwsAnswer>;
+/** Stands in for the feature store's answer to a whole batch, if it refuses it. */
+let answerBatch: () => AwsAnswer | undefined | Promise<AwsAnswer | undefined>;
+/** The error code with which a record of a batch is refused, if it is. */
+let refusal: (record: Record<string, string>) => string | undefined;
 
 const etagOf = (content: Buffer): string => `"${createHash("md5").update(content).digest("hex")}"`;
-const stored: AwsAnswer = { body: {} };
 
 function respondAsS3({ method, path, headers, body }: AwsRequest): AwsAnswer {
   if (method === "PUT") {
@@ -42,6 +43,35 @@ function respondAsS3({ method, path, headers, body }: AwsRequest): AwsAnswer {
   return { headers: { etag: etagOf(content), "content-length": String(content.length) }, body: content };
 }
 
+async function respondAsFeatureStore({ json }: AwsRequest): Promise<AwsAnswer> {
+  const entries = json.Entries as {
+    FeatureGroupName: string;
+    Record: Record<"FeatureName" | "ValueAsString", string>[];
+  }[];
+  expect(entries.length).toBeLessThanOrEqual(25);
+  const answer = await answerBatch();
+  if (answer !== undefined) {
+    return answer;
+  }
+  const errors: Json[] = [];
+  const unprocessed: Json[] = [];
+  for (const entry of entries) {
+    expect(entry.FeatureGroupName).toBe(group);
+    const record = Object.fromEntries(
+      entry.Record.map(({ FeatureName, ValueAsString }) => [FeatureName, ValueAsString]),
+    );
+    const code = refusal(record);
+    if (code === undefined) {
+      records.push(record);
+    } else if (code === "unprocessed") {
+      unprocessed.push(entry);
+    } else {
+      errors.push({ Entry: entry, ErrorCode: code, ErrorMessage: "Feature rings is not in the group" });
+    }
+  }
+  return { body: { Errors: errors, UnprocessedEntries: unprocessed } };
+}
+
 beforeAll(async () => {
   aws = await startAws();
   ingest = loadHandler("ingest-survey", { DATA_BUCKET: bucket, FEATURE_GROUP: group }, aws);
@@ -50,20 +80,11 @@ afterAll(() => aws.close());
 beforeEach(() => {
   objects = new Map();
   records = [];
-  putRecord = () => stored;
+  answerBatch = () => undefined;
+  refusal = () => undefined;
   aws.requests.length = 0;
   aws.respond = async (request) => {
-    if (request.path !== `/FeatureGroup/${group}`) {
-      return respondAsS3(request);
-    }
-    const record = Object.fromEntries(
-      request.json.Record.map(({ FeatureName, ValueAsString }: Record<string, string>) => [FeatureName, ValueAsString]),
-    );
-    const answer = await putRecord(record);
-    if (answer === stored) {
-      records.push(record);
-    }
-    return answer;
+    return request.path === "/BatchWriteRecord" ? await respondAsFeatureStore(request) : respondAsS3(request);
   };
   output.clear();
 });
@@ -320,23 +341,66 @@ describe("a survey that changes under its reader", () => {
 });
 
 describe("a feature store that refuses", () => {
-  test("for a moment is asked again, and no record is lost", async () => {
+  test("a batch for a moment is asked again, and no record is lost", async () => {
     const failures: AwsAnswer[] = [
       awsError(429, "ThrottlingException"),
       awsError(503, "ServiceUnavailable"),
       awsError(500, "InternalFailure"),
       "break",
     ];
-    putRecord = () => failures.pop() ?? stored;
+    answerBatch = () => failures.pop();
     upload("surveys/l.csv", survey(...animals(20).map(surveyLine)));
     expect(await ingest({ key: "surveys/l.csv" })).toMatchObject({ complete: true, rows: { accepted: 20 } });
     expect(byIdentifier(records)).toEqual(byIdentifier(animals(20)));
   });
 
-  test("for good is an error that names the record, and nothing counts as accepted", async () => {
-    putRecord = ({ record_id }) =>
-      record_id === "sim-7-12" ? awsError(400, "ValidationError", "Feature rings is not in the group") : stored;
-    upload("surveys/m.csv", survey(...animals(500).map(surveyLine)));
+  test("a batch for good is an error that names its first record", async () => {
+    answerBatch = () => awsError(403, "AccessForbidden", "no right to put");
+    upload("surveys/l.csv", survey(...animals(3).map(surveyLine)));
+    await expect(ingest({ key: "surveys/l.csv" })).rejects.toMatchObject({
+      name: "RecordNotStored",
+      message: expect.stringMatching(/^The record sim-7-1 \(line 2 of .* AccessForbidden: no right to put\. Repeat/),
+    });
+  });
+
+  test("some records of a batch for a moment is asked again for these alone", async () => {
+    const refused = new Map([
+      ["sim-7-3", "ThrottlingException"],
+      ["sim-7-5", "InternalFailure"],
+      ["sim-7-8", "unprocessed"],
+    ]);
+    refusal = ({ record_id = "" }) => {
+      const code = refused.get(record_id);
+      refused.delete(record_id);
+      return code;
+    };
+    upload("surveys/p.csv", survey(...animals(20).map(surveyLine)));
+    expect(await ingest({ key: "surveys/p.csv" })).toMatchObject({ complete: true, rows: { accepted: 20 } });
+    expect(byIdentifier(records)).toEqual(byIdentifier(animals(20)));
+    const batches = aws.requests.filter(({ path }) => path === "/BatchWriteRecord");
+    expect(batches.map(({ json }) => json.Entries.length)).toEqual([20, 3]);
+  });
+
+  test("records that it does not name as they were sent is asked again for the whole batch", async () => {
+    const respond = aws.respond;
+    let asked = 0;
+    aws.respond = (request) => {
+      const Entry = { FeatureGroupName: group, Record: [] };
+      const refused = request.path === "/BatchWriteRecord" && (asked += 1) === 1;
+      return refused ? { body: { Errors: [], UnprocessedEntries: [Entry] } } : respond(request);
+    };
+    upload("surveys/q.csv", survey(...animals(5).map(surveyLine)));
+    expect(await ingest({ key: "surveys/q.csv" })).toMatchObject({ complete: true, rows: { accepted: 5 } });
+    expect(byIdentifier(records)).toEqual(byIdentifier(animals(5)));
+  });
+
+  test("one record for good is an error that names it, and nothing counts as accepted", async () => {
+    const refused = new Map([
+      ["sim-7-11", "ThrottlingException"],
+      ["sim-7-12", "ValidationError"],
+    ]);
+    refusal = ({ record_id = "" }) => refused.get(record_id);
+    upload("surveys/m.csv", survey(...animals(2000).map(surveyLine)));
     await expect(ingest({ key: "surveys/m.csv" })).rejects.toMatchObject({
       name: "RecordNotStored",
       message:
@@ -345,26 +409,26 @@ describe("a feature store that refuses", () => {
     });
     expect(output.text()).not.toContain("RowsAccepted");
     // The other rows are not tried to the end once the call has failed.
-    expect(records.length).toBeLessThan(200);
-    putRecord = () => stored;
-    expect(await ingest({ key: "surveys/m.csv" })).toMatchObject({ complete: true, rows: { accepted: 500 } });
+    expect(records.length).toBeLessThan(1000);
+    refusal = () => undefined;
+    expect(await ingest({ key: "surveys/m.csv" })).toMatchObject({ complete: true, rows: { accepted: 2000 } });
   });
 
-  test("is not asked by more than 64 at a time", async () => {
+  test("is not asked by more than 8 at a time", async () => {
     let running = 0;
     let most = 0;
-    putRecord = async () => {
+    answerBatch = async () => {
       running += 1;
       most = Math.max(most, running);
       await new Promise((resolve) => setTimeout(resolve, 5));
       running -= 1;
-      return stored;
+      return undefined;
     };
-    upload("surveys/n.csv", survey(...animals(400).map(surveyLine)));
+    upload("surveys/n.csv", survey(...animals(1000).map(surveyLine)));
     await ingest({ key: "surveys/n.csv" });
     expect(most).toBeGreaterThan(1);
-    expect(most).toBeLessThanOrEqual(64);
-    expect(records).toHaveLength(400);
+    expect(most).toBeLessThanOrEqual(8);
+    expect(records).toHaveLength(1000);
   });
 });
 

@@ -76,6 +76,7 @@ test.each([
   ["monitoring", "cloudwatch:PutMetricData"],
   ["s3", "s3:PutObject"],
   ["sagemaker.api", "sagemaker:DescribeFeatureGroup"],
+  ["sagemaker.featurestore-runtime", "sagemaker:BatchWriteRecord"],
   ["sagemaker.featurestore-runtime", "sagemaker:PutRecord"],
   ["sagemaker.runtime", "sagemaker:InvokeEndpoint"],
   ["ssm", "ssm:GetParameter"],

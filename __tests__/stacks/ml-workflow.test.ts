@@ -150,6 +150,7 @@ describe("each function may do its own work and no more", () => {
       "s3:GetObject",
       "s3:ListBucket",
       "s3:PutObject",
+      "sagemaker:BatchWriteRecord",
       "sagemaker:PutRecord",
     ]);
     expect(statementsOf("ingest-survey").find(({ Action }) => Action.includes("s3:PutObject"))?.Resource).toEqual([

@@ -10,27 +10,20 @@
  */
 import { MetricUnit } from "@aws-lambda-powertools/metrics";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { PutRecordCommand, SageMakerFeatureStoreRuntimeClient } from "@aws-sdk/client-sagemaker-featurestore-runtime";
+import { SageMakerFeatureStoreRuntimeClient } from "@aws-sdk/client-sagemaker-featurestore-runtime";
 import type { Context } from "aws-lambda";
-import { recordIdentifier } from "../../survey/feature-contract";
 import type { IngestResult } from "../../survey/ingest-result";
-import {
-  featureValues,
-  readSurvey,
-  type RowProblem,
-  SurveyFileError,
-  type SurveyRecord,
-} from "../../survey/survey-file";
+import { type AcceptedRow, readSurvey, type RowProblem, SurveyFileError } from "../../survey/survey-file";
 import * as z from "../../survey/zod";
-import { clientOptions, errorMessage, errorName, httpStatus } from "../shared/clients";
+import { clientOptions, httpStatus } from "../shared/clients";
 import { readEnvironment } from "../shared/environment";
 import { parseEvent, someText } from "../shared/input";
 import { logger, metrics, observed } from "../shared/observability";
 import { variables } from "./declaration";
-import { putWithRetries } from "./retry";
+import { largestBatch, storeRows } from "./store";
 
-/** Records stored at the same time. */
-const concurrency = 64;
+/** Batches of records stored at the same time. */
+const concurrency = 8;
 /** Time in ms before the function's deadline, reserved for records in flight and the list of rejected rows. */
 const reserve = 30_000;
 /** Most rejected rows of one call, which then stops as at its deadline, so that no file can fill the memory. */
@@ -44,14 +37,14 @@ const largestSurvey = 512 * 1024 * 1024;
 const maximumProblems = 20;
 
 const environment = readEnvironment(variables);
-// Neither client is traced: a trace of a million puts is useless, and the tracer's hooks cost a third of the
+// Neither client is traced: a trace of thousands of requests is useless, and the tracer's hooks cost a third of the
 // throughput.
 const s3 = new S3Client({
   ...clientOptions,
   // A survey is read only as fast as its records are stored, so its connection may be idle for a long time.
   requestHandler: { ...clientOptions.requestHandler, socketTimeout: 0 },
 });
-// `putWithRetries` retries instead, without the SDK's retry quota.
+// `storeRows` retries instead, without the SDK's retry quota.
 const featureStore = new SageMakerFeatureStoreRuntimeClient({
   maxAttempts: 1,
   requestHandler: {
@@ -88,11 +81,6 @@ export class SurveyChanged extends Error {
 /** The object does not exist. */
 export class SurveyNotFound extends Error {
   override readonly name = "SurveyNotFound";
-}
-
-/** A record could not be stored despite retries. Repeat the call: it is idempotent. */
-export class RecordNotStored extends Error {
-  override readonly name = "RecordNotStored";
 }
 
 interface SurveyObject {
@@ -150,22 +138,6 @@ async function* complete(
   }
 }
 
-async function putRecord(record: SurveyRecord, line: number, key: string): Promise<void> {
-  const command = new PutRecordCommand({
-    FeatureGroupName: environment.FEATURE_GROUP,
-    Record: featureValues(record),
-  });
-  try {
-    await putWithRetries(() => featureStore.send(command));
-  } catch (error) {
-    throw new RecordNotStored(
-      `The record ${String(record[recordIdentifier.name])} (line ${line} of ${key}) could not be stored in ${environment.FEATURE_GROUP}: ` +
-        `${errorName(error)}: ${errorMessage(error)}. Repeat the call: storing again is safe`,
-      { cause: error },
-    );
-  }
-}
-
 /**
  * Writes this call's rejected rows. The file name depends on content and offset, so a repeated call overwrites its own
  * list.
@@ -204,50 +176,47 @@ export const handler = observed(
     // A function with a short time limit reserves at most half of it, so that it makes progress.
     const stopAt = Math.min(reserve, context.getRemainingTimeInMillis() / 2);
     const { etag, content } = await openSurvey(bucket, key, given.etag);
-    const rows = readSurvey(content, { now: new Date() });
     const problems: RowProblem[] = [];
     let read = 0;
     let nextOffset: number | undefined;
     let failed = false;
-    let isDone = false;
 
     const mustStop = (): boolean =>
-      nextOffset !== undefined ||
-      (read > 0 && (problems.length >= maximumRejected || context.getRemainingTimeInMillis() < stopAt));
-    const stopBefore = (offset: number): void => {
-      nextOffset = Math.min(nextOffset ?? Infinity, offset);
-    };
+      read > 0 && (problems.length >= maximumRejected || context.getRemainingTimeInMillis() < stopAt);
 
-    /** Stores rows until none are left or the call must end. Several workers share the rows. */
-    const work = async (): Promise<void> => {
-      while (!failed && !isDone && nextOffset === undefined) {
-        const next = await rows.next();
-        if (next.done === true) {
-          return;
-        }
-        const row = next.value;
+    /** The good rows to store, until none are left or the call must end. */
+    async function* readBatches(): AsyncGenerator<AcceptedRow[]> {
+      let batch: AcceptedRow[] = [];
+      for await (const row of readSurvey(content, { now: new Date() })) {
         if (row.offset < offset) {
           continue;
         }
         if (row.offset >= until) {
-          isDone = true;
-          return;
+          break;
         }
         if (mustStop()) {
-          stopBefore(row.offset);
-          return;
+          nextOffset = row.offset;
+          break;
         }
         read += 1;
         if ("problem" in row) {
           problems.push(row.problem);
-        } else {
-          await putRecord(row.record, row.line, key);
+        } else if (batch.push(row) === largestBatch) {
+          yield batch;
+          batch = [];
         }
       }
-    };
+      if (batch.length > 0) {
+        yield batch;
+      }
+    }
+    const batches = readBatches();
+    /** Stores batches until none are left or one fails. Several workers share the batches. */
     const worker = async (): Promise<void> => {
       try {
-        await work();
+        for (let next = await batches.next(); next.done !== true && !failed; next = await batches.next()) {
+          await storeRows(featureStore, environment.FEATURE_GROUP, next.value, key);
+        }
       } catch (error) {
         failed = true;
         throw error;
@@ -275,7 +244,7 @@ export const handler = observed(
         fileProblem: error.message,
       };
     } finally {
-      await rows.return(undefined);
+      await batches.return(undefined);
     }
 
     const accepted = read - problems.length;

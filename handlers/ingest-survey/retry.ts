@@ -16,7 +16,7 @@ export function isTransient(error: unknown): boolean {
     status === undefined ||
     status === 429 ||
     status >= 500 ||
-    /throttl|toomanyrequests|limitexceeded|unavailable/i.test(errorName(error))
+    /throttl|toomanyrequests|limitexceeded|unavailable|internal/i.test(errorName(error))
   );
 }
 

@@ -3,7 +3,7 @@
 ministack has no SageMaker. All of SageMaker's services (control plane, runtime, feature store runtime, metrics) sign
 for the same name, so the credential scope alone decides, and one AWS_ENDPOINT_URL serves every client. Requests are
 passed on before ministack reads them: bodies stream in both directions, over connections that are kept open, because
-an ingestion sends thousands of small PutRecord calls a second.
+clients that put record by record send thousands of small requests a second.
 
 ministack has no CodePipeline either: what is signed for it goes to the pipeline service, where there is one.
 """
