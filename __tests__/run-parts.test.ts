@@ -17,7 +17,7 @@ bad:
 killed:
 	@kill -9 $$$$
 skipping:
-	@echo "SKIPPED, the model image is not proven here: it takes Linux"; echo "the end"
+	@echo "SKIPPED, the model image is not tested here: it needs Linux"; echo "the end"
 endless:
 	@sleep 60; touch endless
 variable:
@@ -76,7 +76,7 @@ test("the last lines repeat what was left out", () => {
   const { status, stdout } = run(["skipping", "good"]);
   expect(status).toBe(0);
   expect(stdout).toMatch(/^All 2 parts passed in \d+ s, \d+ at a time\.$/m);
-  expect(stdout.trimEnd().split("\n").at(-1)).toBe("SKIPPED, the model image is not proven here: it takes Linux");
+  expect(stdout.trimEnd().split("\n").at(-1)).toBe("SKIPPED, the model image is not tested here: it needs Linux");
 });
 
 test("variables of the command line reach the parts", () => {

@@ -128,11 +128,11 @@ describe("make up with a model", () => {
     await poison("all");
     const { result, statuses } = await visited(up);
     expect(result).not.toMatchObject({ status: 0 });
-    expect(result.output).toMatch(/Deploy website-test: .* acme-local-website-test goes on with the model that it had/);
+    expect(result.output).toMatch(/Deploy website-test: .* acme-local-website-test keeps its previous model/);
     expect(result.output).toContain(
       "cannot predict an ordinary animal: row 1: the model's prediction cannot be used: rings nan",
     );
-    expect(result.output).toContain('What now: docs/runbooks.md, "A release was rolled back"');
+    expect(result.output).toContain('What to do: docs/runbooks.md, "A release was rolled back"');
     expect((await endpointOf("test")).config).toBe(before.config);
     expect([...statuses.keys()]).toEqual([200]);
   });
@@ -144,7 +144,7 @@ describe("make up with a model", () => {
     expect(result).not.toMatchObject({ status: 0 });
     expect(result.output).toMatch(/✔ System-test the test website: passed/);
     expect(result.output).toMatch(
-      /Deploy website-production: .* acme-local-website-production goes on with the model that it had/,
+      /Deploy website-production: .* acme-local-website-production keeps its previous model/,
     );
     const { config, reason = "" } = await endpointOf("production");
     expect(config).toBe(before.config);

@@ -270,6 +270,6 @@ test.each([
     expect([status, existsSync(join(folder, "bin/python"))]).toEqual([0, true]);
   } else {
     expect(status).toBe(1);
-    expect(stderr).toContain(`uv's settings (uv.toml) have ${refused},`);
+    expect(stderr).toContain(`uv's settings (uv.toml) contain ${refused},`);
   }
 });

@@ -7,7 +7,7 @@ const ssmParameter: DataSourceKind = {
     const name = list.requireText("name");
     const found = await readParameter(clients.ssm, name);
     if (!found) {
-      throw new Error(`nobody has published the parameter ${name} yet: provision the stack that publishes it first`);
+      throw new Error(`the parameter ${name} does not exist yet: first provision the stack that publishes it`);
     }
     return { insecure_value: found.Value ?? "" };
   },
@@ -26,7 +26,7 @@ const s3Object: DataSourceKind = {
     const Key = list.requireText("key");
     const found = await unlessMissing(clients.s3.getObject({ Bucket, Key }));
     if (!found) {
-      throw new Error(`there is no object ${Key} in the bucket ${Bucket}: look at what names it`);
+      throw new Error(`there is no object ${Key} in the bucket ${Bucket}: correct the key, or put the object there`);
     }
     const type = found.ContentType ?? "";
     const content = await found.Body?.transformToString();

@@ -22,7 +22,7 @@ export async function deleteGone(run: Run, gone: readonly string[]): Promise<voi
     }
     if (!kind) {
       throw new ProvisionError(
-        `Stack ${stack}: ${address} was made once, but ${resourceTypesFile} doesn't know ${entry.type} any more.`,
+        `Stack ${stack}: ${address} can't be deleted, because ${resourceTypesFile} no longer has its type ${entry.type}.`,
       );
     }
     try {

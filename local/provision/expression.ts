@@ -30,7 +30,7 @@ const functions = new Map<string, (...parameters: Value[]) => Value>([
     (value = null, search = null, replacement = null) => {
       const text = textOf(search);
       if (/^\/.*\/$/s.test(text)) {
-        throw new ExpressionError(`replace() of a pattern (${text}) ${notKnown}`);
+        throw new ExpressionError(`replace() with a regular expression (${text}) ${notKnown}`);
       }
       return textOf(value).replaceAll(text, () => textOf(replacement));
     },
@@ -56,7 +56,7 @@ export function attributeOf(target: Value, name: string): Value {
   }
   if (!Object.hasOwn(target, name)) {
     const known = Object.keys(target).sort().join(", ");
-    throw new ExpressionError(`there is no attribute "${name}"; there is ${known === "" ? "none" : known}`);
+    throw new ExpressionError(`there is no attribute "${name}"; the attributes are ${known === "" ? "none" : known}`);
   }
   return target[name] ?? null;
 }
@@ -143,7 +143,9 @@ class Parser {
   private refuse(): never {
     const rest = this.source.slice(this.position, this.position + 20);
     throw new ExpressionError(
-      rest === "" ? "it ends too early" : `${JSON.stringify(rest)} at character ${this.position} ${notKnown}`,
+      rest === ""
+        ? "the expression ends too early"
+        : `${JSON.stringify(rest)} at character ${this.position} ${notKnown}`,
     );
   }
 

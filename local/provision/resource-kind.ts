@@ -140,7 +140,9 @@ export function isNamed(error: unknown, ...names: readonly string[]): boolean {
 export function textOf(attributes: Attributes, name: string): string {
   const value = attributes[name];
   if (typeof value !== "string") {
-    throw new Error(`its state has no "${name}"; delete its entry in the state file to have it found again`);
+    throw new Error(
+      `its state has no "${name}": delete its entry in the state file, and the next run finds the resource by its name`,
+    );
   }
   return value;
 }

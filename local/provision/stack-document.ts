@@ -203,7 +203,7 @@ class Reader {
         return [target];
       }
       if (path.includes(target)) {
-        this.problems.push(`locals refer to one another: ${[...path, target].join(" → ")}`);
+        this.problems.push(`locals refer to one another in a cycle: ${[...path, target].join(" → ")}`);
         return [];
       }
       const local = this.section("locals")[target.slice("local.".length)] ?? null;
@@ -261,6 +261,6 @@ function refuseCircles({ name, resources, dataSources }: StackDocument): void {
     if (!(error instanceof CircularDependency)) {
       throw error;
     }
-    throw new ProvisionError(`Stack ${name}: resources wait for one another: ${error.circle.join(" → ")}.`);
+    throw new ProvisionError(`Stack ${name}: resources depend on one another in a cycle: ${error.circle.join(" → ")}.`);
   }
 }

@@ -58,7 +58,9 @@ export class StackState {
     }
     const { stack: owner, resources } = readStateFile(file);
     if (owner !== stack) {
-      throw new ProvisionError(`${file} is the state of the stack ${owner}, not of ${stack}; give each its own file.`);
+      throw new ProvisionError(
+        `${file} is the state of the stack ${owner}, not of ${stack}: each stack needs its own file.`,
+      );
     }
     return new StackState(file, stack, resources);
   }
@@ -100,12 +102,12 @@ export function readStateFile(file: string): {
     content = JSON.parse(readFileSync(file, "utf8")) as Value;
   } catch (error) {
     throw new ProvisionError(
-      `The state file ${file} can't be read (${describeError(error)}). Move it away to begin again: what exists is found again by its name.`,
+      `The state file ${file} can't be read (${describeError(error)}). Move it away to start with an empty state: existing resources are found by their names.`,
     );
   }
   if (!isMap(content) || content.version !== 1 || typeof content.stack !== "string" || !isMap(content.resources)) {
     throw new ProvisionError(
-      `${file} is not a state of the local provisioning (version 1). Move it away to begin again: what exists is found again by its name.`,
+      `${file} is not a state of the local provisioning (version 1). Move it away to start with an empty state: existing resources are found by their names.`,
     );
   }
   return content as unknown as ReturnType<typeof readStateFile>;

@@ -88,19 +88,25 @@ test.each([
   );
 });
 
-test.each(["${x.name", "${x.", '${replace(x.name, "a"', "${(x.name", "${"])("%s ends too early", (source) => {
-  expect(() => parseTemplate(source)).toThrow(new ExpressionError("it ends too early"));
-});
+test.each(["${x.name", "${x.", '${replace(x.name, "a"', "${(x.name", "${"])(
+  "%s: the expression ends too early",
+  (source) => {
+    expect(() => parseTemplate(source)).toThrow(new ExpressionError("the expression ends too early"));
+  },
+);
 
 test.each([
   ["${nothing.name}", "nothing is not known"],
-  ["${x.missing}", 'there is no attribute "missing"; there is a-b, name, none, size, tags'],
+  ["${x.missing}", 'there is no attribute "missing"; the attributes are a-b, name, none, size, tags'],
   ["${x.constructor}", 'there is no attribute "constructor"'],
   ["${x.name.first}", 'a string has no attribute "first"'],
   ["a${x.tags}", "an object can't be part of a text"],
   ["a${x.none}", "null can't be part of a text"],
   ['${replace(x.tags, "a", "b")}', "an object can't be part of a text"],
-  ['${replace(x.name, "/s+/", "")}', "replace() of a pattern (/s+/) is not known to the local provisioning"],
+  [
+    '${replace(x.name, "/s+/", "")}',
+    "replace() with a regular expression (/s+/) is not known to the local provisioning",
+  ],
   ["${replace(x.name)}", "null can't be part of a text"],
 ])("%s has no value, and the reason is given", (source, message) => {
   expect(() => evaluate(source)).toThrow(ExpressionError);

@@ -547,7 +547,7 @@ test("a precondition that does not hold stops with its own message, before the r
     },
   };
   expect(await failure(workspace.provision("condition", stack))).toContain(
-    "nobody has published the parameter /condition/champion yet",
+    "the parameter /condition/champion does not exist yet",
   );
   const put = (Value: string): Promise<unknown> =>
     workspace.clients.ssm.putParameter({ Name: "/condition/champion", Value, Type: "String", Overwrite: true });
@@ -647,7 +647,11 @@ test("a bucket with objects is emptied only where force_destroy allows it", asyn
 });
 
 test.each([
-  ["half a file", '{"version": 1, "stack"', "Move it away to begin again: what exists is found again by its name."],
+  [
+    "half a file",
+    '{"version": 1, "stack"',
+    "Move it away to start with an empty state: existing resources are found by their names.",
+  ],
   ["another version", '{"version": 99}', "is not a state of the local provisioning"],
   [
     "another stack's state",

@@ -65,7 +65,7 @@ test("a feature group with other features that nobody here made is not taken for
   const message = await failure(
     workspace.provision("features", featureGroup(["size"]), { ...options, stateFile: `${stateFile}.other` }),
   );
-  expect(message).toContain("a feature group shells exists already with other features");
+  expect(message).toContain("a feature group shells with other features");
 });
 
 /** A model package whose container multiplies by a factor. */
@@ -180,9 +180,9 @@ test("a model that is rolled back leaves the one before it in service, says why 
   const [serving] = await configs();
   for (let time = 0; time < 2; time += 1) {
     const message = await failure(workspace.provision("endpoint", endpoint(bad, { SERVE_MODE: "broken" })));
-    expect(message).toContain("the endpoint factors goes on with the model that it had. FailureReason: The primary");
+    expect(message).toContain("the endpoint factors keeps its previous model. FailureReason: The primary");
     expect(message).toContain("the model can't be read");
-    expect(message).toContain('What now: docs/runbooks.md, "A release was rolled back"');
+    expect(message).toContain('What to do: docs/runbooks.md, "A release was rolled back"');
     expect(await predict()).toBe(20);
     // What serves stays.
     expect(await configs()).toContain(serving);

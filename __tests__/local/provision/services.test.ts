@@ -357,7 +357,7 @@ test("an object is looked up with its content, where its type says that this is 
   expect((await workspace.provision("reader", reader("a.json"))).outputs.value).toBe('application/json: {"é":1}');
   expect(await failure(workspace.provision("reader", reader("a.bin")))).toContain("null can't be part of a text");
   expect(await failure(workspace.provision("reader", reader("gone.json")))).toContain(
-    "Stack reader, data.aws_s3_object.o: there is no object gone.json in the bucket looked-up: look at what names it",
+    "Stack reader, data.aws_s3_object.o: there is no object gone.json in the bucket looked-up: correct the key, or put the object there",
   );
   expect(await failure(workspace.provision("reader", { data: { aws_s3_object: { o: { key: "a.json" } } } }))).toMatch(
     /data\.aws_s3_object\.o.*bucket/,

@@ -36,7 +36,7 @@ const target: ResourceKind = settled({
       ],
     });
     if (failed) {
-      throw new Error(`EventBridge took no target ${Id}: ${failed.ErrorMessage ?? failed.ErrorCode}`);
+      throw new Error(`EventBridge rejected the target ${Id}: ${failed.ErrorMessage ?? failed.ErrorCode}`);
     }
     return { id: `${Rule}-${Id}` };
   },

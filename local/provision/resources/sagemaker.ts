@@ -63,7 +63,7 @@ const featureGroup: ResourceKind = {
       await clients.sageMaker.createFeatureGroup(request);
     } else if (describeFeatures(found.FeatureDefinitions) !== describeFeatures(FeatureDefinitions)) {
       throw new Error(
-        `a feature group ${FeatureGroupName} exists already with other features (${describeFeatures(found.FeatureDefinitions)}); ` +
+        `a feature group ${FeatureGroupName} with other features (${describeFeatures(found.FeatureDefinitions)}) already exists: ` +
           "delete it, or give this one another name",
       );
     }
@@ -275,8 +275,8 @@ const endpoint: ResourceKind = settled({
       const reason = done?.FailureReason ?? "no reason given";
       if (done?.EndpointStatus === "InService") {
         throw new Error(
-          `the endpoint ${EndpointName} goes on with the model that it had. FailureReason: ${reason}\n` +
-            'What now: docs/runbooks.md, "A release was rolled back"',
+          `the endpoint ${EndpointName} keeps its previous model. FailureReason: ${reason}\n` +
+            'What to do: docs/runbooks.md, "A release was rolled back"',
         );
       }
       throw new Error(`the endpoint ${EndpointName} is ${done?.EndpointStatus ?? "gone"}: FailureReason: ${reason}`);
