@@ -266,7 +266,7 @@ describe("a poisoned model", () => {
       // After the endpoint is back in service nothing fails; before, only what the poisoned container was asked.
       expect(load.failures.length - before).toBeLessThanOrEqual(4);
       for (const failure of load.failures) {
-        expect(failure.message).toMatch(/the poisoned model failed|ended or broke off before it had answered/);
+        expect(failure.message).toMatch(/the poisoned model failed|ended or closed the connection before it answered/);
       }
       if (poison === "is slow") {
         expect(load.failures).toEqual([]);
@@ -312,7 +312,7 @@ describe("a poisoned model", () => {
     expect(isRunning(old)).toBe(true);
     await load.stop();
     for (const failure of load.failures) {
-      expect(failure.message).toContain("ended or broke off");
+      expect(failure.message).toContain("ended or closed the connection");
     }
   });
 });

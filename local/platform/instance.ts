@@ -99,7 +99,7 @@ export function readMemory<T>(file: string, holds: (content: unknown) => content
   }
   const content = readJson<unknown>(file, undefined);
   if (!holds(content)) {
-    throw new Error(`${file} is damaged. Put back a good copy, or start over with \`make clean\`.`);
+    throw new Error(`${file} is damaged. Restore a good copy, or start over with \`make clean\`.`);
   }
   return content;
 }

@@ -86,7 +86,7 @@ def check_state_files(directory: Path) -> None:
                 raise ValueError("it is not a state file of the emulator")
         except ValueError as error:
             raise DamagedStateError(
-                f"The state file {path} is damaged: {error}. Put back a good copy, or delete it to lose what this one "
+                f"The state file {path} is damaged: {error}. Restore a good copy, or delete it to lose what this one "
                 "service holds, or run `make clean` to start again."
             ) from None
 

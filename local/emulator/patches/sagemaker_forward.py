@@ -148,7 +148,7 @@ class ForwardedService:
                 clean = isinstance(event, h11.EndOfMessage)
                 if not clean:
                     # The status is out already: breaking the connection is the only way left to say that it failed.
-                    raise ConnectionAbortedError(f"The {self.name} at {self.url} broke off its answer.")
+                    raise ConnectionAbortedError(f"The {self.name} at {self.url} closed the connection too early.")
                 await send({"type": "http.response.body", "body": b""})
             finally:
                 self._release(connection, clean)
@@ -159,7 +159,7 @@ class ForwardedService:
         """Sends one whole request and returns status, headers and body.
 
         Raises:
-            ServiceDownError: the service cannot be reached or broke off its answer.
+            ServiceDownError: the service cannot be reached or closes the connection too early.
         """
         kept = [(k.lower().encode(), v.encode()) for k, v in headers.items() if k.lower().encode() not in _HOP_BY_HOP]
         kept = [item for item in kept if item[0] not in (b"content-length", b"content-encoding")]

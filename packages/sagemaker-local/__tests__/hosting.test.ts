@@ -177,7 +177,7 @@ describe("an endpoint", () => {
     const { pid } = await predict("serving", 1);
     await expect(invoke("serving", "die")).rejects.toMatchObject({
       name: "ModelError",
-      message: expect.stringContaining("ended or broke off before it had answered"),
+      message: expect.stringContaining("ended or closed the connection before it answered"),
     });
     expect((await predict("serving", 4)).value).toBe(8);
     const restarts = platform.service.output.split(`Endpoint serving: its server ended (exit code 9)`).length - 1;

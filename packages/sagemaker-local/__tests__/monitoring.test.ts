@@ -279,7 +279,7 @@ test("what is wrong is refused with SageMaker's names, and lists know each other
   const create = (config: object): Promise<unknown> =>
     platform.sagemaker.createMonitoringSchedule({ MonitoringScheduleName: "wrong", MonitoringScheduleConfig: config });
   await expect(create(configOf("gone"))).rejects.toMatchObject({ name: "ResourceNotFound" });
-  await expect(create(configOf("listed", "cron(5 * ? * * *)"))).rejects.toThrow("is none that SageMaker takes");
+  await expect(create(configOf("listed", "cron(5 * ? * * *)"))).rejects.toThrow("is not one that SageMaker accepts");
   await expect(create(configOf("listed", "rate(1 minute)"))).rejects.toMatchObject({ name: "ValidationException" });
   await expect(create({ MonitoringJobDefinitionName: "listed", MonitoringType: "ModelBias" })).rejects.toThrow(
     "use DataQuality",

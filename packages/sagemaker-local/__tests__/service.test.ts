@@ -186,7 +186,7 @@ describe("the start", () => {
   test("on a state folder that another service uses ends with status 1 and touches nothing", async () => {
     const { code, output } = await startOther({});
     expect(code).toBe(1);
-    expect(output).toContain(`belongs to a SageMaker service that runs already (process ${service.pid})`);
+    expect(output).toContain(`is in use by a running SageMaker service (process ${service.pid})`);
     expect((await call("DescribeExperiment", { ExperimentName: "wired" })).status).toBe(200);
   });
 
@@ -253,8 +253,8 @@ describe("the start", () => {
       const { code, output } = await startOther({ SAGEMAKER_STATE_DIRECTORY: elsewhere });
       expect(code).toBe(1);
       expect(output).toBe(
-        `${join(resources, name)} is damaged. Put back a good copy, or start over with an empty state folder ` +
-          "(`make clean` where `make up` made it).\n",
+        `${join(resources, name)} is damaged. Restore a good copy, or start with an empty state folder ` +
+          "(`make clean` if `make up` made it).\n",
       );
       expect(filesOf(resources)).toEqual(before);
     });

@@ -1,6 +1,6 @@
 import type { Settings } from "./settings";
 
-/** The same promise each time. */
+/** Calls `make` once; every call returns the same promise. */
 function once<Made>(make: () => Promise<Made>): () => Promise<Made> {
   let made: Promise<Made> | undefined;
   return () => (made ??= make());
@@ -26,13 +26,13 @@ export class AwsClients {
 
   readonly glue = once(async () => new (await import("@aws-sdk/client-glue")).Glue(this.options));
 
-  // Whoever asks it asks again soon.
+  // The caller polls, so it asks again soon.
   readonly cloudWatch = once(async () => {
     const { CloudWatch } = await import("@aws-sdk/client-cloudwatch");
     return new CloudWatch({ ...this.options, maxAttempts: 2 });
   });
 
-  // Lines that can't be sent are dropped, as the log file has them all: no job waits long for that.
+  // Few retries, so that no job waits long: lines that can't be sent are dropped, and the log file has them all.
   readonly logs = once(async () => {
     const { CloudWatchLogs } = await import("@aws-sdk/client-cloudwatch-logs");
     return new CloudWatchLogs({ ...this.options, maxAttempts: 2 });

@@ -1,8 +1,8 @@
 import { type Server } from "node:net";
 
 /**
- * The exit status of a service that found its port taken, EADDRINUSE's number on Linux. The emulator's launcher has the
- * same: who started the service knows by it that another port helps.
+ * The exit status of a service whose port is taken: EADDRINUSE's number on Linux. The emulator's launcher has the same.
+ * It tells the process that started the service to try another port.
  */
 export const portTakenStatus = 98;
 
@@ -20,7 +20,7 @@ export class PortError extends Error {
 /**
  * Opens a port of 127.0.0.1 for a server.
  * @param choice How another port is chosen, for the message.
- * @throws PortError when another has it, or the system refuses it.
+ * @throws PortError when the port is taken, or the system refuses it.
  */
 export async function listenAt(server: Server, port: number, choice = "choose another one"): Promise<void> {
   await new Promise<void>((settle, refuse) => {

@@ -1,21 +1,19 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
-/** The response header in which each service names its process when it is asked for its health. */
+/** The response header in which each service's health answer names its process. */
 export const processHeader = "process-id";
 
 /**
- * What a service of this process adds to its health's headers: who waits for it knows it from another at the same port.
+ * The header of a health answer, by which a waiting process tells its own service from another one at the same port.
  */
 export const ownProcess = { [processHeader]: String(process.pid) };
 
 /**
- * When a process was started, in the system's own notation: with its id it names a process for good, even when the id
- * is used again. Undefined when there is no such process, or only what is left of it until its parent asks for its
- * status.
+ * When a process was started, in the system's own notation. Together with the id it identifies a process, even when
+ * the id is used again. Undefined when the process does not exist or is a zombie.
  *
- * A killed process of several threads runs on while one of them still writes to the disk: until then it keeps its
- * ports.
+ * A killed process with several threads keeps running, and keeps its ports, while one of them still writes to the disk.
  */
 export function startTimeOf(pid: number): string | undefined {
   try {

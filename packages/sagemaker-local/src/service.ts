@@ -47,8 +47,8 @@ type Operations = Readonly<Record<string, AnyOperation | undefined>>;
 /**
  * SageMaker on one machine: the control plane, the runtime and the feature store runtime behind one port.
  *
- * It takes the settings of its surroundings and speaks SageMaker's wire protocols; jobs and endpoints are subprocesses
- * of the model image's code. Everything that it knows is in its state folder, so that it may be killed at any time.
+ * It speaks SageMaker's wire protocols; jobs and endpoints are subprocesses of the model image's code. Its whole state
+ * is in its state folder, so it may be killed at any time.
  */
 export class SageMakerService {
   /** The names of all operations, by their subject. */
@@ -134,13 +134,13 @@ export class SageMakerService {
     this.server = createServer((request, response) => {
       void this.answer(request, response);
     });
-    // Clients keep connections open for long; a shorter time here would break their next request.
+    // Clients keep connections open for a long time; a shorter time here would break their next request.
     this.server.keepAliveTimeout = 65_000;
     this.server.maxRequestsPerSocket = 0;
   }
 
   /**
-   * Starts the service: takes the port and the state folder, then everything that was there before.
+   * Starts the service: takes the port and the state folder, then starts what ran before.
    * @throws PortError when the port can't be opened
    * @throws StartError when the state folder is in use, or a file in it is damaged
    */
@@ -240,7 +240,7 @@ export class SageMakerService {
 
 const ownerFile = (stateDirectory: string): string => join(stateDirectory, "owner.json");
 
-/** Who has the state folder, or had it when it was killed. */
+/** The service that uses the state folder, or used it when it was killed. */
 function readOwner(file: string): { readonly pid: number; readonly startedAt: string } {
   try {
     const owner = JSON.parse(readFileSync(file, "utf8")) as { pid?: unknown; startedAt?: unknown } | null;
@@ -253,19 +253,19 @@ function readOwner(file: string): { readonly pid: number; readonly startedAt: st
     }
   }
   throw new StartError(
-    `${file} is damaged, so whether another SageMaker service works on this state folder can't be known. ` +
-      "Make sure that none does, delete the file, and start again.",
+    `${file} is damaged, so another SageMaker service may be using this state folder. ` +
+      "Make sure that none is, delete the file, and start again.",
   );
 }
 
-/** Two services on one state folder would stop one another's jobs. */
+/** Two services on one state folder would stop each other's jobs. */
 function takeStateFolder(stateDirectory: string): void {
   const file = ownerFile(stateDirectory);
   if (existsSync(file)) {
     const { pid, startedAt } = readOwner(file);
     if (pid !== process.pid && startTimeOf(pid) === startedAt) {
       throw new StartError(
-        `The state folder ${stateDirectory} belongs to a SageMaker service that runs already (process ${pid}). ` +
+        `The state folder ${stateDirectory} is in use by a running SageMaker service (process ${pid}). ` +
           "Stop it first, or choose another folder with --state-directory or SAGEMAKER_STATE_DIRECTORY.",
       );
     }

@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, delimiter, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-/** Where the service listens, keeps its state and finds the image. */
+/** Where the service listens, where its state is, and which image it runs. */
 export interface Settings {
-  /** Loopback port of the service; 0 takes a free one. */
+  /** Loopback port of the service; 0 means any free port. */
   readonly port: number;
   /** Folder of everything that must survive a restart. */
   readonly stateDirectory: string;
@@ -69,13 +69,13 @@ const options = {
   },
   port: {
     variable: "SAGEMAKER_PORT",
-    expected: "a port number from 0 to 65535 (0 takes a free one)",
+    expected: "a port number from 0 to 65535 (0 means any free port)",
     fallback: "4567",
     pattern: /^(\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/,
   },
   "state-directory": {
     variable: "SAGEMAKER_STATE_DIRECTORY",
-    expected: "the folder of all that a restart must find again",
+    expected: "the folder of the service's state, which a restart reads",
     fallback: ".sagemaker-local",
   },
   "log-directory": {
@@ -109,7 +109,7 @@ const options = {
   "botocore-data": {
     variable: "BOTOCORE_DATA",
     expected: "botocore's data folder, from whose service models requests are checked",
-    fallbackHelp: "that of the image's Python, or of python3",
+    fallbackHelp: "the one of the image's Python, or of python3",
   },
 } as const satisfies Readonly<Record<string, Option>>;
 
@@ -142,7 +142,7 @@ export function version(): string {
   return (JSON.parse(readFileSync(file, "utf8")) as { readonly version: string }).version;
 }
 
-/** The path of an interpreter that is given by its path or by its name alone. */
+/** The path of an interpreter, given by path or name. */
 function interpreterAt(nameOrPath: string, path = ""): string {
   const places = nameOrPath.includes("/") ? [resolve()] : path.split(delimiter);
   const found = places.map((folder) => resolve(folder, nameOrPath)).find((file) => existsSync(file));

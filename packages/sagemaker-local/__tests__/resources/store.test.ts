@@ -18,8 +18,6 @@ test("a file without what every resource has is damaged, and nothing is changed"
   const [file = ""] = readdirSync(folder).map((name) => join(folder, name));
   const text = readFileSync(file, "utf8").replaceAll("CreationTime", "CreatedAt");
   writeFileSync(file, text);
-  expect(() => new ResourceStore<object>(folder, ["CreationTime"])).toThrow(
-    `${file} is damaged. Put back a good copy,`,
-  );
+  expect(() => new ResourceStore<object>(folder, ["CreationTime"])).toThrow(`${file} is damaged. Restore a good copy,`);
   expect(readFileSync(file, "utf8")).toBe(text);
 });

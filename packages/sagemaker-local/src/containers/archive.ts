@@ -7,14 +7,14 @@ const run = promisify(execFile);
 /** Packs the content of `folder` as SageMaker packs a model: a gzipped tar whose paths start in the folder. */
 export async function packFolder(folder: string, archive: string): Promise<void> {
   const names = readdirSync(folder).sort();
-  // tar refuses to make an empty archive unless it is told so.
+  // Without this option, tar refuses to make an empty archive.
   const content = names.length === 0 ? ["-T", "/dev/null"] : names.map((name) => `./${name}`);
   await run("tar", ["-czf", archive, "-C", folder, ...content]);
 }
 
 /**
  * Unpacks a gzipped tar into `folder`.
- * @throws Error when the file is none
+ * @throws Error when the file is not a gzipped tar archive
  */
 export async function unpackArchive(archive: string, folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });

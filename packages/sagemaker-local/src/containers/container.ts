@@ -5,7 +5,7 @@ import type { Settings } from "../settings";
 /** Where SageMaker's containers find their files; here moved by SAGEMAKER_BASE_DIR. */
 const containerBase = "/opt/ml";
 
-/** A container that can't run here, in words for the FailureReason. */
+/** A container that can't run here; its message becomes the FailureReason. */
 export class ContainerError extends Error {}
 
 /**
@@ -38,7 +38,7 @@ export function containerCommand(
   );
 }
 
-/** What the image runs when nobody names a command: the CMD of its Dockerfile. */
+/** What the image runs when no command is given: the CMD of its Dockerfile. */
 function imageCommand({ imageDirectory }: Settings): readonly string[] {
   const file = join(imageDirectory, "Dockerfile");
   const text = existsSync(file) ? readFileSync(file, "utf8") : "";
@@ -73,8 +73,8 @@ export function movedPath(text: string, base: string): string {
 }
 
 /**
- * The environment of a container: nothing of this machine's own but the path, so that no real credentials, profiles or
- * endpoints get in. What the platform sets wins over what the job asks for.
+ * The environment of a container. Of this machine's variables it has only PATH, so that no real credentials, profiles
+ * or endpoints get in. What the platform sets wins over what the job asks for.
  */
 export function containerEnvironment(
   settings: Settings,

@@ -16,7 +16,7 @@ const mostWaiting = 100_000;
 const longestMessage = 100_000; // characters; CloudWatch takes 256 KB
 const chunkBytes = 1 << 16;
 
-/** Follows a log file: hands on its lines, remembers the last ones, and ships them to CloudWatch Logs. */
+/** Follows a log file: passes on its lines, remembers the last ones, and sends them to CloudWatch Logs. */
 export class LogFollower {
   private position: number;
   private rest = "";

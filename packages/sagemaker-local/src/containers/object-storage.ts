@@ -10,12 +10,12 @@ const transfersAtOnce = 8;
 
 /**
  * Bucket and key of an S3 address, `s3://bucket/key`.
- * @throws Error when the text is no S3 address
+ * @throws Error when the text is not an S3 address
  */
 export function parseS3Uri(uri: string): { bucket: string; key: string } {
   const match = /^s3:\/\/([^/]+)\/?(.*)$/s.exec(uri);
   if (match?.[1] === undefined) {
-    throw new Error(`'${uri}' is no S3 address: expected s3://bucket/key.`);
+    throw new Error(`'${uri}' is not an S3 address: expected s3://bucket/key.`);
   }
   return { bucket: match[1], key: match[2] ?? "" };
 }
@@ -25,7 +25,7 @@ export function joinS3Uri(uri: string, ...names: string[]): string {
   return [uri.replace(/\/+$/, ""), ...names].join("/");
 }
 
-/** What a job's inputs and outputs do with S3. Problems with the job's own addresses are worded as SageMaker does. */
+/** What a job's inputs and outputs do with S3. Errors about the job's own addresses have SageMaker's wording. */
 export class ObjectStorage {
   constructor(
     private readonly clients: AwsClients,
@@ -33,9 +33,9 @@ export class ObjectStorage {
   ) {}
 
   /**
-   * Downloads every object under a prefix into `folder`, as the S3Prefix data type means it: an object that the address
-   * names whole keeps its last name, others the part of their key after the prefix.
-   * @throws Error when there is none, or an object's key would leave the folder
+   * Downloads every object under a prefix into `folder`, as the data type S3Prefix does: an object whose key is the
+   * prefix itself keeps the last part of its key, others keep what follows the prefix.
+   * @throws Error when there is no object, or an object's key would leave the folder
    */
   async downloadPrefix(uri: string, folder: string): Promise<void> {
     const { bucket, key: prefix } = parseS3Uri(uri);

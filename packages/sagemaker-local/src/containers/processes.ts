@@ -32,7 +32,7 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A child in a process group of its own. */
+/** A child with its own process group. */
 export interface Child {
   readonly pid: number;
   /** Resolves when it has ended, and all that was left of its group has been stopped. */
@@ -47,7 +47,7 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // It has ended meanwhile.
+    // It has ended in the meantime.
   }
 }
 
@@ -133,7 +133,7 @@ export class Children {
   }
 }
 
-/** Where a service records its children; `stopOrphans` of this folder stops what a killed service left running. */
+/** Where a service records its children; `stopOrphans` stops those in it that a killed service left running. */
 export function childrenFolder(stateDirectory: string): string {
   return join(stateDirectory, "children");
 }
@@ -150,10 +150,10 @@ function readRecord(file: string): Recorded | undefined {
 }
 
 /**
- * Stops the children that a killed service has left behind. A process is only touched when both its id and its start
- * time are those that were recorded.
+ * Stops the children that a killed service left running. A process is stopped only if both its id and its start time
+ * are the recorded ones.
  * @param folder the records of the killed service's `Children`
- * @returns what was stopped, in words
+ * @returns what was stopped, for a message
  */
 export async function stopOrphans(folder: string): Promise<string[]> {
   if (!existsSync(folder)) {
@@ -166,7 +166,7 @@ export async function stopOrphans(folder: string): Promise<string[]> {
         const file = join(folder, name);
         const recorded = readRecord(file);
         if (recorded === undefined) {
-          log(`${file} is damaged: which process it recorded can't be known, so none is stopped for it.`);
+          log(`${file} is damaged, so the process that it recorded is unknown and is not stopped.`);
           rmSync(file, { force: true });
           return [];
         }
@@ -184,7 +184,7 @@ export async function stopOrphans(folder: string): Promise<string[]> {
           for (let waited = 0; alive() && waited < 2000; waited += 20) {
             await pause(20);
           }
-          log(`Stopped ${purpose} (process ${pid}), which a killed service had left behind.`);
+          log(`Stopped ${purpose} (process ${pid}), which a killed service left running.`);
         }
         rmSync(file, { force: true });
         return found ? [purpose] : [];

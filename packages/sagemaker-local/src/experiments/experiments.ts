@@ -60,7 +60,7 @@ export class Experiments {
   }
 
   /**
-   * Refuses a job's experiment configuration whose experiment or trial is not there.
+   * Refuses a job's experiment configuration whose experiment or trial does not exist.
    * @throws ServiceError ResourceNotFound
    */
   check(config: ExperimentConfig | undefined): void {

@@ -8,15 +8,15 @@ interface Waiting {
 }
 
 /**
- * A file to which lines are appended. An append is done when the line is on the disk; lines that arrive while the disk
- * is busy go there together, so that many clients at once cost hardly more than one.
+ * A file to which lines are appended. An append is done when the line is on the disk. Lines that arrive while the disk
+ * is busy are written together, so many clients at once cost little more than one.
  */
 export class AppendLog {
   private waiting: Waiting[] = [];
   private draining: Promise<void> | undefined;
   private handle: FileHandle | undefined;
   private written = 0;
-  /** After a failed write: what it has left behind ends with this, so that the next line does not continue it. */
+  /** Written after a failed write: it ends the incomplete line, so that the next line does not continue it. */
   private separator = "";
 
   constructor(readonly file: string) {}
@@ -42,7 +42,7 @@ export class AppendLog {
   }
 
   private async drain(): Promise<void> {
-    // One turn of the event loop gathers what has arrived with the same packets.
+    // Waits for one turn of the event loop, to write together what arrived in the same packets.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.waiting.length > 0) {
       const batch = this.waiting;
@@ -68,8 +68,8 @@ export class AppendLog {
 }
 
 /**
- * The lines of an append log that were written whole. A kill in the middle of a write leaves half a last line, which
- * nobody was told is stored: it is left out, as is any other line that `parse` refuses, and `onUnreadable` hears of it.
+ * The complete lines of an append log. A kill in the middle of a write leaves half a last line, whose append was never
+ * confirmed. It is left out, like any line that `parse` refuses, and `onUnreadable` is called with it.
  */
 export function readLines<Line>(
   file: string,

@@ -3,7 +3,7 @@ const unixTime = /^\d+(?:\.\d+)?$/;
 const latestSecond = 253_402_300_799; // 9999-12-31T23:59:59Z: later years don't fit a partition's four digits.
 
 /**
- * The moment that an event time means, in milliseconds since 1970, or undefined when it is none. A feature of type
+ * The moment of an event time in milliseconds since 1970, or undefined when it is not an event time. A feature of type
  * String holds ISO 8601 with seconds and a time zone, one of type Fractional the seconds since 1970.
  */
 export function parseEventTime(text: string, type: "String" | "Fractional" | "Integral"): number | undefined {

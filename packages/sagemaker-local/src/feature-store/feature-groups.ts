@@ -271,7 +271,7 @@ export class FeatureGroups {
   }
 }
 
-/** Refuses a feature group that can't be, before anything is made. */
+/** Refuses a feature group that can't exist, before anything is made. */
 function checkRequest(request: Validated<control.CreateFeatureGroupRequest>): void {
   checkDefinitions(request.FeatureDefinitions);
   const types = new Map(request.FeatureDefinitions.map((each) => [each.FeatureName, each.FeatureType]));
@@ -308,7 +308,7 @@ function checkDefinitions(definitions: readonly FeatureDefinition[]): void {
     if (reservedNames.has(name.toLowerCase())) {
       throw validationException(`Validation Error: FeatureName [${name}] is reserved: choose another name.`);
     }
-    // Glue and Athena do not tell upper from lower case.
+    // Glue and Athena ignore case.
     if (seen.has(name.toLowerCase())) {
       throw validationException(`Validation Error: FeatureName [${name}] is defined more than once.`);
     }

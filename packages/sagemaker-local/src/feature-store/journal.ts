@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { log } from "../log";
 import { AppendLog, readLines } from "./append-log";
 
-/** A record as it was put, or the mark that it was deleted. */
+/** A record as it was put, or a mark that it was deleted. */
 export interface JournalEntry {
   /** Values as text, by feature. */
   readonly values: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export function writeEntry(entry: JournalEntry): string {
 
 /**
  * Reads a line of the journal.
- * @throws Error when the line is none
+ * @throws Error when the line is not an entry
  */
 export function readEntry(text: string): JournalEntry {
   const [invokedAt, deleted, values] = JSON.parse(text) as [number?, (0 | 1)?, Record<string, string>?];
@@ -41,9 +41,9 @@ export function readEntry(text: string): JournalEntry {
 }
 
 /**
- * What was put but is not yet in the offline store: a folder of numbered segments. New entries go to the open one;
- * closing it gives it a name for good, from which the offline store derives the names of its objects, so that moving a
- * segment twice writes the same objects twice instead of doubling its records.
+ * The records that are not yet in the offline store: a folder of numbered segments. New entries go to the open one.
+ * Closing a segment gives it its final name, from which the offline store derives the names of its objects: moving a
+ * segment twice overwrites the same objects, and no record is doubled.
  */
 export class Journal {
   private open: AppendLog;

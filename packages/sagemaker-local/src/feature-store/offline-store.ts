@@ -29,8 +29,8 @@ export class OfflineStore {
   ) {}
 
   /**
-   * Checks that the bucket is there and registers the table.
-   * @throws Error when either can't be done
+   * Checks that the bucket exists and registers the table.
+   * @throws Error when either is impossible
    */
   async create(): Promise<void> {
     const { bucket } = parseS3Uri(this.location);
@@ -84,7 +84,7 @@ export class OfflineStore {
 
   private get catalog(): Catalog | undefined {
     const configured = this.group.OfflineStoreConfig?.DataCatalogConfig;
-    // Glue keeps the names of tables and databases in lower case.
+    // Glue stores the names of tables and databases in lower case.
     return configured && { database: configured.Database.toLowerCase(), table: configured.TableName.toLowerCase() };
   }
 
@@ -143,7 +143,7 @@ export class OfflineStore {
         })),
       };
       const { Errors } = await glue.batchCreatePartition(request).catch(async (error: unknown) => {
-        // An emulator that was killed may have lost the table: the objects in S3 are worth nothing without it.
+        // A killed emulator may have lost the table, and nobody can query the objects in S3 without it.
         if (nameOf(error) !== "EntityNotFoundException") {
           throw error;
         }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { log } from "../log";
 import { AppendLog, readLines } from "./append-log";
 
-/** The latest version of a record, or the mark that it was deleted. */
+/** The latest version of a record, or a mark that it was deleted. */
 export interface OnlineRecord {
   readonly identifier: string;
   /** Event time in milliseconds since 1970: an older version never replaces a newer one. */

@@ -104,7 +104,7 @@ export class RecordOperations {
       const eventTime = checkEventTime(group, EventTime);
       if (toOnline?.isLatest(RecordIdentifierValueAsString, eventTime) === false) {
         throw validationError(
-          `Validation Error: EventTime [${EventTime}] is older than the record's own in FeatureGroup [${group.FeatureGroupName}].`,
+          `Validation Error: EventTime [${EventTime}] is older than that of the stored record in FeatureGroup [${group.FeatureGroupName}].`,
         );
       }
       if (toOffline) {

@@ -71,7 +71,7 @@ export function checkRecord(group: FeatureGroup, record: readonly FeatureValue[]
 
 /**
  * The moment of an event time in milliseconds since 1970.
- * @throws ServiceError (ValidationError) when the text is none of the forms that SageMaker takes
+ * @throws ServiceError (ValidationError) when the text has none of the forms that SageMaker accepts
  */
 export function checkEventTime(group: FeatureGroup, text: string): number {
   const feature = group.EventTimeFeatureName;

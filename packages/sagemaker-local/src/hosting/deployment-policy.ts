@@ -2,11 +2,11 @@ import type { CapacitySize, DeploymentConfig } from "@aws-sdk/client-sagemaker";
 import type { AwsClients } from "../aws";
 import { validationException } from "../protocol/errors";
 
-/** A release that was given up; its message says why, for the endpoint's FailureReason. */
+/** A release that failed; its message becomes the endpoint's FailureReason. */
 export class ReleaseFailed extends Error {}
 
 /**
- * How a release goes on: shares of the traffic for the new fleet, one after the other, and how long each is watched.
+ * The steps of a release: shares of the traffic for the new fleet, one after the other, and how long each is watched.
  */
 export interface ReleasePlan {
   /** From above 0 up to 1. */
@@ -33,7 +33,7 @@ function shareOf(size: CapacitySize, field: string, instances: number, least: nu
   return share;
 }
 
-/** So many equal steps up to the whole. */
+/** Equal steps up to all traffic. */
 const stepsOf = (share: number): number[] =>
   Array.from({ length: Math.ceil(1 / share - 1e-9) }, (_, index) => Math.min(1, (index + 1) * share));
 
@@ -41,9 +41,9 @@ const milliseconds = (seconds: number | undefined): number => (seconds ?? 0) * 1
 
 /**
  * What a deployment configuration means for an endpoint ("Blue/Green Deployments" in the SageMaker Developer Guide). A
- * rolling update goes on in equal steps, too: here no instance is ended before all have moved.
- * @param instances those of the smallest variant
- * @throws ServiceError (ValidationException) naming the field that can't be
+ * rolling update has equal steps here, too, but no old instance ends before all traffic has moved.
+ * @param instances the number of instances of the smallest variant
+ * @throws ServiceError (ValidationException) naming the invalid field
  */
 export function planOf(config: DeploymentConfig | undefined, instances: number): ReleasePlan {
   const blueGreen = config?.BlueGreenUpdatePolicy;
@@ -51,7 +51,7 @@ export function planOf(config: DeploymentConfig | undefined, instances: number):
   const alarms = (config?.AutoRollbackConfiguration?.Alarms ?? []).map(({ AlarmName }) => AlarmName ?? "");
   if (blueGreen !== undefined && rolling !== undefined) {
     throw validationException(
-      "DeploymentConfig has both a BlueGreenUpdatePolicy and a RollingUpdatePolicy: leave one.",
+      "DeploymentConfig has both a BlueGreenUpdatePolicy and a RollingUpdatePolicy: give only one.",
     );
   }
   if (rolling !== undefined) {
@@ -96,8 +96,8 @@ const limitOf = (seconds: number | undefined): number | undefined =>
   seconds === undefined ? undefined : seconds * 1000;
 
 /**
- * Which of the alarms is off, with CloudWatch's reason; undefined when none is.
- * @throws ReleaseFailed when there is no such alarm: nothing would watch the release
+ * The first alarm in state ALARM, with CloudWatch's reason; undefined when there is none.
+ * @throws ReleaseFailed when an alarm does not exist: nothing would watch the release
  * @throws Error when CloudWatch does not answer
  */
 export async function trippedAlarm(clients: AwsClients, names: readonly string[]): Promise<string | undefined> {

@@ -49,7 +49,7 @@ export class EndpointConfigs {
       const names = new Set<string>();
       for (const { VariantName, ModelName } of request.ProductionVariants) {
         if (names.has(VariantName)) {
-          throw validationException(`Variant names must be unique: '${VariantName}' stands twice.`);
+          throw validationException(`Variant names must be unique: '${VariantName}' is given twice.`);
         }
         names.add(VariantName);
         if (ModelName === undefined) {

@@ -26,7 +26,7 @@ const mostValues = 150; // PutMetricData's limit of a datum's Values.
 const mostPerRequest = 500; // Below PutMetricData's limit of 1,000.
 const mostWaiting = 5_000;
 
-/** Microseconds to two digits: enough for an alarm, and few enough to be told as values with their counts. */
+/** Microseconds to two digits: enough for an alarm, and few enough to be sent as values with their counts. */
 function rounded(microseconds: number): number {
   const unit = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, microseconds))) - 1);
   return Math.max(1, Math.round(microseconds / unit) * unit);
@@ -52,8 +52,8 @@ export class EndpointMetrics {
 
   /**
    * Counts an invocation.
-   * @param status the container's; 500 where it gave no answer
-   * @param milliseconds what the container took
+   * @param status the container's; 500 if it did not answer
+   * @param milliseconds how long the container took
    */
   record(of: MetricsOf, status: number, milliseconds: number): void {
     const key = JSON.stringify([of.endpointName, of.variantName, of.configName]);
@@ -121,7 +121,7 @@ function describe({ of, invocations, clientErrors, serverErrors, latencies }: Co
   const chunks = Array.from({ length: Math.ceil(seen.length / mostValues) }, (_, index) =>
     seen.slice(index * mostValues, (index + 1) * mostValues),
   );
-  // An error is one invocation's 1 among the others' 0, so that its average is the rate of errors.
+  // Every invocation counts, with 1 for an error and 0 otherwise, so that the average is the error rate.
   const share = (errors: number): Pick<MetricDatum, "Values" | "Counts"> => {
     const counts = [
       [0, invocations - errors],

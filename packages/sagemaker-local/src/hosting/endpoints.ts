@@ -56,7 +56,7 @@ interface Fleet {
   readonly servers: ReadonlyMap<string, ModelServer>;
 }
 
-/** A new fleet that a release moves the traffic to. */
+/** A new fleet, to which a release moves the traffic. */
 interface Shift {
   readonly fleet: Fleet;
   /** Its part of the requests, from 0 to 1. */
@@ -74,8 +74,8 @@ export interface Route {
 }
 
 const defaultStartupSeconds = 120;
-const lookInterval = 500; // Between two looks at the alarms of a release.
-const longestSilence = 60_000; // How long a release goes on waiting for alarms that can't be read.
+const lookInterval = 500; // How often a release checks its alarms.
+const longestSilence = 60_000; // How long a release waits for alarms that can't be read.
 
 /** Endpoints: for each variant of its configuration, a server of the model image that is kept running. */
 export class Endpoints {
@@ -106,8 +106,8 @@ export class Endpoints {
   }
 
   /**
-   * Starts, after a restart, the servers of all endpoints. A release that was going on begins again: the old fleet
-   * serves until the new one has passed all of it.
+   * Starts the servers of all endpoints after a restart. An interrupted release begins again: the old fleet serves
+   * until the new one has passed every step.
    */
   restore(): void {
     for (const endpoint of this.endpoints.all()) {
@@ -137,9 +137,9 @@ export class Endpoints {
   }
 
   /**
-   * The server that answers a request to an endpoint. While a release goes on, the new fleet gets its share of the
-   * requests one by one: of four at a share of a quarter, the fourth.
-   * @throws ServiceError (ValidationError) when the endpoint or the variant is not there
+   * The server that answers a request to an endpoint. During a release, the new fleet gets its share of the requests
+   * one by one: with a share of a quarter, every fourth request.
+   * @throws ServiceError (ValidationError) when the endpoint or the variant does not exist
    */
   chooseServer(endpointName: string, variantName: string | undefined): Route {
     const endpoint = this.endpoints.find(endpointName);
@@ -266,16 +266,16 @@ export class Endpoints {
 
   /**
    * How the traffic moves to a configuration.
-   * @throws ServiceError (ValidationException) when that can't be
+   * @throws ServiceError (ValidationException) when the deployment configuration is invalid
    */
   private planFor(config: EndpointConfig, policy: DeploymentConfig | undefined): ReleasePlan {
     return planOf(policy, Math.min(...config.ProductionVariants.map((each) => each.InitialInstanceCount ?? 1)));
   }
 
   /**
-   * Brings an endpoint to a configuration: the new fleet first, then share after share of the traffic while the alarms
-   * are watched, then the old fleet's last requests. When the new fleet doesn't become healthy, or an alarm goes off,
-   * the old one has all traffic again. What is written down in between says only that a release goes on.
+   * Moves an endpoint to a configuration: it starts the new fleet, moves share after share of the traffic while it
+   * watches the alarms, and lets the old fleet finish its last requests. When the new fleet doesn't become healthy, or
+   * an alarm goes off, the old one gets all traffic again. In between, the state says only that a release is running.
    */
   private async deploy(name: string, configName: string, policy: DeploymentConfig | undefined): Promise<void> {
     const folder = this.newFolder(name);
@@ -319,7 +319,7 @@ export class Endpoints {
 
   /**
    * Gives the new fleet its shares of the traffic, one after the other, and watches each.
-   * @throws ReleaseFailed when an alarm goes off, the new fleet fails, or it takes too long
+   * @throws ReleaseFailed when an alarm goes off, the new fleet fails, or the time is over
    */
   private async shiftTraffic(name: string, fleet: Fleet, plan: ReleasePlan): Promise<void> {
     const begin = Date.now();
@@ -345,7 +345,7 @@ export class Endpoints {
       }
       const last = Date.now() >= end;
       if (plan.timeoutMilliseconds !== undefined && Date.now() - begin > plan.timeoutMilliseconds) {
-        throw new ReleaseFailed(`it was not done after ${plan.timeoutMilliseconds / 1000} seconds`);
+        throw new ReleaseFailed(`it took longer than ${plan.timeoutMilliseconds / 1000} seconds`);
       }
       await this.metrics.flush();
       try {
@@ -458,7 +458,7 @@ export class Endpoints {
     const inService = this.endpoints.find(name)?.deployment?.folder;
     const parent = this.folderOf(name);
     mkdirSync(parent, { recursive: true });
-    // What an interrupted deployment has left behind.
+    // Remove the files of an interrupted deployment.
     for (const entry of readdirSync(parent)) {
       const folder = join(parent, entry);
       if (folder !== inService) {

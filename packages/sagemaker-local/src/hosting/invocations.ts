@@ -9,7 +9,7 @@ import { type ContainerAnswer, type ModelServer, ServerBroken, ServerTimeout, Se
 
 const longestMessage = 1024;
 
-/** The SageMaker runtime: hands requests to an endpoint's container and its answers back. */
+/** The SageMaker runtime: passes requests to an endpoint's container, and its answers back. */
 export function invocationOperations(
   endpoints: Endpoints,
   metrics: EndpointMetrics,
@@ -55,7 +55,7 @@ interface Answered {
   readonly answer: ContainerAnswer;
 }
 
-/** Asks the server of a route; while a release goes on and the new server takes no requests, the old one. */
+/** Asks the server of a route; or the old one, if the new server of a release takes no requests yet. */
 async function ask(
   { server, otherwise }: Route,
   metrics: EndpointMetrics,
@@ -79,7 +79,7 @@ async function ask(
   }
 }
 
-/** What the client is told of a request that the container has not answered. */
+/** The error for a request that the container has not answered. */
 function unanswered(error: unknown, server: ModelServer): unknown {
   const { endpointName } = server.options;
   if (error instanceof ServerUnavailable) {
@@ -101,7 +101,7 @@ function unanswered(error: unknown, server: ModelServer): unknown {
   if (error instanceof ServerBroken) {
     return new ServiceError(
       "ModelError",
-      `Received server error (0) from primary with message "The container ended or broke off before it had answered: ${error.message}". ` +
+      `Received server error (0) from primary with message "The container ended or closed the connection before it answered: ${error.message}". ` +
         `See ${server.logFile} for more information.`,
       424,
       { OriginalStatusCode: 0, OriginalMessage: error.message },

@@ -32,10 +32,10 @@ export interface ContainerAnswer {
   readonly body: Buffer;
 }
 
-/** The server is not there, and did not come back in time: nothing was asked of it. */
+/** The server does not run and did not start again in time: it never got the request. */
 export class ServerUnavailable extends Error {}
 
-/** The server took the request, and ended or broke off before it had answered. */
+/** The server took the request, and ended or closed the connection before it answered. */
 export class ServerBroken extends Error {}
 
 /** The server took the request and did not answer in time. */
@@ -45,15 +45,15 @@ type State = "starting" | "ready" | "stopped";
 
 const pingInterval = 5000;
 const pingTimeout = 10_000;
-const failedPings = 3; // A server that misses as many pings in a row is restarted.
+const failedPings = 3; // A server that misses so many pings in a row is restarted.
 const stopGrace = 5000;
 const drainMilliseconds = 60_000;
 const waitForServer = 30_000;
 const invocationTimeout = 60_000; // SageMaker's own limit for a real-time invocation.
 const longestRestartDelay = 10_000;
-const shortLife = 10_000; // A server that ends sooner than this has failed again, so its next start waits longer.
+const shortLife = 10_000; // A server that ends sooner has failed again, so its next start waits longer.
 
-/** A `serve` process of the model image, started again whenever it ends or no longer answers. */
+/** A `serve` process of the model image; it is restarted when it ends or no longer answers. */
 export class ModelServer {
   private state: State = "starting";
   private child: Child | undefined;
@@ -77,7 +77,7 @@ export class ModelServer {
   }
 
   /**
-   * Starts the server and waits until it answers /ping. From then on it is started again whenever it ends.
+   * Starts the server and waits until it answers /ping. From then on it is restarted when it ends.
    * @throws Error saying why it did not become healthy
    */
   async start(): Promise<void> {
@@ -110,8 +110,8 @@ export class ModelServer {
   }
 
   /**
-   * Hands a request to the container's /invocations.
-   * @param patient whether to wait for a server that is being started again, and to ask twice when it ends meanwhile
+   * Passes a request to the container's /invocations.
+   * @param patient whether to wait for a server that is restarting, and to ask again when it ends during the request
    * @throws ServerUnavailable, ServerBroken or ServerTimeout
    */
   async invoke(headers: OutgoingHttpHeaders, body: Uint8Array, patient = true): Promise<ContainerAnswer> {
@@ -125,11 +125,11 @@ export class ModelServer {
           return await this.request("POST", "/invocations", headers, body, invocationTimeout);
         } catch (error) {
           if (error instanceof ServerBroken && ends === 0 && (await hasEnded(child))) {
-            // The server was most likely killed before it had read the request; when the next one ends, too, it is the
+            // The server was most likely killed before it read the request. If the next one ends, too, it is the
             // request that ends them.
             ends += 1;
           } else if (error instanceof ServerUnavailable && Date.now() < deadline) {
-            // Nothing has reached the server, and its supervisor is about to notice that it is gone.
+            // Nothing has reached the server, and its supervisor will soon notice that it has ended.
             await pause(50);
           } else {
             throw error;
@@ -231,7 +231,7 @@ export class ModelServer {
         }
         this.setState("starting");
         failures = Date.now() - readySince < shortLife ? failures + 1 : 0;
-        log(`Endpoint ${this.options.endpointName}: its server ${reason}. It is started again.`);
+        log(`Endpoint ${this.options.endpointName}: its server ${reason}. It is restarted.`);
       }
       await this.child?.stop(stopGrace);
       await pause(Math.min(100 * 2 ** failures, longestRestartDelay));
@@ -246,11 +246,11 @@ export class ModelServer {
         }
       } catch (error) {
         if (failures < 2) {
-          log(`Endpoint ${this.options.endpointName}: its server does not start: ${messageOf(error)}`);
+          log(`Endpoint ${this.options.endpointName}: its server can't be started: ${messageOf(error)}`);
         }
         failures += 1;
       }
-      // A stop that came while the process was being started did not find it yet.
+      // A stop during the start did not find the process yet.
       if (this.isStopped()) {
         await this.child?.stop(stopGrace);
       }
@@ -278,9 +278,7 @@ export class ModelServer {
       const left = deadline - Date.now();
       if (this.isStopped() || left <= 0) {
         throw new ServerUnavailable(
-          this.isStopped()
-            ? "it was stopped"
-            : `it is being started again, and is not ready yet (log: ${this.logFile})`,
+          this.isStopped() ? "it was stopped" : `it is restarting, and is not ready yet (log: ${this.logFile})`,
         );
       }
       let notify = (): void => undefined;
@@ -316,7 +314,7 @@ export class ModelServer {
           port: this.port,
           method,
           path: target,
-          // A connection of its own for each request: then a refused one has surely not reached the server, and one
+          // Each request has its own connection: then a refused one has surely not reached the server, and one
           // that broke off surely has.
           agent: false,
           timeout,
@@ -350,7 +348,7 @@ export class ModelServer {
   }
 }
 
-/** Whether a process that has broken off a connection did so because it ended. */
+/** Whether a process closed a connection because it ended. */
 async function hasEnded(child: Child | undefined): Promise<boolean> {
   if (child === undefined) {
     return true;
@@ -359,7 +357,7 @@ async function hasEnded(child: Child | undefined): Promise<boolean> {
   return !child.running();
 }
 
-/** A port of the loopback interface that nobody listens on. */
+/** A free port of the loopback interface. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -69,7 +69,8 @@ export class Models {
       const [container] = containers;
       if (container === undefined || containers.length > 1) {
         throw validationException(
-          `A model has one container here, PrimaryContainer or a single one in Containers: ${containers.length} were given.`,
+          "sagemaker-local's models have one container, PrimaryContainer or a single one in Containers: " +
+            `${containers.length} were given.`,
         );
       }
       if ((container.Image === undefined) === (container.ModelPackageName === undefined)) {

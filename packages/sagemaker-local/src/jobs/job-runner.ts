@@ -57,7 +57,7 @@ export class JobStopped extends Error {}
 export const restartReason =
   "InternalServerError: We encountered an internal error: the service was restarted while the job was running. Please try again.";
 
-const graceMilliseconds = 10_000; // SageMaker gives two minutes; nobody waits that long for a laptop.
+const graceMilliseconds = 10_000; // SageMaker gives two minutes, which is too long on a laptop.
 const longestReason = 1024;
 
 /** Runs the containers of jobs as subprocesses of the model image's code. */
@@ -140,7 +140,7 @@ export class JobRunner {
     signal.child = child;
     const stream = `${container.name}/algo-1-${Math.floor(Date.now() / 1000)}`;
     const follower = new LogFollower(logFile, this.clients, container.logGroup, stream, container.onLine);
-    // A stop that came while the process was being started.
+    // A stop during the start of the process.
     if (isRequested(signal)) {
       void child.stop(graceMilliseconds);
     }
@@ -183,7 +183,7 @@ function stopContainer(signal: StopSignal): void {
   void signal.child?.stop(graceMilliseconds);
 }
 
-/** Whose fault a failure outside of the container is: what the client gave, or the service's. */
+/** Whose fault a failure outside of the container is: the client's or the service's. */
 function originOf(error: unknown): "ClientError" | "InternalServerError" {
   const isClients = error instanceof ContainerError || (error instanceof Error && error.constructor === Error);
   return isClients ? "ClientError" : "InternalServerError";
@@ -201,7 +201,7 @@ function isRequested(signal: StopSignal): boolean {
   return signal.requested;
 }
 
-/** The reason of a failure, as long as SageMaker lets it be. */
+/** The reason of a failure, shortened to SageMaker's limit. */
 export function cutReason(reason: string): string {
   return reason.length > longestReason ? `${reason.slice(0, longestReason - 1)}…` : reason;
 }

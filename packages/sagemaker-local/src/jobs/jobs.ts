@@ -13,10 +13,10 @@ import {
 /** How a job ended, as its status reports it. */
 export type Ending = "Completed" | "Failed" | "Stopped";
 
-/** Seconds that a job may run when its request does not say it. */
+/** Seconds that a job may run if its request sets no limit. */
 export const defaultRuntimeSeconds = 86_400;
 
-/** What kinds of jobs have in common: one runs until it has ended, is asked to stop, or the service is restarted. */
+/** What all kinds of jobs share: a job runs until it ends, is asked to stop, or the service restarts. */
 export abstract class Jobs<Prefix extends "TrainingJob" | "ProcessingJob", Job extends object> {
   protected readonly jobs: Resources<Prefix, Job>;
 

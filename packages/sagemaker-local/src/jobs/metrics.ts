@@ -7,12 +7,12 @@ export class MetricFinder {
   private readonly patterns: { readonly name: string; readonly pattern: RegExp }[];
   private readonly values = new Map<string, MetricData>();
 
-  /** @throws ServiceError when a regular expression is none, or has no group that captures the value */
+  /** @throws ServiceError when a regular expression is invalid, or has no group that captures the value */
   constructor(definitions: readonly Validated<MetricDefinition>[] | undefined) {
     this.patterns = (definitions ?? []).map(({ Name, Regex }) => {
       try {
         if (new RegExp(`${Regex}|`).exec("")?.length === 1) {
-          throw new Error("it has no group that captures the value");
+          throw new Error("it needs a group that captures the value");
         }
         return { name: Name, pattern: new RegExp(Regex, "g") };
       } catch (error) {

@@ -33,8 +33,8 @@ export class ProcessingJobs extends Jobs<"ProcessingJob", ProcessingJob> {
   }
 
   /**
-   * Begins a job.
-   * @throws ServiceError when it can't be
+   * Starts a job.
+   * @throws ServiceError when its request is invalid
    */
   start(request: Validated<control.CreateProcessingJobRequest>): ProcessingJob {
     this.jobs.checkNew(request.ProcessingJobName);
@@ -199,7 +199,7 @@ function checkPaths(request: Validated<control.CreateProcessingJobRequest>): voi
     }
     const unique = `${kindOfPath} '${name}'`;
     if (names.has(unique)) {
-      throw validationException(`Names must be unique: the processing ${unique} stands twice.`);
+      throw validationException(`Names must be unique: the processing ${unique} is given twice.`);
     }
     names.add(unique);
   }

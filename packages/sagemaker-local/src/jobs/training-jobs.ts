@@ -15,7 +15,7 @@ import { MetricFinder } from "./metrics";
 /** A training job as DescribeTrainingJob answers it. */
 export type TrainingJob = Validated<DescribeTrainingJobResponse>;
 
-/** What SageMaker says when a training job enters a step. */
+/** SageMaker's status message for each step of a training job. */
 const stepMessages: Partial<Record<SecondaryStatus, string>> = {
   Starting: "Preparing the instances for training",
   Downloading: "Downloading input data",
@@ -265,7 +265,7 @@ function checkRequest(request: Validated<control.CreateTrainingJobRequest>): voi
   const names = new Set<string>();
   for (const { ChannelName, DataSource, CompressionType, RecordWrapperType } of channels ?? []) {
     if (names.has(ChannelName)) {
-      throw validationException(`Channel names must be unique: '${ChannelName}' stands twice.`);
+      throw validationException(`Channel names must be unique: '${ChannelName}' is given twice.`);
     }
     names.add(ChannelName);
     const source = DataSource.S3DataSource;

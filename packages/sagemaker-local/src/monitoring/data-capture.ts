@@ -6,7 +6,7 @@ import { log } from "../log";
 import { messageOf } from "../protocol/errors";
 import type { Validated } from "../protocol/operations";
 
-/** One side of an invocation. */
+/** The request or the answer of an invocation. */
 export interface CapturedMessage {
   readonly contentType: string | undefined;
   readonly body: Uint8Array;
@@ -21,7 +21,7 @@ export interface Invocation {
 }
 
 const flushMilliseconds = 2_000;
-/** Lines that wait at most while S3 doesn't answer; the oldest go first. */
+/** Maximum number of lines that wait while S3 doesn't answer; the oldest are dropped first. */
 const mostWaiting = 20_000;
 
 /** `yyyy/mm/dd/hh` of a time, in UTC: SageMaker's folders. */
@@ -30,10 +30,10 @@ export function hourFolder(time: Date): string {
 }
 
 /**
- * Data capture: a sample of what endpoints are asked and answer, as JSON lines in S3, in SageMaker's form and folders
+ * Data capture: a sample of endpoints' requests and answers, as JSON lines in S3, in SageMaker's format and folders
  * (SageMaker Developer Guide, "View captured data").
  *
- * An invocation never waits for it and never fails by it: lines are kept in memory and written every two seconds.
+ * An invocation never waits for it or fails because of it: lines are kept in memory and written every two seconds.
  */
 export class DataCapture {
   private readonly waiting = new Map<string, string[]>();
@@ -107,14 +107,14 @@ export class DataCapture {
   }
 }
 
-/** As SageMaker names its files: minute, second, millisecond, and something unique. */
+/** A file name as SageMaker makes it: minute, second, millisecond, and a unique id. */
 function fileName(now: Date): string {
   const [, minute, second, millisecond] = /T\d\d:(\d\d):(\d\d)\.(\d{3})Z$/.exec(now.toISOString()) ?? [];
   return `${minute ?? ""}-${second ?? ""}-${millisecond ?? ""}-${randomUUID()}.jsonl`;
 }
 
 /**
- * Text where the configuration says that the content type is text; else Base64 (API reference,
+ * Text if the configuration says that the content type is text; otherwise Base64 (API reference,
  * CaptureContentTypeHeader).
  */
 function captured(

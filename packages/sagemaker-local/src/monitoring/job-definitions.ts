@@ -7,7 +7,7 @@ import { type ResourceContext, Resources } from "../resources/resources";
 /** A data quality job definition as DescribeDataQualityJobDefinition answers it. */
 export type JobDefinition = Validated<control.DescribeDataQualityJobDefinitionResponse>;
 
-/** What a monitoring job looks at, with what it compares and where its report goes. It can't be changed. */
+/** What a monitoring job reads, the baseline for the comparison, and where the report goes. It can't be changed. */
 export class JobDefinitions {
   private readonly definitions: Resources<"JobDefinition", JobDefinition>;
 
@@ -22,7 +22,7 @@ export class JobDefinitions {
       members: ["DataQualityJobInput"],
       order: "Descending",
       missing: (name) => resourceNotFound(`Could not find data quality job definition ${name}.`),
-      taken: (_, arn) => resourceInUse(`The data quality job definition ${arn} exists already.`),
+      taken: (_, arn) => resourceInUse(`The data quality job definition ${arn} already exists.`),
     });
   }
 
@@ -40,7 +40,7 @@ export class JobDefinitions {
       const input = request.DataQualityJobInput.EndpointInput;
       if (input === undefined) {
         throw validationException(
-          "DataQualityJobInput.EndpointInput is required: sagemaker-local has no batch transform jobs to look at.",
+          "DataQualityJobInput.EndpointInput is required: sagemaker-local has no batch transform jobs.",
         );
       }
       if (request.DataQualityJobOutputConfig.MonitoringOutputs.length !== 1) {

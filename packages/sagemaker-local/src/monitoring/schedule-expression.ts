@@ -10,7 +10,7 @@ export interface Timetable {
   previous(moment: Date): Date;
 }
 
-/** Every so many seconds, counted from 1970: for a schedule that is shorter than SageMaker's. */
+/** Every so many seconds, counted from 1970: for schedules shorter than SageMaker's. */
 export function everySeconds(seconds: number): Timetable {
   const period = seconds * 1000;
   return {
@@ -20,8 +20,8 @@ export function everySeconds(seconds: number): Timetable {
 }
 
 /**
- * The times of a schedule expression, as SageMaker takes it: each hour, each day at an hour, or from an hour on every
- * so many hours (SageMaker Developer Guide, "The cron expression for monitoring schedule").
+ * The times of a schedule expression that SageMaker accepts: each hour, each day at an hour, or every N hours from an
+ * hour on (SageMaker Developer Guide, "The cron expression for monitoring schedule").
  * @throws ServiceError when it is none of these
  */
 export function parseScheduleExpression(expression: string): Timetable {
@@ -30,7 +30,7 @@ export function parseScheduleExpression(expression: string): Timetable {
   const every = match?.[1] === "*" ? 1 : Number(match?.[3] ?? 24);
   if (match === null || first > 23 || every < 1 || every > 24) {
     throw validationException(
-      `The schedule expression '${expression}' is none that SageMaker takes: expected NOW, cron(0 * ? * * *) for each hour, ` +
+      `The schedule expression '${expression}' is not one that SageMaker accepts: expected NOW, cron(0 * ? * * *) for each hour, ` +
         "cron(0 [0-23] ? * * *) for each day, or cron(0 [0-23]/[1-24] ? * * *).",
     );
   }
@@ -52,13 +52,13 @@ export function parseScheduleExpression(expression: string): Timetable {
 }
 
 /**
- * The moment that lies an offset such as `-PT1H` from another (API reference, ScheduleConfig: DataAnalysisStartTime).
- * @throws ServiceError when it is no such offset
+ * Adds an offset such as `-PT1H` to a moment (API reference, ScheduleConfig: DataAnalysisStartTime).
+ * @throws ServiceError when the text is not an offset
  */
 export function offsetFrom(moment: Date, offset: string): Date {
   const match = /^-P(?:(\d+)D)?(?:T(?:(\d+)H)?)?$/.exec(offset);
   if (match === null) {
-    throw validationException(`The offset '${offset}' is none: expected such as -PT1H or -P1D.`);
+    throw validationException(`'${offset}' is not an offset: expected, for example, -PT1H or -P1D.`);
   }
   return new Date(moment.getTime() - (Number(match[1] ?? 0) * 24 + Number(match[2] ?? 0)) * hour);
 }

@@ -42,9 +42,9 @@ const baselineFolder = "/opt/ml/processing/baseline";
 const restartReason = "InternalServerError: the service was restarted while the execution was running.";
 
 /**
- * Monitoring schedules: at their times, a processing job compares what an endpoint was asked since the time before with
- * a baseline, under the container contract of SageMaker Model Monitor (SageMaker Developer Guide, "Container Contract
- * Inputs").
+ * Monitoring schedules: at each of their times, a processing job compares an endpoint's requests since the time before
+ * with a baseline, by the container contract of SageMaker Model Monitor (SageMaker Developer Guide, "Container
+ * Contract Inputs").
  */
 export class MonitoringSchedules {
   private readonly schedules: Resources<"MonitoringSchedule", Schedule>;
@@ -71,7 +71,7 @@ export class MonitoringSchedules {
       members: ["MonitoringScheduleConfig"],
       order: "Descending",
       missing: (name) => resourceNotFound(`Monitoring schedule ${name} not found.`),
-      taken: (_, arn) => resourceInUse(`The monitoring schedule ${arn} exists already.`),
+      taken: (_, arn) => resourceInUse(`The monitoring schedule ${arn} already exists.`),
     });
     this.executions = new ResourceStore(join(context.folder, "monitoring-executions"), ["id", "execution"]);
   }
@@ -214,7 +214,7 @@ export class MonitoringSchedules {
     const expression = ScheduleConfig?.ScheduleExpression;
     if (expression === undefined) {
       throw validationException(
-        "MonitoringScheduleConfig.ScheduleConfig is required: without it nothing is ever compared.",
+        "MonitoringScheduleConfig.ScheduleConfig is required: without it, nothing is compared.",
       );
     }
     if (expression !== "NOW") {
@@ -283,7 +283,7 @@ export class MonitoringSchedules {
       }
       const name = schedule.MonitoringScheduleName;
       const start = this.missed.get(name) ?? timetable.previous(next);
-      // On a busy machine a comparison may take longer than a schedule that short: the next one looks at both periods.
+      // On a busy machine, a comparison may take longer than a short period: the next one covers both periods.
       if (this.running.has(name)) {
         this.missed.set(name, start);
         continue;
@@ -351,7 +351,7 @@ export class MonitoringSchedules {
 
   private finish(stored: StoredExecution, job: ProcessingJob): void {
     const { ProcessingJobStatus: status, ExitMessage, FailureReason } = job;
-    // The container says it in its exit message (SageMaker Developer Guide, "Interpret results").
+    // The container reports violations in its exit message (SageMaker Developer Guide, "Interpret results").
     const violated = status === "Completed" && ExitMessage?.startsWith("CompletedWithViolations") === true;
     const reason = violated ? ExitMessage : FailureReason;
     this.change(stored, {
@@ -424,7 +424,7 @@ function processingJob(
       ["baseline_statistics", "stats", baseline?.StatisticsResource?.S3Uri],
     ] as const
   ).flatMap(([variable, folder, uri]) => (uri === undefined ? [] : [{ variable, folder, uri }]));
-  // Reports lie by the hour; those of a shorter period would overwrite one another.
+  // Reports have a folder for each hour, so those of a shorter period would overwrite one another.
   const shorter = periodSeconds !== undefined && periodSeconds < 3600;
   const folder = [
     ...hourFolder(scheduled).split("/"),

@@ -7,12 +7,12 @@ const ownHost = new RegExp(
   String.raw`^(?:${loopback}|[a-z0-9.-]+\.127\.\d+\.\d+\.\d+|[a-z0-9._-]+\.amazonaws\.com)(?::\d+)?$`,
   "i",
 );
-/** Only loopback: the pages of AWS's names are whoever's that rents them. */
+/** Only loopback: anybody can publish pages under AWS's names. */
 const ownOrigin = new RegExp(String.raw`^https?://(?:${loopback})(?::\d+)?$`, "i");
 
 /**
- * Refuses what the page of some website, open in a browser of this machine, could make the browser send: openly, when
- * the browser names the page's origin or that another page asked, or under a name that resolves to 127.0.0.1.
+ * Refuses requests that a foreign website, open in a browser of this machine, could make the browser send: those with
+ * a foreign origin, and those under a name of the website that resolves to 127.0.0.1.
  * @throws ServiceError AccessDeniedException
  */
 export function refuseForeignPages(headers: IncomingHttpHeaders): void {
@@ -22,7 +22,7 @@ export function refuseForeignPages(headers: IncomingHttpHeaders): void {
   if ((host !== "" && !ownHost.test(host)) || isForeign || site === "cross-site" || site === "same-site") {
     throw new ServiceError(
       "AccessDeniedException",
-      `Only programs of this machine are answered, not '${origin ?? host}': use 127.0.0.1 or localhost.`,
+      `Only programs on this machine get answers, not '${origin ?? host}': use 127.0.0.1 or localhost.`,
       403,
     );
   }

@@ -14,7 +14,7 @@ export class ServiceError extends Error {
 }
 
 /**
- * The request can't be right, whatever the state of the service; also SageMaker's answer for many a missing resource.
+ * The request is invalid, whatever the state of the service. SageMaker also answers it for some missing resources.
  */
 export const validationException = (message: string): ServiceError => new ServiceError("ValidationException", message);
 
@@ -31,7 +31,7 @@ export const conflictException = (message: string): ServiceError => new ServiceE
 export const resourceLimitExceeded = (message: string): ServiceError =>
   new ServiceError("ResourceLimitExceeded", message);
 
-/** Validation failure of the two runtimes, which name it otherwise than the control plane. */
+/** Validation failure of the two runtimes; the control plane has another name for it. */
 export const validationError = (message: string): ServiceError => new ServiceError("ValidationError", message);
 
 /** Message of anything thrown. */
@@ -39,7 +39,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Name of anything thrown, by which the AWS SDK tells its errors apart. */
+/** Name of anything thrown, which identifies errors of the AWS SDK. */
 export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : "";
 }

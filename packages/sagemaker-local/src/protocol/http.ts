@@ -19,13 +19,13 @@ export function toWire(value: unknown): string {
   });
 }
 
-/** The wire form of an error, with the header and the member by which clients tell it apart. */
+/** The wire form of an error, with the header and the member by which clients identify it. */
 export function errorAnswer(error: ServiceError, contentType: string): WireAnswer {
   const message = error.message.length > 2048 ? `${error.message.slice(0, 2047)}…` : error.message;
   return {
     status: error.status,
     headers: { "Content-Type": contentType, "x-amzn-ErrorType": error.code },
-    // Older clients read `message`, newer error shapes have `Message`: AWS's own answers carry either.
+    // Older clients read `message`, newer error shapes have `Message`, and AWS answers one or the other.
     body: JSON.stringify({ __type: error.code, message, Message: message, ...error.members }),
   };
 }
@@ -39,7 +39,7 @@ export async function readBody(request: IncomingMessage, limit: number): Promise
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    // The rest is read and dropped: a client that is still sending would not see an answer.
+    // The rest is read and dropped, because a client that is still sending would not see an answer.
     if (size <= limit) {
       chunks.push(chunk);
     }
@@ -97,7 +97,7 @@ export class JsonProtocol {
   }
 }
 
-/** What of an answer its shape has. */
+/** The members of an answer that its shape has. */
 function known(model: ServiceModel, shapeName: string | undefined, value: unknown): unknown {
   const shape: Shape = shapeName === undefined ? { type: "structure" } : model.shape(shapeName);
   if (value === null || typeof value !== "object") {
@@ -149,7 +149,7 @@ export class RestProtocol {
       const labels: string[] = [];
       const path = operation.http.requestUri.replaceAll(/\{(\w+)\+?\}/g, (_, label: string) => {
         labels.push(label);
-        // A feature group may be given by its ARN, whose slash not every client escapes.
+        // The feature group may be an ARN, whose slash some clients don't escape.
         return "(arn:[^/]+/[^/]+|[^/]+)";
       });
       return { operation, labels, path: new RegExp(`^${path}$`) };

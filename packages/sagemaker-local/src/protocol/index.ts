@@ -1,4 +1,4 @@
-/** What a small service needs that speaks one of AWS's JSON protocols: errors, bodies, and who may ask. */
+/** What a small service with one of AWS's JSON protocols needs: errors, bodies, and a check of callers. */
 export { refuseForeignPages } from "./callers";
 export { ServiceError } from "./errors";
 export { errorAnswer, readBody, toWire } from "./http";

@@ -1,6 +1,6 @@
 /**
- * A request after validation: what the service model requires is there. (The SDK types every required member as
- * "maybe undefined", since it can't know what a caller leaves out.)
+ * A request after validation: it has all members that the service model requires. (The SDK's types allow undefined for
+ * every required member.)
  */
 export type Validated<T> = T extends string | number | boolean | Date | Uint8Array | readonly [unknown, ...unknown[]]
   ? T
@@ -10,7 +10,7 @@ export type Validated<T> = T extends string | number | boolean | Date | Uint8Arr
       ? { [Key in keyof T]: object extends Pick<T, Key> ? Validated<T[Key]> : Validated<Exclude<T[Key], undefined>> }
       : T;
 
-/** What makes an SDK command class a command: its input and, by way of its middleware, its output. */
+/** An SDK command class, with its input and, through its middleware, its output. */
 type CommandClass = abstract new (...options: never[]) => {
   readonly input: object;
   resolveMiddleware(...options: never[]): (...options: never[]) => Promise<{ output: object }>;

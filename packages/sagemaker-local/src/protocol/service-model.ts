@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 
-/** What botocore's service models say about a type. */
+/** A type as botocore's service models describe it. */
 export interface Shape {
   readonly type:
     | "structure"

@@ -1,7 +1,7 @@
 import { ServiceError } from "./errors";
 import type { ServiceModel, Shape } from "./service-model";
 
-/** Words of the AWS front end for what a JSON value is. */
+/** AWS's words for the types of JSON values. */
 function kindOf(value: unknown): string {
   if (Array.isArray(value)) {
     return "START_ARRAY";
@@ -29,7 +29,7 @@ const wanted: Readonly<Record<Shape["type"], string>> = {
   blob: "a blob",
 };
 
-/** A pattern's text is Java's, so some of its words need JavaScript's; null when it is none in either language. */
+/** Patterns have Java's syntax, parts of which JavaScript writes otherwise; null when a pattern is invalid in both. */
 function compile(pattern: string): RegExp | null {
   const translated = pattern
     .replaceAll("\\A", "^")
@@ -40,7 +40,7 @@ function compile(pattern: string): RegExp | null {
     try {
       return new RegExp(`^(?:${translated})$`, flags);
     } catch {
-      // Next flags: a few of the service's patterns escape characters that the u flag forbids to escape.
+      // Try the next flags: a few of the service's patterns escape characters that the u flag doesn't allow to escape.
     }
   }
   return null;
@@ -58,7 +58,7 @@ function describe(value: unknown): string {
 const lowerFirst = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1);
 
 /**
- * Checks requests against a service model and words what is wrong with them as SageMaker does, for example
+ * Checks requests against a service model and reports problems in SageMaker's wording, for example
  * "1 validation error detected: Value 'a_b' at 'trainingJobName' failed to satisfy constraint: Member must satisfy
  * regular expression pattern: …".
  */

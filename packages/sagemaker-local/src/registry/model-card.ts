@@ -1,7 +1,7 @@
 /**
  * The content of a model package's card, as SageMaker's "Model package model card schema" allows it (Developer Guide,
- * "View the details of a model version"): a text of JSON whose members and lengths are limited. SageMaker refuses a
- * package whose card breaks it.
+ * "View the details of a model version"): JSON text whose members and lengths are limited. SageMaker refuses a package
+ * whose card breaks the schema.
  */
 import { z } from "zod";
 
@@ -12,7 +12,7 @@ const long = text(2048);
 const short = text(1024);
 const axisName = text(63);
 /**
- * The schema asks for a pattern `.{1,63}` or `.{1,255}` that may match anywhere: at least one character, of any number.
+ * The schema's patterns `.{1,63}` and `.{1,255}` may match anywhere, so they only ask for at least one character.
  */
 const filled = z.string().regex(/./);
 const locations = (most: number): z.ZodArray<z.ZodString> => z.array(short).max(most);

@@ -6,7 +6,7 @@ import { toWire } from "../protocol/http";
 import { type ResourceContext, Resources } from "../resources/resources";
 import { checkModelCard } from "./model-card";
 
-/** A group of model versions, with the number of the last version, which is never given twice. */
+/** A group of model versions, with the number of its last version: no number is used twice. */
 type Group = Validated<control.DescribeModelPackageGroupOutput> & { readonly lastVersion: number };
 
 /** A model package as DescribeModelPackage answers it. */

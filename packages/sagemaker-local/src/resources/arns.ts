@@ -1,6 +1,6 @@
 import type { Settings } from "../settings";
 
-/** Makes and reads the names by which AWS knows SageMaker's resources. */
+/** Makes and reads the ARNs of SageMaker's resources. */
 export class Arns {
   constructor(private readonly settings: Pick<Settings, "region" | "account">) {}
 

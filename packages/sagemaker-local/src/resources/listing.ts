@@ -40,9 +40,9 @@ interface Position {
 const pageSize = 10;
 
 /**
- * A page of `resources`, filtered and sorted as the request wants. The token names the last resource of its page, so
- * that nothing is listed twice or left out when resources come and go between two pages.
- * @throws ServiceError when the token is none of ours
+ * A page of `resources`, filtered and sorted as the request asks. The token names the last resource of its page, so
+ * nothing is listed twice or left out when resources are made or deleted between two pages.
+ * @throws ServiceError when this service did not make the token
  */
 export function listPage<Resource>(
   resources: readonly Resource[],
@@ -108,7 +108,7 @@ function readToken(token: string): Position {
       return { key: position.key, name: position.name };
     }
   } catch {
-    // Answered below, as any other token that is none.
+    // Refused below, like any other invalid token.
   }
   throw validationException(
     `Invalid pagination token: '${token.slice(0, 100)}'. Pass the NextToken of the last answer.`,

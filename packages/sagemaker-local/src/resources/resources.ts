@@ -5,7 +5,7 @@ import { listPage, type ListRequest } from "./listing";
 import { ResourceStore } from "./store";
 import type { TagRegistry, Tags } from "./tags";
 
-/** What the kinds of resources share. */
+/** What all kinds of resources share. */
 export interface ResourceContext {
   /** Has a folder for the files of each kind. */
   readonly folder: string;
@@ -31,7 +31,7 @@ export interface Kind<Prefix extends string> {
   readonly taken: (name: string, arn: string) => ServiceError;
 }
 
-/** What a request does not say of a new resource, without what every one gets. */
+/** The members of a new resource that the request does not set, without those that every resource gets. */
 type Own<Prefix extends string, Resource, Request> = Partial<Resource> &
   Omit<Resource, keyof Request | `${Prefix}Arn` | "CreationTime" | "LastModifiedTime">;
 
@@ -48,8 +48,8 @@ interface Listing<Resource> {
 /**
  * The resources of one kind, with their ARNs, tags and files.
  *
- * A resource has the members that its Describe operation answers, and may have others of our own: whatever an operation
- * answers, a client gets only what the answer's shape has. So Create, Update and List answer whole resources, too.
+ * A resource has the members that its Describe operation answers, and may have internal ones: a client gets only the
+ * members of the answer's shape. So Create, Update and List can answer whole resources, too.
  */
 export class Resources<Prefix extends string, Resource extends object> {
   private readonly store: ResourceStore<Resource>;
@@ -95,8 +95,8 @@ export class Resources<Prefix extends string, Resource extends object> {
 
   /**
    * Makes the resource that a request describes.
-   * @param own what it has beyond the request, or otherwise than the request
-   * @throws ServiceError when its name is taken, or its tags can't be
+   * @param own members that the request does not have, or that differ from the request
+   * @throws ServiceError when its name is taken, or its tags are invalid
    */
   create<Request extends Readonly<Record<`${Prefix}Name`, string>> & { Tags?: Tags | undefined }>(
     request: Request,

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { StartError } from "../start-error";
 
-/** Dates would come back as text, so they are marked on the way out. */
+/** JSON has no dates: they are marked when written, so that they are read as dates. */
 function replacer(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
   const original = this[key];
   return original instanceof Date ? { $date: original.toISOString() } : value;
@@ -30,15 +30,15 @@ function memberOf(value: unknown, member: string): unknown {
 }
 
 /**
- * Resources of one kind by name: held in memory, and each in a JSON file of its own that is replaced atomically with
- * every change, so that a killed service finds everything again.
+ * Resources of one kind by name, in memory and on the disk. Each has its own JSON file, which every change replaces
+ * atomically, so a killed service finds everything again.
  */
 export class ResourceStore<Resource extends object> {
   private readonly resources = new Map<string, Resource>();
 
   /**
    * @param members what every resource of the kind has: a file without one of them is damaged
-   * @throws StartError when a file is damaged: going on without it would orphan what belongs to the resource
+   * @throws StartError when a file is damaged: without it, what belongs to the resource would be orphaned
    */
   constructor(
     private readonly folder: string,
@@ -49,7 +49,7 @@ export class ResourceStore<Resource extends object> {
     for (const entry of entries.filter((each) => each.endsWith(".json"))) {
       this.load(join(folder, entry));
     }
-    // Only now: while a file is damaged, a draft may be the good copy of it.
+    // Not earlier: while a file is damaged, a draft may be the good copy of it.
     for (const entry of entries.filter((each) => each.endsWith(".new"))) {
       rmSync(join(folder, entry), { force: true });
     }
@@ -88,21 +88,21 @@ export class ResourceStore<Resource extends object> {
     }
     const name = memberOf(content, "name");
     const resource = memberOf(content, "resource");
-    // A file that holds the resource of another stands where its own one was lost.
+    // A file with another resource's content has overwritten its own.
     const whole =
       typeof name === "string" &&
       this.file(name) === file &&
       this.members.every((member) => (memberOf(resource, member) ?? undefined) !== undefined);
     if (!whole) {
       throw new StartError(
-        `${file} is damaged. Put back a good copy, or start over with an empty state folder (\`make clean\` where \`make up\` made it).`,
+        `${file} is damaged. Restore a good copy, or start with an empty state folder (\`make clean\` if \`make up\` made it).`,
       );
     }
     this.resources.set(name, resource as Resource);
   }
 
   private file(name: string): string {
-    // The hash tells names apart that a file system without upper and lower case would take for the same.
+    // The hash separates names that differ only in case, for file systems that ignore case.
     const hash = createHash("sha256").update(name).digest("hex").slice(0, 8);
     return join(this.folder, `${name.replaceAll(/[^A-Za-z0-9-]/g, "_")}-${hash}.json`);
   }

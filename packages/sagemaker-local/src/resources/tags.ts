@@ -25,7 +25,7 @@ export class TagRegistry {
 
   /**
    * Sets the tags of a new resource.
-   * @throws ServiceError when a key stands twice or there are more than fifty
+   * @throws ServiceError when a key occurs twice or there are more than fifty
    */
   create(arn: string, tags: Tags | undefined): void {
     if (tags === undefined || tags.length === 0) {
@@ -40,7 +40,7 @@ export class TagRegistry {
   check(tags: Tags | undefined): void {
     const keys = new Set(tags?.map((tag) => tag.Key));
     if (tags !== undefined && keys.size < tags.length) {
-      throw validationException("Duplicate tag keys found: each key of 'tags' may stand there once.");
+      throw validationException("Duplicate tag keys found: give each key once.");
     }
     if (keys.size > maximum) {
       throw resourceLimitExceeded(`A resource has at most ${maximum} tags: ${keys.size} were given.`);
