@@ -250,7 +250,7 @@ describe("a training job", () => {
           MetricDefinitions: [{ Name: "rmse", Regex: "rmse=[0-9.]+" }],
         },
       },
-      /'rmse=\[0-9.\]\+' of the metric 'rmse' .* no group/,
+      /'rmse=\[0-9.\]\+' of the metric 'rmse' .* needs a group/,
     ],
     ["Pipe mode", { AlgorithmSpecification: { TrainingImage: image, TrainingInputMode: "Pipe" } }, /Pipe/],
     [

@@ -41,5 +41,5 @@ test("offsets are hours and days before a moment", () => {
   expect(offsetFrom(at("10:00:00"), "-PT1H")).toEqual(at("09:00:00"));
   expect(offsetFrom(at("10:00:00"), "-PT0H")).toEqual(at("10:00:00"));
   expect(offsetFrom(at("10:00:00"), "-P1DT2H")).toEqual(new Date("2026-02-28T08:00:00Z"));
-  expect(() => offsetFrom(at("10:00:00"), "1 hour")).toThrow("expected such as -PT1H");
+  expect(() => offsetFrom(at("10:00:00"), "1 hour")).toThrow("expected, for example, -PT1H");
 });
