@@ -1,10 +1,10 @@
 /**
- * Builds the website: pages from one layout and one message file, their forms written from the feature contract, a
- * script for each page that needs one, one stylesheet, pictures.
+ * Builds the website: pages from one layout and one message file, forms from the feature contract, a script for each
+ * page that needs one, one stylesheet, pictures.
  *
- * The form stands in the HTML itself, so it is there before the script is, and a page can't offer a field that the API
- * doesn't take. The same sources give the same bytes, in any folder and at any time. Scripts and stylesheet carry a
- * hash of their content in their names: they may be cached for ever, the other files may not.
+ * The HTML contains the form, so it is there before the script loads, and a page can't offer a field that the API
+ * doesn't take. The same sources give the same bytes, in any folder and at any time. The names of scripts and
+ * stylesheet contain a hash of their content: browsers may cache them for ever, but not the other files.
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -17,32 +17,32 @@ import { pages as english } from "./messages/en";
 import { indexPage } from "./pages/index";
 import { forbiddenPage, measuringPage, modelPage, notFoundPage, privacyPage } from "./pages/texts";
 
-/** The browsers that are served: those that still got security updates in 2023. */
+/** The supported browsers: those that still got security updates in 2023. */
 const browsers = ["chrome109", "edge109", "firefox115", "safari16.4"];
 
-/** The languages that the website speaks: for each, its file in `web/messages` and the words of its pages. */
+/** The website's languages: for each, its file in `web/messages` and the texts of its pages. */
 const languages = { en: english } as const;
 
-/** Pictures as they lie in `web/pictures`; `pictures/draw.ts` makes those that aren't drawn by hand. */
+/** The pictures in `web/pictures`; `pictures/draw.ts` makes those that aren't drawn by hand. */
 const pictures = ["icon-180.png", "icon-192.png", "icon-512.png", "icon-maskable-512.png", "open-graph.png"] as const;
 
 /** What differs between websites. */
 export interface WebsiteOptions {
   /** @default "en" */
   readonly language?: keyof typeof languages;
-  /** Days after which a contact message is deleted: the pages promise them. @default 365 */
+  /** Days after which a contact message is deleted; the pages name the number. @default 365 */
   readonly contactRetentionDays?: number;
   /**
-   * Days after which the last record of a request, with the address that it came from, is deleted: the page on privacy
-   * promises them. @default 455
+   * Days after which the last record of a request, with its address, is deleted; the page on privacy names the number.
+   * @default 455
    */
   readonly recordRetentionDays?: number;
   /** Whether contact messages are also mailed, which the page on privacy mentions. @default false */
   readonly contactMailed?: boolean;
   /**
-   * The website's address, `https://…` without a slash at its end, where a setting gives it one. With it the pages name
-   * themselves (canonical address, Open Graph), and `robots.txt` names the sitemap.
-   * @default CloudFront's own name, which nobody knows before it is deployed
+   * The website's address, `https://…` without a slash at its end, if a setting gives it one. With it, the pages name
+   * their own address (canonical link, Open Graph), and `robots.txt` names the sitemap.
+   * @default CloudFront's own name, which is unknown before the deployment
    */
   readonly address?: string;
 }
@@ -80,15 +80,15 @@ const scriptOptions = {
   logLevel: "silent",
 } as const satisfies BuildOptions;
 
-/** The file that starts a page's script with the words of a language, which alone go into it. It stands nowhere. */
+/** A virtual file that starts a page's script with the texts of one language, so that only these are bundled. */
 interface Start {
   readonly contents: string;
   readonly sourcefile: string;
 }
 
 /**
- * Runs a build, or takes what it made before of the same settings and the same files, as `BuildCache` of
- * modules/build-cache.ts does. A build names the files that it read by their paths from the folder in which `web` lies.
+ * Runs a build, or takes its earlier result for the same settings and files, as `BuildCache` of modules/build-cache.ts
+ * does. A build names the files that it read by their paths from the folder that contains `web`.
  */
 export type Keep = (
   name: string,
@@ -97,8 +97,8 @@ export type Keep = (
 ) => Uint8Array;
 
 /**
- * Compiles the stylesheet and the scripts. esbuild's processes take more processor time than all else here, so that
- * what they make may be kept.
+ * Compiles the stylesheet and the scripts. esbuild's processes take more CPU time than everything else here, so their
+ * results can be cached.
  */
 function compile(folder: string, language: string, keep: Keep): Compiled {
   const home = basename(folder);
@@ -109,7 +109,7 @@ function compile(folder: string, language: string, keep: Keep): Compiled {
   const starts = { calculator: start("calculator"), figures: start("figures") };
   const settings = JSON.stringify({ version, stylesheetOptions, scriptOptions, starts });
   const output = keep(`${language}.json`, settings, () => {
-    // package.json names what may be left out of a file, npm's record names the installed packages.
+    // package.json says which modules have no side effects, npm's record which packages are installed.
     const inputs = new Set([`${home}/styles.css`, "package.json", "node_modules/.package-lock.json"]);
     const bundle = (begin: Start): string => {
       const stdin = { ...begin, resolveDir: folder, loader: "ts" } as const;
@@ -162,8 +162,8 @@ function manifest({ messages }: Site): string {
 const listed = ["index.html", "how-to-measure.html", "about-the-model.html", "privacy.html"] as const;
 
 /**
- * The website's `sitemap.xml`. It stands apart from the other files, as it takes absolute addresses alone
- * (sitemaps.org, "XML tag definitions"), which may be known only when the website is deployed.
+ * The website's `sitemap.xml`. It is made apart from the other files, because it needs absolute addresses
+ * (sitemaps.org, "XML tag definitions"), which may be unknown before the website is deployed.
  * @param address `https://…`, without a slash at its end; also one that Terraform fills in
  */
 export function sitemap(address: string): string {
@@ -174,10 +174,10 @@ export function sitemap(address: string): string {
 }
 
 /**
- * The website's files: content by name, text or bytes. All lie in one folder.
+ * The website's files: content by name, text or bytes. All are in one folder.
  * @param folder the folder `web`, which a program that bundles this file must name. @default the folder of this file
- * @param keep keeps what esbuild makes for another process. @default nothing is kept
- * @throws Error when the script doesn't compile, or a message links to where it must not
+ * @param keep caches esbuild's results for other processes. @default nothing is cached
+ * @throws Error when the script doesn't compile, or a message has a forbidden link
  */
 export function websiteFiles(
   folder = __dirname,

@@ -1,6 +1,5 @@
 /**
- * The most that each field of a contact message takes, in characters: what the form lets people type and what the API
- * stores.
+ * The maximum length of each field of a contact message, in characters, for the form and the API.
  */
 export const contactLimits = {
   name: 100,

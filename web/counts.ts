@@ -16,7 +16,7 @@ export interface MeasureCounts {
 const lengths = measures.filter(({ unit }) => unit === "mm").length;
 const weights = measures.length - lengths;
 
-/** The counts of the present contract. */
+/** The counts of the feature contract. */
 export const counts: MeasureCounts = {
   values: measures.length + 1,
   lengths,

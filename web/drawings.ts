@@ -1,6 +1,5 @@
 /**
- * The pictures that stand in the pages: drawn in lines, coloured by the stylesheet alone, so that they follow light and
- * dark.
+ * The pages' line drawings. The stylesheet colours them, so that they fit the light and the dark theme.
  */
 import type { PageMessages } from "./messages/en";
 import { attributes, type Html, html } from "./html";
@@ -9,7 +8,7 @@ import { breathingHoles, growthLines, type Hole, shellBox } from "./src/shell";
 const hole = ({ x, y, rx, ry, degrees }: Hole): Html =>
   html`<ellipse${attributes({ class: "hole", cx: x, cy: y, rx, ry, transform: `rotate(${degrees} ${x} ${y})` })} />`;
 
-/** The inside of a drawing of a shell with as many growth lines as there are rings. */
+/** The content of a drawing of a shell, with one growth line for each ring. */
 export function shell(rings: number): Html {
   return html`${growthLines(rings).map((d) => html`<path${attributes({ class: "line", d })} />`)}${breathingHoles().map(hole)}`;
 }
@@ -21,7 +20,7 @@ export function ornament(rings: number, className: string): Html {
   </svg>`;
 }
 
-/** The colours of mother-of-pearl, which the stylesheet mixes. It stands once in a page that uses it. */
+/** The colours of mother-of-pearl, which the stylesheet defines. A page that uses them contains this once. */
 export const nacre = html`<svg class="unseen" width="1" height="1" aria-hidden="true" focusable="false">
   <defs>
     <linearGradient id="nacre" gradientUnits="userSpaceOnUse" x1="0" y1="0" x2="240" y2="190">
@@ -35,9 +34,8 @@ export const nacre = html`<svg class="unseen" width="1" height="1" aria-hidden="
 </svg>`;
 
 /**
- * Where to measure: the shell from above and from the side, with a bar for each length. Each bar is as long as what it
- * measures. The stylesheet lights a bar up while its field is filled in, and the animal's place in the list is told by
- * `data-measure`.
+ * Where to measure: the shell from above and from the side, with a bar for each length, as long as what it measures.
+ * The stylesheet highlights a bar while its field has the focus; `data-measure` names the measure.
  * @param id makes the title's identifier unique in a page
  */
 export function measuringDrawing({ drawing }: PageMessages, id: string): Html {
@@ -59,7 +57,7 @@ export function measuringDrawing({ drawing }: PageMessages, id: string): Html {
   </svg>`;
 }
 
-/** An animal from below: shell, foot, and the gonad, whose colour shows its sex; an infant has none that is visible. */
+/** An animal from below: shell, foot, and the gonad, whose colour shows the sex; an infant's gonad is not visible. */
 export function sexDrawing(sex: string): Html {
   const infant = sex === "I";
   const transform = infant ? "translate(22 18) scale(.62)" : undefined;

@@ -27,8 +27,8 @@ function categoryField(feature: CategoryFeature, step: number): Html {
 }
 
 /**
- * A text field with a decimal keyboard, not a number field: typed into Chromium's number field, 20,2 silently becomes
- * 202, and a wheel over the field changes the value unseen. Here a comma is a point, and everything else is said.
+ * A text field with a decimal keyboard, not a number field: in Chromium's number field, 20,2 silently becomes 202, and
+ * the mouse wheel changes the value unnoticed. Here a comma is read as a point, and any other fault is reported.
  */
 function measureField(measure: Measure, messages: PageMessages): Html {
   const name = camelCase(measure.name);
@@ -63,7 +63,7 @@ function measureField(measure: Measure, messages: PageMessages): Html {
   </div>`;
 }
 
-/** Neighbours of one kind: measures of one unit, or a single category. */
+/** Consecutive fields of one kind: measures of one unit, or a single category. */
 function groupsOf(inputs: readonly Feature[]): Feature[][] {
   const groups: Feature[][] = [];
   for (const feature of inputs) {
@@ -77,7 +77,7 @@ function groupsOf(inputs: readonly Feature[]): Feature[][] {
   return groups;
 }
 
-/** The calculator's fields in the contract's order; neighbours of one unit share a numbered step. */
+/** The calculator's fields in the contract's order; consecutive measures of one unit share a numbered step. */
 export function calculatorFields(inputs: readonly Feature[], messages: PageMessages): Html {
   return html`${groupsOf(inputs).map((group, index) => {
     const [first] = group;
@@ -95,8 +95,8 @@ export function calculatorFields(inputs: readonly Feature[], messages: PageMessa
 }
 
 /**
- * The contact form's fields, and one that people neither see nor reach: who fills it in is a program, and the API keeps
- * nothing of what it sends.
+ * The contact form's fields, and one that people can neither see nor reach. Only a program fills it in, and the API
+ * stores nothing of such a request.
  */
 export function contactFields({ index }: PageMessages): Html {
   const fields = [
@@ -111,8 +111,8 @@ export function contactFields({ index }: PageMessages): Html {
       name,
       autocomplete,
       required: true,
-      // Browsers cut off without a word what is pasted beyond `maxlength`: of a long text the page says itself that it
-      // is too long.
+      // The message has no `maxlength`: browsers silently cut off what is pasted beyond it. The page itself reports a
+      // text that is too long.
       maxlength: type === undefined ? undefined : contactLimits[name],
       "data-longest": type === undefined ? contactLimits[name] : undefined,
       rows: type === undefined ? 6 : undefined,

@@ -1,4 +1,4 @@
-/** Markup that escapes by itself: what is put into `html` is text, unless it is markup already. */
+/** Markup with automatic escaping: a value in `html` is text, unless it is markup already. */
 
 /** Markup, which may stand in a page as it is. */
 export class Html {
@@ -10,7 +10,7 @@ export class Html {
   }
 }
 
-/** What can be put into markup; nothing stands where a value is missing. */
+/** What can be put into markup; a missing value adds nothing. */
 export type Content = Html | string | number | undefined | readonly Content[];
 
 function escape(text: string): string {
@@ -36,8 +36,8 @@ export function html(parts: TemplateStringsArray, ...values: readonly Content[])
 }
 
 /**
- * The attributes of an element, each with a blank before it: true stands for an attribute without a value, false and
- * undefined for none.
+ * The attributes of an element, each with a space before it: true makes an attribute without a value, false and
+ * undefined make none.
  */
 export function attributes(values: Readonly<Record<string, string | number | boolean | undefined>>): Html {
   const written = Object.entries(values)

@@ -1,15 +1,15 @@
-/** What every page shares: its head, its masthead with the ways to the other pages, its foot. */
+/** What all pages share: the head, the masthead with the navigation, the footer. */
 import { nacre, ornament } from "./drawings";
 import { attributes, type Html, html, inline } from "./html";
 import type { PageMessages } from "./messages/en";
 
-/** What the pages are made with. */
+/** What the pages are built from. */
 export interface Site {
   readonly messages: PageMessages;
-  /** Names of the files that carry a hash of their content. */
+  /** The files whose names contain a hash of their content. */
   readonly stylesheet: string;
   readonly scripts: Readonly<Record<"calculator" | "figures", string>>;
-  /** Where the site is, `https://…` without a slash at its end; without it a page does not know its own address. */
+  /** The site's address, `https://…` without a slash at its end; without it, a page does not name its own address. */
   readonly address: string | undefined;
   /** Days after which a contact message is deleted. */
   readonly contactRetentionDays: number;
@@ -21,25 +21,25 @@ export interface Site {
 
 /** A page. */
 export interface Page {
-  /** Its file, which is its address too; `index.html` stands at `/`. */
+  /** Its file, which is also its address; `index.html` is at `/`. */
   readonly file: string;
   readonly title: string;
-  /** For search engines; a page without one is kept out of them. */
+  /** For search engines; a page without one is not indexed. */
   readonly description?: string;
   readonly script?: string;
   /** A class of the page's body. */
   readonly kind: "tool" | "text" | "lost";
-  /** Growth lines of the shell behind its beginning. */
+  /** Growth lines of the shell behind the page's heading. */
   readonly rings: number;
   readonly main: Html;
 }
 
-/** The path at which a page is asked for. */
+/** The path of a page. */
 export function pathOf({ file }: Pick<Page, "file">): string {
   return file === "index.html" ? "/" : `/${file}`;
 }
 
-/** The pages of the masthead and of the foot, in their order. */
+/** The pages of the masthead and of the footer, in their order. */
 function links({ navigation }: PageMessages): readonly (readonly [string, string])[] {
   return [
     ["/", navigation.calculator],
@@ -67,7 +67,7 @@ function shared(page: Page, { messages, address }: Site): Html {
     <meta name="twitter:card" content="summary_large_image" />`;
 }
 
-/** The whole document of a page. References start at the root, as error pages are shown under any address. */
+/** The whole document of a page. References start at the root, because error pages are shown under any address. */
 export function documentOf(page: Page, site: Site): string {
   const { messages } = site;
   const here = pathOf(page);

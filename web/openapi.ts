@@ -1,7 +1,7 @@
 /**
- * The API's description (OpenAPI 3.1), which the website publishes as `/openapi.json`: written from the feature
- * contract and the contact form's limits, by which the handlers themselves go. `make fuzz` asks the API what it follows
- * from it, and `__tests__/web/openapi.test.ts` holds the handlers to it.
+ * The API's description (OpenAPI 3.1), which the website publishes as `/openapi.json`. It is made from the feature
+ * contract and the contact form's limits, which the handlers use, too. `make fuzz` tests the API by it, and
+ * `__tests__/web/openapi.test.ts` compares the handlers with it.
  */
 import { camelCase, type Feature, features, isOptional, label, yearsBeyondRings } from "../survey/feature-contract";
 import { contactLimits } from "./contact-limits";
@@ -147,7 +147,7 @@ const later = (description: string): JsonObject => ({
   "Retry-After": header(description, { type: "integer", minimum: 1 }),
 });
 
-/** What API Gateway itself says, before any function is asked. */
+/** What API Gateway itself answers, before it calls a function. */
 const gatewaysWords: JsonObject = {
   "application/json": {
     schema: { type: "object", properties: { message: { type: "string" } }, required: ["message"] },

@@ -946,7 +946,7 @@ describe("the model's page", () => {
     const figures = page.locator("#figures");
     await figures.locator("table").first().waitFor();
     const text = await textOf(figures);
-    expect(text).toMatch(/off by\s+1\.5 years/);
+    expect(text).toMatch(/Average error of an estimate\s+1\.5 years/);
     expect(text).toContain("(promised: 90 %)");
     expect(text).toContain("90.4 %");
     expect(text).toMatch(/Female\s+251\s+89\.6 %/);

@@ -1,10 +1,10 @@
 /**
- * All words of the website in English. Another language is another file with the same two exports, typed by this one's
+ * All texts of the website in English. Another language is another file with the same two exports, typed by this one's
  * `PageMessages` and `ScriptMessages`.
  *
- * `pages` goes into the pages, `script` into the script, so that no page carries what the script says and the other way
- * round. Lines of `pages` may hold `**strong**` and `[links](/address)`; lines of `script` are plain text. A number and
- * its unit are joined by a no-break space (`\u00a0`): no line ends between them.
+ * `pages` goes into the pages, `script` into the script, so that neither contains the other's texts. Lines of `pages`
+ * may contain `**strong**` and `[links](/address)`; lines of `script` are plain text. A number and its unit are joined
+ * by a no-break space (`\u00a0`), so that no line ends between them.
  */
 import type { MeasureCounts } from "../counts";
 
@@ -33,7 +33,7 @@ const inWords = (count: number): string => numerals[count] ?? whole.format(count
 /** A count at the beginning of a sentence. */
 const atStart = (count: number): string => inWords(count).replace(/^./, (letter) => letter.toUpperCase());
 
-/** What stands in the pages. */
+/** The texts of the pages. */
 export const pages = {
   /** Language tag of the pages (BCP 47). */
   language: "en-GB",
@@ -60,7 +60,7 @@ export const pages = {
     mm: { title: "Lengths, with a caliper", inWords: "millimetres" },
     g: { title: "Weights, on a scale", inWords: "grams" },
   },
-  optional: "if you have it",
+  optional: "optional",
   range: (minimum: number, maximum: number, unit: string, step: number) =>
     `${minimum} to ${maximum}\u00a0${unit}, to the nearest\u00a0${step}.`,
   drawing: {
@@ -176,7 +176,7 @@ export const pages = {
       lines: [
         "**Old animals.** They hardly grow any more, so their measures show little of their age: most estimates are too low.",
         "**Other species, other waters.** How fast abalone grow depends on species, place and food, and the model knows only animals like those it learnt from. The public survey, and the simulator that follows it, are of blacklip abalone (Haliotis rubra) of Tasmania.",
-        "**The sea, where animals are simulated.** The figures above show whether any are: for these, they show how well the model knows the simulator.",
+        "**Real animals, if the model learnt from simulated ones.** The figures above show whether it did. If so, they show how well the model knows the simulator.",
         "**Measures that don’t fit together, and lengths that no surveyed animal had.** The calculator warns you, and shows an age without a range.",
         "Where a rule asks for a count of the rings, an estimate does not replace it.",
       ],
@@ -185,7 +185,7 @@ export const pages = {
       heading: "Farming age",
       lines: (years: number, source: string, address: string) => [
         `The calculator compares the age with ${years}\u00a0years, the age at which farms in Tasmania harvest abalone at the latest: half a year in the nursery and up to three years of growth ([${source}](${address})). Animals in the wild grow more slowly than on farms.`,
-        "Reached “very likely” means that the whole range lies above it, “not yet” that it lies below, “perhaps” that it lies on both sides.",
+        "Reached “very likely” means that the whole range is above this age, “not yet” that it is below, “perhaps” that this age is within the range.",
       ],
     },
     licence: {
@@ -251,17 +251,17 @@ export const pages = {
   },
 };
 
-/** The words of the pages, as every language has them. */
+/** The texts of the pages, the same in every language. */
 export type PageMessages = typeof pages;
 
 const joined = (parts: readonly string[]): string => parts.filter((part) => part !== "").join(", ");
 
-/** What the script says. */
+/** The texts of the script. */
 export const script = {
   number: (value: number) => decimal.format(value),
-  /** With one decimal always, where numbers stand above one another. */
+  /** Always with one decimal, for columns of numbers. */
   tenths: (value: number) => tenths.format(value),
-  /** The day stays with its month. */
+  /** Day and month are not separated by a line end. */
   date: (value: Date) => date.format(value).replace(" ", "\u00a0"),
   quantity: (value: string, unit: string) => `${value}\u00a0${unit}`,
   form: {
@@ -325,13 +325,13 @@ export const script = {
     scaleEnd: (years: number) => `${years}\u00a0years`,
     model: (name: string, trained: string | undefined) =>
       `Estimated by the model ${name}${trained === undefined ? "" : `, trained on ${trained}`}.`,
-    /** Where the system has a dialogue for it. */
+    /** On systems with a dialogue for it. */
     share: "Share this answer",
     shared: "The link is copied.",
     notShared: "Copy this link:",
   },
   plot: {
-    /** Of the animals of the data, `simulated` of `rows` have been measured by nobody. */
+    /** `simulated` of the data's `rows` are simulated animals. */
     kind: (simulated: number, rows: number) => {
       if (simulated === 0) {
         return "surveyed";
@@ -377,8 +377,8 @@ export const script = {
   figures: {
     missing: "The figures are not available right now. Please try again later.",
     from: (from: string, to: string, confidence: string) => `${from} to ${to} with ${confidence}\u00a0% confidence`,
-    meanAbsoluteError: "On average an estimate is off by",
-    rmse: "With large errors counting more (root mean squared error)",
+    meanAbsoluteError: "Average error of an estimate",
+    rmse: "Average error that counts large errors more (root mean squared error)",
     years: (value: string) => `${value}\u00a0years`,
     coverage: (confidence: string) => `True age within the range (promised: ${confidence}\u00a0%)`,
     percent: (value: string) => `${value}\u00a0%`,
@@ -401,5 +401,5 @@ export const script = {
   },
 };
 
-/** The words of the script, as every language has them. */
+/** The texts of the script, the same in every language. */
 export type ScriptMessages = typeof script;

@@ -8,7 +8,7 @@ import { calculatorFields, contactFields } from "../fields";
 import { attributes, type Html, html, inline, paragraphs } from "../html";
 import type { Page, Site } from "../layout";
 
-/** Fills in an animal; its values are written as in a shared link, so that both are read in one way. */
+/** Fills in an animal; its values have the format of a shared link. */
 function exampleButton(values: Example, text: string, id?: string): Html {
   const written = new URLSearchParams(
     Object.entries(values).map(([name, value]): [string, string] => [name, String(value)]),

@@ -1,4 +1,4 @@
-/** The pages to read: how to measure, about the model, privacy, and the two that say that there is nothing. */
+/** The pages to read: how to measure, about the model, privacy, and the two error pages. */
 import { camelCase, features, yearsBeyondRings } from "../../survey/feature-contract";
 import { farmingAge } from "../../survey/farming-age";
 import { counts } from "../counts";
@@ -121,7 +121,7 @@ export function modelPage({ messages, scripts }: Site): Page {
   };
 }
 
-/** What is kept of visitors, and for how long. */
+/** What is stored about visitors, and for how long. */
 export function privacyPage({ messages, contactRetentionDays, recordRetentionDays, contactMailed }: Site): Page {
   const words = messages.privacy;
   return {
@@ -149,8 +149,8 @@ function lost(file: string, words: Site["messages"]["notFound"]): Page {
   };
 }
 
-/** What stands under an address that the site doesn't have. */
+/** The page for an address that does not exist. */
 export const notFoundPage = ({ messages }: Site): Page => lost("404.html", messages.notFound);
 
-/** What stands where a request is refused. */
+/** The page for a refused request. */
 export const forbiddenPage = ({ messages }: Site): Page => lost("403.html", messages.forbidden);

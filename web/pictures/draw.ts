@@ -1,7 +1,7 @@
 /**
- * Draws the pictures that browsers and other sites take only as PNG: the icons and the Open Graph picture. They are
- * committed, as a browser is needed to draw them: `CHROMIUM=/usr/bin/chromium npx tsx web/pictures/draw.ts`, after a
- * change to the shell, the name or the heading.
+ * Draws the pictures that must be PNG for browsers and other sites: the icons and the Open Graph picture. They are
+ * committed, because drawing them needs a browser. After a change to the shell, the name or the heading, run
+ * `CHROMIUM=/usr/bin/chromium npx tsx web/pictures/draw.ts`.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

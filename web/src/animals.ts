@@ -28,8 +28,8 @@ export function fieldsOf(form: HTMLFormElement): Field[] {
 }
 
 /**
- * Fills values in as if they had been typed, so that what was said of earlier values is taken back. A field without a
- * value is emptied.
+ * Fills values in as if they had been typed, so that messages about earlier values disappear. A field without a value
+ * is emptied.
  */
 export function fillIn(form: HTMLFormElement, values: Readonly<Record<string, string>>): void {
   for (const control of controlsOf(form)) {
@@ -45,7 +45,7 @@ export function fillIn(form: HTMLFormElement, values: Readonly<Record<string, st
   }
 }
 
-/** What people call a choice, from its label. */
+/** The name of a choice for people, from its label. */
 function choiceOf(form: HTMLFormElement, name: string, value: string): string {
   const radio = controlsOf(form).find((control) => control.name === name && control.value === value);
   return radio?.closest("label")?.textContent.trim() ?? value;
@@ -59,7 +59,7 @@ export class AnimalList {
   readonly #history: AnimalHistory;
   readonly #restore: (values: Entry["values"]) => void;
 
-  /** @param restore called with the values of the animal that was chosen */
+  /** @param restore called with the values of the chosen animal */
   constructor(
     section: HTMLElement,
     form: HTMLFormElement,
@@ -77,14 +77,14 @@ export class AnimalList {
       find<HTMLElement>(document, "#history-status").textContent = words.history.cleared;
       find<HTMLElement>(document, "#calculator").focus();
     });
-    // Another tab has added or cleared.
+    // Another tab has changed the list.
     window.addEventListener("storage", () => {
       this.#show();
     });
     this.#show();
   }
 
-  /** Adds an animal and what was answered, in the place of what was answered of it before. */
+  /** Adds an animal and its answer, which replaces an earlier answer for the same animal. */
   add(values: Readonly<Record<string, string | number>>, told: Told): void {
     this.#history.add(values, told);
     this.#show();

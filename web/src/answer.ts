@@ -1,6 +1,6 @@
 /**
- * Shows an age: the number, its range in plain words and on a scale, whether it is of farming age, and as many growth
- * lines in the shell as rings were estimated.
+ * Shows an age: the number, its range in plain words and on a scale, whether it is of farming age, and a shell with as
+ * many growth lines as estimated rings.
  */
 import type { ScriptMessages } from "../messages/en";
 import { element, find } from "./form";
@@ -8,7 +8,7 @@ import { isRecord } from "./http";
 import { breathingHoles, growthLines } from "./shell";
 
 /**
- * What the API answers: rings, and the age in years with the range that holds the true age with the given confidence.
+ * The API's answer: rings, and the age in years with the range that holds the true age with the given confidence.
  */
 export interface AgeAnswer {
   readonly rings: number;
@@ -16,18 +16,18 @@ export interface AgeAnswer {
   readonly model: string;
 }
 
-/** The scale ends here, in years, or at the range's end where that is higher. */
+/** The scale's end in years; a range that ends higher extends it. */
 const scaleYears = 30;
 
 /**
- * The part of a model's name that tells it from others. SageMaker calls a model after its training job: after the
- * platform, the execution, eight digits that no other run has, and which attempt of it this was.
+ * The part of a model's name that differs from others. SageMaker names a model after its training job: the platform,
+ * the execution, eight digits unique to the run, and the number of the attempt.
  */
 export function shortName(model: string): string {
   return /-([0-9a-f]{8})-train(?:-r?\d+)*$/.exec(model)?.[1] ?? model;
 }
 
-/** Whether an animal is of farming age: surely, where its whole range lies on one side. */
+/** Whether an animal is of farming age; it is certain if the whole range is on one side. */
 export function farmingVerdict(low: number, high: number, farmingAge: number): "reached" | "perhaps" | "notYet" {
   if (low >= farmingAge) {
     return "reached";
@@ -35,10 +35,10 @@ export function farmingVerdict(low: number, high: number, farmingAge: number): "
   return high < farmingAge ? "notYet" : "perhaps";
 }
 
-/** Far more years, or rings, than any abalone has: what is drawn of an answer, a line for each ring, stays drawable. */
+/** Far more years, or rings, than any abalone has: a limit for the lines that are drawn. */
 const beyondAnyAge = 1_000;
 
-/** The API's answer, or undefined when the body is none. */
+/** The API's answer, or undefined when the body is not an answer. */
 export function readAnswer(body: unknown): AgeAnswer | undefined {
   if (!isRecord(body) || !isRecord(body.age)) {
     return undefined;
@@ -103,7 +103,7 @@ export class AnswerPanel {
     this.#state("calculating");
   }
 
-  /** The measures are no longer those of the answer that is shown. */
+  /** The measures have changed since the answer was shown. */
   outdated(): void {
     if (this.#panel.dataset.state !== "answered") {
       return;
@@ -114,7 +114,7 @@ export class AnswerPanel {
 
   /**
    * Shows an answer.
-   * @param doubt why the model has seen no such measures, so that its range holds no promise and isn't shown
+   * @param doubt why the model has seen no such measures; the range is then not reliable, and is not shown
    */
   show({ rings, age, model }: AgeAnswer, doubt: string | undefined): void {
     const { answer: words, number } = this.#words;
@@ -137,22 +137,22 @@ export class AnswerPanel {
     this.#state("answered");
   }
 
-  /** Says what the model that answered is called, and when it was trained. */
+  /** Shows the name of the model that answered, and when it was trained. */
   named(model: string, name: string, trainedAt: Date): void {
     this.#origin(model, name, this.#words.date(trainedAt));
   }
 
-  /** Brings the panel into sight, where the form fills the screen. */
+  /** Scrolls to the panel if the form fills the screen. */
   reveal(): void {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.#panel.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
   }
 
-  /** Stands outside of the live region: a screen reader must not read the answer again for a date that comes late. */
+  /** It is outside of the live region: a late date must not make a screen reader read the answer again. */
   #origin(model: string, name: string, trained?: string): void {
     const origin = find<HTMLElement>(this.#panel, ".model");
     origin.textContent = this.#words.answer.model(name, trained);
-    // The whole name, to find the training job by.
+    // The whole name, which identifies the training job.
     origin.title = model;
   }
 

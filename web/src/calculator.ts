@@ -1,4 +1,4 @@
-/** The start page's behaviour: the age form and the contact form, both sent to the API that stands beside the page. */
+/** The start page's behaviour: the age form and the contact form, both sent to the API of the same site. */
 import type { ScriptMessages } from "../messages/en";
 import { AnimalList, fieldsOf, fillIn } from "./animals";
 import { type AgeAnswer, AnswerPanel, readAnswer } from "./answer";
@@ -9,12 +9,12 @@ import { attach, element, find, type FormContent } from "./form";
 import { isRecord } from "./http";
 import { holdsValues, readValues, writeValues } from "./share";
 
-/** The address of an answer: its measures stand behind the `#`, which browsers send to no server. */
+/** The link to an answer. Its measures follow the `#`, a part that browsers don't send to servers. */
 function linkTo(content: FormContent): string {
   return `${location.origin}${location.pathname}#${writeValues(content)}`;
 }
 
-/** Shares by the system's own dialogue where fingers are used and there is one, and by the clipboard elsewhere. */
+/** Shares by the system's dialogue on touch devices that have one, and by the clipboard elsewhere. */
 function attachShare(place: HTMLElement, words: ScriptMessages): { show(content: FormContent): void; hide(): void } {
   const said = find<HTMLElement>(place, ".shared");
   const button = find<HTMLButtonElement>(place, "#share");
@@ -30,7 +30,7 @@ function attachShare(place: HTMLElement, words: ScriptMessages): { show(content:
       anchor.href = link;
       said.replaceChildren(`${words.answer.notShared} `, anchor);
     };
-    // Browsers without a clipboard, or that forbid it, get the link to copy it themselves.
+    // Without a usable clipboard, show the link for copying by hand.
     if ("clipboard" in navigator) {
       navigator.clipboard.writeText(link).then(() => (said.textContent = words.answer.shared), showLink);
     } else {
@@ -44,7 +44,7 @@ function attachShare(place: HTMLElement, words: ScriptMessages): { show(content:
       return;
     }
     navigator.share({ title: document.title, url: link }).catch((error: unknown) => {
-      // Who closes the dialogue has changed their mind.
+      // The visitor closed the dialogue.
       if (!(error instanceof DOMException && error.name === "AbortError")) {
         copy();
       }
@@ -63,7 +63,7 @@ function attachShare(place: HTMLElement, words: ScriptMessages): { show(content:
 }
 
 /**
- * A link's measures are filled in, and calculated when they are complete; what can't be used or is missing is named.
+ * Fills in a link's measures, and calculates the age if they are complete; otherwise it names what is missing or wrong.
  */
 function attachLinks(form: HTMLFormElement, words: ScriptMessages): void {
   const said = find<HTMLElement>(form, ".from-link");
@@ -106,7 +106,7 @@ function attachAge(words: ScriptMessages): void {
     fillIn(form, values);
     form.requestSubmit();
   });
-  /** Which answer is shown: a picture that comes late belongs to none of the later ones. */
+  /** Number of the current answer: a late picture must not be shown with a newer answer. */
   let turn = 0;
 
   const empty = (text: string): void => {
@@ -137,11 +137,11 @@ function attachAge(words: ScriptMessages): void {
         panel.outdated();
       }
     }
-    // The range says nothing of measures that hardly any animal has: it isn't drawn.
+    // For measures that hardly any animal has, the range is not reliable, so it isn't drawn.
     if (!doubted && !beyond) {
       chart.show(found?.survey, { length, years: age.years, low: age.low, high: age.high });
     }
-    // During a release the answer may come from another model than the one that the site describes.
+    // During a release, the answer may come from another model than the one in model.json.
     if (found && (found.model.name === model || model.includes(found.model.run))) {
       panel.named(model, found.model.name, found.model.trainedAt);
     }
@@ -182,7 +182,7 @@ function attachAge(words: ScriptMessages): void {
   form.addEventListener("input", () => {
     panel.outdated();
   });
-  // Who begins to fill in will want the picture: it comes while the measures are typed.
+  // Load the picture's data while the measures are typed.
   form.addEventListener("focusin", () => void facts(), { once: true });
 
   const fields = fieldsOf(form);
@@ -223,7 +223,7 @@ function attachContact(words: ScriptMessages): void {
   );
 }
 
-/** Brings the page to life. */
+/** Starts the page's script. */
 export function start(words: ScriptMessages): void {
   attachAge(words);
   attachContact(words);

@@ -1,4 +1,4 @@
-/** Draws the picture of the survey with the animal in it, as wide as its place, and says in words what it shows. */
+/** Draws the picture of the survey with the animal in it, as wide as its place, and describes it in words. */
 import type { ScriptMessages } from "../messages/en";
 import { element, find } from "./form";
 import type { Survey } from "./facts";
@@ -40,7 +40,7 @@ export class Chart {
     }).observe(this.#place);
   }
 
-  /** Shows an animal among those surveyed; says so where there is nothing to show it among. */
+  /** Shows an animal among those surveyed, or a sentence if the picture's data is not available. */
   show(survey: Survey | undefined, animal: Animal): void {
     this.#figure.hidden = false;
     if (survey) {
@@ -53,7 +53,7 @@ export class Chart {
     this.#caption(survey, animal);
   }
 
-  /** Takes the picture away. */
+  /** Removes the picture. */
   hide(): void {
     this.#shown = undefined;
     this.#figure.hidden = true;

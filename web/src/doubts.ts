@@ -1,41 +1,41 @@
 /**
- * Asks about measures that don't go together, such as a diameter above the length, before they are sent. It forbids
- * nothing.
+ * Warns about measures that don't fit together, such as a diameter above the length, before they are sent. It does not
+ * block anything.
  */
 import type { ScriptMessages } from "../messages/en";
 import { controlsOf, element } from "./form";
 import { parseNumber } from "./number";
 
 /**
- * Meat, gut and shell together may weigh so much of the whole animal: less than all of it, but scales err, and small
- * animals weigh a gram. Of the 3,342 rows of UCI's abalone data (Nash and others 1994) 116 are above the whole, 25
- * above this.
+ * Meat, gut and shell together may weigh this share of the whole animal. Truly they weigh less than it, but scales have
+ * errors, and small animals weigh a gram. Of the 3,342 rows of UCI's abalone data (Nash and others 1994), 116 are above
+ * the whole weight, 25 above this limit.
  */
 const mostOfWhole = 1.15;
 
 /**
- * Whole weight over the cube of the length, in g per cubic millimetre: an abalone keeps its shape as it grows. Of the
- * same 3,342 rows nine in ten lie between 0.000100 and 0.000154, and seven outside of these limits.
+ * Whole weight divided by the cube of the length, in g per cubic millimetre: an abalone keeps its shape as it grows. Of
+ * the same 3,342 rows, nine in ten are between 0.000100 and 0.000154, and seven are outside of these limits.
  */
 const densities = { least: 60e-6, most: 250e-6 };
 
-/** Half of a number that is being typed is no reason for doubts: they wait until the typing pauses. */
+/** Doubts wait until the typing pauses, because half of a number is usually wrong. */
 const pauseMilliseconds = 400;
 
-/** A measure as it stands in the form. */
+/** A measure in the form. */
 export interface TypedMeasure {
   readonly name: string;
   readonly label: string;
   readonly unit: string;
   readonly minimum: number;
   readonly maximum: number;
-  /** Names of the measures that it doesn't exceed in any abalone. */
+  /** Names of the measures that are larger in every abalone. */
   readonly atMost: readonly string[];
   readonly optional: boolean;
   readonly text: string;
 }
 
-/** The number of a measure that could be sent; undefined while it couldn't. */
+/** The number of a measure, or undefined while it is not valid. */
 function valueOf({ text, minimum, maximum }: TypedMeasure): number | undefined {
   const value = parseNumber(text);
   return value === undefined || value < minimum || value > maximum ? undefined : value;
@@ -43,7 +43,9 @@ function valueOf({ text, minimum, maximum }: TypedMeasure): number | undefined {
 
 const quantityOf = (measure: TypedMeasure): string => `${measure.text}\u00a0${measure.unit}`;
 
-/** Whether the parts weigh more than the whole; nothing where one of them alone does, which is said already. */
+/**
+ * Whether the parts together weigh more than the whole; no doubt if one of them alone does, which is reported already.
+ */
 function doubtAboutParts(measures: readonly TypedMeasure[], { form, number }: ScriptMessages): string[] {
   const whole = measures.find(({ name }) => name === "wholeWeight");
   const limit = whole && valueOf(whole);
@@ -62,7 +64,7 @@ function doubtAboutParts(measures: readonly TypedMeasure[], { form, number }: Sc
   return [form.partsAbove(labels, `${number(sum)}\u00a0${whole.unit}`, whole.label, quantityOf(whole))];
 }
 
-/** Whether the weight is far from what animals of this length weigh. */
+/** Whether the weight is far from the usual weight of animals of this length. */
 function doubtAboutWeight(measures: readonly TypedMeasure[], { form, number }: ScriptMessages): string[] {
   const [length, weight] = ["length", "wholeWeight"].map((wanted) => measures.find(({ name }) => name === wanted));
   const [long, heavy] = [length && valueOf(length), weight && valueOf(weight)];
@@ -83,8 +85,8 @@ function doubtAboutWeight(measures: readonly TypedMeasure[], { form, number }: S
 }
 
 /**
- * One sentence for each two measures that hardly any living abalone has, and for weights that don't go together or with
- * the length.
+ * One sentence for each pair of measures that hardly any living abalone has, and for weights that don't fit together or
+ * don't fit the length.
  */
 export function doubtsAbout(measures: readonly TypedMeasure[], words: ScriptMessages): string[] {
   const pairs = measures.flatMap((lesser) =>
@@ -100,7 +102,7 @@ export function doubtsAbout(measures: readonly TypedMeasure[], words: ScriptMess
   return [...pairs, ...doubtAboutParts(measures, words), ...doubtAboutWeight(measures, words)];
 }
 
-/** The measures of a form; which to compare comes with the fields, from the feature contract. */
+/** The measures of a form; the fields say which to compare, from the feature contract. */
 function measuresOf(form: HTMLFormElement): TypedMeasure[] {
   return controlsOf(form)
     .filter(({ dataset }) => dataset.unit !== undefined)
@@ -117,7 +119,7 @@ function measuresOf(form: HTMLFormElement): TypedMeasure[] {
 }
 
 /**
- * Shows doubts about a form's measures below its buttons, where they push away nothing that somebody is about to press.
+ * Shows doubts about a form's measures below its buttons, so that no button moves while somebody is about to press it.
  * @returns whether there are any now
  */
 export function watchDoubts(form: HTMLFormElement, place: HTMLElement, words: ScriptMessages): () => boolean {
@@ -128,7 +130,7 @@ export function watchDoubts(form: HTMLFormElement, place: HTMLElement, words: Sc
     window.clearTimeout(pause);
     const doubts = doubtsAbout(measuresOf(form), words);
     const text = doubts.join(" ");
-    // Said once: a screen reader would read unchanged text again.
+    // Unchanged text is not set again, because a screen reader would read it again.
     if (text !== shown) {
       shown = text;
       const list = element("ul");
@@ -144,7 +146,7 @@ export function watchDoubts(form: HTMLFormElement, place: HTMLElement, words: Sc
     pause = window.setTimeout(update, pauseMilliseconds);
   });
   form.addEventListener("change", update);
-  // Before any other listener sends what was typed.
+  // Before another listener sends the values.
   form.addEventListener("submit", update, { capture: true });
   return update;
 }

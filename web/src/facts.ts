@@ -1,4 +1,4 @@
-/** `/model.json`: what the site knows of the model in use and of the surveyed animals. The page works without it. */
+/** `/model.json`: facts about the model in use and the surveyed animals. The page works without it. */
 import { isRecord } from "./http";
 
 /** A measured value with its range, in years. */
@@ -9,14 +9,14 @@ export interface Measured {
   readonly confidence: number;
 }
 
-/** How many of a group's animals have their true age within the range. */
+/** The share of a group's animals whose true age is within the range. */
 export interface GroupCoverage {
   readonly rows: number;
   /** From 0 to 1. */
   readonly coverage: number;
 }
 
-/** Ages of the surveyed animals of a span of lengths (mm): nine in ten between `low` and `high`, in years. */
+/** Ages of the surveyed animals in a range of lengths (mm): nine in ten between `low` and `high`, in years. */
 export interface Band {
   readonly from: number;
   readonly to: number;
@@ -34,9 +34,9 @@ export interface Origin {
   readonly licence: string;
 }
 
-/** The animals of the data, learnt from or tested on. */
+/** All animals of the data, for training or testing. */
 export interface Survey {
-  /** How many there are altogether, and how many of them nobody has measured. */
+  /** How many there are in total, and how many of them are simulated. */
   readonly rows: number;
   readonly simulated: number;
   /** Length in mm and age in years. */
@@ -53,7 +53,7 @@ export function lengthsOf({ points, bands }: Survey): readonly [shortest: number
 /** The model in use. */
 export interface Facts {
   readonly model: { readonly name: string; readonly run: string; readonly trainedAt: Date };
-  /** How many animals the model learnt from, how many it was tested on, and how many the data holds altogether. */
+  /** How many animals the model learnt from, how many it was tested on, and how many the data has in total. */
   readonly rows: { readonly training: number; readonly heldOut: number; readonly all: number };
   /** Empty where it is not known. */
   readonly origins: readonly Origin[];
@@ -71,7 +71,7 @@ export interface Facts {
 
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
 
-/** Whether an object has all of these names, each with a finite number. */
+/** Whether an object has a finite number under each of these names. */
 function hasNumbers<Name extends string>(value: unknown, ...names: Name[]): value is Record<Name, number> {
   return isRecord(value) && names.every((name) => isNumber(value[name]));
 }
@@ -108,7 +108,7 @@ function readSurvey(survey: unknown, origins: readonly Origin[]): Survey | undef
   return points.length > 0 ? { rows: rowsOf(origins), simulated: rowsOf(simulated), points, bands } : undefined;
 }
 
-/** Reads the document; undefined when it is another one than this page knows. */
+/** Reads the document; undefined when this page does not know its format. */
 export function readFacts(body: unknown): Facts | undefined {
   if (!isRecord(body) || body.version !== 1) {
     return undefined;
@@ -159,7 +159,7 @@ export function readFacts(body: unknown): Facts | undefined {
   };
 }
 
-/** Longer than this, in milliseconds, nobody waits for a picture. */
+/** How long to wait for the picture's data, in milliseconds. */
 const patienceMilliseconds = 15_000;
 
 let loading: Promise<Facts | undefined> | undefined;
@@ -173,7 +173,7 @@ async function load(): Promise<Facts | undefined> {
   }
 }
 
-/** The model's facts, loaded once; what is not available now is asked for again the next time. */
+/** The model's facts, loaded once; after a failure, the next call tries again. */
 export function facts(): Promise<Facts | undefined> {
   loading ??= load().then((found) => {
     if (!found) {

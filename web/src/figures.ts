@@ -43,7 +43,7 @@ function table(title: string, head: readonly string[], rows: readonly (readonly 
   return created;
 }
 
-/** What people call the sexes stands on the page, from the feature contract. */
+/** The page contains the names of the sexes, from the feature contract. */
 function sexes(place: HTMLElement): Readonly<Record<string, string>> {
   return Object.fromEntries(new URLSearchParams(place.dataset.sexes));
 }
@@ -77,7 +77,7 @@ function show(
       [figures.all, figures.animals(rows.all), figures.others],
       [figures.trained, date(model.trainedAt), model.name],
     ]),
-    // Too long for a column of a phone.
+    // Too long for a column on a phone.
     ...origins.map((origin) => element("p", figures.origin(origin.rows, origin.source, origin.licence), "origin")),
     table(
       figures.bySex,

@@ -1,5 +1,5 @@
 /**
- * What both forms share: checks before sending, faults beside their fields, a summary that takes the focus, one request
+ * What both forms share: checks before sending, faults beside their fields, a summary that gets the focus, one request
  * at a time.
  */
 import type { ScriptMessages } from "../messages/en";
@@ -16,20 +16,20 @@ interface Fault {
   readonly reason: string;
 }
 
-/** What a form holds, by the API's names. */
+/** A form's values by the API's names. */
 export type FormContent = Readonly<Record<string, string | number>>;
 
 /** How a form differs from the others. */
 export interface FormBehaviour {
-  /** What the button says while the request is under way. */
+  /** The button's text while the request runs. */
   readonly busyText: string;
-  /** Called before anything is checked: whatever the last request left goes away. */
+  /** Called before the check, to remove what the last request showed. */
   onStart(): void;
   /** Called when the request is sent. */
   onSend(): void;
-  /** Called when nothing came of it: faults or a failure are shown already. */
+  /** Called after a failure; the faults or the failure are already shown. */
   onFailure(): void;
-  /** Called when the last of the faults that were shown has been corrected. */
+  /** Called when the last of the shown faults is corrected. */
   onCorrected(): void;
   /**
    * Called with the body of a 2xx answer and what was sent.
@@ -38,7 +38,7 @@ export interface FormBehaviour {
   onAnswer(body: unknown, sent: FormContent): boolean;
 }
 
-/** The first element under `root` that matches; a page without it was built wrongly. */
+/** The first element under `root` that matches. @throws Error when there is none, which is a fault of the build */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- what a selector finds is known to its caller alone
 export function find<Found extends Element>(root: ParentNode, selector: string): Found {
   const found = root.querySelector<Found>(selector);
@@ -48,7 +48,7 @@ export function find<Found extends Element>(root: ParentNode, selector: string):
   return found;
 }
 
-/** An element with text in it: text stays text, whatever it holds. */
+/** An element with text in it, which is never read as markup. */
 export function element(name: string, text = "", className = ""): HTMLElement {
   const created = document.createElement(name);
   created.textContent = text;
@@ -63,11 +63,11 @@ export function controlsOf(form: HTMLFormElement): Control[] {
   return [...form.querySelectorAll<Control>("input, textarea")];
 }
 
-/** Whether a control is the one that people neither see nor reach: what stands in it is sent, but never asked for. */
+/** Whether a control is the one that people can neither see nor reach: its value is sent, but never required. */
 const isTrap = (control: Control): boolean => control.dataset.trap !== undefined;
 
 /**
- * Why a control's value can't be sent, or undefined when it can. The limits come with the control, from the feature
+ * Why a control's value can't be sent, or undefined when it can. The control carries its limits, from the feature
  * contract.
  */
 function faultOf(control: Control, form: HTMLFormElement, words: Words): string | undefined {
@@ -97,7 +97,7 @@ function faultOf(control: Control, form: HTMLFormElement, words: Words): string 
   if (value.length > longest) {
     return words.tooLong(label, longest, value.length);
   }
-  // Browsers take a name without a dot behind the @, to which no mail from here would come.
+  // Browsers accept a name without a dot after the @, which no mail from here would reach.
   return control.validity.typeMismatch || (control.type === "email" && !/@[^@]+\.[^@.]+$/.test(value))
     ? words.email
     : undefined;
@@ -114,15 +114,15 @@ function check(form: HTMLFormElement, words: Words): Fault[] {
   return [...faults].map(([field, reason]) => ({ field, reason }));
 }
 
-/** What the API refused, in the words of the form. */
+/** What the API refused, with the form's names for the fields. */
 function toFault(form: HTMLFormElement, { field, expected }: Refusal, words: Words): Fault {
   const control = controlsOf(form).find(({ name }) => name === field);
   return { field, reason: words.refused(control?.dataset.label ?? (field || undefined), expected) };
 }
 
 /**
- * What a form holds, as it is sent: numbers as numbers, and nothing for an empty field that is not required. One of
- * these is the field that people can't see.
+ * A form's values as they are sent: numbers as numbers, and nothing for an empty optional field. The field that people
+ * can't see is one of these.
  */
 export function contentOf(form: HTMLFormElement): FormContent {
   const content: Record<string, string | number> = {};
@@ -139,7 +139,7 @@ export function contentOf(form: HTMLFormElement): FormContent {
   return content;
 }
 
-/** A form that sends itself by script: what it shows of faults, and one request at a time. */
+/** A form that a script sends: it shows faults, and sends one request at a time. */
 class ScriptedForm {
   readonly #form: HTMLFormElement;
   readonly #behaviour: FormBehaviour;
@@ -148,7 +148,7 @@ class ScriptedForm {
   readonly #summary: HTMLElement;
   readonly #button: HTMLButtonElement;
   readonly #buttonText: string;
-  /** The summary's entry of each field whose fault is shown. */
+  /** The entry in the summary for each field with a fault. */
   readonly #entries = new Map<string, HTMLElement>();
   #busy = false;
 
@@ -162,7 +162,7 @@ class ScriptedForm {
     this.#buttonText = this.#button.textContent;
   }
 
-  /** Removes what is shown of a field that is right now, as soon as it is. */
+  /** Removes a field's fault as soon as the field is correct. */
   correct(target: EventTarget | null): void {
     const control = controlsOf(this.#form).find((candidate) => candidate === target);
     if (!control || !this.#entries.has(control.name) || faultOf(control, this.#form, this.#words) !== undefined) {
@@ -178,7 +178,7 @@ class ScriptedForm {
     this.#behaviour.onCorrected();
   }
 
-  /** Checks the form, sends it, and shows what came of it. */
+  /** Checks the form, sends it, and shows the outcome. */
   async submit(): Promise<void> {
     if (this.#busy) {
       return;
@@ -191,7 +191,7 @@ class ScriptedForm {
       return;
     }
     this.#busy = true;
-    // Not `disabled`: a disabled button loses the focus, and a keyboard its place.
+    // Not `disabled`: a disabled button loses the focus, and keyboard users lose their place.
     this.#button.setAttribute("aria-disabled", "true");
     this.#button.textContent = this.#behaviour.busyText;
     this.#behaviour.onSend();
@@ -238,7 +238,7 @@ class ScriptedForm {
     this.#behaviour.onFailure();
   }
 
-  /** Shows a fault beside its field, and gives its entry in the summary, which leads to the field. */
+  /** Shows a fault beside its field, and returns its entry in the summary, which links to the field. */
   #entryOf({ field, reason }: Fault): HTMLElement {
     const entry = element("li");
     const control = controlsOf(this.#form).find(({ name }) => name === field);
@@ -279,8 +279,8 @@ class ScriptedForm {
 }
 
 /**
- * Makes a form send itself to its `action` by script. Without a script its buttons do nothing: what the API answers is
- * not for people to read.
+ * Makes a form send itself to its `action` by script. Without the script its buttons do nothing, because the API's
+ * answer is not for people to read.
  */
 export function attach(form: HTMLFormElement, behaviour: FormBehaviour, text: ScriptMessages): void {
   const scripted = new ScriptedForm(form, behaviour, text);

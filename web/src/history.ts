@@ -1,31 +1,31 @@
 /**
- * The animals that were calculated on this device, in the browser's storage, which may be full, forbidden, or written
- * by anybody.
+ * The animals calculated on this device, in the browser's storage. The storage may be full or forbidden, and anybody
+ * may have written to it.
  */
 import { isRecord } from "./http";
 import { type Field, readValues, writeValues } from "./share";
 
-/** An animal and what was answered. */
+/** An animal and its answer. */
 export interface Entry {
   /** What was sent, by the API's names. */
   readonly values: Readonly<Record<string, string>>;
   readonly years: number;
   readonly low: number;
   readonly high: number;
-  /** Whether the measures were doubted: the range, which then holds no promise, isn't shown. */
+  /** Whether there were doubts about the measures: the range is then not reliable, and is not shown. */
   readonly doubtful: boolean;
 }
 
-/** What was answered of an animal. */
+/** The answer for an animal. */
 export type Told = Pick<Entry, "years" | "low" | "high" | "doubtful">;
 
 /** A part of the browser's `Storage`. */
 export type Store = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 
-/** Under which the list lies. */
+/** The key of the list in the storage. */
 export const storageKey = "acme-abalone-animals";
 
-/** Older ones are forgotten. */
+/** Maximum number of animals; the oldest are dropped. */
 const longest = 20;
 
 /** The list of the animals, the latest first. */
@@ -34,7 +34,7 @@ export class AnimalHistory {
   readonly #fields: readonly Field[];
 
   /**
-   * @param store gives the storage; it may throw, as browsers do that forbid it
+   * @param store returns the storage; it may throw, as in browsers that forbid it
    * @param fields of the form; entries that lack a required one are left out
    */
   constructor(store: () => Store, fields: readonly Field[]) {
@@ -42,7 +42,7 @@ export class AnimalHistory {
     this.#fields = fields;
   }
 
-  /** All entries; none where the storage can't be read or holds something else. */
+  /** All entries; none if the storage can't be read or has other content. */
   entries(): readonly Entry[] {
     try {
       const content: unknown = JSON.parse(this.#store().getItem(storageKey) ?? "[]");
@@ -52,7 +52,7 @@ export class AnimalHistory {
     }
   }
 
-  /** Puts an animal at the top of the list, where it takes the place of the one with the same measures. */
+  /** Puts an animal at the top of the list, and removes an earlier one with the same measures. */
   add(values: Readonly<Record<string, string | number>>, told: Told): void {
     const written = writeValues(values);
     const { years, low, high, doubtful } = told;
@@ -67,7 +67,7 @@ export class AnimalHistory {
     });
   }
 
-  /** Forgets all of them. */
+  /** Deletes all entries. */
   clear(): void {
     this.#attempt((store) => {
       store.removeItem(storageKey);
@@ -78,7 +78,7 @@ export class AnimalHistory {
     try {
       action(this.#store());
     } catch {
-      // A browser that keeps nothing has no list; the answer is shown all the same.
+      // Without storage there is no list, but the answer is shown.
     }
   }
 

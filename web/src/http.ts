@@ -1,22 +1,22 @@
-/** Sends a form's content to the API and turns whatever comes back into one of three outcomes. */
+/** Sends a form's content to the API and turns every result into one of three outcomes. */
 import type { ScriptMessages } from "../messages/en";
 
-/** A value that the API refused: its name for the field, empty for the request as a whole, and what it takes. */
+/** A value that the API refused: its name for the field (empty for the whole request), and what it expects. */
 export interface Refusal {
   readonly field: string;
   readonly expected: string;
 }
 
-/** What became of a request: an answer, values to correct, or a failure in plain words. */
+/** The outcome of a request: an answer, values to correct, or a failure in plain words. */
 export type Outcome =
   | { readonly kind: "answered"; readonly body: unknown }
   | { readonly kind: "refused"; readonly refusals: readonly Refusal[] }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** The API's own limit is 30 s (API Gateway); a boat's connection gets a little longer. */
+/** API Gateway's own limit is 30 s; a slow connection at sea gets a little longer. */
 const patienceMilliseconds = 40_000;
 
-/** Whether a value is an object whose properties can be looked at. */
+/** Whether a value is an object with properties. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }

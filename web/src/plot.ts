@@ -1,14 +1,13 @@
 /**
- * Where everything stands in the picture of the survey: length against age. Pure geometry: nothing here touches a
- * document.
+ * The geometry of the picture of the survey: length against age. Nothing here uses a document.
  */
 import type { Band, Survey } from "./facts";
 
-/** The animal that was asked about. */
+/** The visitor's animal. */
 export interface Animal {
   /** In mm. */
   readonly length: number;
-  /** In years, as the ends of its range are. */
+  /** In years, like the ends of its range. */
   readonly years: number;
   readonly low: number;
   readonly high: number;
@@ -20,7 +19,7 @@ export interface Tick {
   readonly value: number;
 }
 
-/** The picture, in pixels from its upper left. */
+/** The picture, in pixels from its upper left corner. */
 export interface Plot {
   readonly width: number;
   readonly height: number;
@@ -28,7 +27,7 @@ export interface Plot {
   readonly field: { readonly left: number; readonly top: number; readonly right: number; readonly bottom: number };
   /** All surveyed animals as one path of points. */
   readonly dots: string;
-  /** The area in which nine in ten of them lie, and the line at which half of them are older. */
+  /** The area with nine in ten of them, and the line above which half of them are. */
   readonly area: string;
   readonly median: string;
   readonly lengths: readonly Tick[];
@@ -41,13 +40,13 @@ export interface Plot {
 const rounded = (value: number): number => Math.round(value * 10) / 10;
 
 /**
- * Of steps between the numbers of an axis the first that leaves each number so many pixels; the last where none does.
+ * The first of the steps between an axis's numbers that gives each number so many pixels; if none does, the last.
  */
 function stepOf(steps: readonly number[], pixelsOfOne: number, room: number): number {
   return steps.find((step) => step * pixelsOfOne >= room) ?? Math.max(...steps);
 }
 
-/** The next multiples of `step` around `value`, which lies below the upper one: no two ends of an axis are the same. */
+/** The multiples of `step` around `value`, which is below the upper one, so that an axis's ends always differ. */
 const downTo = (value: number, step: number): number => Math.floor(value / step) * step;
 const upTo = (value: number, step: number): number => downTo(value, step) + step;
 
@@ -65,10 +64,10 @@ export function bandOf(bands: readonly Band[], length: number): Band | undefined
 }
 
 /**
- * Lays the picture out.
+ * Computes the picture's layout.
  * @param farmingAge in years
  * @param width of the picture in pixels
- * @param letters size of its letters in pixels
+ * @param letters font size in pixels
  */
 export function layOut(
   { points, bands }: Survey,

@@ -1,9 +1,9 @@
 /**
- * An animal's measures as text, as they stand in a shared link behind the `#`, in an example and in the history:
+ * An animal's measures as text, as in a shared link after the `#`, in an example and in the history:
  * `sex=M&length=91&…`.
  *
- * Whatever is read from there was written by anybody. Only fields that the form has are looked at, and only values that
- * the form would send are taken.
+ * Anybody may have written such a text. Only fields of the form are read, and only values that the form would send are
+ * accepted.
  */
 import { parseNumber } from "./number";
 
@@ -12,13 +12,13 @@ export type Field = { readonly name: string; readonly label: string; readonly op
   { readonly choices: readonly string[] } | { readonly minimum: number; readonly maximum: number }
 );
 
-/** What was read: values that can be filled in, and the labels of the fields whose values can't. */
+/** What was read: values that can be filled in, and the labels of fields with unusable values. */
 export interface ReadValues {
   readonly values: Readonly<Record<string, string>>;
   readonly refused: readonly string[];
 }
 
-/** No link of ours is longer, in characters: what is longer is not read. */
+/** Maximum length in characters; a longer text is not read. */
 const longest = 1_000;
 
 function usable(field: Field, text: string): string | undefined {
@@ -29,12 +29,12 @@ function usable(field: Field, text: string): string | undefined {
   return value === undefined || value < field.minimum || value > field.maximum ? undefined : String(value);
 }
 
-/** Whether a fragment holds measures: the name of a place on the page doesn't. */
+/** Whether a fragment contains measures, and not the name of a place on the page. */
 export function holdsValues(fragment: string): boolean {
   return fragment.includes("=");
 }
 
-/** Reads the values of `fields` from text. Never throws; a value that stands there twice is refused. */
+/** Reads the values of `fields` from text. Never throws; a value that is given twice is refused. */
 export function readValues(text: string, fields: readonly Field[]): ReadValues {
   if (text.length > longest) {
     return { values: {}, refused: fields.map(({ label }) => label) };
@@ -57,7 +57,7 @@ export function readValues(text: string, fields: readonly Field[]): ReadValues {
   return { values, refused };
 }
 
-/** Writes values so that {@link readValues} reads them again. */
+/** Writes values in the format that {@link readValues} reads. */
 export function writeValues(values: Readonly<Record<string, string | number>>): string {
   return new URLSearchParams(
     Object.entries(values).map(([name, value]): [string, string] => [name, String(value)]),

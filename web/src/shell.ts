@@ -1,9 +1,9 @@
 /**
- * The drawing of an abalone's shell: growth lines around the apex, which lies near the edge, and the row of breathing
+ * The drawing of an abalone's shell: growth lines around the apex, which is near the edge, and the row of breathing
  * holes.
  *
- * A shell grows by adding to its edge, so every line is the outer one made smaller towards the apex. Nothing here
- * touches a document: the page is built with it, and the answer is drawn with it.
+ * A shell grows at its edge, so every line is the outer one, made smaller towards the apex. Nothing here uses a
+ * document, because both the build and the browser draw shells.
  */
 
 /** A place in a drawing 240 wide and 190 high. */
@@ -12,7 +12,7 @@ interface Place {
   readonly y: number;
 }
 
-/** A breathing hole, turned by so many degrees. */
+/** A breathing hole, rotated by so many degrees. */
 export interface Hole extends Place {
   readonly rx: number;
   readonly ry: number;
@@ -22,7 +22,7 @@ export interface Hole extends Place {
 /** Where the shell began to grow: the centre of all its lines. */
 const apex: Place = { x: 181, y: 118 };
 
-/** The edge: Bézier curves from the left, clockwise, three places each. Its box is {@link shellBox}. */
+/** The edge: Bézier curves from the left, clockwise, three points each. Its box is {@link shellBox}. */
 const edge: readonly Place[] = [
   { x: 12, y: 101 },
   ...[
@@ -41,7 +41,7 @@ const edge: readonly Place[] = [
 export const shellBox = { left: 12, top: 17, right: 228, bottom: 173 } as const;
 
 /**
- * Share of the full size that a shell has after a year: von Bertalanffy's growth, at a rate that keeps the lines apart.
+ * Share of the full size after so many years: von Bertalanffy's growth, at a rate that keeps the lines apart.
  */
 const growthRate = 0.13;
 const grown = (year: number): number => 1 - Math.exp(-growthRate * year);
