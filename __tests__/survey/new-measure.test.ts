@@ -1,6 +1,6 @@
 /**
- * A new measure is one entry in the feature contract: in a copy of the project that has `shell_thickness`, once as a
- * required measure and once as an optional one, everything that knows the measures is built, trained and asked.
+ * A new measure is one entry in the feature contract. Copies of the project get one more measure, once required and
+ * once optional, and the test builds, trains and asks everything that knows the measures.
  */
 import { execFile, execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -8,8 +8,10 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { projectRoot } from "../../modules/project-root";
+import { camelCase, measures } from "../../survey/feature-contract";
 import { simulateSurvey } from "../../survey/simulator";
-import type contract from "../../survey/features.json";
+import { counts } from "../../web/counts";
+import { pages } from "../../web/messages/en";
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "new-measure-"));
@@ -17,15 +19,23 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
+/** A name that the contract doesn't have: `shell_thickness`, or with a number after it. */
+function freeName(base = "shell_thickness", number = 1): string {
+  const name = number === 1 ? base : `${base}_${number}`;
+  return measures.some((measure) => measure.name === name) ? freeName(base, number + 1) : name;
+}
+
+const measureName = freeName();
+const label = measureName.replace(/^s/, "S").replaceAll("_", " ");
 const rows = 1_500;
 const shellThickness = {
-  name: "shell_thickness",
+  name: measureName,
   type: "number",
   unit: "mm",
   minimum: 0.1,
   maximum: 20,
   step: 0.1,
-  label: "Shell thickness",
+  label,
   description: "At the edge of the shell",
   example: 1.8,
   otherExamples: { young: 0.7, old: 2.9 },
@@ -56,7 +66,7 @@ function copyWith(name: string, measure: object): string {
     symlinkSync(join(projectRoot, shared), join(copy, shared));
   }
   const file = join(copy, "survey/features.json");
-  const document = JSON.parse(readFileSync(file, "utf8")) as { features: object[] } & Pick<typeof contract, "label">;
+  const document = JSON.parse(readFileSync(file, "utf8")) as { features: object[] };
   document.features.splice(4, 0, measure);
   writeFileSync(file, JSON.stringify(document));
   return copy;
@@ -79,7 +89,11 @@ async function tryOut(name: string, measure: object): Promise<Trial> {
   const base = join(folder, `${name}-model`);
   mkdirSync(base);
   const node = [join(projectRoot, "node_modules/.bin/node"), "--import", "tsx"];
-  const environment = { PATH: `${join(projectRoot, "node_modules/.bin")}:${process.env.PATH ?? ""}`, HOME: base };
+  const environment = {
+    PATH: `${join(projectRoot, "node_modules/.bin")}:${process.env.PATH ?? ""}`,
+    HOME: base,
+    NEW_MEASURE: measureName,
+  };
   const options = { cwd: copy, env: environment, maxBuffer: 2 ** 28 };
   const survey = join(base, "survey.csv");
   const synth = run("npm", ["run", "--silent", "synth"], {
@@ -126,7 +140,7 @@ beforeAll(async () => {
   [required, optional] = await Promise.all([tryOut("required", shellThickness), tryOut("optional", optionalThickness)]);
 }, 600_000);
 
-const columnOf = (trial: Trial): number => trial.survey[0]!.split(",").indexOf("shell_thickness");
+const columnOf = (trial: Trial): number => trial.survey[0]!.split(",").indexOf(measureName);
 const thickness = (trial: Trial): string[] =>
   trial.survey.slice(1).map((line) => line.split(",")[columnOf(trial)] ?? "");
 
@@ -138,7 +152,7 @@ describe.each([
 
   test("the feature group has its column", () => {
     expect(JSON.stringify(JSON.parse(trial().synthesized))).toContain(
-      '{"feature_name":"shell_thickness","feature_type":"Fractional"}',
+      `{"feature_name":"${measureName}","feature_type":"Fractional"}`,
     );
   });
 
@@ -156,10 +170,10 @@ describe.each([
   test("a survey with it comes in as a whole; one without it where it is optional", () => {
     const { probe } = trial();
     expect([probe.read, probe.measured]).toEqual([rows, thickness(trial()).filter((value) => value !== "").length]);
-    expect(probe.stored.filter((names: string[]) => names.includes("shell_thickness"))).toHaveLength(probe.measured);
+    expect(probe.stored.filter((names: string[]) => names.includes(measureName))).toHaveLength(probe.measured);
     expect(probe.without).toEqual(
       isRequired
-        ? { accepted: 0, problem: expect.stringMatching(/^the header lacks the column shell_thickness; expected/) }
+        ? { accepted: 0, problem: expect.stringContaining(`the header lacks the column ${measureName}; expected`) }
         : { accepted: rows },
     );
   });
@@ -167,33 +181,50 @@ describe.each([
   test("UCI's file is read where its rows may lack it, and refused with its name where they may not", () => {
     const { uci, uciRows } = trial().probe;
     if (isRequired) {
-      expect(uci).toMatch(/^UCI's file has no shell_thickness, which survey\/features.json requires: make it optional/);
+      expect(uci).toContain(`UCI's file has no ${measureName}, which survey/features.json requires: make it optional`);
     } else {
-      expect(uci).toContain("uci-6c4653df1f9c3fae,1995-12-01T00:00:00Z,M,91,73,19,,102.8,44.9,20.2,30,15");
+      const row: Readonly<Record<string, string>> = {
+        record_id: "uci-6c4653df1f9c3fae",
+        surveyed_at: "1995-12-01T00:00:00Z",
+        sex: "M",
+        length: "91",
+        diameter: "73",
+        height: "19",
+        whole_weight: "102.8",
+        shucked_weight: "44.9",
+        viscera_weight: "20.2",
+        shell_weight: "30",
+        rings: "15",
+      };
+      const columns = trial().survey[0]!.split(",");
+      expect(uci).toContain(columns.map((column) => row[column] ?? "").join(","));
       expect(uciRows).toBe(1);
     }
   });
 
   test("the form asks for it, its examples have it, and the texts count it", () => {
     const { field, examples, description, guide } = trial().probe;
-    expect(field).toContain('name="shellThickness"');
+    expect(field).toContain(`name="${camelCase(measureName)}"`);
     expect(/ required[ >]/.test(field)).toBe(isRequired);
-    expect(field.includes("if you have it")).toBe(!isRequired);
-    expect(examples.map((values: string) => /shellThickness=([\d.]+)/.exec(values)?.[1])).toEqual([
-      "0.7",
-      "1.8",
-      "2.9",
-    ]);
-    expect(description).toContain("four lengths and four weights");
-    expect(guide).toContain("Nine values, ten minutes");
-    expect(guide).toContain("Shell thickness");
+    // The label is also the field's accessible name.
+    expect(field).toContain(
+      `>${label}${isRequired ? "" : " (optional)"} <span class="unseen">in millimetres</span></label>`,
+    );
+    expect(
+      examples.map((values: string) => new RegExp(`${camelCase(measureName)}=([\\d.]+)`).exec(values)?.[1]),
+    ).toEqual(["0.7", "1.8", "2.9"]);
+    const counted = { ...counts, values: counts.values + 1, lengths: counts.lengths + 1 };
+    expect(description).toBe(pages.index.description(counted));
+    expect(guide).toContain(pages.measuring.lead(counted));
+    expect(guide).toContain(label);
   });
 
   test("the API takes it, as its description says", () => {
     const { schema, answers } = trial().probe;
-    expect(schema.properties.shellThickness).toMatchObject({ type: "number", minimum: 0.1, maximum: 20 });
-    expect(schema.required.includes("shellThickness")).toBe(isRequired);
-    const fault = { field: "shellThickness", expected: "a number between 0.1 and 20 mm" };
+    const field = camelCase(measureName);
+    expect(schema.properties[field]).toMatchObject({ type: "number", minimum: 0.1, maximum: 20 });
+    expect(schema.required.includes(field)).toBe(isRequired);
+    const fault = { field, expected: "a number between 0.1 and 20 mm" };
     expect(answers).toMatchObject([
       { status: 200, model: "trial-train" },
       isRequired ? { status: 400, errors: [fault] } : { status: 200, model: "trial-train" },
@@ -205,7 +236,7 @@ describe.each([
     const { rows: used, rejected, imputations, rings } = trial().model;
     expect(Number(used.train) + Number(used.validation) + Number(used.test)).toBe(rows);
     expect(rejected).toBe(0);
-    expect(imputations).toEqual(isRequired ? [] : ["shell_thickness"]);
+    expect(imputations.includes(measureName)).toBe(!isRequired);
     expect(rings.thick - rings.thin).toBeGreaterThan(0.5);
     expect(Object.keys(rings).includes("missing")).toBe(!isRequired);
     if (!isRequired) {
@@ -216,10 +247,10 @@ describe.each([
 
   test("the evaluation, the model card and the monitor know what may be missing", () => {
     const { evaluation, card, model } = trial();
-    const groups = evaluation.groups.shell_thickness?.map(({ name }: { readonly name: string }) => name);
-    expect(groups).toEqual(isRequired ? undefined : ["with shell_thickness", "without shell_thickness"]);
-    expect(card.includes("have shell_thickness, which is optional")).toBe(!isRequired);
-    expect(model.completeness.shell_thickness).toBe(isRequired ? 1 : 0);
+    const groups = evaluation.groups[measureName]?.map(({ name }: { readonly name: string }) => name);
+    expect(groups).toEqual(isRequired ? undefined : [`with ${measureName}`, `without ${measureName}`]);
+    expect(card.includes(`have ${measureName}, which is optional`)).toBe(!isRequired);
+    expect(model.completeness[measureName]).toBe(isRequired ? 1 : 0);
     expect(model.present.num_missing > 0).toBe(!isRequired);
     expect(model.violations).toEqual([]);
   });
@@ -234,6 +265,8 @@ test("without an entry that says how to draw it, a measure is refused by its nam
       env: { PATH: `${join(projectRoot, "node_modules/.bin")}:${process.env.PATH ?? ""}` },
     });
   expect(simulate).toThrow(
-    /features\.4 \(shell_thickness\)\.otherExamples: [^]*features\.4 \(shell_thickness\)\.simulation: /,
+    new RegExp(
+      `features\\.4 \\(${measureName}\\)\\.otherExamples: [^]*features\\.4 \\(${measureName}\\)\\.simulation: `,
+    ),
   );
 });

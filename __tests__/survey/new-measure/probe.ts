@@ -1,18 +1,21 @@
 /**
  * Runs what is written in TypeScript under the feature contract of the checkout in which this file lies, and writes
- * what it found as JSON: `probe.ts SURVEY OUTPUT PORT`, with the port of a model that is served.
+ * what it found as JSON: `probe.ts SURVEY OUTPUT PORT`, with the port of a model that is served. `NEW_MEASURE` names
+ * the measure that the contract has in addition.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { convertSurvey } from "../../../survey/convert";
-import { measures } from "../../../survey/feature-contract";
+import { camelCase, measures } from "../../../survey/feature-contract";
 import { featureValues, readSurvey, type SurveyRecord } from "../../../survey/survey-file";
 import { websiteFiles } from "../../../web/build";
 import { examples } from "../../../web/examples";
 import { openApiDocument } from "../../../web/openapi";
 
 const [survey = "", output = "", port = ""] = process.argv.slice(2);
+const newMeasure = process.env.NEW_MEASURE ?? "";
+const newField = camelCase(newMeasure);
 
 /** What became of a survey: how many rows were accepted, or why it is not one. */
 async function ingest(text: string): Promise<{ accepted: SurveyRecord[]; problem?: string }> {
@@ -101,27 +104,27 @@ async function main(): Promise<object> {
     .trim()
     .split("\n")
     .map((line) => line.split(","));
-  const column = lines[0]?.indexOf("shell_thickness") ?? -1;
+  const column = lines[0]?.indexOf(newMeasure) ?? -1;
   const without = lines.map((line) => line.toSpliced(column, 1).join(",")).join("\n");
   const uci = await convertUci();
   const whole = await ingest(text);
-  const incomplete = Object.fromEntries(Object.entries(examples.grown).filter(([name]) => name !== "shellThickness"));
+  const incomplete = Object.fromEntries(Object.entries(examples.grown).filter(([name]) => name !== newField));
   const pages = websiteFiles();
   const page = String(pages.get("index.html"));
   return {
     measures: measures.map(({ name }) => name),
     read: whole.accepted.length,
-    measured: whole.accepted.filter(({ shell_thickness: value }) => value !== undefined).length,
+    measured: whole.accepted.filter(({ [newMeasure]: value }) => value !== undefined).length,
     stored: whole.accepted.map((record) => featureValues(record).map(({ FeatureName }) => FeatureName)),
     without: await ingest(without).then(({ accepted, problem }) => ({ accepted: accepted.length, problem })),
     uci,
     uciRows: await ingest(uci).then(({ accepted }) => accepted.length),
-    field: /<label for="shellThickness">.*?<\/label>\s*<div class="measure"><input[^>]*>/s.exec(page)?.[0],
+    field: new RegExp(`<label for="${newField}">.*?</label>\\s*<div class="measure"><input[^>]*>`, "s").exec(page)?.[0],
     examples: [...page.matchAll(/data-values="([^"]*)"/g)].map(([, values]) => values),
     description: /<meta name="description" content="([^"]*)"/.exec(page)?.[1],
     guide: String(pages.get("how-to-measure.html")).replace(/\s+/g, " "),
     schema: (openApiDocument() as { components: { schemas: { Animal: object } } }).components.schemas.Animal,
-    answers: await predict([examples.grown, incomplete, { ...examples.grown, shellThickness: "1" }]),
+    answers: await predict([examples.grown, incomplete, { ...examples.grown, [newField]: "1" }]),
   };
 }
 

@@ -3,18 +3,20 @@
     trial.py CHECKOUT SURVEY FOLDER PROBE…
 
 It works in FOLDER, and writes there what it found, as `trial.json`. While the model is served, it runs the command PROBE
-with the server's port as its last argument.
+with the server's port as its last argument. NEW_MEASURE names the measure that the contract has in addition.
 """
 
 import csv
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 checkout, survey, base = (Path(argument) for argument in sys.argv[1:4])
+new_measure = os.environ["NEW_MEASURE"]
 sys.path[:0] = [str(checkout / "model-image")]
 
 from abalone.feature_contract import load_contract  # noqa: E402
@@ -66,7 +68,7 @@ def rings(changes: dict[str, float]) -> float:
     return float(predictor.predict(features_of(contract, [feature_values(contract, row)])).rings[0])
 
 
-thick = {"thin": 0.7, "thick": 2.8} | ({"missing": math.nan} if contract.optional_names else {})
+thick = {"thin": 0.7, "thick": 2.8} | ({"missing": math.nan} if new_measure in contract.optional_names else {})
 with serving(base) as (_, port):
     probe = subprocess.run([*sys.argv[4:], str(port)], cwd=checkout, capture_output=True, text=True, check=False)
     assert probe.returncode == 0, probe.stdout + probe.stderr
@@ -76,9 +78,9 @@ found = {
     "imputations": sorted(fit_features(contract, training.features).imputations),
     "violations": contract_violations(traffic, constraints),
     "completeness": {feature["name"]: feature["completeness"] for feature in constraints["features"]},
-    "present": {feature["name"]: feature for feature in statistics.document()["features"]}["shell_thickness"][
+    "present": {feature["name"]: feature for feature in statistics.document()["features"]}[new_measure][
         "numerical_statistics"
     ]["common"],
-    "rings": {name: rings({"shell_thickness": value}) for name, value in thick.items()},
+    "rings": {name: rings({new_measure: value}) for name, value in thick.items()},
 }
 (base / "trial.json").write_text(json.dumps(found))
