@@ -1,15 +1,14 @@
-"""Brings in the surveys of a day, and releases what they change.
+"""Ingests the surveys of a day, and releases what they change.
 
-Every day the workflow waits for files below `surveys/` of the data bucket. Each file is checked and put into the
-feature group by the function `ingest-survey`, large ones in ranges of bytes beside one another. The function
-`release-change` starts the pipeline for all files at once. Then each file is moved to `surveys/processed/`. A day
-without files is skipped.
+Every day the workflow waits for files below `surveys/` of the data bucket. The function `ingest-survey` checks each
+file and puts it into the feature group, large files in ranges of bytes in parallel. The function `release-change`
+starts the pipeline once for all files. Then each file is moved to `surveys/processed/`. A day without files is skipped.
 
-A file is moved last, so that what lies below `surveys/` is what there is left to do: a run that was killed anywhere is
-followed by one that begins with the same files. A file's content is known by its ETag throughout: what is replaced
-meanwhile is left for the next day. Every step can be repeated, or killed and repeated, without another effect than the
-first time: records with the same identifier and time are the same record, CodePipeline takes the same files, as they
-came at one time, for the same release, and what was moved is not moved again.
+A file is moved last, so the files below `surveys/` are those still to do: after a run that was killed, the next one
+begins with the same files. The ETag identifies a file's content in all steps: a file that is replaced in the meantime
+waits for the next day. Every step can be repeated without a further effect. Records with the same identifier and time
+are the same record, CodePipeline treats the same files of the same time as one release, and a moved file is not moved
+again.
 
 | Airflow Variable               | what it is                                    |
 | ------------------------------ | --------------------------------------------- |
@@ -47,22 +46,22 @@ log = logging.getLogger(__name__)
 INCOMING = "surveys/"
 PROCESSED = "surveys/processed/"
 REFUSED = "surveys/refused/"
-# Where ingest-survey lists the rows that it refused.
+# ingest-survey lists refused rows here.
 REJECTED_ROWS = "surveys/rejected/"
 
-# Bytes of a file that one task ingests: some 200,000 rows, a minute or two.
+# Bytes of a file that one task ingests: about 200,000 rows, a minute or two.
 RANGE_BYTES = 16 * 1024 * 1024
-# Airflow expands a task into 1,024 at most (setting max_map_length of [core]); what is above waits for the next day.
+# Airflow expands a task into at most 1,024 (setting max_map_length of [core]); the rest waits for the next day.
 MAXIMUM_RANGES = 1_000
-# Ranges that are ingested at the same time: each puts 64 records at once.
+# Ranges that are ingested in parallel: each puts 64 records at once.
 CONCURRENT_RANGES = 4
 
-# Seconds. A function ends after 300 at the latest, and an answer takes a moment more. Behind a NAT gateway a connection
-# on which nothing passes is dropped after 350.
+# Seconds. A function ends after 300 at the latest, and its answer takes a moment longer. A NAT gateway drops an idle
+# connection after 350.
 INVOCATION = Config(connect_timeout=10, read_timeout=330, retries={"mode": "standard", "total_max_attempts": 1})
-# What repeating the call cannot mend, by the name of the function's error.
+# Names of a function's errors for which a repeated call does not help.
 LASTING_ERRORS = {"InvalidEvent"}
-# What may say that somebody has replaced a survey or taken it away.
+# Errors that may mean that somebody replaced or removed a survey.
 CHANGED = {"SurveyChanged", "SurveyNotFound"}
 
 
@@ -70,13 +69,13 @@ class FunctionError(AirflowException):
     """A function ended with an error."""
 
     def __init__(self, function: str, name: str, message: str) -> None:
-        """Keep the error's name, by which callers tell errors apart."""
+        """Keep the error's name, which identifies it for callers."""
         super().__init__(f"The function {function} failed: {name}: {message}")
         self.name = name
 
 
 def is_incoming(key: str) -> bool:
-    """Whether an object of the data bucket is a survey that nobody has brought in yet."""
+    """Whether an object of the data bucket is a survey that is not ingested yet."""
     return (
         not key.endswith("/") and key.startswith(INCOMING) and not key.startswith((PROCESSED, REFUSED, REJECTED_ROWS))
     )
@@ -88,21 +87,21 @@ def any_incoming(files: list[dict[str, Any]]) -> bool:
 
 
 def finished_key(folder: str, key: str, etag: str) -> str:
-    """Where a survey goes when it is done with. The ETag keeps a later survey of the same name apart."""
+    """The key of a finished survey. With the ETag, a later survey of the same name has another key."""
     return f"{folder}{key.removeprefix(INCOMING)}/{etag.strip(chr(34))}{PurePosixPath(key).suffix}"
 
 
 def current_etag(client: Any, bucket: str, key: str) -> str | None:
     """ETag of an object, or None where there is none.
 
-    It is listed, not asked for: S3 says "forbidden" of a missing object to who may list some prefixes only.
+    The object is listed, not read: S3 answers "forbidden" for a missing object if the role may only list some prefixes.
     """
     contents = client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
     return contents[0]["ETag"] if contents and contents[0]["Key"] == key else None
 
 
 def move(client: Any, bucket: str, key: str, etag: str, destination: str) -> None:
-    """Move one version of an object, or what an earlier attempt has left to move. A newer version stays where it is."""
+    """Move one version of an object, or finish an earlier attempt. A newer version is not moved."""
     if current_etag(client, bucket, key) == etag:
         client.copy({"Bucket": bucket, "Key": key}, bucket, destination, ExtraArgs={"CopySourceIfMatch": etag})
     elif current_etag(client, bucket, destination) is None:
@@ -133,8 +132,8 @@ def invoke(function: str, event: dict[str, Any]) -> dict[str, Any]:
 def start_pipeline(surveys: list[dict[str, Any]]) -> dict[str, Any]:
     """Release surveys; the same surveys are the same release."""
     if not surveys:
-        raise AirflowSkipException("No survey brought in a row: there is nothing to release")
-    # With the time: content may come again behind another of the same name, and change the rows once more.
+        raise AirflowSkipException("No survey had a good row: there is nothing to release")
+    # With the time, because the same content may come again after another file of the same name, and change rows again.
     event = {"surveys": [{name: survey[name] for name in ("key", "etag", "arrived")} for survey in surveys]}
     result = invoke(Variable.get("acme_release_change_function"), event)
     log.info("Released: %s", json.dumps(result))
@@ -142,14 +141,14 @@ def start_pipeline(surveys: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def ranges_of(size: int) -> list[tuple[int, int]]:
-    """Ranges of bytes that cover a file without a gap: each the first byte in it, and the first behind it."""
+    """Ranges of bytes that cover a file without a gap: each has its first byte and the first byte after it."""
     step = max(RANGE_BYTES, -(-size // MAXIMUM_RANGES))
     return [(offset, min(offset + step, size)) for offset in range(0, size, step)] or [(0, 1)]
 
 
 @task
 def list_surveys() -> list[dict[str, Any]]:
-    """List the surveys that have come in, the oldest first, each with its size, its content's ETag and when it came."""
+    """List the surveys that have arrived, the oldest first, each with its size, its ETag and its time of arrival."""
     bucket = Variable.get("acme_data_bucket")
     pages = (
         S3Hook(aws_conn_id=None).get_conn().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=INCOMING)
@@ -159,7 +158,7 @@ def list_surveys() -> list[dict[str, Any]]:
     ranges = list(accumulate(len(ranges_of(entry["Size"])) for entry in objects))
     count = bisect_right(ranges, MAXIMUM_RANGES)
     if count < len(objects):
-        log.warning("%s surveys have come in; %s of them wait for the next run", len(objects), len(objects) - count)
+        log.warning("%s surveys have arrived; %s of them wait for the next run", len(objects), len(objects) - count)
     return [
         {
             "key": entry["Key"],
@@ -173,7 +172,7 @@ def list_surveys() -> list[dict[str, Any]]:
 
 @task
 def split_surveys(surveys: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Split each survey into ranges of bytes, which are ingested beside one another."""
+    """Split each survey into ranges of bytes, which are ingested in parallel."""
     return [
         {"key": survey["key"], "etag": survey["etag"], "offset": offset, "until": until}
         for survey in surveys
@@ -181,8 +180,8 @@ def split_surveys(surveys: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-# A row belongs to the range in which it starts. The function reads the file from its beginning all the same: only so
-# does it know the header, the numbers of the lines, and which rows came before in another range.
+# A row belongs to the range in which it starts. Nevertheless, the function reads the file from its beginning, to know
+# the header, the line numbers, and which rows were in an earlier range.
 @task(multiple_outputs=False, max_active_tis_per_dag=CONCURRENT_RANGES, execution_timeout=timedelta(hours=2))
 def ingest(part: dict[str, Any]) -> dict[str, Any]:
     """Put the good rows of a range into the feature group, in as many calls as it takes."""
@@ -194,13 +193,13 @@ def ingest(part: dict[str, Any]) -> dict[str, Any]:
         try:
             result = invoke(function, {"bucket": bucket, **part, "offset": offset})
         except FunctionError as error:
-            # A connection that broke looks the same to the function, but is worth another try.
+            # A broken connection looks the same to the function, but it is worth another attempt.
             if (
                 error.name in CHANGED
                 and current_etag(S3Hook(aws_conn_id=None).get_conn(), bucket, part["key"]) != part["etag"]
             ):
                 raise AirflowSkipException(
-                    f"{where} was replaced or taken away: what is there now is for the next run"
+                    f"{where} was replaced or removed: what is there now is for the next run"
                 ) from error
             raise
         log.info("Ingested from byte %s: %s", offset, json.dumps(result))
@@ -212,20 +211,20 @@ def ingest(part: dict[str, Any]) -> dict[str, Any]:
             counts = {"accepted": accepted, "rejected": rejected, "rejections": rejections}
             return {**part, **counts, "problem": result.get("fileProblem")}
         if result["nextOffset"] <= offset:
-            raise AirflowException(f"{function} stays at byte {offset} of {where}: look at its log")
+            raise AirflowException(f"{function} stays at byte {offset} of {where}: see its log")
         offset = result["nextOffset"]
 
 
 def results_of(task_id: str) -> list[Any]:
-    """What the tasks into which a task was mapped have returned, those that did."""
-    # Not by an argument: on a day without surveys there is none to resolve. Airflow hands out several results as a
+    """The results of a mapped task's instances that returned one."""
+    # Not by an argument, which can't be resolved on a day without surveys. Airflow returns several results as a
     # sequence, and a single one as it is.
     found = get_current_context()["ti"].xcom_pull(task_ids=task_id)
     return [found] if isinstance(found, dict) else list(found or [])
 
 
 def outcome_of(survey: dict[str, Any], results: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """What became of a survey as a whole, or None when a part of it has not been ingested."""
+    """The outcome of a whole survey, or None when a part of it was not ingested."""
     parts = [part for part in results if (part["key"], part["etag"]) == (survey["key"], survey["etag"])]
     if {(part["offset"], part["until"]) for part in parts} != set(ranges_of(survey["size"])):
         return None
@@ -237,7 +236,7 @@ def outcome_of(survey: dict[str, Any], results: list[dict[str, Any]]) -> dict[st
 
 @task(multiple_outputs=False, trigger_rule="all_done")
 def release() -> dict[str, Any]:
-    """Start the pipeline for the surveys that are in, also when others failed."""
+    """Start the pipeline for the ingested surveys, also when others failed."""
     surveys, results = results_of("list_surveys"), results_of("ingest")
     outcomes = [(survey, outcome_of(survey, results)) for survey in surveys]
     return start_pipeline([survey for survey, outcome in outcomes if outcome and outcome["accepted"] > 0])
@@ -245,19 +244,19 @@ def release() -> dict[str, Any]:
 
 @task(multiple_outputs=False, trigger_rule="all_done")
 def finish(survey: dict[str, Any]) -> dict[str, Any]:
-    """Move a survey that is in and released to `surveys/processed/`; what is none goes to `surveys/refused/`."""
+    """Move a released survey to `surveys/processed/`; a file that is not a survey goes to `surveys/refused/`."""
     bucket, key, etag = Variable.get("acme_data_bucket"), survey["key"], survey["etag"]
     where = f"s3://{bucket}/{key}"
     outcome = outcome_of(survey, results_of("ingest"))
     if outcome is None:
-        raise AirflowSkipException(f"{where} is not in as a whole: it stays for the next run")
+        raise AirflowSkipException(f"{where} is not completely ingested: it stays for the next run")
     client = S3Hook(aws_conn_id=None).get_conn()
     if outcome["problem"] is not None:
         refused = finished_key(REFUSED, key, etag)
         move(client, bucket, key, etag, refused)
-        raise AirflowFailException(f"{where} is not a survey: {outcome['problem']}. It lies in s3://{bucket}/{refused}")
+        raise AirflowFailException(f"{where} is not a survey: {outcome['problem']}. It is now s3://{bucket}/{refused}")
     if outcome["accepted"] > 0 and not results_of("release"):
-        raise AirflowSkipException(f"{where} is in, but not released: it stays for the next run")
+        raise AirflowSkipException(f"{where} is ingested, but not released: it stays for the next run")
     processed = finished_key(PROCESSED, key, etag)
     move(client, bucket, key, etag, processed)
     return {"key": key, "etag": etag, "destination": processed}
@@ -265,8 +264,8 @@ def finish(survey: dict[str, Any]) -> dict[str, Any]:
 
 @task(trigger_rule="one_failed", retries=0)
 def fail_if_any_failed() -> None:
-    """Make the run fail when any of its tasks did: Airflow itself looks at the last ones only."""
-    raise AirflowFailException("A task of this run failed: its own log says why")
+    """Make the run fail when any of its tasks failed: Airflow itself checks only the last ones."""
+    raise AirflowFailException("A task of this run failed: see its log")
 
 
 @dag(
@@ -296,7 +295,7 @@ def data_workflow() -> None:
         wildcard_match=True,
         check_fn=any_incoming,
         metadata_keys=["Key"],
-        # A worker is taken for each look only, and none for the time between.
+        # Each check needs a worker, but the time in between needs none.
         mode="reschedule",
         deferrable=False,
         poke_interval=timedelta(minutes=10).total_seconds(),

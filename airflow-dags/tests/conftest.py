@@ -1,4 +1,4 @@
-"""Sets Airflow up before anything imports it: a database of its own, and no way to any AWS but a test's own."""
+"""Sets Airflow up before anything imports it: its own database, and no access to any AWS but a test's own."""
 
 import os
 import shutil
@@ -49,10 +49,10 @@ def database() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_api() -> None:
-    """The API that tasks of Airflow 3 speak with, once for all: Airflow would build it again for each task."""
+    """The API for tasks of Airflow 3, made once: Airflow would build it again for each task."""
     try:
         from airflow.sdk.execution_time import supervisor
-    except ImportError:  # Airflow 2 has none.
+    except ImportError:  # Airflow 2 has no such API.
         return
     supervisor.in_process_api_server = cache(supervisor.in_process_api_server)
 

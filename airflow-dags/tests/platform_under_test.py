@@ -1,6 +1,6 @@
-"""What the DAG meets: S3, SSM, Lambda with the platform's own functions, SageMaker's feature store, a pipeline.
+"""What the DAG uses: S3, SSM, Lambda with the platform's own functions, SageMaker's feature store, a pipeline.
 
-All are the local platform's services, but for the pipeline: the emulator has none, so one stands in that remembers.
+All are the local platform's services, except the pipeline: the emulator has none, so a fake records its calls.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 class FakeCodePipeline(ThreadingHTTPServer):
-    """Starts executions, one for each token, as CodePipeline does; the emulator has none."""
+    """Starts executions, one for each token, as CodePipeline does; the emulator has no CodePipeline."""
 
     daemon_threads = True
 
@@ -84,7 +84,7 @@ class _FakeCodePipelineHandler(BaseHTTPRequestHandler):
 
 
 class Platform:
-    """One emulator and one SageMaker service on free ports, in a folder of their own."""
+    """One emulator and one SageMaker service on free ports, in their own folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -157,7 +157,7 @@ class Platform:
         )
 
     def deploy(self) -> None:
-        """What the stacks deploy, as far as the DAG meets it."""
+        """What the stacks deploy and the DAG uses."""
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         contract = json.loads((REPOSITORY / "survey/features.json").read_text())
         types = {"category": "String", "number": "Fractional", "integer": "Integral"}
@@ -188,7 +188,7 @@ class Platform:
             self.client("ssm").put_parameter(Name=f"{VARIABLES_PATH}/{name}", Value=value, Type="String")
 
     def make_role(self) -> None:
-        """Makes the functions' role, which may do everything: what the real ones may is tested with the stacks."""
+        """Makes the functions' role, which may do everything: the stacks' tests check the real permissions."""
         iam, name = self.client("iam"), ROLE.rpartition("/")[2]
         trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
         for_all = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -269,7 +269,7 @@ class Platform:
 
     def stop(self) -> None:
         for process in reversed(self.processes):
-            # Functions are children of the emulator: the whole group goes.
+            # Functions are children of the emulator: the whole group is killed.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()

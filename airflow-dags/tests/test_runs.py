@@ -16,7 +16,7 @@ from platform_under_test import BUCKET, INGEST, RELEASE, Platform
 
 import acme_data_workflow as workflow
 
-#: Airflow keeps one run a date.
+#: Airflow stores one run for each date.
 days = count()
 
 SETTINGS = {
@@ -30,14 +30,14 @@ class Run:
     """One run of the DAG, from its first task to its last."""
 
     def __init__(self, change: Callable[[Any], None] = lambda dag: None, reload: bool = True) -> None:
-        # A DAG that was read from its file again would not know what a test has changed in the module.
+        # A DAG that is read from its file again would not have what a test has changed in the module.
         dag = (
             DagBag(Path(workflow.__file__), include_examples=False).dags["acme-data-workflow"]
             if reload
             else workflow.data_workflow()
         )
         for task in dag.tasks:
-            task.retries = 0  # A test has no time to wait for a second try.
+            task.retries = 0  # A test can't wait for a second attempt.
         dag.get_task("wait_for_surveys").timeout = 0
         change(dag)
         date = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=next(days))
@@ -54,7 +54,7 @@ class Run:
 
 @pytest.fixture
 def variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Variables for a step that is called by itself, without the task in which Airflow hands them out."""
+    """The Variables for a step that is called alone, outside of a task of Airflow."""
     monkeypatch.setattr(workflow, "Variable", type("Settings", (), {"get": staticmethod(SETTINGS.__getitem__)}))
 
 
@@ -85,7 +85,7 @@ def test_surveys_arrive_row_by_row_are_moved_and_released_once(platform: Platfor
     assert not any(map(workflow.is_incoming, platform.keys()))
     assert len(platform.pipeline.executions) == 1
 
-    # Tomorrow there is nothing left to do.
+    # The next day there is nothing left to do.
     requests, keys = platform.pipeline.requests, platform.keys()
     assert Run().tasks["release"] == ["skipped"]
     assert (platform.pipeline.requests, platform.keys()) == (requests, keys)
@@ -129,7 +129,7 @@ def test_a_correction_that_is_taken_back_is_released_too(platform: Platform) -> 
         platform.put("surveys/a.csv", content)
         assert Run().state == "success"
         assert len(platform.pipeline.executions) == releases
-        time.sleep(1)  # S3 tells when an object came to the second.
+        time.sleep(1)  # S3's times of objects have a precision of one second.
 
 
 def test_surveys_without_a_good_row_are_moved_and_release_nothing(platform: Platform) -> None:
@@ -143,7 +143,7 @@ def test_surveys_without_a_good_row_are_moved_and_release_nothing(platform: Plat
 
 
 class TestMove:
-    """Whatever an earlier attempt did before it was killed, the next one ends in the same place."""
+    """Whatever an earlier attempt did before it was killed, the next one has the same result."""
 
     KEY = "surveys/a.csv"
 
@@ -226,14 +226,14 @@ class TestIngest:
     def test_a_survey_that_was_replaced_is_left_for_the_next_run(self, platform: Platform, variables: None) -> None:
         etag = platform.put(self.KEY, platform.survey(2, 104))
         platform.put(self.KEY, platform.survey(2, 105))
-        with pytest.raises(AirflowSkipException, match="was replaced or taken away"):
+        with pytest.raises(AirflowSkipException, match="was replaced or removed"):
             self.ingest(etag)
         assert platform.keys() == [self.KEY]
         assert platform.record("sim-104-1") is None
         assert platform.record("sim-105-1") is None
 
     def test_a_survey_that_is_gone_is_skipped(self, platform: Platform, variables: None) -> None:
-        with pytest.raises(AirflowSkipException, match="was replaced or taken away"):
+        with pytest.raises(AirflowSkipException, match="was replaced or removed"):
             self.ingest('"1"')
 
     def test_a_connection_that_broke_is_tried_again(
@@ -282,7 +282,7 @@ class TestIngest:
 
 
 class TestOutcome:
-    """A survey counts as ingested when each of its ranges is."""
+    """A survey is ingested when each of its ranges is."""
 
     SURVEY: ClassVar = {"key": "surveys/a.csv", "etag": '"1"', "size": 8}
 

@@ -1,4 +1,4 @@
-"""What the scheduler sees of the DAG when it reads the file."""
+"""What the scheduler finds in the DAG when it reads the file."""
 
 import socket
 from datetime import timedelta
@@ -112,7 +112,7 @@ def test_surveys_of_one_name_are_kept_apart() -> None:
 
 
 def test_requirements_are_those_that_the_tests_run_with() -> None:
-    """On MWAA and here the same provider; `make lock` brings the two together."""
+    """MWAA and this project use the same provider; `make lock` keeps them equal."""
     pinned = (FILE.parent / "requirements.txt").read_text().splitlines()[1:]
     locked = (FILE.parent / "requirements-dev.txt").read_text().splitlines()
     assert pinned
