@@ -130,7 +130,7 @@ describe("make up with a model", () => {
     expect(result).not.toMatchObject({ status: 0 });
     expect(result.output).toMatch(/Deploy website-test: .* acme-local-website-test keeps its previous model/);
     expect(result.output).toContain(
-      "cannot predict an ordinary animal: row 1: the model's prediction cannot be used: rings nan",
+      "cannot predict a usual animal: row 1: the model's prediction cannot be used: rings nan",
     );
     expect(result.output).toContain('What to do: docs/runbooks.md, "A release was rolled back"');
     expect((await endpointOf("test")).config).toBe(before.config);

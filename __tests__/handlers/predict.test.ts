@@ -304,7 +304,7 @@ describe("when the model cannot answer, the visitor may try again", () => {
     ["NaN", { body: JSON.stringify(prediction).replace("9.06", "NaN") }],
     ["no number", changed({ rings: null })],
     ["an endless number", { body: JSON.stringify(prediction).replace("9.06", "1e999") }],
-    ["an interval the wrong way round", changed({ low: 20 })],
+    ["an interval whose low end is above its high end", changed({ low: 20 })],
     ["fewer rings than none", changed({ low: -3 })],
     ["more rings than an abalone can have", changed({ high: 1e6 })],
     ["no prediction", instead({ ...prediction, predictions: [] })],

@@ -299,13 +299,13 @@ const changed = (change: (copy: Json) => void): AwsAnswer => {
 test.each<[string, () => AwsAnswer, RegExp]>([
   ["missing", () => s3Error(404, "NoSuchKey"), /public-figures\.json is missing: look at the evaluation job's log/],
   ["half", () => ({ body: '{"version": 1' }), /public-figures\.json is not JSON/],
-  ["none", () => ({ body: "[]" }), /public-figures\.json holds no public figures: the document/],
+  ["none", () => ({ body: "[]" }), /public-figures\.json has no public figures: the document/],
   ["of another version", () => changed((copy) => (copy.version = 2)), /version: /],
   ["without a number", () => changed((copy) => (copy.quality.rmse.value = null)), /quality\.rmse\.value: /],
   [
-    "the wrong way round",
+    "with an interval whose low end is above its high end",
     () => changed((copy) => (copy.quality.rmse.low = 3)),
-    /quality\.rmse: the interval is the wrong/,
+    /quality\.rmse: the interval's low end is above/,
   ],
   ["without the animals' origin", () => changed((copy) => (copy.data.origins = [])), /data\.origins: /],
   ["with a share above one", () => changed((copy) => (copy.quality.coverage.overall = 90)), /coverage\.overall: /],
@@ -340,7 +340,7 @@ test("figures that could not be laid down leave the champion as it was, and the 
   expect(put.size).toBe(1);
 });
 
-test("a card that cannot be read at present is not a missing one", async () => {
+test("a card that cannot be read at the moment is not a missing one", async () => {
   stored = s3Error(403, "AccessDenied");
   await expect(register(event)).rejects.toMatchObject({ name: "AccessDenied" });
 });

@@ -90,13 +90,13 @@ export function modelData(model: string, onlySimulated = false): string {
       },
     },
     limits: [
-      "The range is meant to hold the true age of 90 of 100 animals. Of the animals that the model was tested on it held that of 90.4 of 100. " +
-        "It is 6.1\u00a0years wide on average. It is made for all animals together, not for those of each age.",
-      "Animals of 17.5\u00a0years and more (93 were tested) come out 4.3\u00a0years too young on average, and the range holds the true age of 68 of 100: " +
+      "The range should hold the true age of 90 of 100 animals. In the test it held that of 90.4 of 100. " +
+        "It is 6.1\u00a0years wide on average. This promise is for all animals together, not for those of each age.",
+      "The age of animals of 17.5\u00a0years and more (93 were tested) is estimated 4.3\u00a0years too low on average, and the range holds the true age of 68 of 100: " +
         "an old animal has the measures of a younger one, and the model gives the age that most animals of these measures have.",
-      "Measures far from all that the model learnt from are taken for the nearest that it knows. " +
+      "Measures far outside those that the model learnt from are replaced by the nearest that it knows. " +
         "An impossible height is replaced by what length and diameter predict.",
-      "7 of 100 animals that it learnt from are simulated: for these the figures show how well it knows the simulator, not the sea.",
+      "7 of 100 animals that it learnt from are simulated: for these, the figures show how well it knows the simulator, not real animals.",
     ],
     survey: {
       lengths: { unit: "mm" },

@@ -44,7 +44,7 @@ const rings = z.number().check(z.minimum(label.minimum), z.maximum(label.maximum
 const answerSchema = z.object({
   predictions: z
     .tuple([z.object({ rings, low: rings, high: rings })])
-    .check(z.refine(([{ low, high }]) => low <= high, "the interval is the wrong way round")),
+    .check(z.refine(([{ low, high }]) => low <= high, "the interval's low end is above its high end")),
   confidence: z.number().check(z.gt(0), z.lt(1)),
   model: z.string().check(z.minLength(1)),
 });

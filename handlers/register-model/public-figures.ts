@@ -17,7 +17,7 @@ const words = z.string().check(z.minLength(1), z.maxLength(2_000));
 /** An error in years with its interval. */
 const measuredSchema = z
   .strictObject({ value: z.number(), low: z.number(), high: z.number(), confidence: share })
-  .check(z.refine(({ low, high }) => low <= high, "the interval is the wrong way round"));
+  .check(z.refine(({ low, high }) => low <= high, "the interval's low end is above its high end"));
 
 const coveredSchema = z.strictObject({ rows: count, coverage: share });
 
@@ -56,9 +56,7 @@ export const publicFiguresSchema = z.strictObject({
     bands: z.array(
       z
         .strictObject({ ...span, rows: count, low: z.number(), median: z.number(), high: z.number() })
-        .check(
-          z.refine(({ low, median, high }) => low <= median && median <= high, "the ages are the wrong way round"),
-        ),
+        .check(z.refine(({ low, median, high }) => low <= median && median <= high, "the ages are not in order")),
     ),
   }),
 });
@@ -91,7 +89,7 @@ export function readPublicFigures(text: string, evaluationUri: string): PublicFi
   const result = publicFiguresSchema.safeParse(document);
   if (!result.success) {
     const faults = result.error.issues.map(({ path, message }) => `${path.join(".") || "the document"}: ${message}`);
-    throw new InvalidPublicFigures(`${file} holds no public figures: ${faults.slice(0, 10).join("; ")}`);
+    throw new InvalidPublicFigures(`${file} has no public figures: ${faults.slice(0, 10).join("; ")}`);
   }
   return result.data;
 }

@@ -1,4 +1,4 @@
-"""What the surveyed animals look like, small enough for a web page: some of them, and their ages by length."""
+"""Data about the surveyed animals, small enough for a web page: a sample of them, and their ages by length."""
 
 import hashlib
 import heapq
@@ -7,9 +7,9 @@ from typing import Any
 
 from abalone.feature_contract import Contract
 
-# Every animal that fits is drawn; of more, as many as a plot on a small screen can show apart.
+# The size of the sample: as many animals as a plot on a small screen can show apart.
 MOST_POINTS = 600
-# Of fewer animals the outermost twentieths are less than one.
+# Below this, a twentieth of the animals is less than one.
 LEAST_BAND_ROWS = 20
 # In millimetres: an abalone grows by about as much in a year before it is full-grown.
 BAND_WIDTH = 10
@@ -18,30 +18,30 @@ SAMPLE_NAME = "survey-sample-1"
 
 
 class AnimalsByLength:
-    """Takes animals one by one, and keeps no more than the sample and the counts, however many come.
+    """Takes animals one by one, and stores only the sample and the counts, however many there are.
 
-    The sample is that of the smallest hashes of the identifiers: neither the order of the animals nor the machine
-    decides, and a new survey replaces no more of the sample than its share.
+    The sample has the smallest hashes of the identifiers: it depends neither on the order of the animals nor on the
+    machine, and a new survey replaces only its share of the sample.
     """
 
     def __init__(self, contract: Contract) -> None:
-        """Without an animal.
+        """Starts without animals.
 
         Raises:
             ValueError: the contract has no length in mm.
         """
         self._length = next((m for m in contract.measures if m.name == "length" and m.unit == "mm"), None)
         if self._length is None:
-            raise ValueError("survey/features.json has no feature length in mm, by which the animals are shown.")
+            raise ValueError("survey/features.json has no feature length in mm, which the plot of the animals needs.")
         self._position = contract.measure_names.index("length")
         self._years_beyond_rings = contract.years_beyond_rings
-        # The largest hash comes first: it is the first to go.
+        # The largest hash comes first, and is dropped first.
         self._sample: list[tuple[int, float, float]] = []
-        # How many animals of a band have so many rings.
+        # For each band: how many animals have how many rings.
         self._counts: defaultdict[int, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
 
     def add(self, record_id: str, measures: list[float], rings: float) -> None:
-        """Adds an animal with its measures in contract order; one of an impossible length is not shown."""
+        """Adds an animal with its measures in contract order; an impossible length is left out."""
         length = measures[self._position]
         if self._length is None or not self._length.minimum <= length <= self._length.maximum:
             return
@@ -63,7 +63,7 @@ class AnimalsByLength:
         return round(rings + self._years_beyond_rings, 1)
 
     def _bands(self) -> list[tuple[int, int, dict[int, int]]]:
-        """Neighbours are put together until they have rows enough; what is left at the end goes to the last one."""
+        """Joins neighbouring bands until they have enough rows; the rest goes to the last one."""
         bands: list[tuple[int, int, dict[int, int]]] = []
         first: int | None = None
         gathered: dict[int, int] = {}

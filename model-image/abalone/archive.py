@@ -8,7 +8,7 @@ from pathlib import Path
 from abalone.errors import JobError
 from abalone.predictor import ARTEFACT
 
-# A model of ours is a tenth of this; an archive that claims more is none of ours, or a bomb.
+# Ten times the size of this image's models; a larger archive was made by something else, or is an attack.
 LARGEST_ARTEFACT = 16 * 1024 * 1024
 CHUNK = 1024 * 1024
 
@@ -28,10 +28,10 @@ def extract_artefact(archive: Path, folder: Path) -> Path:
                     raise JobError(
                         f"{archive.name}: {ARTEFACT} is not a regular file of at most {LARGEST_ARTEFACT} bytes."
                     )
-                # Read, not extracted: so no path, link or mode from the archive reaches the disk. `extract` has its
+                # Read, not extracted: no path, link or mode from the archive reaches the disk. `extract` has its
                 # `filter` against those only since Python 3.11.4, and Debian 12 has 3.11.2.
                 content = tar.extractfile(member).read()
-                # The checksum stands at the end: without it, wrong bytes would pass for a model.
+                # The checksum is at the end: without reading it, wrong bytes would be accepted as a model.
                 while tar.fileobj.read(CHUNK):
                     pass
                 artefact = folder / ARTEFACT
@@ -41,4 +41,4 @@ def extract_artefact(archive: Path, folder: Path) -> Path:
                 return artefact
     except (OSError, EOFError, OverflowError, ValueError, tarfile.TarError, zlib.error) as error:
         raise JobError(f"{archive.name} cannot be unpacked: {error}.") from error
-    raise JobError(f"{archive.name} holds no {ARTEFACT}: it was not made by this image's `train`.")
+    raise JobError(f"{archive.name} has no {ARTEFACT}: it was not made by this image's `train`.")

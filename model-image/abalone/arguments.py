@@ -1,4 +1,4 @@
-"""Command lines whose mistakes end up where SageMaker shows them."""
+"""Command lines whose mistakes SageMaker shows."""
 
 import argparse
 from typing import NoReturn
@@ -7,7 +7,7 @@ from abalone.errors import JobError
 
 
 class CommandLine(argparse.ArgumentParser):
-    """A parser that raises instead of leaving the process with a message that only the log has."""
+    """A parser that raises instead of ending the process with a message that only the log shows."""
 
     def error(self, message: str) -> NoReturn:
         """Raises a JobError with the problem and the usage."""

@@ -13,7 +13,7 @@ from abalone.feature_contract import Contract
 
 logger = logging.getLogger("abalone")
 
-# Seconds between two checks of a query. There is no limit here: the job has one, and Athena's own is 30 minutes.
+# Seconds between two checks of a query. The job and Athena (30 minutes) limit the time, so there is no limit here.
 SHORTEST_WAIT, LONGEST_WAIT = 0.2, 3.0
 
 
@@ -56,9 +56,9 @@ def _quoted(identifier: str) -> str:
 def latest_records_query(contract: Contract, store: OfflineStore) -> str:
     """SQL for the latest version of each record that is not deleted, sorted by identifier.
 
-    The offline store keeps every version that was ever put. The later event wins; of two versions of one event the
-    one that was put later. SageMaker takes event times with and without milliseconds, which compare rightly as text
-    once both have them.
+    The offline store keeps all versions. The later event wins; of two versions of the same event, the one that was put
+    later. SageMaker accepts event times with and without milliseconds: as text they compare correctly only if both
+    have them.
     """
     columns = ", ".join(_quoted(name) for name in contract.dataset_columns)
     identifier, event_time = _quoted(contract.record_identifier), _quoted(contract.event_time)

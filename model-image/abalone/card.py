@@ -1,7 +1,7 @@
 """The model card: what a model is for, what it learnt from, how good it is and for whom it is worse.
 
-It has the shape that SageMaker asks of a model package's card (Developer Guide, *Model package model card schema*). Who
-registers the model adds what only they know: where the files lie, and what the gate decided.
+It follows SageMaker's schema for a model package's card (Developer Guide, *Model package model card schema*). The step
+that registers the model adds where the files are, and what the gate decided.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,17 +43,17 @@ GROUP_WORDS = {"predicted": "estimate", "rings": "age"}
 
 
 def group_word(kind: str) -> str:
-    """What people call a kind of group."""
+    """The name of a kind of group for people."""
     return GROUP_WORDS.get(kind, kind)
 
 
 def metric_notes(metric: Mapping[str, float], notes: str) -> str:
-    """A metric's unit and how sure it is."""
+    """A metric's unit and its interval."""
     return f"{notes}; 90 % interval {metric['low']:.3f} to {metric['high']:.3f}, from resampled rows"
 
 
 def rows_in_words(evaluation: Mapping[str, Any], summary: Mapping[str, Any] | None) -> str:
-    """How many rows the model learnt from, from when, and how they were split."""
+    """How many rows the model learnt from, how old they are, and how they were split."""
     training = evaluation["training"]
     newest = f", the last surveyed on {training['newest_event'][:10]}" if training["newest_event"] else ""
     text = f"Learnt from {training['rows']} rows{newest}; scored on {evaluation['rows']} others. "
@@ -69,19 +69,19 @@ def rows_in_words(evaluation: Mapping[str, Any], summary: Mapping[str, Any] | No
 
 
 def limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[str, int]) -> list[str]:
-    """What one has to know before one relies on the model, in sentences with the numbers of this very model."""
+    """What users must know before they rely on the model, in sentences with this model's numbers."""
     ages = evaluation["groups"]["rings"]
     oldest, interval = ages[-1], evaluation["interval"]
     sentences = [
-        f"An interval is meant to hold the rings of {100 * interval['confidence']:g} of 100 animals; it held those of "
-        f"{100 * interval['coverage']:.1f}, and is {interval['mean_width']:.1f} rings wide on average. It is made to "
-        "keep this promise for all animals together, and not for the animals of each age.",
+        f"An interval should hold the rings of {100 * interval['confidence']:g} of 100 animals; it held those of "
+        f"{100 * interval['coverage']:.1f}, and is {interval['mean_width']:.1f} rings wide on average. This promise "
+        "is for all animals together, and not for the animals of each age.",
         f"Of animals with {oldest['name']} ({oldest['rows']} rows) the estimate is {abs(oldest['mean_error']):.1f} "
         f"rings too {'low' if oldest['mean_error'] < 0 else 'high'} on average, and the interval holds the rings of "
         f"{100 * oldest['coverage']:.0f} of 100: an old animal has the measures of a younger one, and the model gives "
         "the age that most animals of these measures have.",
-        "Measures far from those of the rows it learnt from are clipped: the model answers as for the nearest that it "
-        "knows, without a warning. An impossible height is replaced by what length and diameter predict.",
+        "Measures far outside those of the training rows are clipped: the model answers as for the nearest measures "
+        "that it knows, without a warning. An impossible height is replaced by what length and diameter predict.",
     ]
     for name in sorted(contract.optional_names):
         rows = {group["name"]: group["rows"] for group in evaluation["groups"][name]}
@@ -94,8 +94,8 @@ def limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[s
     if "simulated" in origins:
         share = origins["simulated"] / sum(origins.values())
         sentences.append(
-            f"{100 * share:.0f} of 100 of its rows are simulated: for these the scores show how well it knows the "
-            "simulator, not the sea."
+            f"{100 * share:.0f} of 100 of its rows are simulated: for these, the scores show how well it knows the "
+            "simulator, not real animals."
         )
     return sentences
 
@@ -155,7 +155,7 @@ def model_card(
 ) -> dict[str, Any]:
     """The card's content.
 
-    `settings` are the training's; `summary` is what `process` reported of the data set, where it is available.
+    `settings` are the training's; `summary` is what `process` reported about the data set, if available.
     """
     interval, groups = evaluation["interval"], evaluation["groups"]
     scored = [

@@ -1,4 +1,4 @@
-"""The errors that a person can act on: their text is the reason that SageMaker shows."""
+"""Errors that a person can correct: SageMaker shows their text as the reason."""
 
 
 class JobError(Exception):
@@ -16,6 +16,6 @@ class RowError(ValueError):
 
 
 def quote(value: object) -> str:
-    """A value as an error shows it: short, and in one line."""
+    """A value for an error message: short, and in one line."""
     text = ascii(value)
     return text if len(text) <= 40 else f"{text[:36]}…{text[-1]}"

@@ -1,4 +1,4 @@
-"""`evaluate`: challenger and champion scored on the same rows, which neither has seen."""
+"""`evaluate`: scores challenger and champion on the same rows, which neither has seen."""
 
 import argparse
 import json
@@ -33,15 +33,15 @@ logger = logging.getLogger("abalone")
 NONE = "none"
 # Fixed: the same rows and models always give the same judgement.
 SEED = 20250131
-# What an interval of a metric holds, in evaluations and on model cards: five percent are left out on each side.
+# The ends of a metric's interval, in evaluations and on model cards: five percent are left out on each side.
 LOW, HIGH = 0.05, 0.95
-# Quantiles of a difference's distribution: whoever decides takes the one for the confidence that is wanted.
+# Quantiles of a difference's distribution: the gate takes the one for its confidence.
 LEVELS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 0.975, 0.99)
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A model with what it predicts for the rows on which models are compared."""
+    """A model with its predictions for the rows on which models are compared."""
 
     predictor: Predictor
     predictions: Predictions
@@ -53,7 +53,7 @@ class Scored:
 
     @property
     def training(self) -> dict[str, Any]:
-        """What it learnt from, as an evaluation reports it."""
+        """What the model learnt from, as an evaluation reports it."""
         return asdict(self.predictor.training)
 
 
@@ -75,7 +75,7 @@ def _scored(contract: Contract, archive: Path, rows: DataSet, owner: str) -> Sco
     if len(bad):
         raise JobError(
             f"The {owner} predicts values that are not finite for {len(bad)} of {len(rows)} rows, the first is "
-            f"{rows.record_ids[int(bad[0])]!r}: do not serve it; look at the training job's log."
+            f"{rows.record_ids[int(bad[0])]!r}: do not serve it. See the training job's log."
         )
     return Scored(predictor, predictions)
 
@@ -86,7 +86,7 @@ def _is_missing(error: ClientError, s3: Any, bucket: str, key: str) -> bool:  # 
     if error.response["ResponseMetadata"]["HTTPStatusCode"] != 403:
         return False
     # S3 answers 404 for a missing object only to roles that may list the whole bucket, and 403 to all others. The job's
-    # role may list its prefixes, so it can look there.
+    # role may list its prefixes, so the object is listed.
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
     return all(item["Key"] != key for item in listed)
 
@@ -95,7 +95,7 @@ def _download(url: str, folder: Path) -> Path | None:
     """The archive, or None when there is no such object.
 
     Raises:
-        JobError: it cannot be found out whether there is one, or what is in it.
+        JobError: the object cannot be listed or read.
     """
     location = urlparse(url)
     bucket, key = location.netloc, location.path.lstrip("/")
@@ -114,17 +114,17 @@ def _download(url: str, folder: Path) -> Path | None:
             return None
     except (Boto3Error, BotoCoreError, ClientError) as error:
         raise JobError(
-            f"The champion {url} cannot be read: {error}. The challenger is not judged without it: try again, "
-            "and see that the job's role may read the object and use its key."
+            f"The champion {url} cannot be read: {error}. The challenger is not judged without it. Check that "
+            "the job's role may read the object and use its key, then try again."
         ) from error
     return archive
 
 
 def _champion(contract: Contract, url: str, rows: DataSet) -> Scored | str:
-    """The champion with its predictions, or why it has none and never will: it is gone or damaged.
+    """The champion with its predictions, or why it can't have any: it is gone or damaged.
 
     Raises:
-        JobError: it cannot be read at present; judged alone, a worse challenger could take its place.
+        JobError: it cannot be read at the moment; without it, a worse challenger could replace it.
     """
     with tempfile.TemporaryDirectory() as folder:
         archive = _download(url, Path(folder))
@@ -134,7 +134,7 @@ def _champion(contract: Contract, url: str, rows: DataSet) -> Scored | str:
             return _scored(contract, archive, rows, "champion")
         except JobError as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno:
-                raise  # the disk's fault, not the archive's
+                raise  # a fault of the disk, not of the archive
             return str(error)
 
 
@@ -180,7 +180,7 @@ def _comparison(
         "training": champion.training,
         "regression_metrics": statistics,
         "differences": differences,
-        # Challenger minus champion, in rings: below zero the challenger is better.
+        # Challenger minus champion, in rings: below zero, the challenger is better.
         "rmse_difference": {
             "value": rings["value"],
             "standard_deviation": rings["standard_deviation"],
@@ -197,8 +197,8 @@ def evaluation_of(
 ) -> dict[str, Any]:
     """The content of `evaluation.json`, in the shape of SageMaker's model-quality statistics.
 
-    It has the numbers, and no verdict: what is good enough, and how sure one wants to be, are settings of whoever
-    judges. `champion` is its predictions, or why there are none although there is a champion.
+    It has numbers and no verdict: the gate has the settings for that. `champion` is the champion's predictions, or why
+    there are none although there is a champion.
     """
     predictions = challenger.predictions
     models = [challenger.estimates, *([champion.estimates] if isinstance(champion, Scored) else [])]
@@ -233,7 +233,7 @@ def _write_json(file: Path, content: dict[str, Any]) -> None:
 
 
 def _read_summary(file: Path) -> dict[str, Any] | None:
-    """What `process` reported of the data set. An evaluation by hand may not have it.
+    """What `process` reported about the data set. An evaluation by hand may not have it.
 
     Raises:
         JobError: the file exists, but is not a summary.
@@ -250,7 +250,7 @@ def _read_summary(file: Path) -> dict[str, Any] | None:
 def evaluate(folders: Folders) -> None:
     """Writes `evaluation.json`, `baseline.csv`, the model card, as JSON and as a page, and the public figures.
 
-    A champion that is gone or damaged is recorded and stops nothing.
+    A champion that is gone or damaged is recorded, and the evaluation continues.
     """
     options = arguments()
     contract = load_contract()

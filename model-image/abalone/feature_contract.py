@@ -1,4 +1,4 @@
-"""The feature contract, read from the one file that the whole platform shares: `survey/features.json`."""
+"""The feature contract, read from `survey/features.json`, which the whole platform shares."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ CONTRACT_FILE = Path(__file__).resolve().parents[2] / "survey" / "features.json"
 
 @dataclass(frozen=True)
 class Measure:
-    """A numeric feature, with the unit in which people measure it (mm or g) and the range that they may report."""
+    """A numeric feature with its unit (mm or g) and its allowed range."""
 
     name: str
     unit: str
@@ -23,7 +23,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Label:
-    """What the model predicts, with the range that a survey may hold, in rings."""
+    """What the model predicts, with the range that a survey may have, in rings."""
 
     name: str
     minimum: float
@@ -41,7 +41,7 @@ class Contract:
     measures: tuple[Measure, ...]
     feature_names: tuple[str, ...]
     label: Label
-    # An age in years is so much more than the number of rings.
+    # Age in years minus number of rings.
     years_beyond_rings: float
 
     @property

@@ -1,7 +1,7 @@
 """Feature engineering, as nodes of the artefact's own graph.
 
-There is no second implementation: training runs these nodes to get its inputs, and the artefact that is served holds
-the same nodes. What is served is what was trained.
+There is no second implementation: training runs these nodes to get its inputs, and the served artefact contains the
+same nodes.
 """
 
 import logging
@@ -18,8 +18,8 @@ from abalone.rows import Features
 
 logger = logging.getLogger("abalone")
 
-# Shapes and proportions rather than sizes: a measure against others. Height against length finds flat shells, whole
-# weight against the volume finds dense ones; shares of the whole weight change most with age.
+# Ratios of measures describe shapes and proportions instead of sizes. Height to length finds flat shells, whole weight
+# to volume finds dense animals; shares of the whole weight change most with age.
 RATIOS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("diameter", ("length",)),
     ("height", ("length",)),
@@ -29,14 +29,15 @@ RATIOS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("shell_weight", ("shucked_weight",)),
     ("whole_weight", ("length", "diameter", "height")),
 )
-# A tenth of the smallest step with which anybody measures (0.05 g): stands in for zero, which has no logarithm.
+# Replaces zero, which has no logarithm: a tenth of the smallest step of a measurement (0.05 g).
 SMALLEST = 0.005
-# A height this many times above or below what length and diameter predict is a typing error: in UCI's survey nearly
-# every row is within a factor of 1.9, a few are off by a factor of 2.2 to 11, and some are zero.
+# A height this many times above or below what length and diameter predict is a typing error: in UCI's survey, nearly
+# every row is within a factor of 1.9, a few differ by a factor of 2.2 to 11, and some are zero.
 HEIGHT_FACTOR = 2.0
-# An optional measure that fewer training rows have is not used: so few would not show how it depends on the age.
+# An optional measure that fewer training rows have is not used: so few rows don't show how it depends on the age.
 FEWEST_MEASURED = 50
-# A standardised feature beyond this is clipped: one absurd measure cannot drive the networks out of what they know.
+# A standardised feature beyond this is clipped, so that one absurd measure can't lead the networks outside of what they
+# know.
 CLIP = 4.0
 
 
@@ -69,7 +70,7 @@ class Scaling:
 class FeaturePipeline:
     """Everything about the features that is learnt from training rows.
 
-    Without a `scaling`, only the continuous features are made, as they are: this is what the scaling is fitted to.
+    Without a `scaling`, only the unscaled continuous features are made; the scaling is fitted to these.
     `imputations` has the optional measures that the model uses.
     """
 
@@ -95,7 +96,7 @@ def fit_height(contract: Contract, measures: NDArray[np.float32]) -> HeightModel
 
 
 def fit_imputations(contract: Contract, measures: NDArray[np.float32]) -> dict[str, Imputation]:
-    """Fits the allometry of each optional measure to the rows that have it; without those that too few rows have."""
+    """Fits the allometry of each optional measure that enough rows have."""
     columns = np.log(np.maximum(measures.astype(np.float64), SMALLEST))
     predictors = np.stack([np.ones(len(columns)), columns[:, contract.measure_names.index("length")]], 1)
     imputations = {}
@@ -114,10 +115,10 @@ def fit_imputations(contract: Contract, measures: NDArray[np.float32]) -> dict[s
 
 
 def require_measures(contract: Contract) -> None:
-    """Checks that every row has the measures of which the features are made.
+    """Checks that every row has the measures that the features need.
 
     Raises:
-        ValueError: the contract lacks one of them, or has it as an optional one.
+        ValueError: the contract lacks one of them, or one is optional.
     """
     required = {name for name in contract.measure_names if name not in contract.optional_names}
     needed = {"length", "diameter", "height", *(name for ratio in RATIOS for name in (ratio[0], *ratio[1]))}
@@ -196,10 +197,10 @@ def compute_features(contract: Contract, features: Features, pipeline: FeaturePi
 
 
 def fit_features(contract: Contract, features: Features) -> FeaturePipeline:
-    """Learns from training rows how to repair heights, what to take for missing measures, and how to scale.
+    """Learns from training rows how to repair heights, how to replace missing measures, and how to scale.
 
     Raises:
-        ValueError: the contract has not the measures of which the features are made.
+        ValueError: the contract does not have the measures that the features need.
     """
     require_measures(contract)
     unscaled = FeaturePipeline(
@@ -207,6 +208,6 @@ def fit_features(contract: Contract, features: Features) -> FeaturePipeline:
     )
     continuous = compute_features(contract, features, unscaled).astype(np.float64)
     deviation = continuous.std(axis=0)
-    # A column that never varies has no information; divided by one it stays a harmless constant zero.
+    # A column that never varies has no information; divided by one, it is a harmless constant zero.
     scaling = Scaling(continuous.mean(axis=0), np.where(deviation > 1e-6, deviation, 1.0))
     return replace(unscaled, scaling=scaling)

@@ -1,6 +1,6 @@
-"""The champion's public figures: what the website shows of a model and of the animals from which it learnt.
+"""The champion's public figures: what the website shows about a model and the animals that it learnt from.
 
-Of a single record it shows a length and an age, and nothing else; whoever registers the model adds its name.
+Of a single record they have a length and an age, and nothing else. The step that registers the model adds its name.
 """
 
 import re
@@ -11,12 +11,12 @@ from typing import Any
 from abalone.feature_contract import Contract
 from abalone.origins import ORIGINS
 
-# Of the document's shape: who reads it leaves one of another version alone.
+# Version of the document's format: readers ignore other versions.
 VERSION = 1
 
 
 def _measured(metric: Mapping[str, float], confidence: float) -> dict[str, float]:
-    """A metric with its interval. Errors in rings are errors in years: a ring is a year."""
+    """A metric with its interval. Errors in rings are also errors in years: a ring is a year."""
     return {**{name: round(metric[name], 3) for name in ("value", "low", "high")}, "confidence": confidence}
 
 
@@ -25,20 +25,19 @@ def _covered(group: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[str, int]) -> list[str]:
-    """The card's limits for fishermen: in years, of animals and ranges, as the rest of the website speaks."""
+    """The card's limits for fishermen, in the website's words: years, animals and ranges."""
     oldest, interval = evaluation["groups"][contract.label.name][-1], evaluation["interval"]
     years = re.sub(r"\d+", lambda rings: f"{int(rings[0]) + contract.years_beyond_rings:g}", oldest["name"])
     sentences = [
-        f"The range is meant to hold the true age of {100 * interval['confidence']:g} of 100 animals. Of the animals "
-        f"that the model was tested on it held that of {100 * interval['coverage']:.1f} of 100. It is "
-        f"{interval['mean_width']:.1f} years wide on average. It is made for all animals together, not for those of "
-        "each age.",
-        f"Animals of {years.replace('rings', 'years')} ({oldest['rows']} were tested) come out "
-        f"{abs(oldest['mean_error']):.1f} years too {'young' if oldest['mean_error'] < 0 else 'old'} on average, and "
+        f"The range should hold the true age of {100 * interval['confidence']:g} of 100 animals. In the test it held "
+        f"that of {100 * interval['coverage']:.1f} of 100. It is {interval['mean_width']:.1f} years wide on average. "
+        "This promise is for all animals together, not for those of each age.",
+        f"The age of animals of {years.replace('rings', 'years')} ({oldest['rows']} were tested) is estimated "
+        f"{abs(oldest['mean_error']):.1f} years too {'low' if oldest['mean_error'] < 0 else 'high'} on average, and "
         f"the range holds the true age of {100 * oldest['coverage']:.0f} of 100: an old animal has the measures of a "
         "younger one, and the model gives the age that most animals of these measures have.",
-        "Measures far from all that the model learnt from are taken for the nearest that it knows. An impossible "
-        "height is replaced by what length and diameter predict.",
+        "Measures far outside those that the model learnt from are replaced by the nearest that it knows. An "
+        "impossible height is replaced by what length and diameter predict.",
     ]
     sentences.extend(
         f"Where the {name.replace('_', ' ')} is not measured, the model takes what the length predicts."
@@ -47,10 +46,10 @@ def _limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[
     if "simulated" in origins:
         share = origins["simulated"] / sum(origins.values())
         sentences.append(
-            f"{100 * share:.0f} of 100 animals that it learnt from are simulated: for these the figures show how well "
-            "it knows the simulator, not the sea."
+            f"{100 * share:.0f} of 100 animals that it learnt from are simulated: for these, the figures show how well "
+            "it knows the simulator, not real animals."
         )
-    # Between a number and its unit no line ends.
+    # No line may end between a number and its unit.
     return [re.sub(r"(\d) (?=years\b)", "\\1\u00a0", sentence) for sentence in sentences]
 
 
@@ -63,7 +62,7 @@ def public_figures(
 ) -> dict[str, Any]:
     """The document.
 
-    `confidence` is that of the intervals of the metrics; the model's own stands in the evaluation.
+    `confidence` is that of the metrics' intervals; the model's own is in the evaluation.
     """
     interval, groups, metrics = evaluation["interval"], evaluation["groups"], evaluation["regression_metrics"]
 

@@ -13,7 +13,7 @@ class Folders:
 
     @classmethod
     def from_environment(cls) -> "Folders":
-        """The layout that this process was started with."""
+        """The layout of this process."""
         return cls(Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"))
 
     def channel(self, name: str) -> Path:
@@ -32,17 +32,17 @@ class Folders:
 
     @property
     def output(self) -> Path:
-        """Where the reason of a failure goes."""
+        """The folder for the reason of a failure."""
         return self.base / "output"
 
     @property
     def processing_input(self) -> Path:
-        """The inputs of a processing job, each in a folder of its own."""
+        """The inputs of a processing job, each in its own folder."""
         return self.base / "processing" / "input"
 
     @property
     def processing_output(self) -> Path:
-        """The outputs of a processing job, each in a folder of its own."""
+        """The outputs of a processing job, each in its own folder."""
         return self.base / "processing" / "output"
 
     @property

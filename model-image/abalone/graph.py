@@ -1,4 +1,4 @@
-"""A small builder for ONNX graphs: names the nodes, keeps the constants, signs the result."""
+"""A small builder for ONNX graphs: it names the nodes, collects the constants, adds the metadata."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,7 +39,7 @@ class Graph:
         outputs: Mapping[str, Sequence[int | str]],
         metadata: Mapping[str, str],
     ) -> bytes:
-        """The checked model as bytes: the same nodes, constants and metadata give the same bytes."""
+        """The checked model as bytes; the same nodes, constants and metadata give the same bytes."""
         graph = helper.make_graph(
             self._nodes,
             "abalone",

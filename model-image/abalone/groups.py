@@ -1,4 +1,4 @@
-"""Parts of the rows for which a model may be better or worse than for all of them."""
+"""Groups of rows for which a model may be better or worse than for all of them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ from abalone.rows import DataSet
 
 Mask = NDArray[np.bool_]
 
-# The last rings of each band but the last, which has no end. An age in years is the rings and a half more than one.
+# The highest number of rings of each band except the last, which has no end. An age in years is the rings plus 1.5.
 BANDS = (6, 9, 12, 15)
 
 
 def _thirds(predicted: NDArray[np.float32]) -> Iterator[tuple[str, Mask]]:
-    """By rank, so that each has as many rows as the others, give or take one."""
+    """By rank, so that the sizes differ by one row at most."""
     rank = np.argsort(np.argsort(predicted, kind="stable"), kind="stable")
     for index, name in enumerate(("lowest third", "middle third", "highest third")):
         mask = rank * 3 // len(predicted) == index
@@ -48,8 +48,8 @@ def _presence(name: str, values: NDArray[np.float32]) -> Iterator[tuple[str, Mas
 def scores_by_group(contract: Contract, rows: DataSet, predictions: Predictions) -> dict[str, list[dict[str, Any]]]:
     """How good estimates and intervals are by thirds of the estimate, sex, age, and with and without optional measures.
 
-    Only the first can be known before an animal is opened: with the estimate one can look up there how far to trust it.
-    That by age shows in hindsight how well the model does for old animals.
+    Only the estimate is known before an animal is opened: its thirds show how far to trust it. The groups by age show
+    afterwards how good the model is for old animals.
     """
     kinds = {
         "predicted": _thirds(predictions.rings),
@@ -82,6 +82,6 @@ def _scores(name: str, mask: Mask, rows: DataSet, predictions: Predictions) -> d
         "coverage_high": ends[1],
         "mean_width": float(np.mean(high - low)),
         "rmse": rmse(estimates, labels),
-        # Above zero the estimates are too high.
+        # Above zero, the estimates are too high.
         "mean_error": float(np.mean(estimates - labels)),
     }

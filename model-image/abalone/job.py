@@ -1,4 +1,4 @@
-"""How a command runs: logs to stdout, writes why it failed to where SageMaker looks for it, and ends on SIGTERM."""
+"""How a command runs: it logs to stdout, writes a failure's reason to SageMaker's file, and ends on SIGTERM."""
 
 import logging
 import os
@@ -21,21 +21,21 @@ logger = logging.getLogger("abalone")
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    # As process 1 of a container, Python would otherwise ignore SIGTERM and be killed in the middle of a file.
+    # As process 1 of a container, Python otherwise ignores SIGTERM, and would be killed while it writes a file.
     sys.exit(STOPPED)
 
 
 def log_to_stdout() -> None:
-    """Logs plain lines to stdout, from where SageMaker takes them; `LOG_LEVEL` is the lowest level."""
+    """Logs plain lines to stdout, which SageMaker collects; `LOG_LEVEL` is the lowest level."""
     level = os.environ.get("LOG_LEVEL", "INFO").upper()
     known = level if level in logging.getLevelNamesMapping() else "INFO"
     logging.basicConfig(stream=sys.stdout, level=known, format="%(levelname)s %(message)s")
-    # Where it found its credentials interests nobody who reads a job's log.
+    # Where botocore found its credentials does not belong in a job's log.
     logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def write_reason(file: Path, reason: str) -> None:
-    """Writes why a job failed, cut to what SageMaker keeps."""
+    """Writes why a job failed, shortened to SageMaker's limit."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(reason[:LONGEST_REASON], encoding="utf-8")
 
@@ -51,7 +51,7 @@ def run(job: Callable[[Folders], None], reason_file: str) -> int:
     except JobError as error:
         reason = str(error)
     except Exception as error:
-        # A defect of ours, or of a service: the log gets the whole story, the reason its last line.
+        # A defect of this image or of a service: the log gets the traceback, the reason only its last line.
         traceback.print_exc(file=sys.stdout)
         reason = f"{type(error).__name__}: {error}"
     else:

@@ -1,13 +1,14 @@
-"""Learning: an ensemble of small networks, and an interval whose width follows the animal.
+"""Learning: an ensemble of small networks, and an interval whose width depends on the animal.
 
-Rings grow by proportion, so the networks learn the logarithm of the rings. Every network is trained without one fold
-of the training rows: its errors on that fold are honest ones, from which one more network learns how far off the
-ensemble is for an animal like this (its *spread*). Conformal calibration then finds how many spreads below and above
-the estimate the interval must reach to hold the wanted share of labels (locally weighted: Lei et al. 2018,
-"Distribution-Free Predictive Inference for Regression"). It takes the validation rows, which no network has seen, and
-the honest errors of the training rows (cross-conformal: Vovk 2015): a few hundred validation rows alone would leave the
-share itself uncertain by two percent. That a single network errs a little more than the ensemble makes the interval a
-little wider; that the spread was learnt from the same errors, a little narrower. Measured, the two cancel out.
+Rings grow in proportion, so the networks learn the logarithm of the rings. Every network is trained without one fold of
+the training rows, so its errors on that fold are those for unseen rows. From these errors, one more network learns how
+large the ensemble's error is for such an animal (its *spread*). Conformal calibration then finds how many spreads below
+and above the estimate the interval must reach to hold the wanted share of labels (locally weighted: Lei et al. 2018,
+"Distribution-Free Predictive Inference for Regression"). It uses the validation rows, which no network has seen, and
+the errors on the folds (cross-conformal: Vovk 2015): with a few hundred validation rows alone, the share would be
+uncertain by two percent. A single network has slightly larger errors than the ensemble, which makes the interval
+slightly wider. The spread was learnt from the same errors, which makes it slightly narrower. Measurements show that the
+two cancel out.
 """
 
 import math
@@ -24,16 +25,16 @@ from abalone.features import FeaturePipeline, add_features, compute_features, fi
 from abalone.graph import Graph
 from abalone.rows import DataSet
 
-# Below this there is nothing to learn from, and a fold holds too few rows to judge an error.
+# With fewer rows there is too little to learn from, and a fold has too few rows to measure an error.
 FEWEST_TRAINING_ROWS = 50
-# Fewer show nothing about a model: the metrics of the training job are taken on these rows.
+# The metrics of the training job are computed on these rows; fewer show nothing about a model.
 FEWEST_VALIDATION_ROWS = 20
-# The spread is a share of the rings: one that is nearly zero would promise a certainty that nobody has.
+# The spread is a share of the rings. A spread near zero would promise a precision that no model has.
 SMALLEST_SPREAD = 0.02
-# The spread is smoother than the rings: a smaller network, held back more, is enough.
+# The spread is smoother than the rings: a smaller network with more regularisation is enough.
 SPREAD_LAYERS = (16,)
 SPREAD_REGULARISATION = 1.0
-# Rows that a network is asked about at a time: what its layers hold of millions at once would be gigabytes.
+# Rows per call of a network: with millions at once, its layers would need gigabytes.
 ROWS_AT_A_TIME = 65_536
 
 
@@ -102,7 +103,7 @@ def _train_network(
     settings: Settings,
     seed: int,
 ) -> Network:
-    # Standardised targets make the learning rate fit whatever the survey; the scale goes back into the last layer.
+    # With standardised targets, the learning rate fits every survey; the last layer restores the scale.
     mean, deviation = float(targets.mean()), float(targets.std()) or 1.0
     regressor = MLPRegressor(
         hidden_layer_sizes=layers,
@@ -114,7 +115,7 @@ def _train_network(
         random_state=seed,
     )
     with warnings.catch_warnings():
-        # To stop after so many epochs is meant: it is a part of the regularisation.
+        # The limit of epochs is intended: it is part of the regularisation.
         warnings.simplefilter("ignore", ConvergenceWarning)
         regressor.fit(features.astype(np.float64), (targets - mean) / deviation)
     weights, biases = regressor.coefs_, regressor.intercepts_

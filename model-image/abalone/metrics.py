@@ -1,4 +1,4 @@
-"""How good predictions are, with how sure we are of it."""
+"""How good predictions are, with confidence intervals."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
-# Enough for the 1 % and 99 % quantiles of a difference to be settled by twenty resamples each.
+# Enough for twenty resamples beyond each of the 1 % and 99 % quantiles of a difference.
 RESAMPLES = 2000
 
 
@@ -64,11 +64,11 @@ def bootstrap(models: Sequence[Vector], labels: Vector, seed: int) -> list[dict[
 
     All models are scored on the same resamples, so their values can be compared one by one (a paired bootstrap: Efron
     and Tibshirani 1993, "An Introduction to the Bootstrap"). Every metric follows from a few means over the rows, so a
-    resample is no more than how often each row was drawn.
+    resample is only a count for each row.
     """
     generator = np.random.default_rng(seed)
     rows = len(labels)
-    # About their mean, so that the difference of two large numbers does not eat the variance's digits.
+    # Relative to their mean: a difference of two large numbers would lose the variance's digits.
     centred = labels - labels.mean()
     errors = [predictions - labels for predictions in models]
     terms = np.stack([centred, centred**2, *(term for error in errors for term in (np.abs(error), error**2))], axis=1)
@@ -76,7 +76,7 @@ def bootstrap(models: Sequence[Vector], labels: Vector, seed: int) -> list[dict[
     for resample in range(RESAMPLES):
         drawn = np.bincount(generator.integers(rows, size=rows), minlength=rows)
         means[resample] = drawn @ terms / rows
-    # Labels that are all the same leave a variance of a few rounding errors.
+    # Equal labels have a variance of a few rounding errors.
     variance = means[:, 1] - means[:, 0] ** 2
     variance[variance < 1e-12 * max(float(np.mean(labels**2)), 1.0)] = 0
     values = []

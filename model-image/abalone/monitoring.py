@@ -1,12 +1,12 @@
-"""`monitor`: compares what an endpoint was asked with the rows on which its model was trained.
+"""`monitor`: compares an endpoint's requests with the rows on which its model was trained.
 
-It is a container of one's own for SageMaker Model Monitor (SageMaker Developer Guide, "Support for Your Own Containers
-With Amazon SageMaker Model Monitor"): the environment names the places of the captured traffic and of the baseline, and
-three files have the result. It needs one setting more: `minimum_rows`, below which drift is not judged.
+It is a container for SageMaker Model Monitor (SageMaker Developer Guide, "Support for Your Own Containers With Amazon
+SageMaker Model Monitor"): the environment names the places of the captured traffic and of the baseline, and three files
+have the result. It needs one more setting: `minimum_rows`, the number of rows below which drift is not judged.
 
 The distance of two distributions is the one of Model Monitor's prebuilt container with `comparison_method` "Robust",
 which comes from the library Deequ: the largest distance of the two distribution functions (for a category: of the two
-shares), less 1.8 * sqrt((n + m) / (n * m)), what chance makes of n and m values from one population.
+shares), less 1.8 * sqrt((n + m) / (n * m)), the distance that n and m values from one population have by chance.
 """
 
 import base64
@@ -37,9 +37,9 @@ from abalone.statistics import CONSTRAINTS_FILE, STATISTICS_FILE, RowStatistics
 logger = logging.getLogger("abalone")
 
 VIOLATIONS_FILE = "constraint_violations.json"
-# Where Model Monitor keeps an endpoint's data metrics. The developer guide spells the name in two ways, on "CloudWatch
-# Metrics" and on "CloudWatch Metrics for Bring Your Own Containers"; an alarm on a name that nobody writes to never
-# goes off. So the container puts its metrics itself, and the alarm looks where they are.
+# The namespace of Model Monitor's data metrics for an endpoint. The developer guide has two spellings, on "CloudWatch
+# Metrics" and on "CloudWatch Metrics for Bring Your Own Containers", and an alarm on the wrong one never goes off. So
+# the container puts its metrics itself, and the alarm uses the same name.
 METRICS_NAMESPACE = "/aws/sagemaker/Endpoints/data-metrics"
 FAILURES_METRIC = "failed_comparisons"
 CHANCE = 1.8
@@ -49,7 +49,7 @@ DEFAULT_MINIMUM_ROWS = 100
 
 @dataclass(frozen=True)
 class Request:
-    """What Model Monitor asks of one execution."""
+    """What Model Monitor asks for in one execution."""
 
     traffic: Path
     output: Path
@@ -121,10 +121,10 @@ def _decoded(captured: Mapping[str, Any]) -> str:
 
 
 def rows_of(contract: Contract, line: str) -> tuple[datetime, list[dict[str, Any]]]:
-    """When an invocation was answered, and the rows that it asked about, as they were sent.
+    """When an invocation was answered, and its rows as they were sent.
 
     Raises:
-        UnreadableError: the line is not what SageMaker captures, or the request not what the model image takes.
+        UnreadableError: SageMaker does not capture such a line, or the model image does not accept such a request.
     """
     try:
         document = json.loads(line)
@@ -151,16 +151,16 @@ def rows_of(contract: Contract, line: str) -> tuple[datetime, list[dict[str, Any
 
 
 def _signed_number(name: str, value: object) -> float:
-    """A number, be it below zero: that breaks another constraint than the type's."""
+    """A number; it may be below zero, which breaks another constraint than the type's."""
     text = str(value).strip()
     return -number_of(name, text[1:]) if text.startswith("-") else number_of(name, value)
 
 
 class Traffic:
-    """What an endpoint was asked in a period: statistics, and how often a value was not what the baseline demands."""
+    """An endpoint's requests in a period: statistics, and how often a value broke the baseline's constraints."""
 
     def __init__(self, contract: Contract, constraints: Mapping[str, Mapping[str, Any]]) -> None:
-        """Of no row yet. The constraints are those of `constraints.json`, by feature."""
+        """Starts without rows. The constraints are those of `constraints.json`, by feature."""
         self._contract = contract
         self._constraints = constraints
         self.statistics = RowStatistics(contract)
@@ -215,13 +215,13 @@ def read_traffic(contract: Contract, request: Request, constraints: Mapping[str,
                 logger.warning("An invocation can't be read, and is left out: %s", error)
             continue
         read += 1
-        # Whole hours are downloaded, so that what was before and after the period is here as well.
+        # Whole hours are downloaded, so invocations before and after the period are here as well.
         if request.start <= moment < request.end:
             for row in rows:
                 traffic.add(row)
     if unreadable and not read:
         raise JobError(
-            f"None of the {unreadable} captured invocations can be read: look at the objects under data-capture/ "
+            f"None of the {unreadable} captured invocations can be read: check the objects under data-capture/ "
             "and at the content types that the endpoint configuration captures as JSON and CSV."
         )
     logger.info(
@@ -237,7 +237,7 @@ def _lines(folder: Path) -> Iterator[str]:
 
 
 def robust_distance(distance: float, count: int, baseline_count: int) -> float:
-    """A distance of two distributions less what chance makes of it, at least 0."""
+    """A distance of two distributions less the distance by chance, at least 0."""
     return max(0.0, distance - CHANCE * math.sqrt((count + baseline_count) / (count * baseline_count)))
 
 
@@ -247,7 +247,7 @@ def _shares(buckets: Mapping[str, int]) -> dict[str, float]:
 
 
 def distances(traffic: Traffic, baseline: Mapping[str, Any]) -> dict[str, float]:
-    """How far each feature has moved from the baseline, 0 to 1; without those that one of the sides has no value of."""
+    """How far each feature has moved from the baseline, 0 to 1; features without values on one side are left out."""
     statistics = traffic.statistics
     result: dict[str, float] = {}
     for feature in baseline["features"]:
@@ -272,7 +272,7 @@ def _violation(feature: str, check: str, description: str) -> dict[str, str]:
 
 
 def contract_violations(traffic: Traffic, constraints: Mapping[str, Any]) -> list[dict[str, str]]:
-    """What rows of the period break the constraints, apart from drift."""
+    """The constraints that rows of the period break, apart from drift."""
     statistics, settings = traffic.statistics, constraints["monitoring_config"]
     rows = statistics.rows
     violations: list[dict[str, str]] = []
@@ -307,7 +307,7 @@ def contract_violations(traffic: Traffic, constraints: Mapping[str, Any]) -> lis
             violations.append(_violation(name, "completeness_check", described))
     for name, count in sorted(traffic.extra_columns.items()):
         violations.append(
-            _violation(name, "extra_column_check", f"{count} of {rows} rows have it; the baseline has not.")
+            _violation(name, "extra_column_check", f"{count} of {rows} rows have it; the baseline does not.")
         )
     return violations
 
@@ -326,7 +326,7 @@ def drift_violations(moved: Mapping[str, float], limit: float) -> list[dict[str,
 def metrics_of(
     traffic: Traffic, moved: Mapping[str, float] | None, violations: Sequence[Mapping[str, str]], limit: float
 ) -> list[dict[str, Any]]:
-    """CloudWatch metrics, without their dimensions: those of the prebuilt container, and sums for alarms."""
+    """CloudWatch metrics without their dimensions: those of the prebuilt container, and sums for alarms."""
     statistics = traffic.statistics
     metrics: list[dict[str, Any]] = [
         {"MetricName": "rows", "Value": float(statistics.rows), "Unit": "Count"},
@@ -371,7 +371,9 @@ def _read_json(file: Path) -> dict[str, Any]:
         if not isinstance(document["features"], list):
             raise TypeError("features is not a list")
     except FileNotFoundError as error:
-        raise JobError(f"{file.name} is not there: name the champion's baseline in the monitoring schedule.") from error
+        raise JobError(
+            f"{file.name} does not exist: name the champion's baseline in the monitoring schedule."
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise JobError(f"{file.name} is not a baseline of `process`: {error}. Run the workflow again.") from error
     return document
@@ -382,7 +384,7 @@ def _write(folder: Path, name: str, document: Mapping[str, Any]) -> None:
 
 
 def monitor(folders: Folders) -> None:
-    """Compares the period's traffic with the baseline; writes the result, and puts metrics of it into CloudWatch."""
+    """Compares the period's traffic with the baseline, writes the result, and puts its metrics into CloudWatch."""
     request = read_request(os.environ, folders)
     try:
         _compare(request, folders)
@@ -393,7 +395,7 @@ def monitor(folders: Folders) -> None:
 
 
 def _publish_failure(request: Request) -> None:
-    """Without it a comparison that fails would look like an hour in which nothing happened."""
+    """Puts a metric of a failed comparison, which would otherwise look like an hour without requests."""
     try:
         publish(request, [{"MetricName": FAILURES_METRIC, "Value": 1.0, "Unit": "Count"}])
     except (BotoCoreError, ClientError) as error:
@@ -421,7 +423,7 @@ def _compare(request: Request, folders: Folders) -> None:
     for violation in violations:
         logger.warning("%(feature_name)s: %(constraint_check_type)s: %(description)s", violation)
 
-    # The exit message is what an execution's status comes from.
+    # The exit message decides on an execution's status.
     said = f"{len(violations)} violation{'s' if len(violations) != 1 else ''}"
     too_few = (
         "" if moved is not None else f" Drift is judged from {request.minimum_rows} rows on; the period has {rows}."

@@ -1,11 +1,11 @@
-"""Where rows come from, by their identifiers, and under which licence they may be used."""
+"""The origin of rows, by their identifiers, and the licence of their use."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Origin:
-    """A source of rows, and what its users have to know."""
+    """A source of rows, and what its users must know."""
 
     prefix: str
     description: str
@@ -26,5 +26,5 @@ ORIGINS = {
 
 
 def origin_of(record_id: str) -> str:
-    """The name of the origin whose prefix the identifier has: the last one has none, and takes all the others."""
+    """The name of the origin whose prefix the identifier has; the last origin has no prefix and takes all others."""
     return next(name for name, origin in ORIGINS.items() if record_id.startswith(origin.prefix))

@@ -1,4 +1,4 @@
-"""The model card as a page: one HTML file that needs nothing beside it, neither a script nor the network."""
+"""The model card as a page: one HTML file that needs no other file, no script and no network."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -68,7 +68,7 @@ def _cells(tag: str, cells: Iterable[str]) -> str:
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "numbers") -> str:
-    # On a phone the cells of a row stand below one another, each beside its column's name.
+    # On a phone, the cells of a row are below one another, each with its column's name.
     body = "".join(
         f'<tr role="row"><th scope="row" role="rowheader">{escape(row[0])}</th>'
         + "".join(
@@ -168,7 +168,7 @@ def _plots(rows: DataSet, predictions: Predictions) -> str:
     errors = estimates - labels
     error = axis("estimate minus counted rings", errors, room=0.5)
     predicted = axis("estimate", estimates, room=0.5)
-    # Rings are counted in whole numbers: side by side, animals of one age would hide one another.
+    # Rings are whole numbers, so without this the animals of one age would hide one another.
     spread = labels + (np.arange(len(labels)) % 9 - 4) * 0.07
     return (
         '<div class="plots">'
@@ -206,7 +206,7 @@ def page(
     rows: DataSet,
     predictions: Predictions,
 ) -> str:
-    """The page. What comes from outside (names, reasons) is text in it and never markup."""
+    """The page. Text from outside (names, reasons) is never read as markup."""
     interval, origins = evaluation["interval"], (summary or {}).get("origins", {})
     uses = card["intended_uses"]
     parts = [
@@ -248,7 +248,7 @@ def page(
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        # Nothing but the style within may be loaded, whatever a name or a reason contains.
+        # Only the inline style may be loaded, whatever a name or a reason contains.
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>Model card: {escape(evaluation['model'])}</title><style>{STYLE}</style></head>"
         f"<body><main>{''.join(parts)}</main></body></html>\n"

@@ -1,4 +1,4 @@
-"""Plots as SVG text: small, without a script, readable on paper and in the dark."""
+"""Plots as SVG text: small, without a script, readable on paper and in the dark theme."""
 
 import math
 from collections.abc import Sequence
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 460, 340
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 12, 44
-# More points only darken the picture and weigh down the page: of larger samples, points at equal steps are shown.
+# More points only darken the plot and enlarge the page: of larger samples, points at equal steps are shown.
 MOST_POINTS = 1500
 WANTED_TICKS = 6
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows, and from where to where."""
+    """What an axis shows, with its ends."""
 
     label: str
     lowest: float
     highest: float
 
     def share(self, value: float) -> float:
-        """Where between the ends a value lies: 0 at the lowest, 1 at the highest."""
+        """The place of a value between the ends: 0 at the lowest, 1 at the highest."""
         return (value - self.lowest) / (self.highest - self.lowest)
 
     def ticks(self) -> list[float]:
@@ -101,7 +101,7 @@ def scatter(
     points: tuple[NDArray[np.floating], NDArray[np.floating]],
     line: Sequence[tuple[float, float]],
 ) -> str:
-    """Points with a line of reference. Of more than 1,500 points, as many are shown, at equal steps."""
+    """Points with a line of reference. Of more than 1,500 points, 1,500 at equal steps are shown."""
     x, y = points
     step = max(1, math.ceil(len(x) / MOST_POINTS))
     places = [_place(horizontal, vertical, float(a), float(b)) for a, b in zip(x[::step], y[::step], strict=True)]
@@ -111,7 +111,7 @@ def scatter(
 
 
 def shares(title: str, description: str, bars: Sequence[Bar], promised: float) -> str:
-    """Shares with their intervals, one below the other, and a line at the share that was promised."""
+    """Shares with their intervals, one below the other, and a line at the promised share."""
     left, height = 205, TOP + 26 * len(bars) + BOTTOM
     lowest = min(0.8, math.floor(10 * min(bar.low for bar in bars)) / 10)
     scale = Axis("share inside the interval", lowest, 1.0)

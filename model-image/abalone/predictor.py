@@ -1,4 +1,4 @@
-"""The artefact in use: ONNX Runtime and nothing else, so that serving starts fast and stays small."""
+"""Runs the artefact with ONNX Runtime and nothing else, so that serving starts fast and stays small."""
 
 import json
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ BATCH = 16_384
 class Training:
     """What a model learnt from: how many rows, and when the last of these animals was measured (UTC, as text).
 
-    Artefacts of earlier versions do not have the latter.
+    Artefacts of earlier versions do not have the time.
     """
 
     rows: int
@@ -53,7 +53,7 @@ class Predictor:
         options.inter_op_num_threads = 1
         try:
             content = artefact.read_bytes()
-            # Training wrote it then: the archive in which SageMaker keeps it holds the time.
+            # The time of training: SageMaker's archive keeps the file's time.
             self.trained_at = datetime.fromtimestamp(artefact.stat().st_mtime, UTC)
         except OSError as error:
             raise JobError(f"{artefact} cannot be read ({error.strerror}): train a model first.") from error
@@ -70,16 +70,16 @@ class Predictor:
             self.training = Training(int(metadata["training_rows"]), metadata.get("newest_event"))
             self.settings: dict[str, Any] = json.loads(metadata.get("settings", "{}"))
         except (KeyError, ValueError) as error:
-            raise JobError(f"{artefact} was not made by this image's `train`: its metadata lack {error}.") from error
+            raise JobError(f"{artefact} was not made by this image's `train`: its metadata has no {error}.") from error
         if trained_for != contract.feature_names:
             raise JobError(
                 f"{artefact} was trained for the features {', '.join(trained_for)}, the contract has "
-                f"{', '.join(contract.feature_names)}: train a model for the present contract."
+                f"{', '.join(contract.feature_names)}: train a model for the current contract."
             )
         if not contract.optional_names <= may_lack:
             raise JobError(
                 f"{artefact} was trained for rows that have {', '.join(sorted(contract.optional_names - may_lack))}, "
-                "which is optional in the contract: train a model for the present contract."
+                "which is optional in the contract: train a model for the current contract."
             )
 
     def predict(self, features: Features) -> Predictions:

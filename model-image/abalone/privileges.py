@@ -1,4 +1,4 @@
-"""From root, which is what SageMaker starts every container as, to a user who may do the job and nothing else.
+"""Changes from root, as which SageMaker starts every container, to a user who may only do the job.
 
 SageMaker "expects all containers to run with root users" (Developer Guide, *Custom Inference Code with Hosting
 Services*): the folders that it mounts under /opt/ml belong to root. So the container starts as root, hands the folders
@@ -16,7 +16,7 @@ VARIABLE = "RUN_AS_USER"
 
 
 def drop_privileges(written: Iterable[Path]) -> None:
-    """Becomes the user named by `RUN_AS_USER` (set in the image, nowhere else), who gets the folders `written`.
+    """Becomes the user named by `RUN_AS_USER` (set only in the image), who becomes the owner of the folders `written`.
 
     Does nothing when the variable is not set or when the process is not root, as under `docker run --user`.
 

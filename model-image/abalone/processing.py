@@ -30,7 +30,7 @@ MOST_PROBLEMS = 20
 
 
 def split_of(record_id: str) -> str:
-    """The split of a record, for ever: only the identifier decides, so no row ever moves from test to train."""
+    """The split of a record. Only the identifier decides, so no row ever moves from test to train."""
     digest = hashlib.md5(record_id.encode(), usedforsecurity=False).hexdigest()
     bucket = int(digest[:8], 16) % 100
     for name, share in SPLITS.items():
@@ -48,8 +48,8 @@ def write_data_sets(
 ) -> dict[str, Any]:
     """Writes `<split>/data.csv` for every split, row by row, and returns the summary.
 
-    A record that breaks the contract is left out and counted, with the reason of the first twenty. The rows of the
-    split `train` are added to the statistics, where these are given.
+    Records that break the contract are left out and counted; the summary has the reasons of the first twenty. The rows
+    of the split `train` are added to the statistics, if given.
 
     Raises:
         JobError: a split got no row.

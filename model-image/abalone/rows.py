@@ -18,15 +18,15 @@ from abalone.feature_contract import Contract, Measure
 
 logger = logging.getLogger("abalone")
 
-# Of a channel: more rows don't make the model better (docs/measurements.md, growth), but need memory.
+# Maximum for a channel: more rows don't make the model better (docs/measurements.md, growth), but need memory.
 MOST_ROWS = 250_000
 SAMPLE_NAME = "rows-1"
 
-# What float() takes beyond this ("nan", "1_000", other scripts' digits) is not a measure that a person means.
+# float() accepts more ("nan", "1_000", digits of other scripts), but nobody writes a measure like that.
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-# The two forms of a time in UTC that Feature Store takes: with and without milliseconds.
+# Feature Store accepts two forms of a time in UTC: with and without milliseconds.
 EVENT_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{3})?Z", re.ASCII)
-# The artefact computes in single precision: beyond its largest number everything is infinite.
+# The artefact computes in single precision, whose largest number this is.
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -60,7 +60,7 @@ def number_of(column: str, value: object) -> float:
     """The finite number, zero or above, in `value`: text of a CSV file or a number of a JSON document.
 
     Raises:
-        RowError: it is not such a number.
+        RowError: the value is not such a number.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -87,7 +87,7 @@ def category_of(contract: Contract, value: object) -> str:
     """The category in `value`.
 
     Raises:
-        RowError: the contract does not know it.
+        RowError: the contract does not have the category.
     """
     text = value.strip() if isinstance(value, str) else value
     if not isinstance(text, str) or text not in contract.categories:
@@ -123,7 +123,7 @@ def label_of(contract: Contract, value: object) -> float:
     """The label in rings.
 
     Raises:
-        RowError: it is not a number, or outside what a survey may hold.
+        RowError: it is not a number, or outside the label's range.
     """
     label = contract.label
     rings = number_of(label.name, value)
@@ -134,10 +134,10 @@ def label_of(contract: Contract, value: object) -> float:
 
 
 def event_time_of(contract: Contract, value: object) -> str:
-    """The moment in UTC, always with milliseconds: later moments come later as text, too.
+    """The moment in UTC, always with milliseconds, so that times sort correctly as text.
 
     Raises:
-        RowError: it is not a time as the feature group keeps it.
+        RowError: the feature group does not accept such a time.
     """
     match = EVENT_TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
@@ -178,16 +178,16 @@ def _rank(record_id: str) -> int:
 def read_data_set(contract: Contract, folder: Path, most_rows: int = MOST_ROWS) -> DataSet:
     """Reads every CSV file of a channel. Neither the files' names nor the order of their lines change the result.
 
-    Of more than `most_rows` it keeps those whose identifiers have the smallest hashes, so that the memory is bounded
-    however large the surveys grow; the newest event is that of all rows.
+    Of more than `most_rows` rows it keeps those whose identifiers have the smallest hashes, so that memory is limited
+    for surveys of any size. The newest event is that of all rows.
 
     Raises:
         JobError: there is no file, no row, or a row that breaks the contract.
     """
     files = sorted(folder.glob("*.csv"))
     if not files:
-        raise JobError(f"{folder} holds no CSV file: check the S3 URI of the channel {folder.name!r}.")
-    # By hash, the largest first: it is the first to go.
+        raise JobError(f"{folder} has no CSV file: check the S3 URI of the channel {folder.name!r}.")
+    # By hash; the largest comes first, and is dropped first.
     kept: list[tuple[int, str, tuple[str, list[float]], float]] = []
     newest = ""
     there = 0
@@ -206,9 +206,9 @@ def read_data_set(contract: Contract, folder: Path, most_rows: int = MOST_ROWS) 
             else:
                 heapq.heappushpop(kept, entry)
     if not kept:
-        raise JobError(f"{folder} holds no rows: ingest more surveys, so that every part of the split gets some.")
+        raise JobError(f"{folder} has no rows: ingest more surveys, so that each part of the split gets some.")
     if there > len(kept):
-        logger.info("%s: %d of %d rows are used, drawn by their identifiers", folder.name, len(kept), there)
+        logger.info("%s: %d of %d rows are used, chosen by their identifiers", folder.name, len(kept), there)
     rows = sorted((record_id, features, label) for _, record_id, features, label in kept)
     return DataSet(
         [record_id for record_id, _, _ in rows],

@@ -32,11 +32,11 @@ from abalone.rows import Features, feature_values, features_of
 logger = logging.getLogger("abalone")
 
 CSV, JSON = "text/csv", "application/json"
-# Above what SageMaker passes to an endpoint (25 MB); half a million rows of CSV.
+# More than SageMaker passes to an endpoint (25 MB): half a million rows of CSV.
 LARGEST_BODY = 32 * 1024 * 1024
-# Bodies beyond this are handled beside the event loop, so that /ping answers meanwhile.
+# Larger bodies are handled outside of the event loop, so that /ping still answers.
 LARGEST_INLINE_BODY = 16 * 1024
-# SageMaker kills a container 30 seconds after it asked it to stop.
+# SageMaker kills a container 30 seconds after it has asked it to stop.
 SECONDS_TO_FINISH = 25
 PORT_VARIABLE, DEFAULT_PORT = "SAGEMAKER_BIND_TO_PORT", "8080"
 
@@ -46,7 +46,7 @@ class BadRequestError(ValueError):
 
 
 class BadPredictionError(ValueError):
-    """A prediction that cannot be used: the text names row and reason. The fault is the model's."""
+    """A prediction that cannot be used, because of the model: the text names row and reason."""
 
 
 def parse_csv(contract: Contract, body: str) -> Features:
@@ -78,7 +78,7 @@ def _csv_rows(reader: Iterator[list[str]]) -> Iterator[list[str]]:
 
 
 def _reject_constant(name: str) -> float:
-    raise BadRequestError(f"{name} is not a number that JSON knows")
+    raise BadRequestError(f"{name} is not a number in JSON")
 
 
 def parse_json(contract: Contract, body: str) -> Features:
@@ -137,10 +137,10 @@ def render(predictions: Predictions, predictor: Predictor, media_type: str) -> s
 
 
 def check_predictions(predictions: Predictions) -> None:
-    """Refuses what no client could use. Answered with 500, it is counted by the endpoint's alarms.
+    """Refuses predictions that no client could use. The endpoint's alarms count the answer 500.
 
     Raises:
-        BadPredictionError: a prediction is not a finite number, or its interval is the wrong way round.
+        BadPredictionError: a prediction is not a finite number, or the low end of its interval is above the high end.
     """
     columns = {"rings": predictions.rings, "low": predictions.low, "high": predictions.high}
     good = predictions.low <= predictions.high
@@ -157,10 +157,10 @@ def check_predictions(predictions: Predictions) -> None:
 def try_out(contract: Contract, predictor: Predictor) -> None:
     """Predicts an animal of each category in the middle of all ranges, with the optional measures and without them.
 
-    A model that can't predict them never serves.
+    A model that can't predict them is not served.
 
     Raises:
-        JobError: it can't.
+        JobError: a prediction fails.
     """
     middle = {measure.name: (measure.minimum + measure.maximum) / 2 for measure in contract.measures}
     least = {name: value for name, value in middle.items() if name not in contract.optional_names}
@@ -172,11 +172,11 @@ def try_out(contract: Contract, predictor: Predictor) -> None:
     try:
         check_predictions(predictor.predict(features_of(contract, rows)))
     except Exception as error:  # ONNX Runtime raises many unrelated types
-        raise JobError(f"The model {predictor.name} cannot predict an ordinary animal: {error}") from error
+        raise JobError(f"The model {predictor.name} cannot predict a usual animal: {error}") from error
 
 
 def _problem(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    # The message may quote what was sent. Escaped like this it is not markup, even for a client that ignores the type.
+    # The message may quote the request. Escaped, it is not markup, even for a client that ignores the type.
     text = json.dumps({"error": message})
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -184,7 +184,7 @@ def _problem(status: int, message: str, headers: dict[str, str] | None = None) -
 
 
 def _answer_type(accept: str, content_type: str) -> str | None:
-    """The first type of an Accept header that we can answer with; anything goes gives the type that was sent."""
+    """The first supported type of an Accept header; `*/*` means the type of the request."""
     for item in (accept or "*/*").split(","):
         wanted, *parameters = (part.strip().lower() for part in item.split(";"))
         if any(parameter.replace(" ", "") in ("q=0", "q=0.0") for parameter in parameters):
@@ -201,7 +201,7 @@ def _answer_type(accept: str, content_type: str) -> str | None:
 
 async def _body(request: Request) -> bytes:
     too_large = HTTPException(413, f"the body is larger than {LARGEST_BODY} bytes: send fewer rows at a time")
-    # The server accepts only digits here; chunked bodies have no length, and every body is counted as it comes.
+    # The server accepts only digits here. Chunked bodies have no length, so every body is counted as it arrives.
     if int(request.headers.get("content-length", "0")) > LARGEST_BODY:
         raise too_large
     body = bytearray()
@@ -254,7 +254,7 @@ def application(contract: Contract, predictor: Predictor) -> Starlette:
         assert isinstance(error, HTTPException)
         headers = dict(error.headers or {})
         if error.status_code == 413:
-            # What is left of the body is not worth reading.
+            # The rest of the body is not read.
             headers["connection"] = "close"
         return _problem(error.status_code, error.detail, headers)
 
@@ -272,7 +272,7 @@ def _port() -> int:
 
 
 def serve() -> int:
-    """Serves until SIGTERM, finishes what is under way, and returns the exit status."""
+    """Serves until SIGTERM, finishes running requests, and returns the exit status."""
     log_to_stdout()
     try:
         drop_privileges([])
@@ -284,7 +284,7 @@ def serve() -> int:
         logger.error(error)
         return 1
     logger.info("Model %s on http://%s:%d", predictor.name, host, port)
-    # Everything is logged to stdout, as set up above; a line per request would only repeat SageMaker's metrics.
+    # No log of requests: it would only repeat SageMaker's metrics.
     configuration = uvicorn.Config(
         application(contract, predictor),
         host=host,

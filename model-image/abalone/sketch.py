@@ -1,7 +1,7 @@
 """A sketch of a distribution: quantiles of any number of values in a few kilobytes.
 
-It is the KLL sketch (Karnin, Lang and Liberty, "Optimal Quantile Approximation in Streams", 2016), in the form in which
-SageMaker Model Monitor keeps it in `statistics.json`: levels of values, those of level n standing for 2^n values each.
+It is the KLL sketch (Karnin, Lang and Liberty, "Optimal Quantile Approximation in Streams", 2016) in the format of
+SageMaker Model Monitor's `statistics.json`: levels of values, where a value of level n represents 2^n values.
 """
 
 import math
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# Model Monitor's own parameters (SageMaker Developer Guide, "Schema for Statistics"): at this size a rank is off by
+# Model Monitor's own parameters (SageMaker Developer Guide, "Schema for Statistics"): with this size, a rank's error is
 # less than a thousandth of the values.
 SIZE = 2048
 SHRINKING = 0.64
@@ -20,19 +20,19 @@ class QuantileSketch:
     """Takes values in batches. The same batches in the same order make the same sketch."""
 
     def __init__(self, levels: Sequence[Sequence[float]] = ((),)) -> None:
-        """Empty, or the levels of an earlier sketch."""
+        """Starts empty, or with the levels of an earlier sketch."""
         self._levels = [np.asarray(level, dtype=np.float64) for level in levels] or [np.empty(0)]
-        # Which of two neighbours goes up: the one, then the other, so that errors cancel. (The paper tosses a coin.)
+        # Which of two neighbours moves up: first and second in turn, so that errors cancel. (The paper's is random.)
         self._upper = [False] * len(self._levels)
 
     @property
     def count(self) -> int:
-        """How many values it stands for."""
+        """How many values the sketch represents."""
         return sum(level.size << height for height, level in enumerate(self._levels))
 
     @property
     def levels(self) -> list[list[float]]:
-        """What `QuantileSketch(levels)` makes the same sketch from."""
+        """The levels from which `QuantileSketch(levels)` makes the same sketch."""
         return [level.tolist() for level in self._levels]
 
     def add(self, values: NDArray[np.float64]) -> None:
@@ -48,7 +48,7 @@ class QuantileSketch:
         return max(2, math.ceil(SIZE * SHRINKING ** (len(self._levels) - 1 - height)))
 
     def _promote(self, height: int) -> None:
-        """Halves a level: of each two neighbours one goes up, where it stands for both."""
+        """Halves a level: one of each two neighbours moves up and represents both."""
         if height + 1 == len(self._levels):
             self._levels.append(np.empty(0))
             self._upper.append(False)

@@ -1,8 +1,8 @@
 """Statistics of rows and the constraints that a baseline sets, in SageMaker Model Monitor's own schemas.
 
 `statistics.json` and `constraints.json` have the fields of the SageMaker Developer Guide, "Schema for Statistics" and
-"Schema for Constraints". The constraints have one thing more, which the guide allows in a container of one's own:
-the contract's range of each measure, as `minimum` and `maximum` in `num_constraints`.
+"Schema for Constraints". In addition, which the guide allows in your own container, the constraints have the contract's
+range of each measure, as `minimum` and `maximum` in `num_constraints`.
 """
 
 import json
@@ -19,17 +19,17 @@ from abalone.feature_contract import Contract
 from abalone.sketch import SHRINKING, SIZE, QuantileSketch
 
 STATISTICS_FILE, CONSTRAINTS_FILE = "statistics.json", "constraints.json"
-# Two distributions farther apart differ: the limit that Model Monitor's prebuilt container writes into its baselines.
+# The distance from which distributions differ: the limit in the baselines of Model Monitor's prebuilt container.
 DRIFT_LIMIT = 0.1
 ROWS_AT_ONCE = 8192
 BUCKETS = 10
 
 
 class NumberStatistics:
-    """What is known of one measure. A missing value is NaN."""
+    """Statistics of one measure. A missing value is NaN."""
 
     def __init__(self) -> None:
-        """Of no value yet."""
+        """Starts without values."""
         self.present = 0
         self.missing = 0
         self.sum = 0.0
@@ -86,10 +86,10 @@ class NumberStatistics:
 
 
 class RowStatistics:
-    """Gathers the statistics of any number of rows in little memory."""
+    """Collects the statistics of any number of rows in little memory."""
 
     def __init__(self, contract: Contract) -> None:
-        """Of no row yet."""
+        """Starts without rows."""
         self._contract = contract
         self._waiting: list[Sequence[float]] = []
         self._measures = {name: NumberStatistics() for name in contract.measure_names}
@@ -122,7 +122,7 @@ class RowStatistics:
 
     @property
     def categories(self) -> dict[str, int]:
-        """How often each category was there, the known ones first."""
+        """How often each category occurred, the known ones first."""
         known = {name: self._categories[name] for name in self._contract.categories if self._categories[name] > 0}
         others = {name: self._categories[name] for name in sorted(filter(None, self._categories)) if name not in known}
         return known | others
@@ -191,7 +191,7 @@ def constraints_of(contract: Contract) -> dict[str, Any]:
 
 
 def write_baseline(contract: Contract, statistics: RowStatistics, folder: Path) -> None:
-    """Writes `statistics.json` and `constraints.json`, with which the traffic of a model of these rows is compared."""
+    """Writes `statistics.json` and `constraints.json`, the baseline for the traffic of a model of these rows."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, document in ((STATISTICS_FILE, statistics.document()), (CONSTRAINTS_FILE, constraints_of(contract))):
         (folder / name).write_text(json.dumps(document) + "\n", encoding="utf-8")

@@ -33,7 +33,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 def read_settings(file: Path) -> Settings:
-    """Reads the hyperparameters, all of them text as SageMaker passes them. What is not set keeps its default.
+    """Reads the hyperparameters, which SageMaker passes as text. Settings that are not given keep their default.
 
     Raises:
         JobError: a name is unknown, or a value is not a number or out of its range.
@@ -45,7 +45,7 @@ def read_settings(file: Path) -> Settings:
     types = {field.name: type(field.default) for field in fields(Settings)}
     values: dict[str, Any] = {}
     for name, value in given.items():
-        # SageMaker's own SDK adds settings of its own under this prefix.
+        # SageMaker's SDK adds its own settings with this prefix.
         if name.startswith("sagemaker_"):
             continue
         if name not in types:
@@ -71,7 +71,7 @@ def _at_least(rows: DataSet, fewest: int, channel: str) -> None:
 
 
 def train(folders: Folders) -> None:
-    """Trains a model and scores it as it will be served: by the artefact that was written."""
+    """Trains a model and scores the written artefact, as it will be served."""
     contract = load_contract()
     settings = read_settings(folders.hyperparameters)
     training = read_data_set(contract, folders.channel("train"))
@@ -92,7 +92,7 @@ def train(folders: Folders) -> None:
     }
     folders.model.mkdir(parents=True, exist_ok=True)
     artefact = folders.model / ARTEFACT
-    # Complete or not at all: a job that is killed here must not leave half a model.
+    # A job that is killed here must not leave half a model.
     partial = artefact.with_suffix(".partial")
     partial.write_bytes(export(contract, ensemble, metadata))
 

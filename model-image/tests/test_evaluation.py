@@ -266,7 +266,7 @@ def test_a_model_against_itself_differs_by_nothing(tmp_path: Path, trained: Path
         (None, f"{URL} does not exist"),
         (b"no archive", "model.tar.gz cannot be unpacked: not a gzip file"),
         (archive_of(model__onnx=bytes(range(256)) * 64)[:-40], "model.tar.gz cannot be unpacked: "),
-        (archive_of(model__h5=b"1"), "holds no model.onnx: it was not made by this image's `train`"),
+        (archive_of(model__h5=b"1"), "has no model.onnx: it was not made by this image's `train`"),
         (archive_of(model__onnx=b"no model"), "is not an ONNX model that this image can run"),
     ],
 )
@@ -312,7 +312,7 @@ def test_a_champion_that_cannot_be_read_at_present_fails_the_job(
 
     assert reason.startswith(f"The champion {URL} cannot be read: ")
     assert expected in reason
-    assert "The challenger is not judged without it: try again" in reason
+    assert "The challenger is not judged without it. Check that" in reason
     # What may pass is asked for again, what is refused is not.
     assert (bucket.requests.count("GET") > 1) == ("SlowDown" in expected)
 
@@ -384,7 +384,7 @@ def test_a_missing_challenger_and_missing_rows_are_named(tmp_path: Path, trained
 
     shutil.rmtree(tmp_path / "processing/input/test")
     assert command("evaluate", tmp_path).returncode == 1
-    assert "holds no CSV file: check the S3 URI" in (tmp_path / "output/message").read_text()
+    assert "has no CSV file: check the S3 URI" in (tmp_path / "output/message").read_text()
 
 
 def test_metrics_are_what_they_are_called():

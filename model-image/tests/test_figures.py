@@ -160,8 +160,8 @@ def test_the_limits_are_told_to_fishermen_in_years(trained: Path):
     oldest, told = report["groups"]["rings"][-1], " ".join(shown["limits"])
 
     assert oldest["name"] == "16 rings and more"
-    error = f"{abs(oldest['mean_error']):.1f}\u00a0years too {'young' if oldest['mean_error'] < 0 else 'old'}"
-    assert f"Animals of 17.5\u00a0years and more ({oldest['rows']} were tested) come out {error}" in told
+    error = f"{abs(oldest['mean_error']):.1f}\u00a0years too {'low' if oldest['mean_error'] < 0 else 'high'}"
+    assert f"The age of animals of 17.5\u00a0years and more ({oldest['rows']} were tested) is estimated {error}" in told
     assert f"true age of {100 * oldest['coverage']:.0f} of 100" in told
     assert f"held that of {100 * report['interval']['coverage']:.1f} of 100" in told
     # The card's words, which the rest of the website doesn't use.

@@ -169,8 +169,8 @@ def test_a_bad_csv_row_is_answered_with_its_row_and_column(port: int, body: str 
         ({"instances": [{**INSTANCE, "height": [19]}]}, "row 1: column height: [19] is not a number"),
         ({"instances": [{**INSTANCE, "height": -1}]}, "row 1: column height: -1 is negative"),
         ({"instances": [{**INSTANCE, "height": 10**400}]}, "row 1: column height: 1000"),
-        ({"instances": [{**INSTANCE, "height": float("nan")}]}, "NaN is not a number that JSON knows"),
-        ({"instances": [{**INSTANCE, "height": float("inf")}]}, "Infinity is not a number that JSON knows"),
+        ({"instances": [{**INSTANCE, "height": float("nan")}]}, "NaN is not a number in JSON"),
+        ({"instances": [{**INSTANCE, "height": float("inf")}]}, "Infinity is not a number in JSON"),
         ({"instances": [{**INSTANCE, "sex": "X"}]}, "row 1: column sex: 'X' is not one of F, M, I"),
         ({"instances": [{**INSTANCE, "sex": ["M"]}]}, "row 1: column sex: ['M'] is not one of F, M, I"),
         ({"instances": [{**INSTANCE, "weight": 1}]}, "row 1: column 'weight': is unknown"),
@@ -365,6 +365,5 @@ def test_a_model_that_cannot_predict_an_ordinary_animal_never_serves(trained: Pa
     result = command("serve", poisoned(trained, tmp_path / "all", shortest=1e6), SERVE_HOST="127.0.0.1")
     assert result.returncode == 1
     assert (
-        "The model job-1 cannot predict an ordinary animal: row 1: the model's prediction cannot be used"
-        in result.stdout
+        "The model job-1 cannot predict a usual animal: row 1: the model's prediction cannot be used" in result.stdout
     )

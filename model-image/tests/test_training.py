@@ -123,7 +123,7 @@ def test_a_broken_row_is_named_by_line_and_column(tmp_path: Path, line: str, exp
 
 def test_missing_channels_columns_and_rows_are_named(tmp_path: Path):
     assert command("train", tmp_path).returncode == 1
-    assert "holds no CSV file: check the S3 URI of the channel 'train'" in reason(tmp_path)
+    assert "has no CSV file: check the S3 URI of the channel 'train'" in reason(tmp_path)
 
     write_training_job(tmp_path, survey(40))
     assert command("train", tmp_path).returncode == 1
@@ -137,7 +137,7 @@ def test_missing_channels_columns_and_rows_are_named(tmp_path: Path):
 
     file.write_text(",".join(CONTRACT.dataset_columns) + "\n")
     assert command("train", tmp_path).returncode == 1
-    assert "holds no rows: ingest more surveys" in reason(tmp_path)
+    assert "has no rows: ingest more surveys" in reason(tmp_path)
 
 
 def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path):
