@@ -88,7 +88,7 @@ export function readManifest(outdir: string): Manifest {
     text = readFileSync(join(folder, "manifest.json"), "utf8");
   } catch {
     throw new DeploymentError(
-      `${folder} holds no manifest.json: nothing has been synthesized there.`,
+      `${folder} has no manifest.json: nothing has been synthesized there.`,
       "Run the command again without skipping the synth.",
     );
   }

@@ -50,7 +50,7 @@ test("an unknown environment and an empty folder are told", async () => {
   await expect(synthesize("staging", join(folder, "x"))).rejects.toThrow(
     'ENVIRONMENT is "staging"; expected one of local, development, production.',
   );
-  expect(() => readManifest(folder)).toThrow(`${folder} holds no manifest.json: nothing has been synthesized there.`);
+  expect(() => readManifest(folder)).toThrow(`${folder} has no manifest.json: nothing has been synthesized there.`);
 });
 
 test("what the app says of a fault is handed on", async () => {
