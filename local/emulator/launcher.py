@@ -76,6 +76,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         mail,
         persistence,
         proxy,
+        sagemaker_authorization,
         sagemaker_forward,
         step_functions,
         streams,
@@ -88,7 +89,9 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     access = authorization.AccessRecord(settings.access_file)
     authorization.install(access, authorization.Sessions(settings.sessions_file))
     sagemaker_forward.install(sagemaker)
-    step_functions.install(step_functions.SageMakerClient(settings.sagemaker_url, settings.account, settings.region))
+    client = step_functions.SageMakerClient(settings.sagemaker_url, settings.account, settings.region)
+    step_functions.install(client)
+    judge = sagemaker_authorization.Judge(client.tags_of)
     lambda_functions.install()
     athena.install(settings.object_directory)
     api_gateway.install(settings.region)
@@ -101,7 +104,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     application = health.name_process(require(emulator, "app", ("scope", "receive", "send")))
     application = cloudfront.serve_viewers(application)
     application = persistence.save_state(application, saver)
-    application = sagemaker_forward.forward_signed(application, services)
+    application = sagemaker_forward.forward_signed(application, services, judge)
     application = callers.answer_own_callers(application)
     application = proxy.serve_proxied(application)
 

@@ -16,12 +16,16 @@ ministack judges every request by the policies of the role that makes it (`AUTH=
 """
 
 import asyncio
+import functools
+import hashlib
 import ipaddress
 import json
 import logging
 import os
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
@@ -33,9 +37,22 @@ from patches.persistence import replace
 logger = logging.getLogger("emulator.authorization")
 
 
+@dataclass(frozen=True)
+class Right:
+    """What a request needs: an action on a resource, and the keys that conditions may ask for."""
+
+    #: As in the credential's scope, such as `sagemaker`.
+    service: str
+    action: str
+    resource: str
+    context: Mapping[str, Any]
+
+
 #: So many different requests are kept apart; of those that come later, the resource is no longer noted.
 _DIFFERENT_REQUESTS = 20_000
 _INTERVAL_SECONDS = 1.0
+#: ministack parses all policies of a role with each of its requests: so many are kept parsed.
+_PARSED_POLICIES = 1_000
 
 
 class AccessRecord:
@@ -88,7 +105,7 @@ class Sessions:
         self._file = file
 
     def read(self) -> dict[str, dict[str, Any]]:
-        """The sessions that have not ended, by access key. A damaged file has none: whoever needs a session asks anew."""
+        """The sessions that have not ended, by access key; none if the file is damaged: whoever needs one asks anew."""
         try:
             sessions = json.loads(self._file.read_bytes())
             return {key: session for key, session in sessions.items() if session["Expiration"] > time.time()}
@@ -148,6 +165,12 @@ def install(record: AccessRecord, sessions: Sessions) -> None:
     register_session = require(sts, "register_session", ("access_key", "session"))
     trusts = require(iam_evaluator, "evaluate_trust_policy", ("trust_doc", "caller_arn", "ctx"))
 
+    parse = require(iam_evaluator, "parse_policy_document", ("doc",))
+    parse_text = functools.lru_cache(_PARSED_POLICIES)(parse)
+
+    def parse_once(doc: str | dict) -> list:
+        return parse_text(doc) if isinstance(doc, str) else parse(doc)
+
     def register_and_keep(access_key: str, session: dict[str, Any]) -> None:
         register_session(access_key, session)
         if "Expiration" in session:
@@ -191,6 +214,7 @@ def install(record: AccessRecord, sessions: Sessions) -> None:
     app._enforce_ses_v2 = enforce_mail
     app.pin_request_origin = pin_origin_of_machine
     iam_evaluator.enforce = enforce_and_report
+    iam_evaluator.parse_policy_document = parse_once
     iam_evaluator.evaluate_trust_policy = trusts_services_of_account
     sts.register_session = register_and_keep
     sts._sessions.update(sessions.read())
@@ -210,6 +234,64 @@ def mail_context(mail: dict[str, Any]) -> dict[str, Any]:
     recipients = [parseaddr(to)[1] for kind in mail.get("Destination", {}).values() for to in kind]
     context = {"ses:FromAddress": address, "ses:Recipients": recipients, "ses:ApiVersion": "2"}
     return {**context, "ses:FromDisplayName": name} if name else context
+
+
+def refusal_message(refusal: Any, right: Right) -> str:  # noqa: ANN401 - ministack's EvalResult
+    """A refusal in the words that AWS's services use."""
+    from ministack.core.iam_actions import identity_denial_message
+
+    return identity_denial_message(right.action, refusal.principal_arn, right.resource, refusal.decision == "Deny")
+
+
+def judge_as_role(role_arn: str, session_name: str, right: Right, region: str) -> str | None:
+    """Judges what a service of the emulator does in a role's name, without a request of its own.
+
+    Returns:
+        why it is refused, as AWS words it; None where it is allowed.
+    """
+    from ministack.core import iam_evaluator
+    from ministack.services import sts
+
+    digest = hashlib.sha256(f"{role_arn}/{session_name}".encode()).hexdigest()
+    key = f"ASIA{digest[:16].upper()}"
+    account, role = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+    sts.register_session(
+        key,
+        {
+            "Arn": f"arn:aws:sts::{account}:assumed-role/{role}/{session_name}",
+            "UserId": f"{role}:{session_name}",
+            # Nobody signs with it.
+            "SecretAccessKey": secrets.token_hex(),
+            "SessionToken": secrets.token_hex(),
+        },
+    )
+    refusal = iam_evaluator.enforce(
+        key, right.action, right.service, region, resource_arn=right.resource, service_context=dict(right.context)
+    )
+    if isinstance(refusal, iam_evaluator.AuthError):
+        return refusal.message
+    return None if refusal is None else refusal_message(refusal, right)
+
+
+def trusts_service(role_arn: str, service: str) -> bool:
+    """Whether there is this role, and its trust policy lets a service such as `sagemaker.amazonaws.com` assume it."""
+    from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
+    from ministack.services import iam
+
+    account = role_arn.split(":")[4] if role_arn.count(":") > 4 else ""
+    role = iam._roles.get_scoped(account, None, role_arn.rpartition("/")[2]) if account else None
+    if role is None:
+        return False
+    context = EvalContext(
+        principal_arn=service,
+        principal_type="Service",
+        principal_account=account,
+        action="sts:AssumeRole",
+        resource_arn=role_arn,
+        region="",
+        service_context={"aws:sourceaccount": account},
+    )
+    return evaluate_resource_policy(role.get("AssumeRolePolicyDocument", "{}"), context, service).decision == "Allow"
 
 
 def role_of(principal: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from patches.api_gateway import ENDPOINT
-from patches.sagemaker_forward import Application, Receive, Scope, Send
+from patches.asgi import Application, Receive, Scope, Send
 
 _LOOPBACK = r"127\.\d+\.\d+\.\d+|\[::1\]|(?:[a-z0-9.-]+\.)?localhost"
 

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote
 
 from patches.api_gateway import ENDPOINT
+from patches.asgi import Application, Receive, Scope, Send
 from patches.compatibility import require
-from patches.sagemaker_forward import Application, Receive, Scope, Send
 
 _ERROR = "Error from cloudfront"
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import MutableMapping
 from typing import Any
 
-from patches.sagemaker_forward import Application, Receive, Scope, Send
+from patches.asgi import Application, Receive, Scope, Send
 
 
 def name_process(application: Application) -> Application:

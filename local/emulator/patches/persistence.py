@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from patches.asgi import Application, Receive, Scope, Send
 from patches.compatibility import require
-from patches.sagemaker_forward import Application, Receive, Scope, Send
 
 logger = logging.getLogger("emulator.persistence")
 

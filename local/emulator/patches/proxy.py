@@ -8,7 +8,7 @@ usual form here. Go's clients never send a plain loopback address to a proxy, so
 
 from urllib.parse import unquote, urlsplit
 
-from patches.sagemaker_forward import Application, Receive, Scope, Send
+from patches.asgi import Application, Receive, Scope, Send
 
 
 def serve_proxied(application: Application) -> Application:

@@ -13,18 +13,15 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import h11
 
+from patches.asgi import Application, Receive, Scope, Send
 from patches.compatibility import require
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+from patches.sagemaker_authorization import Judge
 
 _SIGNED_FOR = re.compile(rb"Credential=[^/,\s]+/\d{8}/[^/,\s]*/?([^/,\s]+)/aws4_request")
 _HOP_BY_HOP = {
@@ -251,24 +248,65 @@ class ForwardedService:
         return 503, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": "ServiceUnavailable"}, body
 
 
-def forward_signed(application: Application, services: Mapping[str, ForwardedService]) -> Application:
-    """Wraps the emulator's ASGI application: requests signed for one of the services go there, all others go on."""
+def forward_signed(application: Application, services: Mapping[str, ForwardedService], judge: Judge) -> Application:
+    """Wraps the emulator's ASGI application: requests signed for one of the services go there, all others go on.
+
+    What is signed for SageMaker is judged first.
+    """
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
-        service = services.get(signed_for(scope) or "") if scope["type"] == "http" else None
+        name = (signed_for(scope) or "") if scope["type"] == "http" else ""
+        service = services.get(name)
         if service is None:
             await application(scope, receive, send)
             return
+        if name == "sagemaker":
+            headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+            if judge.must_read(headers):
+                body = await _read(receive)
+                if body is None:
+                    return
+                query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+                if refused := judge.refusal(scope, headers, query, body):
+                    await _answer(send, refused)
+                    return
+                receive = _read_before(body, receive)
         try:
             await service.forward(scope, receive, send)
         except ServiceDownError as error:
-            status, headers, body = service.unavailable(error)
-            listed = [(name.encode(), value.encode()) for name, value in headers.items()]
-            listed.append((b"content-length", str(len(body)).encode()))
-            await send({"type": "http.response.start", "status": status, "headers": listed})
-            await send({"type": "http.response.body", "body": body})
+            await _answer(send, service.unavailable(error))
 
     return gateway
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """A request's whole body, or None when its caller has gone."""
+    chunks = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _read_before(body: bytes, receive: Receive) -> Receive:
+    """Gives once more what was read, and then what still comes."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> MutableMapping[str, Any]:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
+
+
+async def _answer(send: Send, answer: tuple[int, dict[str, str], bytes]) -> None:
+    status, headers, body = answer
+    listed = [(name.encode(), value.encode()) for name, value in headers.items()]
+    listed.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": listed})
+    await send({"type": "http.response.body", "body": body})
 
 
 def install(service: ForwardedService) -> None:

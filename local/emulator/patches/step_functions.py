@@ -7,12 +7,16 @@ What is changed, and why:
 - A state machine's `TimeoutSeconds` was ignored; an execution now ends as TIMED_OUT, and its SageMaker job is stopped.
 - `Retry` ignored `MaxDelaySeconds` and `JitterStrategy`.
 - JSONata's `Output` of a Succeed state and of a Choice's default were ignored.
+- What a task does is judged by the state machine's role: a function's call, and for a SageMaker job what `.sync` needs
+  too ("Integrate SageMaker AI with Step Functions", Step Functions Developer Guide). A task whose rights are not known
+  here is refused.
 """
 
 import contextlib
 import contextvars
 import json
 import random
+import re
 import threading
 import time
 import urllib.error
@@ -21,7 +25,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from patches.authorization import Right, judge_as_role, trusts_service
 from patches.compatibility import require
+from patches.sagemaker_authorization import rights
 
 #: The execution on whose thread (or branch's thread) we are.
 _execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("execution", default=None)
@@ -141,6 +147,13 @@ class SageMakerClient:
             reason = content.get("message") or content.get("Message") or text.decode("utf-8", "replace")
             raise SageMakerError(error.code, code, reason) from None
 
+    def tags_of(self, arn: str) -> dict[str, str]:
+        """The tags of a resource; none if there is no such resource, or the service doesn't answer."""
+        try:
+            return {tag["Key"]: tag["Value"] for tag in self.call("ListTags", {"ResourceArn": arn}).get("Tags", [])}
+        except (SageMakerError, OSError, ValueError):
+            return {}
+
     def call_patiently(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Calls an operation, again and again while the service is gone or not well, for a bounded time.
 
@@ -241,6 +254,7 @@ def _install_sagemaker_tasks(states: Any, client: SageMakerClient) -> None:  # n
 
     def follow(job: Job, name: str) -> dict[str, Any]:
         pause = _FIRST_POLL_SECONDS
+        _judge_job(states, f"Describe{job.kind}", job, name)
         try:
             while True:
                 description = client.call_patiently(f"Describe{job.kind}", {job.name: name})
@@ -255,13 +269,104 @@ def _install_sagemaker_tasks(states: Any, client: SageMakerClient) -> None:  # n
                 pause = min(pause * 1.2, _SLOWEST_POLL_SECONDS)
         except ExecutionStopped:
             # Best effort, as on AWS: the job may have ended in the meantime.
-            with contextlib.suppress(SageMakerError, OSError, ValueError):
+            with contextlib.suppress(SageMakerError, OSError, ValueError, execution_error):
+                _judge_job(states, f"Stop{job.kind}", job, name)
                 client.call(f"Stop{job.kind}", {job.name: name})
             raise
 
     require(states, "_SERVICE_DISPATCH")["arn:aws:states:::sagemaker:"] = run
     require(states, "_AWS_SDK_SERVICE_MAP")["sagemaker"] = {"target_prefix": "SageMaker", "protocol": "json"}
     require(states, "_AWS_SDK_ERROR_PREFIX")["sagemaker"] = "SageMaker"
+
+
+def task_rights(resource: str, arguments: Any, region: str, account: str) -> list[Right]:  # noqa: ANN401 - any JSON
+    """The rights that a task needs before it does anything.
+
+    Args:
+        resource: of the `Task` state, such as `arn:aws:states:::lambda:invoke`.
+        arguments: of the state, evaluated.
+        region: of the state machine.
+        account: of the state machine.
+
+    Raises:
+        LookupError: this kind of task is not known here.
+    """
+    members = arguments if isinstance(arguments, dict) else {}
+    if ":function:" in resource or "states:::lambda:invoke" in resource:
+        function = str(resource if ":function:" in resource else members.get("FunctionName", ""))
+        scope = f"arn:aws:lambda:{region}:{account}:function:"
+        return [Right("lambda", "lambda:InvokeFunction", scope + function.rpartition(":function:")[2], {})]
+    match = re.fullmatch(r"arn:[^:]+:states:::(aws-sdk:)?sagemaker:(\w+?)(\.sync)?", resource)
+    if match is None:
+        raise LookupError(resource)
+    action, waits = match[2], match[3] is not None
+    operation = action[0].upper() + action[1:]
+    request = {**members, "Tags": [*members.get("Tags", []), _STARTED_BY_STEP_FUNCTIONS]} if waits else members
+    needed = list(rights(operation, request, region, account))
+    if waits:
+        rule = f"arn:aws:events:{region}:{account}:rule/StepFunctionsGetEventsForSageMaker{operation[6:]}sRule"
+        needed += [Right("events", f"events:{verb}", rule, {}) for verb in ("PutTargets", "PutRule", "DescribeRule")]
+    return needed
+
+
+def _install_judgement(states: Any) -> None:  # noqa: ANN401 - a module
+    """Judges tasks by the role of their state machine."""
+    invoke_resource = require(states, "_invoke_resource", ("resource", "input_data"))
+    invoke_with_callback = require(states, "_invoke_with_callback", ("resource", "input_data", "token", "state_def"))
+    execution_error = require(states, "_ExecutionError")
+
+    def judge(resource: str, arguments: Any) -> None:  # noqa: ANN401 - any JSON
+        if ":activity:" in resource:
+            return
+        try:
+            needed = task_rights(resource, arguments, states.get_region(), states.get_account_id())
+        except LookupError:
+            raise execution_error(
+                "States.Runtime",
+                f"The rights that {resource} needs are not known here: add them to `task_rights` in "
+                "local/emulator/patches/step_functions.py, from the Step Functions Developer Guide.",
+            ) from None
+        for right in needed:
+            _judge(states, right)
+
+    def invoke(resource: str, input_data: Any) -> Any:  # noqa: ANN401 - any JSON
+        judge(resource, input_data)
+        return invoke_resource(resource, input_data)
+
+    def invoke_and_wait(resource: str, input_data: Any, token: str, state_def: dict[str, Any]) -> Any:  # noqa: ANN401
+        judge(resource.replace(".waitForTaskToken", ""), input_data)
+        return invoke_with_callback(resource, input_data, token, state_def)
+
+    states._invoke_resource = invoke
+    states._invoke_with_callback = invoke_and_wait
+
+
+def _judge(states: Any, right: Right) -> None:  # noqa: ANN401 - a module
+    """Fails the running task, with the error that its service would give, if the state machine's role lacks a right."""
+    execution = _execution.get()
+    machine = states._state_machines.get(execution["stateMachineArn"]) if execution else None
+    if machine is None:
+        return
+    role = machine["roleArn"]
+    if not trusts_service(role, "states.amazonaws.com"):
+        raise states._ExecutionError(
+            "States.Runtime",
+            "Neither the global service principal states.amazonaws.com, nor the regional one is authorized to assume "
+            f"the provided role {role}.",
+        )
+    refused = judge_as_role(role, execution["name"], right, states.get_region())
+    if refused is None:
+        return
+    if right.service == "lambda":
+        cause = f"{refused} (Service: AWSLambda; Status Code: 403; Error Code: AccessDeniedException)"
+        raise states._ExecutionError("Lambda.AWSLambdaException", cause)
+    error = SageMakerError(400, "AccessDeniedException", refused)
+    raise states._ExecutionError(error.state_error, error.cause)
+
+
+def _judge_job(states: Any, operation: str, job: Job, name: str) -> None:  # noqa: ANN401 - a module
+    for right in rights(operation, {job.name: name}, states.get_region(), states.get_account_id()):
+        _judge(states, right)
 
 
 def _install_stopping(states: Any) -> None:  # noqa: ANN401 - a module
@@ -387,6 +492,7 @@ def install(client: SageMakerClient) -> None:
     from ministack.services import stepfunctions as states
 
     _install_sagemaker_tasks(states, client)
+    _install_judgement(states)
     _install_stopping(states)
     _install_retry_delays(states)
     _install_jsonata_outputs(states)

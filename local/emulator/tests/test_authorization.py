@@ -2,69 +2,16 @@
 
 import json
 
-import boto3
 import pytest
-from botocore.config import Config
-from botocore.exceptions import ClientError
-from conftest import ACCOUNT, REGION, Emulator, eventually, policy_of
+from conftest import ACCOUNT, REGION, Roles, allow, eventually, policy_of, refusal
 
 BUCKET = "acme-local-judged"
-TRUST = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
-
-
-class Roles:
-    """Roles of the account, and clients that work as one of them."""
-
-    def __init__(self, emulator: Emulator) -> None:
-        self.emulator = emulator
-        self.count = 0
-
-    def session(self, *statements: dict, boundary: tuple[dict, ...] = ()) -> dict[str, str]:
-        """Makes a role with these statements, and returns the credentials of a session of it."""
-        self.count += 1
-        iam = self.emulator.client("iam")
-        name = f"acme-local-judged-{self.count}"
-        options = {}
-        if boundary:
-            policy = iam.create_policy(PolicyName=f"{name}-boundary", PolicyDocument=policy_of(*boundary))
-            options["PermissionsBoundary"] = policy["Policy"]["Arn"]
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy_of(TRUST), **options)["Role"]
-        if statements:
-            iam.put_role_policy(RoleName=name, PolicyName="permissions", PolicyDocument=policy_of(*statements))
-        answer = self.emulator.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="test")
-        return answer["Credentials"]
-
-    def client(self, service: str, credentials: dict[str, str], region: str = REGION):
-        return boto3.client(
-            service,
-            endpoint_url=self.emulator.url,
-            region_name=region,
-            aws_access_key_id=credentials["AccessKeyId"],
-            aws_secret_access_key=credentials["SecretAccessKey"],
-            aws_session_token=credentials["SessionToken"],
-            config=Config(retries={"total_max_attempts": 1}),
-        )
 
 
 @pytest.fixture(scope="module")
 def roles(emulator) -> Roles:
     emulator.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     return Roles(emulator)
-
-
-def refusal(call, **arguments) -> str:
-    with pytest.raises(ClientError) as caught:
-        call(**arguments)
-    return caught.value.response["Error"]["Code"]
-
-
-def allow(action: str, resource: str, **condition) -> dict:
-    return {
-        "Effect": "Allow",
-        "Action": action,
-        "Resource": resource,
-        **({"Condition": condition} if condition else {}),
-    }
 
 
 def test_a_role_may_do_what_a_statement_allows_and_nothing_else(roles):

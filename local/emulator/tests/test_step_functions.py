@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from conftest import FakeSageMaker, eventually
+from conftest import ACCOUNT, REGION, ROLE, Emulator, FakeSageMaker, allow, eventually, policy_of
 
 TRAIN = "arn:aws:states:::sagemaker:createTrainingJob.sync"
 PROCESS = "arn:aws:states:::sagemaker:createProcessingJob.sync"
@@ -248,3 +248,76 @@ def test_an_undefined_result_of_jsonata_is_an_error_that_can_be_caught(emulator)
     definition["States"]["Caught"] = {"Type": "Succeed", "Output": "{% $states.input.Error %}"}
     done = emulator.run(definition)
     assert (done["status"], done["output"]) == ("SUCCEEDED", '"States.QueryEvaluationError"')
+
+
+JOB = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/abalone-1"
+JOB_ROLE = f"arn:aws:iam::{ACCOUNT}:role/acme-local-trained"
+RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/StepFunctionsGetEventsForSageMakerTrainingJobsRule"
+SYNC_RIGHTS = [
+    ("sagemaker:CreateTrainingJob", JOB),
+    ("sagemaker:DescribeTrainingJob", JOB),
+    ("sagemaker:AddTags", JOB),
+    ("iam:PassRole", JOB_ROLE),
+    ("events:PutRule", RULE),
+    ("events:PutTargets", RULE),
+    ("events:DescribeRule", RULE),
+]
+
+
+def run_as(emulator: Emulator, definition: dict, *statements: dict) -> dict:
+    """Runs a state machine whose role has these statements only."""
+    emulator.role(*(statements or [allow("s3:GetObject", "*")]))
+    states = emulator.client("stepfunctions")
+    name = f"judged-{time.monotonic_ns()}"
+    machine = states.create_state_machine(
+        name=name, definition=json.dumps({"QueryLanguage": "JSONata", **definition}), roleArn=ROLE
+    )["stateMachineArn"]
+    return emulator.finish(states.start_execution(stateMachineArn=machine)["executionArn"])
+
+
+@pytest.fixture(scope="module")
+def job_role(emulator: Emulator) -> str:
+    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    emulator.client("iam").create_role(RoleName="acme-local-trained", AssumeRolePolicyDocument=policy_of(trust))
+    return JOB_ROLE
+
+
+@pytest.mark.parametrize("missing", [None, *(action for action, _ in SYNC_RIGHTS)])
+def test_a_waited_for_job_needs_each_of_the_rights_that_aws_names(emulator, shared_sagemaker, job_role, missing):
+    shared_sagemaker.answers["DescribeTrainingJob"] = statuses("TrainingJob", "Completed")
+    statements = [allow(action, resource) for action, resource in SYNC_RIGHTS if action != missing]
+    request = {"TrainingJobName": "abalone-1", "RoleArn": job_role}
+    done = run_as(emulator, task(TRAIN, request), *statements)
+    if missing is None:
+        assert done["status"] == "SUCCEEDED"
+        return
+    assert done["error"] == "SageMaker.AmazonSageMakerException"
+    assert f"{ROLE.rpartition('/')[2]}/" in done["cause"]
+    assert f"is not authorized to perform: {missing} on resource: {dict(SYNC_RIGHTS)[missing]}" in done["cause"]
+
+
+def test_a_function_is_called_only_with_the_right_to_invoke_it(emulator):
+    function = emulator.function("judged", "exports.handler = async () => 1;")
+    emulator.client("lambda").get_waiter("function_active_v2").wait(FunctionName="judged")
+    for name in (function, "judged"):
+        definition = task("arn:aws:states:::lambda:invoke", {"FunctionName": name})
+        assert run_as(emulator, definition, allow("lambda:InvokeFunction", function))["status"] == "SUCCEEDED"
+        done = run_as(emulator, definition, allow("lambda:InvokeFunction", f"{function}-of-others"))
+        assert done["error"] == "Lambda.AWSLambdaException"
+        assert f"is not authorized to perform: lambda:InvokeFunction on resource: {function}" in done["cause"]
+
+
+def test_a_role_that_does_not_trust_step_functions_runs_nothing(emulator, job_role):
+    states = emulator.client("stepfunctions")
+    definition = {"QueryLanguage": "JSONata", **task(TRAIN, {"TrainingJobName": "a"})}
+    machine = states.create_state_machine(name="untrusted", definition=json.dumps(definition), roleArn=job_role)
+    done = emulator.finish(states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"])
+    assert "states.amazonaws.com" in done["cause"]
+    assert job_role in done["cause"]
+
+
+def test_a_task_whose_rights_are_not_known_is_refused_with_the_place_to_add_them(emulator):
+    done = run_as(emulator, task("arn:aws:states:::sqs:sendMessage", {"QueueUrl": "q", "MessageBody": "b"}))
+    assert done["error"] == "States.Runtime"
+    assert "sqs:sendMessage needs are not known here" in done["cause"]
+    assert "step_functions.py" in done["cause"]
