@@ -25,8 +25,9 @@ SERVICE = "sagemaker.amazonaws.com"
 _TABLES = json.loads((Path(__file__).parent / "sagemaker_actions.json").read_bytes())
 _ACTIONS: Mapping[str, Mapping[str, list[str]]] = {
     **_TABLES["actions"],
-    # Newer than the tables.
-    "BatchWriteRecord": {"required": ["feature-group"]},
+    # Newer than the tables. Who writes in batches needs the right to put as well (Developer Guide, Feature Store:
+    # "Security and access control").
+    "BatchWriteRecord": {"required": ["feature-group"], "dependent": ["sagemaker:PutRecord"]},
     "ListRecords": {"required": ["feature-group"]},
     "UpdateRecord": {"required": ["feature-group"]},
 }
@@ -98,6 +99,8 @@ def rights(operation: str, request: Mapping[str, Any], region: str, account: str
     for resource in resources:
         yield Right("sagemaker", f"sagemaker:{operation}", resource, context)
     dependent = action.get("dependent", [])
+    if "sagemaker:PutRecord" in dependent:
+        yield from (Right("sagemaker", "sagemaker:PutRecord", resource, context) for resource in resources)
     if "sagemaker:AddTags" in dependent and request.get("Tags"):
         yield Right("sagemaker", "sagemaker:AddTags", resources[0], context)
     for role in passed_roles(operation, request):

@@ -194,6 +194,15 @@ def test_resources_are_those_of_awss_tables():
     assert resources("BatchGetRecord", Identifiers=identifiers) == ["feature-group/g", "feature-group/h"]
 
 
+def test_a_batch_of_records_needs_the_right_to_put_them_too():
+    entries = [{"FeatureGroupName": "g", "Record": []}, {"FeatureGroupName": "g", "Record": []}]
+    judged = [
+        (right.action, right.resource) for right in rights("BatchWriteRecord", {"Entries": entries}, REGION, ACCOUNT)
+    ]
+    group = f"{SCOPE}feature-group/g"
+    assert judged == [("sagemaker:BatchWriteRecord", group), ("sagemaker:PutRecord", group)]
+
+
 def test_paths_are_those_of_botocores_models():
     session = botocore.session.get_session()
     for service in ("sagemaker-runtime", "sagemaker-featurestore-runtime"):
