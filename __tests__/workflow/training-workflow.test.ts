@@ -67,8 +67,8 @@ describe("the ends of a run", () => {
     ]);
     expect(calls[5]?.request).toEqual({
       runName: run,
-      trainingJobName: "first-train",
-      modelDataUrl: modelOf(run, "first-train"),
+      trainingJobName: "acme-test-first-train",
+      modelDataUrl: modelOf(run, "acme-test-first-train"),
       datasetUri: "s3://acme-test-data/runs/first/dataset",
       evaluationUri: "s3://acme-test-data/runs/first/evaluation",
       baselineUri: "s3://acme-test-data/runs/first/baseline",
@@ -98,7 +98,7 @@ describe("the ends of a run", () => {
     expect(
       evaluate?.request.ProcessingInputs.map(({ S3Input }: { S3Input: { S3Uri: string } }) => S3Input.S3Uri),
     ).toEqual([
-      modelOf(run, "better-train"),
+      modelOf(run, "acme-test-better-train"),
       "s3://acme-test-data/runs/better/dataset/test/",
       "s3://acme-test-data/runs/better/dataset/summary.json",
     ]);
@@ -169,7 +169,10 @@ describe("what passes by is tried again", () => {
       const run = `capacity-${task}`;
       const ended = await workflow.run(run, { [task]: failedOnce("CapacityError: Unable to provision instances") });
       expect(ended.status).toBe("SUCCEEDED");
-      expect(jobNames(workflow.services.callsOf(run), task)).toEqual([`${run}-${task}`, `${run}-${task}-1`]);
+      expect(jobNames(workflow.services.callsOf(run), task)).toEqual([
+        `acme-test-${run}-${task}`,
+        `acme-test-${run}-${task}-1`,
+      ]);
     },
   );
 
@@ -178,11 +181,11 @@ describe("what passes by is tried again", () => {
     const run = "second-attempt";
     await workflow.run(run, { train: failedOnce("InternalServerError: Please try again") });
     const calls = workflow.services.callsOf(run);
-    const model = modelOf(run, `${run}-train-1`);
+    const model = modelOf(run, `acme-test-${run}-train-1`);
     expect(calls.find(({ name }) => name === "evaluate")?.request.ProcessingInputs[0].S3Input.S3Uri).toBe(model);
     expect(calls.at(-1)).toMatchObject({
       name: "registerModel",
-      request: { modelDataUrl: model, trainingJobName: `${run}-train-1` },
+      request: { modelDataUrl: model, trainingJobName: `acme-test-${run}-train-1` },
     });
   });
 
@@ -289,16 +292,16 @@ describe("nothing runs for ever", () => {
     const workflow = await starting;
     const ended = await workflow.run("slow-task", endless, shortTask);
     expect(ended).toMatchObject({ status: "FAILED", error: "States.Timeout" });
-    await called(workflow, "slow-task", "stop slow-task-train");
+    await called(workflow, "slow-task", "stop acme-test-slow-task-train");
     // Once: a task that took too long would do so again.
-    expect(jobNames(workflow.services.callsOf("slow-task"), "train")).toEqual(["slow-task-train"]);
+    expect(jobNames(workflow.services.callsOf("slow-task"), "train")).toEqual(["acme-test-slow-task-train"]);
   });
 
   test.concurrent("a run past its time ends as timed out, and its job is stopped", async () => {
     const workflow = await starting;
     const ended = await workflow.run("slow-run", endless, shortRun);
     expect(ended.status).toBe("TIMED_OUT");
-    await called(workflow, "slow-run", "stop slow-run-train");
+    await called(workflow, "slow-run", "stop acme-test-slow-run-train");
     expect(names(workflow.services.callsOf("slow-run"))).not.toContain("evaluate");
   });
 
@@ -308,7 +311,7 @@ describe("nothing runs for ever", () => {
     await called(workflow, "aborted", "train");
     await workflow.abort(execution);
     expect((await workflow.end(execution)).status).toBe("ABORTED");
-    await called(workflow, "aborted", "stop aborted-train");
+    await called(workflow, "aborted", "stop acme-test-aborted-train");
     expect(names(workflow.services.callsOf("aborted"))).not.toContain("evaluate");
   });
 });
@@ -322,7 +325,7 @@ test.concurrent("two runs at once don't meet", async () => {
     const calls = workflow.services.callsOf(run);
     expect(names(calls)).toEqual(everything);
     for (const task of ["process", "train", "evaluate"] as const) {
-      expect(jobNames(calls, task)).toEqual([`${run}-${task}`]);
+      expect(jobNames(calls, task)).toEqual([`acme-test-${run}-${task}`]);
     }
   }
 });

@@ -57,15 +57,18 @@ interface Job {
 
 const bucket = "acme-test-data";
 
+/** With what all names of jobs begin, by which the state machine's rights to them go. */
+export const jobPrefix = "acme-test";
+
 /** What prepare-run answers for a run when there is no champion: its own type, so that the two can't part. */
 export function preparedRun(run: string): Run {
   return {
     runName: run,
     experimentName: "acme-test-abalone",
     trialName: run,
-    processingJobName: `${run}-process`,
-    trainingJobName: `${run}-train`,
-    evaluationJobName: `${run}-evaluate`,
+    processingJobName: `${jobPrefix}-${run}-process`,
+    trainingJobName: `${jobPrefix}-${run}-train`,
+    evaluationJobName: `${jobPrefix}-${run}-evaluate`,
     datasetUri: `s3://${bucket}/runs/${run}/dataset`,
     baselineUri: `s3://${bucket}/runs/${run}/baseline`,
     modelUri: `s3://${bucket}/runs/${run}/model`,

@@ -11,9 +11,12 @@ import {
   trainingWorkflowDefinition,
   type TrainingWorkflowDefinition,
 } from "../../../modules/training-workflow/definition";
+import { integrationStatements } from "../../../modules/training-workflow/permissions";
+import { policyDocument } from "../../../modules/policy";
 import { exampleProps } from "../../modules/training-workflow/example";
 import { Emulator, account, region, trusting } from "./emulator";
-import { type FunctionTask, type Scenario, ScriptedServices } from "./scripted-services";
+import { testPlace } from "../../support/synthesize";
+import { type FunctionTask, jobPrefix, type Scenario, ScriptedServices } from "./scripted-services";
 
 /** A function that asks the script what to answer. */
 const functionCode = `
@@ -91,7 +94,14 @@ export class WorkflowUnderTest {
       evaluateResults: await create("evaluateResults"),
       registerModel: await create("registerModel"),
     };
-    const workflowRole = await role("acme-test-training-workflow", "states.amazonaws.com");
+    await role("acme-test-training-job", "sagemaker.amazonaws.com");
+    const roleName = "acme-test-training-workflow";
+    const workflowRole = await role(roleName, "states.amazonaws.com");
+    const rights = integrationStatements(trainingWorkflowDefinition({ ...exampleProps, functions }), {
+      place: testPlace,
+      jobPrefix,
+    });
+    await iam.putRolePolicy({ RoleName: roleName, PolicyName: "workflow", PolicyDocument: policyDocument(rights) });
     return new WorkflowUnderTest(services, emulator, new SFN(client), functions, workflowRole);
   }
 

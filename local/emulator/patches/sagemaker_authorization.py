@@ -95,7 +95,12 @@ def rights(operation: str, request: Mapping[str, Any], region: str, account: str
     """
     action = _ACTIONS.get(operation, {})
     context = _context(action.get("keys", []), request)
-    resources = list(_resources(action, request, f"arn:aws:sagemaker:{region}:{account}:")) or ["*"]
+    resources = list(_resources(action, request, f"arn:aws:sagemaker:{region}:{account}:"))
+    if not resources:
+        if action.get("required"):
+            # The service refuses what lacks the name of its resource.
+            return
+        resources = ["*"]
     for resource in resources:
         yield Right("sagemaker", f"sagemaker:{operation}", resource, context)
     dependent = action.get("dependent", [])
