@@ -37,44 +37,76 @@ export class BuildCache {
   /**
    * @param root absolute path; inputs are relative to it
    * @param folder where outputs are kept, relative to the root
+   * @param extension of the outputs' files, such as `.zip`
    */
   constructor(
     private readonly root: string,
     private readonly folder: string,
+    private readonly extension = "",
   ) {}
 
   /**
    * Returns the cached output if settings and inputs are unchanged; otherwise builds again.
-   * @param name of the output's file
+   * @param name of the output, without extension
    * @param settings everything else that changes the output
    * @throws any error of `build`; a folder that can't be written only costs time
    */
   reuse(name: string, settings: string, build: () => Build): Uint8Array {
-    const outputFile = join(this.root, this.folder, name);
-    const originFile = `${outputFile}.json`;
-    const kept = this.read(originFile, outputFile, settings);
-    if (kept) {
-      return kept;
+    const outputs = this.reuseAll([name], settings, () => new Map([[name, build()]]));
+    return outputs.get(name) ?? build().output;
+  }
+
+  /**
+   * The same for several outputs. Those that are missing or out of date are built together.
+   * @param build returns a build for each of the given names
+   * @returns the outputs by name
+   */
+  reuseAll(
+    names: readonly string[],
+    settings: string,
+    build: (names: readonly string[]) => ReadonlyMap<string, Build>,
+  ): Map<string, Uint8Array> {
+    const outputs = new Map<string, Uint8Array>();
+    for (const name of names) {
+      const kept = this.read(name, settings);
+      if (kept) {
+        outputs.set(name, kept);
+      }
     }
-    const begin = Date.now();
-    const { output, inputs } = build();
+    const missing = names.filter((name) => !outputs.has(name));
+    if (missing.length > 0) {
+      const begin = Date.now();
+      for (const [name, made] of build(missing)) {
+        outputs.set(name, made.output);
+        this.keep(name, settings, begin, made);
+      }
+    }
+    return outputs;
+  }
+
+  private keep(name: string, settings: string, begin: number, { output, inputs }: Build): void {
+    const outputFile = this.fileOf(name);
     try {
       if (this.changedSince(begin, inputs)) {
-        return output;
+        return;
       }
       mkdirSync(dirname(outputFile), { recursive: true }); // first, because it may be in one of the inputs' folders
       const origin: Origin = { settings, inputs: this.stateOf(inputs), output: sha256(output) };
       this.write(outputFile, output);
-      this.write(originFile, JSON.stringify(origin));
+      this.write(`${outputFile}.json`, JSON.stringify(origin));
     } catch {
       // The output is valid even if it cannot be cached: a read-only checkout, a full disk, a missing settings file.
     }
-    return output;
   }
 
-  private read(originFile: string, outputFile: string, settings: string): Uint8Array | undefined {
+  private fileOf(name: string): string {
+    return join(this.root, this.folder, `${name.replaceAll("/", "-")}${this.extension}`);
+  }
+
+  private read(name: string, settings: string): Uint8Array | undefined {
+    const outputFile = this.fileOf(name);
     try {
-      const origin = JSON.parse(readFileSync(originFile, "utf8")) as Origin;
+      const origin = JSON.parse(readFileSync(`${outputFile}.json`, "utf8")) as Origin;
       if (origin.settings !== settings) {
         return undefined;
       }

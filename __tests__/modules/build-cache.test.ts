@@ -53,6 +53,33 @@ test("a second process takes it where the first had to make the folder beside a 
   expect(builds).toBe(1);
 });
 
+test("what is missing or out of date of several outputs is built together, the rest is taken", () => {
+  const build = (): string[][] => {
+    const built: string[][] = [];
+    const outputs = new BuildCache(root, "kept", ".zip").reuseAll(
+      ["a/one", "a/two", "a/three"],
+      "settings",
+      (names) => {
+        built.push([...names]);
+        return new Map(names.map((name) => [name, { output: Buffer.from(name), inputs: [`${name}.ts`] }]));
+      },
+    );
+    expect([...outputs].map(([name, output]) => [name, Buffer.from(output).toString()]).sort()).toEqual([
+      ["a/one", "a/one"],
+      ["a/three", "a/three"],
+      ["a/two", "a/two"],
+    ]);
+    return built;
+  };
+  for (const name of ["one", "two", "three"]) {
+    write(`a/${name}.ts`, name);
+  }
+  expect(build()).toEqual([["a/one", "a/two", "a/three"]]);
+  write("a/two.ts", "changed");
+  rmSync(join(root, "kept/a-three.zip"));
+  expect([build(), build()]).toEqual([[["a/two", "a/three"]], []]);
+});
+
 test.each<[string, () => void]>([
   [
     "a source changes, though not its time",
