@@ -158,7 +158,7 @@ export function tagList(tags: Readonly<Record<string, string>>): { Key: string; 
 }
 
 /**
- * Polls until a state is reached.
+ * Polls until a state is reached, at even intervals: the emulator is on this machine, and others wait for the resource.
  * @param look Returns undefined to continue polling.
  * @param what For the message when it takes too long.
  */
@@ -168,7 +168,7 @@ export async function waitFor<T>(
   { seconds, every = 0.1 }: { readonly seconds: number; readonly every?: number },
 ): Promise<T> {
   const end = Date.now() + seconds * 1_000;
-  for (let pause = every; ; pause = Math.min(pause * 1.5, 2)) {
+  for (;;) {
     const result = await look();
     if (result !== undefined) {
       return result;
@@ -176,7 +176,7 @@ export async function waitFor<T>(
     if (Date.now() > end) {
       throw new Error(`${what} was not ready after ${seconds} seconds`);
     }
-    await new Promise((resolve) => setTimeout(resolve, pause * 1_000));
+    await new Promise((resolve) => setTimeout(resolve, every * 1_000));
   }
 }
 

@@ -34,8 +34,9 @@ _execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextV
 #: Set once the running task's own TimeoutSeconds has passed.
 _abandoned: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar("abandoned", default=None)
 
-_FIRST_POLL_SECONDS = 0.25
-_SLOWEST_POLL_SECONDS = 2.0
+#: Between two looks at a job: each is a few milliseconds of this machine, and the next task waits for it.
+_POLL_SECONDS = 0.2
+_SLOWEST_RETRY_SECONDS = 2.0
 #: For how long a SageMaker service that does not answer is asked again before the task fails.
 SERVICE_GONE_SECONDS = 60.0
 _STARTED_BY_STEP_FUNCTIONS = {"Key": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"}
@@ -161,7 +162,7 @@ class SageMakerClient:
             SageMakerError: SageMaker refused, throttled, or stayed away for SERVICE_GONE_SECONDS.
         """
         deadline = time.monotonic() + SERVICE_GONE_SECONDS
-        pause = _FIRST_POLL_SECONDS
+        pause = 0.25
         while True:
             try:
                 return self.call(operation, request)
@@ -177,7 +178,7 @@ class SageMakerClient:
                         f"({error}). Run `make up` to start it again.",
                     ) from error
             pause_unless_stopped(pause)
-            pause = min(pause * 1.5, _SLOWEST_POLL_SECONDS)
+            pause = min(pause * 1.5, _SLOWEST_RETRY_SECONDS)
 
 
 def pause_unless_stopped(seconds: float) -> None:
@@ -253,7 +254,6 @@ def _install_sagemaker_tasks(states: Any, client: SageMakerClient) -> None:  # n
             raise execution_error(error.state_error, error.cause) from error
 
     def follow(job: Job, name: str) -> dict[str, Any]:
-        pause = _FIRST_POLL_SECONDS
         _judge_job(states, f"Describe{job.kind}", job, name)
         try:
             while True:
@@ -265,8 +265,7 @@ def _install_sagemaker_tasks(states: Any, client: SageMakerClient) -> None:  # n
                     raise execution_error(
                         "States.TaskFailed", json.dumps(state_value(description), separators=(",", ":"))
                     )
-                pause_unless_stopped(pause)
-                pause = min(pause * 1.2, _SLOWEST_POLL_SECONDS)
+                pause_unless_stopped(_POLL_SECONDS)
         except ExecutionStopped:
             # Best effort, as on AWS: the job may have ended in the meantime.
             with contextlib.suppress(SageMakerError, OSError, ValueError, execution_error):
