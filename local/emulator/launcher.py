@@ -70,6 +70,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         authorization,
         callers,
         cloudfront,
+        deliveries,
         descriptions,
         health,
         lambda_functions,
@@ -100,6 +101,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     alarms.install()
     mail.install(settings.mail_directory)
     streams.install()
+    deliveries.install()
     saver = persistence.StateSaver(settings.state_directory)
     application = health.name_process(require(emulator, "app", ("scope", "receive", "send")))
     application = cloudfront.serve_viewers(application)

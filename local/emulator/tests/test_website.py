@@ -64,6 +64,9 @@ def website(emulator: Emulator) -> Website:
             Bucket="acme-local-site", Key=key, Body=text.encode(), ContentType=kind, CacheControl="max-age=60"
         )
     function = emulator.function("echo", ECHO)
+    emulator.client("lambda").add_permission(
+        FunctionName="echo", StatementId="api", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com"
+    )
     gateway = emulator.client("apigatewayv2")
     api = gateway.create_api(Name="acme", ProtocolType="HTTP")
     integration = gateway.create_integration(
