@@ -39,7 +39,7 @@ AIRFLOW_PYTHON ?= >=3.11,<3.13
 ##@ The whole loop on this machine
 .PHONY: up survey data-workflow traffic down status model-card access logs env clean
 up: install ## Run the whole loop: survey, training, test website, production website [SURVEY=file]
-	@node --import tsx local/platform.ts up
+	@local/setup/platform up
 
 # What these do, they do with a platform that make up has made: without one there is nothing to do, nor to install.
 platform_directory := $(or $(value PLATFORM_DIRECTORY),.local)
@@ -47,34 +47,34 @@ made := $(shell test -e $(call quoted,$(platform_directory)/.acme-platform) && e
 no_platform := echo $(call quoted,Nothing runs: there is no platform in $(platform_directory); make up makes one.)
 
 survey: $(if $(made),install) ## Let a new survey come in, of simulated animals [ROWS=500 SEED=7 SHIFT=0.2]
-	@$(if $(made),node --import tsx local/platform.ts survey,$(no_platform); exit 1)
+	@$(if $(made),local/setup/platform survey,$(no_platform); exit 1)
 
 data-workflow: $(if $(made),install .venv/airflow/.installed) ## Bring in the surveys that came, in Airflow, and release what they change
-	@$(if $(made),node --import tsx local/platform.ts data-workflow,$(no_platform); exit 1)
+	@$(if $(made),local/setup/platform data-workflow,$(no_platform); exit 1)
 
 down: $(if $(made),install) ## Stop everything that make up started; its state is kept
-	@$(if $(made),node --import tsx local/platform.ts down,$(no_platform))
+	@$(if $(made),local/setup/platform down,$(no_platform))
 
 status: $(if $(made),install) ## Show what runs, where, and which model is the champion
-	@$(if $(made),node --import tsx local/platform.ts status,$(no_platform); exit 1)
+	@$(if $(made),local/setup/platform status,$(no_platform); exit 1)
 
 traffic: $(if $(made),install) ## Ask the website about simulated animals, others than were surveyed if you like [ROWS=300 SEED=7 SHIFT=0.2]
 	@$(if $(made),node --import tsx local/traffic.ts,$(no_platform); exit 1)
 
 model-card: $(if $(made),install) ## Fetch the champion's model card and say where its page lies
-	@$(if $(made),node --import tsx local/platform.ts model-card,$(no_platform); exit 1)
+	@$(if $(made),local/setup/platform model-card,$(no_platform); exit 1)
 
 access: $(if $(made),install) ## Show what each role asked for, what it was refused, and which rights it never used [FORMAT=text|json]
-	@$(if $(made),node --import tsx local/platform.ts access,$(no_platform); exit 1)
+	@$(if $(made),local/setup/platform access,$(no_platform); exit 1)
 
 logs: $(if $(made),install) ## Show the services' last lines, and where the other logs are
-	@$(if $(made),node --import tsx local/platform.ts logs,$(no_platform))
+	@$(if $(made),local/setup/platform logs,$(no_platform))
 
 env: $(if $(made),install) ## Print what an AWS client needs to work on the platform: eval "$$(make -s env)"
-	@$(if $(made),node --import tsx local/platform.ts env,$(no_platform) >&2; exit 1)
+	@$(if $(made),local/setup/platform env,$(no_platform) >&2; exit 1)
 
 clean: $(if $(made),install) ## Stop everything and remove all local state, and what make synth wrote
-	@$(if $(made),node --import tsx local/platform.ts clean,$(no_platform))
+	@$(if $(made),local/setup/platform clean,$(no_platform))
 	@$(if $(value PLATFORM_DIRECTORY),,rm -rf cdktf.out dist)
 
 ##@ Infrastructure as code

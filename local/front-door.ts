@@ -20,6 +20,7 @@ import { pipeline } from "node:stream";
 import { listenAt } from "sagemaker-local/loopback";
 import { ownProcess } from "sagemaker-local/process-identity";
 import { runCommand } from "../command";
+import { frontDoorHealth } from "./platform/ports";
 
 /** Domain of each website's distribution, by port; an empty domain is not deployed yet. */
 export type Sites = ReadonlyMap<number, string>;
@@ -28,9 +29,6 @@ const filePollMilliseconds = 250;
 
 /** Time limit for a whole request in seconds: the same as for an HTTP API of API Gateway. */
 const patienceSeconds = 30;
-
-/** Path of the front door's own health check; no page of a website has such a path. */
-export const healthPath = "/.well-known/front-door";
 
 /** Headers of a single connection (RFC 9110, section 7.6.1), and those that are set again. */
 const connectionHeaders = new Set([
@@ -174,7 +172,7 @@ export class FrontDoor {
       answer(response, 400, `This is not a proxy: ask for a path, such as http://127.0.0.1:${port}/.\n`);
       return;
     }
-    if (path === healthPath) {
+    if (path === frontDoorHealth) {
       answer(response, 200, "open\n", ownProcess);
       return;
     }

@@ -13,7 +13,8 @@ import { type AddressInfo, connect, createServer as createSocketServer } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { FrontDoor, healthPath, parseEmulatorUrl, parseSites } from "../../local/front-door";
+import { FrontDoor, parseEmulatorUrl, parseSites } from "../../local/front-door";
+import { frontDoorHealth } from "../../local/platform/ports";
 
 const domain = "d111111abcdef8.cloudfront.net";
 
@@ -189,11 +190,11 @@ describe("the front door", () => {
   );
 
   test("says by itself that it is open, and when a website is not deployed yet", async () => {
-    expect((await ask(port, healthPath)).body.toString()).toBe("open\n");
+    expect((await ask(port, frontDoorHealth)).body.toString()).toBe("open\n");
     await frontDoor.show(new Map([[port, ""]]));
     const early = await ask(port, "/");
     expect([early.status, early.body.toString()]).toEqual([503, expect.stringContaining("not deployed yet")]);
-    expect((await ask(port, healthPath)).status).toBe(200);
+    expect((await ask(port, frontDoorHealth)).status).toBe(200);
   });
 
   test("puts nothing of its own into the place of a file: robots.txt is the website's", async () => {

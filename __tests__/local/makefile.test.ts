@@ -1,5 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -121,6 +131,9 @@ describe("what the caller gives reaches the program as typed, and no shell parse
   beforeEach(() => {
     mkdirSync(join(checkout, ".local"));
     writeFileSync(join(checkout, ".local/.acme-platform"), "");
+    writeFileSync(join(checkout, "local/platform.ts"), "");
+    mkdirSync(join(checkout, "tools"));
+    symlinkSync(join(root, "node_modules/.bin/esbuild"), join(checkout, "tools/esbuild"));
   });
 
   /** As after an installation: make takes these as up to date. */

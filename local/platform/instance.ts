@@ -1,8 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 
+import { projectRoot } from "../../modules/project-root";
+
 /** The repository's root: every command of the platform is run from a checkout. */
-export const root = resolve(__dirname, "../..");
+export const root = projectRoot;
 
 /** The account of the local environment (the same number is in environments/local.ts). */
 export const account = "123456789012";

@@ -12,6 +12,9 @@ const servers = {
   "website-test": { preferred: 8081, variable: "WEBSITE_TEST_PORT" },
 } as const;
 
+/** Path of the front door's own health check; no page of a website has such a path. */
+export const frontDoorHealth = "/.well-known/front-door";
+
 /** A server of an instance with its own port. */
 export type ServerName = keyof typeof servers;
 

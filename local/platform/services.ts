@@ -11,10 +11,9 @@ import {
   root,
   writeJson,
 } from "./instance";
-import { healthPath } from "../front-door";
 import { processHeader } from "sagemaker-local/process-identity";
 import { childrenFolder, stopOrphans } from "sagemaker-local/processes";
-import { checkSetPorts, choosePort, isToMove, knownPorts, onOwnPorts, type ServerName } from "./ports";
+import { checkSetPorts, choosePort, frontDoorHealth, isToMove, knownPorts, onOwnPorts, type ServerName } from "./ports";
 import { isRunning, recordedProcess, type ServiceCommand, startService, stopService } from "./processes";
 
 /** The services in their start order. They stop in reverse: SageMaker's last records go to S3. */
@@ -87,7 +86,7 @@ export async function isHealthy(instance: Instance, name: ServiceName): Promise<
     case "pipeline":
       return answers(recorded.pid, `http://127.0.0.1:${ports.pipeline}/health`);
     case "front-door":
-      return answers(recorded.pid, `http://127.0.0.1:${ports.website}${healthPath}`);
+      return answers(recorded.pid, `http://127.0.0.1:${ports.website}${frontDoorHealth}`);
   }
 }
 

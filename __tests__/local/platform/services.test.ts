@@ -4,7 +4,6 @@ import { type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { healthPath } from "../../../local/front-door";
 import { PortError } from "sagemaker-local/loopback";
 import {
   cleanEnvironment,
@@ -14,7 +13,7 @@ import {
   root,
   writeJson,
 } from "../../../local/platform/instance";
-import { checkSetPorts, choosePort, knownPorts, onOwnPorts } from "../../../local/platform/ports";
+import { checkSetPorts, choosePort, frontDoorHealth, knownPorts, onOwnPorts } from "../../../local/platform/ports";
 import { recordedProcess, startService } from "../../../local/platform/processes";
 import {
   addressOf,
@@ -79,7 +78,7 @@ test("two platforms that start in the same moment with the same ports both come 
 }, 120_000);
 
 test.each([
-  ["front door", "local/front-door.ts", healthPath],
+  ["front door", "local/front-door.ts", frontDoorHealth],
   ["pipeline", "local/codepipeline/main.ts", "/health"],
 ])(
   "a %s whose port was free when it was chosen, taken when it was opened and free again chooses again",
