@@ -21,6 +21,7 @@ const config = (InitialSamplingPercentage: number, changes: object = {}): Valida
 let written: { readonly uri: string; readonly text: string }[];
 let fails: boolean;
 let capture: DataCapture;
+let storage: ObjectStorage;
 beforeEach(() => {
   written = [];
   fails = false;
@@ -31,14 +32,15 @@ beforeEach(() => {
     written.push({ uri, text });
     return Promise.resolve();
   };
-  capture = new DataCapture({ uploadText } as unknown as ObjectStorage);
+  storage = { uploadText } as unknown as ObjectStorage;
+  capture = new DataCapture();
 });
 afterEach(() => capture.close());
 
 const lines = (): string[] => written.flatMap(({ text }) => text.trim().split("\n"));
 
 test("a type is known by its name, whatever its parameters; only what was asked for is kept", async () => {
-  capture.record(config(100), invocation);
+  capture.record(config(100), storage, invocation);
   await capture.flush();
   const [{ captureData }] = lines().map((line) => JSON.parse(line) as { captureData: object }) as [
     { captureData: object },
@@ -55,7 +57,7 @@ test("a type is known by its name, whatever its parameters; only what was asked 
 
 test("a sample is about as large as it was asked for", async () => {
   for (let count = 0; count < 4_000; count += 1) {
-    capture.record(config(25), invocation);
+    capture.record(config(25), storage, invocation);
   }
   await capture.flush();
   expect(lines().length).toBeGreaterThan(800);
@@ -67,17 +69,17 @@ test.each([
   ["capture that is turned off", config(100, { EnableCapture: false })],
   ["a sample of nothing", config(0)],
 ])("%s keeps nothing", async (_, settings) => {
-  capture.record(settings, invocation);
+  capture.record(settings, storage, invocation);
   await capture.flush();
   expect(written).toEqual([]);
 });
 
 test("what S3 does not take waits, in its order, and is written once", async () => {
   fails = true;
-  capture.record(config(100), invocation);
+  capture.record(config(100), storage, invocation);
   await capture.flush();
-  capture.record(config(100), { ...invocation, variantName: "other" });
-  capture.record(config(100), invocation);
+  capture.record(config(100), storage, { ...invocation, variantName: "other" });
+  capture.record(config(100), storage, invocation);
   await capture.flush();
   expect(written).toEqual([]);
   fails = false;

@@ -27,6 +27,7 @@ test("only the image's folder must be set; the rest has a default", () => {
       imagePython: process.execPath,
       imageRepository: "my-image",
       monitoringSeconds: undefined,
+      assumeRoles: false,
       botocoreData: "/data",
     });
 });
@@ -43,6 +44,7 @@ test.each([
   [["--image-python=no-such-python"], {}, "MODEL_IMAGE_PYTHON is 'no-such-python', which does not exist"],
   [["--port=65536"], {}, "--port is '65536': expected a port number from 0 to 65535"],
   [[], { AWS_ENDPOINT_URL: "" }, "AWS_ENDPOINT_URL is '': expected the AWS emulator's address"],
+  [["--assume-roles=true"], {}, "--assume-roles is 'true': expected yes, where the AWS endpoint has the roles"],
   [[], { SAGEMAKER_MONITORING_SECONDS: "0" }, "SAGEMAKER_MONITORING_SECONDS is '0': expected the seconds"],
 ])("%j with %j is refused", (flags, changes, message) => {
   const read = (): unknown => readSettings(flags, { ...required, ...changes });

@@ -4,9 +4,9 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { listenAt } from "./loopback";
 import { ownProcess, startTimeOf } from "./process-identity";
-import { AwsClients } from "./aws";
+import { Aws } from "./aws";
 import { pause } from "./concurrency";
-import { ObjectStorage } from "./containers/object-storage";
+import { ContainerCredentials } from "./containers/credentials";
 import { Children, childrenFolder, stopOrphans } from "./containers/processes";
 import { Experiments } from "./experiments/experiments";
 import { FeatureGroups } from "./feature-store/feature-groups";
@@ -54,6 +54,7 @@ export class SageMakerService {
   /** The names of all operations, by their subject. */
   readonly operationNames: Readonly<Record<string, readonly string[]>>;
   private readonly children: Children;
+  private readonly credentials: ContainerCredentials;
   private readonly featureGroups: FeatureGroups;
   private readonly processingJobs: ProcessingJobs;
   private readonly trainingJobs: TrainingJobs;
@@ -71,29 +72,29 @@ export class SageMakerService {
     const arns = new Arns(settings);
     const tags = new TagRegistry(new ResourceStore(join(folder, "tags"), ["arn", "tags"]), arns);
     const context: ResourceContext = { folder, arns, tags };
-    const clients = new AwsClients(settings);
-    const storage = new ObjectStorage(clients, settings.region);
+    const aws = new Aws(settings);
+    this.credentials = new ContainerCredentials(settings);
     this.children = new Children(childrenFolder(settings.stateDirectory));
-    this.featureGroups = new FeatureGroups(context, settings, clients);
+    this.featureGroups = new FeatureGroups(context, settings, aws);
     const experiments = new Experiments(context);
-    const runner = new JobRunner(settings, clients, this.children, () => this.featureGroups.flush());
+    const runner = new JobRunner(settings, aws, this.credentials, this.children, () => this.featureGroups.flush());
     this.processingJobs = new ProcessingJobs(context, runner, experiments);
     this.trainingJobs = new TrainingJobs(context, runner, experiments);
     const registry = new ModelRegistry(context);
     const models = new Models(context, registry);
     const configs = new EndpointConfigs(context, models);
-    this.endpointMetrics = new EndpointMetrics(clients);
+    this.endpointMetrics = new EndpointMetrics(aws.own);
     this.endpoints = new Endpoints(
       context,
       settings,
       configs,
       models,
-      storage,
-      clients,
+      aws,
+      this.credentials,
       this.endpointMetrics,
       this.children,
     );
-    this.capture = new DataCapture(storage);
+    this.capture = new DataCapture();
     const definitions = new JobDefinitions(context, this.endpoints);
     this.monitoring = new MonitoringSchedules(
       context,
@@ -101,7 +102,8 @@ export class SageMakerService {
       this.endpoints,
       this.processingJobs,
       this.capture,
-      storage,
+      aws,
+      settings.region,
       settings.monitoringSeconds,
     );
     const subjects = {
@@ -150,6 +152,7 @@ export class SageMakerService {
     takeStateFolder(settings.stateDirectory);
     const service = new SageMakerService(settings);
     await listenAt(service.server, settings.port, "choose another with --port or SAGEMAKER_PORT");
+    service.credentials.listensOn(service.port);
     service.restored = service.restore();
     return service;
   }
@@ -217,6 +220,9 @@ export class SageMakerService {
       return { status: 200, headers, body: JSON.stringify({ status: "ok" }) };
     }
     refuseForeignPages(request.headers);
+    if (method === "GET" && url.pathname === ContainerCredentials.path) {
+      return this.credentials.answer(request.headers.authorization);
+    }
     await this.restored;
     if (typeof target === "string") {
       return this.control.call(target, await readBody(request, requestLimit));

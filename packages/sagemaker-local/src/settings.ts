@@ -26,6 +26,8 @@ export interface Settings {
   readonly imageRepository: string;
   /** Seconds after which every monitoring schedule runs again. @default as its expression says */
   readonly monitoringSeconds: number | undefined;
+  /** Whether jobs, endpoints and offline stores work with sessions of their roles, in place of the account's key. */
+  readonly assumeRoles: boolean;
   /** botocore's folder of service models, from which requests are validated. */
   readonly botocoreData: string;
 }
@@ -105,6 +107,12 @@ const options = {
     expected: "the seconds between two runs of every monitoring schedule, a whole number from 1",
     fallbackHelp: "as the schedule's expression says",
     pattern: /^[1-9]\d{0,8}$/,
+  },
+  "assume-roles": {
+    variable: "SAGEMAKER_ASSUME_ROLES",
+    expected: "yes, where the AWS endpoint has the roles that requests name and judges their rights, or no",
+    fallback: "no",
+    pattern: /^(yes|no)$/,
   },
   "botocore-data": {
     variable: "BOTOCORE_DATA",
@@ -231,6 +239,7 @@ export function readSettings(
     imagePython,
     imageRepository: text("image-repository", basename(imageDirectory)),
     monitoringSeconds: monitoringSeconds === undefined ? undefined : Number(monitoringSeconds),
+    assumeRoles: text("assume-roles") === "yes",
     botocoreData: resolve(botocoreData),
   };
 }

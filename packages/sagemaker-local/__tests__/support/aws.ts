@@ -43,9 +43,10 @@ async function kill(child: ChildProcess): Promise<void> {
 
 /**
  * Starts ministack, an AWS emulator, and waits until it answers.
+ * @param changes further environment variables of it, such as `AUTH`, with which it judges what roles ask for
  * @throws Error with its output when it does not
  */
-export async function startMinistack(): Promise<AwsEndpoint> {
+export async function startMinistack(changes: Readonly<Record<string, string>> = {}): Promise<AwsEndpoint> {
   if (!existsSync(python)) {
     throw new Error(
       `${python} does not exist: run "make install-test", or set TEST_PYTHON to a Python with ministack[full], ` +
@@ -71,6 +72,7 @@ export async function startMinistack(): Promise<AwsEndpoint> {
       IOT_MTLS_ENABLED: "0",
       SFTP_ENABLED: "0",
       LOG_LEVEL: "WARNING",
+      ...changes,
     },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -155,7 +155,7 @@ export class Platform {
    */
   static async start(
     changes: Readonly<Record<string, string>> = {},
-    startAws: (sagemakerUrl: string) => Promise<AwsEndpoint> = startMinistack,
+    startAws: (sagemakerUrl: string) => Promise<AwsEndpoint> = () => startMinistack(),
   ): Promise<Platform> {
     const folder = mkdtempSync(join(tmpdir(), "sagemaker-local-"));
     const port = await freePort();

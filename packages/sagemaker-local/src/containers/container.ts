@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, delimiter, dirname, join } from "node:path";
 import type { Settings } from "../settings";
+import { withoutCredentials } from "./credentials";
 
 /** Where SageMaker's containers find their files; here moved by SAGEMAKER_BASE_DIR. */
 const containerBase = "/opt/ml";
@@ -75,24 +76,26 @@ export function movedPath(text: string, base: string): string {
 /**
  * The environment of a container. Of this machine's variables it has only PATH, so that no real credentials, profiles
  * or endpoints get in. What the platform sets wins over what the job asks for.
+ * @param own what the job or model asks for
+ * @param identity variables by which the container finds its AWS credentials
  */
 export function containerEnvironment(
   settings: Settings,
   base: string,
   own: Readonly<Record<string, string>>,
+  identity: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const system = ["/usr/local/bin", "/usr/bin", "/bin"];
   return {
     PYTHONUNBUFFERED: "1",
-    ...own,
+    ...withoutCredentials(own),
     PATH: [dirname(settings.imagePython), join(settings.imageDirectory, "bin"), ...system].join(delimiter),
     HOME: base,
     LANG: "C.UTF-8",
     TZ: "UTC",
     // Keeps compiled Python out of the image's folder.
     PYTHONPYCACHEPREFIX: settings.bytecodeDirectory,
-    AWS_ACCESS_KEY_ID: settings.account,
-    AWS_SECRET_ACCESS_KEY: "test",
+    ...identity,
     AWS_REGION: settings.region,
     AWS_DEFAULT_REGION: settings.region,
     AWS_ENDPOINT_URL: settings.awsEndpoint,

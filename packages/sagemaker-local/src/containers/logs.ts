@@ -124,13 +124,24 @@ export class LogFollower {
     const client = await this.clients.logs();
     const place = { logGroupName: this.group, logStreamName: this.stream };
     if (!this.streamReady) {
-      const unlessThere = (error: unknown): void => {
-        if (nameOf(error) !== "ResourceAlreadyExistsException") {
-          throw error;
-        }
+      const unless =
+        (name: string) =>
+        (error: unknown): boolean => {
+          if (nameOf(error) !== name) {
+            throw error;
+          }
+          return false;
+        };
+      const unlessThere = unless("ResourceAlreadyExistsException");
+      const createStream = async (): Promise<boolean> => {
+        await client.createLogStream(place).catch(unlessThere);
+        return true;
       };
-      await client.createLogGroup({ logGroupName: this.group }).catch(unlessThere);
-      await client.createLogStream(place).catch(unlessThere);
+      // The stream first: for an existing group, the role needs no right to create one.
+      if (!(await createStream().catch(unless("ResourceNotFoundException")))) {
+        await client.createLogGroup({ logGroupName: this.group }).catch(unlessThere);
+        await createStream();
+      }
       this.streamReady = true;
     }
     for (let start = 0; start < lines.length; start += mostPerRequest) {

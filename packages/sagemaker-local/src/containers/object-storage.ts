@@ -4,7 +4,8 @@ import { pipeline } from "node:stream/promises";
 import type { Readable } from "node:stream";
 import type { AwsClients } from "../aws";
 import { eachOf } from "../concurrency";
-import { nameOf } from "../protocol/errors";
+import { messageOf, nameOf } from "../protocol/errors";
+import { AccessError } from "../role-session";
 
 const transfersAtOnce = 8;
 
@@ -36,8 +37,19 @@ export class ObjectStorage {
    * Downloads every object under a prefix into `folder`, as the data type S3Prefix does: an object whose key is the
    * prefix itself keeps the last part of its key, others keep what follows the prefix.
    * @throws Error when there is no object, or an object's key would leave the folder
+   * @throws AccessError when the role must not read them
    */
   async downloadPrefix(uri: string, folder: string): Promise<void> {
+    try {
+      await this.downloadObjects(uri, folder);
+    } catch (error) {
+      throw error instanceof AccessError
+        ? new AccessError(`Data download failed:Unable to download ${uri} (${messageOf(error)})`, { cause: error })
+        : error;
+    }
+  }
+
+  private async downloadObjects(uri: string, folder: string): Promise<void> {
     const { bucket, key: prefix } = parseS3Uri(uri);
     const keys = await this.list(uri, bucket, prefix);
     const base = keys.some((key) => key.startsWith(`${prefix}/`) || prefix === "")

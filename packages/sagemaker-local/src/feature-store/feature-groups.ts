@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
-import type { AwsClients } from "../aws";
+import type { Aws } from "../aws";
 import { pause } from "../concurrency";
 import { log } from "../log";
 import { messageOf, resourceInUse, resourceNotFound, validationException } from "../protocol/errors";
@@ -33,7 +33,7 @@ export class FeatureGroups {
   constructor(
     context: ResourceContext,
     private readonly settings: Settings,
-    private readonly clients: AwsClients,
+    private readonly aws: Aws,
   ) {
     this.groups = new Resources(context, {
       prefix: "FeatureGroup",
@@ -136,7 +136,7 @@ export class FeatureGroups {
         metadata: { ...newMetadata(FeatureAdditions ?? [], new Date()), ...group.metadata },
       });
       if (group.OfflineStoreConfig !== undefined) {
-        await new OfflineStore(this.clients, group).updateTable();
+        await new OfflineStore(this.aws, group).updateTable();
       }
       return group;
     },
@@ -225,14 +225,14 @@ export class FeatureGroups {
 
   private openRecords(group: FeatureGroup): void {
     const folder = `${group.FeatureGroupName}-${group.CreationTime.getTime()}`;
-    const records = new GroupRecords(join(this.settings.stateDirectory, "records", folder), group, this.clients);
+    const records = new GroupRecords(join(this.settings.stateDirectory, "records", folder), group, this.aws);
     this.records.set(group.FeatureGroupName, records);
   }
 
   private async finishCreation(group: StoredGroup): Promise<void> {
     try {
       if (group.OfflineStoreConfig !== undefined) {
-        await new OfflineStore(this.clients, group).create();
+        await new OfflineStore(this.aws, group).create();
       }
       this.openRecords(group);
       this.groups.change(group, { FeatureGroupStatus: "Created" });

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { AwsClients } from "../aws";
+import type { Aws } from "../aws";
 import { log } from "../log";
 import { messageOf } from "../protocol/errors";
 import type { FeatureGroup } from "./feature-group";
@@ -20,6 +20,7 @@ export class GroupRecords {
   /** Why the last attempt to write to the offline store failed. */
   blockedReason: string | undefined;
 
+  private readonly store: OfflineStore;
   private timer: NodeJS.Timeout | undefined;
   private firstAppend = 0;
   private moving: Promise<void> = Promise.resolve();
@@ -29,8 +30,9 @@ export class GroupRecords {
   constructor(
     private readonly folder: string,
     private readonly group: FeatureGroup,
-    private readonly clients: AwsClients,
+    aws: Aws,
   ) {
+    this.store = new OfflineStore(aws, group);
     if (group.OnlineStoreConfig?.EnableOnlineStore === true) {
       this.online = new OnlineStore(folder);
     }
@@ -103,7 +105,7 @@ export class GroupRecords {
     this.firstAppend = 0;
     try {
       for (const segment of await this.journal.close()) {
-        await new OfflineStore(this.clients, this.group).write(segment, this.journal.read(segment));
+        await this.store.write(segment, this.journal.read(segment));
         rmSync(segment.file);
       }
       if (this.blockedReason !== undefined) {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Column, TableInput } from "@aws-sdk/client-glue";
-import type { AwsClients } from "../aws";
+import type { Aws, AwsClients } from "../aws";
 import { parseS3Uri } from "../containers/object-storage";
 import { eachOf } from "../concurrency";
 import { nameOf } from "../protocol/errors";
@@ -21,23 +21,32 @@ interface Catalog {
   readonly table: string;
 }
 
-/** The offline store of one feature group: Parquet objects in S3 in SageMaker's layout, and their table in Glue. */
+/**
+ * The offline store of one feature group: Parquet objects in S3 in SageMaker's layout, written with the
+ * group's role, and their table in Glue.
+ */
 export class OfflineStore {
+  private readonly clients: AwsClients;
+
   constructor(
-    private readonly clients: AwsClients,
+    private readonly aws: Aws,
     private readonly group: FeatureGroup,
-  ) {}
+  ) {
+    this.clients = aws.as(group.RoleArn);
+  }
 
   /**
-   * Checks that the bucket exists and registers the table.
-   * @throws Error when either is impossible
+   * Checks the role and the bucket, and registers the table.
+   * @throws Error when one of them can't be used; its message becomes the FailureReason
    */
   async create(): Promise<void> {
     const { bucket } = parseS3Uri(this.location);
+    await this.clients.check();
     try {
-      await (await this.clients.s3()).headBucket({ Bucket: bucket });
+      // SageMaker's documentation gives the role s3:GetBucketAcl, but no right to list the bucket.
+      await (await this.clients.s3()).getBucketAcl({ Bucket: bucket });
     } catch (error) {
-      if (nameOf(error) !== "NotFound") {
+      if (nameOf(error) !== "NoSuchBucket") {
         throw error;
       }
       throw new Error(`The S3 bucket '${bucket}' of the offline store does not exist. Create it first.`, {
@@ -54,7 +63,7 @@ export class OfflineStore {
     }
     const { database } = this.catalog;
     await (
-      await this.clients.glue()
+      await this.aws.own.glue()
     ).updateTable({ DatabaseName: database, TableInput: this.tableInput(this.catalog) });
   }
 
@@ -73,6 +82,8 @@ export class OfflineStore {
         Key: `${prefix}/${folder}/${this.objectName(segment, folder)}`,
         Body: toParquet(this.group.FeatureDefinitions, rows, segment.closedAt),
         ContentType: "application/vnd.apache.parquet",
+        // SageMaker sets this ACL, so the role needs s3:PutObjectAcl.
+        ACL: "bucket-owner-full-control",
       });
     });
     await this.registerPartitions([...partitions.values()].map(({ values }) => values));
@@ -116,7 +127,7 @@ export class OfflineStore {
     if (catalog === undefined) {
       return;
     }
-    const glue = await this.clients.glue();
+    const glue = await this.aws.own.glue();
     await glue.createDatabase({ DatabaseInput: { Name: catalog.database } }).catch(unless("AlreadyExistsException"));
     await glue
       .createTable({ DatabaseName: catalog.database, TableInput: this.tableInput(catalog) })
@@ -128,7 +139,7 @@ export class OfflineStore {
     if (catalog === undefined) {
       return;
     }
-    const glue = await this.clients.glue();
+    const glue = await this.aws.own.glue();
     for (let start = 0; start < all.length; start += partitionsPerRequest) {
       const request = {
         DatabaseName: catalog.database,

@@ -1,6 +1,7 @@
 import type { CapacitySize, DeploymentConfig } from "@aws-sdk/client-sagemaker";
 import type { AwsClients } from "../aws";
-import { validationException } from "../protocol/errors";
+import { messageOf, validationException } from "../protocol/errors";
+import { AccessError } from "../role-session";
 
 /** A release that failed; its message becomes the endpoint's FailureReason. */
 export class ReleaseFailed extends Error {}
@@ -97,7 +98,8 @@ const limitOf = (seconds: number | undefined): number | undefined =>
 
 /**
  * The first alarm in state ALARM, with CloudWatch's reason; undefined when there is none.
- * @throws ReleaseFailed when an alarm does not exist: nothing would watch the release
+ * @param clients those of the role of the new container
+ * @throws ReleaseFailed when an alarm does not exist, or the role must not read it: nothing would watch the release
  * @throws Error when CloudWatch does not answer
  */
 export async function trippedAlarm(clients: AwsClients, names: readonly string[]): Promise<string | undefined> {
@@ -105,10 +107,11 @@ export async function trippedAlarm(clients: AwsClients, names: readonly string[]
     return undefined;
   }
   const client = await clients.cloudWatch();
-  const { MetricAlarms = [], CompositeAlarms = [] } = await client.describeAlarms({
-    AlarmNames: [...names],
-    AlarmTypes: ["MetricAlarm", "CompositeAlarm"],
-  });
+  const { MetricAlarms = [], CompositeAlarms = [] } = await client
+    .describeAlarms({ AlarmNames: [...names], AlarmTypes: ["MetricAlarm", "CompositeAlarm"] })
+    .catch((error: unknown) => {
+      throw error instanceof AccessError ? new ReleaseFailed(`its alarms can't be read (${messageOf(error)})`) : error;
+    });
   const alarms = [...MetricAlarms, ...CompositeAlarms];
   const missing = names.find((name) => alarms.every(({ AlarmName }) => AlarmName !== name));
   if (missing !== undefined) {

@@ -2,21 +2,23 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
 import type { DataCaptureConfig, DeploymentConfig, DescribeEndpointOutput } from "@aws-sdk/client-sagemaker";
-import type { AwsClients } from "../aws";
+import type { Aws, AwsClients } from "../aws";
 import { pause } from "../concurrency";
 import { unpackArchive } from "../containers/archive";
 import { checkImage } from "../containers/container";
-import type { ObjectStorage } from "../containers/object-storage";
+import type { ContainerCredentials } from "../containers/credentials";
+import { ObjectStorage } from "../containers/object-storage";
 import type { Children } from "../containers/processes";
 import { log } from "../log";
 import { messageOf, validationError, validationException } from "../protocol/errors";
+import { AccessError } from "../role-session";
 import type { OperationTable, Validated } from "../protocol/operations";
 import { type ResourceContext, Resources } from "../resources/resources";
 import type { Settings } from "../settings";
 import { planOf, ReleaseFailed, type ReleasePlan, trippedAlarm } from "./deployment-policy";
 import type { EndpointConfig, EndpointConfigs } from "./endpoint-configs";
 import type { EndpointMetrics } from "./endpoint-metrics";
-import type { Models } from "./models";
+import type { ContainerRights, Models } from "./models";
 import { ModelServer } from "./model-server";
 
 /** An endpoint as DescribeEndpoint answers it, what serves it, and what it is being changed to. */
@@ -28,7 +30,7 @@ export type Endpoint = Validated<DescribeEndpointOutput> & {
 };
 
 /** One production variant as it is deployed: everything that its server needs, without asking S3 again. */
-interface DeployedVariant {
+interface DeployedVariant extends Partial<ContainerRights> {
   readonly name: string;
   readonly weight: number;
   readonly instances: number;
@@ -89,8 +91,8 @@ export class Endpoints {
     private readonly settings: Settings,
     private readonly configs: EndpointConfigs,
     private readonly models: Models,
-    private readonly storage: ObjectStorage,
-    private readonly clients: AwsClients,
+    private readonly aws: Aws,
+    private readonly credentials: ContainerCredentials,
     private readonly metrics: EndpointMetrics,
     private readonly children: Children,
   ) {
@@ -337,6 +339,8 @@ export class Endpoints {
 
   /** One share's baking period. It ends with a look at everything: what can't be looked at has not passed. */
   private async bake(fleet: Fleet, plan: ReleasePlan, begin: number): Promise<void> {
+    const [first] = fleet.servers.values();
+    const clients = first?.clients ?? this.aws.own;
     const end = Date.now() + plan.bakeMilliseconds;
     for (let passed = false; !passed;) {
       await pause(Math.max(0, Math.min(lookInterval, end - Date.now())));
@@ -349,7 +353,7 @@ export class Endpoints {
       }
       await this.metrics.flush();
       try {
-        const tripped = await trippedAlarm(this.clients, plan.alarms);
+        const tripped = await trippedAlarm(clients, plan.alarms);
         if (tripped !== undefined) {
           throw new ReleaseFailed(tripped);
         }
@@ -392,12 +396,14 @@ export class Endpoints {
     for (const variant of config.ProductionVariants) {
       const container = this.models.servingContainer(variant.ModelName ?? "");
       checkImage(this.settings, container.image);
+      const clients = this.aws.as(container.roleArn);
+      await clients.check();
       const base = join(folder, variant.VariantName, "ml");
       const model = join(base, "model");
       mkdirSync(model, { recursive: true });
       if (container.modelDataUrl !== undefined) {
         const archive = join(base, "model.tar.gz");
-        await this.storage.downloadObject(container.modelDataUrl, archive);
+        await this.downloadModel(clients, container.modelDataUrl, archive);
         await unpackArchive(archive, model);
         rmSync(archive);
       }
@@ -408,6 +414,8 @@ export class Endpoints {
         instances: variant.InitialInstanceCount ?? 1,
         image: container.image,
         environment: container.environment,
+        roleArn: container.roleArn,
+        isIsolated: container.isIsolated,
         base,
         startupMilliseconds: startupSeconds * 1000,
       });
@@ -415,16 +423,44 @@ export class Endpoints {
     return { configName, folder, variants };
   }
 
+  /**
+   * Downloads a model's data.
+   * @param clients those of the model's role
+   * @throws Error with SageMaker's message when the role must not read it
+   */
+  private async downloadModel(clients: AwsClients, uri: string, archive: string): Promise<void> {
+    try {
+      await new ObjectStorage(clients, this.settings.region).downloadObject(uri, archive);
+    } catch (error) {
+      throw error instanceof AccessError
+        ? new Error(
+            `Could not access model data at ${uri}. Please ensure that the role "${clients.session?.roleArn ?? ""}" has "s3:GetObject" ` +
+              `permissions and that the object is located in ${this.settings.region}. ${messageOf(error)}`,
+            { cause: error },
+          )
+        : error;
+    }
+  }
+
   private fleetOf(endpointName: string, deployment: Deployment): Fleet {
-    const servers = deployment.variants.map((variant): [string, ModelServer] => [
-      variant.name,
-      new ModelServer(
-        { ...variant, endpointName, variantName: variant.name, configName: deployment.configName },
-        this.settings,
-        this.clients,
-        this.children,
-      ),
-    ]);
+    const { configName, variants } = deployment;
+    const models = new Map(
+      this.configs.find(configName)?.ProductionVariants.map(({ VariantName, ModelName }) => [VariantName, ModelName]),
+    );
+    const servers = variants.map((variant): [string, ModelServer] => {
+      // Deployments of an older version of this package have no roles.
+      const { roleArn, isIsolated } = { ...this.models.rights(models.get(variant.name) ?? ""), ...variant };
+      return [
+        variant.name,
+        new ModelServer(
+          { ...variant, isIsolated, endpointName, variantName: variant.name, configName },
+          this.settings,
+          this.aws.as(roleArn),
+          this.credentials,
+          this.children,
+        ),
+      ];
+    });
     return { deployment, servers: new Map(servers) };
   }
 

@@ -33,7 +33,7 @@ export function invocationOperations(
       if (answer.status < 200 || answer.status > 299) {
         throw modelError(answer, server, settings);
       }
-      capture.record(endpoints.captureOf(request.EndpointName)?.config, {
+      capture.record(endpoints.captureOf(request.EndpointName)?.config, server.storage, {
         endpointName: request.EndpointName,
         variantName: server.options.variantName,
         request: { contentType: request.ContentType, body: request.Body as Uint8Array },

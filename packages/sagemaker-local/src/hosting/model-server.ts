@@ -5,7 +5,9 @@ import { basename, dirname, join } from "node:path";
 import type { AwsClients } from "../aws";
 import { pause } from "../concurrency";
 import { containerCommand, containerEnvironment } from "../containers/container";
+import type { ContainerCredentials } from "../containers/credentials";
 import { LogFollower } from "../containers/logs";
+import { ObjectStorage } from "../containers/object-storage";
 import type { Child, Children } from "../containers/processes";
 import { log } from "../log";
 import { messageOf } from "../protocol/errors";
@@ -19,6 +21,8 @@ export interface ServerOptions {
   readonly configName: string;
   readonly image: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Whether the container has no network, and so no AWS credentials. */
+  readonly isIsolated: boolean;
   /** Folder that stands for /opt/ml; the model is in its folder `model`. */
   readonly base: string;
   /** How long it may take until the server answers /ping. */
@@ -62,13 +66,19 @@ export class ModelServer {
   private drained: (() => void) | undefined;
   private follower: LogFollower | undefined;
   private readonly changed = new Set<() => void>();
+  /** Writes its captured traffic with the model's role. */
+  readonly storage: ObjectStorage;
 
   constructor(
     readonly options: ServerOptions,
     private readonly settings: Settings,
-    private readonly clients: AwsClients,
+    /** Those of the model's role. */
+    readonly clients: AwsClients,
+    private readonly credentials: ContainerCredentials,
     private readonly children: Children,
-  ) {}
+  ) {
+    this.storage = new ObjectStorage(clients, settings.region);
+  }
 
   /** The file with what the server says: of this configuration alone, for two run while a release goes on. */
   get logFile(): string {
@@ -172,21 +182,28 @@ export class ModelServer {
   }
 
   private async startProcess(): Promise<void> {
-    const { base, image, environment, endpointName, variantName } = this.options;
+    const { base, image, environment, isIsolated, endpointName, variantName } = this.options;
     this.port = await freePort();
     const { command, arguments: rest } = containerCommand(this.settings, image, ["serve"], base);
-    this.child = await this.children.start({
-      purpose: `endpoint ${endpointName}, variant ${variantName}`,
-      command,
-      arguments: rest,
-      environment: {
-        ...containerEnvironment(this.settings, base, environment),
-        SAGEMAKER_BIND_TO_PORT: String(this.port),
-        SERVE_HOST: "127.0.0.1",
-      },
-      workingDirectory: base,
-      logFile: this.logFile,
-    });
+    const identity = this.credentials.give(this.clients, isIsolated);
+    try {
+      this.child = await this.children.start({
+        purpose: `endpoint ${endpointName}, variant ${variantName}`,
+        command,
+        arguments: rest,
+        environment: {
+          ...containerEnvironment(this.settings, base, environment, identity.environment),
+          SAGEMAKER_BIND_TO_PORT: String(this.port),
+          SERVE_HOST: "127.0.0.1",
+        },
+        workingDirectory: base,
+        logFile: this.logFile,
+      });
+    } catch (error) {
+      identity.end();
+      throw error;
+    }
+    void this.child.ended.then(identity.end);
   }
 
   private async untilHealthy(): Promise<void> {

@@ -7,8 +7,16 @@ import { type ResourceContext, Resources } from "../resources/resources";
 /** A model as DescribeModel answers it. */
 export type Model = Validated<control.DescribeModelOutput>;
 
+/** Role and network of a model's container. */
+export interface ContainerRights {
+  /** The model's role. */
+  readonly roleArn: string | undefined;
+  /** Whether the container has no network, and so no AWS credentials. */
+  readonly isIsolated: boolean;
+}
+
 /** What an endpoint needs to serve a model. */
-export interface ServingContainer {
+export interface ServingContainer extends ContainerRights {
   readonly image: string;
   /** The S3 address of a model.tar.gz. */
   readonly modelDataUrl: string | undefined;
@@ -41,6 +49,12 @@ export class Models {
     return this.models.existing(name);
   }
 
+  /** Role and network of a model's container; without a role when the model does not exist any more. */
+  rights(name: string): ContainerRights {
+    const model = this.models.find(name);
+    return { roleArn: model?.ExecutionRoleArn, isIsolated: model?.EnableNetworkIsolation === true };
+  }
+
   /**
    * What to serve for a model.
    * @throws ServiceError when the model is gone, or its package is gone or not approved
@@ -49,9 +63,10 @@ export class Models {
     const model = this.existing(name);
     const container = model.PrimaryContainer ?? model.Containers?.[0];
     const own = container?.Environment ?? {};
+    const rights = this.rights(name);
     if (container?.ModelPackageName === undefined) {
       const modelDataUrl = container?.ModelDataUrl ?? container?.ModelDataSource?.S3DataSource?.S3Uri;
-      return { image: container?.Image ?? "", modelDataUrl, environment: own };
+      return { image: container?.Image ?? "", modelDataUrl, environment: own, ...rights };
     }
     const modelPackage = this.registry.deployable(container.ModelPackageName);
     const packaged = modelPackage.InferenceSpecification?.Containers[0];
@@ -59,6 +74,7 @@ export class Models {
       image: packaged?.Image ?? "",
       modelDataUrl: packaged?.ModelDataUrl ?? packaged?.ModelDataSource?.S3DataSource?.S3Uri,
       environment: { ...packaged?.Environment, ...own },
+      ...rights,
     };
   }
 

@@ -1,11 +1,13 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { AwsClients } from "../aws";
+import type { Aws, AwsClients } from "../aws";
 import { containerCommand, containerEnvironment, ContainerError, writtenText } from "../containers/container";
+import type { ContainerCredentials } from "../containers/credentials";
 import { LogFollower } from "../containers/logs";
 import { ObjectStorage } from "../containers/object-storage";
 import type { Child, Children } from "../containers/processes";
 import { messageOf } from "../protocol/errors";
+import { AccessError, RoleError } from "../role-session";
 import type { Settings } from "../settings";
 
 /** What a job runs. */
@@ -16,6 +18,8 @@ export interface JobContainer {
   readonly image: string;
   readonly entrypoint: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /** Whether it has no network, and so no AWS credentials. */
+  readonly isIsolated: boolean;
   /** Folder that stands for /opt/ml. */
   readonly base: string;
   /** CloudWatch log group. */
@@ -43,9 +47,9 @@ export class StopSignal {
 /** The steps of a job between its creation and its end. */
 export interface JobSteps {
   /** Brings what the container needs to the folder that stands for /opt/ml. */
-  readonly prepare: (base: string, signal: StopSignal) => Promise<JobContainer>;
+  readonly prepare: (base: string, storage: ObjectStorage, signal: StopSignal) => Promise<JobContainer>;
   /** Takes what the container has left and ends the job. */
-  readonly finish: (base: string, outcome: Outcome) => Promise<void>;
+  readonly finish: (base: string, storage: ObjectStorage, outcome: Outcome) => Promise<void>;
   /** Ends a job that could not be run to its end. */
   readonly end: (ending: "Failed" | "Stopped", reason?: string) => void;
 }
@@ -62,31 +66,32 @@ const longestReason = 1024;
 
 /** Runs the containers of jobs as subprocesses of the model image's code. */
 export class JobRunner {
-  readonly storage: ObjectStorage;
   /** The jobs that are worked on. */
   private readonly signals = new Map<string, StopSignal>();
 
   constructor(
     private readonly settings: Settings,
-    private readonly clients: AwsClients,
+    private readonly aws: Aws,
+    private readonly credentials: ContainerCredentials,
     private readonly children: Children,
     /** Brings everything that was put into the offline stores there, so that a job's queries see it. */
     private readonly flushRecords: () => Promise<void>,
-  ) {
-    this.storage = new ObjectStorage(clients, settings.region);
-  }
+  ) {}
 
-  /** Does a job from its inputs to its outputs, in a new folder that stands for /opt/ml. */
-  async work(kind: string, name: string, steps: JobSteps): Promise<void> {
+  /** Does a job with its role, from its inputs to its outputs, in a new folder that stands for /opt/ml. */
+  async work(kind: string, name: string, roleArn: string | undefined, steps: JobSteps): Promise<void> {
     const signal = new StopSignal();
     this.signals.set(`${kind}/${name}`, signal);
     const base = join(this.settings.stateDirectory, "jobs", kind, name, "ml");
+    const clients = this.aws.as(roleArn);
+    const storage = new ObjectStorage(clients, this.settings.region);
     try {
       rmSync(base, { recursive: true, force: true });
       mkdirSync(base, { recursive: true });
+      await clients.check();
       await this.flushRecords();
-      const container = await steps.prepare(base, signal);
-      await steps.finish(base, await this.run(container, signal));
+      const container = await steps.prepare(base, storage, signal);
+      await steps.finish(base, storage, await this.run(container, clients, signal));
     } catch (error) {
       if (error instanceof JobStopped) {
         steps.end("Stopped");
@@ -116,7 +121,21 @@ export class JobRunner {
    * Runs a container until it ends, is stopped, or its time is over.
    * @throws ContainerError when it can't run here
    */
-  private async run(container: JobContainer, signal: StopSignal): Promise<Outcome> {
+  private async run(container: JobContainer, clients: AwsClients, signal: StopSignal): Promise<Outcome> {
+    const identity = this.credentials.give(clients, container.isIsolated);
+    try {
+      return await this.runWith(identity.environment, container, clients, signal);
+    } finally {
+      identity.end();
+    }
+  }
+
+  private async runWith(
+    identity: Readonly<Record<string, string>>,
+    container: JobContainer,
+    clients: AwsClients,
+    signal: StopSignal,
+  ): Promise<Outcome> {
     const { command, arguments: rest } = containerCommand(
       this.settings,
       container.image,
@@ -132,14 +151,14 @@ export class JobRunner {
       purpose: container.purpose,
       command,
       arguments: rest,
-      environment: containerEnvironment(this.settings, container.base, container.environment),
+      environment: containerEnvironment(this.settings, container.base, container.environment, identity),
       workingDirectory: container.base,
       logFile,
       truncateLog: true,
     });
     signal.child = child;
     const stream = `${container.name}/algo-1-${Math.floor(Date.now() / 1000)}`;
-    const follower = new LogFollower(logFile, this.clients, container.logGroup, stream, container.onLine);
+    const follower = new LogFollower(logFile, clients, container.logGroup, stream, container.onLine);
     // A stop during the start of the process.
     if (isRequested(signal)) {
       void child.stop(graceMilliseconds);
@@ -185,7 +204,9 @@ function stopContainer(signal: StopSignal): void {
 
 /** Whose fault a failure outside of the container is: the client's or the service's. */
 function originOf(error: unknown): "ClientError" | "InternalServerError" {
-  const isClients = error instanceof ContainerError || (error instanceof Error && error.constructor === Error);
+  const isClients =
+    [AccessError, ContainerError, RoleError].some((kind) => error instanceof kind) ||
+    (error instanceof Error && error.constructor === Error);
   return isClients ? "ClientError" : "InternalServerError";
 }
 

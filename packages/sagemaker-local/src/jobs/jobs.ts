@@ -1,6 +1,7 @@
 import { log } from "../log";
 import { resourceInUse, validationException } from "../protocol/errors";
 import { type Kind, type ResourceContext, Resources } from "../resources/resources";
+import type { ObjectStorage } from "../containers/object-storage";
 import {
   cutReason,
   type JobContainer,
@@ -46,10 +47,10 @@ export abstract class Jobs<Prefix extends "TrainingJob" | "ProcessingJob", Job e
   }
 
   /** Brings the job's inputs to the folder that stands for /opt/ml; what is to run there. */
-  protected abstract prepare(job: Job, base: string, signal: StopSignal): Promise<JobContainer>;
+  protected abstract prepare(job: Job, base: string, storage: ObjectStorage, signal: StopSignal): Promise<JobContainer>;
 
   /** Takes what the container has left and ends the job. */
-  protected abstract finish(job: Job, base: string, outcome: Outcome): Promise<void>;
+  protected abstract finish(job: Job, base: string, storage: ObjectStorage, outcome: Outcome): Promise<void>;
 
   /** Writes down how the job ended. */
   protected abstract end(job: Job, ending: Ending, reason?: string): void;
@@ -58,9 +59,10 @@ export abstract class Jobs<Prefix extends "TrainingJob" | "ProcessingJob", Job e
   protected abstract markStopping(job: Job): void;
 
   protected async run(job: Job): Promise<void> {
-    await this.runner.work(this.kind.type, this.nameOf(job), {
-      prepare: (base, signal) => this.prepare(job, base, signal),
-      finish: (base, outcome) => this.finish(job, base, outcome),
+    const { RoleArn: roleArn } = job as { readonly RoleArn?: string };
+    await this.runner.work(this.kind.type, this.nameOf(job), roleArn, {
+      prepare: (...work) => this.prepare(job, ...work),
+      finish: (...work) => this.finish(job, ...work),
       end: (ending, reason) => {
         this.end(job, ending, reason);
       },

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
 import { movedPath, writtenText } from "../containers/container";
-import { filesIn } from "../containers/object-storage";
+import { filesIn, type ObjectStorage } from "../containers/object-storage";
 import type { Experiments } from "../experiments/experiments";
 import { resourceInUse, resourceNotFound, validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
@@ -56,10 +56,15 @@ export class ProcessingJobs extends Jobs<"ProcessingJob", ProcessingJob> {
     ListProcessingJobs: (request) => this.jobs.list(request, "ProcessingJobSummaries"),
   };
 
-  protected async prepare(job: ProcessingJob, base: string, signal: StopSignal): Promise<JobContainer> {
+  protected async prepare(
+    job: ProcessingJob,
+    base: string,
+    storage: ObjectStorage,
+    signal: StopSignal,
+  ): Promise<JobContainer> {
     this.recordTrial(job);
     checkStop(signal);
-    await this.bringInputs(job, base, signal);
+    await this.bringInputs(job, base, storage, signal);
     this.jobs.change(job, { ProcessingStartTime: new Date() });
     const { ImageUri, ContainerEntrypoint, ContainerArguments } = job.AppSpecification;
     return {
@@ -68,6 +73,7 @@ export class ProcessingJobs extends Jobs<"ProcessingJob", ProcessingJob> {
       image: ImageUri,
       entrypoint: [...(ContainerEntrypoint ?? []), ...(ContainerArguments ?? [])],
       environment: job.Environment ?? {},
+      isIsolated: job.NetworkConfig?.EnableNetworkIsolation === true,
       base,
       logGroup: "/aws/sagemaker/ProcessingJobs",
       maxRuntimeSeconds: job.StoppingCondition?.MaxRuntimeInSeconds ?? defaultRuntimeSeconds,
@@ -75,10 +81,10 @@ export class ProcessingJobs extends Jobs<"ProcessingJob", ProcessingJob> {
     };
   }
 
-  protected async finish(job: ProcessingJob, base: string, outcome: Outcome): Promise<void> {
+  protected async finish(job: ProcessingJob, base: string, storage: ObjectStorage, outcome: Outcome): Promise<void> {
     this.jobs.change(job, { ExitMessage: writtenText(join(base, "output", "message")) });
     if (outcome.kind === "succeeded") {
-      await this.upload(job, base);
+      await this.upload(job, base, storage);
       this.end(job, "Completed");
     } else if (outcome.kind === "failed") {
       this.end(job, "Failed", outcome.reason);
@@ -102,7 +108,12 @@ export class ProcessingJobs extends Jobs<"ProcessingJob", ProcessingJob> {
     this.jobs.change(job, { ProcessingJobStatus: "Stopping" });
   }
 
-  private async bringInputs(job: ProcessingJob, base: string, signal: StopSignal): Promise<void> {
+  private async bringInputs(
+    job: ProcessingJob,
+    base: string,
+    storage: ObjectStorage,
+    signal: StopSignal,
+  ): Promise<void> {
     const configuration = join(base, "config");
     mkdirSync(configuration, { recursive: true });
     mkdirSync(join(base, "output"), { recursive: true });
@@ -118,7 +129,7 @@ export class ProcessingJobs extends Jobs<"ProcessingJob", ProcessingJob> {
       }
       const folder = movedPath(S3Input.LocalPath, base);
       mkdirSync(folder, { recursive: true });
-      await this.runner.storage.downloadPrefix(S3Input.S3Uri, folder);
+      await storage.downloadPrefix(S3Input.S3Uri, folder);
     }
     for (const { S3Output } of job.ProcessingOutputConfig?.Outputs ?? []) {
       if (S3Output?.LocalPath !== undefined) {
@@ -128,14 +139,14 @@ export class ProcessingJobs extends Jobs<"ProcessingJob", ProcessingJob> {
     checkStop(signal);
   }
 
-  private async upload(job: ProcessingJob, base: string): Promise<void> {
+  private async upload(job: ProcessingJob, base: string, storage: ObjectStorage): Promise<void> {
     for (const { S3Output } of job.ProcessingOutputConfig?.Outputs ?? []) {
       if (S3Output?.LocalPath === undefined) {
         continue;
       }
       const folder = movedPath(S3Output.LocalPath, base);
       if (filesIn(folder).length > 0) {
-        await this.runner.storage.uploadFolder(folder, S3Output.S3Uri);
+        await storage.uploadFolder(folder, S3Output.S3Uri);
       }
     }
   }

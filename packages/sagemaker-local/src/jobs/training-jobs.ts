@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type * as control from "@aws-sdk/client-sagemaker";
 import type { DescribeTrainingJobResponse, SecondaryStatus } from "@aws-sdk/client-sagemaker";
 import { packFolder } from "../containers/archive";
-import { filesIn, joinS3Uri } from "../containers/object-storage";
+import { filesIn, joinS3Uri, type ObjectStorage } from "../containers/object-storage";
 import type { Experiments } from "../experiments/experiments";
 import { resourceInUse, resourceNotFound, validationException } from "../protocol/errors";
 import type { OperationTable, Validated } from "../protocol/operations";
@@ -75,14 +75,19 @@ export class TrainingJobs extends Jobs<"TrainingJob", TrainingJob> {
     ListTrainingJobs: (request) => this.jobs.list(request, "TrainingJobSummaries"),
   };
 
-  protected async prepare(job: TrainingJob, base: string, signal: StopSignal): Promise<JobContainer> {
+  protected async prepare(
+    job: TrainingJob,
+    base: string,
+    storage: ObjectStorage,
+    signal: StopSignal,
+  ): Promise<JobContainer> {
     const name = job.TrainingJobName;
     const metrics = new MetricFinder(job.AlgorithmSpecification?.MetricDefinitions);
     this.metrics.set(name, metrics);
     this.recordTrial(job);
     checkStop(signal);
     this.enter(job, "Downloading", { TrainingStartTime: new Date() });
-    await this.bringInputs(job, base, signal);
+    await this.bringInputs(job, base, storage, signal);
     this.enter(job, "Training");
     const { TrainingImage, ContainerEntrypoint, ContainerArguments } = job.AlgorithmSpecification ?? {};
     return {
@@ -91,6 +96,7 @@ export class TrainingJobs extends Jobs<"TrainingJob", TrainingJob> {
       image: TrainingImage ?? "",
       entrypoint: [...(ContainerEntrypoint ?? ["train"]), ...(ContainerArguments ?? [])],
       environment: { ...job.Environment, TRAINING_JOB_NAME: name, TRAINING_JOB_ARN: job.TrainingJobArn },
+      isIsolated: job.EnableNetworkIsolation === true,
       base,
       logGroup: "/aws/sagemaker/TrainingJobs",
       maxRuntimeSeconds: job.StoppingCondition.MaxRuntimeInSeconds ?? defaultRuntimeSeconds,
@@ -101,7 +107,7 @@ export class TrainingJobs extends Jobs<"TrainingJob", TrainingJob> {
     };
   }
 
-  protected async finish(job: TrainingJob, base: string, outcome: Outcome): Promise<void> {
+  protected async finish(job: TrainingJob, base: string, storage: ObjectStorage, outcome: Outcome): Promise<void> {
     this.jobs.change(job, { FinalMetricDataList: this.metrics.get(job.TrainingJobName)?.final });
     if (outcome.kind === "failed") {
       this.end(job, "Failed", outcome.reason);
@@ -109,7 +115,7 @@ export class TrainingJobs extends Jobs<"TrainingJob", TrainingJob> {
     }
     // A job that was stopped may have left a model that is worth keeping.
     this.enter(job, "Uploading");
-    await this.upload(job, base);
+    await this.upload(job, base, storage);
     this.endAt(
       outcome.kind === "timed out" ? "MaxRuntimeExceeded" : outcome.kind === "succeeded" ? "Completed" : "Stopped",
       job,
@@ -125,7 +131,7 @@ export class TrainingJobs extends Jobs<"TrainingJob", TrainingJob> {
     this.enter(job, "Stopping", { TrainingJobStatus: "Stopping" });
   }
 
-  private async bringInputs(job: TrainingJob, base: string, signal: StopSignal): Promise<void> {
+  private async bringInputs(job: TrainingJob, base: string, storage: ObjectStorage, signal: StopSignal): Promise<void> {
     const configuration = join(base, "input", "config");
     for (const folder of ["input/config", "input/data", "model", "output/data"]) {
       mkdirSync(join(base, folder), { recursive: true });
@@ -158,13 +164,12 @@ export class TrainingJobs extends Jobs<"TrainingJob", TrainingJob> {
       checkStop(signal);
       const folder = join(base, "input", "data", ChannelName);
       mkdirSync(folder, { recursive: true });
-      await this.runner.storage.downloadPrefix(DataSource.S3DataSource?.S3Uri ?? "", folder);
+      await storage.downloadPrefix(DataSource.S3DataSource?.S3Uri ?? "", folder);
     }
     checkStop(signal);
   }
 
-  private async upload(job: TrainingJob, base: string): Promise<void> {
-    const { storage } = this.runner;
+  private async upload(job: TrainingJob, base: string, storage: ObjectStorage): Promise<void> {
     const output = joinS3Uri(job.OutputDataConfig?.S3OutputPath ?? "", job.TrainingJobName, "output");
     const archive = join(base, "model.tar.gz");
     await packFolder(join(base, "model"), archive);

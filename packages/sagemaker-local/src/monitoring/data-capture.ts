@@ -36,18 +36,21 @@ export function hourFolder(time: Date): string {
  * An invocation never waits for it or fails because of it: lines are kept in memory and written every two seconds.
  */
 export class DataCapture {
-  private readonly waiting = new Map<string, string[]>();
+  private readonly waiting = new Map<string, { readonly lines: string[]; readonly storage: ObjectStorage }>();
   private flushing: Promise<void> = Promise.resolve();
   private complained = false;
   private readonly timer: NodeJS.Timeout;
 
-  constructor(private readonly storage: ObjectStorage) {
+  constructor() {
     this.timer = setInterval(() => void this.flush(), flushMilliseconds);
     this.timer.unref();
   }
 
-  /** Keeps an invocation, if the endpoint's configuration says so and chance takes it into the sample. */
-  record(config: Validated<DataCaptureConfig> | undefined, invocation: Invocation): void {
+  /**
+   * Keeps an invocation, if the endpoint's configuration says so and chance takes it into the sample.
+   * @param storage writes it with the role of the model that has answered
+   */
+  record(config: Validated<DataCaptureConfig> | undefined, storage: ObjectStorage, invocation: Invocation): void {
     if (config === undefined || config.EnableCapture === false) {
       return;
     }
@@ -74,22 +77,26 @@ export class DataCapture {
       invocation.variantName,
       ...hourFolder(now).split("/"),
     );
-    const lines = this.waiting.get(folder) ?? [];
+    const lines = this.waiting.get(folder)?.lines ?? [];
     lines.push(JSON.stringify(document));
     lines.splice(0, lines.length - mostWaiting);
-    this.waiting.set(folder, lines);
+    this.waiting.set(folder, { lines, storage });
   }
 
   /** Writes what waits. What S3 does not take now waits for the next time. */
   flush(): Promise<void> {
     this.flushing = this.flushing.then(async () => {
-      for (const [folder, lines] of [...this.waiting]) {
+      for (const [folder, { lines, storage }] of [...this.waiting]) {
         this.waiting.delete(folder);
         try {
-          await this.storage.uploadText(`${lines.join("\n")}\n`, joinS3Uri(folder, fileName(new Date())));
+          await storage.uploadText(`${lines.join("\n")}\n`, joinS3Uri(folder, fileName(new Date())));
           this.complained = false;
         } catch (error) {
-          this.waiting.set(folder, [...lines, ...(this.waiting.get(folder) ?? [])].slice(-mostWaiting));
+          const later = this.waiting.get(folder);
+          this.waiting.set(folder, {
+            lines: [...lines, ...(later?.lines ?? [])].slice(-mostWaiting),
+            storage: later?.storage ?? storage,
+          });
           if (!this.complained) {
             log(`Captured traffic could not be written to ${folder}: ${messageOf(error)}`);
           }

@@ -6,8 +6,9 @@ import type {
   MonitoringExecutionSummary,
   ProcessingInput,
 } from "@aws-sdk/client-sagemaker";
+import type { Aws } from "../aws";
 import { pause } from "../concurrency";
-import { joinS3Uri, type ObjectStorage } from "../containers/object-storage";
+import { joinS3Uri, ObjectStorage } from "../containers/object-storage";
 import type { Endpoints } from "../hosting/endpoints";
 import type { ProcessingJob, ProcessingJobs } from "../jobs/processing-jobs";
 import { log } from "../log";
@@ -60,7 +61,8 @@ export class MonitoringSchedules {
     private readonly endpoints: Endpoints,
     private readonly jobs: ProcessingJobs,
     private readonly capture: DataCapture,
-    private readonly storage: ObjectStorage,
+    private readonly aws: Aws,
+    private readonly region: string,
     /** Runs every schedule so often, whatever its expression says: an hour is long for who tries something. */
     private readonly periodSeconds: number | undefined,
   ) {
@@ -370,12 +372,15 @@ export class MonitoringSchedules {
       throw new Error(`The endpoint ${endpoint} captures no data`);
     }
     await this.capture.flush();
+    const clients = this.aws.as(definition.RoleArn);
+    await clients.check();
+    const storage = new ObjectStorage(clients, this.region);
     const inputs: Validated<ProcessingInput>[] = [];
     for (let time = Math.floor(start.getTime() / hour) * hour; time < end.getTime(); time += hour) {
       for (const variant of captured.variants) {
         const parts = [endpoint, variant, ...hourFolder(new Date(time)).split("/")];
         const uri = joinS3Uri(captured.config.DestinationS3Uri, ...parts);
-        if (!(await this.storage.hasObjects(`${uri}/`))) {
+        if (!(await storage.hasObjects(`${uri}/`))) {
           continue;
         }
         inputs.push({
