@@ -79,6 +79,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         proxy,
         sagemaker_authorization,
         sagemaker_forward,
+        service_roles,
         step_functions,
         streams,
     )
@@ -89,6 +90,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         services["codepipeline"] = sagemaker_forward.ForwardedService(settings.pipeline_url, "pipeline")
     access = authorization.AccessRecord(settings.access_file)
     authorization.install(access, authorization.Sessions(settings.sessions_file))
+    service_roles.install()
     sagemaker_forward.install(sagemaker)
     client = step_functions.SageMakerClient(settings.sagemaker_url, settings.account, settings.region)
     step_functions.install(client)
