@@ -73,6 +73,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         deliveries,
         descriptions,
         health,
+        judged_resources,
         lambda_functions,
         mail,
         persistence,
@@ -90,6 +91,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         services["codepipeline"] = sagemaker_forward.ForwardedService(settings.pipeline_url, "pipeline")
     access = authorization.AccessRecord(settings.access_file)
     authorization.install(access, authorization.Sessions(settings.sessions_file))
+    judged_resources.install()
     service_roles.install()
     sagemaker_forward.install(sagemaker)
     client = step_functions.SageMakerClient(settings.sagemaker_url, settings.account, settings.region)
