@@ -2,6 +2,8 @@
 interface Excuse {
   /** The right's action, as the policy writes it; `*` stands for any text. */
   readonly action: string;
+  /** The right's resource, as the policy writes it; `*` stands for any text. @default any */
+  readonly resource?: string;
   /** As a clause, for the list. */
   readonly reason: string;
 }
@@ -9,6 +11,30 @@ interface Excuse {
 /** Rights that no loop on this machine uses, each with the reason. */
 export const excuses: readonly Excuse[] = [
   { action: "sagemaker:*", reason: "SageMaker's operations are not judged here yet" },
-  { action: "logs:*", reason: "the emulator writes the logs of functions and state machines by itself" },
+  {
+    action: "logs:*",
+    resource: "*:log-group:/aws/lambda/*",
+    reason: "the emulator writes the logs of functions by itself",
+  },
+  { action: "logs:*", resource: "*", reason: "the emulator writes the logs of state machines by itself" },
+  {
+    action: "logs:DescribeLogStreams",
+    resource: "*:log-group:/aws/sagemaker/*",
+    reason: "the SageMaker service knows the log streams that it has made",
+  },
+  { action: "ecr:*", reason: "the model image is never built, so nobody pulls it" },
+  { action: "kms:*", reason: "the emulator encrypts nothing" },
+  { action: "cloudwatch:PutMetricData", reason: "SageMaker has no instances here that it could measure" },
+  { action: "s3:AbortMultipartUpload", reason: "objects are written whole here" },
+  { action: "s3:PutObjectAcl", reason: "the emulator judges an object's canned ACL by s3:PutObject alone" },
+  ...(
+    [
+      { action: "glue:*" },
+      { action: "s3:GetBucketLocation" },
+      { action: "s3:ListBucketMultipartUploads" },
+      { action: "s3:GetObject", resource: "*/feature-store/*" },
+      { action: "s3:*Object", resource: "*/athena/*" },
+    ] as const
+  ).map((right) => ({ ...right, reason: "Athena works with rights of its own here, not in the name of who asks" })),
   { action: "xray:*", reason: "the emulator has no X-Ray" },
 ];

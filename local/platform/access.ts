@@ -25,7 +25,16 @@ export interface RoleAccess {
   readonly refused: readonly { readonly action: string; readonly resource: string; readonly why: string }[];
 }
 
-const excuseOf = (right: string): string | null => excuses.find(({ action }) => covers(action, right))?.reason ?? null;
+/** Why a right need not be used. A policy's resource of `*` is excused only by an excuse for just that. */
+function excuseOf(right: { readonly action: string; readonly resource: string }): string | null {
+  const excuse = excuses.find(
+    ({ action, resource }) =>
+      covers(action, right.action) &&
+      (resource === undefined ||
+        (resource === "*" ? right.resource === "*" : coversResource(resource, right.resource))),
+  );
+  return excuse?.reason ?? null;
+}
 
 /**
  * Compares what roles asked for with what their policies allow.
@@ -54,7 +63,7 @@ export function compareAccess(
       return {
         role,
         used: allowed.map(({ action, resource, times }) => ({ action, resource, times })),
-        unused: rights.filter((right) => !isUsed(right)).map((right) => ({ ...right, excuse: excuseOf(right.action) })),
+        unused: rights.filter((right) => !isUsed(right)).map((right) => ({ ...right, excuse: excuseOf(right) })),
         refused: own.filter(({ why }) => why !== "").map(({ action, resource, why }) => ({ action, resource, why })),
       };
     });

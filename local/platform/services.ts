@@ -192,6 +192,8 @@ async function startMissing(
         MODEL_IMAGE_PYTHON: modelPython,
         MODEL_IMAGE_REPOSITORY: modelImageRepository,
         SAGEMAKER_MONITORING_SECONDS: monitoringSeconds(),
+        // The emulator has the stacks' roles, and judges what they ask for.
+        SAGEMAKER_ASSUME_ROLES: "yes",
         BOTOCORE_DATA: botocoreData(),
       }),
       isHealthy: () => isHealthy(instance, "sagemaker"),

@@ -50,5 +50,16 @@ test("a right that nothing here can use has its excuse, and the text says how ma
   const text = describeAccess(roles);
   expect(text).toContain("1 roles: 0 kinds of requests, 2 rights never used, of which 1 have an excuse, 0 refused.");
   expect(text).toContain("unused           xray:PutTraceSegments on *: the emulator has no X-Ray");
-  expect(new Set(excuses.map(({ action }) => action)).size).toBe(excuses.length);
+  expect(new Set(excuses.map(({ action, resource }) => `${action} ${resource ?? ""}`)).size).toBe(excuses.length);
+});
+
+test("an excuse for some resources excuses no others", () => {
+  const group = (name: string): string => `arn:aws:logs:eu-west-1:123456789012:log-group:${name}:*`;
+  const groups = ["/aws/lambda/f", "/aws/sagemaker/TrainingJobs"].map(group);
+  const document = policy({ Effect: "Allow", Action: "logs:PutLogEvents", Resource: groups });
+  const [role] = compareAccess({ role: [document] }, []);
+  expect(role!.unused.map(({ excuse }) => excuse)).toEqual([
+    "the emulator writes the logs of functions by itself",
+    null,
+  ]);
 });
