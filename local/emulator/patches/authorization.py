@@ -6,6 +6,7 @@ ministack judges every request by the policies of the role that makes it (`AUTH=
 - A mail is judged on the identity that sends it and on its configuration set, with the addresses from and to which it
   goes ("Actions, resources, and condition keys for Amazon Simple Email Service v2", Service Authorization Reference).
   ministack judges it on `*`, which no policy of least privilege allows.
+- What is encrypted with a key of the account needs rights to the key (encryption_keys.py).
 - A refusal stands in the log with role, action and resource, and says what to do: the program that was refused often
   shows its own words only.
 - What roles asked for is counted in a file, by role, action, resource and outcome: `make access` reads it.
@@ -31,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from patches.compatibility import require
+from patches.encryption_keys import key_actions
 from patches.mail import is_sending
 from patches.persistence import replace
 
@@ -129,9 +131,13 @@ def install(record: AccessRecord, sessions: Sessions) -> None:
     from ministack import app
     from ministack.core import iam_evaluator
     from ministack.core.responses import get_account_id
-    from ministack.services import ses, sts
+    from ministack.services import dynamodb, s3, ses, sns, sqs, sts
 
     require(ses, "_identities")
+    require(s3, "_bucket_encryption")
+    require(dynamodb, "_tables")
+    require(sqs, "_queue_by_arn", ("arn",))
+    require(sns, "_topic_by_arn_any_scope", ("topic_arn",))
     require(sts, "_sessions")
     require(app, "extract_region")
 
@@ -160,6 +166,10 @@ def install(record: AccessRecord, sessions: Sessions) -> None:
             logger.warning("%s", describe(refusal, iam_action, resource_arn))
         elif refusal is None and caller:
             record.note(role_of(caller), iam_action, resource_arn)
+            for action, key, context in key_actions(iam_action, resource_arn):
+                refused = enforce_and_report(access_key_id, action, "kms", region, key, context)
+                if refused is not None:
+                    return refused
         return refusal
 
     register_session = require(sts, "register_session", ("access_key", "session"))

@@ -7,6 +7,7 @@ ministack judges what SNS sends to queues, and delivers the rest unasked. On AWS
 - CloudWatch and EventBridge publish to a topic, and EventBridge sends to a queue, by the policies of these. EventBridge
   tells a topic nothing of the rule: its policy can have no condition on the source ("Using resource-based policies for
   Amazon EventBridge", EventBridge User Guide).
+- What is encrypted with a key of the account comes there only if the key's policy lets the service use it.
 - A function reads a stream of DynamoDB, and tells a queue or a topic of records that it gave up, with its role.
 
 What is refused stands in the log, with what to do.
@@ -20,6 +21,7 @@ from typing import Any
 
 from patches.authorization import Right, judge_as_role
 from patches.compatibility import require
+from patches.encryption_keys import key_lets_service, key_of
 
 logger = logging.getLogger("emulator.deliveries")
 
@@ -60,14 +62,19 @@ def allows_call(function: Mapping[str, Any], service: str, source_arn: str, regi
 def _told(allowed: bool, service: str, action: str, arn: str, source_arn: str) -> bool:
     if not allowed:
         logger.warning(
-            "%s was refused %s on %s for %s: the policy of what it goes to does not allow it. See the permission or "
-            "the policy beside it in its stack.",
+            "%s was refused %s on %s for %s: the policy of what it goes to, or of the key that encrypts it, does not "
+            "allow it. See the permission or the policy beside it in its stack.",
             service,
             action,
             arn,
             source_arn or "an event",
         )
     return allowed
+
+
+def _key_allows(resource: str, service: str, context: dict[str, Any]) -> bool:
+    key = key_of(resource)
+    return key is None or key_lets_service(key, service, context)
 
 
 def _install_api(apigateway: Any, lambda_svc: Any) -> None:  # noqa: ANN401 - modules
@@ -119,12 +126,15 @@ def _install_rules(eventbridge: Any, lambda_svc: Any, sns: Any, sqs: Any) -> Non
             to_lambda(arn, payload)
 
     def publish_if_allowed(arn: str, payload: str) -> None:
-        if _told(sns.topic_policy_allows(arn, service, "", ""), service, "sns:Publish", arn, ""):
+        allowed = sns.topic_policy_allows(arn, service, "", "") and _key_allows(arn, service, {})
+        if _told(allowed, service, "sns:Publish", arn, ""):
             to_sns(arn, payload)
 
     def send_if_allowed(spec: Any, payload: str, sqs_parameters: dict[str, Any] | None = None) -> None:  # noqa: ANN401
         source = _rule_arn.get()
+        context = {"aws:sourcearn": source, "aws:sourceaccount": spec.account_id}
         allowed = sqs.queue_policy_allows(str(spec), service, source, spec.account_id)
+        allowed = allowed and _key_allows(str(spec), service, context)
         if _told(allowed, service, "sqs:SendMessage", str(spec), source):
             to_sqs(spec, payload, sqs_parameters)
 
@@ -156,7 +166,10 @@ def _install_alarms(cloudwatch: Any, sns: Any) -> None:  # noqa: ANN401 - module
         source, account = alarm["AlarmArn"], alarm["AlarmArn"].split(":")[4]
 
         def may_tell(action: str) -> bool:
-            allowed = not is_topic(action) or sns.topic_policy_allows(action, service, source, account)
+            context = {"aws:sourcearn": source, "aws:sourceaccount": account}
+            allowed = not is_topic(action) or (
+                sns.topic_policy_allows(action, service, source, account) and _key_allows(action, service, context)
+            )
             return _told(allowed, service, "sns:Publish", action, source)
 
         lists = ("AlarmActions", "OKActions", "InsufficientDataActions")

@@ -69,6 +69,41 @@ def test_a_mail_is_judged_by_its_identity_its_configuration_set_and_its_addresse
     assert refusal(without_set.send_email, **mail) == "AccessDeniedException"
 
 
+def test_what_is_encrypted_with_a_key_needs_rights_to_the_key(roles):
+    emulator = roles.emulator
+    key = emulator.client("kms").create_key()["KeyMetadata"]["Arn"]
+    emulator.client("s3").create_bucket(
+        Bucket="acme-local-encrypted", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    emulator.client("s3").put_bucket_encryption(
+        Bucket="acme-local-encrypted", ServerSideEncryptionConfiguration={"Rules": [rule]}
+    )
+    queue = emulator.client("sqs").create_queue(QueueName="encrypted", Attributes={"KmsMasterKeyId": key})["QueueUrl"]
+    objects = allow("s3:*Object", "arn:aws:s3:::acme-local-encrypted/*")
+    messages = allow("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:encrypted")
+    asked = {"Bucket": "acme-local-encrypted", "Key": "a"}
+
+    def through(service: str, *actions: str) -> list[dict]:
+        via = {"StringEquals": {"kms:ViaService": f"{service}.{REGION}.amazonaws.com"}}
+        return [allow(f"kms:{action}", key, **via) for action in actions]
+
+    writer = roles.client("s3", roles.session(objects, *through("s3", "GenerateDataKey")))
+    writer.put_object(**asked, Body=b"1")
+    assert refusal(writer.get_object, **asked) == "AccessDenied"
+    reader = roles.client("s3", roles.session(objects, *through("s3", "Decrypt")))
+    reader.get_object(**asked)
+    assert refusal(reader.put_object, **asked, Body=b"1") == "AccessDenied"
+    assert refusal(roles.client("s3", roles.session(objects, *through("sqs", "Decrypt"))).get_object, **asked)
+    role = f"acme-local-judged-{roles.count}"
+    eventually(lambda: f"The role {role} was refused kms:Decrypt on {key}" in emulator.log.read_text())
+    message = {"QueueUrl": queue, "MessageBody": "m"}
+    both = through("sqs", "GenerateDataKey", "Decrypt")
+    roles.client("sqs", roles.session(messages, *both)).send_message(**message)
+    for only in both:
+        assert "AccessDenied" in refusal(roles.client("sqs", roles.session(messages, only)).send_message, **message)
+
+
 def test_strangers_are_refused(roles):
     credentials = roles.session(allow("s3:*", "*"))
     wrong_secret = roles.client("s3", {**credentials, "SecretAccessKey": "guessed"})

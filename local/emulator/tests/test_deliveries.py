@@ -130,6 +130,20 @@ def test_an_alarm_and_a_rule_reach_a_topic_by_its_policy_and_a_rule_without_a_so
     assert told(publish("events.amazonaws.com")) == ["event"]
     assert told(publish("events.amazonaws.com", **own)) == []
 
+    owner = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    service = {"Service": "cloudwatch.amazonaws.com"}
+    uses = {"Effect": "Allow", "Principal": service, "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": "*"}
+    keys = emulator.client("kms")
+    for statements, expected in (([owner], []), ([owner, uses], ["alarm"])):
+        key = keys.create_key(Policy=policy_of(*statements))["KeyMetadata"]["Arn"]
+        topics.set_topic_attributes(TopicArn=topic, AttributeName="KmsMasterKeyId", AttributeValue=key)
+        assert told(publish("cloudwatch.amazonaws.com")) == expected
+
 
 def test_a_function_reads_a_stream_with_its_roles_rights(emulator: Emulator, function: str):
     tables = emulator.client("dynamodb")
