@@ -53,7 +53,7 @@ REJECTED_ROWS = "surveys/rejected/"
 RANGE_BYTES = 16 * 1024 * 1024
 # Airflow expands a task into at most 1,024 (setting max_map_length of [core]); the rest waits for the next day.
 MAXIMUM_RANGES = 1_000
-# Ranges that are ingested in parallel: each puts 64 records at once.
+# Ranges that are ingested in parallel.
 CONCURRENT_RANGES = 4
 
 # Seconds. A function ends after 300 at the latest, and its answer takes a moment longer. A NAT gateway drops an idle

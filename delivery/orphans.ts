@@ -10,7 +10,7 @@
  *
  * Some resources with generated ids can be looked up: a KMS key by its alias, a web ACL by its name, a function's event
  * source by the function. Resources without a name (a KMS key without an alias, an API, a subnet) can't be found: see
- * docs/runbooks.md, "A machine died in a deploy".
+ * docs/runbooks.md, "A machine failed during a deploy".
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
