@@ -125,7 +125,7 @@ const notInTheStacks: readonly string[] = [
   "metrics that the functions write, and X-Ray's traces",
   "data between availability zones",
   "a second and third version of each key after its yearly rotations",
-  "support, taxes, and every free tier and discount, which would make it less",
+  "support and taxes; also free tiers and discounts, which would lower the costs",
 ];
 
 /** What the sums leave out, one item per line. */
@@ -135,8 +135,8 @@ export function leftOut({ unpriced }: Costs): readonly string[] {
 
 /** The kind of prices, shown wherever prices are shown. */
 export const caveat =
-  `List prices of ${prices.region} in ${prices.currency} a month, written down on ${prices.date} and not looked up live ` +
-  "(delivery/costs/prices.json names AWS's page for each). What is UNVERIFIED comes from memory.";
+  `List prices of ${prices.region} in ${prices.currency} a month, recorded on ${prices.date} and not looked up live ` +
+  "(delivery/costs/prices.json names AWS's page for each). UNVERIFIED prices come from memory.";
 
 /** "flow log gigabytes" of `flowLogGigabytes`. */
 const wordsOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
@@ -177,7 +177,7 @@ export function renderCosts(costs: Costs): string {
     "",
     textTable(lineTable(costs)),
     "",
-    `  ${costs.free} resources cost nothing. In no sum:`,
+    `  ${costs.free} resources cost nothing. Not counted:`,
     ...leftOut(costs).flatMap((text) => paragraph(text, "    ")),
     "",
     ...paragraph(`Assumed in a month (delivery/costs/usage.ts): ${assumptions(costs).join("; ")}`, "  "),
@@ -206,7 +206,7 @@ export function renderCostsMarkdown(costs: Costs): string {
     "",
     "</details>",
     "",
-    "In no sum:",
+    "Not counted:",
     "",
     ...leftOut(costs).map((text) => `- ${wrap(text, documentWidth - 2).join("\n  ")}`),
     "",

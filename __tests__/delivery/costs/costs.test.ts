@@ -143,9 +143,9 @@ describe("what people see", () => {
       expect(text).toContain(money(sum(costs.lines)));
       expect(text).toContain(money(sum(unverified(costs.lines))));
       expect(text).toContain("UNVERIFIED");
-      expect(text).toContain("In no sum:");
+      expect(text).toContain("Not counted:");
     }
-    expect(renderCosts(costs)).toContain(`written down on ${prices.date}`);
+    expect(renderCosts(costs)).toContain(`recorded on ${prices.date}`);
   });
 
   test("no line of the text is longer than 100 columns", () => {
