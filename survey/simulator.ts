@@ -87,7 +87,7 @@ interface Allometry {
   readonly name: string;
   readonly intercept: number;
   readonly noise: number;
-  /** Whether it has its own random stream: then another measure in the contract leaves all others unchanged. */
+  /** Whether UCI's file lacks it: such measures share a random stream of their own, so UCI's measures never change. */
   readonly added: boolean;
   /** By another measure's name, `rings` or `infant`. */
   readonly powers: readonly (readonly [string, number])[];
