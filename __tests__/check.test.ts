@@ -55,7 +55,7 @@ function check(variables: Record<string, string> = {}) {
   );
 }
 
-test("where nothing differs, nothing is checked, and it says so", () => {
+test("without differences, nothing is checked, and a message says so", () => {
   const { status, stdout } = check();
   expect(stdout).toMatch(/^Nothing differs from [0-9a-f]{40}: nothing to check\./);
   expect(status).toBe(0);
@@ -80,7 +80,7 @@ test("a change that breaks a test fails, on a branch too whose change is committ
   expect(status).toBe(1);
 });
 
-test("wrong types and a file out of form fail, a new file's too", () => {
+test("wrong types and an unformatted file fail, also in a new file", () => {
   write("wrong-types", "");
   write("modules/new.ts", "module.exports   = 7\n");
   const { status, stdout } = check();
@@ -88,7 +88,7 @@ test("wrong types and a file out of form fail, a new file's too", () => {
   expect(status).toBe(1);
 });
 
-test("tests that do not end in time are named, and are not taken for passed", () => {
+test("tests that do not end in time are named, and do not count as passed", () => {
   write("modules/place.ts", "module.exports = 3 + 4;\n");
   write("package.json", '{ "scripts": { "check:types": "sleep 60" } }\n');
   const { stdout } = check({ LIMIT: "1" });
@@ -96,7 +96,7 @@ test("tests that do not end in time are named, and are not taken for passed", ()
   expect(stdout).not.toContain("✔ types");
 });
 
-test("a time that is not one is refused", () => {
+test("an invalid time is refused", () => {
   const { status, stderr } = check({ LIMIT: "soon" });
   expect(stderr).toBe('LIMIT is "soon"; expected a whole number from 1 to 99999.\n');
   expect(status).toBe(1);

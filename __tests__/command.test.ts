@@ -19,7 +19,7 @@ test("what it prints and returns is the command's", () => {
   expect(run("return 3")).toMatchObject({ status: 3, stderr: "" });
 });
 
-test("what somebody can correct is a sentence, with the error's own exit status", () => {
+test("an error that the user can correct is one sentence, with its own exit status", () => {
   expect(run('throw new Error("SETTING is missing.")')).toEqual({
     status: 1,
     stdout: "",
@@ -39,7 +39,7 @@ test("a fault of the program has its stack and its cause", () => {
   expect(stderr).toContain("refused");
 });
 
-test("whoever stops reading gets no error, and the work goes on", () => {
+test("when the reader closes the pipe, there is no error, and the work continues", () => {
   const body = `
     process.stdout.write("first\\n");
     for (let line = 0; line < 1_000; line += 1) { process.stdout.write("x".repeat(1_000) + "\\n"); }

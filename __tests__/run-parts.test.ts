@@ -43,7 +43,7 @@ function run(parts: readonly string[], variables: Record<string, string> = {}) {
   });
 }
 
-test("every part runs, whichever failed before, and one that fails makes the whole fail", () => {
+test("every part runs, also after a failure, and a failed part makes the whole fail", () => {
   const { status, stdout } = run(["bad", "good"], { PARALLEL: "1" });
   expect(status).toBe(1);
   expect(existsSync(join(folder, "good"))).toBe(true);
@@ -68,7 +68,7 @@ test("beside a part that runs alone nothing runs, and parts that follow it run s
   expect(order.slice(2, 4).sort()).toEqual(["one begins", "two begins"]);
 });
 
-test.each(["killed", "no-such-part"])("a part that did not come to its end is never green: %s", (part) => {
+test.each(["killed", "no-such-part"])("an incomplete part never counts as passed: %s", (part) => {
   expect(run([part, "good"]).status).toBe(1);
 });
 

@@ -65,7 +65,7 @@ afterEach(() => {
   know(services);
 });
 
-test("one record is all that a new type needs", () => {
+test("a new type needs only one record", () => {
   know({ ...services, granary: records });
   const resources = ["arn:aws:granary:eu-west-1:111122223333:silo/acme-production-data*"];
   expect(users.deploy()).toEqual([{ sid: "Silos", actions: ["granary:GetSilo", "granary:CreateSilo"], resources }]);

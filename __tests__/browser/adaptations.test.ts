@@ -41,7 +41,7 @@ const cutTexts = (): Promise<string[]> =>
     .filter(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) => scrollWidth > clientWidth + 1 || scrollHeight > clientHeight + 1)
     .map(({ outerHTML }) => outerHTML.slice(0, 120))`);
 
-describe("larger, for who sees little", () => {
+describe("enlarged for visitors with low vision", () => {
   test.each(pages)("%s at 200 % and at 400 % zoom has no line that is cut off, and no violation", async (path) => {
     // Zoom makes the window narrower, in the pixels of the page: 1280 wide at 400 % are 320 (WCAG 2.2, 1.4.10).
     for (const zoom of [2, 4]) {
@@ -79,7 +79,7 @@ describe("larger, for who sees little", () => {
   });
 });
 
-describe("colours that somebody has chosen", () => {
+describe("forced colours", () => {
   test.each(["light", "dark"] as const)(
     "forced colours on %s: fields, buttons, choices and the picture keep their edges",
     async (colorScheme) => {
@@ -111,7 +111,7 @@ describe("motion", () => {
       animations: document.getAnimations().filter(({ effect }) => effect.getComputedTiming().duration > 10).length,
     })`);
 
-  test("nothing moves for who has asked for calm", async () => {
+  test("nothing moves with reduced motion", async () => {
     await begin({ reducedMotion: "reduce" });
     await visit.open("/");
     await calculate(visit.page);
@@ -119,7 +119,7 @@ describe("motion", () => {
     expect(await moving()).toEqual({ scrolling: "auto", animations: 0 });
   });
 
-  test("and nothing goes on moving for anybody", async () => {
+  test("and nothing moves permanently for anybody", async () => {
     await begin({ reducedMotion: "no-preference" });
     await visit.open("/");
     await ask(visit.page);
@@ -181,7 +181,7 @@ describe("what people do", () => {
     expect(website.messages).toHaveLength(1);
   });
 
-  test("who opens a shared link sees the same answer as who shared it, and the server never saw the measures in an address", async () => {
+  test("a shared link shows the same answer, and the server never gets its measures in an address", async () => {
     await begin();
     await visit.open("/");
     await ask(visit.page, { sex: "F" });
@@ -200,7 +200,7 @@ describe("what people do", () => {
     expect(asked.filter(({ pathname, search }) => `${pathname}${search}`.includes("length"))).toEqual([]);
   });
 
-  test("a link written to do harm fills in what is sound, asks nothing, and runs nothing", async () => {
+  test("a malicious link fills in only valid values, sends nothing, and runs nothing", async () => {
     await begin();
     await visit.open(hostileLink);
     await visit.page.locator(".from-link p").waitFor();
@@ -235,7 +235,7 @@ describe("what people do", () => {
     }
   });
 
-  test("where the browser keeps nothing, everything else works", async () => {
+  test("without the browser's storage, everything else works", async () => {
     await begin();
     await visit.page.addInitScript(() => {
       Object.defineProperty(globalThis, "localStorage", {

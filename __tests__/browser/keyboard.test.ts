@@ -78,7 +78,7 @@ test("the first stop leads past the navigation, to the content", async () => {
   expect((await press("Tab")).name).not.toBe("Calculator");
 });
 
-test("somebody without a mouse gets an age, corrects a value, and shares and forgets the animal", async () => {
+test("with the keyboard alone: get an age, correct a value, share and delete the animal", async () => {
   await visit.context.grantPermissions(["clipboard-write"], { origin: website.address });
   await visit.open("/");
   const { keyboard } = visit.page;
@@ -112,7 +112,7 @@ test("somebody without a mouse gets an age, corrects a value, and shares and for
   expect(await visit.page.evaluate("document.activeElement.id")).toBe("calculator");
 });
 
-test("somebody without a mouse writes a message, and never meets the trap for programs", async () => {
+test("with the keyboard alone: write a message, without reaching the field for programs", async () => {
   await visit.open("/");
   const { keyboard } = visit.page;
   await goTo("name");
@@ -137,7 +137,7 @@ test("the focus goes through a form in the order in which it is read, and back t
 });
 
 test.each(["/how-to-measure.html", "/about-the-model.html", "/privacy.html"])(
-  "every stop on %s is seen, from the first to the last",
+  "every focus on %s is visible, from the first to the last",
   async (path) => {
     await visit.open(path);
     await visit.page.waitForLoadState("networkidle");

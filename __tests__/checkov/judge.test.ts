@@ -20,7 +20,7 @@ const row = (resource: string, changes: Partial<CheckovException> = {}): Checkov
 const isExcused = (exception: CheckovException, found = finding()): boolean =>
   judge([found], [exception]).unexcused.length === 0;
 
-test("a finding without a row is told, with what to do", () => {
+test("a finding without an exception is reported, with what to do", () => {
   expect(complaint(judge([finding()], []))).toBe(
     [
       "One failure has no reason:",
@@ -30,13 +30,13 @@ test("a finding without a row is told, with what to do", () => {
   );
 });
 
-test("the same resource of several environments is told once, with all of them", () => {
+test("the same resource of several environments is reported once, with all of them", () => {
   const text = complaint(judge([finding({ environment: "local" }), finding()], []));
   expect(text).toContain("One failure has no reason:");
   expect(text).toContain("(local, production)");
 });
 
-test("a row excuses one check of one resource, and nothing beside it", () => {
+test("a row allows one check of one resource to fail, and nothing else", () => {
   const exception = row("data/aws_s3_bucket.data_bucket");
   expect(isExcused(exception)).toBe(true);
   expect(isExcused(exception, finding({ check: "CKV_AWS_19" }))).toBe(false);
@@ -45,7 +45,7 @@ test("a row excuses one check of one resource, and nothing beside it", () => {
   expect(isExcused(exception, finding({ address: "aws_s3_bucketxdata_bucket" }))).toBe(false);
 });
 
-test("a star stands for a part of a name, and goes beyond neither stack nor type", () => {
+test("a star matches a part of a name, within one stack and type", () => {
   expect(isExcused(row("*/aws_s3_bucket.*"))).toBe(true);
   expect(isExcused(row("d*/aws_s3_bucket.data_*"))).toBe(true);
   expect(isExcused(row("*.data_bucket"))).toBe(false);
@@ -53,13 +53,13 @@ test("a star stands for a part of a name, and goes beyond neither stack nor type
   expect(isExcused(row("data/*"))).toBe(false);
 });
 
-test("a row for some environments excuses nothing in the others", () => {
+test("a row for some environments has no effect in the others", () => {
   const exception = row("data/aws_s3_bucket.data_bucket", { environments: ["local"] });
   expect(isExcused(exception, finding({ environment: "local" }))).toBe(true);
   expect(isExcused(exception)).toBe(false);
 });
 
-test("a row that excuses nothing any more is told, and so is one resource of a row", () => {
+test("an unused row is reported, and so is an unused resource of a row", () => {
   const exception = row("data/aws_s3_bucket.data_bucket", {
     resources: ["data/aws_s3_bucket.data_bucket", "data/aws_s3_bucket.gone"],
   });
@@ -70,7 +70,7 @@ test("a row that excuses nothing any more is told, and so is one resource of a r
   expect(text).toContain("  CKV_AWS_18 for data/aws_s3_bucket.gone\n  CKV_AWS_18 for state/aws_s3_bucket.states\n");
 });
 
-test("nothing to complain of is an empty text", () => {
+test("without findings, the text is empty", () => {
   expect(complaint(judge([finding()], [row("data/aws_s3_bucket.data_bucket")]))).toBe("");
   expect(complaint(judge([], []))).toBe("");
 });

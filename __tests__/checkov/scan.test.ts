@@ -66,14 +66,14 @@ test("a bad resource planted into the platform has no excuse", async () => {
   ]);
 });
 
-test("a document that checkov can't take in is an error, although checkov itself ends well", async () => {
+test("a document that checkov can't parse is an error, although checkov itself exits with 0", async () => {
   // It expects no text there.
   await expect(look({ ...openBucket, terraform: { required_version: ">= 1.5" } })).rejects.toThrow(
     /could not parse .*cdk\.tf\.json/,
   );
 });
 
-test("a file that checkov passes over is an error, too", async () => {
+test("a file that checkov skips is an error, too", async () => {
   await expect(scan("terraform_json", [write(openBucket, "stack.json.txt")])).rejects.toThrow(
     /checkov read 0 of 3 resources in .*stack\.json\.txt; it left out aws_s3_bucket\.open, /,
   );
@@ -143,7 +143,7 @@ test("the environments that a row names are there", () => {
   }
 });
 
-test("every row has a reason that says something", () => {
+test("every row has a reason", () => {
   for (const { reason } of exceptions) {
     expect(reason.length).toBeGreaterThan(30);
   }

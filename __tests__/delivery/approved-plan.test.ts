@@ -111,7 +111,7 @@ const { account, region } = environment;
     return resources.map(({ name }) => name).sort();
   }
 
-  test("is no longer applied once somebody else has deployed: what came meanwhile is not deleted unseen", async () => {
+  test("is not applied if somebody else has deployed in the meantime, so nothing is deleted unseen", async () => {
     const { error, said } = await deploy("data", { ours: {} }, (plans) => {
       if (plans === 1) {
         elsewhere("data", { theirs: {} });
@@ -136,7 +136,7 @@ const { account, region } = environment;
     expect(await state("network")).toEqual(["both", "ours", "theirs"]);
   });
 
-  test("that somebody overtakes again and again is given up, with the next step", async () => {
+  test("that others overtake repeatedly is given up, with the next step", async () => {
     const parts = ["a", "b", "c", "d", "e", "f"];
     const first = (count: number): Record<string, object> =>
       Object.fromEntries(parts.slice(0, count).map((name) => [name, {}]));
@@ -147,7 +147,7 @@ const { account, region } = environment;
     expect(error).toMatchObject({ next: "make deploy ENVIRONMENT=local STACK=data" });
   });
 
-  test("leaves no file behind in which its values stand", () => {
+  test("leaves no file with its values", () => {
     expect(readdirSync(temporary)).not.toContainEqual(expect.stringContaining("plan"));
   });
 });

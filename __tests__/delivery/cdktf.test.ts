@@ -24,7 +24,7 @@ const isThere = spawnSync("terraform", ["version"]).status === 0;
 const environment = loadEnvironment("local");
 const bucket = stateBucketName(environment.account, environment.region);
 
-test("cdktf's column of stack names is taken off, whatever stands behind it", () => {
+test("cdktf's column of stack names is removed, whatever follows it", () => {
   expect(withoutNames("data  Error: one\n      data  two\nno column\n", "data")).toBe(
     "Error: one\ndata  two\nno column\n",
   );

@@ -44,7 +44,7 @@ afterAll(async () => {
   rmSync(outdir, { recursive: true, force: true });
 });
 
-test("a stack that reads nothing waits for nobody", async () => {
+test("a stack that reads nothing waits for no other", async () => {
   expect(parametersReadBy(stack("model-image"))).toEqual([]);
   await expect(check("model-image")).resolves.toBeUndefined();
 });
@@ -63,7 +63,7 @@ test("the stacks to deploy first are named in their order, each with its command
   });
 });
 
-test("what one of them has published is not asked for again", async () => {
+test("a parameter that one of them publishes is not requested again", async () => {
   await publish(
     Object.fromEntries(
       parametersReadBy(stack("website-test"))
@@ -78,7 +78,7 @@ test("what one of them has published is not asked for again", async () => {
   });
 });
 
-test("a website whose model is not there yet needs the workflow to run, not a deploy", async () => {
+test("a website without a model needs a run of the workflow, not a deploy", async () => {
   await publish({ ModelPackageName: "PLACEHOLDER" });
   await expect(check("website-test")).rejects.toMatchObject({
     problem:
@@ -91,7 +91,7 @@ test("a website whose model is not there yet needs the workflow to run, not a de
   await expect(check("website-test")).resolves.toBeUndefined();
 });
 
-test("an SSM that doesn't answer is told, with the permission that is needed", async () => {
+test("an SSM that doesn't answer is reported, with the needed permission", async () => {
   Object.assign(process.env, { AWS_ENDPOINT_URL: "http://127.0.0.1:9", AWS_MAX_ATTEMPTS: "1" });
   await expect(check("website-test")).rejects.toMatchObject({
     problem: expect.stringContaining("SSM did not return what website-test reads from the stacks before it ("),

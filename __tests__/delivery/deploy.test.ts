@@ -45,7 +45,7 @@ describe("with Terraform Cloud", () => {
   });
 });
 
-test("where nobody can be asked, nothing is taken for a yes", async () => {
+test("when nobody can be asked, the answer is never yes", async () => {
   expect(process.stdin.isTTY).not.toBe(true);
   await expect(confirm({ approved: false }, "Deploy data?", "make deploy STACK=data")).rejects.toMatchObject({
     next: "Read the above; then: make deploy STACK=data APPROVE=yes",
@@ -94,7 +94,7 @@ test("where nobody can be asked, nothing is taken for a yes", async () => {
     ]);
   });
 
-  test("a stack that the environment does without is told, with those that it has", async () => {
+  test("a stack that the environment does not have is reported, with those that it has", async () => {
     const { status, errors } = await shell.type("deploy", { ...variables, STACK: "pipeline" });
     expect(status).toBe(1);
     expect(errors).toContain(
@@ -102,7 +102,7 @@ test("where nobody can be asked, nothing is taken for a yes", async () => {
     );
   });
 
-  test("a refusal for the sake of data ends with its own status, whether one stack was asked for or all", async () => {
+  test("a refusal to protect data has its own exit status, for one stack and for all", async () => {
     await shell.type("bootstrap", variables);
     const TERRAFORM_BINARY_NAME = shell.terraformThatPlans({
       format_version: "1.2",
@@ -133,7 +133,7 @@ test("where nobody can be asked, nothing is taken for a yes", async () => {
     }
   });
 
-  test("all stacks stop at the first that fails: what stands, what failed, what was not begun", async () => {
+  test("a deploy of all stops at the first failure, and lists what is deployed, failed, and not begun", async () => {
     const { status, errors } = await shell.type("deploy", variables);
     expect(status).toBe(1);
     expect(errors).toContain(
@@ -151,7 +151,7 @@ test("where nobody can be asked, nothing is taken for a yes", async () => {
     );
   });
 
-  test("unlock of what nobody holds says so, as often as it is typed", async () => {
+  test("unlock without a lock says so, also when repeated", async () => {
     for (const LOCK of ["", "9d1f"]) {
       const { status, output } = await shell.type("unlock", { ...variables, STACK: "data", LOCK });
       expect([status, output]).toEqual([0, "The state of data in local is not locked.\n"]);

@@ -140,7 +140,7 @@ describe.each(["deploy", "bootstrap", "unlock"])("make %s", (command) => {
   });
 });
 
-test("make deploy says how the state bucket comes to be, and writes nothing", async () => {
+test("make deploy says how to make the state bucket, and writes nothing", async () => {
   const { status, errors, asked } = await typeWith(
     ({ service }) => (service === "sts" ? callerOf(account) : notThere),
     "deploy",
@@ -205,13 +205,13 @@ test.each([
   expect(errors).toContain(`${name} is ${JSON.stringify(value)}; ${expected}.`);
 });
 
-test("a command that there is not names those that there are", async () => {
+test("an unknown command lists the known ones", async () => {
   const { status, errors } = await shell.type("destroy");
   expect(status).toBe(1);
   expect(errors).toMatch(/"destroy" is not a command; expected one of bootstrap, .*deploy, .*unlock\./);
 });
 
-test("terraform is asked nothing but its version as long as anything of this is wrong", async () => {
+test("while any of this is wrong, terraform is only asked for its version", async () => {
   const terraform = shell.terraformThatOnlyTellsItsVersion();
   await typeWith(() => callerOf("999988887777"), "deploy", {
     ENVIRONMENT: "development",

@@ -6,7 +6,7 @@ import { callerOf, Recorder } from "./recorder";
 const environment = loadEnvironment("development");
 const { account } = environment;
 
-test.each(["aws", "aws-cn"])("tells who is signed in, and that it is AWS's partition %s", async (partition) => {
+test.each(["aws", "aws-cn"])("reports who is signed in, and that it is AWS's partition %s", async (partition) => {
   const caller = callerOf(account);
   const recorder = await Recorder.start(() => ({
     ...caller,

@@ -52,7 +52,7 @@ test("a boundary that a killed deploy has made is looked for by its ARN, in its 
   ]);
 });
 
-test("what stands in another region is looked for there, and all else where the environment stands", () => {
+test("resources in another region are looked for there, all others in the environment's region", () => {
   const made = planOf(
     creation("aws_cloudwatch_log_group.firewall", { name: "aws-waf-logs-acme", region: "us-east-1" }),
     creation("aws_cloudwatch_log_group.predict", { name: "/aws/lambda/acme", region }),
@@ -139,7 +139,7 @@ test("what a plan says of other faults leaves all import blocks in their places"
   expect(missingIn("Error: no credentials for acme-development-judge", imports)).toEqual([]);
 });
 
-test("what is there is taken over, what isn't is created", async () => {
+test("existing resources are adopted, missing ones are created", async () => {
   const { search, plans } = terraform({ "acme-development-judge": tags });
   await expect(findOrphans(search)).resolves.toEqual(["aws_iam_role.judge"]);
   expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
@@ -150,7 +150,7 @@ test("what is there is taken over, what isn't is created", async () => {
   expect(existsSync(file)).toBe(false);
 });
 
-test("where nothing is there, no import block stays behind", async () => {
+test("if nothing exists, no import block remains", async () => {
   const { search } = terraform({});
   await expect(findOrphans(search)).resolves.toEqual([]);
   expect(existsSync(file)).toBe(false);
@@ -160,7 +160,7 @@ test.each([
   ["of another stack", { ...tags, Stack: "website-test" }, ["update"], /has other tags than the stack/],
   ["that nobody has tagged", {}, ["update"], /has other tags/],
   ["that would have to be replaced", tags, ["delete", "create"], /without replacing it/],
-])("something %s is left alone, and said", async (_, found, actions, problem) => {
+])("something %s is left alone, and reported", async (_, found, actions, problem) => {
   const { search } = terraform({ "acme-development-judge": found }, actions);
   await expect(findOrphans(search)).rejects.toMatchObject({
     problem: expect.stringMatching(problem) as string,
@@ -219,7 +219,7 @@ describe("a key, which has no name of its own,", () => {
     expect(aliasesOfKeys({ ...planOf(key), configuration }, place)).toEqual([]);
   });
 
-  test("is looked for in the region where it would be made, though another region has its alias too", async () => {
+  test("is looked for in its own region, although another region also has its alias", async () => {
     const both = planOf(
       key,
       creation("aws_kms_alias.data", { name: alias, region }),
@@ -271,7 +271,7 @@ describe("a web ACL, whose id is a number,", () => {
       `Error: reading x: AccessDenied\n\n  with aws_iam_role.judge,\n\nError: y\n\n  ${read}`,
       [],
     ],
-  ])("that %s is told from what is there", (_, said, missing) => {
+  ])("that %s is distinguished from existing ones", (_, said, missing) => {
     expect(missingIn(said, candidates(planOf(acl, role), place)).map(({ to }) => to)).toEqual(missing);
   });
 });

@@ -98,7 +98,7 @@ const { hostname, organization } = backend;
     expect(cloud.runs.map(({ status }) => status)).toEqual(["planned_and_saved"]);
   });
 
-  test("that another run has overtaken gives way to a new one, which is shown", async () => {
+  test("that another run has overtaken is replaced by a new one, which is shown", async () => {
     cloud.changes = [change(["create"])];
     const said = await deploy((plans) => {
       if (plans === 1) {

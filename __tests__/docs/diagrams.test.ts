@@ -1,6 +1,6 @@
 import { stackDiagram } from "../../docs/diagrams";
 
-test("each stack stands in the picture, and each parameter on an arrow to each reader", () => {
+test("each stack is in the picture, and each parameter is on an arrow to each reader", () => {
   const table = {
     Bucket: { description: "", publisher: "raw-data", readers: ["model", "website"] },
     Key: { description: "", publisher: "raw-data", readers: ["website"] },

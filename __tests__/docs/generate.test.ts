@@ -12,7 +12,7 @@ test.each(sections.map((section) => [section.document, section.name, section] as
   },
 );
 
-test("an old section is replaced, what stands around it stays", () => {
+test("an old section is replaced, the text around it stays", () => {
   const markers = ["<!-- diagram stacks: written by docs/generate.ts -->", "<!-- end of diagram stacks -->"] as const;
   const section = { document: "docs/example.md", name: "diagram stacks", text: "new" };
   const before = `# Before\n\n${markers[0]}\n\nold\n\n${markers[1]}\n\nAfter\n`;

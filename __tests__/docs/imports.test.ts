@@ -72,7 +72,7 @@ const exported = new Map(
     }),
 );
 
-test("no file imports itself by way of others", () => {
+test("no file imports itself through others", () => {
   const graph = importGraph(tracked.filter((file) => file.endsWith(".ts")));
   expect([...graph.values()].flat().length).toBeGreaterThan(500);
   expect(graph.get("local/front-door.ts")).toContain("packages/sagemaker-local/src/loopback.ts");

@@ -39,7 +39,7 @@ const nameOf = (name: string): string =>
       ? "Powertools for AWS Lambda"
       : name;
 
-test("every package that the project asks npm for stands in NOTICE with its licence", () => {
+test("every npm package of the project is in NOTICE with its licence", () => {
   expect(npmPackages.length).toBeGreaterThan(30);
   for (const [name, folder] of npmPackages) {
     const { packages } = JSON.parse(read(join(folder, "package-lock.json"))) as Lock;
@@ -47,7 +47,7 @@ test("every package that the project asks npm for stands in NOTICE with its lice
   }
 });
 
-test("every package that the project asks PyPI for stands in NOTICE", () => {
+test("every PyPI package of the project is in NOTICE", () => {
   const folders = readdirSync(projectRoot, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && !/^(\.|node_modules$|dist$|hcl$|cdktf\.out$)/.test(entry.name))
     .map(({ name }) => name);

@@ -43,7 +43,7 @@ test("CODEOWNERS and the page on the life cycle name the same teams for the same
   expect(pageOwners().size).toBeGreaterThan(15);
 });
 
-test("what has an owner is there", () => {
+test("every path with an owner exists", () => {
   for (const path of codeOwners().keys()) {
     if (path !== "*") {
       expect([path, existsSync(join(projectRoot, path))]).toEqual([path, true]);

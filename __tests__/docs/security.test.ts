@@ -14,11 +14,11 @@ const points = (/<!-- lens:[^]*?-->([^]*)<!-- end of lens -->/.exec(read("docs/s
     return [point.replaceAll("*", "").trim(), part("where"), part("proof")] as const;
   });
 
-test("both lists are there", () => {
+test("both lists exist", () => {
   expect(points.length).toBeGreaterThan(20);
 });
 
-test.each(points)("%s: the file and the test are there", (_, where, proof) => {
+test.each(points)("%s: the file and the test exist", (_, where, proof) => {
   const files = [...where.matchAll(/\]\(\.\.\/([^)]+)\)/g)].map(([, file]) => file!);
   expect(files.length).toBeGreaterThan(0);
   for (const file of files) {

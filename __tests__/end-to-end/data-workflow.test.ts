@@ -98,7 +98,7 @@ afterAll(async () => {
 });
 
 describe("a survey that came in", () => {
-  test("what make up has brought in is not brought in again", async () => {
+  test("what make up has ingested is not ingested again", async () => {
     expect(await waiting()).toEqual([]);
     expect(await platform.succeed("data-workflow")).toContain("No survey has arrived");
     expect(await releases()).toBe(0);
@@ -180,7 +180,7 @@ describe("a survey that came in", () => {
     expect(await releases()).toBe(5);
   });
 
-  test("what is not a survey is refused and kept, and holds nothing up", async () => {
+  test("a file that is not a survey is refused and stored, and blocks nothing", async () => {
     const animals = [...simulate({ rows: 20, seed: 24 })];
     await put("surveys/good.csv", toSurveyCsv(animals));
     await put("surveys/prices.csv", "name,price\nmussel,3\n");
@@ -222,7 +222,7 @@ describe("faults", () => {
     expect(await releases()).toBe(before + (wasRead ? 2 : 1));
   });
 
-  test("killed behind each of its tasks, interrupted behind the last, and typed again: one release, every row once", async () => {
+  test("killed after each of its tasks, interrupted after the last, and typed again: one release, every row once", async () => {
     const animals = [...simulate({ rows: 80, seed: 33 })];
     await put("surveys/killed.csv", toSurveyCsv(animals));
     for (const task of ["wait_for_surveys", "list_surveys", "split_surveys", "ingest"]) {
@@ -266,7 +266,7 @@ describe("faults", () => {
     await expectEveryRowOnce();
   });
 
-  test("SageMaker killed while it trains: the release goes on, and the website with it", async () => {
+  test("SageMaker killed while it trains: release and website continue", async () => {
     const animals = [...simulate({ rows: 30, seed: 34 })];
     await put("surveys/training.csv", toSurveyCsv(animals));
     const running = platform.start("data-workflow");
@@ -281,7 +281,7 @@ describe("faults", () => {
     expect(await ask()).toBe(200);
   });
 
-  test("the emulator killed between ingesting and moving: it comes back, and the run goes on", async () => {
+  test("the emulator killed between ingesting and moving: it restarts, and the run continues", async () => {
     const animals = [...simulate({ rows: 30, seed: 35 })];
     await put("surveys/restarted.csv", toSurveyCsv(animals));
     const running = platform.start("data-workflow");
@@ -296,7 +296,7 @@ describe("faults", () => {
     expect(await ask()).toBe(200);
   });
 
-  test("the pipeline killed in the middle of a release: it does it again by itself", async () => {
+  test("the pipeline killed in the middle of a release: it repeats the release", async () => {
     const animals = [...simulate({ rows: 30, seed: 36 })];
     await put("surveys/pipeline.csv", toSurveyCsv(animals));
     const running = platform.start("data-workflow");

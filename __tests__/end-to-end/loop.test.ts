@@ -60,7 +60,7 @@ afterAll(async () => {
   await platform.remove();
 });
 
-describe("from nothing to a website that tells an age", () => {
+describe("from nothing to a website that estimates an age", () => {
   let terminal = "";
 
   beforeAll(async () => {
@@ -111,7 +111,7 @@ describe("from nothing to a website that tells an age", () => {
     }
   });
 
-  test("the state machine went its way from preparing to registering", async () => {
+  test("the state machine ran from preparing to registering", async () => {
     const { events = [] } = await platform.clients.stepFunctions.getExecutionHistory({
       executionArn: platform.file.executionArn,
       maxResults: 1000,
@@ -151,7 +151,7 @@ describe("from nothing to a website that tells an age", () => {
     expect(await requireContract(platform.clients, "ModelPackageName")).toBe(modelPackageArn);
   });
 
-  test("the package bears a model card with the metrics, and its page lies beside the evaluation", async () => {
+  test("the package has a model card with the metrics, and its page is beside the evaluation", async () => {
     const { evaluation, modelPackageArn } = platform.file;
     const { ModelCard: card } = await platform.clients.sagemaker.describeModelPackage({
       ModelPackageName: modelPackageArn,
@@ -200,7 +200,7 @@ describe("from nothing to a website that tells an age", () => {
     expect(ages[0]).toBeLessThan(30);
   });
 
-  describe("in a browser, which complains of nothing and asks no other address", () => {
+  describe("in a browser, without errors or requests to other addresses", () => {
     let browser: Browser;
     let visit: Visit;
 
@@ -239,7 +239,7 @@ describe("from nothing to a website that tells an age", () => {
       expect(await visit.violations()).toEqual([]);
     });
 
-    test("he writes to ACME, is told the number of his message, and ACME gets it by mail and can reply", async () => {
+    test("he writes to ACME, gets the number of his message, and ACME gets it by mail and can reply", async () => {
       await visit.open("/#contact");
       await fillContact(visit.page, { email: "ada@fishing.example", message: "A question from the jetty" });
       await send(visit.page);
@@ -253,7 +253,7 @@ describe("from nothing to a website that tells an age", () => {
       expect(mails().filter(isIt)).toEqual([expect.stringMatching(/^Reply-To: .*ada@fishing\.example/m)]);
     });
 
-    test("an address that nobody has given leads him back", async () => {
+    test("an unknown address leads him back", async () => {
       visit.expectedComplaint = /status of 404/;
       await visit.open("/there/is/nothing");
       await visit.page.getByRole("link", { name: "Go to the Age Calculator" }).click();
@@ -313,7 +313,7 @@ describe("from nothing to a website that tells an age", () => {
 
 describe("killed and typed again", () => {
   test.each(["emulator", "sagemaker", "pipeline", "front-door"])(
-    "%s killed: the next make up heals, nothing is lost",
+    "%s killed: the next make up repairs it, nothing is lost",
     async (service) => {
       const before = platform.file;
       const answer = await age(before.api);
@@ -325,7 +325,7 @@ describe("killed and typed again", () => {
     },
   );
 
-  test("a model server killed: its endpoint comes back by itself", async () => {
+  test("a model server killed: its endpoint restarts automatically", async () => {
     const answer = await age(platform.file.api);
     for (const pid of platform.processes()) {
       if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("bin/serve")) {
@@ -369,7 +369,7 @@ describe("plain reasons", () => {
     expect(output).not.toContain("Synthesize");
   });
 
-  test("a file that is not a survey is refused as a whole, and the platform goes on", async () => {
+  test("a file that is not a survey is refused, and the platform continues", async () => {
     const noSurvey = join(folder, "no-survey.csv");
     writeFileSync(noSurvey, "name,price\nmussel,3\n");
     const { status, output } = await platform.make("up", { SURVEY: noSurvey });
@@ -394,7 +394,7 @@ describe("plain reasons", () => {
     }
   });
 
-  test("a survey that no model can learn from: the status says so, and the champion's website comes back before all else", async () => {
+  test("a survey that no model can learn from: the status says so, and the champion's website is up first", async () => {
     const noise = join(folder, "noise.csv");
     const animalsWithAnyAge = [...simulate({ rows: 600, seed: 13 })].map((animal, row) => ({
       ...animal,

@@ -54,7 +54,7 @@ describe("what visitors ask", () => {
     }
   }
 
-  test("of animals as they were surveyed, nobody is told", async () => {
+  test("of animals as surveyed, no alarm goes off", async () => {
     await judged("");
     expect(await comparisons()).toContain("Completed");
     expect(await comparisons()).not.toContain("CompletedWithViolations");
@@ -62,7 +62,7 @@ describe("what visitors ask", () => {
     expect(await startedRuns()).toEqual([]);
   });
 
-  test("of other animals, the alarm tells, and the data workflow is started once", async () => {
+  test("of other animals, the alarm goes off, and the data workflow is started once", async () => {
     await judged("0.2");
     expect(await comparisons()).toContain("CompletedWithViolations");
     await until("the data workflow", async () => (await startedRuns()).length > 0);

@@ -164,7 +164,7 @@ describe("make up with a model", () => {
     expect((await endpointOf("production")).config).toBe(before.config);
   });
 
-  test("that is put back is released without a request lost, and all is as before", async () => {
+  test("that is put back is released without a lost request, and everything is as before", async () => {
     await setChampion(champion);
     const { result, statuses } = await visited(up);
     expect(result).toMatchObject({ status: 0 });

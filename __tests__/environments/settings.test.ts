@@ -73,7 +73,7 @@ describe("two environments in one account and region", () => {
   const [development, production] = [loadEnvironment("development"), loadEnvironment("production")];
   const { account, region } = development;
 
-  test("are refused with both names, for they would own one state bucket", () => {
+  test("are refused with both names, because they would share one state bucket", () => {
     expect(() => {
       requireOwnStates([local, development, { ...production, account, region }]);
     }).toThrow(
@@ -87,7 +87,7 @@ describe("two environments in one account and region", () => {
     ["in another account", { region }],
     ["whose states Terraform Cloud keeps", { account, region, backend: { type: "cloud", organization: "acme" } }],
     ["of which one is emulated", { account, region, emulated: true }],
-  ] as const)("one %s stands beside the other", (_, changes) => {
+  ] as const)("one %s can exist beside the other", (_, changes) => {
     expect(() => {
       requireOwnStates([development, { ...production, ...changes }]);
     }).not.toThrow();
@@ -147,7 +147,7 @@ test("a misspelt setting is refused, not ignored", () => {
   );
 });
 
-describe("what stands in front of a website", () => {
+describe("in front of a website", () => {
   const production = loadEnvironment("production");
   const changed = (changes: object, of = production): unknown =>
     parseEnvironment(
@@ -160,7 +160,7 @@ describe("what stands in front of a website", () => {
     hostedZoneId: "Z1D633PJN98FT9",
   };
 
-  test("is a firewall or a name of one's own, by setting", () => {
+  test("a setting adds a firewall or its own name", () => {
     expect(() => changed({ firewall: { requestsPerFiveMinutes: 10 }, domain })).not.toThrow();
     expect(() => changed({ firewall: { requestsPerFiveMinutes: 9 } })).toThrow(
       "websites.test.firewall.requestsPerFiveMinutes is 9; expected a whole number from 10 to 2000000000",
@@ -170,7 +170,7 @@ describe("what stands in front of a website", () => {
     );
   });
 
-  test("is nothing that the emulator doesn't have", () => {
+  test("an emulated environment has neither", () => {
     expect(() => changed({ firewall: { requestsPerFiveMinutes: 10 } }, local)).toThrow(
       /websites\.test\.firewall is .*; expected nothing where emulated is true: the emulator has no firewall/,
     );
@@ -215,7 +215,7 @@ test("a zone is named by its letter, not by its whole name", () => {
 });
 
 test.each(["10.0.0.0/16", "10.255.0.0/16", "172.16.0.0/16", "172.31.0.0/16", "192.168.0.0/16"])(
-  "the private range %s is taken",
+  "the private range %s is accepted",
   (addressRange) => {
     expect(() => parse({ network: { ...network, addressRange } })).not.toThrow();
   },
@@ -230,7 +230,7 @@ test.each(["jobsInVpc", "airflow"] as const)("%s without a network is refused", 
   );
 });
 
-test("Terraform Cloud is named by its organization; nothing else may stand beside it", () => {
+test("Terraform Cloud needs only its organization; other settings are refused", () => {
   expect(() => parse({ backend: { type: "cloud", organization: "acme", project: "abalone" } })).not.toThrow();
   expect(() => parse({ backend: { type: "cloud" } })).toThrow("backend.organization is missing; expected the name of");
   expect(() => parse({ backend: { type: "s3", bucket: "mine" } })).toThrow("backend.bucket is not a setting");
@@ -251,7 +251,7 @@ test("a certificate outside us-east-1 is refused: CloudFront would not find it",
   expect(() => parse({ websites })).toThrow("websites.test.domain.certificateArn is");
 });
 
-describe("to whom messages of the contact form are mailed", () => {
+describe("recipients of the contact form's messages", () => {
   const contact = { to: "office@acme.example", from: "website@acme.example", identity: "domain" } as const;
   const websites = (test: object | undefined, production: object | undefined): object => ({
     test: { ...local.websites.test, contact: test },

@@ -44,7 +44,7 @@ const expected = [
   'terraform required_providers aws version: "6.25.0" → "6.66.0"',
 ];
 
-test.each(environmentNames)("%s is the same on cdktn but for the versions, assets included", async (name) => {
+test.each(environmentNames)("%s is the same on cdktn except for the versions, also the assets", async (name) => {
   const outdir = join(folder, name);
   await synthesizeOnCdktn(name, outdir);
   const platform = synthesizePlatform(name);
@@ -67,7 +67,7 @@ test("the project's types hold on cdktn", () => {
   expect(() => execFileSync(process.execPath, [tsc, "-p", "__tests__/exit-door"], { cwd: projectRoot })).not.toThrow();
 });
 
-test("a fault of the app is told, and nothing is left behind", async () => {
+test("a fault of the app is reported, and no file remains", async () => {
   await expect(synthesizeOnCdktn("prod", join(folder, "prod"))).rejects.toThrow(
     'ENVIRONMENT is "prod"; expected one of',
   );

@@ -31,7 +31,7 @@ function fuzz(url: string): Promise<{ readonly status: number | null; readonly o
   });
 }
 
-describe("a website is asked", () => {
+describe("a website is tested", () => {
   let website: WebsiteServer;
   beforeAll(async () => {
     website = await WebsiteServer.start();
@@ -49,7 +49,7 @@ describe("a website is asked", () => {
     expect(website.calls.filter(({ body }) => body.includes("<script>")).length).toBeGreaterThan(0);
   });
 
-  test("one that fails, reflects, says more than its document or takes a wrong animal is found out in each", async () => {
+  test("every fault is detected: 5xx, reflected input, undocumented answers, accepted wrong animals", async () => {
     let count = 0;
     const json = { "content-type": "application/json", "x-content-type-options": "nosniff" };
     website.intercept = ({ path, method, body }) => {
@@ -82,7 +82,7 @@ describe("a website is asked", () => {
 
 const age = JSON.stringify({ rings: 9, age: { years: 10.5, low: 9, high: 12, confidence: 0.9 }, model: "m" });
 
-describe("what proves nothing fails", () => {
+describe("a run that tests nothing fails", () => {
   let server: Server;
   let answer: (request: IncomingMessage, response: ServerResponse) => void;
   const address = (): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -131,7 +131,7 @@ describe("what proves nothing fails", () => {
   });
 });
 
-test("what is asked, and how often, can be set, and nonsense is refused", () => {
+test("the requests and their number can be set, and invalid settings are refused", () => {
   const url = "https://abalone.example.com/";
   expect(settingsFrom({ URL: url })).toMatchObject({ website: "https://abalone.example.com", examples: 10_000 });
   expect(settingsFrom({ URL: url, EXAMPLES: "20", SEED: "3" })).toEqual({

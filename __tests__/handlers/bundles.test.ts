@@ -46,22 +46,19 @@ function callBundle(file: string, name: string, event: unknown): { result?: Json
   return JSON.parse(readFileSync(outcome, "utf8"));
 }
 
-test.each(handlerDeclarations())(
-  "$name is one file that needs nothing beside it, starts and answers",
-  (declaration) => {
-    const { name, route } = declaration;
-    const file = join(folder, `${name}.js`);
-    writeFileSync(file, unzipSync(bundle(`handlers/${name}/index.ts`))["index.js"]!);
-    if (route === undefined) {
-      expect(callBundle(file, name, {})).toEqual({ error: "InvalidEvent" });
-    } else {
-      expect(callBundle(file, name, httpEvent("POST", route, {})).result.statusCode).toBe(400);
-      expect(callBundle(file, name, httpEvent("GET", "/", undefined, {})).result.statusCode).toBe(404);
-    }
-  },
-);
+test.each(handlerDeclarations())("$name is one file that needs no other, starts and answers", (declaration) => {
+  const { name, route } = declaration;
+  const file = join(folder, `${name}.js`);
+  writeFileSync(file, unzipSync(bundle(`handlers/${name}/index.ts`))["index.js"]!);
+  if (route === undefined) {
+    expect(callBundle(file, name, {})).toEqual({ error: "InvalidEvent" });
+  } else {
+    expect(callBundle(file, name, httpEvent("POST", route, {})).result.statusCode).toBe(400);
+    expect(callBundle(file, name, httpEvent("GET", "/", undefined, {})).result.statusCode).toBe(404);
+  }
+});
 
-test("a bundle signs what it asks of AWS with the credentials that Lambda put into the environment", async () => {
+test("a bundle signs requests to AWS with Lambda's credentials from the environment", async () => {
   const file = join(folder, "signed.js");
   writeFileSync(file, unzipSync(bundle("handlers/predict/index.ts"))["index.js"]!);
   aws.respond = () => awsError(400, "ValidationError");

@@ -173,7 +173,7 @@ describe("a visitor who sends too much", () => {
   const send = (number: number, visitor: string, connected?: string): Promise<Json> =>
     contact(requestOf(numbered(number), visitor, connected));
 
-  test("is told so, and when to come back; the message is not stored, and others go on", async () => {
+  test("gets 429 and a time to retry; the message is not stored, and others are not affected", async () => {
     for (const number of [1, 2, 3]) {
       expect((await send(number, "192.0.2.1")).statusCode).toBe(202);
     }
@@ -188,7 +188,7 @@ describe("a visitor who sends too much", () => {
     expect(output.lines()).toContainEqual(expect.objectContaining({ ContactLimited: 1 }));
   });
 
-  test("may go on in the next hour, and on the next day", async () => {
+  test("may send again in the next hour, and on the next day", async () => {
     for (const number of [1, 2, 3]) {
       await send(number, "192.0.2.1");
     }
@@ -201,7 +201,7 @@ describe("a visitor who sends too much", () => {
     }
   });
 
-  test("counts once for a message that is sent again, and is told of one that is there even at the limit", async () => {
+  test("counts once for a repeated message, and gets its number even at the limit", async () => {
     for (const number of [1, 1, 1, 2, 3, 3, 1]) {
       expect((await send(number, "192.0.2.1")).statusCode).toBe(202);
     }
@@ -216,7 +216,7 @@ describe("a visitor who sends too much", () => {
     expect((await send(5, "2001:db8:0:8::1")).statusCode).toBe(202);
   });
 
-  test("does not get far by calling the API itself under invented addresses", async () => {
+  test("does not get far by calling the API directly with invented addresses", async () => {
     const answers = [];
     for (let number = 0; number < 61; number++) {
       answers.push((await send(number, `192.0.2.${number}`, "198.51.100.1")).statusCode);
@@ -236,7 +236,7 @@ describe("a visitor who sends too much", () => {
     expect((await send(4, forwarded, connected)).statusCode).toBe(429);
   });
 
-  test("is known by no address: only codes are kept, another each hour, under a key that every day replaces", async () => {
+  test("is stored without an address: only as a code, another each hour, with a key that changes every day", async () => {
     const fresh = loadHandler("contact", variables, aws);
     const ask = (number: number): Promise<Json> => fresh(requestOf(numbered(number), "192.0.2.1"));
     await ask(1);
@@ -265,13 +265,13 @@ describe("a visitor who sends too much", () => {
   });
 });
 
-test("the two halves of a double click come in each other's way, and one message is stored", async () => {
+test("the two requests of a double click conflict, and one message is stored", async () => {
   conflicts = 2;
   expect((await post(message)).statusCode).toBe(202);
   expect(items.size).toBe(1);
 });
 
-test("who comes in the way for ever is told to try again", async () => {
+test("after repeated conflicts, the answer says to try again", async () => {
   conflicts = 1_000;
   expect((await post(message)).statusCode).toBe(503);
   expect(items.size).toBe(0);
@@ -409,7 +409,7 @@ test.each(["UpdateItem", "TransactWriteItems"])(
   },
 );
 
-test("nothing that people write is logged, whatever becomes of it", async () => {
+test("nothing that people write is logged, whatever happens to it", async () => {
   await post(message);
   await post({ ...message, email: "zoe" });
   aws.respond = ({ body }) => awsError(400, "ValidationException", body);

@@ -12,7 +12,7 @@ import { synthesize, synthesizePlatform, type Template } from "../support/synthe
 
 const read = (document: string): string => readFileSync(join(projectRoot, document), "utf8");
 
-test("no handler lacks anything", () => {
+test("no handler is incomplete", () => {
   const house: House = {
     handlers: join(projectRoot, "handlers"),
     tests: __dirname,
@@ -80,7 +80,7 @@ describe("a new handler", () => {
       .reduce(withSection, read(document));
   }
 
-  test("without anything else: one report names all that it lacks, with the lines to add", () => {
+  test("without anything else: one report names everything that is missing, with the lines to add", () => {
     const lacks = lacking("hello", house);
     expect(lacks).toEqual([
       expect.stringMatching(

@@ -243,7 +243,7 @@ describe("the settings of the gate", () => {
     });
   });
 
-  test("who changes places changes the verdict", async () => {
+  test("swapping the models swaps the verdict", async () => {
     expect(await judgeWith({}, against(2.1, 2.2, 0.02))).toMatchObject({ better: true });
     expect(await judgeWith({}, against(2.2, 2.1, 0.02))).toMatchObject({ better: false });
   });
@@ -257,7 +257,7 @@ describe("the settings of the gate", () => {
     expect(() => loadHandler("evaluate-results", { ...gate, ...changes }, aws)).toThrow(message);
   });
 
-  test("a confidence that the report has no number for is named", async () => {
+  test("a confidence without a quantile in the report is named", async () => {
     await expect(judgeWith({ GATE_CONFIDENCE: "0.93" }, against(2.1, 2.2, 0.02))).rejects.toMatchObject({
       name: "InvalidEvaluation",
       message: expect.stringContaining(
@@ -336,7 +336,7 @@ describe("a report that cannot be judged is an error, and no verdict", () => {
   });
 });
 
-test("a failing service is not taken for a bad report", async () => {
+test("a failing service is not reported as a bad report", async () => {
   aws.respond = () => s3Error(403, "AccessDenied");
   await expect(judge({ evaluationUri: uri })).rejects.toMatchObject({ name: "AccessDenied" });
 });

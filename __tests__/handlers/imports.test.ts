@@ -23,7 +23,7 @@ function refusals(file: string): (path: string) => string | undefined {
   return (path) => patterns.find(({ regex }) => new RegExp(regex, "u").test(path))?.message;
 }
 
-test("functions know the website's limits for messages, and nothing else of it", () => {
+test("functions import the website's limits for messages, and nothing else of it", () => {
   const refusal = refusals("handlers/contact/index.ts");
   expect(refusal("../../web/contact-limits")).toBeUndefined();
   for (const path of ["../../web/build", "../../web/src/form", "../../web/contact-limits-of-old", "../../web"]) {
@@ -32,7 +32,7 @@ test("functions know the website's limits for messages, and nothing else of it",
   expect(refusal("../../survey/feature-contract")).toBeUndefined();
 });
 
-test("the website knows nothing of the functions behind its API", () => {
+test("the website imports nothing of the functions behind its API", () => {
   const refusal = refusals("web/src/form.ts");
   expect(refusal("../../handlers/contact")).toContain("web/ must not import handlers/ ");
   expect(refusal("../../survey/feature-contract")).toBeUndefined();

@@ -268,7 +268,7 @@ describe("a survey that takes longer than one call", () => {
     expect(records).toHaveLength(before);
   });
 
-  test("gets on even when a call has hardly any time", async () => {
+  test("makes progress even when a call has hardly any time", async () => {
     upload("surveys/f.csv", survey(...animals(3).map(surveyLine)));
     let offset = 0;
     for (let calls = 1; calls <= 3; calls += 1) {
@@ -292,7 +292,7 @@ describe("a survey that takes longer than one call", () => {
     });
   });
 
-  test("a flood of bad rows ends a call before it fills the memory", async () => {
+  test("many bad rows end a call before they fill the memory", async () => {
     upload("surveys/h.csv", survey(...Array.from({ length: 50_010 }, () => "x")));
     const first = await ingest({ key: "surveys/h.csv" });
     expect(first).toMatchObject({ complete: false, rows: { read: 50_000, rejected: 50_000 } });
@@ -303,7 +303,7 @@ describe("a survey that takes longer than one call", () => {
   });
 });
 
-describe("a survey that changes under its reader", () => {
+describe("a survey that changes while it is read", () => {
   test("is not continued with other content", async () => {
     const etag = upload("surveys/i.csv", survey(...animals(3).map(surveyLine)));
     upload("surveys/i.csv", survey(...animals(2).map(surveyLine)));

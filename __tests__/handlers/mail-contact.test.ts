@@ -167,7 +167,7 @@ test("changes and deletions in the stream mail nothing", async () => {
   expect(mails).toEqual([]);
 });
 
-test("a message that its time took away is mailed to nobody", async () => {
+test("an expired message is mailed to nobody", async () => {
   items.delete(id(1));
   expect(await mail(records(1, 2))).toEqual({ mailed: 1 });
   expect(items.size).toBe(4);
@@ -186,7 +186,7 @@ describe("when SES refuses", () => {
     expect(new Set(mails.map(({ Content }) => Content.Simple.Body.Text.Data)).size).toBe(3);
   });
 
-  test("for long, the clock mails what the stream gave up", async () => {
+  test("for long, the schedule mails what the stream gave up", async () => {
     refusals = Array.from({ length: 8 }, () => refusal);
     await expect(mail(records(1, 2, 3))).rejects.toThrow("3 of 3");
     await expect(mail({ unsent: true })).rejects.toThrow("5 of 5");
@@ -235,7 +235,7 @@ test("a call that was killed while it mailed: the message waits two minutes, the
   expect(await mail(records(1))).toEqual({ mailed: 1 });
 });
 
-test("the one window: what SES took and DynamoDB could not mark is mailed once more, and never while it is marked", async () => {
+test("the one exception: a mail that SES took and DynamoDB could not mark is sent once more, and never while it is marked", async () => {
   refusedUpdate = "SET mailedAt";
   await expect(mail(records(1))).rejects.toMatchObject({ name: "AccessDeniedException" });
   refusedUpdate = undefined;
@@ -251,7 +251,7 @@ test("a message whose mail bounced is mailed again by its number", async () => {
   expect(mails.map(({ Content }) => Content.Simple.Body.Text.Data.includes(id(1)))).toEqual([true, false, true]);
 });
 
-test("nothing is begun that the function's time may not finish", async () => {
+test("nothing is begun that could exceed the function's time", async () => {
   await expect(mail(records(1), { getRemainingTimeInMillis: () => 20_000 })).rejects.toThrow("1 of 1");
   expect(aws.requests).toEqual([]);
 });
@@ -282,7 +282,7 @@ describe("no field of a message gets into the mail's header", () => {
   });
 });
 
-test("nothing that people write is logged, whatever becomes of it", async () => {
+test("nothing that people write is logged, whatever happens to it", async () => {
   refusals = [refusal];
   await expect(mail(records(1, 2))).rejects.toThrow();
   await mail(records(1));

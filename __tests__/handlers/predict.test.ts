@@ -39,7 +39,7 @@ function expectProblem(answer: Json, status: number): Json {
 }
 
 describe("a right request", () => {
-  test("is asked of the endpoint in the contract's names, and answered with an age in years to the tenth", async () => {
+  test("is sent to the endpoint in the contract's names, and answered with an age in tenths of years", async () => {
     const answer = await post(animal);
     expect(answer.statusCode).toBe(200);
     expect(answer.headers).toMatchObject({ "content-type": "application/json", "cache-control": "no-store" });
@@ -221,7 +221,7 @@ describe("wrong input is the visitor's to correct: each field with what it takes
     ["broken JSON", 400, httpEvent("POST", "/api/predict", JSON.stringify(animal).slice(0, -1))],
     ["HTML", 400, httpEvent("POST", "/api/predict", "<html><script>alert(1)</script>")],
     [
-      "bytes that are no UTF-8",
+      "bytes that are not UTF-8",
       400,
       {
         ...httpEvent("POST", "/api/predict", Buffer.from([0x22, 0xff, 0x22]).toString("base64")),
@@ -236,7 +236,7 @@ describe("wrong input is the visitor's to correct: each field with what it takes
     }
   });
 
-  test("OPTIONS is told what there is", async () => {
+  test("OPTIONS gets the allowed methods", async () => {
     expect(await predict(httpEvent("OPTIONS", "/api/predict"))).toMatchObject({
       statusCode: 204,
       headers: { allow: "POST, OPTIONS", "cache-control": "no-store" },
@@ -352,7 +352,7 @@ describe("when the model cannot answer, the visitor may try again", () => {
     );
   });
 
-  test("an endpoint that is down is told as one that fails", async () => {
+  test("an endpoint that is down gives the same answer as one that fails", async () => {
     const gone = await startAws();
     await gone.close();
     const alone = loadHandler("predict", { ENDPOINT_NAME: "acme-test" }, gone);
@@ -389,7 +389,7 @@ describe("when the model cannot answer, the visitor may try again", () => {
     ["ends", failed(0)],
     ["answers NaN", { body: JSON.stringify(prediction).replace("9.06", "NaN") }],
     ["answers nonsense", instead({})],
-  ])("a model that %s is asked again, for a release may be on its way to be rolled back", async (_name, failure) => {
+  ])("a model that %s is asked again, because a release may be being rolled back", async (_name, failure) => {
     oneAfter(2, failure);
     expect((await post(animal)).statusCode).toBe(200);
     expect(aws.requests).toHaveLength(3);
@@ -408,7 +408,7 @@ describe("when the model cannot answer, the visitor may try again", () => {
     expect(aws.requests).toHaveLength(1);
   });
 
-  test("a short disturbance is not even noticed", async () => {
+  test("a short disturbance has no effect", async () => {
     let first = true;
     aws.respond = () => {
       const answer = first ? awsError(503, "ServiceUnavailable") : instead(prediction);

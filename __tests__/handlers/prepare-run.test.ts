@@ -166,7 +166,7 @@ describe("the champion", () => {
       "its model package was rejected",
     ],
     ["without a model", { body: { ModelApprovalStatus: "Approved" } }, "its model package has no model data"],
-  ])("that is %s is none, with a warning", async (_name, answer, reason) => {
+  ])("that is %s does not count, with a warning", async (_name, answer, reason) => {
     champion(packageArn, answer);
     expect((await prepare(event)).champion).toEqual({ modelPackageArn: "none", modelDataUrl: "none" });
     expect(output.lines()).toContainEqual(

@@ -191,7 +191,7 @@ test("a challenger becomes an approved package with its metrics, and the champio
 
 const cardOf = (index: number): Json => JSON.parse(packages[index]!.ModelCard.ModelCardContent);
 
-test("the package bears the job's model card, with where everything lies and what the gate decided", async () => {
+test("the package has the job's model card, with all places and what the gate decided", async () => {
   await register(event);
   const content = cardOf(0);
   expect(content).toEqual({
@@ -225,33 +225,36 @@ test("the package bears the job's model card, with where everything lies and wha
   expect(modelCardContent.safeParse(content).error).toBeUndefined();
 });
 
-test.each(["better", "newer"])("the card tells by which numbers a model was %s than the champion", async (verdict) => {
-  const comparison = {
-    metric: "rmse",
-    lowerIsBetter: true,
-    challenger: 2.1,
-    champion: 2.2,
-    confidence: 0.95,
-    worseByAtMost: -0.06,
-    margin: 0.05,
-    tolerance: 0.02,
-    newerData: true,
-    verdict,
-  };
-  await register({ ...event, judgement: { ...event.judgement, outcome: "x".repeat(2_000), comparison } });
-  const content = cardOf(0);
-  expect(content.evaluation_details[0].metadata).toEqual({
-    gate: "x".repeat(1_024),
-    rmse: "2.1",
-    "highest rmse allowed": "2.3",
-    "compared by": "rmse",
-    "this model": "2.1",
-    champion: "2.2",
-    "worse by at most": "-0.06 with 0.95 confidence; better is below -0.05",
-    "newer data": "true, tolerance 0.02",
-  });
-  expect(modelCardContent.safeParse(content).error).toBeUndefined();
-});
+test.each(["better", "newer"])(
+  "the card has the numbers by which a model was %s than the champion",
+  async (verdict) => {
+    const comparison = {
+      metric: "rmse",
+      lowerIsBetter: true,
+      challenger: 2.1,
+      champion: 2.2,
+      confidence: 0.95,
+      worseByAtMost: -0.06,
+      margin: 0.05,
+      tolerance: 0.02,
+      newerData: true,
+      verdict,
+    };
+    await register({ ...event, judgement: { ...event.judgement, outcome: "x".repeat(2_000), comparison } });
+    const content = cardOf(0);
+    expect(content.evaluation_details[0].metadata).toEqual({
+      gate: "x".repeat(1_024),
+      rmse: "2.1",
+      "highest rmse allowed": "2.3",
+      "compared by": "rmse",
+      "this model": "2.1",
+      champion: "2.2",
+      "worse by at most": "-0.06 with 0.95 confidence; better is below -0.05",
+      "newer data": "true, tolerance 0.02",
+    });
+    expect(modelCardContent.safeParse(content).error).toBeUndefined();
+  },
+);
 
 test.each<[string, () => AwsAnswer, RegExp]>([
   ["missing", () => s3Error(404, "NoSuchKey"), /model-card\.json is missing: look at the evaluation job's log/],
@@ -331,7 +334,7 @@ test.each<[string, () => AwsAnswer, RegExp]>([
   expect(parameters.get("/acme/test/FiguresKey")).toBe("figures/none.json");
 });
 
-test("figures that could not be laid down leave the champion as it was, and the repetition lays them", async () => {
+test("figures that could not be stored leave the champion unchanged, and the repetition stores them", async () => {
   failures = { PUT: s3Error(403, "AccessDenied") };
   await expect(register(event)).rejects.toMatchObject({ name: "AccessDenied" });
   expect(parameters.get("/acme/test/ModelPackageName")).toBe("PLACEHOLDER");
@@ -365,7 +368,7 @@ test("a repeated call gives the same package, however many came before it", asyn
   expect(packages).toHaveLength(4);
 });
 
-test("a call that broke off after the package was made is finished by its repetition", async () => {
+test("a call that ended after the package was made is finished by its repetition", async () => {
   failures = { PutParameter: awsError(400, "TooManyUpdates") };
   await expect(register(event)).rejects.toThrow();
   failures = {};
@@ -386,7 +389,7 @@ test("a repeated call does not bring an old model back", async () => {
   );
 });
 
-test("of two runs that have beaten the same champion, the first to end takes its place, and the other one doesn't", async () => {
+test("of two runs that beat the same champion, only the first to end becomes champion", async () => {
   await register({ ...event, runName: "first" });
   const judgement = { ...event.judgement, champion: { modelPackageArn: arnOf(1), rmse: 2.4 } };
   await register({ ...event, runName: "a", judgement });
@@ -410,7 +413,7 @@ test("a later version follows an earlier one even past nine", async () => {
   expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(10));
 });
 
-test.each(["older-group", `${group}-older`])("a champion of another group, %s, does not hinder", async (other) => {
+test.each(["older-group", `${group}-older`])("a champion of another group, %s, has no effect", async (other) => {
   parameters.set("/acme/test/ModelPackageName", arnOf(99).replace(group, other));
   await register(event);
   expect(parameters.get("/acme/test/ModelPackageName")).toBe(arnOf(1));
@@ -446,13 +449,13 @@ test("a missing parameter is a fault of the deployment, and named", async () => 
   );
 });
 
-test("SageMaker's refusal comes through", async () => {
+test("SageMaker's refusal is passed on", async () => {
   failures = { CreateModelPackage: awsError(400, "ValidationException", "the image is not in this region") };
   await expect(register(event)).rejects.toMatchObject({ message: "the image is not in this region" });
   expect(parameters.get("/acme/test/ModelPackageName")).toBe("PLACEHOLDER");
 });
 
-test("instance types that are none do not start", () => {
+test("invalid instance types do not start", () => {
   expect(() => loadHandler("register-model", { ...variables, INFERENCE_INSTANCE_TYPES: " , " }, aws)).toThrow(
     /INFERENCE_INSTANCE_TYPES/,
   );

@@ -38,13 +38,13 @@ test("waits grow, are never the same for all, and end after some twenty seconds 
   }
 });
 
-test("what cannot succeed is not tried again", async () => {
+test("a permanent error is not retried", async () => {
   const tries = jest.fn(() => Promise.reject(failure(400, "ValidationError")));
   await expect(putWithRetries(tries)).rejects.toThrow("refused");
   expect(tries).toHaveBeenCalledTimes(1);
 });
 
-test("the result of the try that succeeds is given", async () => {
+test("the result of the successful attempt is returned", async () => {
   let tried = 0;
   const result = await putWithRetries(
     () => ((tried += 1) < 3 ? Promise.reject(failure(503)) : Promise.resolve("stored")),

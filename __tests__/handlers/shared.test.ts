@@ -20,7 +20,7 @@ describe("the environment", () => {
     );
   });
 
-  test.each(["", " 5", "5 days", "1e1", "NaN", "-1"])("takes '%s' for no number", (DAYS) => {
+  test.each(["", " 5", "5 days", "1e1", "NaN", "-1"])("does not accept '%s' as a number", (DAYS) => {
     expect(() => readEnvironment({ DAYS: number(0, 100) }, { DAYS })).toThrow(/DAYS/);
   });
 });

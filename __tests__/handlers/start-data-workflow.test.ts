@@ -59,7 +59,7 @@ describe("without Airflow", () => {
     };
   });
 
-  test("drift starts the ML workflow, by a name that tells stage and day", async () => {
+  test("drift starts the ML workflow, with stage and day in its name", async () => {
     expect(await start(event())).toEqual([
       { workflow: "step-functions", run: "drift-production-2026-03-01", alreadyStarted: false },
     ]);
@@ -82,7 +82,7 @@ describe("without Airflow", () => {
     expect(aws.requests).toEqual([]);
   });
 
-  test("what Step Functions refuses fails, so that the function's alarm tells of it", async () => {
+  test("a refusal by Step Functions fails, so that the function's alarm goes off", async () => {
     answer = () => awsError(400, "StateMachineDoesNotExist", "no such machine");
     await expect(start(event())).rejects.toThrow("no such machine");
   });
@@ -95,7 +95,7 @@ describe("without Airflow", () => {
     event("ALARMED"),
     event("ALARM", "yesterday"),
     null,
-  ])("a message that is no alarm is refused: %j", async (nonsense) => {
+  ])("a message that is not an alarm is refused: %j", async (nonsense) => {
     await expect(start(nonsense)).rejects.toMatchObject({ name: "InvalidEvent" });
     expect(aws.requests).toEqual([]);
   });
@@ -156,7 +156,7 @@ print(auth.signature(auth.string_to_sign(request, canonical), request))
     expect(String(headers.authorization)).toContain(`Signature=${expected}`);
   });
 
-  test("a run that is there already is none to start", async () => {
+  test("an existing run is not started again", async () => {
     answer = () => ({ status: 400, body: { RestApiStatusCode: 409, RestApiResponse: { title: "Conflict" } } });
     expect(await start(event())).toEqual([expect.objectContaining({ workflow: "airflow", alreadyStarted: true })]);
   });

@@ -93,7 +93,7 @@ describe("built from what synth wrote into the stack's folder", () => {
     expect(image.Config.User ?? "").toBe("");
   });
 
-  test("it holds the context's files, in the modes in which they were given, root's, and the compiled program beside them", () => {
+  test("it has the context's files with their modes, owned by root, and the compiled program beside them", () => {
     const program = join(root, "opt/program");
     const files = [...modelImageContext().keys()].filter((path) => !path.endsWith("Dockerfile")).sort();
     const found = (readdirSync(program, { recursive: true }) as string[]).filter((path) =>
@@ -110,7 +110,7 @@ describe("built from what synth wrote into the stack's folder", () => {
     expect(compiled).toHaveLength(files.filter((path) => /\/abalone\/.+\.py$/.test(path)).length);
   });
 
-  test("it holds the pinned packages and no others, installed by hash", async () => {
+  test("it has the pinned packages and no others, installed by hash", async () => {
     const site = readdirSync(join(root, "usr/local/lib")).find((entry) => entry.startsWith("python3"))!;
     const paths = `/usr/local/lib/${site}/dist-packages`;
     const frozen = await succeed("chroot", [root, "python", "-m", "pip", "list", "--format=freeze", "--path", paths]);
@@ -123,7 +123,7 @@ describe("built from what synth wrote into the stack's folder", () => {
     expect(installed.map((entry) => entry.split("==")[0])).toEqual(expect.arrayContaining(wanted));
   });
 
-  test("it keeps nothing of this machine's way to a package index", async () => {
+  test("it contains nothing of this machine's settings for a package index", async () => {
     const base = await builder.rootOf(baseName);
     expect(readFileSync(join(root, "etc/pip.conf"), "utf8")).toBe("");
     expect(readdirSync(join(root, "mnt"))).toEqual([]);
@@ -215,7 +215,7 @@ describe("pushed to a registry and pulled by its digest", () => {
       }
     });
 
-    test("train makes a model without a network, and hands it over as its own user", async () => {
+    test("train makes a model without a network, as its own user", async () => {
       const { status, output } = await new Container(root, pulled, job).run(["train"], { TRAINING_JOB_NAME: "proof" });
       expect([status, output]).toEqual([0, expect.stringMatching(/validation:rmse=[\d.]+;/)]);
       const model = join(job, "model/model.onnx");
@@ -358,7 +358,7 @@ describeProvider("by Terraform's docker provider, from the resources that synth 
   });
   afterAll(() => engine.stop());
 
-  test("the image is built, pushed under its tag, and handed on by the registry's digest", async () => {
+  test("the image is built, pushed with its tag, and published by the registry's digest", async () => {
     const { status, output } = await terraform("apply", "-no-color", "-auto-approve");
     expect([status, output]).toEqual([0, expect.stringContaining("2 added, 0 changed, 0 destroyed")]);
     expect(await registry.tags(elsewhere)).toEqual([tag]);
@@ -383,7 +383,7 @@ describeProvider("by Terraform's docker provider, from the resources that synth 
     expect([status, output]).toEqual([0, expect.stringContaining("No changes")]);
   });
 
-  test("a machine that hasn't the image plans to build it again, but to push nothing under a tag that is there", async () => {
+  test("a machine without the image plans to build it again, but not to push an existing tag", async () => {
     await builder.do("rmi", `${registry.address}/${elsewhere}:${tag}`);
     const { status, output } = await terraform("plan", "-no-color", "-detailed-exitcode");
     expect([status, output]).toEqual([2, expect.stringContaining("Plan: 1 to add, 0 to change, 0 to destroy.")]);

@@ -57,7 +57,7 @@ test.each(["Say what is done", "Make: install", "make:install", "make: ", `rooms
   },
 );
 
-test("a merge is not judged, nor at the edge of a shallow clone; its branches are", () => {
+test("a merge is not checked, nor at the edge of a shallow clone; its branches are", () => {
   git("checkout", "-b", "side");
   commit("docs: beside");
   git("checkout", "main");
@@ -76,14 +76,14 @@ test("a merge is not judged, nor at the edge of a shallow clone; its branches ar
   expect(check().status).toBe(1);
 });
 
-test("a shallow clone's commits are judged", () => {
+test("a shallow clone's commits are checked", () => {
   commit("Without a room");
   const shallow = join(folder, "shallow");
   git("clone", "--depth", "1", `file://${repository}`, shallow);
   expect(check(shallow).status).toBe(1);
 });
 
-test("an unpacked archive is not judged, nor by a history around it", () => {
+test("an unpacked archive is not checked, also inside another repository", () => {
   commit("Without a room");
   const archive = join(repository, "archive");
   mkdirSync(archive);

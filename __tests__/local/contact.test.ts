@@ -119,7 +119,7 @@ test("a message becomes one mail, to be answered to the visitor, however often i
   expect(body).toContain("A visitor of the abalone website (test) wrote to us.");
 });
 
-test("what SES refuses is kept, and mailed when SES takes it", async () => {
+test("a message that SES refuses is stored, and mailed when SES accepts it", async () => {
   const EmailIdentity = "test.acme.example";
   await workspace.clients.ses.deleteEmailIdentity({ EmailIdentity });
   const { status, id } = await write("Is anybody there?");
@@ -132,14 +132,14 @@ test("what SES refuses is kept, and mailed when SES takes it", async () => {
   expect(mailsOf(id).length).toBe(1);
 });
 
-test("what a program fills in is answered, and neither kept nor mailed", async () => {
+test("a program's message is answered, and neither stored nor mailed", async () => {
   const before = [(await items()).length, mails().length];
   expect((await write("Buy it", { website: "https://spam.example" })).status).toBe(202);
   expect(await invoke(mailer, { unsent: true })).toEqual({ mailed: 0 });
   expect([(await items()).length, mails().length]).toEqual(before);
 });
 
-test("where DynamoDB refuses, the visitor is told that it is not sent, and nothing is mailed", async () => {
+test("if DynamoDB refuses, the visitor gets an error, and nothing is mailed", async () => {
   const before = mails().length;
   await workspace.clients.dynamoDb.deleteTable({ TableName: table });
   expect((await write("Lost?")).status).toBe(503);

@@ -103,7 +103,7 @@ describe("the front door", () => {
   test.each([
     ["headers", "POST / HTTP/1.1\r\nHost: "],
     ["a body", "POST /api/contact HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 100\r\n\r\n{"],
-  ])("lets go of who stops in the middle of %s", async (_, half) => {
+  ])("ends a connection that stops in the middle of %s", async (_, half) => {
     const impatient = new FrontDoor(emulator.url, 1);
     const own = await freePort();
     await impatient.show(new Map([[own, domain]]));
@@ -151,7 +151,7 @@ describe("the front door", () => {
     expect(String(await received.toArray())).toBe("ab");
   });
 
-  test("tells what to do while the emulator is down, and works again as soon as it is back", async () => {
+  test("says what to do while the emulator is down, and works again as soon as it is back", async () => {
     await ask(port, "/");
     await stop(emulator.server);
     const down = await ask(port, "/", { method: "POST" }, "body");
@@ -189,7 +189,7 @@ describe("the front door", () => {
     },
   );
 
-  test("says by itself that it is open, and when a website is not deployed yet", async () => {
+  test("reports that it is open, and when a website is not deployed yet", async () => {
     expect((await ask(port, frontDoorHealth)).body.toString()).toBe("open\n");
     await frontDoor.show(new Map([[port, ""]]));
     const early = await ask(port, "/");
@@ -197,7 +197,7 @@ describe("the front door", () => {
     expect((await ask(port, frontDoorHealth)).status).toBe(200);
   });
 
-  test("puts nothing of its own into the place of a file: robots.txt is the website's", async () => {
+  test("does not replace the website's files: robots.txt is the website's", async () => {
     const { status, body } = await ask(port, "/robots.txt");
     expect([status, JSON.parse(body.toString()).url]).toEqual([201, "/robots.txt"]);
   });
@@ -266,7 +266,7 @@ describe("its process", () => {
     return child;
   }
 
-  test("follows its file of websites, through nonsense in it, and ends when it is told to", async () => {
+  test("follows its file of websites, also after invalid content, and ends when asked to", async () => {
     const [first, second] = [await freePort(), await freePort()];
     const file = join(folder, "sites.json");
     const write = (text: string) => {

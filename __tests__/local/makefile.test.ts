@@ -72,7 +72,7 @@ describe("in a fresh checkout", () => {
     expect(existsSync(join(checkout, "called"))).toBe(false);
   });
 
-  test("a folder that is named by PLATFORM_DIRECTORY is told, and left alone where it isn't a platform's", () => {
+  test("the folder of PLATFORM_DIRECTORY is named, and left alone if it isn't a platform's", () => {
     mkdirSync(join(checkout, "my thesis"));
     writeFileSync(join(checkout, "my thesis", "thesis.txt"), "three years of work");
     expect(make("clean", "PLATFORM_DIRECTORY=my thesis").stdout).toContain("there is no platform in my thesis;");
@@ -226,7 +226,7 @@ describe("what the caller gives reaches the program as typed, and no shell parse
     ...{ UV_PYTHON_INSTALL_DIR: "/j", UV_SYSTEM_CERTS: "true", SSL_CERT_FILE: "/c", HTTPS_PROXY: "http://b" },
   };
 
-  test("settings for other projects are taken back, ways to packages are kept", () => {
+  test("settings for other projects have no effect, those for downloads are used", () => {
     const { given } = run("logs", [], { ...others, ...ways });
     const names = given.map((line) => line.slice(0, line.indexOf("=")));
     expect(Object.keys(others).filter((name) => names.includes(name))).toEqual([]);

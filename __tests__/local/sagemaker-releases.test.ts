@@ -241,46 +241,43 @@ describe("a poisoned model", () => {
     ["fails", canary, "errors"],
     ["is slow", canary, "latency"],
     ["fails", allAtOnce, "errors"],
-  ] as const)(
-    "that %s is turned back (%j): only what it was asked itself has failed",
-    async (poison, routing, alarm) => {
-      const name = `poisoned-${poison.replace(" ", "-")}-${routing.Type === "CANARY" ? "canary" : "all"}`;
-      const config = `${poison.replace(" ", "-")}-config`;
-      await createEndpoint(name);
-      const load = new Load(name);
-      await release(name, config, routing, { bake: 30 });
-      expect(await settled(name)).toMatchObject({
-        EndpointConfigName: "old-config",
-        FailureReason: expect.stringMatching(
-          new RegExp(
-            `^The release of the endpoint configuration ${config} was rolled back to old-config: the alarm ${name}-${alarm} went off \\(Threshold`,
-          ),
+  ] as const)("that %s is rolled back (%j): only its own requests have failed", async (poison, routing, alarm) => {
+    const name = `poisoned-${poison.replace(" ", "-")}-${routing.Type === "CANARY" ? "canary" : "all"}`;
+    const config = `${poison.replace(" ", "-")}-config`;
+    await createEndpoint(name);
+    const load = new Load(name);
+    await release(name, config, routing, { bake: 30 });
+    expect(await settled(name)).toMatchObject({
+      EndpointConfigName: "old-config",
+      FailureReason: expect.stringMatching(
+        new RegExp(
+          `^The release of the endpoint configuration ${config} was rolled back to old-config: the alarm ${name}-${alarm} went off \\(Threshold`,
         ),
-        LastDeploymentConfig: { AutoRollbackConfiguration: { Alarms: [{ AlarmName: `${name}-errors` }, {}] } },
-      });
-      expect((await describeEndpoint(name)).PendingDeploymentSummary).toBeUndefined();
-      const before = load.failures.length;
-      load.answers.clear();
-      await eventually("answers of the old model", () => Promise.resolve(load.of(2) > 40));
-      await load.stop();
-      // After the endpoint is back in service nothing fails; before, only what the poisoned container was asked.
-      expect(load.failures.length - before).toBeLessThanOrEqual(4);
-      for (const failure of load.failures) {
-        expect(failure.message).toMatch(/the poisoned model failed|ended or closed the connection before it answered/);
-      }
-      if (poison === "is slow") {
-        expect(load.failures).toEqual([]);
-      }
-      await eventually("its server to be gone", async () =>
-        Promise.resolve(childrenOf(platform).filter(({ purpose }) => purpose.includes(` ${name},`)).length === 1),
-      );
-      // The next release of a good model is not held up by the last one.
-      await release(name, "new-config", routing);
-      const healed = await settled(name);
-      expect(healed.EndpointConfigName).toBe("new-config");
-      expect(healed.FailureReason).toBeUndefined();
-    },
-  );
+      ),
+      LastDeploymentConfig: { AutoRollbackConfiguration: { Alarms: [{ AlarmName: `${name}-errors` }, {}] } },
+    });
+    expect((await describeEndpoint(name)).PendingDeploymentSummary).toBeUndefined();
+    const before = load.failures.length;
+    load.answers.clear();
+    await eventually("answers of the old model", () => Promise.resolve(load.of(2) > 40));
+    await load.stop();
+    // After the endpoint is back in service nothing fails; before, only what the poisoned container was asked.
+    expect(load.failures.length - before).toBeLessThanOrEqual(4);
+    for (const failure of load.failures) {
+      expect(failure.message).toMatch(/the poisoned model failed|ended or closed the connection before it answered/);
+    }
+    if (poison === "is slow") {
+      expect(load.failures).toEqual([]);
+    }
+    await eventually("its server to be gone", async () =>
+      Promise.resolve(childrenOf(platform).filter(({ purpose }) => purpose.includes(` ${name},`)).length === 1),
+    );
+    // The next release of a good model is not held up by the last one.
+    await release(name, "new-config", routing);
+    const healed = await settled(name);
+    expect(healed.EndpointConfigName).toBe("new-config");
+    expect(healed.FailureReason).toBeUndefined();
+  });
 
   test("that doesn't start never gets a request", async () => {
     await createEndpoint("unstartable");
@@ -294,7 +291,7 @@ describe("a poisoned model", () => {
     expect([...load.answers.keys()]).toEqual([2]);
   });
 
-  test("whose server is killed while it bakes is turned back, and the old one answers in its place", async () => {
+  test("whose server is killed while it is watched is rolled back, and the old one answers instead", async () => {
     await createEndpoint("killed");
     await release("killed", "new-config", canary, { bake: 3 });
     const { pid: old } = childrenOf(platform).find(({ purpose }) => purpose.includes(" killed,")) ?? { pid: 0 };
@@ -318,7 +315,7 @@ describe("a poisoned model", () => {
 });
 
 describe("alarms", () => {
-  test("that are off already turn a release back; one that somebody sets does, too", async () => {
+  test("that are already in ALARM roll a release back; so does one that is set later", async () => {
     await createEndpoint("alarmed");
     const [errors = ""] = await watch("alarmed", "new-config");
     await release("alarmed", "new-config", allAtOnce, { bake: 30 });
@@ -330,7 +327,7 @@ describe("alarms", () => {
     expect(MetricAlarms[0]?.StateValue).toBe("ALARM");
   });
 
-  test("that do not exist turn a release back: nobody would watch it", async () => {
+  test("that do not exist roll a release back: nothing would watch it", async () => {
     await createEndpoint("unwatched");
     await release("unwatched", "new-config", allAtOnce, { bake: 1, alarms: ["no-such-alarm"] });
     expect(await settled("unwatched")).toMatchObject({
@@ -376,7 +373,7 @@ describe("a kill of the service", () => {
     expect(await ask("swapped")).toBe(3);
   });
 
-  test("of a poisoned release ends in the old configuration all the same", async () => {
+  test("of a poisoned release still ends in the old configuration", async () => {
     await createEndpoint("poisoned-and-killed");
     await release("poisoned-and-killed", "fails-config", canary, { bake: 30 });
     await eventually("the canary", async () => {

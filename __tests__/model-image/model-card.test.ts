@@ -100,7 +100,7 @@ test("the page that it writes is called after the registered version when it is 
   expect(named.match(/card-train/g)).toHaveLength(1);
 });
 
-test("a card that nobody has read is no model that nobody has approved", () => {
+test("an unread card does not mean an unapproved model", () => {
   expect(statusInWords("PendingReview")).toBe("PendingReview: nobody has said yet that they have read it");
   expect(statusInWords("Approved")).toBe("Approved");
 });

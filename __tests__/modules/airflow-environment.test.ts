@@ -101,7 +101,7 @@ describe("the environment", () => {
     );
   });
 
-  test("is destroyed only where nothing is protected", () => {
+  test("is destroyed only if nothing is protected", () => {
     expect(environment.lifecycle).toEqual({ prevent_destroy: true });
     const free = make({ protect: false });
     expect(free.resource("aws_mwaa_environment").lifecycle).toBeUndefined();
@@ -206,7 +206,7 @@ describe("the role", () => {
     expect(role.allows(action, resource)).toBe(false);
   });
 
-  test("is taken by MWAA for this environment of this account, and for no other", () => {
+  test("can be assumed by MWAA for this environment of this account, and for no other", () => {
     const trust = new Policy(template.resource("aws_iam_role").assume_role_policy);
     const own = {
       "aws:SourceAccount": account,
@@ -229,7 +229,7 @@ describe("the role", () => {
   });
 });
 
-test("Variables come from Parameter Store, which is asked for nothing else", () => {
+test("Variables come from Parameter Store, and nothing else does", () => {
   const options = environment.airflow_configuration_options;
   expect(options["secrets.backend"]).toMatch(/\.SystemsManagerParameterStoreBackend$/);
   expect(JSON.parse(options["secrets.backend_kwargs"])).toEqual({
@@ -244,7 +244,7 @@ test("Variables come from Parameter Store, which is asked for nothing else", () 
   });
 });
 
-test("the security group's members speak with one another, and its rules stand beside it", () => {
+test("traffic is allowed within the security group, and its rules are resources of their own", () => {
   const group = "${aws_security_group.airflow_security-group.id}";
   expect(template.resource("aws_security_group")).not.toHaveProperty("ingress");
   expect(template.resource("aws_security_group")).not.toHaveProperty("egress");
@@ -263,7 +263,7 @@ test("the security group's members speak with one another, and its rules stand b
 describe("alarms", () => {
   const alarms = template.resources("aws_cloudwatch_metric_alarm");
 
-  test("silence of the scheduler is an alarm, silence of the others is none", () => {
+  test("missing data of the scheduler is an alarm, of others it is not", () => {
     expect(alarms["airflow_scheduler-silent"]).toMatchObject({
       metric_name: "SchedulerHeartbeat",
       dimensions: { Environment: "acme-test-airflow", Function: "Scheduler" },
@@ -282,7 +282,7 @@ describe("alarms", () => {
     });
   });
 
-  test("all tell the topic, when it begins and when it is over, and say where to look", () => {
+  test("all notify the topic, when they go off and when they end, and say where to look", () => {
     expect(Object.keys(alarms)).toHaveLength(3);
     for (const alarm of Object.values(alarms)) {
       expect(alarm).toMatchObject({ alarm_actions: ["arn:topic"], ok_actions: ["arn:topic"] });
@@ -291,7 +291,7 @@ describe("alarms", () => {
   });
 });
 
-describe("what can't be is refused, with the field, the value and what was expected", () => {
+describe("invalid settings are refused, with the field, the value and what was expected", () => {
   test.each<[string, Partial<AirflowEnvironmentProps>, RegExp]>([
     ["a name with a slash", { name: "a/b" }, /name "a\/b" must have 1 to 64 letters/],
     ["a name that no role can bear", { name: "a".repeat(65) }, /must have 1 to 64/],

@@ -38,7 +38,7 @@ describe("a topic", () => {
     expect(policyOf(topic()).denies("sns:Publish", topicArn, { "aws:SecureTransport": "true" })).toBe(false);
   });
 
-  test("tells an address when there is one", () => {
+  test("notifies an address when there is one", () => {
     expect(topic().resources("aws_sns_topic_subscription")).toEqual({});
     expect(topic("a@example.com").resource("aws_sns_topic_subscription")).toMatchObject({
       protocol: "email",
@@ -77,7 +77,7 @@ describe("an alarm", () => {
     });
   const resource = (changes?: Partial<AlarmProps>) => alarm(changes).resource("aws_cloudwatch_metric_alarm");
 
-  test("goes off above its threshold within a minute, says so and says when it is over; no data is good news", () => {
+  test("goes off above its threshold within a minute, notifies of this and of its end; missing data is OK", () => {
     expect(resource()).toMatchObject({
       alarm_name: "acme-errors",
       comparison_operator: "GreaterThanThreshold",

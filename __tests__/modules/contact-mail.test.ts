@@ -30,7 +30,7 @@ function make(changes: Partial<ContactMailProps> = {}): Template {
 const template = make();
 const policy = template.policyOfRole("mail_mail-contact");
 
-test("new messages alone call the function, a few times; a batch that fails is halved, and in the end told to an encrypted queue", () => {
+test("only new messages call the function, a few times; a batch that fails is halved, and finally goes to an encrypted queue", () => {
   expect(template.resource("aws_lambda_event_source_mapping")).toMatchObject({
     event_source_arn: table.streamArn,
     starting_position: "TRIM_HORIZON",
@@ -50,7 +50,7 @@ test("new messages alone call the function, a few times; a batch that fails is h
   ]);
 });
 
-test("every hour the clock asks for what was not mailed, and nobody else may call the function", () => {
+test("a schedule retries unmailed messages every hour, and nobody else may call the function", () => {
   expect(template.resource("aws_cloudwatch_event_rule").schedule_expression).toBe("rate(1 hour)");
   expect(template.resource("aws_cloudwatch_event_target")).toMatchObject({
     input: '{"unsent":true}',
@@ -96,7 +96,7 @@ test("it reads and marks messages, and stores and deletes none", () => {
   expect(policy.allows("sqs:ReceiveMessage", queue)).toBe(false);
 });
 
-test("a mail goes to servers with TLS alone; what becomes of it is counted, and told without a word of it", () => {
+test("a mail goes only to servers with TLS; its outcome is counted, without its content", () => {
   expect(template.resource("aws_sesv2_configuration_set")).toMatchObject({
     configuration_set_name: "acme-test-contact",
     delivery_options: { tls_policy: "REQUIRE" },
@@ -106,7 +106,7 @@ test("a mail goes to servers with TLS alone; what becomes of it is counted, and 
   expect(Object.keys(event_destination).sort()).toEqual(["cloud_watch_destination", "enabled", "matching_event_types"]);
 });
 
-test("somebody hears of every way in which a message can stay unread", () => {
+test("every way in which a message can stay unread sets off an alarm", () => {
   const alarms = Object.values(template.resources("aws_cloudwatch_metric_alarm"));
   expect(
     Object.fromEntries(
@@ -131,7 +131,7 @@ test.each([
   expect(make({ identity }).resource("aws_sesv2_email_identity").email_identity).toBe(name);
 });
 
-test("an identity that somebody made before is used, and not made", () => {
+test("an existing identity is used, and not made", () => {
   const used = make({ identity: "existing" });
   expect(used.resources("aws_sesv2_email_identity")).toEqual({});
   const conditions = { "ses:FromAddress": "website@acme.example", "ses:Recipients": "office@acme.example" };

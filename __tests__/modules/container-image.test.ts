@@ -57,7 +57,7 @@ describe("the tag", () => {
     expect(tagOf({ repositoryName: "acme-other", protect: false }, elsewhere)).toBe(tag);
   });
 
-  test("stands, without Docker, in the place of the digest", () => {
+  test("replaces the digest without Docker", () => {
     expect(synth({ build: "content" }).uri).toBe(
       `123456789012.dkr.ecr.eu-west-1.amazonaws.com/acme-test-shells@sha256:${tag}`,
     );
@@ -87,7 +87,7 @@ test("its URI ends with the digest that the registry answers, never with a tag",
   );
 });
 
-test("the registry's password is asked of AWS at deployment and stands nowhere", () => {
+test("the registry's password comes from AWS at deployment and is stored nowhere", () => {
   const [provider] = synth().document.provider.docker;
   expect(provider.registry_auth).toEqual([
     {
@@ -98,11 +98,11 @@ test("the registry's password is asked of AWS at deployment and stands nowhere",
   ]);
 });
 
-test("what was pushed stays when the resource goes, as models name it", () => {
+test("a pushed image stays when the resource is deleted, because models name it", () => {
   expect(synth().resource("docker_registry_image").keep_remotely).toBe(true);
 });
 
-test("a repository goes only where that is wanted", () => {
+test("a repository is deleted only if that is wanted", () => {
   expect(synth().resource("aws_ecr_repository")).toMatchObject({
     force_delete: false,
     lifecycle: { prevent_destroy: true },
@@ -120,7 +120,7 @@ test.each(["a", "Acme-shells", "acme--shells", "acme/", "-acme", "acme shells", 
   },
 );
 
-test.each(["ab", "acme/test.shells_1", "x".repeat(256)])("the repository name %j is taken", (repositoryName) => {
+test.each(["ab", "acme/test.shells_1", "x".repeat(256)])("the repository name %j is accepted", (repositoryName) => {
   expect(synth({ repositoryName }).resource("aws_ecr_repository").name).toBe(repositoryName);
 });
 

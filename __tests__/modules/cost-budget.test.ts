@@ -8,7 +8,7 @@ const budget = (changes: Partial<CostBudgetProps> = {}): Arguments =>
     new CostBudget(stack, "account", { name: "acme-account", monthlyDollars: 300, topic, ...changes });
   }).resource("aws_budgets_budget");
 
-test("it tells at 80 % of the costs, and at a forecast of all of them", () => {
+test("it notifies at 80 % of the costs, and at a forecast of all of them", () => {
   expect(budget()).toMatchObject({ limit_amount: "300", limit_unit: "USD", time_unit: "MONTHLY" });
   expect(budget().notification).toEqual(
     [
@@ -28,7 +28,7 @@ test("it comes after the topic's policy, without which AWS Budgets would refuse 
   expect(budget().depends_on).toEqual(["aws_sns_topic_policy.alarms_policy"]);
 });
 
-test("it counts all of the account, or what bears a tag", () => {
+test("it counts the whole account, or resources with a tag", () => {
   expect(budget().cost_filter).toBeUndefined();
   expect(budget({ tag: { key: "Project", value: "acme" } }).cost_filter).toEqual([
     { name: "TagKeyValue", values: ["user:Project$acme"] },

@@ -56,7 +56,7 @@ test("CloudWatch's alarms use it for this account alone", () => {
   expect(policy.allows("kms:GenerateDataKey", "*", { "aws:SourceAccount": "999999999999" }, alarms)).toBe(false);
 });
 
-test("a service that is let in later stands in its policy", () => {
+test("a service that is allowed later is in its policy", () => {
   const later = make({}, (key) => {
     key.allow({
       sid: "TrailEncrypts",

@@ -37,7 +37,7 @@ test("one service assumes it", () => {
   ]);
 });
 
-test("a service that sends no account assumes it all the same", () => {
+test("a service that sends no account can assume it, too", () => {
   expect(trust(make({ forThisAccount: false }))).toEqual([
     { Sid: "Assume", Effect: "Allow", Principal: { Service: "sagemaker.amazonaws.com" }, Action: "sts:AssumeRole" },
   ]);
@@ -54,7 +54,7 @@ test("it may do what it was given, at once or later, and nothing else", () => {
   expect(template.resource("aws_iam_role_policy").role).toBe("${aws_iam_role.reader_role.name}");
 });
 
-test("a role that may do nothing has no policy that AWS would take", () => {
+test("a role without permissions has no policy, because AWS would refuse an empty one", () => {
   expect(() => make({ statements: [] })).toThrow("A policy needs at least one statement.");
 });
 

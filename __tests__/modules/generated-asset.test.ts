@@ -45,7 +45,7 @@ function synth(files: Readonly<Record<string, string>>): GeneratedAsset {
 
 const stackFolder = join(outdir, "stacks", "data");
 
-test("files stand where Terraform is told that they stand, from the stack's own folder", () => {
+test("files are where Terraform expects them, in the stack's own folder", () => {
   const asset = synth({ "bin/run": "#!/bin/sh", "notes/a.txt": "a" });
   for (const name of ["bin/run", "notes/a.txt"]) {
     expect(existsSync(join(stackFolder, asset.path(name)))).toBe(true);
@@ -63,7 +63,7 @@ test("a later synth leaves nothing of an earlier one", () => {
   expect(readdirSync(join(stackFolder, "assets", "files"))).toHaveLength(1);
 });
 
-test("what an earlier synth left stays where it is just that, and else gives way", () => {
+test("an earlier file stays if it is the same, and is replaced otherwise", () => {
   const files = { "bin/run": "#!/bin/sh", "notes/a.txt": "a" };
   const asset = synth(files);
   const [run, note] = [join(stackFolder, asset.path("bin/run")), join(stackFolder, asset.path("notes/a.txt"))];

@@ -25,7 +25,7 @@ function make(changes: Partial<HttpApiProps> = {}): Template {
 const template = make();
 const stage = template.resource("aws_apigatewayv2_stage");
 
-test("every method of a path goes to the path's function, and what no path takes to the default", () => {
+test("every method of a path goes to the path's function, and unknown paths go to the default", () => {
   const routes = Object.values(template.resources("aws_apigatewayv2_route")).map(({ route_key: key, target }) => [
     key,
     target,
@@ -68,7 +68,7 @@ test("every route is throttled and counted", () => {
   });
 });
 
-test("its log tells who asked what and how it went, encrypted, and nothing of what was sent", () => {
+test("its log has caller, route and status, encrypted, and no content", () => {
   expect(template.resource("aws_cloudwatch_log_group")).toMatchObject({
     name: "/aws/vendedlogs/apis/acme-test",
     retention_in_days: 30,

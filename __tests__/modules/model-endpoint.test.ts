@@ -43,7 +43,7 @@ describe("a release", () => {
     });
   });
 
-  test("goes to one instance first, and is watched there before it goes on", () => {
+  test("goes to one instance first, and is watched there before it continues", () => {
     expect(endpoint.deployment_config.blue_green_update_policy).toEqual({
       traffic_routing_configuration: {
         type: "CANARY",
@@ -59,7 +59,7 @@ describe("a release", () => {
     ).toEqual({ traffic_routing_configuration: { type: "ALL_AT_ONCE", wait_interval_in_seconds: 600 } });
   });
 
-  test("goes back when one of two alarms goes off, which watch the new instances alone and are there before it", () => {
+  test("is rolled back by either of two alarms, which exist before it and watch only the new instances", () => {
     expect(endpoint.deployment_config.auto_rollback_configuration).toEqual({
       alarms: releaseAlarms.map((name) => ({ alarm_name: `\${aws_cloudwatch_metric_alarm.${name}.alarm_name}` })),
     });
@@ -90,7 +90,7 @@ describe("a release", () => {
     expect(policy.allows("cloudwatch:DescribeAlarms", alarm("other"))).toBe(false);
   });
 
-  test("that was rolled back fails Terraform, which would else delete the configuration that serves", () => {
+  test("that was rolled back fails Terraform, which would otherwise delete the configuration in use", () => {
     const [condition] = endpoint.lifecycle.postcondition;
     expect(condition.condition).toBe(
       "${self.endpoint_config_name == aws_sagemaker_endpoint_configuration.model_configuration.name}",
@@ -135,7 +135,7 @@ describe("scaling", () => {
     });
   });
 
-  test("is registered again with a new endpoint, and around another instance type, which SageMaker refuses to what is registered", () => {
+  test("is registered again with a new endpoint, and for another instance type, which SageMaker refuses while it is registered", () => {
     for (const type of ["aws_appautoscaling_target", "aws_appautoscaling_policy"]) {
       expect(scaled.resource(type).lifecycle.replace_triggered_by).toEqual([
         "aws_sagemaker_endpoint.model_endpoint.id",

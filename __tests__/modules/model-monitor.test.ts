@@ -56,7 +56,7 @@ test("waits for the endpoint and for its role's policy, and moves to a new defin
 test.each([
   ["hourly", "cron(0 * ? * * *)"],
   ["daily", "cron(0 3 ? * * *)"],
-] as const)("%s is an expression that SageMaker takes", (schedule, expression) => {
+] as const)("SageMaker accepts the expression %s", (schedule, expression) => {
   const { monitoring_schedule_config: config } = monitor({ schedule }).resource("aws_sagemaker_monitoring_schedule");
   expect(config.schedule_config.schedule_expression).toBe(expression);
   // API reference, ScheduleConfig: hourly, daily at an hour, or every so many hours.

@@ -175,14 +175,14 @@ describe("network ACLs", () => {
     expect(admits("private", "out", 40_000, "10.0.20.5")).toBe(true);
   });
 
-  test("the NAT gateway hears the network and answers it, on HTTPS alone", () => {
+  test("the NAT gateway takes requests of the network and answers them, on HTTPS alone", () => {
     expect(admits("public", "in", 443, inside)).toBe(true);
     expect(admits("public", "in", 80, inside)).toBe(false);
     expect(admits("public", "out", 40_000, inside)).toBe(true);
     expect(admits("public", "out", 22, inside)).toBe(false);
   });
 
-  test("nobody asks anything of a job", () => {
+  test("nothing can connect to a job", () => {
     for (const port of [22, 80, 443, 1_023]) {
       expect(admits("jobs", "in", port, inside)).toBe(false);
     }
@@ -196,7 +196,7 @@ describe("network ACLs", () => {
   });
 });
 
-test("what AWS makes with a VPC by itself lets nothing through", () => {
+test("AWS's defaults of a VPC allow nothing", () => {
   expect(template.resource("aws_default_route_table").route).toEqual([]);
   const group = template.resource("aws_default_security_group");
   const list = template.resource("aws_default_network_acl");
@@ -207,7 +207,7 @@ test("what AWS makes with a VPC by itself lets nothing through", () => {
 });
 
 describe("flow logs", () => {
-  test("all traffic of the VPC goes into an encrypted group that ends some day", () => {
+  test("all traffic of the VPC is logged in an encrypted group that expires", () => {
     expect(template.resource("aws_flow_log")).toMatchObject({
       vpc_id: "${aws_vpc.net_vpc.id}",
       traffic_type: "ALL",

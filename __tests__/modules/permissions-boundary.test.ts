@@ -24,7 +24,7 @@ test("it is a policy of its own, with a name by which roles know it, and attache
   expect(template.all()).toHaveLength(1);
 });
 
-test("it is as long as IAM takes, and not a character longer", () => {
+test("it may have IAM's maximum length, and not a character more", () => {
   expect(make(managedPolicyCharacters).resource("aws_iam_policy").policy).toHaveLength(managedPolicyCharacters);
   expect(() => make(managedPolicyCharacters + 1)).toThrow(
     "The boundary acme-boundary has 6145 characters; IAM allows 6144, and a role has only one boundary.",

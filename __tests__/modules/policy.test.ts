@@ -32,7 +32,7 @@ test("a role is passed to the service named and to no other", () => {
   expect(passing.allows("iam:PassRole", "arn:other", { "iam:PassedToService": "sagemaker.amazonaws.com" })).toBe(false);
 });
 
-test("who reads some prefixes reads and lists nothing beside them", () => {
+test("a reader of some prefixes reads and lists nothing else", () => {
   const reading = policy(...readObjects({ bucketArn, prefixes: ["surveys/", "runs/"] }));
   expect(reading.allows("s3:GetObject", `${bucketArn}/surveys/a.csv`)).toBe(true);
   expect(reading.allows("s3:GetObject", `${bucketArn}/runs/a`)).toBe(true);
@@ -43,11 +43,11 @@ test("who reads some prefixes reads and lists nothing beside them", () => {
   expect(reading.allows("s3:ListBucket", bucketArn)).toBe(false);
 });
 
-test("who reads the whole bucket lists it whole", () => {
+test("a reader of the whole bucket may list all of it", () => {
   expect(policy(...readObjects({ bucketArn, prefixes: [""] })).allows("s3:ListBucket", bucketArn)).toBe(true);
 });
 
-test("who writes neither reads nor deletes", () => {
+test("a writer neither reads nor deletes", () => {
   const writing = policy(...writeObjects({ bucketArn, prefixes: ["runs/"] }));
   expect(writing.allows("s3:PutObject", `${bucketArn}/runs/a`)).toBe(true);
   expect(writing.allows("s3:PutObject", `${bucketArn}/surveys/a`)).toBe(false);

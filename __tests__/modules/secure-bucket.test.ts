@@ -48,7 +48,7 @@ test("it refuses plain text and TLS below 1.2, whoever asks, for itself and its 
   expect(policy.allows("s3:GetObject", `${bucketArn}/a`, { "aws:SecureTransport": "true" })).toBe(false);
 });
 
-test("old versions go, and so do uploads that nobody finished", () => {
+test("old versions expire, and so do unfinished uploads", () => {
   const [rule] = template.resource("aws_s3_bucket_lifecycle_configuration").rule;
   expect(rule).toMatchObject({
     status: "Enabled",
@@ -70,7 +70,7 @@ test("Terraform refuses to destroy it unless it is told otherwise", () => {
   expect(free.resource("aws_s3_bucket").lifecycle).toBeUndefined();
 });
 
-test("what is let in later stands beside the refusals", () => {
+test("later permissions are added to the refusals", () => {
   const policy = new Policy(
     synthesize((stack) => {
       const bucket = new SecureBucket(stack, "data", { name: "acme-data" });

@@ -18,7 +18,7 @@ const endpoint = (service: string): Arguments =>
   template.resource("aws_vpc_endpoint", `doors_${service.replaceAll(".", "-")}`);
 const policy = (service: string): Policy => new Policy(endpoint(service).policy);
 
-test("what jobs and Airflow ask has an endpoint", () => {
+test("every service that jobs and Airflow use has an endpoint", () => {
   expect(
     Object.values(template.resources("aws_vpc_endpoint"))
       .map(({ service_name: name }) => name)
@@ -82,7 +82,7 @@ test.each([
   ["ssm", "ssm:GetParameter"],
   ["states", "states:StartExecution"],
   ["sts", "sts:GetCallerIdentity"],
-])("%s lets this account do %s with what is its own, and nobody else", (service, action) => {
+])("%s lets this account do %s with its own resources, and nobody else", (service, action) => {
   const stranger = "999999999999";
   expect(policy(service).allows(action, "any", own)).toBe(true);
   expect(policy(service).allows(action, "any", { ...own, "aws:PrincipalAccount": stranger })).toBe(false);
@@ -91,7 +91,7 @@ test.each([
   expect(policy(service).allows("iam:CreateUser", "any", own)).toBe(false);
 });
 
-test("a call that concerns no resource is let through for this account", () => {
+test("a call without a resource is allowed for this account", () => {
   const { "aws:PrincipalAccount": account } = own;
   expect(policy("monitoring").allows("cloudwatch:PutMetricData", "*", { "aws:PrincipalAccount": account })).toBe(true);
 });
@@ -120,7 +120,7 @@ test("the layers of images come through S3, from ECR's bucket and no other", () 
   expect(policy("s3").allows("s3:GetObject", "arn:aws:s3:::anything/a", aws)).toBe(false);
 });
 
-test("no security group has rules inside, which would fight with those beside it", () => {
+test("no security group has inline rules, which would conflict with separate ones", () => {
   for (const group of Object.values(template.resources("aws_security_group"))) {
     expect(group).not.toHaveProperty("ingress");
     expect(group).not.toHaveProperty("egress");
@@ -128,7 +128,7 @@ test("no security group has rules inside, which would fight with those beside it
   expect(template.resources("aws_security_group_rule")).toEqual({});
 });
 
-test("the endpoints take HTTPS from those that are admitted, and ask nothing of anyone", () => {
+test("the endpoints accept HTTPS from members, and open no connections", () => {
   const group = "${aws_security_group.doors_security-group.id}";
   const rules = Object.values(template.resources("aws_vpc_security_group_ingress_rule"));
   expect(rules.map((rule) => rule.cidr_ipv4 ?? rule.referenced_security_group_id).sort()).toEqual([
@@ -142,7 +142,7 @@ test("the endpoints take HTTPS from those that are admitted, and ask nothing of 
   expect(outgoing.map(({ security_group_id: id }) => id)).not.toContain(group);
 });
 
-test("who is admitted reaches the endpoints and S3, and nothing else", () => {
+test("members reach the endpoints and S3, and nothing else", () => {
   const rules = Object.values(template.resources("aws_vpc_security_group_egress_rule"));
   expect(rules).toHaveLength(2);
   for (const rule of rules) {

@@ -40,7 +40,7 @@ test("every file is there with its type, its content and a hash of it", () => {
   expect(object("script-0123456789ab-js").content_type).toBe("text/javascript; charset=utf-8");
 });
 
-test("what never changes under its name is kept for ever; a page is asked for again by browsers, and by CloudFront after a minute", () => {
+test("files with a hash in their names are cached for ever; pages are requested again by browsers, and by CloudFront after a minute", () => {
   expect(object("script-0123456789ab-js").cache_control).toBe("public, max-age=31536000, immutable");
   for (const page of ["index-html", "404-html", "robots-txt"]) {
     expect(object(page).cache_control).toBe("public, max-age=0, s-maxage=60, must-revalidate");
@@ -99,7 +99,7 @@ test("the bucket answers this distribution alone, and only with objects", () => 
   });
 });
 
-test("nothing is served in the clear", () => {
+test("nothing is served without encryption", () => {
   expect(distribution.default_cache_behavior.viewer_protocol_policy).toBe("redirect-to-https");
   expect(distribution.ordered_cache_behavior[0].viewer_protocol_policy).toBe("https-only");
   expect(distribution.origin[1].custom_origin_config).toMatchObject({
@@ -133,14 +133,14 @@ test("the API takes every method, is never cached, and doesn't get the viewer's 
   expect(distribution.default_cache_behavior.allowed_methods).toEqual(["GET", "HEAD"]);
 });
 
-test("what isn't there is answered with 404 and its page, what is refused with 403 and its own", () => {
+test("a missing page is answered with 404 and its page, a refused request with 403 and its own", () => {
   expect(distribution.custom_error_response).toEqual([
     { error_code: 403, response_code: 403, response_page_path: "/403.html", error_caching_min_ttl: 10 },
     { error_code: 404, response_code: 404, response_page_path: "/404.html", error_caching_min_ttl: 60 },
   ]);
 });
 
-test("a domain of one's own comes with its certificate and TLS 1.2 at least; its zone, where it is ours, with both addresses", () => {
+test("a domain has its certificate and at least TLS 1.2; if its zone is in the account, it gets both addresses", () => {
   const own = { name: "abalone.example.com", certificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/0a" };
   const without = site(pages, { domain: own });
   expect(without.resource("aws_cloudfront_distribution")).toMatchObject({
@@ -165,13 +165,13 @@ test("a domain of one's own comes with its certificate and TLS 1.2 at least; its
   }
 });
 
-test("a firewall stands in front where there is one", () => {
+test("a firewall protects the site if there is one", () => {
   expect(distribution.web_acl_id).toBeUndefined();
   const firewallArn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/acme-site/0a";
   expect(site(pages, { firewallArn }).resource("aws_cloudfront_distribution").web_acl_id).toBe(firewallArn);
 });
 
-test("browsers are told to load from the site alone, to frame it nowhere, to guess no types and to stay with HTTPS", () => {
+test("headers make browsers load only from the site, never frame it, guess no types and stay with HTTPS", () => {
   const headers = template.resource("aws_cloudfront_response_headers_policy").security_headers_config;
   const directives = new Map<string, string>(
     headers.content_security_policy.content_security_policy.split("; ").map((directive: string) => {
@@ -196,7 +196,7 @@ test("browsers are told to load from the site alone, to frame it nowhere, to gue
   expect(distribution.ordered_cache_behavior[0].response_headers_policy_id).toBe(policy);
 });
 
-test("pages may use nothing of the device but what shares an animal and speaks to screen readers", () => {
+test("pages may use only the device's features for sharing and screen readers", () => {
   const { items } = template.resource("aws_cloudfront_response_headers_policy").custom_headers_config;
   const { value } = items.find(({ header }: { header: string }) => header === "Permissions-Policy");
   const denied = value.split(", ");
@@ -213,7 +213,7 @@ test("pages may use nothing of the device but what shares an animal and speaks t
   }
 });
 
-test("what CloudFront is told to send is what the tests' own web server sends", () => {
+test("CloudFront's headers are those of the tests' own web server", () => {
   const policy = template.resource("aws_cloudfront_response_headers_policy");
   const { security_headers_config: security, custom_headers_config: custom } = policy;
   expect(securityHeaders).toEqual({
@@ -228,7 +228,7 @@ test("what CloudFront is told to send is what the tests' own web server sends", 
   });
 });
 
-test("who asks CloudFront or the bucket for what is written to the log bucket, without an ACL", () => {
+test("requests to CloudFront and the bucket are logged in the log bucket, without an ACL", () => {
   expect(template.resource("aws_s3_bucket_logging")).toMatchObject({
     target_bucket: "acme-logs",
     target_prefix: "acme-site/",

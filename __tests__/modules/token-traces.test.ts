@@ -37,7 +37,7 @@ test("an App without stack traces has none of its tokens", () => {
   expect(messageOf(false)).not.toContain("Object creation stack");
 });
 
-test("an App with stack traces tells where a token was made, also after one without", () => {
+test("an App with stack traces shows where a token was made, also after one without", () => {
   messageOf(false);
   expect(messageOf(true)).toMatch(/Object creation stack:[\s\S]*makeToken[\s\S]*token-traces\.test\.ts/);
 });

@@ -13,19 +13,19 @@ const acl = template.resource("aws_wafv2_web_acl");
 const rules: readonly Arguments[] = acl.rule;
 const rule = (name: string): Arguments => rules.find((each) => each.name === name)!;
 
-test("all of it stands in us-east-1, where CloudFront looks for it", () => {
+test("all of it is in us-east-1, where CloudFront expects it", () => {
   expect(acl.scope).toBe("CLOUDFRONT");
   for (const [, , resource] of template.all()) {
     expect(resource.region).toBe("us-east-1");
   }
 });
 
-test("it lets through what no rule refuses", () => {
+test("it allows what no rule refuses", () => {
   expect(acl.default_action).toEqual({ allow: {} });
   expect(new Set(rules.map(({ priority }) => priority)).size).toBe(rules.length);
 });
 
-test("who asks too often is told when to come back, in the form of the API's problems", () => {
+test("too many requests get a time to retry, in the format of the API's problems", () => {
   expect(rule("rate").statement).toEqual({
     rate_based_statement: { aggregate_key_type: "IP", limit: 500, evaluation_window_sec: 300 },
   });
@@ -36,7 +36,7 @@ test("who asks too often is told when to come back, in the form of the API's pro
   expect(JSON.parse(body.content)).toMatchObject({ type: "about:blank", status: 429 });
 });
 
-test("AWS's own rules refuse known attackers, known attacks, and what is common among them", () => {
+test("AWS's managed rules refuse known attackers, known attacks and common ones", () => {
   const groups = rules.slice(1).map(({ statement }) => statement.managed_rule_group_statement);
   expect(groups.map(({ vendor_name: vendor, name }) => `${vendor}/${name}`)).toEqual([
     "AWS/AWSManagedRulesAmazonIpReputationList",
@@ -48,7 +48,7 @@ test("AWS's own rules refuse known attackers, known attacks, and what is common 
   }
 });
 
-test("of the rules, those alone only count that would refuse what people write to us", () => {
+test("only rules that could refuse visitors' messages just count", () => {
   const overrides = rules.flatMap(
     ({ statement }) => statement.managed_rule_group_statement?.rule_action_override ?? [],
   );
@@ -59,7 +59,7 @@ test("of the rules, those alone only count that would refuse what people write t
   }
 });
 
-test("its logs are encrypted, end some day, and hold neither cookies nor queries nor what was let through", () => {
+test("its logs are encrypted, expire, and contain neither cookies nor queries nor allowed requests", () => {
   expect(template.resource("aws_cloudwatch_log_group")).toMatchObject({
     name: "aws-waf-logs-acme-test",
     retention_in_days: 30,

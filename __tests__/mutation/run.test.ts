@@ -75,7 +75,7 @@ const files = (): readonly (readonly [string, string])[] =>
 /** The copies of the checkout that there are. */
 const copies = (): readonly string[] => readdirSync(join(folder, "tmp")).filter((name) => name.startsWith("mutation-"));
 
-test("what a test notices and what survives is told, with the tests that notice nothing", () => {
+test("noticed and unnoticed changes are reported, with the tests that notice nothing", () => {
   const before = files();
   const { status, stdout, stderr } = mutate();
   expect(stderr).toBe("");
@@ -90,7 +90,7 @@ test("what a test notices and what survives is told, with the tests that notice 
   expect(copies()).toEqual([]);
 });
 
-test("an interrupted run ends its tests and leaves nothing behind", async () => {
+test("an interrupted run ends its tests and leaves no files", async () => {
   write("__tests__/policies/age.test.ts", 'test("waits", () => new Promise(() => undefined), 600_000);\n');
   const before = files();
   const child = spawn(...command, { stdio: "ignore", ...options({}) });
@@ -122,7 +122,7 @@ test("files that belong to no area are refused", () => {
   expect(status).toBe(1);
 });
 
-test("how much is tried can be set, and nonsense is refused", () => {
+test("the sample can be set, and invalid settings are refused", () => {
   expect(settingsFrom({})).toEqual({ files: undefined, sample: 100, seed: 1 });
   expect(settingsFrom({ FILES: "survey/*", SAMPLE: "7", SEED: "2" })).toEqual({
     files: "survey/*",
@@ -160,7 +160,7 @@ describe("mutants", () => {
     expect(some.map(({ start }) => start)).toEqual(some.map(({ start }) => start).sort((a, b) => a - b));
   });
 
-  test("lines above them change nothing, and what stands in a file twice is two mutants", () => {
+  test("lines above them have no effect, and the same code twice in a file is two mutants", () => {
     const all = Array.from({ length: 20 }, (_, index) => mutant(index, index + 1, "true"));
     const starts = (mutants: readonly Mutant[]): readonly number[] => sampleOf(mutants, 5, 1).map(({ start }) => start);
     expect(starts(all)).toHaveLength(5);

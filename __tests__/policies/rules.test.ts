@@ -59,7 +59,7 @@ describe.each(rules.map((rule) => [rule.id, rule] as const))("%s", (id, rule) =>
   });
 });
 
-test("every breach is told rule by rule: what holds, which resources, what to do", () => {
+test("breaches are reported rule by rule: the rule, the resources, what to do", () => {
   const roles = { "aws_iam_role.a": { name: "a" }, "aws_iam_role.b": { name: "b" } };
   const [{ promise, id, source, remedy }] = rules.filter((rule) => rule.id === "bounded-roles") as [Rule];
   expect(() => {
@@ -86,7 +86,7 @@ test("data that the environment gives up need not be protected", () => {
   expect(broken(false)).not.toContain("protected");
 });
 
-test("an exception excuses one resource from one rule, and nothing beside it", () => {
+test("an exception allows one resource to break one rule, and nothing else", () => {
   const logs = { "aws_s3_bucket.logs_bucket": {} };
   const ids = (id: string, blocks: Blocks): string[] =>
     breaches([stack(blocks, id)], settings).map(({ rule }) => rule.id);
@@ -131,7 +131,7 @@ describe("the platform's own stacks", () => {
     expect(breaches(stacks, given)).toEqual([]);
   });
 
-  test("every exception excuses something: none has outlived its reason", () => {
+  test("every exception is used", () => {
     const broken = platforms.flatMap(([, stacks, given]) => allBreaches(stacks, given));
     const idle = exceptions.filter((exception) => !broken.some((breach) => excuses(exception, breach)));
     expect(idle).toEqual([]);

@@ -26,7 +26,7 @@ function synthWith(overrides: Readonly<Record<string, readonly [argument: string
   platform.synth();
 }
 
-test("every breach of every stack is told at once, and nothing is written", () => {
+test("all breaches of all stacks are reported at once, and nothing is written", () => {
   let message = "";
   try {
     synthWith({
@@ -59,7 +59,7 @@ test("every breach of every stack is told at once, and nothing is written", () =
   );
 });
 
-test("one breach is told as one", () => {
+test("a single breach is reported in the singular", () => {
   expect(() => {
     synthWith({ "website-production/alarms/topic": ["kms_master_key_id", ""] });
   }).toThrow("One breach of a rule in policies/; nothing was written.");
@@ -70,7 +70,7 @@ test("stacks that keep the rules are written", () => {
   expect(existsSync(join(outdir, "stacks/website-production/cdk.tf.json"))).toBe(true);
 });
 
-test("nothing gets round the rules: no Aspect that changes a stack later, no stack of another kind", () => {
+test("nothing bypasses the rules: no Aspect that changes a stack later, no stack of another kind", () => {
   const platform = (): Platform => definePlatform(new App({ outdir, stackTraces: false }), loadEnvironment("local"));
   const changed = platform();
   Aspects.of(changed.app.node.findChild("data")).add({ visit: () => undefined });

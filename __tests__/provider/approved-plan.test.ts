@@ -38,7 +38,7 @@ async function patientTerraform(): Promise<string> {
   return file;
 }
 
-test("a bucket that a colleague adds to the stack meanwhile is not deleted by the plan that didn't know of it", async () => {
+test("a bucket that a colleague adds to the stack in the meantime is not deleted by an older plan", async () => {
   const variables = accounts.variables(local);
   await checkout.succeed("bootstrap", { ENVIRONMENT: "local" }, variables);
   const deploying = checkout.start(

@@ -191,7 +191,7 @@ test("of two at once one is refused, or waits; together they leave one whole buc
   await expectWhole(one);
 });
 
-test("interrupted in the middle, the next one goes on, and keeps the key that was being made", async () => {
+test("interrupted in the middle, the next one continues, and keeps the key that was being made", async () => {
   const one = person();
   const running = one.start("bootstrap");
   await running.says("aws_kms_key.encryption_key (encryption/key): Creating...");

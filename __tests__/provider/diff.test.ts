@@ -24,7 +24,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("what can be planned is, what reads of others waits for them by name, and nothing is left behind", async () => {
+test("all possible plans are made, readers name what they wait for, and no files remain", async () => {
   // The pipeline's parameters are there, as if the stack `state` were deployed.
   for (const parameter of parametersReadBy(stacks.find(({ id }) => id === "pipeline")!)) {
     await accounts.publish(environment, { [parameter]: plausibleValue(environment, parameter) });

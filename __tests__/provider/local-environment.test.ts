@@ -59,7 +59,7 @@ afterAll(async () => {
 
 // Each goes on where the one before it ended.
 describe("the local environment", () => {
-  test("has no bucket for its states at first, and says who makes one", async () => {
+  test("has no bucket for its states at first, and says which command makes one", async () => {
     const { status, output } = await make("deploy", { APPROVE: "yes" });
     expect(status).not.toBe(0);
     expect(output).toContain("make bootstrap ENVIRONMENT=local");
@@ -88,7 +88,7 @@ describe("the local environment", () => {
     expect(run.outcome).toBe("registered");
   });
 
-  test("gets both its websites, deployed at the same time by two engineers, and they tell an age", async () => {
+  test("gets both its websites, deployed at the same time by two engineers, and they estimate an age", async () => {
     await Promise.all([
       succeed("deploy", { STACK: websites[0], APPROVE: "yes" }),
       succeed("deploy", { STACK: websites[1], APPROVE: "yes" }, other),
@@ -158,7 +158,7 @@ describe("the local environment", () => {
     expect(byTerraform).toEqual(byUp);
   });
 
-  test("is destroyed without a trace, for nothing of it is protected", async () => {
+  test("is destroyed completely, because nothing of it is protected", async () => {
     // AWS deletes no group of model packages that holds any, and these are the workflow's, not Terraform's.
     const ModelPackageName = await requireContract(accounts.clients, "ModelPackageName");
     await accounts.clients.sagemaker.deleteModelPackage({ ModelPackageName });

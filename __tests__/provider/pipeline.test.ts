@@ -188,7 +188,7 @@ function callOf(line: string): string | undefined {
  */
 const identityCalls: readonly string[] = ["sts:GetCallerIdentity", "iam:GetUser"];
 
-test("whatever the provider asked of AWS, the role of that step may ask in production", () => {
+test("the role of each step allows the provider's requests in production", () => {
   // Production mails nobody from its test stage, but the local environment, whose stacks were deployed here, does.
   const { websites } = loadEnvironment("production");
   const { contact } = loadEnvironment("local").websites.test;

@@ -173,7 +173,7 @@ describe("the real provider", () => {
     expect(await configs()).toContain(before);
   });
 
-  test("goes on when the earlier package is put back: nothing of the poisoned one is left", async () => {
+  test("continues when the earlier package is put back: nothing of the poisoned one is left", async () => {
     const { failures, error } = await underLoad(release(packages.second ?? ""));
     expect(error).toBeUndefined();
     expect(failures).toEqual([]);
@@ -183,7 +183,7 @@ describe("the real provider", () => {
     expect((await terraform.plan()).actions).toEqual({});
   });
 
-  test("that tries a rolled-back package once more ends the same, and the old model goes on answering", async () => {
+  test("that tries a rolled-back package again has the same result, and the old model continues to answer", async () => {
     const before = await serving();
     await underLoad(release(packages.poisoned ?? ""));
     const { error } = await underLoad(release(packages.poisoned ?? ""));

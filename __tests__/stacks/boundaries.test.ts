@@ -150,7 +150,7 @@ describe.each(cases)("%s", (_, given) => {
     expect(found).toEqual([]);
   });
 
-  test("both boundaries are as long as IAM takes, and spare some for a role to come", () => {
+  test("both boundaries fit into IAM's limit, with room for another role", () => {
     // A partition's name stands in every ARN.
     const spare = given.partition === "aws" ? 300 : 0;
     for (const name of ["boundary", "deploy-boundary"] as const) {
@@ -160,7 +160,7 @@ describe.each(cases)("%s", (_, given) => {
   });
 });
 
-describe("what lies outside is found", () => {
+describe("statements outside are found", () => {
   const around = (name: "boundary" | "deploy-boundary"): readonly RenderedStatement[] =>
     statementsOf(production.boundary(production.boundaryArn(name)));
   const allowing = (
@@ -292,7 +292,7 @@ describe("whoever may push", () => {
     });
   const administrator = "arn:aws:iam::aws:policy/AdministratorAccess";
 
-  test("all builds that deploy are looked at", () => {
+  test("all builds that deploy are checked", () => {
     expect(builds.map(([name]) => name)).toContain("deploy-pipeline");
     expect(builds.length).toBeGreaterThan(6);
   });
@@ -379,7 +379,7 @@ describe("whoever may push", () => {
     ["secretsmanager:GetSecretValue", production.arn("secretsmanager", "secret:others")],
   ];
 
-  test.each(["boundary", "deploy-boundary"] as const)("gives a role under the %s no more, even by *", (name) => {
+  test.each(["boundary", "deploy-boundary"] as const)("gives a role with the %s no more, even by *", (name) => {
     const can = effective(everything, new Policy(production.boundary(production.boundaryArn(name))));
     for (const [action, resource, context] of outsideBoth) {
       expect([action, resource, context, can(action, resource, context)]).toEqual([action, resource, context, false]);
@@ -405,7 +405,7 @@ describe("whoever may push", () => {
   });
 });
 
-test("where nobody holds roles to policies, there is no boundary to name", () => {
+test("an environment without governance has no boundary to name", () => {
   for (const template of Object.values(synthesizePlatform("local"))) {
     for (const role of Object.values(template.resources("aws_iam_role"))) {
       expect(role).not.toHaveProperty("permissions_boundary");

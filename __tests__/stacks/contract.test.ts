@@ -60,14 +60,14 @@ describe("the order of any contract", () => {
     expect(deploymentOrder(table, ["above", "beside", "below"])).toEqual(["below", "above", "beside"]);
   });
 
-  test("a circle is shown", () => {
+  test("a cycle is shown", () => {
     const circle: Contract = { ...table, Other: { description: "", publisher: "above", readers: ["below"] } };
     expect(() => deploymentOrder(circle, ["below", "above"])).toThrow(
       "The stacks depend on one another: below reads from above reads from below.",
     );
   });
 
-  test("a stack that reads its own parameter is a circle, too", () => {
+  test("a stack that reads its own parameter is a cycle, too", () => {
     const circle: Contract = { Bucket: { description: "", publisher: "one", readers: ["one"] } };
     expect(() => deploymentOrder(circle, ["one"])).toThrow("one reads from one");
   });

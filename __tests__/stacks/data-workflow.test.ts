@@ -9,7 +9,7 @@ import { synthesizePlatform } from "../support/synthesize";
 const names = environmentNames.filter((name) => loadEnvironment(name).airflow);
 const dag = readFileSync(join(projectRoot, "airflow-dags/acme_data_workflow.py"), "utf8");
 
-test("there is an environment to test", () => {
+test("at least one environment is tested", () => {
   expect(names).toEqual(["development", "production"]);
 });
 
@@ -63,7 +63,7 @@ describe.each(names)("%s", (name) => {
     expect([...new Set(read)].sort()).toEqual(given.sort());
   });
 
-  test("the DAG reads surveys, writes what is done with, and deletes what came in and nothing else", () => {
+  test("the DAG reads surveys, writes finished ones, and deletes only moved ones", () => {
     const via = { "kms:ViaService": `s3.${region}.amazonaws.com` };
     const key = "${data.aws_ssm_parameter.DataKey.insecure_value}";
     expect(role.allows("s3:ListBucket", data, { "s3:prefix": "surveys/" })).toBe(true);
@@ -106,14 +106,14 @@ describe.each(names)("%s", (name) => {
     expect(starter.allows("codepipeline:PutApprovalResult", `${arn}${pipeline}`)).toBe(false);
   });
 
-  test("whoever reads the DAGs' bucket leaves a line in the access logs", () => {
+  test("every access of the DAGs' bucket is logged", () => {
     expect(template.resource("aws_s3_bucket_logging")).toMatchObject({
       target_bucket: "${data.aws_ssm_parameter.LogsBucket.insecure_value}",
     });
   });
 });
 
-test("an environment without a pipeline is told what is missing", () => {
+test("an environment without a pipeline gets an error that says what is missing", () => {
   const withoutPipeline = { pipeline: undefined } as unknown as Partial<Environment>;
   expect(() => synthesizePlatform("development", withoutPipeline)).toThrow(
     /data-workflow reads Pipeline, but no stack publishes it: add the stack pipeline/,
@@ -123,7 +123,7 @@ test("an environment without a pipeline is told what is missing", () => {
 describe("local", () => {
   const template = synthesizePlatform("local")["data-workflow"]!;
 
-  test("has the function and the Variables, and leaves Airflow to who runs it", () => {
+  test("has the function and the Variables, but no Airflow", () => {
     expect(Object.keys(template.resources("aws_mwaa_environment"))).toEqual([]);
     const variables = Object.values(template.resources("aws_ssm_parameter")).map(({ name }) => String(name));
     expect(variables.filter((name) => name.includes("/variables/")).sort()).toEqual([
@@ -133,7 +133,7 @@ describe("local", () => {
     ]);
   });
 
-  test("releases by the pipeline that stands beside the emulator", () => {
+  test("releases by the pipeline beside the emulator", () => {
     const [release] = Object.values(template.resources("aws_lambda_function"));
     expect(release!.environment.variables.PIPELINE).toBe(pipelineName);
   });

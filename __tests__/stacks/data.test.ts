@@ -21,7 +21,7 @@ test("the feature group has the contract's columns, a real record identifier and
   expect(group.online_store_config).toBeUndefined();
 });
 
-test("the offline store lies encrypted below feature-store/, in the data bucket", () => {
+test("the offline store is encrypted, below feature-store/ in the data bucket", () => {
   expect(local.resource("aws_sagemaker_feature_group").offline_store_config).toEqual({
     table_format: "Glue",
     s3_storage_config: {
@@ -95,7 +95,7 @@ test("the data bucket's accesses are logged into a bucket that only S3's log del
   expect(policy.allows("s3:GetObject", object, { "aws:SourceAccount": "123456789012" }, delivery)).toBe(false);
 });
 
-test("production refuses to destroy what holds data; elsewhere all can go", () => {
+test("production refuses to destroy what holds data; other environments allow it", () => {
   for (const [type, name] of [
     ["aws_s3_bucket", "data_bucket"],
     ["aws_s3_bucket", "logs_bucket"],

@@ -54,7 +54,7 @@ test("the trail covers every region, signs its files, and is encrypted by a key 
   );
 });
 
-test("who reads or writes an object of any bucket is recorded, but for the logs themselves, which would never end", () => {
+test("every read and write of any bucket's objects is recorded, except of the logs themselves, which would be endless", () => {
   const buckets = Object.values(platform).flatMap((template) =>
     Object.values(template.resources("aws_s3_bucket")).map(({ bucket }) => bucket as string),
   );
@@ -180,7 +180,7 @@ test.each([
   });
 });
 
-describe("a month that grows too dear", () => {
+describe("a month that becomes too expensive", () => {
   const budgets = stack.resources("aws_budgets_budget");
 
   test.each(Object.keys(budgets))("%s tells at 80 % of the costs and at a forecast of all", (name) => {
@@ -204,14 +204,14 @@ describe("a month that grows too dear", () => {
     }
   });
 
-  test("is looked for in the platform's own costs, and in all of the account", () => {
+  test("is detected in the platform's own costs, and in the whole account", () => {
     expect(Object.values(budgets).map(({ name, cost_filter: filter }) => [name, filter])).toEqual([
       ["acme-production-governance-account", undefined],
       ["acme-production-governance-platform", [{ name: "TagKeyValue", values: ["user:Environment$production"] }]],
     ]);
   });
 
-  test("is told by budgets of this account alone", () => {
+  test("is reported by budgets of this account alone", () => {
     const policy = new Policy(stack.resource("aws_sns_topic_policy").policy);
     const topic = "${aws_sns_topic.alarms_topic.arn}";
     const ours = { "aws:SourceAccount": account, "aws:SourceArn": `arn:aws:budgets::${account}:budget/acme` };
@@ -223,7 +223,7 @@ describe("a month that grows too dear", () => {
     }
   });
 
-  test("is told to whom the environment names", () => {
+  test("is reported to the environment's address", () => {
     expect(stack.resource("aws_sns_topic_subscription")).toMatchObject({
       protocol: "email",
       endpoint: "alarms@example.com",
@@ -231,7 +231,7 @@ describe("a month that grows too dear", () => {
   });
 });
 
-test("an environment that gives up the trail is told which buckets have no other record", () => {
+test("an environment without the trail gets a list of the buckets without another record", () => {
   expect(() => synthesizePlatform("production", { governance: undefined })).toThrow(
     /pipeline\/aws_s3_bucket\.artefacts_bucket does not record who uses it/,
   );

@@ -179,7 +179,7 @@ test("a function's own time limit ends before the task that waits for it", () =>
   }
 });
 
-test("somebody hears of every failure", () => {
+test("every failure sets off an alarm", () => {
   const topic = Object.keys(resources.aws_sns_topic!)[0]!;
   const alarms = all("aws_cloudwatch_metric_alarm");
   expect(
@@ -198,7 +198,7 @@ test("somebody hears of every failure", () => {
   }
 });
 
-test("a refused model is told apart from a failed run by the error that the state machine ends with", () => {
+test("a refused model differs from a failed run by the state machine's error", () => {
   const [filter] = all("aws_cloudwatch_log_metric_filter");
   const definition = JSON.parse(all("aws_sfn_state_machine")[0]!.definition);
   expect(filter!.pattern).toContain(`"${definition.States.BelowThreshold.Error}"`);
@@ -222,7 +222,7 @@ describe.each(environmentNames)("the jobs in %s", (name) => {
   const arn = (resource: string): string => `arn:aws:ec2:${region}:${account}:${resource}`;
 
   if (jobsInVpc) {
-    test("run in the network's job subnets, as the network stack told", () => {
+    test("run in the network's job subnets, from the network stack's parameters", () => {
       const expected = {
         Subnets: ["${local.job-subnet-a}", "${local.job-subnet-b}"],
         SecurityGroupIds: ["${data.aws_ssm_parameter.JobSecurityGroupId.insecure_value}"],

@@ -24,14 +24,14 @@ const others = new Set([
   "aws_ssm_parameter",
 ]);
 
-test("no stack's name begins with another's: what deploys one may touch what begins with its name", () => {
+test("no stack's name begins with another's, because its deploy role may change what begins with it", () => {
   for (const stack of stackIds) {
     const overlapping = stackIds.filter((other) => other !== stack && stackName(other).startsWith(stackName(stack)));
     expect([stack, overlapping]).toEqual([stack, []]);
   }
 });
 
-test.each(environmentNames)("every name in %s carries the stack that makes it", (environment) => {
+test.each(environmentNames)("every name in %s contains the stack that makes it", (environment) => {
   const wrong: string[] = [];
   let count = 0;
   for (const [stack, template] of Object.entries(synthesizePlatform(environment))) {

@@ -65,7 +65,7 @@ describe.each(names)("%s", (name) => {
     });
   });
 
-  test("others are told of the subnets in the order of the zones", () => {
+  test("the subnets are published in the order of the zones", () => {
     expect(stack.resource("aws_ssm_parameter", "JobSubnetIds").insecure_value).toBe(
       '${join(",", [aws_subnet.network_jobs-a.id, aws_subnet.network_jobs-b.id])}',
     );

@@ -6,7 +6,7 @@ const graphs = fc
   .array(fc.array(fc.nat(), { maxLength: 4 }), { maxLength: 30 })
   .map((lists) => lists.map((list, index) => (index === 0 ? [] : list.map((number) => String(number % index)))));
 
-test("each name stands once, after those on which it depends", () => {
+test("each name occurs once, after its dependencies", () => {
   fc.assert(
     fc.property(graphs, fc.nat(), (graph, turn) => {
       const names = graph.map((_, index) => String((index + turn) % graph.length));
@@ -25,7 +25,7 @@ test("names that don't depend on one another keep their order", () => {
   expect(dependenciesFirst(["c", "a", "b"], (name) => (name === "c" ? ["b"] : []))).toEqual(["b", "c", "a"]);
 });
 
-test("a circle is shown", () => {
+test("a cycle is shown", () => {
   const next: Readonly<Record<string, string[]>> = { a: ["b"], b: ["c"], c: ["b"] };
   expect(() => dependenciesFirst<string>(["a"], (name) => next[name]!)).toThrow(
     "they depend on one another: b → c → b",

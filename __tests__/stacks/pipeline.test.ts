@@ -88,7 +88,7 @@ describe.each(names)("the pipeline of %s", (name) => {
     .filter((action) => action.startsWith("deploy-"))
     .map((action) => action.replace("deploy-", ""));
 
-  test("deploys itself first, then every stack of the environment in the contract's order, but for those of engineers", () => {
+  test("deploys itself first, then every stack of the environment in the contract's order, except those of engineers", () => {
     const order = deploymentOrder().filter(
       (stack) => stack in platforms[name]! && !(stack in deployedByHand) && stack !== "pipeline",
     );
@@ -123,7 +123,7 @@ describe.each(names)("the pipeline of %s", (name) => {
     expect(privileged).toEqual([`acme-${name}-pipeline-deploy-model-image`]);
   });
 
-  test("every resource that a stack names itself bears a name for which its role is made, and no neighbour's", () => {
+  test("every resource that a stack names has a name that its role allows, and no other stack's role", () => {
     const restricted: Readonly<Record<string, readonly [action: string, argument: string, prefix: string]>> = {
       aws_iam_role: ["iam:CreateRole", "name", `arn:aws:iam::${loadEnvironment(name).account}:role/`],
       aws_s3_bucket: ["s3:CreateBucket", "bucket", "arn:aws:s3:::"],
@@ -226,7 +226,7 @@ describe("the order of a release", () => {
     expect(steps[0]).toBe("deploy-pipeline");
   });
 
-  test("needs nobody where the environment asks for no approval", () => {
+  test("needs no approval if the environment asks for none", () => {
     const steps = releaseSteps(all, { approval: false }).map(({ kind }) => kind);
     expect(steps).not.toContain("approve");
     expect(steps).not.toContain("review");
@@ -276,7 +276,7 @@ describe("a role", () => {
     ]);
   });
 
-  test("hands a role of its stack to the services of its stack alone", () => {
+  test("passes a role of its stack only to its stack's services", () => {
     const passed = { "iam:PassedToService": "lambda.amazonaws.com" };
     expect(productionRole.allows("iam:PassRole", role("website-production-predict"), passed)).toBe(true);
     expect(
@@ -288,7 +288,7 @@ describe("a role", () => {
     expect(productionRole.allows("iam:AttachRolePolicy", role("website-production-predict"))).toBe(false);
   });
 
-  test("changes only keys that bear its stack's tag", () => {
+  test("changes only keys with its stack's tag", () => {
     const key = regional("kms", "key/1");
     expect(productionRole.allows("kms:PutKeyPolicy", key, { "aws:ResourceTag/Stack": "website-production" })).toBe(
       true,
@@ -310,7 +310,7 @@ describe("a role", () => {
     }
   });
 
-  test("of a stack without a key of its own encrypts with that which it reads, and can't change it", () => {
+  test("of a stack without its own key encrypts with the key that it reads, and can't change it", () => {
     const dataWorkflow = policyOf(template, "deploy-data-workflow");
     const key = regional("kms", "key/1");
     const via = (service: string, stack: string): Record<string, string> => ({
@@ -328,7 +328,7 @@ describe("a role", () => {
     expect(productionRole.allows("kms:GenerateDataKey", key, via("s3", "data"))).toBe(false);
   });
 
-  test("touches what begins with its own stack's name, and nothing of any other stack, whatever it is called", () => {
+  test("changes what begins with its own stack's name, and nothing of any other stack", () => {
     const deployed = stackIds.filter((stack) => template.resources("aws_codebuild_project")[`deploy-${stack}_project`]);
     expect(deployed).toContain("data-workflow");
     for (const stack of deployed) {
@@ -398,7 +398,7 @@ describe("a role", () => {
     expect(workflow.allows("s3:GetObject", `${bucket}/figures/run.json`)).toBe(false);
   });
 
-  test("of the tests reaches nothing of the account but its source and its log", () => {
+  test("of the tests has access only to its source and its log", () => {
     const services = policyOf(template, "test").statements.flatMap(({ Action }) =>
       [Action].flat().map((action) => action.split(":")[0]),
     );
@@ -467,7 +467,7 @@ describe("starts and ends", () => {
     expect(JSON.parse(pattern).detail).toEqual({ pipeline: ["acme-production-pipeline"], state: ["CANCELED"] });
   });
 
-  test("whoever watches the topic is told of each action that fails, by the rule alone", () => {
+  test("the rule alone notifies the topic of each failed action", () => {
     const topic = new Policy(production.pipeline!.resource("aws_sns_topic_policy").policy);
     const from = (arn: string): boolean =>
       topic.allows(

@@ -48,7 +48,7 @@ test.each(environmentNames)("%s has the stacks of the contract, except those lis
 describe.each(cases)("%s", (id, template, name) => {
   const { account, region } = loadEnvironment(name);
 
-  test("works in its own account and region only, and tags whatever it makes", () => {
+  test("works in its own account and region only, and tags all that it makes", () => {
     expect(template.document.provider.aws).toHaveLength(1);
     const [provider] = template.document.provider.aws;
     expect(provider).toMatchObject({ allowed_account_ids: [account], region });
@@ -61,7 +61,7 @@ describe.each(cases)("%s", (id, template, name) => {
     });
   });
 
-  test("skips AWS's own checks only where an emulator takes its place", () => {
+  test("skips AWS's own checks only with an emulator", () => {
     const [provider] = template.document.provider.aws;
     expect(provider.skip_credentials_validation).toBe(name === "local" ? true : undefined);
   });
@@ -113,7 +113,7 @@ describe.each(cases)("%s", (id, template, name) => {
     }
   });
 
-  test("every log group is encrypted and ends some day", () => {
+  test("every log group is encrypted and expires", () => {
     for (const group of Object.values(template.resources("aws_cloudwatch_log_group"))) {
       expect(group.kms_key_id).toMatch(/aws_kms_key\.|DataKey/);
       expect(group.retention_in_days).toBeGreaterThan(0);
@@ -139,7 +139,7 @@ describe.each(cases)("%s", (id, template, name) => {
     }
   });
 
-  test("every function's archive lies in the stack's folder, with its real hash", () => {
+  test("every function's archive is in the stack's folder, with its real hash", () => {
     for (const { filename, source_code_hash: hash, runtime } of Object.values(
       template.resources("aws_lambda_function"),
     )) {
@@ -201,7 +201,7 @@ describe("addresses", () => {
   const probe = (...ids: string[]): Probe =>
     new Probe(new Platform(new App({ outdir: folder }), loadEnvironment("local")), ids);
 
-  test("say where a resource stands, without a hash", () => {
+  test("show a resource's place, without a hash", () => {
     expect(Object.keys(probe("one", "two-three").toTerraform().resource.aws_ssm_parameter)).toEqual(["one_two-three"]);
   });
 

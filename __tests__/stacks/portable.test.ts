@@ -67,7 +67,7 @@ describe.each(cases)("%s", (_, template) => {
   });
 });
 
-test("the model image's Dockerfile lies in the folder of its context", () => {
+test("the model image's Dockerfile is in the folder of its context", () => {
   const { context, dockerfile } = synthesizePlatform("production")["model-image"]!.resource("docker_image").build;
   const { folder } = cases.find(([id]) => id === "production/model-image")![1];
   expect(existsSync(join(folder, context, dockerfile))).toBe(true);

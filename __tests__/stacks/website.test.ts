@@ -13,7 +13,7 @@ const stages = [
 describe.each(stages)("the stage %s", (stage, template) => {
   const endpointArn = `arn:aws:sagemaker:eu-west-1:123456789012:endpoint/acme-local-website-${stage}`;
 
-  test("serves the champion's package, and says what to do as long as there is none", () => {
+  test("serves the champion's package, and says what to do while there is none", () => {
     const model = template.resource("aws_sagemaker_model");
     expect(model.primary_container).toEqual({
       model_package_name: "${data.aws_ssm_parameter.ModelPackageName.insecure_value}",
@@ -97,7 +97,7 @@ describe.each(stages)("the stage %s", (stage, template) => {
     expect(template.resource("aws_sagemaker_model").enable_network_isolation).toBe(true);
   });
 
-  test("messages are encrypted, can be restored, and go after their time", () => {
+  test("messages are encrypted, can be restored, and expire", () => {
     expect(template.resource("aws_dynamodb_table", "messages")).toMatchObject({
       hash_key: "id",
       server_side_encryption: { enabled: true, kms_key_arn: "${aws_kms_key.encryption_key.arn}" },
@@ -111,7 +111,7 @@ describe.each(stages)("the stage %s", (stage, template) => {
     });
   });
 
-  test("visitors are counted in a table of its own, encrypted, which no backup remembers", () => {
+  test("visitors are counted in a separate table, encrypted and without backups", () => {
     const table = template.resource("aws_dynamodb_table", "visitors");
     expect(table).toMatchObject({
       server_side_encryption: { enabled: true, kms_key_arn: "${aws_kms_key.encryption_key.arn}" },
@@ -157,7 +157,7 @@ describe.each(stages)("the stage %s", (stage, template) => {
     ]);
   });
 
-  test("the API is throttled as the environment says, and its log holds nothing of what was sent", () => {
+  test("the API is throttled as the environment says, and its log has no content of requests", () => {
     const { api } = loadEnvironment("local");
     const { default_route_settings, access_log_settings } = template.resource("aws_apigatewayv2_stage");
     expect(default_route_settings).toMatchObject({
@@ -167,7 +167,7 @@ describe.each(stages)("the stage %s", (stage, template) => {
     expect(access_log_settings.format).not.toMatch(/body|authorizer|header/i);
   });
 
-  test("something tells of a failing endpoint, a slow one, a failing API and failing functions", () => {
+  test("alarms watch a failing endpoint, a slow one, a failing API and failing functions", () => {
     const alarms = Object.values(template.resources("aws_cloudwatch_metric_alarm")).filter(
       ({ alarm_name }) =>
         !/-(drift|contract-violations|failed-comparisons|start-data-workflow-errors|release-errors|release-latency|mail-\w+(-\w+)?)$/.test(
@@ -188,7 +188,7 @@ describe.each(stages)("the stage %s", (stage, template) => {
     expect(alarms.find(({ metric_name }) => metric_name === "ModelLatency")!.threshold).toBe(1_000_000);
   });
 
-  test("tells its addresses: the site's, the API's own, and the endpoint's name", () => {
+  test("publishes its addresses: the site's, the API's own, and the endpoint's name", () => {
     const prefix = stage === "test" ? "Test" : "Production";
     const url = "https://${aws_cloudfront_distribution.website_distribution.domain_name}";
     const value = (name: string): string => template.resource("aws_ssm_parameter", prefix + name).insecure_value;
@@ -257,7 +257,7 @@ test("a domain of one's own is served with its certificate and TLS 1.2 at least"
   expect(template.resource("aws_ssm_parameter", "TestWebsite").insecure_value).toBe("https://abalone.example.com");
 });
 
-test("a firewall stands in front where there is the setting, with logs of its own key in us-east-1, and nowhere else", () => {
+test("the setting adds a firewall with logs, encrypted by its own key, in us-east-1", () => {
   const template = production["website-production"]!;
   expect(template.resource("aws_cloudfront_distribution").web_acl_id).toBe("${aws_wafv2_web_acl.firewall_acl.arn}");
   const [rate] = template.resource("aws_wafv2_web_acl").rule;
@@ -283,7 +283,7 @@ test("the description of the API is published beside the pages", () => {
   expect(template.file(object.source).toString()).toBe(openApiJson());
 });
 
-test("the page on privacy promises what the tables and the logs are set to", () => {
+test("the page on privacy names the settings of the tables and the logs", () => {
   for (const [name, { "website-production": template }] of Object.entries({ local, production })) {
     const { contactRetentionDays, logRetentionDays, oldVersionDays } = loadEnvironment(name);
     const page = template!.file(template!.resource("aws_s3_object", "website_object-privacy-html").source).toString();
@@ -313,7 +313,7 @@ describe("what watches the endpoint's traffic", () => {
     expect(policy.allows("s3:GetObject", `${capture}/acme-local-website-production/champion/2026/a.jsonl`)).toBe(false);
   });
 
-  test("without the setting nothing is captured and nobody compares", () => {
+  test("without the setting, nothing is captured or compared", () => {
     const { websites } = loadEnvironment("production");
     const { endpoint, latencyAlarmMilliseconds } = websites.production;
     const unwatched = { ...websites, production: { endpoint, latencyAlarmMilliseconds } };
@@ -323,7 +323,7 @@ describe("what watches the endpoint's traffic", () => {
     expect(template.policyOfRole("model").allows("s3:PutObject", "arn:aws:s3:::anything/data-capture/x")).toBe(false);
   });
 
-  test("drift starts the data workflow in production, by a topic that nobody else hears; on the test stage it only tells", () => {
+  test("drift starts the data workflow in production, by its own topic; on the test stage it only notifies", () => {
     const subscription = onAws.resource("aws_sns_topic_subscription");
     expect(subscription).toMatchObject({
       topic_arn: "${aws_sns_topic.drift_topic.arn}",
@@ -362,7 +362,7 @@ describe("what watches the endpoint's traffic", () => {
     );
   });
 
-  test("the endpoint is there before it is watched, and a champion without a baseline is refused in words", () => {
+  test("the endpoint exists before it is watched, and a champion without a baseline is refused with a message", () => {
     const definition = onAws.resource("aws_sagemaker_data_quality_job_definition");
     expect(definition.depends_on).toContain("aws_sagemaker_endpoint.model_endpoint");
     expect(definition.lifecycle.precondition[0].error_message).toMatch(
@@ -432,7 +432,7 @@ describe("what visitors write to us", () => {
     expect(table).toMatchObject({ stream_enabled: true, stream_view_type: "KEYS_ONLY" });
   });
 
-  test("is mailed to nobody, and streamed nowhere, where the settings name nobody", () => {
+  test("is neither mailed nor streamed if the settings name no recipient", () => {
     const { websites } = loadEnvironment("production");
     const { contact: mailed, ...unmailed } = websites.production;
     expect(mailed).toBeDefined();

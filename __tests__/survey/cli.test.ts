@@ -28,7 +28,7 @@ function survey(...words: string[]): { status: number | null; stdout: string; st
   return { status, stdout, stderr };
 }
 
-test("simulate writes the survey that the library makes", () => {
+test("simulate writes the library's survey", () => {
   const output = join(folder, "survey.csv");
   expect(survey("simulate", "--rows", "500", "--seed", "7", "--shift", "0.1", "--output", output)).toEqual({
     status: 0,
@@ -61,7 +61,7 @@ test("convert loads UCI's form, and says which lines it left out", () => {
   expect(readFileSync(output, "utf8").trimEnd().split("\n")).toHaveLength(2);
 });
 
-test("the report of a conversion has every line that was left out, by its number in the converted file", () => {
+test("the report of a conversion has every omitted line, by its number in the converted file", () => {
   const input = join(folder, "abalone.data");
   const line = "M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15";
   writeFileSync(input, `${line}\n\n${"M,0.1\n".repeat(50)}${line}\n`);

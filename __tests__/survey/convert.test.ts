@@ -51,7 +51,7 @@ describe("UCI's form", () => {
     expect(part).toEqual([whole[1]]);
   });
 
-  test("keeps animals with the very same values apart", async () => {
+  test("keeps animals with equal values apart", async () => {
     const { text } = await load([`${first}\n${first}\n${second}\n${first}\n`]);
     const identifiers = (await recordsOf(text)).map(({ record_id }) => record_id);
     expect(identifiers).toEqual([
@@ -75,7 +75,7 @@ describe("UCI's form", () => {
     expect(await recordsOf(text)).toHaveLength(2);
   });
 
-  test("tells what ingestion rejects by the line of the user's file, whatever was left out above it", async () => {
+  test("reports rejected rows by the line of the user's file, whatever was left out above it", async () => {
     const tooLow = first.replace("0.095", "0");
     const lines = [first, "", "M,0.1", tooLow, "\u0000", second, "  ", tooLow];
     const { text, linesBefore } = await load([lines.join("\r\n")]);
@@ -96,7 +96,7 @@ describe("UCI's form", () => {
     expect(await recordsOf(text)).toEqual([]);
   });
 
-  test("is seen behind a byte order mark, blank lines, CRLF and quotes", async () => {
+  test("is recognised with a byte order mark, blank lines, CRLF and quotes", async () => {
     for (const text of [
       `\uFEFF${first}`,
       `\n\n${first}\n`,

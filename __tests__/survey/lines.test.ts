@@ -53,7 +53,7 @@ test("a producer may use a chunk's memory again", () => {
   expect([...splitter.push(Buffer.from("second\n"))][0]?.text).toBe("first half, second");
 });
 
-test("bytes that are no UTF-8 spoil their own line alone", async () => {
+test("bytes that are not UTF-8 affect only their own line", async () => {
   const lines = await linesOf(Buffer.concat([Buffer.from("a\n"), Buffer.from([0xff, 0xfe, 0x0a]), Buffer.from("b\n")]));
   expect(lines.map(({ text, fault }) => text ?? fault)).toEqual(["a", "is not UTF-8 text", "b"]);
 });
@@ -96,7 +96,7 @@ test("fields survive being quoted", () => {
   );
 });
 
-test("a hostile line is refused in no time", () => {
+test("a malicious line is refused quickly", () => {
   expect(splitFields(`${'"",'.repeat(20_000)}"`)).toBeUndefined();
   expect(splitFields(`"${" ".repeat(60_000)}`)).toBeUndefined();
   expect(splitFields(`${" ".repeat(60_000)}"x`)).toBeUndefined();

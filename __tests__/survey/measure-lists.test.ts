@@ -75,7 +75,7 @@ test("every list of the measures has all of them", () => {
   expect(incomplete).toEqual([]);
 });
 
-test("what lists the measures for a reason does so still", () => {
+test("each exception still lists the measures", () => {
   const lists = new Set(files.filter(({ text }) => [...listsIn(text)].length > 0).map(({ path }) => path));
   expect(Object.keys(exceptions).filter((path) => !lists.has(path))).toEqual([]);
 });
@@ -88,7 +88,7 @@ test("README gives the header of a survey file as it is", () => {
   expect(requiredColumns.filter((name) => !names.includes(name))).toEqual([]);
 });
 
-test("no text counts the measures: who adds one would have to find it", () => {
+test("no text counts the measures, because a new one would make it wrong", () => {
   const counted =
     /\b(three|four|five|six|seven|eight|nine|ten|eleven|twelve|\d+) (measures|lengths|weights|features)\b/gi;
   const counts = files

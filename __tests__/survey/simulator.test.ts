@@ -41,7 +41,7 @@ test("the first animal of a seed never changes: stored surveys and their identif
   ]);
 });
 
-test("every row is a good row of a survey file, an animal of its own", async () => {
+test("every row is a good row of a survey file, and a different animal", async () => {
   const lines: string[] = [];
   for await (const row of readSurvey(simulateSurvey({ rows: 4000, seed: 7 }), {
     now: new Date("2025-03-02T00:00:00Z"),
@@ -85,7 +85,7 @@ test.each([
   ["whole_weight", 0.54],
   ["shucked_weight", 0.42],
   ["shell_weight", 0.63],
-])("%s tells as much of the age as in the real survey: correlation %d", (name, real) => {
+])("%s depends on the age as in the real survey: correlation %d", (name, real) => {
   expect(Math.abs(correlation(column(population, name), column(population, "rings")) - real)).toBeLessThan(0.1);
 });
 

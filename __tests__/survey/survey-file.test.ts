@@ -172,7 +172,7 @@ describe("a bad row is rejected with a readable reason, and its neighbours are k
     });
   });
 
-  test("bytes that are no UTF-8", async () => {
+  test("bytes that are not UTF-8", async () => {
     const bytes = Buffer.concat([
       Buffer.from(file(line())),
       Buffer.from([0xe9, 0x0a]),
@@ -197,7 +197,7 @@ describe("an animal appears once at a time", () => {
     ]);
   });
 
-  test("among thousands of others, whose places in the memory have moved meanwhile", async () => {
+  test("among thousands of others, whose places in memory have moved", async () => {
     const many = Array.from({ length: 5_000 }, (_, index) => line({ record_id: `a-${index}` }));
     expect(await problemsOf(file(...many, ...many))).toEqual(
       many.map((_, index) => `${5_002 + index}: duplicate of line ${index + 2}`),
@@ -244,7 +244,7 @@ describe("an animal appears once at a time", () => {
     expect(rows[2]).toMatchObject({ problem: { line: 4 } });
   });
 
-  test("a rejected row does not stand in the way of its correction", async () => {
+  test("a rejected row does not prevent its correction", async () => {
     const rows = await read(file(line({ height: 900 }), line()));
     expect(recordsOf(rows)).toEqual([good]);
   });

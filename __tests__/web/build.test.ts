@@ -90,7 +90,7 @@ describe("the pages", () => {
     expect(pages.map(([name]) => name)).toEqual(names.map((name) => `${name}.html`));
   });
 
-  test("each have a title and a description of their own, but for those that say that there is nothing", () => {
+  test("each have their own title and description, except for the error pages", () => {
     const inner = (page: string, pattern: RegExp): string | undefined => pattern.exec(page)?.[1];
     const titles = pages.map(([, page]) => inner(page, /<title>([^<]+)<\/title>/));
     expect(new Set(titles).size).toBe(pages.length);
@@ -114,7 +114,7 @@ describe("the pages", () => {
     }
   });
 
-  test("promise the days that the setting gives", () => {
+  test("name the days of the setting", () => {
     const changed = websiteFiles(undefined, { contactRetentionDays: 1234, recordRetentionDays: 2345 });
     expect(pageOf("privacy.html", changed)).toContain("deleted after 1,234\u00a0days");
     expect(pageOf("index.html", changed)).toContain("keep your message for 1,234\u00a0days");
@@ -128,7 +128,7 @@ describe("the pages", () => {
     expect(words.join(" ")).toMatch(/\d\u00a0mm/);
   });
 
-  test("tell of mails where messages are mailed, and nowhere else", () => {
+  test("mention mails only if messages are mailed", () => {
     const mailed = websiteFiles(undefined, { contactMailed: true });
     expect(pageOf("privacy.html", mailed)).toContain("stored encrypted and mailed to us, so that we can answer");
     expect(pageOf("privacy.html", mailed)).toContain("We delete the mail when you have your answer");
@@ -136,7 +136,7 @@ describe("the pages", () => {
     expect(pageOf("privacy.html")).not.toMatch(/mailed to us|delete the mail/);
   });
 
-  test("name themselves where the site's address is known", () => {
+  test("name their own address if the site's address is known", () => {
     const address = "https://abalone.example.com";
     const named = websiteFiles(undefined, { address });
     expect(pageOf("privacy.html", named)).toContain(`<link rel="canonical" href="${address}/privacy.html"`);
@@ -231,7 +231,7 @@ describe("the files", () => {
     }
   });
 
-  test("carry in the script what it says and in the pages what they say, not both", () => {
+  test("have each text either in the script or in the pages, not in both", () => {
     const [, script = ""] = texts.find(([name]) => name.startsWith("calculator")) ?? [];
     expect(script).toContain("No age yet");
     expect(script).not.toContain("How old is this abalone");

@@ -23,13 +23,13 @@ test("there are none about the example", () => {
   expect(doubts()).toEqual([]);
 });
 
-test.each(proportions)("$lesser above $greater is doubted, as much is not", ({ lesser, greater }) => {
+test.each(proportions)("$lesser above $greater is doubted, an equal value is not", ({ lesser, greater }) => {
   const most = measures.find(({ name }) => name === greater)!.example;
   expect(doubts({ [camelCase(lesser)]: String(most) }).filter((text) => text.includes("is above"))).toEqual([]);
   expect(doubts({ [camelCase(lesser)]: String(most + 0.5) })[0]).toContain(`(${most + 0.5}\u00a0`);
 });
 
-test("what was typed is said as it was typed, a comma too", () => {
+test("values are shown as they were typed, also with a comma", () => {
   expect(doubts({ diameter: "120,5" })).toEqual(["The diameter (120,5\u00a0mm) is above the length (91\u00a0mm)."]);
 });
 
@@ -41,7 +41,7 @@ test.each(["", "9", "9999", "a lot", "-91", "NaN"])(
 );
 
 describe("weights", () => {
-  test("of parts may be a little above the whole, as scales err, and not far above", () => {
+  test("of parts may be slightly above the whole, because scales have errors, but not far above", () => {
     const parts = (meat: string): string[] =>
       doubts({ length: "100", wholeWeight: "200", shuckedWeight: meat, visceraWeight: "40", shellWeight: "60" });
     expect(parts("129.9")).toEqual([]);
@@ -60,7 +60,7 @@ describe("weights", () => {
     ["20", "2000", "0.5\u00a0to\u00a02\u00a0g"],
     ["100", "5", "60\u00a0to\u00a0250\u00a0g"],
   ])(
-    "of an animal of %s mm that weighs %s g are doubted, and told is what such animals weigh",
+    "of an animal of %s mm that weighs %s g are doubted, with the usual weight of such animals",
     (length, weight, usual) => {
       expect(doubts({ length, wholeWeight: weight })).toContain(
         `A whole weight of ${weight}\u00a0g does not fit a length of ${length}\u00a0mm: animals of this length weigh ${usual}.`,
@@ -73,7 +73,7 @@ describe("weights", () => {
   });
 });
 
-test("of ordinary animals less than one in a hundred is doubted", () => {
+test("of usual animals, less than one in a hundred is doubted", () => {
   const animals = [...simulate({ rows: 2_000, seed: 5 })].map((animal) => animal as unknown as Record<string, unknown>);
   const doubted = animals.filter((animal) => {
     const changes = measures.map(({ name }): [string, string] => [camelCase(name), String(animal[name])]);

@@ -30,7 +30,7 @@ test("the latest animal comes first, and one with the same measures only once", 
   expect(history.entries()[0]).toEqual({ values: { sex: "F", length: "91" }, ...age });
 });
 
-test("another page finds what this one has kept, and nothing after it was cleared", () => {
+test("another page finds the stored animals, and none after the list was cleared", () => {
   const store = makeStore();
   new AnimalHistory(() => store, fields).add(animal(91), age);
   const other = new AnimalHistory(() => store, fields);
@@ -40,7 +40,7 @@ test("another page finds what this one has kept, and nothing after it was cleare
   expect(store.held.size).toBe(0);
 });
 
-test("a doubt stays with its animal; one that was kept without a word of it has none", () => {
+test("a doubt is stored with its animal; an entry without it has none", () => {
   const store = makeStore();
   const history = new AnimalHistory(() => store, fields);
   history.add(animal(91), age);
@@ -50,7 +50,7 @@ test("a doubt stays with its animal; one that was kept without a word of it has 
   expect(new AnimalHistory(() => older, fields).entries()).toMatchObject([{ ...age, doubtful: false }]);
 });
 
-test("twenty are kept, the oldest is forgotten", () => {
+test("twenty are stored, the oldest is dropped", () => {
   const store = makeStore();
   const history = new AnimalHistory(() => store, fields);
   for (let length = 20; length < 60; length += 1) {
@@ -74,7 +74,7 @@ test.each([
   '[{"values":"sex=F&length=91","years":null,"low":1,"high":1}]',
   '[{"values":{"sex":"F","length":"91"},"years":1,"low":1,"high":1}]',
   '[{"values":"sex=<b>&length=91","years":1,"low":1,"high":1}]',
-])("what somebody else wrote (%s) is no animal, and the next one is kept all the same", (content) => {
+])("foreign content (%s) is not an animal, and the next one is still stored", (content) => {
   const store = makeStore(content);
   const history = new AnimalHistory(() => store, fields);
   expect(history.entries()).toEqual([]);

@@ -33,7 +33,7 @@ test.each(pages)("%s is valid HTML", async (_, content) => {
   expect(await faultsOf(content)).toEqual([]);
 });
 
-test("a page that is not valid is found out", async () => {
+test("an invalid page is detected", async () => {
   const [, index] = pages.find(([name]) => name === "index.html")!;
   const faults = await faultsOf(index.replace("<h1", '<h7 id="title"></h7><img src="x"><h1'));
   expect(faults.join("\n")).toMatch(/h7/);

@@ -52,7 +52,7 @@ test("is the same every time, and describes each route once", () => {
   }
 });
 
-test("its examples are taken, and answered as it says", async () => {
+test("its examples are accepted, and answered as described", async () => {
   const answer = await ask("/api/predict", animal);
   expect(answer.statusCode).toBe(200);
   expect(Object.keys(bodyOf(answer)).sort()).toEqual([...schemas.Prediction.required].sort());
@@ -72,7 +72,7 @@ describe("the animal", () => {
   });
 
   test.each(measures.map(({ name }) => camelCase(name)))(
-    "%s is taken at both bounds, and refused just outside",
+    "%s is accepted at both bounds, and refused just outside",
     async (field) => {
       const { minimum, maximum } = schemas.Animal.properties[field];
       const beside = (bound: number, direction: number): number => bound + direction * bound * 2 * Number.EPSILON;
@@ -109,7 +109,7 @@ describe("the message", () => {
   });
 
   test.each(Object.keys(contactLimits))(
-    "%s is taken at its greatest length, and refused just beyond",
+    "%s is accepted at its maximum length, and refused just beyond",
     async (field) => {
       expect(longest[field]).toHaveLength(schemas.Message.properties[field].maxLength);
       expect((await ask("/api/contact", { ...message, [field]: longest[field] })).statusCode).toBe(202);
@@ -125,12 +125,12 @@ describe("the message", () => {
     },
   );
 
-  test("takes no other field", async () => {
+  test("accepts no other field", async () => {
     expect((await ask("/api/contact", { ...message, other: 1 })).statusCode).toBe(400);
   });
 });
 
-test("every refusal is one that the document tells of, in the form that it tells", async () => {
+test("every refusal is documented, with its format", async () => {
   for (const path of Object.keys(calls)) {
     const { responses } = document.paths[path].post;
     const example = exampleOf(path);

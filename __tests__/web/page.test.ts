@@ -170,7 +170,7 @@ describe("the Age Calculator", () => {
     expect(await textOf(answer())).not.toContain("Calculate again");
   });
 
-  test("sends once however often the button is pressed, and says that it is busy", async () => {
+  test("sends once however often the button is pressed, and shows that it is busy", async () => {
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     website.intercept = async () => {
@@ -275,7 +275,7 @@ describe("values that can't be right", () => {
     expect(await page.locator("#length-error").innerText()).toBe("");
   });
 
-  test("what is corrected is no longer told, at once, and what is still wrong is", async () => {
+  test("a corrected fault disappears at once, and the others stay", async () => {
     await calculate().click();
     await field("length").fill("9");
     expect(await textOf(page.locator("#length-error"))).toBe("Enter the length in mm");
@@ -290,7 +290,7 @@ describe("values that can't be right", () => {
     expect(website.calls).toEqual([]);
   });
 
-  test("an example takes back all that was said of what stood there", async () => {
+  test("an example removes all messages about earlier values", async () => {
     await field("length").fill("9999");
     await calculate().click();
     await page.locator("#example").click();
@@ -301,7 +301,7 @@ describe("values that can't be right", () => {
     }
   });
 
-  test("the bullets of the summary stand beside the first line of what is wrapped", async () => {
+  test("the bullets of the summary are beside the first line of wrapped text", async () => {
     await page.setViewportSize({ width: 320, height: 700 });
     await fillExample({ shellWeight: "a very long weight indeed" });
     await calculate().click();
@@ -325,7 +325,7 @@ describe("values that can't be right", () => {
     expect(await hasFocus(summary())).toBe(true);
   });
 
-  test("a fault of no field of ours is told in the summary, as text", async () => {
+  test("a fault of an unknown field is shown in the summary, as text", async () => {
     expectedComplaint = /status of 400/;
     const errors = [
       { field: "", expected: markup },
@@ -347,7 +347,7 @@ describe("measures that don't go together", () => {
   beforeEach(() => open());
 
   test.each(proportions)(
-    "$lesser above $greater is asked about before it is sent, and sent all the same",
+    "$lesser above $greater causes a warning before it is sent, and can still be sent",
     async (pair) => {
       const of = (name: string): (typeof measures)[number] => measures.find((measure) => measure.name === name)!;
       const [lesser, greater] = [of(pair.lesser), of(pair.greater)];
@@ -370,7 +370,7 @@ describe("measures that don't go together", () => {
     },
   );
 
-  test("are asked about also when they are sent at once, and no longer when they are corrected", async () => {
+  test("cause a warning also when they are sent at once, and none when they are corrected", async () => {
     await fillExample({ diameter: "120,5" });
     await field("diameter").press("Enter");
     await page.locator(".years").waitFor();
@@ -383,7 +383,7 @@ describe("measures that don't go together", () => {
     expect(await textOf(answer())).toContain("of 100 such ranges, about 90 hold the true age");
   });
 
-  test("may each be possible: an animal whose parts outweigh it gets no range that would promise anything", async () => {
+  test("may each be possible: an animal that weighs less than its parts gets no range", async () => {
     await fillExample({
       length: "100",
       wholeWeight: "200",
@@ -417,7 +417,7 @@ describe("measures that don't go together", () => {
     expect(await textOf(page.locator("#history li"))).toMatch(/ years, doubtful$/);
   });
 
-  test("stay with the animal in the list, which tells no range either", async () => {
+  test("stay with the animal in the list, which shows no range either", async () => {
     await fillExample({ diameter: "120" });
     await calculate().click();
     await page.locator(".years").waitFor();
@@ -438,7 +438,7 @@ describe("measures that don't go together", () => {
     expect(await textOf(doubts())).toBe("");
   });
 
-  test("push nothing away that is about to be pressed", async () => {
+  test("move no button that is about to be pressed", async () => {
     await fillExample();
     const before = await calculate().boundingBox();
     await field("diameter").fill("120");
@@ -447,7 +447,7 @@ describe("measures that don't go together", () => {
   });
 });
 
-test("a model is told by the part of its name that tells it from others, the whole name beside it", async () => {
+test("a model is shown by the distinctive part of its name, with the whole name beside it", async () => {
   await open();
   const model = "acme-local-up-31741e906490-mws7uca1-5d1e0f3a-train";
   const age = { years: 10.3, low: 8.1, high: 13.1, confidence: 0.9 };
@@ -502,7 +502,7 @@ describe("a service in trouble", () => {
     website.intercept = ({ path }) => (path.startsWith("/api/") ? reply : undefined);
   };
 
-  test("a model that can't answer is told, and the same measures go through when it can again", async () => {
+  test("a model that can't answer is reported, and the same measures can be sent later", async () => {
     expectedComplaint = /status of 503/;
     website.modelFails = true;
     await fillExample();
@@ -526,7 +526,7 @@ describe("a service in trouble", () => {
     [{ status: 404, headers: { "content-type": "text/html" }, body: "<h1>Gone</h1>" }, "our side (HTTP 404)"],
     [{ status: 400, headers: { "content-type": "text/html" }, body: "<h1>Bad</h1>" }, "our side (HTTP 400)"],
     [{ status: 504, headers: { "content-type": "text/html" }, body: "<h1>Late</h1>" }, "can’t answer right now"],
-  ] as const)("%j is told in plain words", async (reply, text) => {
+  ] as const)("%j is shown in plain words", async (reply, text) => {
     expectedComplaint = /status of \d+/;
     answerWith(reply);
     await fillExample();
@@ -566,7 +566,7 @@ describe("a service in trouble", () => {
     expect(await page.locator("main img, main b").count()).toBe(0);
   });
 
-  test("a lost connection is told, and nothing that was entered is lost", async () => {
+  test("a lost connection is reported, and nothing that was entered is lost", async () => {
     expectedComplaint = /ERR_INTERNET_DISCONNECTED/;
     await fillExample();
     await context.setOffline(true);
@@ -627,14 +627,14 @@ describe("the contact form", () => {
     expect(website.calls).toEqual([]);
   });
 
-  test("takes no address without a place that mail could come to", async () => {
+  test("accepts no address without a domain with a dot", async () => {
     await fill("Ada", "ada@nowhere", "Hello");
     await send().click();
     expect(await page.locator("#email-error").innerText()).toBe("Enter an address like name@example.com");
     expect(website.calls).toEqual([]);
   });
 
-  test("cuts nothing off a long message, but says that it is too long", async () => {
+  test("does not shorten a long message, but says that it is too long", async () => {
     await fill("Ada", "ada@example.com", "Hello");
     await page.getByLabel("Message").fill("x".repeat(4_001));
     await send().click();
@@ -721,20 +721,17 @@ describe("the picture of the survey", () => {
     [{ status: 200, body: "{}" }, undefined],
     [{ status: 200, body: '{"version":1,"survey":{"points":[[1,1]],"bands":[]}}' }, undefined],
     [{ status: 200, body: "<h1>Hello</h1>" }, undefined],
-  ] as const)(
-    "is left out with a sentence where there is none (%j), and the answer stands",
-    async (reply, complaint) => {
-      expectedComplaint = complaint;
-      website.intercept = ({ path }) => (path === "/model.json" ? reply : undefined);
-      await open();
-      await page.locator("#example").click();
-      await calculate().click();
-      await page.locator("#plot").getByText("not available right now").waitFor();
-      expect(await page.locator(".years").innerText()).toContain("years old");
-      expect(await page.locator("#plot svg").count()).toBe(0);
-      expect(await violations()).toEqual([]);
-    },
-  );
+  ] as const)("is replaced by a sentence if there is none (%j), and the answer stays", async (reply, complaint) => {
+    expectedComplaint = complaint;
+    website.intercept = ({ path }) => (path === "/model.json" ? reply : undefined);
+    await open();
+    await page.locator("#example").click();
+    await calculate().click();
+    await page.locator("#plot").getByText("not available right now").waitFor();
+    expect(await page.locator(".years").innerText()).toContain("years old");
+    expect(await page.locator("#plot svg").count()).toBe(0);
+    expect(await violations()).toEqual([]);
+  });
 
   test("calls simulated animals simulated, and says that nobody has measured them", async () => {
     website.intercept = ({ path }) =>
@@ -754,7 +751,7 @@ describe("the picture of the survey", () => {
     );
   });
 
-  test("is not loaded before somebody begins to fill in", async () => {
+  test("is not loaded before somebody begins to type", async () => {
     await open();
     expect(website.requests.map(({ path }) => path)).not.toContain("/model.json");
     const loaded = page.waitForResponse(/model\.json/);
@@ -773,7 +770,7 @@ describe("a shared link", () => {
   const missing = features.at(-1)!.label.toLowerCase();
   const cutOff = new URLSearchParams(values.slice(0, -1)).toString();
 
-  test("is copied, and whoever opens it sees the same answer; the measures reach no server by it", async () => {
+  test("is copied, and shows the same answer when opened; it sends no measures to a server", async () => {
     await open();
     // The page may write into the clipboard and not read it: what it writes is kept beside.
     await page.addInitScript(() => {
@@ -800,7 +797,7 @@ describe("a shared link", () => {
     expect(website.requests.filter(({ path }) => path.includes("length"))).toEqual([]);
   });
 
-  test("is handed to the phone's own dialogue where there is one", async () => {
+  test("is shared by the phone's own dialogue if there is one", async () => {
     await open({ isMobile: true, hasTouch: true, viewport: { width: 390, height: 700 } });
     await page.addInitScript(() => {
       Object.assign(navigator, {
@@ -819,7 +816,7 @@ describe("a shared link", () => {
     expect(await page.locator(".shared").innerText()).toBe("");
   });
 
-  test("is shown to be copied by hand where there is no clipboard", async () => {
+  test("is shown for copying by hand if there is no clipboard", async () => {
     await open();
     await page.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('denied'))");
     await page.locator("#example").click();
@@ -862,7 +859,7 @@ describe("a shared link", () => {
   });
 });
 
-test("a link that names no measure of ours fills in nothing, and says nothing of measures", async () => {
+test("a link without known measures fills in nothing, and shows no message", async () => {
   await open();
   await field("length").fill("91");
   await page.evaluate("location.hash = '=%E0%A4%A&contact=1'");
@@ -872,7 +869,7 @@ test("a link that names no measure of ours fills in nothing, and says nothing of
 });
 
 describe("the animals of this device", () => {
-  test("are listed, filled in again by a press, kept over a reload, and forgotten on demand", async () => {
+  test("are listed, filled in again by a press, stored over a reload, and deleted on demand", async () => {
     await open();
     expect(await page.locator("#history").isVisible()).toBe(false);
     for (const length of ["60", "91"]) {
@@ -894,7 +891,7 @@ describe("the animals of this device", () => {
     expect(await page.locator("#history").isVisible()).toBe(false);
   });
 
-  test("are none where the browser forbids to keep anything, and the answer comes all the same", async () => {
+  test("are not listed if the browser forbids storage, and the answer is still shown", async () => {
     await open();
     await page.addInitScript(() => {
       Object.defineProperty(window, "localStorage", {
@@ -910,7 +907,7 @@ describe("the animals of this device", () => {
     expect(await page.locator("#history").isVisible()).toBe(false);
   });
 
-  test("are none where something else lies in their place", async () => {
+  test("are not listed if the storage has other content", async () => {
     await open();
     await page.evaluate(`localStorage.setItem("acme-abalone-animals", '[{"values":"<b>"},null,7]')`);
     await page.reload();
@@ -921,7 +918,7 @@ describe("the animals of this device", () => {
   });
 });
 
-test("farming age is told by the whole range", async () => {
+test("farming age depends on the whole range", async () => {
   await open();
   const texts = [
     [{ years: 10, low: 8, high: 13 }, "very likely reached"],
@@ -957,7 +954,7 @@ describe("the model's page", () => {
     expect(await violations()).toEqual([]);
   });
 
-  test("says so where the figures can't be had", async () => {
+  test("says so if the figures are not available", async () => {
     expectedComplaint = /status of 503/;
     website.intercept = ({ path }) => (path === "/model.json" ? { status: 503, body: "" } : undefined);
     await open();
@@ -967,7 +964,7 @@ describe("the model's page", () => {
   });
 });
 
-describe("for everybody", () => {
+describe("accessibility", () => {
   test.each([320, 360, 414, 480, 575])("no line of the shell runs through a heading, %d pixels wide", async (width) => {
     await open({ viewport: { width, height: 760 } });
     for (const path of ["", "how-to-measure.html", "about-the-model.html", "privacy.html", "nowhere"]) {
@@ -1083,7 +1080,7 @@ describe("for everybody", () => {
     await expectNothingToPress();
   });
 
-  test("while its script is on its way nothing can be sent, and where it doesn't come the page says so", async () => {
+  test("while its script loads, nothing can be sent, and if it doesn't load, the page says so", async () => {
     website.intercept = ({ path }) => (path.endsWith(".js") ? { status: 503 } : undefined);
     expectedComplaint = /status of 503/;
     await open();

@@ -113,7 +113,7 @@ describe("the model's facts", () => {
     { ...document, quality: { ...document.quality, rmse: { value: null } } },
     { ...document, survey: { points: [], bands: [] } },
     { ...document, survey: { points: "none", bands: [] } },
-  ])("are none where the document is another one (%#)", (body) => {
+  ])("are missing if the document has another format (%#)", (body) => {
     expect(readFacts(body)).toBeUndefined();
   });
 
@@ -143,13 +143,13 @@ describe("the answer", () => {
     expect(farmingVerdict(low, high, 3.5)).toBe(verdict);
   });
 
-  test("names a model by the part that tells it from others", () => {
+  test("names a model by its distinctive part", () => {
     const name = "acme-local-up-31741e906490-mws7uca1-794c4654-train";
     expect([name, `${name}-2`, `${name}-r1-2`].map(shortName)).toEqual(["794c4654", "794c4654", "794c4654"]);
     expect(shortName("other")).toBe("other");
   });
 
-  test("is none where a number is missing, or none that an age can have", () => {
+  test("is refused if a number is missing or impossible for an age", () => {
     const body = { rings: 9, age: { years: 10.5, low: 8, high: 14, confidence: 0.9 }, model: "m" };
     expect(readAnswer(body)).toEqual(body);
     const aged = (changes: object): object => ({ ...body, age: { ...body.age, ...changes } });

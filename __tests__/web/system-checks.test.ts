@@ -318,7 +318,7 @@ describe("the checks of a deployed stage", () => {
       jest.restoreAllMocks();
     });
 
-    test("plain HTTP has to be sent on to HTTPS", async () => {
+    test("plain HTTP must be redirected to HTTPS", async () => {
       const { run } = check(overTlsOnly[0]!);
       answerAll(301, { location: "https://example.org/" });
       await expect(run(deployment)).resolves.toBeUndefined();
@@ -329,7 +329,7 @@ describe("the checks of a deployed stage", () => {
       await expect(run(deployment)).rejects.toThrow("Expected 301 or 302 or 307 or 308");
     });
 
-    test("the browser has to be told to stay with HTTPS, for a year at least", async () => {
+    test("the browser must be told to stay with HTTPS, for at least a year", async () => {
       const { run } = check(headersPromise);
       answerAll(200, without("strict-transport-security"));
       await expect(run(deployment)).rejects.toThrow("the header strict-transport-security is missing");
@@ -370,7 +370,7 @@ describe("the address of the stage", () => {
     [{ WEBSITE: "s3://bucket" }, "WEBSITE is 's3://bucket', which is not an address"],
     [{ WEBSITE: "https://example.org/?a=1" }, "leave out what follows ? or #"],
     [{ WEBSITE: "https://example.org", API: "https://example.org/v1" }, "the API's address ends in /api"],
-  ])("%j is refused, with a word on how to set it", (environment, reason) => {
+  ])("%j is refused, with how to set it", (environment, reason) => {
     expect(() => deploymentFrom(environment)).toThrow(reason);
     expect(() => deploymentFrom(environment)).toThrow("npx jest --selectProjects system");
   });
@@ -384,7 +384,7 @@ describe("warming up", () => {
     expect(failures).toBeLessThan(0);
   });
 
-  test("ends when the time is up, and leaves the verdict to the checks", async () => {
+  test("ends when the time is over, and the checks decide", async () => {
     website.intercept = on(/predict/, problem(503));
     await expect(awaitWarmUp({ website: website.address, api: website.api }, 0)).resolves.toBeUndefined();
   });
@@ -420,7 +420,7 @@ describe("the command of the pipeline", () => {
     expect(website.messages).toHaveLength(1);
   });
 
-  test("fails for a stage that breaks a promise, and says which and how", async () => {
+  test("fails for a stage that fails a check, and says which and how", async () => {
     website.intercept = on(/no-such-address/, html(404, "gone"));
     const { status, output } = await run({ WEBSITE: website.address, API: website.api });
     expect(status).toBe(1);

@@ -161,9 +161,9 @@ const refusedOnce =
   (attempt) =>
     attempt === 0 ? { refused: { status, code, message: "Slow down" } } : { status: "Completed" };
 
-describe("what passes by is tried again", () => {
+describe("temporary errors are retried", () => {
   test.concurrent.each<JobTask>(["process", "train", "evaluate"])(
-    "a %s job that found no capacity runs again under a name of its own",
+    "a %s job that found no capacity runs again with a new name",
     async (task) => {
       const workflow = await starting;
       const run = `capacity-${task}`;
@@ -216,7 +216,7 @@ describe("what passes by is tried again", () => {
   });
 });
 
-describe("what fails for good ends the run, with error and cause", () => {
+describe("permanent errors end the run, with error and cause", () => {
   test.concurrent.each<JobTask>(["process", "train", "evaluate"])("a %s job that always fails", async (task) => {
     const workflow = await starting;
     const run = `failing-${task}`;
@@ -267,7 +267,7 @@ describe("what fails for good ends the run, with error and cause", () => {
     },
   );
 
-  test.concurrent("a job that someone stopped never counts as done", async () => {
+  test.concurrent("a job that was stopped never counts as done", async () => {
     const workflow = await starting;
     const run = "stopped-job";
     const ended = await workflow.run(run, { train: () => ({ status: "Stopped", reason: "MaxRuntimeExceeded" }) });
@@ -287,7 +287,7 @@ const shortRun = (definition: TrainingWorkflowDefinition): TrainingWorkflowDefin
 });
 const endless: Scenario = { train: () => ({ status: "InProgress" }) };
 
-describe("nothing runs for ever", () => {
+describe("time limits", () => {
   test.concurrent("a task past its time fails the run", async () => {
     const workflow = await starting;
     const ended = await workflow.run("slow-task", endless, shortTask);
@@ -316,7 +316,7 @@ describe("nothing runs for ever", () => {
   });
 });
 
-test.concurrent("two runs at once don't meet", async () => {
+test.concurrent("two runs at once are independent", async () => {
   const workflow = await starting;
   const runs = ["twin-a", "twin-b"];
   const ended = await Promise.all(runs.map((run) => workflow.run(run, {})));

@@ -66,7 +66,7 @@ test.each(builds)("%s: make knows every command", async (_, { install = [], buil
   expect([status, output]).toEqual([0, expect.any(String)]);
 });
 
-test("a target that is not there is found out", async () => {
+test("a missing target is detected", async () => {
   expect((await source.run({ build: ["make --dry-run no-such-target"] }, variables)).status).not.toBe(0);
 });
 
@@ -93,7 +93,7 @@ describe("make review", () => {
     expect(output).toContain("/acme/local/ModelPackageName is not published");
   });
 
-  test("lays the page into the bucket and tells the next action where, twice the same", async () => {
+  test("puts the page into the bucket and passes its place to the next action, twice the same", async () => {
     const ssm = new SSM(clients());
     await ssm.putParameter({ Name: "/acme/local/ModelPackageName", Value: "PLACEHOLDER", Type: "String" });
     ssm.destroy();

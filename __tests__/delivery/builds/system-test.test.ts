@@ -37,7 +37,7 @@ test("without either, and with both, it says what to type", async () => {
   );
 });
 
-test("where nobody answers, one sentence says so before anything is tested", async () => {
+test("without an answer, one sentence says so before anything is tested", async () => {
   const server = createServer((_, response) => response.writeHead(404).end());
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

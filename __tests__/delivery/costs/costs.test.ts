@@ -46,7 +46,7 @@ describe("the stacks of every environment", () => {
     expect(free).toBeGreaterThan(20);
   });
 
-  test("what stands there costs what its parts do: NAT gateways, endpoints, instances", () => {
+  test("fixed costs are those of the parts: NAT gateways, endpoints, instances", () => {
     const { lines } = costsOf(production, documentsOf("production"));
     const of = (price: string): number => sum(lines.filter((line) => line.price === price));
     expect(of("natGatewayHour")).toBeCloseTo(2 * 730 * 0.048);
@@ -65,18 +65,18 @@ describe("the stacks of every environment", () => {
 });
 
 describe("one resource", () => {
-  test("a type that nobody knows stops it, by its name", () => {
+  test("an unknown type stops it, and is named", () => {
     const documents = { data: { resource: { aws_supercomputer: { one: {} }, aws_vpc: { two: {} } } } };
     expect(() => costsOf(production, documents)).toThrow(
       /record of aws_supercomputer: .*aws-services\/supercomputer\.ts/,
     );
   });
 
-  test("prices of one region are not taken for another", () => {
+  test("prices of one region are not used for another", () => {
     expect(() => costsOf({ ...production, region: "us-east-1" }, {})).toThrow(/are for eu-west-1; .* is in us-east-1/);
   });
 
-  test("an instance without a price is listed, never counted as nothing", () => {
+  test("an instance without a price is listed, never counted as free", () => {
     const block = { production_variants: [{ instance_type: "ml.p9.large", initial_instance_count: 1 }] };
     const { lines, unpriced } = costsOf(production, {
       "website-test": { resource: { aws_sagemaker_endpoint_configuration: { it: block } } },
@@ -156,7 +156,7 @@ describe("what people see", () => {
     ).toEqual([]);
   });
 
-  test("the budget is set beside the sum", () => {
+  test("the budget is shown beside the sum", () => {
     const line = { ...costs.lines[0]!, dollars: 300 };
     expect(budgetLine({ ...costs, budget: 400, lines: [line] })).toBe("75 % of its budget of 400.00.");
     expect(budgetLine({ ...costs, budget: 200, lines: [line] })).toContain("will go off every month");

@@ -28,7 +28,7 @@ test.each(awsServices.having("holds").map(([type]) => type))(
   },
 );
 
-test("what holds nothing may go", () => {
+test("resources without data may be deleted", () => {
   expect(refusalsOf([lost("aws_cloudwatch_metric_alarm", "delete")])).toEqual([]);
   expect(refusalsOf([everyAction()]).map(({ address }) => address)).toEqual([
     "aws_dynamodb_table.table",
@@ -66,7 +66,7 @@ test("the refusal names what is lost and how to allow it, and what it says to ty
   }).not.toThrow();
 });
 
-test("nothing lost, nothing said", () => {
+test("without losses, there is no message", () => {
   expect(() => {
     enforceGuard({ command: "make deploy", allowed: [] }, [still("data")]);
   }).not.toThrow();

@@ -44,7 +44,7 @@ describe("side by side", () => {
     expect(most).toBe(3);
   });
 
-  test("an error waits for what runs, and begins nothing more", async () => {
+  test("after an error, running plans end, and no further one begins", async () => {
     const begun: number[] = [];
     let ended = false;
     const work = async (item: number): Promise<void> => {
@@ -83,11 +83,11 @@ describe("what a stack reads of others", () => {
     ]);
   });
 
-  test("it waits for nothing when all is there", () => {
+  test("it waits for nothing when everything exists", () => {
     expect(awaitedBy(reads, new Map(reads.map((name) => [name, "value"])))).toEqual([]);
   });
 
-  test("readers of a parameter that changes are told, others are not", () => {
+  test("readers of a changed parameter are notified, others are not", () => {
     const stacks = markReaders([data(), still("ml-workflow"), still("website-test")]);
     expect(stacks.map(({ readsChanging }) => readsChanging)).toEqual([
       [],
@@ -193,14 +193,14 @@ if (command === "show") process.stdout.write(readFileSync(${JSON.stringify(join(
     expect(stacksOf(calls("plan"))).toEqual(["data"]);
   }, 60_000);
 
-  test("what would stop every stack is said once, after one try", async () => {
+  test("an error of all stacks is reported once, after one attempt", async () => {
     process.env.TEST_NO_BUCKET = "yes";
     await expect(planProduction(() => true)).rejects.toThrow("make bootstrap ENVIRONMENT=production");
     expect(calls("init")).toHaveLength(1);
     expect(readdirSync(join(folder, "temporary")).filter((name) => name.startsWith("acme-"))).toEqual([]);
   }, 60_000);
 
-  test("a stack that the environment does without is told, with those that it has", async () => {
+  test("a stack that the environment does not have is reported, with those that it has", async () => {
     const environment = loadEnvironment("local");
     const asked = { environment, stack: "network" as const, allowed: [], onStack: () => undefined };
     await expect(planEnvironment(asked)).rejects.toThrow(/local has no stack network; it has data, /);
@@ -217,7 +217,7 @@ describe("the command", () => {
     expect(() => readOptions(variables)).toThrow(message);
   });
 
-  test("make hands on empty texts for what nobody gave", () => {
+  test("make passes empty texts for missing variables", () => {
     expect(readOptions({ FORMAT: "", DETAILS: "", OUTPUT: "", ALLOW_REPLACE: "" })).toEqual({
       format: "text",
       output: undefined,
@@ -226,7 +226,7 @@ describe("the command", () => {
     });
   });
 
-  test("the exit status tells a refusal from a fault, and changes are none", () => {
+  test("the exit status differs for refusals and faults; changes are neither", () => {
     const broken = still("network", { status: "failed" });
     expect(exitStatusOf(summaryOf([still("data")]))).toBe(0);
     expect(exitStatusOf(summaryOf([still("data", { status: "waiting" })]))).toBe(0);

@@ -36,7 +36,7 @@ test.each([
   expect(compare([{ ...deny, [part]: before }], [{ ...deny, [part]: after }])).toMatchObject([{ mayAllowMore }]);
 });
 
-test("a statement that comes allows more, and a denial that goes does so too", () => {
+test("an added allowance allows more, and so does a removed denial", () => {
   const deny = { Effect: "Deny", Action: "s3:*", Resource: "*", Principal: { AWS: "x" } };
   expect(compare([read, deny], [read, { ...read, Sid: "Write", Action: "s3:PutObject" }])).toMatchObject([
     { statement: "Write", change: "added", effect: "Allow", mayAllowMore: true },

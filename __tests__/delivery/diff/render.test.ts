@@ -27,7 +27,7 @@ describe.each([
 ] as const)("as %s", (_, renderSummary) => {
   const render = (summary = whole()): string => renderSummary(summary);
 
-  test("what is refused and what is lost comes before what changes, and that before what comes", () => {
+  test("refusals and losses come before changes, and these before creations", () => {
     const headings =
       /^(### )?\W*(Refused|Could not be planned|Deletions and replacements|Changes|Creations|Unknown yet)/gim;
     expect([...render().matchAll(headings)].map(([, , heading]) => heading?.toLowerCase())).toEqual([
@@ -40,7 +40,7 @@ describe.each([
     ]);
   });
 
-  test("a stack that waits says for which, and a reader says what will change under it", () => {
+  test("a waiting stack says for which, and a reader says which of its values will change", () => {
     expect(render().replace(/\s+/g, " ")).toContain(
       "until data is deployed, and until the workflow of ml-workflow has registered a model",
     );
@@ -51,7 +51,7 @@ describe.each([
     expect(render().match(/tags_all\.CostCentre/g)).toHaveLength(1);
   });
 
-  test("what is replaced for one reason stands together, with every address", () => {
+  test("replacements with the same reason are grouped, with every address", () => {
     expect(render()).toContain("3 resources are replaced alike");
     for (const address of ["logs_policy", "logs_versioning", "logs_ownership"]) {
       expect(render()).toContain(`.${address}`);
@@ -120,7 +120,7 @@ describe("text from elsewhere", () => {
     );
   });
 
-  test("brings neither HTML nor a mention to life in a comment", () => {
+  test("makes neither HTML nor a mention in a comment", () => {
     const evil = 'aws_s3_bucket.b["</details><script>@everyone`** [x](http://x)"]';
     const bucket: ResourceSummary = {
       address: evil,

@@ -59,14 +59,14 @@ describe("real plans", () => {
     ]);
   });
 
-  test("what is lost comes first, and what doesn't change isn't there", () => {
+  test("losses come first, and unchanged resources are left out", () => {
     const actions = data().resources.map(({ action }) => action);
     expect(actions).toEqual([...actions].sort((one, other) => order.indexOf(one) - order.indexOf(other)));
     expect(actions[0]).toBe("delete");
     expect(plan("data").resource_changes?.length).toBe(actions.length + 1);
   });
 
-  test("every action of Terraform has its word", () => {
+  test("every action of Terraform has a word", () => {
     const actions = Object.fromEntries(everyAction().resources.map(({ address, action }) => [address, action]));
     expect(actions).toEqual({
       'aws_ssm_parameter.odd["with \\"quotes\\" and `ticks`"]': "delete",
@@ -158,7 +158,7 @@ describe("single cases", () => {
     expect(JSON.stringify(resource)).toContain('"user"');
   });
 
-  test("elements of a set that only moved don't count, and the one that comes is told", () => {
+  test("moved elements of a set don't count, and an added one is reported", () => {
     expect(pathsOf(planOf({ before: { actions: ["a", "b"] }, after: { actions: ["b", "c", "a"] } }))).toEqual([
       "actions[1]",
     ]);
@@ -182,7 +182,7 @@ describe("single cases", () => {
     expect(pathsOf(nothing)).toEqual([]);
   });
 
-  test("a tag of its own is told once, and not again among all tags", () => {
+  test("a resource's own tag is reported once, and not again among all tags", () => {
     const tags = planOf({
       before: { tags: { Team: "a" }, tags_all: { Team: "a" } },
       after: { tags: { Team: "b" }, tags_all: { Team: "b" } },
@@ -205,7 +205,7 @@ describe("single cases", () => {
     });
   });
 
-  test("what is only read is no change", () => {
+  test("a read is not a change", () => {
     const read = planOf({ actions: ["read"] });
     const [resource] = read.resource_changes!;
     expect(summarizeResources({ ...read, resource_changes: [{ ...resource!, mode: "data" }] })).toEqual([]);

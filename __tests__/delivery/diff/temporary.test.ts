@@ -14,7 +14,7 @@ afterEach(() => {
   rmSync(parent, { recursive: true, force: true });
 });
 
-test("nobody else may read the folder, and it is gone when the work is done or has failed", async () => {
+test("nobody else may read the folder, and it is removed after success or failure", async () => {
   const mode = await inTemporaryFolder((folder) => {
     writeFileSync(join(folder, "plan"), "secret");
     return Promise.resolve(statSync(folder).mode & 0o777);
@@ -67,7 +67,7 @@ test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
   30_000,
 );
 
-test("what a killed process left behind is removed by the next, and what a running one has is not", async () => {
+test("the next process removes the files of a killed one, but not those of a running one", async () => {
   const { pid: dead } = spawnSync("true");
   for (const owner of [dead, process.pid]) {
     mkdirSync(join(parent, `acme-plan-${owner}-abc`));

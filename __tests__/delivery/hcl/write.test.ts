@@ -66,7 +66,7 @@ async function formatted(): Promise<Readonly<Record<string, string>>> {
   return Object.fromEntries(await Promise.all(files.map(async ([name, hcl]) => [name, await format(hcl)])));
 }
 
-test("references stand bare, documents are readable, blocks are blocks", async () => {
+test("references are not quoted, documents are readable, blocks are blocks", async () => {
   const files = await formatted();
   expect(files["main.tf"]).toBe(`locals {
   first = element(split(",", data.aws_ssm_parameter.list.insecure_value), 0)
@@ -121,7 +121,7 @@ resource "aws_route_table" "one-thing" {
   expect(await differences(document, files)).toEqual([]);
 });
 
-test("a file that says something else than the JSON is found, in a policy too", async () => {
+test("a file that differs from the JSON is detected, also in a policy", async () => {
   const files = await formatted();
   const change = async (from: string, to: string): Promise<readonly string[]> =>
     await differences(document, { ...files, "main.tf": files["main.tf"]!.replace(from, to) });
@@ -155,7 +155,7 @@ test("a firewall's statements are blocks down to their leaves, though CDKTF desc
   );
 });
 
-test("a section that nobody taught is refused", () => {
+test("an unknown section is refused", () => {
   expect(() => writeStack({ moved: {} }, new Map())).toThrow("The section moved of a stack is unknown");
 });
 
@@ -183,7 +183,7 @@ describe.each(environmentNames)("%s", (name) => {
     }
   });
 
-  test("written again, it is the same, and what lay there before is gone", async () => {
+  test("written again, it is the same, and earlier files are removed", async () => {
     const before = readFileSync(join(home, "data/main.tf"), "utf8");
     writeFileSync(join(home, "data/stray.tf"), "");
     await writeEnvironment(loadEnvironment(name), home);

@@ -13,7 +13,7 @@ test("gives status and both outputs", async () => {
   });
 });
 
-test("hands output on as it comes", async () => {
+test("passes output on as it arrives", async () => {
   const parts: string[] = [];
   const { output } = await shell("echo one; echo two >&2", { onOutput: (text) => parts.push(text) });
   expect(parts.join("").split("\n").sort()).toEqual(["", "one", "two"]);
@@ -61,7 +61,7 @@ test("passes an interrupt on once, however often it comes", async () => {
   expect(interrupted).toBe(true);
 });
 
-test("interrupts what it is told to interrupt, and not the program that started it", async () => {
+test("interrupts its child, and not the program that started it", async () => {
   const inner =
     'process.on("SIGINT", () => process.exit(5)); setInterval(() => undefined, 1000); console.log("inner", process.pid);';
   let id: number | undefined;

@@ -100,13 +100,13 @@ test.each([
   "PipelineNameInUseException: A pipeline with that name is there",
   'ValidationException: Cannot create already existing model "arn:aws:sagemaker:eu-west-1:111122223333:model/acme"',
   "InvalidRequestException: WorkGroup is already created",
-])("whatever AWS calls it, what is there already is known as such: %s", (said) => {
+])("whatever AWS calls it, an existing resource is recognised: %s", (said) => {
   expect(explain(at, ended(`Error: creating it: https response error StatusCode: 400, ${said}`))).toBeInstanceOf(
     ExistsError,
   );
 });
 
-test("what it doesn't know is told in terraform's words, and in nothing else that it printed", () => {
+test("an unknown error is reported in terraform's words, without its other output", () => {
   const said =
     'aws_iam_role.one: Creating...\n  "EntityAlreadyExists" in a plan\n\nError: something new\n\nfor a reason\n';
   const error = explain(at, { ...ended(""), output: said });
@@ -118,7 +118,7 @@ test("an end without any error shows the last lines", () => {
   expect(explain(at, ended("one\ntwo\n")).details).toBe("one\ntwo");
 });
 
-test("what took too long, and what was interrupted, is told as such", () => {
+test("timeouts and interrupts are reported as such", () => {
   expect(explain(at, { ...ended("Error: interrupted"), late: true }).problem).toContain("exceeded its time limit");
   expect(explain(at, { ...ended("Error: interrupted"), interrupted: true }).problem).toBe(
     "The plan of website-test in development was interrupted.",
@@ -139,7 +139,7 @@ test("a lock is read from a framed, coloured error", () => {
   });
 });
 
-test("a time is told in the unit that people would use", () => {
+test("a time has the unit that people would use", () => {
   const created = "2026-03-01T12:00:00.123Z";
   const after = (minutes: number): string => since(created, new Date(Date.parse(created) + 60_000 * minutes));
   expect(after(0)).toBe("2026-03-01 12:00:00 UTC (less than a minute ago)");

@@ -12,7 +12,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("each environment has a folder of its own, for terraform remembers there whose state it works on", () => {
+test("each environment has its own folder, because terraform stores there which state it uses", () => {
   expect(new Set(environmentNames.map(outdirOf)).size).toBe(environmentNames.length);
 });
 
@@ -35,7 +35,7 @@ test("the app of cdktf.json gives the stacks, each after those from which it rea
   expect(order).toEqual(stackIds.filter((id) => order.includes(id)));
 });
 
-test("what another synth left of a stack that is no more is removed, and terraform's own files of the others stay", async () => {
+test("files of a removed stack are deleted, and terraform's own files of the others stay", async () => {
   const outdir = join(folder, "again");
   await synthesize("local", outdir);
   mkdirSync(join(outdir, "stacks/gone"));
@@ -46,14 +46,14 @@ test("what another synth left of a stack that is no more is removed, and terrafo
   expect(stacks.map(({ id }) => id)).not.toContain("gone");
 });
 
-test("an unknown environment and an empty folder are told", async () => {
+test("an unknown environment and an empty folder are reported", async () => {
   await expect(synthesize("staging", join(folder, "x"))).rejects.toThrow(
     'ENVIRONMENT is "staging"; expected one of local, development, production.',
   );
   expect(() => readManifest(folder)).toThrow(`${folder} has no manifest.json: nothing has been synthesized there.`);
 });
 
-test("what the app says of a fault is handed on", async () => {
+test("the app's message about a fault is passed on", async () => {
   process.env.PATH = "/nowhere";
   await expect(synthesize("local", join(folder, "broken"))).rejects.toThrow(
     /^Synthesis of local failed\.\n→ .*\n\n.*npm/s,

@@ -108,7 +108,7 @@ const lock = {
   });
 
   // The first test: the others need the bucket.
-  test("a state bucket that isn't there is told by its name, with the command that makes it", async () => {
+  test("a missing state bucket is named, with the command that makes it", async () => {
     expect(await stateBucketExists(environment)).toBe(false);
     const error = await errorOf(workspace({ one: { input: "a" } }).init());
     expect(error.problem).toBe(`The state bucket ${bucket} of local does not exist.`);
@@ -119,7 +119,7 @@ const lock = {
     expect(await stateBucketExists(environment)).toBe(true);
   });
 
-  test("plans, shows the plan, and tells a plan without changes", async () => {
+  test("plans, shows the plan, and reports a plan without changes", async () => {
     const folder = join(root, "plans");
     const one = workspace({ one: { input: "a" } }, { key: "plans", folder });
     await one.init();
@@ -134,7 +134,7 @@ const lock = {
     expect((await one.resources()).map(({ address }) => address)).toEqual(["terraform_data.one"]);
   });
 
-  test("a held lock tells who, since when, for what, and how to release it; released, the state is free", async () => {
+  test("a lock shows who holds it, since when, for what, and how to release it; then the state is free", async () => {
     await s3.putObject({ Bucket: bucket, Key: "local/data.tfstate.tflock", Body: JSON.stringify(lock) });
     const one = workspace({ one: { input: "a" } });
     await one.init();
@@ -151,7 +151,7 @@ const lock = {
     expect(await one.plan({ file: "plan" })).toEqual({ changes: true });
   });
 
-  test("waits for a lock as long as it may, and goes on when it is released", async () => {
+  test("waits for a lock within the limit, and continues when it is released", async () => {
     await s3.putObject({ Bucket: bucket, Key: "local/waits.tfstate.tflock", Body: JSON.stringify(lock) });
     const one = workspace({ one: { input: "a" } }, { key: "waits", lockSeconds: 60 });
     await one.init();
@@ -176,7 +176,7 @@ const lock = {
     expect(Contents?.map(({ Key }) => Key)).toEqual(["local/at-once.tfstate"]);
   });
 
-  test("what is protected is not destroyed, and the error tells which resource", async () => {
+  test("protected resources are not destroyed, and the error names them", async () => {
     const folder = join(root, "protected");
     const lifecycle = { prevent_destroy: true };
     const one = workspace({ one: { triggers_replace: "a", lifecycle } }, { key: "protected", folder });
@@ -205,7 +205,7 @@ const lock = {
     expect(await one.plan({ file: "plan" })).toEqual({ changes: false });
   });
 
-  test("a state that would be elsewhere than at the last time is neither forgotten nor moved without a word", async () => {
+  test("a state at another place than the last time is neither forgotten nor moved silently", async () => {
     const folder = join(root, "moved");
     await workspace({ one: { input: "a" } }, { key: "moved", folder }).init();
     const error = await errorOf(workspace({ one: { input: "a" } }, { key: "moved-away", folder }).init());
@@ -213,7 +213,7 @@ const lock = {
     expect(error.next).toContain("init -migrate-state");
   });
 
-  test("a provider that can't be had is told as such", async () => {
+  test("an unavailable provider is reported as such", async () => {
     const configuration = join(root, "terraform.rc");
     mkdirSync(join(root, "empty-mirror"));
     writeFileSync(
@@ -234,7 +234,7 @@ const lock = {
     expect(error.details).toContain("hashicorp/aws");
   });
 
-  test("what terraform finds invalid is told in its words", async () => {
+  test("terraform's validation errors are reported in its words", async () => {
     const one = workspace({ one: { imput: "a" } }, { key: "invalid" });
     await one.init();
     const error = await errorOf(one.plan({ file: "plan" }));
@@ -252,7 +252,7 @@ const lock = {
     expect((await one.show("plan")).resource_changes?.map(({ change }) => change.actions)).toEqual([["create"]]);
   });
 
-  test("a folder without a stack is told", () => {
+  test("a folder without a stack is reported", () => {
     expect(
       () => new Workspace({ folder: root, stack: "data", environment, terraform, variables: variables() }),
     ).toThrow(
@@ -260,14 +260,14 @@ const lock = {
     );
   });
 
-  test("a damaged lock is told, with what removes it", async () => {
+  test("a damaged lock is reported, with the command that removes it", async () => {
     await s3.putObject({ Bucket: bucket, Key: "local/network.tfstate.tflock", Body: '{"ID": "9d1' });
     const error = await errorOf(readLock(environment, "network"));
     expect(error.problem).toMatch(/^The lock of network in local is damaged/);
     expect(error.next).toBe(`If nobody deploys it: aws s3 rm s3://${bucket}/local/network.tfstate.tflock`);
   });
 
-  test("who works on a state is read off the lock that terraform writes", async () => {
+  test("terraform's lock shows who uses a state", async () => {
     const folder = join(root, "locks");
     const slow = { one: { input: "a", provisioner: [{ "local-exec": { command: "sleep 5" } }] } };
     await workspace(slow, { key: "model-image", folder }).init();

@@ -74,7 +74,7 @@ describe("executions", () => {
     expect(queue.start().id).not.toBe(queue.start().id);
   });
 
-  test("one that waits gives way to a later one, one that has begun does not", async () => {
+  test("a later one replaces one that waits, but not one that has begun", async () => {
     const queue = new ExecutionQueue(file, runner);
     queue.start("a");
     turns[0]!.report({ name: "Train", status: "InProgress" });
@@ -89,7 +89,7 @@ describe("executions", () => {
     expect(statuses(queue)).toEqual(["Succeeded", "Superseded", "Succeeded"]);
   });
 
-  test("one whose turn has come but that has no stage yet is told that it gave way", () => {
+  test("one that is next but has no stage yet reports that it was replaced", () => {
     const queue = new ExecutionQueue(file, runner);
     queue.start("a");
     expect(turns[0]!.isSuperseded()).toBe(false);
@@ -108,7 +108,7 @@ describe("executions", () => {
     expect(turns).toHaveLength(2);
   });
 
-  test("what a kill interrupted is begun again", () => {
+  test("an interrupted one begins again", () => {
     const queue = new ExecutionQueue(file, runner);
     const { id } = queue.start("a");
     turns[0]!.report({ name: "Train", status: "InProgress" });
@@ -152,7 +152,7 @@ describe("for a client of CodePipeline", () => {
       .startPipelineExecution({ name: "acme-local-pipeline", clientRequestToken })
       .then(({ pipelineExecutionId }) => pipelineExecutionId);
 
-  test("starts an execution and tells how it stands", async () => {
+  test("starts an execution and reports its status", async () => {
     const id = await start("a".repeat(64));
     turns[0]!.report({ name: "Train", status: "Succeeded", summary: "champion kept" });
     turns[0]!.report({ name: "Deploy", status: "InProgress" });
@@ -198,7 +198,7 @@ describe("for a client of CodePipeline", () => {
       "PipelineExecutionNotFoundException",
       "acme-local-pipeline has no execution nobody",
     ],
-  ])("%# refuses what can't be", async (send, name, message) => {
+  ])("%# refuses invalid requests", async (send, name, message) => {
     await expect(send()).rejects.toMatchObject({ name, message });
     expect(queue.list()).toEqual([]);
   });

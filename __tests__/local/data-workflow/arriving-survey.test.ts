@@ -20,11 +20,11 @@ describe("make survey", () => {
     [{ SEED: "-1" }, "SEED: '-1' is not a whole number such as 7"],
     [{ SHIFT: "0.2x" }, "SHIFT: '0.2x' is not a share such as 0.2"],
     [{ SHIFT: "9" }, "SHIFT: 9 is not a number between -0.5 and 0.5"],
-  ])("%p is refused in the words that were typed, whether a platform runs or not", async (options, reason) => {
+  ])("%p is refused with the variable's name, whether a platform runs or not", async (options, reason) => {
     await expect(writeSurvey(instance, options)).rejects.toThrow(reason);
   });
 
-  test("says of many rows how long they take to come in, and nothing of few", () => {
+  test("says how long many rows take to arrive, and nothing for few", () => {
     expect(describeWait(500)).toBe("");
     expect(describeWait(5_000_001)).toMatch(/ some 81 minutes, at the rate of docs\/measurements\.md\.$/);
   });

@@ -43,7 +43,7 @@ test("what was refused uses no right, and requests of others are not the role's"
   });
 });
 
-test("a right that nothing here can use has its excuse, and the text says how many have one", () => {
+test("a permission that can't be used here has a reason, and the text counts these", () => {
   const document = policy({ Effect: "Allow", Action: ["xray:PutTraceSegments", "sqs:SendMessage"], Resource: "*" });
   const roles = compareAccess({ role: [document] }, []);
   expect(roles[0]!.unused.map(({ excuse }) => excuse)).toEqual(["the emulator has no X-Ray", null]);

@@ -34,7 +34,7 @@ test("logs end quietly when their reader has read enough", () => {
   expect(read.stdout).toContain("emulator.log");
 });
 
-test("the status tells why the last run of the ML workflow failed, with or without a website", async () => {
+test("the status says why the last run of the ML workflow failed, with or without a website", async () => {
   const reason = "BelowQualityThreshold: RMSE of 3.91 on 637 held-out rows is above the threshold of 2.3.";
   writeJson(instance.path("progress/workflow-failure.json"), { reason });
   expect((await status(instance)).text).toContain(`The last run of the ML workflow failed: ${reason}`);
@@ -46,7 +46,7 @@ test("the status tells why the last run of the ML workflow failed, with or witho
   expect(text).not.toContain("2.12");
 });
 
-test("a survey that isn't there is told at once, with the home folder in the place of ~, and nothing is begun", () => {
+test("a missing survey is reported at once, with the home folder instead of ~, and nothing is begun", () => {
   const { status: exit, stderr, stdout } = shell(`SURVEY='~/no such/survey.csv' ${platform} up`);
   expect([exit, stdout]).toEqual([1, ""]);
   expect(stderr.trim()).toMatch(
@@ -71,7 +71,7 @@ test.each([
   ["registered", scored, "RMSE 2.12 rings on 11516 rows, champion before it: 2.12"],
   ["champion kept", scored, "RMSE 2.12 rings on 11516 rows, champion: 2.12"],
   ["registered", { ...scored, rmse: null }, "RMSE 2.12 rings on 11516 rows, champion before it: not scored"],
-])("the status tells how the last run ended (%s, against %j), within 80 columns", async (outcome, champion, scores) => {
+])("the status says how the last run ended (%s, against %j), within 80 columns", async (outcome, champion, scores) => {
   writeJson(instance.path("ports.json"), {
     emulator: 45_660,
     sagemaker: 45_670,

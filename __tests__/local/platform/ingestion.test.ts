@@ -133,7 +133,7 @@ describe("the list of rejected rows", () => {
     expect(told).toContain(list);
   });
 
-  test("is told also when nothing is left to ingest", async () => {
+  test("is also printed when nothing is left to ingest", async () => {
     const survey = await makeSurvey(instance, file("abalone.data", `${uciLine.replace("M", "X")}\n`));
     const aws = playedAws([{ rows: { read: 1, accepted: 0, rejected: 1 }, rejectedUri: "s3://bucket/list" }], {
       list: { rejected: [{ line: 2, reason: "sex: 'X' is not one of F, M, I" }] },
@@ -143,7 +143,7 @@ describe("the list of rejected rows", () => {
     );
   });
 
-  test("is not there when nothing was rejected", async () => {
+  test("does not exist when nothing was rejected", async () => {
     const survey = await makeSurvey(instance, file("abalone.data", `${uciLine}\n`));
     expect(listRejected(survey, [])).toBeUndefined();
     const ingestion = await ingest(
@@ -157,7 +157,7 @@ describe("the list of rejected rows", () => {
 });
 
 describe("a long piece of work", () => {
-  test("is told of again and again until it has ended, whatever happens to the telling", async () => {
+  test("is reported regularly until its end, whatever happens to the output", async () => {
     let told = 0;
     const work = (async () => {
       while (told < 3) {

@@ -24,7 +24,7 @@ describe("the state folder", () => {
   test.each([
     ["an older", "make clean removes this folder with all that is in it.\n", "its layout is 1"],
     ["a newer", "make clean removes this folder with all that is in it.\nlayout 3000\n", "its layout is 3000"],
-  ])("of %s checkout is refused with what to do, and can be removed all the same", (_, marker, found) => {
+  ])("of %s checkout is refused with what to do, and can still be removed", (_, marker, found) => {
     writeFileSync(join(folder, ".acme-platform"), marker);
     expect(() => openInstance(folder)).toThrow(found);
     expect(() => openInstance(folder)).toThrow("Remove it with `make clean`, then start over with `make up`.");

@@ -86,13 +86,13 @@ describe("a service", () => {
     );
   });
 
-  test("that never becomes healthy is stopped, not left behind", async () => {
+  test("that never becomes healthy is stopped", async () => {
     const deaf = clock("console.log('waiting')", { isHealthy: () => Promise.resolve(false), startSeconds: 0.5 });
     await expect(startService(instance, deaf)).rejects.toThrow(/clock was not ready after 0.5 seconds/);
     expect(recordedProcess(instance, "clock")).toBeUndefined();
   });
 
-  test("that ignores a polite stop is killed with its children", async () => {
+  test("that ignores SIGTERM is killed with its children", async () => {
     const stubborn = clock(
       "process.on('SIGTERM', () => {}); const child = require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']); console.log('deaf to it, child', child.pid)",
       { isHealthy: () => Promise.resolve(lastLines(instance, "clock").includes("deaf to it")) },
@@ -161,7 +161,7 @@ describe("a port", () => {
     }
   });
 
-  test("that only the system's administrator may open is told as that, not as taken", async () => {
+  test("that needs root is reported as such, not as taken", async () => {
     jest.spyOn(Server.prototype, "listen").mockImplementationOnce(function (this: Server) {
       process.nextTick(() => this.emit("error", Object.assign(new Error("denied"), { code: "EACCES" })));
       return this;
@@ -225,7 +225,7 @@ describe("a lock", () => {
     await expect(locked(instance, () => Promise.resolve("free"))).resolves.toBe("free");
   });
 
-  test("that was taken, given back and taken again meanwhile is not taken a second time", async () => {
+  test("that was taken, released and taken again in the meantime is not taken a second time", async () => {
     writeJson(instance.path("lock/1"), { pid: process.pid, startedAt: "1" });
     let release = (): void => undefined;
     const held = new Promise<void>((settle) => (release = settle));
@@ -244,21 +244,21 @@ describe("a lock", () => {
     }
   });
 
-  test("is given back when the work fails", async () => {
+  test("is released when the work fails", async () => {
     await expect(locked(instance, () => Promise.reject(new Error("broken")))).rejects.toThrow("broken");
     await expect(locked(instance, () => Promise.resolve("free"))).resolves.toBe("free");
   });
 });
 
 describe("progress", () => {
-  test("is remembered for exactly the input that it was made for", () => {
+  test("is stored for exactly its input", () => {
     remember(instance, "workflow", fingerprintOf("a", 1), { outcome: "registered" });
     expect(doneBefore(instance, "workflow", fingerprintOf("a", 1))).toEqual({ outcome: "registered" });
     expect(doneBefore(instance, "workflow", fingerprintOf("a", 2))).toBeUndefined();
     expect(lastResult(instance, "workflow")).toEqual({ outcome: "registered" });
   });
 
-  test("values cannot slide from one into the next unnoticed", () => {
+  test("two values with moved boundaries are different inputs", () => {
     expect(fingerprintOf("ab", "c")).not.toBe(fingerprintOf("a", "bc"));
   });
 });

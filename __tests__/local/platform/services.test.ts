@@ -119,7 +119,7 @@ test.each([
 );
 
 describe("a port that is set while the services run", () => {
-  test("has its service move there, and those that know its address start again", async () => {
+  test("its service moves there, and services that use its address are restarted", async () => {
     const instance = makeInstance();
     await startServices(instance);
     await openFrontDoor(instance, { website: "d111111abcdef8.cloudfront.net" });
@@ -215,7 +215,7 @@ test("a port at which nothing came up is forgotten", async () => {
   expect(knownPorts(instance)).toEqual({ website: 9080 });
 });
 
-test("a stranger who answers at a service's port is not taken for the service", async () => {
+test("another program that answers at a service's port does not count as the service", async () => {
   const instance = makeInstance();
   await startServices(instance);
   expect(await isHealthy(instance, "pipeline")).toBe(true);

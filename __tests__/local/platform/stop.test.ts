@@ -36,7 +36,7 @@ test("everything that runs is stopped", async () => {
 test.each([
   ["a command works on the platform", "lock"],
   ["the data workflow runs", "data-workflow-lock"],
-])("while %s, nothing is stopped, and the refusal says who works", async (_, lock) => {
+])("while %s, nothing is stopped, and the refusal says which command runs", async (_, lock) => {
   const before = processes();
   await locked(
     instance,
@@ -50,7 +50,7 @@ test.each([
   expect(await healthy()).toEqual([true, true, true]);
 });
 
-test("a release that the pipeline runs ends: it goes on at the next start", async () => {
+test("a running release ends: it continues at the next start", async () => {
   // As the lock has it: what the pipeline works on is its own.
   await locked(instance, () => Promise.resolve());
   writeJson(instance.path("lock", "2"), recordedProcess(instance, "pipeline"));

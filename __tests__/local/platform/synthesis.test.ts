@@ -85,7 +85,7 @@ test.each([
   expect(synth).toHaveBeenCalledTimes(2);
 });
 
-test("what a killed synth left is not taken for its output", async () => {
+test("files of a killed synth do not count as its output", async () => {
   writeFileSync(join(checkout, "main.ts"), "changed");
   synth.mockImplementationOnce(() => {
     writeFileSync(synthesized(instance, "stacks/data/cdk.tf.json"), "half of it");

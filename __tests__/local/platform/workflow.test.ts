@@ -22,7 +22,7 @@ const against = (champion: number, changes: object = {}): typeof first => ({
   } as unknown as typeof evaluation,
 });
 
-test("a first model is told with its score, its rows and the limit", () => {
+test("a first model is reported with its score, its rows and the limit", () => {
   expect(describeOutcome(first)).toBe("registered, RMSE 2.15 rings on 516 held-out rows (limit 2.3)");
 });
 
@@ -64,7 +64,7 @@ test.each<[string, number, object, string]>([
     { metric: "r2", lowerIsBetter: false, challenger: 0.52 },
     "R² 0.52 is above the champion's 0.50, but not with 95 % confidence, on the same 516 held-out rows (RMSE 2.15, limit 2.3)",
   ],
-])("a challenger that is %s is told with what decided", (_case, champion, changes, words) => {
+])("a challenger that is %s is reported with the reason", (_case, champion, changes, words) => {
   expect(describeOutcome(against(champion, changes))).toContain(words);
 });
 

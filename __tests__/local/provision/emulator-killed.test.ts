@@ -123,7 +123,7 @@ test("what a run has made outlives an emulator that is killed right after", asyn
   await expectAll("first", outputs.key);
 });
 
-test("an emulator killed in the middle is told plainly; the next run brings all back, whatever was forgotten", async () => {
+test("an emulator killed in the middle is reported plainly; the next run makes everything again", async () => {
   for (const [index, text] of ["second", "third", "fourth"].entries()) {
     let events = 0;
     const message = await failure(

@@ -31,16 +31,16 @@ test.each<[string, Value]>([
   ['${replace(x.name, "s", "-")}', "-urvey-"],
   ['${replace("a.b.c", ".", "-")}', "a-b-c"],
   ["a $ b % c {d}", "a $ b % c {d}"],
-])("%s is what Terraform makes of it", (source, expected) => {
+])("%s has the same value as in Terraform", (source, expected) => {
   expect(evaluate(source)).toEqual(expected);
 });
 
-test("a replacement is taken as it is", () => {
+test("a replacement has no special characters", () => {
   const template = parseTemplate('${replace(x.text, "a", x.by)}');
   expect(template.evaluate(([, name]) => (name === "text" ? "banana" : "$&"))).toBe("b$&n$&n$&");
 });
 
-test("every reference is found, wherever it stands", () => {
+test("every reference is found, at any place", () => {
   const { references } = parseTemplate(
     '<${aws_a.x.name}> ${(data.aws_b.y.id != aws_c.z-1.arn)} ${replace(aws_d.k.url, "-", local.by-name)} ${self.name}',
   );
@@ -113,7 +113,7 @@ test.each([
   expect(() => evaluate(source)).toThrow(message);
 });
 
-test("nonsense is refused with a reason and never crashes", () => {
+test("invalid text is refused with a reason and never crashes", () => {
   const pieces = fc.constantFrom(
     ...["${", "}", "{", '"', "[", "]", "(", ")", ".", "*", "?", ":", "a", "1", "=", "!", "==", "\\", "$$", " ", ","],
   );

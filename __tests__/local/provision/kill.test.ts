@@ -118,7 +118,7 @@ async function expectOneOfEach(): Promise<void> {
   expect(DistributionList?.Items).toHaveLength(1);
 }
 
-test("killed at every step, the next run goes on, and in the end there is one of each", async () => {
+test("killed at every step, the next run continues, and in the end there is one of each", async () => {
   workspace.write("killed", stack);
   let kills = 0;
   // Each kill comes right after a resource was begun, when the emulator may or may not have made it already.
@@ -145,7 +145,7 @@ function forgetWhatWasMade(): void {
   writeFileSync(workspace.stateFile("killed"), JSON.stringify(state));
 }
 
-test("what was made but not noted before a kill is found again, not made twice", async () => {
+test("a resource that was made but not recorded before a kill is found again, not made twice", async () => {
   const { outputs } = await workspace.provision("killed", stack);
   forgetWhatWasMade();
   // The stack has changed since: what is found again must also be brought up to date.
@@ -157,7 +157,7 @@ test("what was made but not noted before a kill is found again, not made twice",
   expect(DistributionList?.Items).toMatchObject([{ HttpVersion: "http2and3" }]);
 });
 
-test("what was made but not noted before a kill is deleted with the stack", async () => {
+test("a resource that was made but not recorded before a kill is deleted with the stack", async () => {
   forgetWhatWasMade();
   expect(await workspace.destroy("killed")).toHaveLength(6);
   const { DistributionList } = await workspace.clients.cloudFront.listDistributions({});

@@ -140,7 +140,7 @@ test("a changed argument is changed in place, the rest is left alone", async () 
   await workspace.destroy("groups");
 });
 
-test("an argument that is taken away goes back to its default", async () => {
+test("a removed argument goes back to its default", async () => {
   await workspace.provision("groups", groups());
   await workspace.provision("groups", groups({ a: { name: "/groups/a" } }));
   expect(await logGroups("/groups/a")).toEqual({ "/groups/a": undefined });
@@ -198,7 +198,7 @@ test("with create_before_destroy the old one stays until others use the new one;
   expect(workspace.state("before")).not.toContain("deposed");
 });
 
-test("what the stack has no more is deleted", async () => {
+test("resources that the stack no longer has are deleted", async () => {
   await workspace.provision("gone", groups());
   const { inventory: done } = await workspace.provision("gone", groups({ b: undefined }));
   expect(done.deleted).toEqual(["aws_cloudwatch_log_group.b"]);
@@ -218,7 +218,7 @@ test("what only got another address in the stack is not deleted", async () => {
   await workspace.destroy("renamed");
 });
 
-test("what was lost behind our back is made again, what stands on it too", async () => {
+test("a resource lost outside of the stack is made again, and so are its dependents", async () => {
   await workspace.provision("lost", bucketStack("lost-data"));
   await workspace.clients.s3.deleteBucket({ Bucket: "lost-data" });
   await workspace.clients.ssm.deleteParameter({ Name: "/lost-data/name" });
@@ -464,7 +464,7 @@ test.each<[string, Stack, string[]]>([
   }
 });
 
-test("all that is wrong with a stack is told at once", async () => {
+test("all problems of a stack are reported at once", async () => {
   const message = await failure(
     workspace.provision("wrong", {
       resource: { aws_cloudwatch_log_group: { a: { name: "${local.x}" }, b: { name: "${aws_a.b.c}", for_each: [] } } },
@@ -505,7 +505,7 @@ test("an argument of the wrong kind is named with its value", async () => {
   );
 });
 
-test("one failure doesn't keep what stands apart from it from being made, and all failures are told", async () => {
+test("independent resources are made despite a failure, and all failures are reported", async () => {
   const message = await failure(
     workspace.provision("partly", {
       resource: {
@@ -624,7 +624,7 @@ test("what the progress callback throws stops the run, and the next run ends it 
   ).toEqual(["stopped.aws_kms_key.a", "stopped.aws_kms_key.b"]);
 });
 
-test("what a stack has no longer is deleted, what depends on others first; a second time there is nothing to do", async () => {
+test("removed resources are deleted, dependents first; a second time there is nothing to do", async () => {
   await workspace.provision("destroyed", bucketStack("destroyed-data"));
   expect(await workspace.destroy("destroyed")).toEqual([
     "aws_ssm_parameter.published",
@@ -665,13 +665,13 @@ test.each([
   expect(workspace.state("broken")).toBe(content);
 });
 
-test("a stack that was not synthesized is told plainly", async () => {
+test("a stack that was not synthesized is reported plainly", async () => {
   expect(await failure(provision(workspace.options("nothing")))).toMatch(
     /cdk\.tf\.json can't be read .* Synthesize it first\./,
   );
 });
 
-test("an emulator that is not there is told plainly", async () => {
+test("a missing emulator is reported plainly", async () => {
   const message = await failure(workspace.provision("absent", groups(), { endpoint: "http://127.0.0.1:1" }));
   expect(message).toContain("aws_cloudwatch_log_group.a: the AWS emulator does not answer");
 });

@@ -60,7 +60,7 @@ test("a feature group and a model package group are made once, tagged in place, 
   expect((await describe()).FeatureDefinitions).toHaveLength(4);
 });
 
-test("a feature group with other features that nobody here made is not taken for ours", async () => {
+test("a foreign feature group with other features is not adopted", async () => {
   const { stateFile, ...options } = workspace.options("features");
   const message = await failure(
     workspace.provision("features", featureGroup(["size"]), { ...options, stateFile: `${stateFile}.other` }),
@@ -169,7 +169,7 @@ test("an endpoint that can't serve says why; once the model is right, it is made
   await workspace.destroy("endpoint");
 });
 
-test("a model that is rolled back leaves the one before it in service, says why and what to do, however often it is tried", async () => {
+test("a model that is rolled back leaves the previous one in service, and says why and what to do, at every attempt", async () => {
   const good = await registerModel(10);
   const bad = await registerModel(30);
   await workspace.provision("endpoint", endpoint(good));

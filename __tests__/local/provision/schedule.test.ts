@@ -35,7 +35,7 @@ test("every task runs once, after those it depends on, and no more at once than 
   );
 });
 
-test("what depends on a failure is left out, all else is done", async () => {
+test("dependents of a failure are left out, all others are done", async () => {
   const done: string[] = [];
   const task = (address: string, dependencies: string[], works = true) => ({
     address,

@@ -110,7 +110,7 @@ test("an archive whose content changes under the same name is noticed", async ()
   expect(await invoke("same-function")).toMatchObject({ text: "second" });
 });
 
-test("an archive that is not there is named", async () => {
+test("a missing archive is named", async () => {
   const stack: Stack = {
     resource: { aws_lambda_function: { f: { ...lambda("missing", "x"), filename: "nothing.zip" } } },
   };
@@ -849,7 +849,7 @@ test("SES knows identities, and of a configuration set its options and what it c
   expect(await failure(look())).toMatch(/not exist/i);
 });
 
-test("a rule calls its target by the clock, changed in place", async () => {
+test("a rule calls its target on a schedule, and is changed in place", async () => {
   const stack = (schedule: string): Stack => ({
     resource: {
       aws_lambda_function: { f: lambda("clock", "first") },

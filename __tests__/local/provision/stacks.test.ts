@@ -70,7 +70,7 @@ test("data, image and workflow are made, and only what is for AWS is left out", 
   expect(machine.definition).toContain("createTrainingJob.sync");
 });
 
-test("the website says what is missing as long as no model is registered, and makes no endpoint", async () => {
+test("while no model is registered, the website says what is missing, and makes no endpoint", async () => {
   const message = await failure(deploy("website-test"));
   expect(message).toContain("Stack website-test, aws_sagemaker_model.");
   expect(message).toContain("No model has been registered yet");

@@ -137,7 +137,7 @@ describe("a failure never goes unseen", () => {
     expect(seconds(3_600)).toBe(3_600);
   });
 
-  test("the gate's refusal bears a name of its own", () => {
+  test("the gate's refusal has its own error name", () => {
     expect(definition.States.BelowThreshold.Error).toBe(belowThresholdError);
   });
 });
@@ -199,7 +199,7 @@ describe("jobs run as they should", () => {
     expect(Train.Arguments).not.toHaveProperty("VpcConfig");
   });
 
-  test("each stands in the run's trial and bears the run's name and the given tags", () => {
+  test("each is in the run's trial and has the run's name and the given tags", () => {
     for (const { Arguments } of [Process, Train, Evaluate]) {
       expect(Arguments.ExperimentConfig).toMatchObject({
         ExperimentName: "{% $run.experimentName %}",

@@ -7,7 +7,7 @@ const lines = mermaidDiagram(definition)
   .split("\n")
   .map((line) => line.trim());
 
-test("every state stands in the picture once, in the shape of its kind", () => {
+test("every state is in the picture once, in the shape of its kind", () => {
   for (const [name, { Type }] of Object.entries(definition.States) as [string, { Type: string }][]) {
     const [open, close] = { Task: ["[", "]"], Choice: ["{", "}"], Succeed: ["([", "])"], Fail: ["[[", "]]"] }[Type]!;
     expect(lines.filter((line) => line === `${name}${open!}"${name}"${close!}`)).toHaveLength(1);

@@ -141,7 +141,7 @@ describe("the state machine's role", () => {
     }
   });
 
-  test("hands the jobs' role to SageMaker alone", () => {
+  test("passes the jobs' role to SageMaker alone", () => {
     const [pass] = statements.filter(({ Action }) => listOf(Action).includes("iam:PassRole"));
     expect(pass?.Condition).toEqual({ StringEquals: { "iam:PassedToService": "sagemaker.amazonaws.com" } });
     expect(listOf(pass!.Resource)).toEqual([expect.stringMatching(/job-role/)]);

@@ -39,7 +39,7 @@ afterEach(() => capture.close());
 
 const lines = (): string[] => written.flatMap(({ text }) => text.trim().split("\n"));
 
-test("a type is known by its name, whatever its parameters; only what was asked for is kept", async () => {
+test("a type is identified by its name, whatever its parameters; only the configured data are captured", async () => {
   capture.record(config(100), storage, invocation);
   await capture.flush();
   const [{ captureData }] = lines().map((line) => JSON.parse(line) as { captureData: object }) as [
@@ -55,7 +55,7 @@ test("a type is known by its name, whatever its parameters; only what was asked 
   });
 });
 
-test("a sample is about as large as it was asked for", async () => {
+test("a sample has about the configured size", async () => {
   for (let count = 0; count < 4_000; count += 1) {
     capture.record(config(25), storage, invocation);
   }
@@ -68,13 +68,13 @@ test.each([
   ["no configuration", undefined],
   ["capture that is turned off", config(100, { EnableCapture: false })],
   ["a sample of nothing", config(0)],
-])("%s keeps nothing", async (_, settings) => {
+])("%s captures nothing", async (_, settings) => {
   capture.record(settings, storage, invocation);
   await capture.flush();
   expect(written).toEqual([]);
 });
 
-test("what S3 does not take waits, in its order, and is written once", async () => {
+test("data that S3 refuses wait in their order, and are written once", async () => {
   fails = true;
   capture.record(config(100), storage, invocation);
   await capture.flush();

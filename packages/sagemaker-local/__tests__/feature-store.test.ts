@@ -153,7 +153,7 @@ describe("the offline store", () => {
 });
 
 describe("a kill at any time", () => {
-  test("every record that was answered with 200 is in the offline store once, though the service was killed twice while they came", async () => {
+  test("every record that was answered with 200 is in the offline store once, although the service was killed twice", async () => {
     await createGroup("killed");
     const answered = new Set<string>();
     let next = 0;
@@ -214,7 +214,7 @@ describe("a kill at any time", () => {
     expect(platform.service.output).toContain("its last line was cut short");
   });
 
-  test("the records of an online store are back after a kill", async () => {
+  test("the records of an online store survive a kill", async () => {
     await createGroup("online-killed", { OnlineStoreConfig: { EnableOnlineStore: true } });
     await put("online-killed", animal("f1", { rings: "11" }));
     await platform.killAndRestart();
@@ -226,8 +226,8 @@ describe("a kill at any time", () => {
   });
 });
 
-describe("an emulator that is gone", () => {
-  test("keeps no record from being taken: it waits in the journal, through a kill of the service, and the group says why", async () => {
+describe("an emulator that does not run", () => {
+  test("does not stop records: they wait in the journal, also through a kill of the service, and the group says why", async () => {
     const alone = await Platform.start();
     try {
       await alone.sagemaker.createFeatureGroup({
@@ -296,7 +296,7 @@ describe("records that are refused", () => {
     });
   });
 
-  test("a feature that stands twice", async () => {
+  test("a feature that is given twice", async () => {
     const twice = [...toRecord(animal("x")), { FeatureName: "rings", ValueAsString: "10" }];
     await expect(platform.records.putRecord({ FeatureGroupName: "strict", Record: twice })).rejects.toMatchObject({
       name: "ValidationError",
@@ -356,7 +356,7 @@ describe("the online store", () => {
     expect((await platform.records.listRecords(list)).RecordIdentifiers).not.toContain("h2");
   });
 
-  test("a batch answers what is there and says what is wrong with the rest", async () => {
+  test("a batch answers existing records and says what is wrong with the rest", async () => {
     await put("online", animal("h3"));
     const { Records, Errors } = await platform.records.batchGetRecord({
       Identifiers: [
@@ -416,7 +416,7 @@ describe("feature groups", () => {
     });
   });
 
-  test("a name is given once", async () => {
+  test("a name is used once", async () => {
     await createGroup("single");
     await expect(createGroup("single")).rejects.toMatchObject({ name: "ResourceInUse" });
   });

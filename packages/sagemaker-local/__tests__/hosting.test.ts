@@ -96,7 +96,7 @@ async function predict(name: string, value: number): Promise<{ value: number; pi
 }
 
 describe("an endpoint", () => {
-  test("serves its model, hands on the headers and names the variant", async () => {
+  test("serves its model, passes on the headers and names the variant", async () => {
     expect(await createEndpoint("serving")).toMatchObject({
       EndpointStatus: "InService",
       EndpointConfigName: "double-config",
@@ -119,7 +119,7 @@ describe("an endpoint", () => {
     });
   });
 
-  test("tells the deployment policy of its last release, which Terraform compares with its own", async () => {
+  test("reports the deployment policy of its last release, which Terraform compares with its own", async () => {
     const policy = (alarm: string) => ({
       BlueGreenUpdatePolicy: {
         TrafficRoutingConfiguration: { Type: "ALL_AT_ONCE" as const, WaitIntervalInSeconds: 0 },
@@ -145,7 +145,7 @@ describe("an endpoint", () => {
     expect((await settled("guarded")).LastDeploymentConfig).toEqual(policy("latency"));
   });
 
-  test("hands on what its container refuses as a ModelError with the container's own words", async () => {
+  test("passes its container's refusals on as a ModelError with the container's own words", async () => {
     await expect(invoke("serving", "abc")).rejects.toMatchObject({
       name: "ModelError",
       $metadata: { httpStatusCode: 424 },
@@ -155,7 +155,7 @@ describe("an endpoint", () => {
     });
   });
 
-  test("takes bodies of up to six megabytes", async () => {
+  test("accepts bodies of up to six megabytes", async () => {
     const limit = 6 * 1024 * 1024;
     expect((await invoke("serving", "1".padStart(limit, " "))).text).toMatch(/^2\.0 /);
     await expect(invoke("serving", "1".padStart(limit + 1, " "))).rejects.toMatchObject({
@@ -164,7 +164,7 @@ describe("an endpoint", () => {
     });
   });
 
-  test("whose server is killed answers the next request by a new one", async () => {
+  test("whose server is killed answers the next request with a new one", async () => {
     const { pid } = await predict("serving", 1);
     process.kill(pid, "SIGKILL");
     const next = await predict("serving", 4);
@@ -173,7 +173,7 @@ describe("an endpoint", () => {
     expect((await describeEndpoint("serving")).EndpointStatus).toBe("InService");
   });
 
-  test("whose server dies of a request says so after a second try, and serves the next one", async () => {
+  test("whose server is ended by a request says so after a second attempt, and serves the next one", async () => {
     const { pid } = await predict("serving", 1);
     await expect(invoke("serving", "die")).rejects.toMatchObject({
       name: "ModelError",
@@ -230,7 +230,7 @@ describe("an update", () => {
     await eventually("the old server to be gone", async () => Promise.resolve(!isRunning(old.pid)));
   });
 
-  test("that does not come up keeps the old model in service and says why", async () => {
+  test("that does not start keeps the old model in service and says why", async () => {
     await createEndpoint("kept");
     const { pid } = await predict("kept", 1);
     await createModel("broken", 2, { SERVE_MODE: "broken" });
@@ -250,7 +250,7 @@ describe("an update", () => {
     expect(healed.FailureReason).toBeUndefined();
   });
 
-  test("a new endpoint that does not come up has failed, and can be deleted", async () => {
+  test("a new endpoint that does not start has failed, and can be deleted", async () => {
     expect(await createEndpoint("failed", "broken-config")).toMatchObject({
       EndpointStatus: "Failed",
       FailureReason: expect.stringContaining("the model can't be read"),
@@ -267,7 +267,7 @@ describe("an update", () => {
     );
   });
 
-  test("a model whose data is not there fails with its address", async () => {
+  test("a model without its data fails with their address", async () => {
     await createModel("absent", 99);
     await createConfig("absent-config", [["AllTraffic", "absent"]]);
     expect(await createEndpoint("absent", "absent-config")).toMatchObject({
@@ -278,7 +278,7 @@ describe("an update", () => {
 });
 
 describe("variants", () => {
-  test("share the requests by weight, and one can be asked for", async () => {
+  test("share the requests by weight, and one can be chosen", async () => {
     await createConfig("both-config", [
       ["Mostly", "double", 3],
       ["Sometimes", "triple", 1],
@@ -296,7 +296,7 @@ describe("variants", () => {
 });
 
 describe("a kill of the service", () => {
-  test("leaves no server behind, and every endpoint is back after the restart, its model's archive gone or not", async () => {
+  test("stops all servers, and every endpoint is back after the restart, with or without its model's archive", async () => {
     await createEndpoint("back");
     const old = await predict("back", 1);
     await platform.service.stop("SIGKILL");
@@ -308,7 +308,7 @@ describe("a kill of the service", () => {
     await eventually("the orphan to be gone", async () => Promise.resolve(!isRunning(old.pid)));
   });
 
-  test("in the middle of an update is healed: the update is done after the restart", async () => {
+  test("in the middle of an update is repaired: the update is done after the restart", async () => {
     await createEndpoint("interrupted");
     await update("interrupted", "triple-config");
     await platform.killAndRestart();
@@ -316,14 +316,14 @@ describe("a kill of the service", () => {
     expect((await predict("interrupted", 1)).value).toBe(3);
   });
 
-  test("in the middle of a creation is healed, too", async () => {
+  test("in the middle of a creation is repaired, too", async () => {
     await platform.sagemaker.createEndpoint({ EndpointName: "newborn", EndpointConfigName: "double-config" });
     await platform.killAndRestart();
     expect((await settled("newborn")).EndpointStatus).toBe("InService");
     expect((await predict("newborn", 1)).value).toBe(2);
   });
 
-  test("a polite stop takes all servers along, and a start brings them back", async () => {
+  test("SIGTERM stops all servers, and a start brings them back", async () => {
     const pids = childrenOf(platform).map(({ pid }) => pid);
     expect(pids.length).toBeGreaterThan(3);
     expect(await platform.service.stop("SIGTERM")).toBe(0);
@@ -355,7 +355,7 @@ describe("models, configurations and endpoints", () => {
     });
   });
 
-  test("are gone when they are deleted; the endpoint goes on serving what it has", async () => {
+  test("are gone when they are deleted; the endpoint continues to serve its model", async () => {
     await createModel("short-lived", 2);
     await createConfig("short-lived-config", [["AllTraffic", "short-lived"]]);
     await createEndpoint("surviving", "short-lived-config");

@@ -142,7 +142,7 @@ describe("a training job", () => {
     });
   });
 
-  test("that fails tells the reason that it wrote, or else the last lines of its log", async () => {
+  test("that fails reports the reason that it wrote, or otherwise the last lines of its log", async () => {
     expect(await train("reason", { mode: "fail-with-reason" })).toMatchObject({
       TrainingJobStatus: "Failed",
       FailureReason: "AlgorithmError: the rings column is missing, exit code: 1",
@@ -163,7 +163,7 @@ describe("a training job", () => {
     expect(logOf("logged")).toContain("train:rmse=3.5;");
   });
 
-  test("is stopped when it is asked to be, and keeps what it has made", async () => {
+  test("is stopped when it is asked to be, and keeps its output", async () => {
     await startTraining("stopped", { mode: "slow" });
     await untilStep("stopped", "Training");
     const [child] = await eventually("its process", async () => {
@@ -264,7 +264,7 @@ describe("a training job", () => {
     });
   });
 
-  test("takes a name once, is listed, and can be deleted when it has ended", async () => {
+  test("accepts a name once, is listed, and can be deleted when it has ended", async () => {
     await train("listed-1");
     await train("listed-2", { mode: "crash" });
     await expect(startTraining("listed-1")).rejects.toMatchObject({
@@ -357,14 +357,14 @@ describe("a processing job", () => {
       return ["Completed", "Failed", "Stopped"].includes(job.ProcessingJobStatus ?? "") && job;
     });
 
-  test("takes its inputs from S3, puts its outputs there, and hands on its message", async () => {
+  test("reads its inputs from S3, puts its outputs there, and passes on its message", async () => {
     await startProcessing("copy", ["--message", "/opt/ml/processing/input/dataset"]);
     expect(await end("copy")).toMatchObject({ ProcessingJobStatus: "Completed", ExitMessage: "all rows were used" });
     expect(await platform.text("out/copy/data.csv")).toBe("M,91\n");
     expect(logOf("copy")).toMatch(/arguments: \['--message', '\/.*\/ml\/processing\/input\/dataset'\]/);
   });
 
-  test("that fails hands on its message and its exit code, and puts nothing into S3", async () => {
+  test("that fails passes on its message and its exit code, and puts nothing into S3", async () => {
     await startProcessing("failing", ["--fail"]);
     expect(await end("failing")).toMatchObject({
       ProcessingJobStatus: "Failed",

@@ -149,7 +149,7 @@ async function captured(endpointName: string): Promise<any[]> {
   return files.flatMap((file) => file.trim().split("\n")).map((line) => JSON.parse(line));
 }
 
-test("what an endpoint is asked and answers is captured in SageMaker's form and folders, text as text", async () => {
+test("an endpoint's requests and answers are captured in SageMaker's format and folders, text as text", async () => {
   await invoke("watched", "2");
   await invoke("watched", "3", "application/octet-stream");
   const lines = await eventually("both invocations to be captured", async () => {
@@ -177,14 +177,14 @@ test("what an endpoint is asked and answers is captured in SageMaker's form and 
   expect(described).toMatchObject({ EnableCapture: true, CaptureStatus: "Started", CurrentSamplingPercentage: 100 });
 });
 
-test("nothing is captured where nothing was said of it, and such an endpoint can't be watched", async () => {
+test("nothing is captured without a configuration, and such an endpoint can't be monitored", async () => {
   await invoke("unwatched", "2");
   await expect(define("impossible", "unwatched")).rejects.toThrow("The endpoint unwatched captures no data");
   await expect(define("impossible", "nowhere")).rejects.toThrow("The endpoint nowhere captures no data");
   expect(await keys("data-capture/unwatched/")).toEqual([]);
 });
 
-test("a schedule compares again and again, under Model Monitor's container contract", async () => {
+test("a schedule compares repeatedly, by Model Monitor's container contract", async () => {
   await define("data");
   await schedule("often", "data");
   await invoke("watched", "4");
@@ -253,7 +253,7 @@ test("a schedule for now runs once, and violations show in its status", async ()
   expect(last?.MonitoringExecutionStatus).toBe("CompletedWithViolations");
 });
 
-test("a schedule that is stopped compares no more, until it is started; deleted, it takes its executions along", async () => {
+test("a stopped schedule does not compare until it is started; its deletion deletes its executions", async () => {
   await define("stopping");
   await schedule("stoppable", "stopping");
   const name = { MonitoringScheduleName: "stoppable" };
@@ -274,7 +274,7 @@ test("a schedule that is stopped compares no more, until it is started; deleted,
   expect(await executions("stoppable")).toEqual([]);
 });
 
-test("what is wrong is refused with SageMaker's names, and lists know each other", async () => {
+test("invalid requests are refused with SageMaker's names, and lists refer to each other", async () => {
   await define("listed");
   const create = (config: object): Promise<unknown> =>
     platform.sagemaker.createMonitoringSchedule({ MonitoringScheduleName: "wrong", MonitoringScheduleConfig: config });
@@ -310,7 +310,7 @@ test("what is wrong is refused with SageMaker's names, and lists know each other
   ).rejects.toMatchObject({ name: "ResourceNotFound" });
 });
 
-test("after a kill schedules go on, and what was running has failed", async () => {
+test("after a kill, schedules continue, and running executions have failed", async () => {
   await platform.service.stop("SIGKILL");
   await platform.service.start();
   const before = (await executions("often")).length;

@@ -14,7 +14,7 @@ function codeBlock(language: string): string {
   return code ?? "";
 }
 
-test("README's example trains, registers and serves with boto3, as it stands there", async () => {
+test("README's example trains, registers and serves with boto3, unchanged", async () => {
   const platform = await Platform.start({ MODEL_IMAGE_REPOSITORY: "my-image" });
   try {
     const { stdout } = await run(python, ["-c", codeBlock("python")], {

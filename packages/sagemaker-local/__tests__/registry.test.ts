@@ -31,7 +31,7 @@ const approve = (packageArn: string, status: "Approved" | "Rejected"): Promise<u
   });
 
 describe("the model registry", () => {
-  test("numbers the versions of a group, and gives no number twice", async () => {
+  test("numbers the versions of a group, and uses no number twice", async () => {
     await createGroup("numbered");
     expect(await createPackage("numbered")).toBe(arn("model-package", "numbered/1"));
     const second = await createPackage("numbered");
@@ -107,7 +107,7 @@ describe("the model registry", () => {
     await expect(createModel("gated-1")).resolves.toMatchObject({ ModelArn: arn("model", "gated-1") });
   });
 
-  test("keeps a group that still has packages, and knows none that does not exist", async () => {
+  test("keeps a group that still has packages, and refuses one that does not exist", async () => {
     await createGroup("kept");
     const packageArn = await createPackage("kept");
     const remove = () => platform.sagemaker.deleteModelPackageGroup({ ModelPackageGroupName: "kept" });
@@ -199,7 +199,7 @@ describe("experiments", () => {
 });
 
 describe("tags", () => {
-  test("are added, replaced, listed and removed, and go with their resource", async () => {
+  test("are added, replaced, listed and removed, also with their resource", async () => {
     const { sagemaker } = platform;
     await sagemaker.createModelPackageGroup({ ModelPackageGroupName: "tagged", Tags: [{ Key: "a", Value: "1" }] });
     const ResourceArn = arn("model-package-group", "tagged");

@@ -33,7 +33,7 @@ test.each([
   "cron(0 1/0 ? * * *)",
   "cron(0 1/25 ? * * *)",
   "cron(0 * * * ? *)",
-])("%j is refused, with what SageMaker takes", (expression) => {
+])("%j is refused, with what SageMaker accepts", (expression) => {
   expect(() => parseScheduleExpression(expression)).toThrow("cron(0 * ? * * *) for each hour");
 });
 

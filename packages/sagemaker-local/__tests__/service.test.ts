@@ -66,7 +66,7 @@ describe("the wire", () => {
     expect(missing.body.message).toBe("Experiment 'no-such-experiment' does not exist.");
   });
 
-  test("an operation of SageMaker's that is not here is named; one that SageMaker does not have is, too", async () => {
+  test("a missing operation of SageMaker is named, and so is an unknown one", async () => {
     const elsewhere = await call("CreateAutoMLJob", {});
     expect(elsewhere.error).toBe("UnsupportedOperationException");
     expect(elsewhere.body.message).toMatch(
@@ -120,7 +120,7 @@ describe("the wire", () => {
     expect(answer.body.message).toMatch(message);
   });
 
-  test("numbers out of range and values that are no choice are named with what is allowed", async () => {
+  test("numbers out of range and unknown values are named with what is allowed", async () => {
     expect((await call("ListModels", { MaxResults: 101, SortOrder: "Sideways" })).body.message).toBe(
       "2 validation errors detected: Value '101' at 'maxResults' failed to satisfy constraint: Member must have value less " +
         "than or equal to 100; Value 'Sideways' at 'sortOrder' failed to satisfy constraint: Member must satisfy enum value " +
@@ -138,7 +138,7 @@ describe("the wire", () => {
     expect(missing).toMatchObject({ status: 404, error: "ResourceNotFound" });
   });
 
-  test("the page of another website is not answered, under whatever name it comes", async () => {
+  test("the page of another website gets no answer, under any name", async () => {
     for (const [name, value] of [
       ["Origin", "https://example.com"],
       ["Origin", "http://d1.cloudfront.net"],
@@ -155,7 +155,7 @@ describe("the wire", () => {
     }
   });
 
-  test("a body that is too long is refused, and the service lives on", async () => {
+  test("a body that is too long is refused, and the service continues", async () => {
     expect((await send("SageMaker.CreateExperiment", " ".repeat(17 * 1024 * 1024))).body.message).toContain("16777216");
     expect(await (await fetch(`${service.url}/health`)).json()).toEqual({ status: "ok" });
   });
@@ -260,7 +260,7 @@ describe("the start", () => {
     });
   });
 
-  test("with another resource's file in the place of its own refuses until the good copy is back", async () => {
+  test("with another resource's file instead of its own refuses until the good copy is back", async () => {
     await call("CreateExperiment", { ExperimentName: "damaged" });
     await call("CreateExperiment", { ExperimentName: "other" });
     await service.stop("SIGKILL");

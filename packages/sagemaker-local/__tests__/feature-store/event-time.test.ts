@@ -37,7 +37,7 @@ test.each([
   "2026-03-01T09:30:00z",
   "1772357400",
   "2026-03-01T09:30:00Z\n",
-])("'%s' is no time", (text) => {
+])("'%s' is not a time", (text) => {
   expect(parseEventTime(text, "String")).toBeUndefined();
 });
 

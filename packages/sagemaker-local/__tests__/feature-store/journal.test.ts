@@ -30,7 +30,7 @@ test("what was appended is read back from the closed segments, in its order", as
   expect(await journal.close()).toHaveLength(2);
 });
 
-test("a journal that was killed is taken up, under names that it never had before", async () => {
+test("a journal continues after a kill, with new names", async () => {
   const killed = new Journal(folder);
   await killed.append(entry("a"));
   const [segment] = await killed.close();
@@ -44,7 +44,7 @@ test("a journal that was killed is taken up, under names that it never had befor
   expect(new Set(segments.map(({ number }) => number)).size).toBe(3);
 });
 
-test("half a last line is left out, and a damaged line in the middle is kept aside", () => {
+test("half a last line is left out, and a damaged line in the middle is stored separately", () => {
   const file = join(folder, "000000001-1767225600000.jsonl");
   writeFileSync(file, '[1,0,{"record_id":"a"}]\n[1,0,{"rec\n[1,0,{"record_id":"b"}]\n[1,0,{"record_id":"c"}');
   const journal = new Journal(folder);

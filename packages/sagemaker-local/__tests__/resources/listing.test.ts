@@ -51,7 +51,7 @@ test("pages of any size, in any order, list everything once", () => {
   );
 });
 
-test("what is deleted between two pages is missed, and nothing else is", () => {
+test("a resource deleted between two pages is missing, and no other", () => {
   const jobs = ["a", "b", "c", "d"].map((name) => job(name));
   const first = listPage(jobs, { MaxResults: 2, SortBy: "Name" }, view, "Ascending");
   const left = jobs.filter(({ name }) => name !== "b");

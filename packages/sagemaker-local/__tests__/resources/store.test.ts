@@ -8,13 +8,13 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-test("what was put is found again after a restart, its dates too", () => {
+test("resources are found again after a restart, with their dates", () => {
   const resource = { ModelName: "plain", CreationTime: new Date("2026-03-01T09:30:00Z") };
   new ResourceStore<object>(folder, []).put("plain", resource);
   expect(new ResourceStore<object>(folder, ["CreationTime"]).get("plain")).toEqual(resource);
 });
 
-test("a file without what every resource has is damaged, and nothing is changed", () => {
+test("a file without required members is damaged, and nothing is changed", () => {
   const [file = ""] = readdirSync(folder).map((name) => join(folder, name));
   const text = readFileSync(file, "utf8").replaceAll("CreationTime", "CreatedAt");
   writeFileSync(file, text);
