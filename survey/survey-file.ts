@@ -113,11 +113,11 @@ export function parseEventTime(value: string, now: Date): { readonly time: strin
 
 const columns: readonly (Feature | Label)[] = [...features, label];
 
-/** The position of each column in the lines of one file. */
-interface Header {
-  readonly positions: ReadonlyMap<string, number>;
-  readonly width: number;
-}
+/** The names of a file's columns, in the order of its lines. */
+type Header = readonly string[];
+
+/** A line's value in a column; an optional column may be missing. */
+const valueOf = (fields: readonly string[], header: Header, name: string): string => fields[header.indexOf(name)] ?? "";
 
 /** Separators other than the comma, with their names. */
 const otherSeparators = { ";": "semicolons", "\t": "tabs", "|": "vertical bars" } as const;
@@ -157,7 +157,7 @@ function readHeader(line: Line): Header {
   if (repeated !== undefined) {
     throw new SurveyFileError(`the header names the column ${repeated} twice`);
   }
-  return { positions: new Map(surveyColumns.map((name) => [name, names.indexOf(name)])), width: names.length };
+  return names;
 }
 
 function parseColumn(column: Feature | Label, text: string): { value: string | number } | { fault: string } {
@@ -173,10 +173,10 @@ function parseColumn(column: Feature | Label, text: string): { value: string | n
 
 function parseRow(
   fields: readonly string[],
-  { positions }: Header,
+  header: Header,
   now: Date,
 ): { record: SurveyRecord } | { faults: Fault[] } {
-  const field = (name: string): string => fields[positions.get(name) ?? -1] ?? "";
+  const field = (name: string): string => valueOf(fields, header, name);
   const record: Record<string, string | number> = {};
   const faults: Fault[] = [];
   const reject = (name: string, value: string, fault: string): void => {
@@ -344,11 +344,11 @@ export async function* readSurvey(source: Source, { now }: ReadSurveyOptions): A
     if (fields.every((field) => field === "")) {
       return undefined;
     }
-    const identifier = fields[header.positions.get(recordIdentifier.name) ?? -1] ?? "";
+    const identifier = valueOf(fields, header, recordIdentifier.name);
     const recordId = recordIdentifierPattern.test(identifier) ? identifier : undefined;
-    if (fields.length !== header.width) {
-      const cutOff = !line.terminated && fields.length < header.width ? "; the file seems to be cut off here" : "";
-      return rejected([{ reason: `expected ${header.width} columns, found ${fields.length}${cutOff}` }], recordId);
+    if (fields.length !== header.length) {
+      const cutOff = !line.terminated && fields.length < header.length ? "; the file seems to be cut off here" : "";
+      return rejected([{ reason: `expected ${header.length} columns, found ${fields.length}${cutOff}` }], recordId);
     }
     const result = parseRow(fields, header, now);
     if ("faults" in result) {

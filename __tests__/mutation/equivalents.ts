@@ -9,7 +9,14 @@ interface Equivalent {
   readonly reason: string;
 }
 
-export const equivalents: readonly Equivalent[] = [];
+export const equivalents: readonly Equivalent[] = [
+  {
+    file: "survey/simulator.ts",
+    original: "piece.length > 32_768",
+    replacement: "piece.length >= 32_768",
+    reason: "a piece ends near this length, and no reader depends on where",
+  },
+];
 
 /** Whether a mutant is one of those above. */
 export function isEquivalent(mutant: Mutant): boolean {

@@ -54,6 +54,24 @@ test("every row is a good row of a survey file, and a different animal", async (
   expect(lines).toEqual(population.map(surveyLine));
 });
 
+test("a survey comes in pieces of whole lines, of some hundred each", () => {
+  const pieces = [...simulateSurvey({ rows: 1000, seed: 7 })];
+  expect(pieces.join("").trimEnd().split("\n")).toHaveLength(1001);
+  const lines = pieces.map((piece) => piece.split("\n").length - 1);
+  expect(lines.length).toBeGreaterThan(1);
+  for (const [index, count] of lines.entries()) {
+    expect(pieces[index]).toMatch(/\n$/);
+    expect(count).toBeLessThan(1000);
+    expect(index === lines.length - 1 || count > 100).toBe(true);
+  }
+});
+
+test("the last piece of a survey is not empty, however the survey is cut", () => {
+  const [first = ""] = simulateSurvey({ rows: 1000, seed: 7 });
+  const rows = first.split("\n").length - 2;
+  expect([...simulateSurvey({ rows, seed: 7 })]).toEqual([first]);
+});
+
 test("the values stay in the contract's ranges even where a shift drives them to the limits", () => {
   for (const shift of [-0.5, 0.5]) {
     for (const record of draw({ rows: 2000, shift })) {
