@@ -1,6 +1,6 @@
 /** Markup with automatic escaping: a value in `html` is text, unless it is markup already. */
 
-/** Markup, which may stand in a page as it is. */
+/** Markup that a page may contain unchanged. */
 export class Html {
   /** @param source well-formed HTML or SVG */
   constructor(readonly source: string) {}

@@ -76,7 +76,7 @@ const text = (maximum: number, description: string, more: JsonObject = {}): Json
   type: "string",
   minLength: 1,
   maxLength: maximum,
-  description: `${description}. What stands around it as white space is left out; characters count as UTF-16 code units`,
+  description: `${description}. White space around it is removed; characters count as UTF-16 code units`,
   ...more,
 });
 

@@ -65,7 +65,7 @@ def rows_in_words(evaluation: Mapping[str, Any], summary: Mapping[str, Any] | No
             f"{summary['rejected']} rows that break the feature contract were left out. "
         )
     shares = ", ".join(f"{share} {name}" for name, share in SPLITS.items())
-    return text + f"A hash of a row's identifier decides on its split for ever; of 100 rows: {shares}."
+    return text + f"A hash of a row's identifier decides on its split, which never changes; of 100 rows: {shares}."
 
 
 def limits(contract: Contract, evaluation: Mapping[str, Any], origins: Mapping[str, int]) -> list[str]:

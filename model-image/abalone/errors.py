@@ -2,7 +2,7 @@
 
 
 class JobError(Exception):
-    """A job cannot go on. The message names what was found, what was expected and what to do next."""
+    """A job can't continue. The message names what was found, what was expected and what to do next."""
 
 
 class RowError(ValueError):

@@ -154,9 +154,7 @@ def _groups(evaluation: Mapping[str, Any]) -> str:
             for group in groups
         ]
         header = [f"by {word}", "rows", "inside the interval (90 % sure)", "mean width", "RMSE", "mean error"]
-        caption = (
-            "Dot: share inside the interval; line: where it lies in nine of ten samples; dashes: what is promised."
-        )
+        caption = "Dot: share inside the interval; line: its range in nine of ten samples; dashes: what is promised."
         parts.append(f"<h3>By {escape(word)}</h3>{_figure(plot, caption)}{_table(header, rows)}")
     return "".join(parts)
 
@@ -243,7 +241,7 @@ def page(
         "<h2>How it was trained</h2>",
         _paragraph(card["training_details"]["objective_function"]["notes"] + f". Training job: {evaluation['model']}."),
         _table(["setting", "value"], [[setting["name"], setting["value"]] for setting in settings]),
-        _paragraph("What the gate decided stands on the card of the registered package, and in the run's execution."),
+        _paragraph("The gate's decision is on the card of the registered package, and in the run's execution."),
     ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

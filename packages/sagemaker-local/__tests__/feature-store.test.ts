@@ -211,7 +211,7 @@ describe("a kill at any time", () => {
       await eventually("the segment to be moved", async () => Promise.resolve(!existsSync(segment)));
     }
     expect(await countOf("repeated")).toEqual({ rows: 2, records: 2 });
-    expect(platform.service.output).toContain("its last line was cut short");
+    expect(platform.service.output).toContain("its last line is incomplete");
   });
 
   test("the records of an online store survive a kill", async () => {
@@ -300,7 +300,7 @@ describe("records that are refused", () => {
     const twice = [...toRecord(animal("x")), { FeatureName: "rings", ValueAsString: "10" }];
     await expect(platform.records.putRecord({ FeatureGroupName: "strict", Record: twice })).rejects.toMatchObject({
       name: "ValidationError",
-      message: expect.stringContaining("[rings] stands more than once"),
+      message: expect.stringContaining("[rings] is given more than once"),
     });
   });
 

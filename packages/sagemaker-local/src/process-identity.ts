@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 export const processHeader = "process-id";
 
 /**
- * The header of a health answer, by which a waiting process tells its own service from another one at the same port.
+ * The header of a health answer, by which a waiting process distinguishes its own service from another at the same
+ * port.
  */
 export const ownProcess = { [processHeader]: String(process.pid) };
 

@@ -26,7 +26,7 @@ export interface Settings {
   readonly imageRepository: string;
   /** Seconds after which every monitoring schedule runs again. @default as its expression says */
   readonly monitoringSeconds: number | undefined;
-  /** Whether jobs, endpoints and offline stores work with sessions of their roles, in place of the account's key. */
+  /** Whether jobs, endpoints and offline stores use sessions of their roles instead of the account's key. */
   readonly assumeRoles: boolean;
   /** botocore's folder of service models, from which requests are validated. */
   readonly botocoreData: string;
@@ -37,11 +37,11 @@ export class SettingsError extends Error {}
 
 interface Option {
   readonly variable: string;
-  /** What is given, in the help and in errors. */
+  /** The expected value, for the help and errors. */
   readonly expected: string;
-  /** What is taken when nobody sets it. */
+  /** The value if it is not set. */
   readonly fallback?: string;
-  /** In place of a fallback that is not a fixed text. */
+  /** Describes a fallback that is not a fixed text. */
   readonly fallbackHelp?: string;
   readonly pattern?: RegExp;
 }

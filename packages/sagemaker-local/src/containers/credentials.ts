@@ -9,7 +9,7 @@ import type { Settings } from "../settings";
 export interface ContainerIdentity {
   /** Variables by which an AWS SDK in the container finds them. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Ends them: later requests for credentials are refused. */
+  /** Revokes them: later requests for credentials are refused. */
   readonly end: () => void;
 }
 

@@ -48,7 +48,7 @@ export class LogFollower {
     return this.rest === "" ? this.last : [...this.last, this.rest].slice(-keptLines);
   }
 
-  /** Reads what is left and waits until it is shipped, or can't be. */
+  /** Reads the rest and waits until it is sent, or can't be. */
   async finish(): Promise<void> {
     clearInterval(this.timer);
     this.read(true);

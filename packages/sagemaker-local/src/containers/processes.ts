@@ -14,7 +14,7 @@ interface Recorded {
 
 /** How to start a child. */
 export interface ChildOptions {
-  /** What it is, for the record: "training job abalone-1". */
+  /** Describes the child, for example "training job abalone-1". */
   readonly purpose: string;
   readonly command: string;
   readonly arguments: readonly string[];
@@ -22,7 +22,7 @@ export interface ChildOptions {
   readonly workingDirectory: string;
   /** Receives stdout and stderr, so that the child never waits for us to read them. */
   readonly logFile: string;
-  /** Whether the log starts again. @default false */
+  /** Whether the log is emptied first. @default false */
   readonly truncateLog?: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface Exit {
 /** A child with its own process group. */
 export interface Child {
   readonly pid: number;
-  /** Resolves when it has ended, and all that was left of its group has been stopped. */
+  /** Resolves when it has ended and the rest of its group is stopped. */
   readonly ended: Promise<Exit>;
   readonly running: () => boolean;
   /** Asks the whole group to stop; kills it when `graceMilliseconds` are over. Resolves when it has ended. */

@@ -72,7 +72,7 @@ export class Experiments {
     }
   }
 
-  /** Writes down, in the job's trial component, what is known about the job. */
+  /** Records the job in its trial component. */
   record(config: ExperimentConfig | undefined, job: SourceJob, facts: JobFacts): void {
     if (config === undefined) {
       return;

@@ -50,7 +50,7 @@ export class FeatureGroups {
     });
   }
 
-  /** Takes up, after a restart, what was going on before it. */
+  /** Continues unfinished work after a restart. */
   restore(): void {
     for (const group of this.groups.all()) {
       if (group.FeatureGroupStatus === "Creating") {
@@ -75,7 +75,7 @@ export class FeatureGroups {
 
   /**
    * The group and its records, by name or ARN.
-   * @throws ServiceError when there is none, or when it does not take records yet
+   * @throws ServiceError when there is none, or when it does not accept records yet
    */
   find(nameOrArn: string): { group: FeatureGroup; records: GroupRecords } {
     const group = this.groups.existing(nameOrArn);

@@ -70,7 +70,7 @@ export class GroupRecords {
     return move;
   }
 
-  /** Stops the background work; what is in the journal stays there for the next start. */
+  /** Stops the background work; the journal stays for the next start. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);

@@ -94,11 +94,11 @@ export class Journal {
       });
   }
 
-  /** The entries of a segment; lines that can't be read are kept beside it and named in the log. */
+  /** The entries of a segment; unreadable lines are stored beside it and named in the log. */
   read(segment: Segment): JournalEntry[] {
     return readLines(segment.file, readEntry, (text, isLast) => {
       if (isLast) {
-        log(`${segment.file}: its last line was cut short, as a kill does it; nobody was told that it is stored.`);
+        log(`${segment.file}: its last line is incomplete, as after a kill; its record was never acknowledged.`);
       } else {
         writeFileSync(`${segment.file}.unreadable`, `${text}\n`);
         log(`${segment.file}: a line could not be read; it is kept in ${segment.file}.unreadable.`);

@@ -56,7 +56,7 @@ export class OfflineStore {
     await this.createTable();
   }
 
-  /** Brings the table's columns up to the group's definitions, after a feature was added. */
+  /** Adds columns to the table after a feature was added to the group. */
   async updateTable(): Promise<void> {
     if (this.catalog === undefined) {
       return;
@@ -115,7 +115,7 @@ export class OfflineStore {
     return partitions;
   }
 
-  /** As SageMaker names its objects: the time of writing, then an identifier of sixteen characters. */
+  /** An object's name as SageMaker makes it: the time of writing, then an identifier of sixteen characters. */
   private objectName(segment: Segment, folder: string): string {
     const time = new Date(segment.closedAt).toISOString().replaceAll(/[-:]|\.\d+/g, "");
     const identity = [this.group.FeatureGroupArn, this.location, segment.number, segment.closedAt, folder].join("\n");

@@ -12,7 +12,7 @@ export interface OnlineRecord {
   readonly deleted: boolean;
   /** When it stops being readable, in milliseconds since 1970. */
   readonly expiresAt?: number | undefined;
-  /** A hard delete leaves nothing behind, not even the mark. */
+  /** A hard delete removes everything, also the mark. */
   readonly removed?: boolean;
 }
 

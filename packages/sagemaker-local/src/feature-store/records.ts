@@ -42,7 +42,7 @@ export function checkRecord(group: FeatureGroup, record: readonly FeatureValue[]
       );
     }
     if (Object.hasOwn(values, FeatureName)) {
-      throw validationError(`Validation Error: Feature [${FeatureName}] stands more than once in the record.`);
+      throw validationError(`Validation Error: Feature [${FeatureName}] is given more than once in the record.`);
     }
     if (ValueAsStringList !== undefined) {
       throw validationError(

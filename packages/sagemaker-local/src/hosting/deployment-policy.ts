@@ -16,9 +16,9 @@ export interface ReleasePlan {
   readonly bakeMilliseconds: number;
   /** How long the old fleet stays when the new one has all traffic. */
   readonly terminationMilliseconds: number;
-  /** When the release is given up; undefined sets no limit. */
+  /** Time limit of the release; undefined means no limit. */
   readonly timeoutMilliseconds: number | undefined;
-  /** CloudWatch alarms that turn it back. */
+  /** CloudWatch alarms that roll it back. */
   readonly alarms: readonly string[];
 }
 

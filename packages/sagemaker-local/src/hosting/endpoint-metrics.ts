@@ -7,7 +7,7 @@ import { messageOf } from "../protocol/errors";
 export interface MetricsOf {
   readonly endpointName: string;
   readonly variantName: string;
-  /** Tells the old fleet from the new one while a release goes on. */
+  /** Distinguishes the old fleet from the new one during a release. */
   readonly configName: string;
 }
 
@@ -16,7 +16,7 @@ interface Counted {
   invocations: number;
   clientErrors: number;
   serverErrors: number;
-  /** How often each latency was seen, in microseconds. */
+  /** The count of each latency, in microseconds. */
   readonly latencies: Map<number, number>;
 }
 
@@ -72,7 +72,7 @@ export class EndpointMetrics {
     own.latencies.set(latency, (own.latencies.get(latency) ?? 0) + 1);
   }
 
-  /** Sends what was counted so far. What CloudWatch doesn't take now is sent with the next. */
+  /** Sends the counts so far. Counts that CloudWatch refuses are sent the next time. */
   flush(): Promise<void> {
     for (const own of this.counted.values()) {
       this.waiting.push(...describe(own));

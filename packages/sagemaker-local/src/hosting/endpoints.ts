@@ -61,9 +61,9 @@ interface Fleet {
 /** A new fleet, to which a release moves the traffic. */
 interface Shift {
   readonly fleet: Fleet;
-  /** Its part of the requests, from 0 to 1. */
+  /** Its share of the requests, from 0 to 1. */
   share: number;
-  /** Requests since it has this part. */
+  /** Number of requests since it has this share. */
   requests: number;
   readonly since: Date;
 }
@@ -71,7 +71,7 @@ interface Shift {
 /** Which server answers a request. */
 export interface Route {
   readonly server: ModelServer;
-  /** Who answers when that one takes no requests: the old fleet's server, as long as a release may be turned back. */
+  /** The server that answers if the first takes no requests: the old fleet's, while a release may be rolled back. */
   readonly otherwise?: ModelServer;
 }
 
@@ -337,7 +337,7 @@ export class Endpoints {
     }
   }
 
-  /** One share's baking period. It ends with a look at everything: what can't be looked at has not passed. */
+  /** Watches one share of a release. It ends with a check of everything; what can't be checked has not passed. */
   private async bake(fleet: Fleet, plan: ReleasePlan, begin: number): Promise<void> {
     const [first] = fleet.servers.values();
     const clients = first?.clients ?? this.aws.own;
@@ -464,7 +464,7 @@ export class Endpoints {
     return { deployment, servers: new Map(servers) };
   }
 
-  /** The variants of the configuration that a release goes to, as far as they are there. */
+  /** The existing variants of a release's new configuration. */
   private describePending(
     name: string,
   ): NonNullable<NonNullable<Endpoint["PendingDeploymentSummary"]>["ProductionVariants"]> | undefined {
@@ -489,7 +489,7 @@ export class Endpoints {
     return join(this.settings.stateDirectory, "endpoints", name);
   }
 
-  /** A folder for a new deployment, beside that of the one in service. */
+  /** A folder for a new deployment, beside the current one. */
   private newFolder(name: string): string {
     const inService = this.endpoints.find(name)?.deployment?.folder;
     const parent = this.folderOf(name);

@@ -23,7 +23,7 @@ export interface ServerOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** Whether the container has no network, and so no AWS credentials. */
   readonly isIsolated: boolean;
-  /** Folder that stands for /opt/ml; the model is in its folder `model`. */
+  /** Folder that replaces /opt/ml; the model is in its folder `model`. */
   readonly base: string;
   /** How long it may take until the server answers /ping. */
   readonly startupMilliseconds: number;
@@ -72,7 +72,7 @@ export class ModelServer {
   constructor(
     readonly options: ServerOptions,
     private readonly settings: Settings,
-    /** Those of the model's role. */
+    /** The credentials of the model's role. */
     readonly clients: AwsClients,
     private readonly credentials: ContainerCredentials,
     private readonly children: Children,
@@ -80,7 +80,7 @@ export class ModelServer {
     this.storage = new ObjectStorage(clients, settings.region);
   }
 
-  /** The file with what the server says: of this configuration alone, for two run while a release goes on. */
+  /** The server's log, one for each configuration, because two run during a release. */
   get logFile(): string {
     const { endpointName, variantName, configName } = this.options;
     return join(this.settings.logDirectory, `endpoint-${endpointName}-${variantName}-${configName}.log`);
@@ -108,7 +108,7 @@ export class ModelServer {
     void this.supervise();
   }
 
-  /** As `start`, but a server that does not come up is tried again and again: for an endpoint that was in service. */
+  /** As `start`, but retries a server that does not start: for an endpoint that was in service. */
   resume(): void {
     this.follow();
     void this.supervise();

@@ -49,7 +49,7 @@ export class Models {
     return this.models.existing(name);
   }
 
-  /** Role and network of a model's container; without a role when the model does not exist any more. */
+  /** Role and network of a model's container; without a role when the model no longer exists. */
   rights(name: string): ContainerRights {
     const model = this.models.find(name);
     return { roleArn: model?.ExecutionRoleArn, isIsolated: model?.EnableNetworkIsolation === true };

@@ -20,7 +20,7 @@ export interface JobContainer {
   readonly environment: Readonly<Record<string, string>>;
   /** Whether it has no network, and so no AWS credentials. */
   readonly isIsolated: boolean;
-  /** Folder that stands for /opt/ml. */
+  /** Folder that replaces /opt/ml. */
   readonly base: string;
   /** CloudWatch log group. */
   readonly logGroup: string;
@@ -46,11 +46,11 @@ export class StopSignal {
 
 /** The steps of a job between its creation and its end. */
 export interface JobSteps {
-  /** Brings what the container needs to the folder that stands for /opt/ml. */
+  /** Puts the container's inputs into the folder that replaces /opt/ml. */
   readonly prepare: (base: string, storage: ObjectStorage, signal: StopSignal) => Promise<JobContainer>;
-  /** Takes what the container has left and ends the job. */
+  /** Stores the container's outputs and ends the job. */
   readonly finish: (base: string, storage: ObjectStorage, outcome: Outcome) => Promise<void>;
-  /** Ends a job that could not be run to its end. */
+  /** Ends a job that could not run to its end. */
   readonly end: (ending: "Failed" | "Stopped", reason?: string) => void;
 }
 
@@ -66,7 +66,7 @@ const longestReason = 1024;
 
 /** Runs the containers of jobs as subprocesses of the model image's code. */
 export class JobRunner {
-  /** The jobs that are worked on. */
+  /** The jobs in progress. */
   private readonly signals = new Map<string, StopSignal>();
 
   constructor(
@@ -74,11 +74,11 @@ export class JobRunner {
     private readonly aws: Aws,
     private readonly credentials: ContainerCredentials,
     private readonly children: Children,
-    /** Brings everything that was put into the offline stores there, so that a job's queries see it. */
+    /** Moves all records into the offline stores, so that a job's queries find them. */
     private readonly flushRecords: () => Promise<void>,
   ) {}
 
-  /** Does a job with its role, from its inputs to its outputs, in a new folder that stands for /opt/ml. */
+  /** Runs a job with its role, from its inputs to its outputs, in a new folder that replaces /opt/ml. */
   async work(kind: string, name: string, roleArn: string | undefined, steps: JobSteps): Promise<void> {
     const signal = new StopSignal();
     this.signals.set(`${kind}/${name}`, signal);
@@ -104,12 +104,12 @@ export class JobRunner {
     }
   }
 
-  /** Whether a job is worked on. */
+  /** Whether a job is in progress. */
   isWorking(kind: string, name: string): boolean {
     return this.signals.has(`${kind}/${name}`);
   }
 
-  /** Stops a job's container, if it runs, and keeps one that is about to be started from starting. */
+  /** Stops a job's container, or prevents its start. */
   stop(kind: string, name: string): void {
     const signal = this.signals.get(`${kind}/${name}`);
     if (signal !== undefined) {

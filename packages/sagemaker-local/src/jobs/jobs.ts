@@ -29,7 +29,7 @@ export abstract class Jobs<Prefix extends "TrainingJob" | "ProcessingJob", Job e
     this.jobs = new Resources(context, { ...kind, members: [`${kind.prefix}Status`], order: "Ascending" });
   }
 
-  /** Ends, after a restart, the jobs that were running when the service was killed. */
+  /** After a restart, ends the jobs that were running when the service was killed. */
   restore(): void {
     for (const job of this.jobs.all()) {
       const status = this.statusOf(job);
@@ -46,16 +46,16 @@ export abstract class Jobs<Prefix extends "TrainingJob" | "ProcessingJob", Job e
     return this.jobs.find(name);
   }
 
-  /** Brings the job's inputs to the folder that stands for /opt/ml; what is to run there. */
+  /** Puts the job's inputs into the folder that replaces /opt/ml. @returns what to run there */
   protected abstract prepare(job: Job, base: string, storage: ObjectStorage, signal: StopSignal): Promise<JobContainer>;
 
-  /** Takes what the container has left and ends the job. */
+  /** Stores the container's outputs and ends the job. */
   protected abstract finish(job: Job, base: string, storage: ObjectStorage, outcome: Outcome): Promise<void>;
 
-  /** Writes down how the job ended. */
+  /** Records how the job ended. */
   protected abstract end(job: Job, ending: Ending, reason?: string): void;
 
-  /** Writes down that the job was asked to stop. */
+  /** Records that the job was asked to stop. */
   protected abstract markStopping(job: Job): void;
 
   protected async run(job: Job): Promise<void> {

@@ -252,7 +252,7 @@ function checkRequest(request: Validated<control.CreateTrainingJobRequest>): voi
   const { AlgorithmSpecification: specification, InputDataConfig: channels, OutputDataConfig: output } = request;
   if (specification?.TrainingImage === undefined) {
     throw validationException(
-      "AlgorithmSpecification.TrainingImage is required: sagemaker-local has no algorithms of its own (AlgorithmName).",
+      "AlgorithmSpecification.TrainingImage is required: sagemaker-local has no built-in algorithms (AlgorithmName).",
     );
   }
   if (specification.TrainingInputMode === "Pipe") {

@@ -83,7 +83,7 @@ export class DataCapture {
     this.waiting.set(folder, { lines, storage });
   }
 
-  /** Writes what waits. What S3 does not take now waits for the next time. */
+  /** Writes the waiting lines. Lines that S3 refuses wait for the next time. */
   flush(): Promise<void> {
     this.flushing = this.flushing.then(async () => {
       for (const [folder, { lines, storage }] of [...this.waiting]) {
@@ -107,7 +107,7 @@ export class DataCapture {
     return this.flushing;
   }
 
-  /** Writes what waits, for the last time. */
+  /** Writes the waiting lines for the last time. */
   async close(): Promise<void> {
     clearInterval(this.timer);
     await this.flush();

@@ -6,7 +6,7 @@ const hour = 3_600_000;
 export interface Timetable {
   /** The first time after `moment`. */
   next(moment: Date): Date;
-  /** The last time before `moment`: where the period ends that a run at `moment` looks at. */
+  /** The last time before `moment`: the end of the period that a run at `moment` covers. */
   previous(moment: Date): Date;
 }
 

@@ -51,7 +51,7 @@ export class MonitoringSchedules {
   private readonly schedules: Resources<"MonitoringSchedule", Schedule>;
   private readonly executions: ResourceStore<StoredExecution>;
   private readonly running = new Set<string>();
-  /** By the schedule's name: since when nobody has compared, as the execution before has not ended yet. */
+  /** By the schedule's name: since when nothing was compared, because the previous execution has not ended. */
   private readonly missed = new Map<string, Date>();
   private timer: NodeJS.Timeout | undefined;
 
@@ -63,7 +63,7 @@ export class MonitoringSchedules {
     private readonly capture: DataCapture,
     private readonly aws: Aws,
     private readonly region: string,
-    /** Runs every schedule so often, whatever its expression says: an hour is long for who tries something. */
+    /** Runs every schedule so often, whatever its expression says: an hour is too long for trying something. */
     private readonly periodSeconds: number | undefined,
   ) {
     this.schedules = new Resources(context, {
@@ -78,7 +78,7 @@ export class MonitoringSchedules {
     this.executions = new ResourceStore(join(context.folder, "monitoring-executions"), ["id", "execution"]);
   }
 
-  /** Ends, after a restart, the executions that were running, and takes up the schedules. */
+  /** After a restart, ends the executions that were running, and continues the schedules. */
   restore(): void {
     for (const stored of this.executions.values()) {
       if (["Pending", "InProgress", "Stopping"].includes(stored.execution.MonitoringExecutionStatus)) {
@@ -94,7 +94,7 @@ export class MonitoringSchedules {
     this.timer.unref();
   }
 
-  /** Starts no more executions; what runs is a job, and stopped as such. */
+  /** Starts no more executions; the running ones are jobs, which are stopped elsewhere. */
   close(): void {
     clearInterval(this.timer);
   }
@@ -248,7 +248,7 @@ export class MonitoringSchedules {
     return this.definitionOf(config).DataQualityJobInput.EndpointInput?.EndpointName ?? "";
   }
 
-  /** Notes a schedule; one that is for now runs at once, and never again. */
+  /** Records a schedule; one with the expression NOW runs once, at once. */
   private begin(schedule: Schedule): void {
     const config = schedule.MonitoringScheduleConfig.ScheduleConfig;
     this.plan(schedule);

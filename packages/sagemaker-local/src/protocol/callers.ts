@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { ServiceError } from "./errors";
 
 const loopback = String.raw`127\.\d+\.\d+\.\d+|\[::1\]|(?:[a-z0-9.-]+\.)?localhost`;
-/** Loopback, and the names that stand for AWS's services here. A host prefix of an SDK may stand before an address. */
+/** Loopback, and the names of AWS's services here. An address may begin with a host prefix of an SDK. */
 const ownHost = new RegExp(
   String.raw`^(?:${loopback}|[a-z0-9.-]+\.127\.\d+\.\d+\.\d+|[a-z0-9._-]+\.amazonaws\.com)(?::\d+)?$`,
   "i",

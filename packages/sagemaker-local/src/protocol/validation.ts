@@ -67,7 +67,7 @@ export class Validator {
 
   constructor(
     private readonly model: ServiceModel,
-    /** Code of the errors: the control plane and the runtimes differ in it. */
+    /** Code of the errors, which differs between the control plane and the runtimes. */
     private readonly errorCode: "ValidationException" | "ValidationError",
   ) {}
 

@@ -11,7 +11,7 @@ type Group = Validated<control.DescribeModelPackageGroupOutput> & { readonly las
 
 /** A model package as DescribeModelPackage answers it. */
 export type ModelPackage = Validated<control.DescribeModelPackageOutput> & {
-  /** The request's token and what it asked for, so that the same request makes one package. */
+  /** The request's token and content, so that a repeated request makes only one package. */
   readonly clientToken?: string | undefined;
   readonly requestHash: string;
 };

@@ -15,7 +15,7 @@ export class Arns {
     return match?.[1] === type && match[2] !== undefined ? match[2] : nameOrArn;
   }
 
-  /** Type and name of a resource, or undefined when the text is no SageMaker ARN. */
+  /** Type and name of a resource, or undefined when the text is not a SageMaker ARN. */
   parse(arn: string): { type: string; name: string } | undefined {
     const match = /^arn:[^:]+:sagemaker:[^:]*:[^:]*:([^/]+)\/(.+)$/.exec(arn);
     return match?.[1] === undefined || match[2] === undefined ? undefined : { type: match[1], name: match[2] };

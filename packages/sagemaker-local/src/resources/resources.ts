@@ -7,7 +7,7 @@ import type { TagRegistry, Tags } from "./tags";
 
 /** What all kinds of resources share. */
 export interface ResourceContext {
-  /** Has a folder for the files of each kind. */
+  /** Contains a folder for the files of each kind. */
   readonly folder: string;
   readonly arns: Arns;
   readonly tags: TagRegistry;
@@ -15,15 +15,15 @@ export interface ResourceContext {
 
 /** What is particular about a kind of resources. */
 export interface Kind<Prefix extends string> {
-  /** With what a resource's members begin: `TrainingJob` for TrainingJobName, TrainingJobArn and TrainingJobStatus. */
+  /** Prefix of members: `TrainingJob` for TrainingJobName, TrainingJobArn and TrainingJobStatus. */
   readonly prefix: Prefix;
   /** Its type in an ARN, such as `training-job`. */
   readonly type: string;
   /** Where its files are, such as `training-jobs`. */
   readonly folder: string;
-  /** What every resource of the kind has beside its name and its creation time. @default none */
+  /** Members that every resource of the kind has besides name and creation time. @default none */
   readonly members?: readonly string[];
-  /** How resources are listed when the request does not say it. */
+  /** The default order of lists. */
   readonly order: "Ascending" | "Descending";
   /** The error when there is no resource of a name. */
   readonly missing: (name: string, arn: string) => ServiceError;
@@ -37,9 +37,9 @@ type Own<Prefix extends string, Resource, Request> = Partial<Resource> &
 
 /** Which resources are listed, and in what order. */
 interface Listing<Resource> {
-  /** Beyond the filters that every list has. @default all */
+  /** A further filter, besides those of every list. @default all */
   readonly where?: (resource: Resource) => boolean;
-  /** By what SortBy Name sorts. @default the name */
+  /** The key for SortBy Name. @default the name */
   readonly sortableName?: (resource: Resource) => string;
   /** Values of the sort keys beyond Name, CreationTime and Status. */
   readonly sortKeys?: (resource: Resource) => Readonly<Record<string, string>>;
@@ -114,12 +114,12 @@ export class Resources<Prefix extends string, Resource extends object> {
     return resource;
   }
 
-  /** Changes a resource in place and writes it down. */
+  /** Changes a resource in place and stores it. */
   change(resource: Resource, changes: Partial<Resource>): Resource {
     return this.write(resource, { ...changes, LastModifiedTime: new Date() });
   }
 
-  /** Writes down what is our own of a resource: for a client it does not count as a change. */
+  /** Stores a resource's internal members, which does not count as a change for clients. */
   write(resource: Resource, own: Partial<Resource>): Resource {
     Object.assign(resource, own);
     this.store.put(this.text(resource, "Name"), resource);

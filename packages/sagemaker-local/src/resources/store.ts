@@ -67,7 +67,7 @@ export class ResourceStore<Resource extends object> {
     return [...this.resources.values()];
   }
 
-  /** Adds a resource, or writes down what has changed about it. */
+  /** Adds or updates a resource. */
   put(name: string, resource: Resource): void {
     this.resources.set(name, resource);
     writeAtomically(this.file(name), JSON.stringify({ name, resource }, replacer, 1));

@@ -36,7 +36,7 @@ export class TagRegistry {
     this.store.put(arn, { arn, tags });
   }
 
-  /** Refuses tags that `create` would refuse, before anything is made. */
+  /** Refuses tags that `create` would refuse, before anything else is made. */
   check(tags: Tags | undefined): void {
     const keys = new Set(tags?.map((tag) => tag.Key));
     if (tags !== undefined && keys.size < tags.length) {
