@@ -167,6 +167,7 @@ class Platform:
             **{feature["name"]: types[feature["type"]] for feature in contract["features"]},
             contract["label"]["name"]: "Integral",
         }
+        self.make_role()
         self.client("sagemaker").create_feature_group(
             FeatureGroupName=GROUP,
             RecordIdentifierFeatureName=contract["recordIdentifier"]["name"],
@@ -175,7 +176,6 @@ class Platform:
             OnlineStoreConfig={"EnableOnlineStore": True},
             RoleArn=ROLE,
         )
-        self.make_role()
         self.deploy_function(INGEST, "ingest-survey", {"DATA_BUCKET": BUCKET, "FEATURE_GROUP": GROUP})
         self.deploy_function(
             RELEASE, "release-change", {"PIPELINE": PIPELINE, "AWS_ENDPOINT_URL_CODEPIPELINE": self.pipeline.url}
@@ -188,9 +188,10 @@ class Platform:
             self.client("ssm").put_parameter(Name=f"{VARIABLES_PATH}/{name}", Value=value, Type="String")
 
     def make_role(self) -> None:
-        """Makes the functions' role, which may do everything: the stacks' tests check the real permissions."""
+        """Makes the role of functions and feature group. It may do everything; the stacks' tests check the real one."""
         iam, name = self.client("iam"), ROLE.rpartition("/")[2]
-        trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        services = ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]
+        trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
         for_all = {"Effect": "Allow", "Action": "*", "Resource": "*"}
         trusted, everything = (
             json.dumps({"Version": "2012-10-17", "Statement": [statement]}) for statement in (trust, for_all)
