@@ -23,7 +23,7 @@ kept := %registry npm_config_//% npm_config_@% npm_config__% %proxy %cafile %_ca
   uv_python_% uv_managed_python uv_no_managed_python uv_credentials_dir
 settings := $(filter npm_config_% NPM_CONFIG_% PIP_% UV_%,$(.VARIABLES))
 unexport $(foreach name,$(settings),$(if $(filter $(kept),$(shell printf %s $(call quoted,$(name)) | tr A-Z a-z)),,$(name)))
-unexport NODE_ENV NODE_PATH PYTHONHOME PYTHONPATH VIRTUAL_ENV CONDA_PREFIX GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+unexport NODE_ENV NODE_PATH PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE VIRTUAL_ENV CONDA_PREFIX GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 export PATH := $(CURDIR)/node_modules/.bin:$(CURDIR)/.venv/terraform:$(PATH)
 
 # Each variable of the command line reaches programs exactly as typed, by the environment: make would expand a `$$` in it.

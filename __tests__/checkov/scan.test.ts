@@ -57,10 +57,15 @@ test("a bad resource planted into the platform has no excuse", async () => {
       aws_kms_key: { ...document.resource.aws_kms_key, ...openBucket.resource.aws_kms_key },
     },
   };
-  const findings = async (given: unknown) =>
-    (await look(given)).files[0]!.failed.map((failure) => ({ ...failure, environment: "local", stack: "data" }));
-  expect(judge(await findings(document), exceptions).unexcused).toEqual([]);
-  expect(judge(await findings(planted), exceptions).unexcused).toEqual([
+  const { files } = await scan("terraform_json", [write(document, "own.tf.json"), write(planted, "planted.tf.json")]);
+  const [own, withPlanted] = files.map(({ failed }) =>
+    judge(
+      failed.map((failure) => ({ ...failure, environment: "local", stack: "data" })),
+      exceptions,
+    ),
+  );
+  expect(own!.unexcused).toEqual([]);
+  expect(withPlanted!.unexcused).toEqual([
     expect.objectContaining({ address: "aws_kms_key.lasting", check: "CKV_AWS_7" }),
     expect.objectContaining({ address: "aws_kms_key.lasting", check: "CKV2_AWS_64" }),
   ]);

@@ -114,8 +114,9 @@ export async function scan(framework: Framework, files: readonly string[]): Prom
     python,
     [join(projectRoot, "__tests__/checkov/scan.py"), framework, ...files],
     {
-      // Nothing of the shell's: no key of checkov's platform, no setting that would leave something out.
-      env: { PATH: "/usr/bin:/bin", PYTHONDONTWRITEBYTECODE: "1" },
+      // Nothing of the shell's: no key of checkov's platform, no setting that would leave something out. Compiled once,
+      // checkov starts in less than half the time.
+      env: { PATH: "/usr/bin:/bin", PYTHONPYCACHEPREFIX: join(projectRoot, ".venv/checkov/pycache") },
       maxBuffer: 64 * 2 ** 20,
       timeout: timeoutMilliseconds,
     },

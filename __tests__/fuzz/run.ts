@@ -92,7 +92,7 @@ function run(name: string, values: readonly string[], folder: string): Promise<n
       ...Object.fromEntries(inherited),
       SCHEMATHESIS_HOOKS: "checks",
       PYTHONPATH: [__dirname, process.env.PYTHONPATH].filter(Boolean).join(delimiter),
-      PYTHONDONTWRITEBYTECODE: "1",
+      PYTHONPYCACHEPREFIX: join(projectRoot, ".venv/fuzz/pycache"),
     },
     stdio: "inherit",
   });

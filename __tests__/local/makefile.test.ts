@@ -199,7 +199,14 @@ describe("what the caller gives reaches the program as typed, and no shell parse
       UV_NO_BINARY: "1",
       UV_EXCLUDE_NEWER: "2020",
     },
-    ...{ VIRTUAL_ENV: "/other", CONDA_PREFIX: "/other", PYTHONPATH: "/other", PYTHONHOME: "/other", GIT_DIR: "/other" },
+    ...{
+      VIRTUAL_ENV: "/other",
+      CONDA_PREFIX: "/other",
+      PYTHONPATH: "/other",
+      PYTHONHOME: "/other",
+      PYTHONDONTWRITEBYTECODE: "1",
+      GIT_DIR: "/other",
+    },
   };
   const ways = {
     ...{

@@ -46,7 +46,7 @@ assert result.returncode == 0, result.stdout
 
 beforeAll(() => {
   execFileSync(join(projectRoot, ".venv/model/bin/python"), ["-c", script, join(projectRoot, "model-image"), folder], {
-    env: { PATH: process.env.PATH, HOME: folder, PYTHONDONTWRITEBYTECODE: "1" },
+    env: { PATH: process.env.PATH, HOME: folder, PYTHONPYCACHEPREFIX: join(projectRoot, ".venv/model/pycache") },
     timeout: 120_000,
   });
 }, 180_000);

@@ -118,7 +118,7 @@ async function tryOut(name: string, measure: object): Promise<Trial> {
         survey,
         join(base, "probe.json"),
       ],
-      { ...options, env: { ...environment, PYTHONDONTWRITEBYTECODE: "1" } },
+      { ...options, env: { ...environment, PYTHONPYCACHEPREFIX: join(projectRoot, ".venv/model/pycache") } },
     ),
   );
   await Promise.all([synth, train]);
