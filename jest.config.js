@@ -45,7 +45,11 @@ const projects = [
     ...timeout(120_000),
   }),
   // The whole loop on platforms of its own.
-  project("end-to-end", timeout(600_000)),
+  project("end-to-end", {
+    globalSetup: "<rootDir>/__tests__/end-to-end/access.ts",
+    globalTeardown: "<rootDir>/__tests__/end-to-end/check-access.ts",
+    ...timeout(600_000),
+  }),
   // The model image, built, pushed, pulled and run: started through local/setup/with-image-tools.
   project("image", timeout(300_000)),
   // Terraform's real providers: started through __tests__/provider/run.ts, which finds them first.

@@ -105,7 +105,7 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
     {
       sid: "UseOwnResources",
       actions: words(`
-        airflow:InvokeRestApi airflow:PublishMetrics athena:*Query* athena:GetWorkGroup cloudwatch:DescribeAlarms
+        airflow:InvokeRestApi airflow:PublishMetrics athena:*Query* cloudwatch:DescribeAlarms
         codepipeline:StartPipelineExecution dynamodb:*Item dynamodb:DescribeStream dynamodb:Get* dynamodb:List*
         dynamodb:Query dynamodb:Scan ecr:Batch* ecr:GetDownloadUrlForLayer lambda:InvokeFunction logs:CreateLog*
         logs:DescribeLogStreams logs:Get* logs:PutLogEvents s3:AbortMultipartUpload s3:DeleteObject s3:Get* s3:List*

@@ -87,17 +87,15 @@ export class MlWorkflowStack extends PlatformStack {
       },
       statements: [
         {
+          // A trial is created in its experiment: the right to create it is needed on both.
+          sid: "OpenExperiment",
+          actions: ["sagemaker:CreateExperiment", "sagemaker:DescribeExperiment", "sagemaker:CreateTrial"],
+          resources: [this.arn("sagemaker", `experiment/${experiment}`)],
+        },
+        {
           sid: "OpenTrial",
-          actions: [
-            "sagemaker:CreateExperiment",
-            "sagemaker:DescribeExperiment",
-            "sagemaker:CreateTrial",
-            "sagemaker:DescribeTrial",
-          ],
-          resources: [
-            this.arn("sagemaker", `experiment/${experiment}`),
-            this.arn("sagemaker", `experiment-trial/${this.named()}-*`),
-          ],
+          actions: ["sagemaker:CreateTrial", "sagemaker:DescribeTrial"],
+          resources: [this.arn("sagemaker", `experiment-trial/${this.named()}-*`)],
         },
         { sid: "ReadChampion", actions: ["ssm:GetParameter"], resources: [this.parameterArn("ModelPackageName")] },
         { sid: "DescribeChampion", actions: ["sagemaker:DescribeModelPackage"], resources: [packageArn] },

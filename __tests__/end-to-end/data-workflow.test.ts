@@ -94,7 +94,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await platform.remove();
+  await platform.remove("data-workflow");
 });
 
 describe("a survey that came in", () => {

@@ -57,7 +57,7 @@ async function age(api: string): Promise<number> {
 }
 
 afterAll(async () => {
-  await platform.remove();
+  await platform.remove("loop");
 });
 
 describe("from nothing to a website that estimates an age", () => {

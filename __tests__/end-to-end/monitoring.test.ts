@@ -10,7 +10,7 @@ describe("what visitors ask", () => {
   beforeAll(async () => {
     await platform.succeed("up", { MONITORING_SECONDS: "10" });
   });
-  afterAll(() => platform.remove());
+  afterAll(() => platform.remove("monitoring"));
 
   const clients = (): ReturnType<typeof makeClients> => makeClients(platform.file.aws, "eu-west-1", "123456789012");
 

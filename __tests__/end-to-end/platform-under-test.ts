@@ -9,6 +9,7 @@ import { type Instance, openInstance, root } from "../../local/platform/instance
 import { isRunning, recordedProcess } from "../../local/platform/processes";
 import { pipelineName } from "../../local/platform/services";
 import type { PlatformFile } from "../../local/platform/up";
+import { keepAccess } from "./access";
 
 /** What a command printed and how it ended. */
 export interface Ended {
@@ -198,8 +199,11 @@ export class PlatformUnderTest {
     }
   }
 
-  /** Stops everything and removes the folder. */
-  async remove(): Promise<void> {
+  /**
+   * Stops everything and removes the folder. What the roles asked for is kept for the check of all suites together.
+   * @param suite the test's file, without its ending. @default nothing is kept
+   */
+  async remove(suite?: Parameters<typeof keepAccess>[0]): Promise<void> {
     for (const child of this.started.filter(({ exitCode, pid }) => exitCode === null && pid !== undefined)) {
       try {
         process.kill(-child.pid!, "SIGKILL");
@@ -207,8 +211,14 @@ export class PlatformUnderTest {
         // It has ended already.
       }
     }
-    await this.make("down");
-    rmSync(this.instance.directory, { recursive: true, force: true });
+    try {
+      if (suite !== undefined) {
+        keepAccess(suite, await this.succeed("access", { FORMAT: "json" }));
+      }
+    } finally {
+      await this.make("down");
+      rmSync(this.instance.directory, { recursive: true, force: true });
+    }
   }
 }
 

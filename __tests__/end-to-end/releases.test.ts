@@ -27,7 +27,7 @@ beforeAll(async () => {
   champion = platform.file.modelPackageArn;
 });
 afterAll(async () => {
-  await platform.remove();
+  await platform.remove("releases");
   rmSync(folder, { recursive: true, force: true });
 });
 

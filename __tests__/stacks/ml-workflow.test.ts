@@ -104,6 +104,7 @@ describe("each function may do its own work and no more", () => {
     expect(actionsOf("prepare-run")).toEqual([
       "sagemaker:CreateExperiment",
       "sagemaker:CreateTrial",
+      "sagemaker:CreateTrial",
       "sagemaker:DescribeExperiment",
       "sagemaker:DescribeModelPackage",
       "sagemaker:DescribeTrial",

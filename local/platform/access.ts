@@ -2,7 +2,7 @@ import { IAM, paginateListRoles } from "@aws-sdk/client-iam";
 
 import { isArguments, list, parseObject, texts } from "../../aws-services/arguments";
 import { covers, coversResource } from "../../policies/statements";
-import { excuses } from "./access-excuses";
+import { type Excuse, excuses } from "./access-excuses";
 import { harmlessCredentials, type Instance, readJson, region } from "./instance";
 import { addressOf } from "./services";
 
@@ -25,16 +25,19 @@ export interface RoleAccess {
   readonly refused: readonly { readonly action: string; readonly resource: string; readonly why: string }[];
 }
 
-/** Why a right need not be used. A policy's resource of `*` is excused only by an excuse for just that. */
-function excuseOf(right: { readonly action: string; readonly resource: string }): string | null {
-  const excuse = excuses.find(
-    ({ action, resource }) =>
-      covers(action, right.action) &&
-      (resource === undefined ||
-        (resource === "*" ? right.resource === "*" : coversResource(resource, right.resource))),
+/** Whether an excuse is for a right. A policy's resource of `*` is excused only by an excuse for just that. */
+function isExcusedBy(
+  { action, resource }: Excuse,
+  right: { readonly action: string; readonly resource: string },
+): boolean {
+  return (
+    covers(action, right.action) &&
+    (resource === undefined || (resource === "*" ? right.resource === "*" : coversResource(resource, right.resource)))
   );
-  return excuse?.reason ?? null;
 }
+
+const excuseOf = (right: { readonly action: string; readonly resource: string }): string | null =>
+  excuses.find((excuse) => isExcusedBy(excuse, right))?.reason ?? null;
 
 /**
  * Compares what roles asked for with what their policies allow.
@@ -67,6 +70,54 @@ export function compareAccess(
         refused: own.filter(({ why }) => why !== "").map(({ action, resource, why }) => ({ action, resource, why })),
       };
     });
+}
+
+/**
+ * What several platforms' roles asked for, as if they were one: a right is unused where no platform has used it.
+ * @param platforms the access of each platform's roles; keys of KMS are taken for one another, as each platform makes
+ * its own
+ */
+export function mergeAccess(platforms: readonly (readonly RoleAccess[])[]): RoleAccess[] {
+  const nameOf = ({ action, resource }: { readonly action: string; readonly resource: string }): string =>
+    `${action} ${resource.replace(/:key\/.+/, ":key/*")}`;
+  const roles = [...new Set(platforms.flatMap((accesses) => accesses.map(({ role }) => role)))].sort();
+  return roles.map((role) => {
+    const own = platforms.flatMap((accesses) => accesses.filter((access) => access.role === role));
+    const unused = own.map((access) => new Set(access.unused.map(nameOf)));
+    return {
+      role,
+      used: own.flatMap((access) => access.used),
+      unused: own[0]?.unused.filter((right) => unused.every((names) => names.has(nameOf(right)))) ?? [],
+      refused: own.flatMap((access) => access.refused),
+    };
+  });
+}
+
+/**
+ * What is wrong with what roles asked for and may do, a sentence each.
+ * @param roles of a whole loop: of less, most rights were never used
+ */
+export function accessFaults(roles: readonly RoleAccess[]): string[] {
+  const unused = roles.flatMap((access) => access.unused);
+  const place = "local/platform/access-excuses.ts";
+  return [
+    ...roles.flatMap(({ role, refused }) =>
+      refused.map(({ action, resource, why }) => `${role} was refused ${action} on ${resource}: ${why}.`),
+    ),
+    ...roles.flatMap(({ role, unused: rights }) =>
+      rights
+        .filter(({ excuse }) => excuse === null)
+        .map(
+          ({ action, resource }) =>
+            `${role} never used ${action} on ${resource}: take the right away, or say in ${place} why it is needed.`,
+        ),
+    ),
+    ...excuses
+      .filter((excuse) => !unused.some((right) => isExcusedBy(excuse, right)))
+      .map(
+        ({ action, resource = "any resource" }) => `${place} excuses ${action} on ${resource}, which is not unused.`,
+      ),
+  ];
 }
 
 async function rolePolicies(iam: IAM): Promise<Record<string, string[]>> {

@@ -212,7 +212,6 @@ function jobStatements(props: TrainingWorkflowProps, place: Place, featureTables
         "athena:GetQueryExecution",
         "athena:GetQueryResults",
         "athena:StopQueryExecution",
-        "athena:GetWorkGroup",
       ],
       resources: [place.arn("athena", `workgroup/${athenaWorkgroup}`)],
     },

@@ -1,4 +1,4 @@
-import { compareAccess, describeAccess } from "../../../local/platform/access";
+import { accessFaults, compareAccess, describeAccess, mergeAccess } from "../../../local/platform/access";
 import { excuses } from "../../../local/platform/access-excuses";
 
 const policy = (...Statement: object[]): string => JSON.stringify({ Version: "2012-10-17", Statement });
@@ -61,5 +61,36 @@ test("an excuse for some resources excuses no others", () => {
   expect(role!.unused.map(({ excuse }) => excuse)).toEqual([
     "the emulator writes the logs of functions by itself",
     null,
+  ]);
+});
+
+test("what one platform has used is unused on none, whatever its keys are called", () => {
+  const right = (action: string, resource: string) => ({ action, resource, excuse: null });
+  const key = (id: string): string => `arn:aws:kms:eu-west-1:123456789012:key/${id}`;
+  const first = { role: "a", used: [], refused: [], unused: [right("kms:Decrypt", key("1")), right("sqs:*", "*")] };
+  const second = { role: "a", used: [], refused: [], unused: [right("kms:Decrypt", key("2"))] };
+  const third = { ...second, role: "b" };
+  expect(mergeAccess([[first], [second, third]])).toEqual([
+    { role: "a", used: [], refused: [], unused: [right("kms:Decrypt", key("1"))] },
+    third,
+  ]);
+});
+
+test("a refusal, a right without an excuse and an excuse without a right are faults, each in a sentence", () => {
+  const group = "arn:aws:sqs:eu-west-1:1:a";
+  const all = excuses.map(({ action, resource = "*" }) => ({
+    action: action.replaceAll("*", "Any"),
+    resource: resource === "*" ? "*" : resource.replaceAll("*", "any"),
+    excuse: "known",
+  }));
+  const role = { role: "a", used: [], refused: [], unused: all };
+  expect(accessFaults([role])).toEqual([]);
+  const refused = [{ action: "sqs:SendMessage", resource: group, why: "no statement allows it" }];
+  const unused = [...all.slice(1), { action: "sqs:SendMessage", resource: group, excuse: null }];
+  const { action, resource = "any resource" } = excuses[0]!;
+  expect(accessFaults([{ ...role, refused, unused }])).toEqual([
+    `a was refused sqs:SendMessage on ${group}: no statement allows it.`,
+    `a never used sqs:SendMessage on ${group}: take the right away, or say in local/platform/access-excuses.ts why it is needed.`,
+    `local/platform/access-excuses.ts excuses ${action} on ${resource}, which is not unused.`,
   ]);
 });
