@@ -5,25 +5,29 @@ import { fixedCharge, hoursOfMonth, keyArgument, type Service, usageCharge } fro
 
 export const mwaa: Service = {
   aws_mwaa_environment: {
-    // MWAA User Guide, "Accessing an Amazon MWAA environment": MWAA creates resources with the rights of the
-    // environment's creator. "Using customer managed keys for encryption": it keeps using the key through the creator's
-    // grants.
+    // MWAA User Guide, "Accessing an Amazon MWAA environment" (also of its example with a customer managed key): MWAA
+    // creates resources with the rights of the environment's creator, and uses the key through the creator's grants.
     permissions: [
       {
         sid: "Airflow",
         reads: "airflow:GetEnvironment airflow:ListTagsForResource",
         writes: "airflow:CreateEnvironment airflow:TagResource airflow:UntagResource airflow:UpdateEnvironment",
         on: "airflow:environment/{name}",
-        readsAnywhere: "ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcs",
+        readsAnywhere: "ec2:DescribeRouteTables ec2:DescribeSecurityGroups ec2:DescribeSubnets ec2:DescribeVpcs",
       },
       {
         sid: "AirflowEndpoints",
         writes: "ec2:CreateVpcEndpoint",
         on: "ec2:security-group/* ec2:subnet/* ec2:vpc/* ec2:vpc-endpoint/*",
       },
+      {
+        sid: "AirflowInterfaces",
+        writes: "ec2:CreateNetworkInterface",
+        on: "ec2:network-interface/* ec2:security-group/* ec2:subnet/*",
+      },
       serviceRole("AirflowServiceRole", "airflow.amazonaws.com", "AWSServiceRoleForAmazonMWAA"),
       keyUseThrough("EncryptAirflow", "airflow"),
-      keyUseThrough("GrantAirflowKey", "airflow", "kms:CreateGrant kms:DescribeKey"),
+      keyUseThrough("GrantAirflowKey", "airflow", "kms:CreateGrant kms:DescribeKey kms:ListGrants kms:RevokeGrant"),
     ],
     price: {
       charges: ({ environment_class, min_workers }, { airflowDatabaseGigabytes, furtherWorkerHours }) => {

@@ -46,6 +46,8 @@ export interface DeployScope extends Place {
   readonly mailIdentities?: readonly string[];
   /** The hosted zones to which the stack adds names. @default none */
   readonly hostedZones?: readonly string[];
+  /** ARNs of the connections to repositories that the stack's pipelines use. @default none */
+  readonly connections?: readonly string[];
   /** The services to which the stack's resources pass roles, such as `lambda.amazonaws.com`. */
   readonly roleServices: readonly string[];
   /**

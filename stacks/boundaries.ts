@@ -16,7 +16,16 @@ import { keepsOwnState, type PlatformStack, stateBucketName } from "./platform";
 const namedServices = awsServices.namedServices.filter((service) => !["iam", "kms", "s3"].includes(service));
 
 /** The EC2 resource kinds of the network. Instances are not among them. */
-const networkKinds = ["*gateway", "elastic-ip", "network-acl", "route-table", "security-group*", "subnet", "vpc*"];
+const networkKinds = [
+  "*gateway",
+  "elastic-ip",
+  "network-acl",
+  "network-interface",
+  "route-table",
+  "security-group*",
+  "subnet",
+  "vpc*",
+];
 
 /** The actions for log delivery by other services. They take no resource. */
 const logDelivery = ["logs:*LogDeliver*", "logs:*ResourcePolic*", "logs:DescribeLogGroups"];
@@ -107,7 +116,7 @@ export function executionBoundary(stack: PlatformStack): readonly Statement[] {
       actions: words(`
         airflow:InvokeRestApi airflow:PublishMetrics athena:*Query* cloudwatch:DescribeAlarms
         codepipeline:StartPipelineExecution dynamodb:*Item dynamodb:DescribeStream dynamodb:Get* dynamodb:List*
-        dynamodb:Query dynamodb:Scan ecr:Batch* ecr:GetDownloadUrlForLayer lambda:InvokeFunction logs:CreateLog*
+        dynamodb:Query dynamodb:Scan ecr:Batch* ecr:DescribeImages ecr:GetDownloadUrlForLayer lambda:InvokeFunction logs:CreateLog*
         logs:DescribeLogStreams logs:Get* logs:PutLogEvents s3:AbortMultipartUpload s3:DeleteObject s3:Get* s3:List*
         s3:PutObject* sagemaker:AddTags sagemaker:BatchWriteRecord sagemaker:Create* sagemaker:Describe*
         sagemaker:InvokeEndpoint* sagemaker:List* sagemaker:PutRecord sagemaker:Stop* sns:Publish sqs:*Message*
@@ -249,7 +258,9 @@ export function deployBoundary(stack: PlatformStack): readonly Statement[] {
         ),
         ...(source?.type === "codecommit"
           ? ["codecommit:*UploadArchive*", "codecommit:Get*", "codecommit:GitPull"]
-          : ["codeconnections:UseConnection", "codestar-connections:UseConnection"]),
+          : ["codeconnections", "codestar-connections"].flatMap((service) =>
+              ["Pass", "Use"].map((verb) => `${service}:${verb}Connection`),
+            )),
         "glue:Create*",
         "glue:Get*",
         "kms:*Alias",

@@ -52,7 +52,7 @@ export class MlWorkflowStack extends PlatformStack {
         registerModel: registerModel.arn,
       },
       imageUri,
-      imageRepository: this.named("abalone", "model-image"),
+      imageRepository: this.imageRepository,
       featureGroup,
       athenaWorkgroup: this.read("AthenaWorkgroup"),
       bucket: this.bucket,
@@ -73,6 +73,10 @@ export class MlWorkflowStack extends PlatformStack {
     this.publish("BaselineDataUri", placeholder);
     this.publish("MonitoringBaselineUri", placeholder);
     this.publish("FiguresKey", publicFigures.none);
+  }
+
+  private get imageRepository(): string {
+    return this.named("abalone", "model-image");
   }
 
   private prepareRun(packageArn: string): TypeScriptFunction {
@@ -140,6 +144,12 @@ export class MlWorkflowStack extends PlatformStack {
           sid: "RegisterModel",
           actions: ["sagemaker:CreateModelPackage"],
           resources: [this.arn("sagemaker", `model-package-group/${packageGroup}`), packageArn],
+        },
+        {
+          // The registry looks the image up in the caller's name (managed policy AmazonSageMakerModelRegistryFullAccess).
+          sid: "FindImage",
+          actions: ["ecr:BatchGetImage", "ecr:DescribeImages"],
+          resources: [this.arn("ecr", `repository/${this.imageRepository}`)],
         },
         {
           // List actions take no resource (SageMaker's "API permissions" reference: all but ListTags).

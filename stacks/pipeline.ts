@@ -274,6 +274,7 @@ export class PipelineStack extends PlatformStack {
     const table: Contract = contract;
     const constructs = stack.node.findAll();
     const { account, region, partition } = placeOf(stack);
+    const source = this.environment.pipeline?.source;
     return {
       account,
       region,
@@ -298,6 +299,7 @@ export class PipelineStack extends PlatformStack {
           constructs.flatMap((construct) => (construct instanceof Route53Record ? [construct.zoneIdInput ?? ""] : [])),
         ),
       ],
+      connections: source?.type === "codeconnections" ? [source.connectionArn] : [],
       roleServices: roleServicesOf(stack),
       keyStack: keyStackOf(stack),
     };

@@ -121,6 +121,8 @@ describe("each function may do its own work and no more", () => {
 
   test("register-model changes the parameters of the champion and no other, and writes public figures alone", () => {
     expect(actionsOf("register-model")).toEqual([
+      "ecr:BatchGetImage",
+      "ecr:DescribeImages",
       "kms:Decrypt",
       "kms:GenerateDataKey",
       "s3:AbortMultipartUpload",

@@ -458,6 +458,23 @@ describe("starts and ends", () => {
       },
     ]);
     expect(policyOf(template, "test").allows("codeconnections:UseConnection", connection.connectionArn)).toBe(true);
+    const passed: [string, string] = ["codeconnections:PassConnection", connection.connectionArn];
+    expect(policyOf(template, "deploy-pipeline").allows(...passed)).toBe(true);
+    expect(policyOf(template, "deploy-website-test").allows(...passed)).toBe(false);
+  });
+
+  test("who makes the Airflow environment has the rights with which it makes its network interfaces and grants", () => {
+    const role = policyOf(production.pipeline!, "deploy-data-workflow");
+    const ec2 = (kind: string): string => `arn:aws:ec2:${region}:${account}:${kind}/x-1`;
+    for (const kind of ["network-interface", "subnet", "security-group"]) {
+      expect(role.allows("ec2:CreateNetworkInterface", ec2(kind))).toBe(true);
+    }
+    expect(role.allows("ec2:DescribeRouteTables", "*")).toBe(true);
+    const key = `arn:aws:kms:${region}:${account}:key/1`;
+    const own = { "aws:ResourceTag/Stack": "data", "kms:ViaService": `airflow.${region}.amazonaws.com` };
+    for (const verb of ["CreateGrant", "ListGrants", "RevokeGrant"]) {
+      expect(role.allows(`kms:${verb}`, key, own)).toBe(true);
+    }
   });
 
   test("a run that a new definition cancels is started again; one that somebody stops is not", () => {
