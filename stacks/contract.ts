@@ -12,7 +12,7 @@
 import { DataAwsSsmParameter } from "@cdktf/provider-aws/lib/data-aws-ssm-parameter";
 import { SsmParameter } from "@cdktf/provider-aws/lib/ssm-parameter";
 import type { TerraformStack } from "cdktf";
-import { CircularDependency, dependenciesFirst } from "./order";
+import { type CircularDependency, dependenciesFirst } from "./order";
 
 /** One parameter of the contract. */
 export interface ParameterDeclaration {
@@ -202,11 +202,10 @@ export function deploymentOrder(table: Contract = contract, stacks: readonly str
   try {
     return dependenciesFirst(stacks, (stack) => stacks.filter((other) => publishers.get(stack)?.has(other)));
   } catch (error) {
-    if (!(error instanceof CircularDependency)) {
-      throw error;
-    }
+    // Sorting throws nothing else.
+    const { circle } = error as CircularDependency;
     throw new Error(
-      `The stacks depend on one another: ${error.circle.join(" reads from ")}. Remove one of these readers from stacks/contract.ts.`,
+      `The stacks depend on one another: ${circle.join(" reads from ")}. Remove one of these readers from stacks/contract.ts.`,
       { cause: error },
     );
   }
