@@ -18,6 +18,9 @@ killed:
 	@kill -9 $$$$
 skipping:
 	@echo "SKIPPED, the model image is not tested here: it needs Linux"; echo "the end"
+testing:
+	@echo "PASS unit __tests__/quick.test.ts"; echo "FAIL unit __tests__/web/slow.test.ts (61.2 s)"
+	@for number in 10 11 12 13 14 15 16 17 18 19; do echo "PASS sagemaker-local packages/a/$$number.test.ts ($$number.5 s)"; done
 endless:
 	@sleep 60; touch endless
 variable:
@@ -70,6 +73,15 @@ test("beside a part that runs alone nothing runs, and parts that follow it run s
 
 test.each(["killed", "no-such-part"])("an incomplete part never counts as passed: %s", (part) => {
   expect(run([part, "good"]).status).toBe(1);
+});
+
+test("the ten slowest files of tests are listed, of whatever part", () => {
+  const { stdout } = run(["testing", "good"]);
+  const [, list = ""] = /^The slowest files of tests:\n([^]*?)\n\n/m.exec(stdout) ?? [];
+  const lines = list.split("\n").map((line) => line.trim());
+  expect(lines).toHaveLength(10);
+  expect(lines.slice(0, 2)).toEqual(["1 min 01 s  __tests__/web/slow.test.ts", "20 s  packages/a/19.test.ts"]);
+  expect(run(["good"]).stdout).not.toContain("slowest");
 });
 
 test("the last lines repeat what was left out", () => {

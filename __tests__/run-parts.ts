@@ -3,8 +3,8 @@
  * the Makefile in the working directory. A part that is named by `--alone` runs while nothing else does; the others
  * follow, as many at a time as there are cores. The variable `PARALLEL` sets another number.
  *
- * What a part prints is shown as one block when it ends. At the end stand each part's time and the tests that a part
- * left out because this machine lacks something.
+ * What a part prints is shown as one block when it ends. At the end stand each part's time, the slowest files of tests
+ * (of Jest's: pytest prints none), and the tests that a part left out because this machine lacks something.
  *
  * Exit status 0 when every part has run and passed.
  */
@@ -21,10 +21,23 @@ interface Outcome {
   readonly seconds: number;
   /** Lines in which the part says that it left something out. */
   readonly leftOut: readonly string[];
+  /** Files of tests that took some seconds, as Jest lists them. */
+  readonly files: readonly TestFile[];
+}
+
+interface TestFile {
+  readonly name: string;
+  readonly seconds: number;
 }
 
 /** With these words `local/setup/with-image-tools` and `__tests__/provider/run.ts` report what they leave out. */
 const leftOutLine = /^(SKIPPED|WITHOUT)\b.*/gm;
+
+/** How Jest ends a file that took longer than five seconds: PASS unit __tests__/web/page.test.ts (61.2 s) */
+const slowFileLine = /^(?:PASS|FAIL) .*?(\S+\.test\.ts) \(([\d.]+) s\)$/gm;
+
+/** Files in the list of the slowest. */
+const slowest = 10;
 
 const running = new Set<ChildProcess>();
 
@@ -57,7 +70,8 @@ async function runPart(part: string): Promise<Outcome> {
   running.delete(child);
   const seconds = (performance.now() - begin) / 1000;
   console.log(`\n──── ${part} ────\n${output.trimEnd()}\n──── ${part} ${passed ? "passed" : "FAILED"} ────\n`);
-  return { part, passed, seconds, leftOut: output.match(leftOutLine) ?? [] };
+  const files = [...output.matchAll(slowFileLine)].map(([, name = "", time]) => ({ name, seconds: Number(time) }));
+  return { part, passed, seconds, leftOut: output.match(leftOutLine) ?? [], files };
 }
 
 /** Each part's result and time, the slowest first. */
@@ -66,6 +80,16 @@ function tableOf(outcomes: readonly Outcome[]): string {
   return [...outcomes]
     .sort((one, other) => other.seconds - one.seconds)
     .map(({ part, passed, seconds }) => `${part.padEnd(width)}  ${passed ? "passed" : "FAILED"}  ${timeOf(seconds)}`)
+    .join("\n");
+}
+
+/** The slowest files of tests of all parts, a line for each; empty when none took long. */
+function slowestFiles(outcomes: readonly Outcome[]): string {
+  return outcomes
+    .flatMap(({ files }) => files)
+    .sort((one, other) => other.seconds - one.seconds)
+    .slice(0, slowest)
+    .map(({ name, seconds }) => `${timeOf(seconds).padStart(12)}  ${name}`)
     .join("\n");
 }
 
@@ -98,6 +122,10 @@ async function main({ PARALLEL }: NodeJS.ProcessEnv): Promise<number> {
   await Promise.all(Array.from({ length: atATime }, work));
   const failed = outcomes.filter(({ passed }) => !passed);
   console.log(`${tableOf(outcomes)}\n`);
+  const slow = slowestFiles(outcomes);
+  if (slow !== "") {
+    console.log(`The slowest files of tests:\n${slow}\n`);
+  }
   console.log(
     failed.length === 0 ? `All ${parts.length} parts passed` : `FAILED: ${failed.map(({ part }) => part).join(", ")}`,
     `in ${timeOf((performance.now() - begin) / 1000)}, ${atATime} at a time.`,
