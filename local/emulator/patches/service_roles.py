@@ -1,8 +1,8 @@
 """Patch of STS: AWS's own services assume only roles that trust them.
 
-On AWS, SageMaker assumes a role as its service principal. Here it does so with the account's own key, and ministack
-lets that key assume a role that trusts any service. The session's name tells which service it is: the role must trust
-this one. The log names a refused role, and what to do.
+On AWS, a service such as SageMaker assumes a role as its service principal. Here it does so with the account's own
+key, and ministack lets that key assume a role that trusts any service. The session's name tells which service it is:
+the role must trust this one. The log names a refused role, and what to do.
 """
 
 import json
@@ -14,12 +14,13 @@ from patches.compatibility import require
 logger = logging.getLogger("emulator.service_roles")
 
 #: Service principals by the session name that the service uses on AWS.
-SERVICES = {"SageMaker": "sagemaker.amazonaws.com"}
+SERVICES = {"SageMaker": "sagemaker.amazonaws.com", "AmazonMWAA-airflow": "airflow-env.amazonaws.com"}
 
 
 def install() -> None:
     """Patches ministack's judgement of trust policies."""
     from ministack.core import iam_evaluator
+    from ministack.core.responses import get_region
 
     names_service = require(iam_evaluator, "_service_principal_matches", ("principal", "service"))
     judge = require(iam_evaluator, "evaluate_trust_policy", ("trust_doc", "caller_arn", "ctx"))
@@ -30,6 +31,12 @@ def install() -> None:
         service = SERVICES.get(ctx.service_context.get("sts:rolesessionname"))
         if service is None:
             return judge(trust_doc, caller_arn, ctx)
+
+        if service == "airflow-env.amazonaws.com":
+            # Airflow runs without an MWAA environment here. The stacks give the environment the name of its role.
+            name = ctx.resource_arn.rpartition("/")[2]
+            source = f"arn:aws:airflow:{get_region()}:{ctx.principal_account}:environment/{name}"
+            ctx.service_context["aws:sourcearn"] = source
 
         def applies(principal: Any) -> bool:  # noqa: ANN401
             return principal == "*" or names_service(principal, service)

@@ -1,8 +1,8 @@
-"""SageMaker, which works with the account's key, assumes only roles that trust it for this account."""
+"""A service, which works with the account's key, assumes only roles that trust it for this account."""
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import ACCOUNT, Emulator, eventually, policy_of
+from conftest import ACCOUNT, REGION, Emulator, eventually, policy_of
 
 
 def trust(principal: object, **more: object) -> dict:
@@ -49,3 +49,10 @@ def test_any_other_session_may_be_of_a_role_that_trusts_a_service_or_the_account
     assert assume(emulator, "for-lambda", "test", trust(LAMBDA, Condition=OWN)) == ""
     assert assume(emulator, "for-the-account", "test", trust({"AWS": f"arn:aws:iam::{ACCOUNT}:root"})) == ""
     assert assume(emulator, "for-a-stranger", "test", trust({"AWS": "999999999999"})) == "AccessDenied"
+
+
+@pytest.mark.parametrize(("environment", "refusal"), [("own-airflow", ""), ("other-airflow", "AccessDenied")])
+def test_airflow_assumes_the_role_of_its_own_environment(emulator, environment, refusal):
+    source = {"ArnLike": {"aws:SourceArn": f"arn:aws:airflow:{REGION}:{ACCOUNT}:environment/own-airflow"}}
+    mwaa = {"Service": ["airflow.amazonaws.com", "airflow-env.amazonaws.com"]}
+    assert assume(emulator, environment, "AmazonMWAA-airflow", trust(mwaa, Condition=source)) == refusal
