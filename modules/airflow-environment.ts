@@ -51,10 +51,7 @@ export interface AirflowVariablesProps {
 }
 
 /** Writes Variables where Airflow's secrets backend `SystemsManagerParameterStoreBackend` reads them. */
-export function airflowVariables(
-  scope: Construct,
-  { variables, path }: AirflowVariablesProps,
-): readonly SsmParameter[] {
+function airflowVariables(scope: Construct, { variables, path }: AirflowVariablesProps): readonly SsmParameter[] {
   return Object.entries(variables).map(
     ([variable, value]) =>
       new SsmParameter(scope, `variable-${variable.replaceAll("_", "-")}`, {
@@ -170,6 +167,106 @@ const readObjectActions = [
 /** MWAA publishes its metrics every minute, and a scheduler may restart. */
 const alarmPeriodSeconds = 300;
 
+const environmentArn = (scope: Construct, name: string): string => placeOf(scope).arn("airflow", `environment/${name}`);
+
+const readVariables = (scope: Construct, path: string): Statement => ({
+  sid: "ReadVariables",
+  actions: ["ssm:GetParameter"],
+  resources: [placeOf(scope).arn("ssm", `parameter${path}/*`)],
+});
+
+/** The use of the key, as in MWAA's guide. */
+function useKey(scope: Construct, keyArn: string): Statement {
+  const { region } = placeOf(scope);
+  return {
+    sid: "UseKey",
+    actions: [
+      "kms:Decrypt",
+      "kms:DescribeKey",
+      "kms:Encrypt",
+      // `kms:GenerateDataKey*` of the guide, as single actions.
+      "kms:GenerateDataKey",
+      "kms:GenerateDataKeyPair",
+      "kms:GenerateDataKeyPairWithoutPlaintext",
+      "kms:GenerateDataKeyWithoutPlaintext",
+    ],
+    resources: [keyArn],
+    conditions: {
+      StringEquals: {
+        "kms:ViaService": [`s3.${region}.amazonaws.com`, `sqs.${region}.amazonaws.com`],
+      },
+    },
+  };
+}
+
+/**
+ * The role of an environment and its policy. Only this environment can assume the role.
+ * @param statements May grow until synth.
+ */
+function airflowRole(
+  scope: Construct,
+  name: string,
+  statements: readonly Statement[],
+): readonly [IamRole, IamRolePolicy] {
+  const role = new IamRole(scope, "role", {
+    name,
+    description: `What Airflow's environment ${name} and its DAGs may do`,
+    permissionsBoundary: boundaryOf(scope),
+    assumeRolePolicy: JSON.stringify({
+      Version: "2012-10-17",
+      Statement: [
+        {
+          Sid: "Assume",
+          Effect: "Allow",
+          Principal: { Service: ["airflow.amazonaws.com", "airflow-env.amazonaws.com"] },
+          Action: "sts:AssumeRole",
+          // MWAA User Guide, "Cross-service confused deputy prevention".
+          Condition: {
+            ArnLike: { "aws:SourceArn": environmentArn(scope, name) },
+            StringEquals: { "aws:SourceAccount": placeOf(scope).account },
+          },
+        },
+      ],
+    }),
+  });
+  const policy = new IamRolePolicy(scope, "role-policy", {
+    name: "permissions",
+    role: role.name,
+    policy: Lazy.stringValue({ produce: () => policyDocument(statements) }),
+  });
+  return [role, policy];
+}
+
+export interface ExternalAirflowProps extends AirflowVariablesProps {
+  /** As for {@link AirflowEnvironment}. */
+  readonly name: string;
+  /** Encrypts what DAGs read and write. */
+  readonly encryptionKeyArn: string;
+}
+
+/**
+ * What DAGs need when Airflow runs outside of MWAA: their Variables, and the role that the MWAA environment would have,
+ * with the rights of DAGs only.
+ *
+ *     const airflow = new ExternalAirflow(this, "airflow", { name: "acme-local-airflow", variables, path, encryptionKeyArn });
+ *     airflow.grant(…); // what its DAGs may do
+ */
+export class ExternalAirflow extends Construct {
+  private readonly statements: Statement[];
+
+  constructor(scope: Construct, id: string, { name, encryptionKeyArn, ...variables }: ExternalAirflowProps) {
+    super(scope, id);
+    this.statements = [useKey(this, encryptionKeyArn), readVariables(this, variables.path)];
+    airflowRole(this, name, this.statements);
+    airflowVariables(scope, variables);
+  }
+
+  /** Adds statements to the rights of DAGs. */
+  grant(...statements: readonly Statement[]): void {
+    this.statements.push(...statements);
+  }
+}
+
 /** An MWAA environment with its bucket, role, security group, logs and Variables. */
 export class AirflowEnvironment extends Construct {
   readonly name: string;
@@ -187,7 +284,7 @@ export class AirflowEnvironment extends Construct {
     this.check();
     const { name, protect = true } = props;
     this.name = name;
-    this.arn = placeOf(this).arn("airflow", `environment/${name}`);
+    this.arn = environmentArn(this, name);
 
     const bucket = new SecureBucket(this, "dags", {
       name: props.bucketName,
@@ -202,8 +299,8 @@ export class AirflowEnvironment extends Construct {
     const dags = [...props.dags].map(([path, content]) => this.object(`dags/${path}`, content, bucket, bucketParts));
     const requirements = props.requirements && this.object("requirements.txt", props.requirements, bucket, bucketParts);
 
-    this.statements = [...this.statementsOfGuide(bucket), this.readVariables()];
-    const [role, policy] = this.role();
+    this.statements = [...this.statementsOfGuide(bucket), readVariables(this, props.variablesPath)];
+    const [role, policy] = airflowRole(this, name, this.statements);
     const group = new SecurityGroup(this, "security-group", {
       name,
       description: "Airflow: its schedulers, workers, web server and database speak with one another",
@@ -377,46 +474,6 @@ export class AirflowEnvironment extends Construct {
     });
   }
 
-  private readVariables(): Statement {
-    return {
-      sid: "ReadVariables",
-      actions: ["ssm:GetParameter"],
-      resources: [placeOf(this).arn("ssm", `parameter${this.props.variablesPath}/*`)],
-    };
-  }
-
-  /** The role and its policy, which takes statements until synth. Only this environment can assume the role. */
-  private role(): readonly [IamRole, IamRolePolicy] {
-    const { name } = this.props;
-    const role = new IamRole(this, "role", {
-      name,
-      description: `What Airflow's environment ${name} and its DAGs may do`,
-      permissionsBoundary: boundaryOf(this),
-      assumeRolePolicy: JSON.stringify({
-        Version: "2012-10-17",
-        Statement: [
-          {
-            Sid: "Assume",
-            Effect: "Allow",
-            Principal: { Service: ["airflow.amazonaws.com", "airflow-env.amazonaws.com"] },
-            Action: "sts:AssumeRole",
-            // MWAA User Guide, "Cross-service confused deputy prevention".
-            Condition: {
-              ArnLike: { "aws:SourceArn": this.arn },
-              StringEquals: { "aws:SourceAccount": placeOf(this).account },
-            },
-          },
-        ],
-      }),
-    });
-    const policy = new IamRolePolicy(this, "role-policy", {
-      name: "permissions",
-      role: role.name,
-      policy: Lazy.stringValue({ produce: () => policyDocument(this.statements) }),
-    });
-    return [role, policy];
-  }
-
   /**
    * The statements of MWAA's guide (MWAA User Guide, "Amazon MWAA execution role", "Sample policy for a
    * customer-managed key").
@@ -457,25 +514,7 @@ export class AirflowEnvironment extends Construct {
         ],
         resources: [place.arn("sqs", "airflow-celery-*", { account: "*" })],
       },
-      {
-        sid: "UseKey",
-        actions: [
-          "kms:Decrypt",
-          "kms:DescribeKey",
-          "kms:Encrypt",
-          // `kms:GenerateDataKey*` of the guide, as single actions.
-          "kms:GenerateDataKey",
-          "kms:GenerateDataKeyPair",
-          "kms:GenerateDataKeyPairWithoutPlaintext",
-          "kms:GenerateDataKeyWithoutPlaintext",
-        ],
-        resources: [encryptionKeyArn],
-        conditions: {
-          StringEquals: {
-            "kms:ViaService": [`s3.${place.region}.amazonaws.com`, `sqs.${place.region}.amazonaws.com`],
-          },
-        },
-      },
+      useKey(this, encryptionKeyArn),
     ];
   }
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Fn } from "cdktf";
 import type { Environment } from "../environments";
 import { declaration as releaseChangeHandler } from "../handlers/release-change/declaration";
-import { AirflowEnvironment, airflowVariables } from "../modules/airflow-environment";
+import { ExternalAirflow, AirflowEnvironment } from "../modules/airflow-environment";
 import { functionErrors } from "../modules/alarm";
 import { readFiles } from "../modules/content-hash";
 import { readObjects, type Statement, writeObjects } from "../modules/policy";
@@ -21,7 +21,7 @@ const rejectedRows = "surveys/rejected/";
  * function release-change. The DAG finds the names of all three in Airflow Variables.
  *
  * An environment without the setting `airflow` gets everything except Airflow itself. There the same DAG runs in an
- * Airflow beside the platform, and finds the same Variables.
+ * Airflow beside the platform, with the same role and Variables.
  */
 export class DataWorkflowStack extends PlatformStack {
   private readonly variablesPath = `/acme/${this.environment.name}/airflow/variables`;
@@ -61,18 +61,19 @@ export class DataWorkflowStack extends PlatformStack {
 
     this.publish("ReleaseChangeFunction", releaseChange.name);
 
-    if (airflow) {
-      this.runAirflow(airflow, { variables, topicArn: topic.arn, key, logsBucket }).grant(
-        ...this.moveSurveys(this.bucketArn(dataBucket)),
-        {
-          sid: "InvokeFunctions",
-          actions: ["lambda:InvokeFunction"],
-          resources: [this.arn("lambda", `function:${ingestSurvey}`), releaseChange.arn],
-        },
-      );
-    } else {
-      airflowVariables(this, { variables, path: this.variablesPath });
-    }
+    const running = airflow
+      ? this.runAirflow(airflow, { variables, topicArn: topic.arn, key, logsBucket })
+      : new ExternalAirflow(this, "airflow", {
+          name: this.named(),
+          variables,
+          path: this.variablesPath,
+          encryptionKeyArn: key,
+        });
+    running.grant(...this.moveSurveys(this.bucketArn(dataBucket)), {
+      sid: "InvokeFunctions",
+      actions: ["lambda:InvokeFunction"],
+      resources: [this.arn("lambda", `function:${ingestSurvey}`), releaseChange.arn],
+    });
   }
 
   /** Airflow itself, with its alarms; the caller grants what its DAGs may do. */

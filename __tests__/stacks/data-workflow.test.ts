@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Environment, environmentNames, loadEnvironment } from "../../environments";
 import { projectRoot } from "../../modules/project-root";
+import { airflowRole } from "../../local/data-workflow/run";
 import { pipelineName } from "../../local/platform/services";
 import { synthesizePlatform } from "../support/synthesize";
 
@@ -131,6 +132,25 @@ describe("local", () => {
       "/acme/local/airflow/variables/acme_ingest_survey_function",
       "/acme/local/airflow/variables/acme_release_change_function",
     ]);
+  });
+
+  test("has the role with which Airflow runs the DAG, and what the DAG may do is as on AWS", () => {
+    expect(template.resource("aws_iam_role", "airflow_role").name).toBe(airflowRole);
+    // Of what only MWAA itself does, it has nothing.
+    const statementsOf = (name: "local" | "production"): readonly { readonly Sid: string }[] => {
+      const document = synthesizePlatform(name)["data-workflow"]!.resource(
+        "aws_iam_role_policy",
+        "airflow_role-policy",
+      );
+      const text = (document.policy as string).replaceAll(`/${name}/`, "/environment/");
+      return (JSON.parse(text) as { readonly Statement: readonly { readonly Sid: string }[] }).Statement;
+    };
+    const local = statementsOf("local");
+    const sids = local.map(({ Sid }) => Sid);
+    expect(sids).toContain("InvokeFunctions");
+    const { account } = loadEnvironment("production");
+    const own = JSON.stringify(statementsOf("production").filter(({ Sid }) => sids.includes(Sid)));
+    expect(local).toEqual(JSON.parse(own.replaceAll(account, loadEnvironment("local").account)));
   });
 
   test("releases by the pipeline beside the emulator", () => {

@@ -4,8 +4,18 @@ import { createWriteStream, existsSync, mkdirSync, readFileSync, writeFileSync }
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
+import { STS } from "@aws-sdk/client-sts";
+
 import { run } from "../platform/commands";
-import { awsEnvironment, cleanEnvironment, type Instance, root } from "../platform/instance";
+import {
+  account,
+  awsEnvironment,
+  cleanEnvironment,
+  harmlessCredentials,
+  type Instance,
+  region,
+  root,
+} from "../platform/instance";
 import { addressOf } from "../platform/services";
 
 const folder = join(root, "airflow-dags");
@@ -53,6 +63,36 @@ function airflowEnvironment(instance: Instance): Record<string, string> {
   });
 }
 
+/** The role of the stack `data-workflow` for the DAGs. */
+export const airflowRole = "acme-local-airflow";
+
+/**
+ * A session of the role for one run, with the name that MWAA gives its sessions.
+ * @throws Error when the role doesn't exist, or doesn't trust MWAA.
+ */
+async function roleSession(instance: Instance): Promise<Record<string, string>> {
+  const sts = new STS({ endpoint: addressOf(instance, "emulator"), region, credentials: harmlessCredentials });
+  try {
+    const { Credentials: session } = await sts.assumeRole({
+      RoleArn: `arn:aws:iam::${account}:role/${airflowRole}`,
+      RoleSessionName: "AmazonMWAA-airflow",
+    });
+    return {
+      AWS_ACCESS_KEY_ID: session?.AccessKeyId ?? "",
+      AWS_SECRET_ACCESS_KEY: session?.SecretAccessKey ?? "",
+      AWS_SESSION_TOKEN: session?.SessionToken ?? "",
+    };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `Airflow can't assume its role ${airflowRole} (${reason}). The stack data-workflow makes it: type make up.`,
+      { cause: error },
+    );
+  } finally {
+    sts.destroy();
+  }
+}
+
 /** Migrates Airflow's database, once for each installed version. */
 async function migrate(instance: Instance): Promise<void> {
   const version = createHash("sha256")
@@ -75,14 +115,15 @@ async function migrate(instance: Instance): Promise<void> {
 /**
  * Runs the DAG once, in Airflow.
  * @param tell Called for each ended attempt of a task.
- * @throws Error when Airflow itself fails, or the DAG can't be imported.
+ * @throws Error when Airflow itself fails, the DAG can't be imported, or its role can't be assumed.
  */
 export async function runDag(instance: Instance, tell: (outcome: TaskOutcome) => void): Promise<RunOutcome> {
+  const session = await roleSession(instance);
   await migrate(instance);
   const log = createWriteStream(instance.path("logs/data-workflow.log"));
   const child = spawn(python, [join(root, "local/data-workflow/run.py")], {
     cwd: root,
-    env: airflowEnvironment(instance),
+    env: { ...airflowEnvironment(instance), ...session },
     stdio: ["ignore", "pipe", "pipe"],
   });
   child.stderr.pipe(log);
