@@ -31,7 +31,14 @@ export const excuses: readonly Excuse[] = [
     reason: "the statement names groups and streams, of which an action needs one; existing streams are known",
   },
   { action: "ecr:*", reason: "the model image is never built, so nobody pulls it" },
-  { action: "kms:*", reason: "the emulator encrypts nothing" },
+  { action: "kms:CreateGrant", reason: "SageMaker has no volumes here that a key would encrypt" },
+  ...["kms:Encrypt", "kms:DescribeKey", "kms:GenerateDataKeyPair*", "kms:GenerateDataKeyWithoutPlaintext"].map(
+    (action) => ({ action, reason: "services ask here for kms:Decrypt and kms:GenerateDataKey only" }),
+  ),
+  ...["kms:Decrypt", "kms:GenerateDataKey"].map((action) => ({
+    action,
+    reason: "a statement lets a role use a key in both ways, and some roles need only one here",
+  })),
   { action: "cloudwatch:PutMetricData", reason: "SageMaker has no instances here that it could measure" },
   { action: "s3:AbortMultipartUpload", reason: "objects are written whole here" },
   { action: "s3:PutObjectAcl", reason: "the emulator judges an object's canned ACL by s3:PutObject alone" },

@@ -55,7 +55,7 @@ test("a permission that can't be used here has a reason, and the text counts the
 
 test("an excuse for some resources excuses no others", () => {
   const group = (name: string): string => `arn:aws:logs:eu-west-1:123456789012:log-group:${name}:*`;
-  const groups = ["/aws/lambda/f", "/aws/sagemaker/TrainingJobs"].map(group);
+  const groups = ["/aws/lambda/f", "/aws/codebuild/build"].map(group);
   const document = policy({ Effect: "Allow", Action: "logs:PutLogEvents", Resource: groups });
   const [role] = compareAccess({ role: [document] }, []);
   expect(role!.unused.map(({ excuse }) => excuse)).toEqual([
