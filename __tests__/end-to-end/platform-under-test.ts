@@ -213,6 +213,8 @@ export class PlatformUnderTest {
     }
     try {
       if (suite !== undefined) {
+        // A suite may end with everything stopped. Its last survey may be one from which make up can't release.
+        await this.make("up");
         keepAccess(suite, await this.succeed("access", { FORMAT: "json" }));
       }
     } finally {
