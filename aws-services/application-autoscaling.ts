@@ -12,8 +12,13 @@ const scaling: Permissions = {
     application-autoscaling:TagResource application-autoscaling:UntagResource`,
   // A target's name is a generated id.
   on: "application-autoscaling:scalable-target/*",
-  // Tag requests lack this key.
-  conditions: () => ({ StringEqualsIfExists: { "application-autoscaling:service-namespace": "sagemaker" } }),
+  // Tag requests lack the namespace, and a new target has no tag yet.
+  conditions: ({ stack }) => ({
+    StringEqualsIfExists: {
+      "application-autoscaling:service-namespace": "sagemaker",
+      "aws:ResourceTag/Stack": stack,
+    },
+  }),
 };
 
 const role = serviceRole(

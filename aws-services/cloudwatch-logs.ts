@@ -1,6 +1,6 @@
 /** Amazon CloudWatch Logs: log groups, and log deliveries of other services. */
 import { numberOf } from "./arguments";
-import type { Permissions } from "./permissions";
+import { ownTagOrNone, type Permissions } from "./permissions";
 import { daysOfMonth, fixedCharge, keyArgument, partOfAnother, type Service, usageCharge } from "./record";
 
 /**
@@ -36,6 +36,7 @@ const deliveries: Permissions = {
       ...names.flatMap((name) => [`logs:delivery-source:${name}`, `logs:delivery-destination:${name}`]),
       "logs:delivery:*",
     ].join(" "),
+  conditions: ownTagOrNone,
 };
 
 const deliver: Permissions = {

@@ -1,6 +1,6 @@
 /** AWS Lambda: functions, permissions to call them, and event sources. */
 import { blocks, keyed, list, numberOf, textOf, values } from "./arguments";
-import { arnsOf, type Permissions } from "./permissions";
+import { arnsOf, ownTagOrNone, type Permissions } from "./permissions";
 import { identity, type Service, usageCharge } from "./record";
 
 const functions: Permissions = {
@@ -58,6 +58,7 @@ export const lambda: Service = {
         writes: `
           lambda:DeleteEventSourceMapping lambda:TagResource lambda:UntagResource lambda:UpdateEventSourceMapping`,
         on: "lambda:event-source-mapping:*",
+        conditions: ownTagOrNone,
         readsAnywhere: "lambda:ListEventSourceMappings",
       },
       {

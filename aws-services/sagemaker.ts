@@ -1,6 +1,6 @@
 /** Amazon SageMaker: feature store, model registry, models and endpoints. Its monitors are in sagemaker-monitor.ts. */
 import { blocks, filled, numberOf, textOf, values } from "./arguments";
-import type { Permissions } from "./permissions";
+import { ownTagOrNone, type Permissions } from "./permissions";
 import { type Charge, type Encryption, fixedCharge, hoursOfMonth, ownKeyIf, type Service, usageCharge } from "./record";
 
 /**
@@ -36,6 +36,11 @@ const endpoints: Permissions = {
     sagemaker:DeleteEndpointConfig sagemaker:DeleteTags sagemaker:UpdateEndpoint
     sagemaker:UpdateEndpointWeightsAndCapacities`,
   on: "sagemaker:endpoint/{name} sagemaker:endpoint-config/{name}",
+};
+
+const models = {
+  reads: "sagemaker:DescribeModel sagemaker:ListTags",
+  writes: "sagemaker:AddTags sagemaker:CreateModel sagemaker:DeleteModel sagemaker:DeleteTags",
 };
 
 export const sagemaker: Service = {
@@ -86,13 +91,9 @@ export const sagemaker: Service = {
   },
   aws_sagemaker_model: {
     permissions: [
-      {
-        sid: "Models",
-        reads: "sagemaker:DescribeModel sagemaker:ListTags",
-        writes: "sagemaker:AddTags sagemaker:CreateModel sagemaker:DeleteModel sagemaker:DeleteTags",
-        // The provider generates a model's name if it has none.
-        on: "sagemaker:model/{name} sagemaker:model/terraform-*",
-      },
+      { sid: "Models", ...models, on: "sagemaker:model/{name}" },
+      // The provider generates a model's name if it has none.
+      { sid: "UnnamedModels", ...models, on: "sagemaker:model/terraform-*", conditions: ownTagOrNone },
       { sid: "ServePackages", writes: "sagemaker:DescribeModelPackage", on: "sagemaker:model-package/{prefix}*" },
     ],
     price: { free: "its files are counted with their bucket" },

@@ -463,6 +463,32 @@ describe("starts and ends", () => {
     expect(policyOf(template, "deploy-website-test").allows(...passed)).toBe(false);
   });
 
+  test("what has a generated name or id is changed by the stack that tagged it, and made by any", () => {
+    const role = policyOf(production.pipeline!, "deploy-website-production");
+    const cases: readonly [create: string, change: string, arn: string, context?: Record<string, string>][] = [
+      ["sagemaker:CreateModel", "sagemaker:DeleteModel", `sagemaker:${region}:${account}:model/terraform-1`],
+      ["logs:CreateDelivery", "logs:DeleteDelivery", `logs:us-east-1:${account}:delivery:1`],
+      [
+        "application-autoscaling:RegisterScalableTarget",
+        "application-autoscaling:DeleteScalingPolicy",
+        `application-autoscaling:${region}:${account}:scalable-target/1`,
+        { "application-autoscaling:service-namespace": "sagemaker" },
+      ],
+      [
+        "lambda:DeleteEventSourceMapping",
+        "lambda:DeleteEventSourceMapping",
+        `lambda:${region}:${account}:event-source-mapping:1`,
+      ],
+    ];
+    for (const [create, change, arn, context = {}] of cases) {
+      expect(role.allows(create, `arn:aws:${arn}`, context)).toBe(true);
+      for (const stack of ["website-test", "website-production"]) {
+        const tagged = { ...context, "aws:ResourceTag/Stack": stack };
+        expect(role.allows(change, `arn:aws:${arn}`, tagged)).toBe(stack === "website-production");
+      }
+    }
+  });
+
   test("who makes the Airflow environment has the rights with which it makes its network interfaces and grants", () => {
     const role = policyOf(production.pipeline!, "deploy-data-workflow");
     const ec2 = (kind: string): string => `arn:aws:ec2:${region}:${account}:${kind}/x-1`;
