@@ -17,6 +17,12 @@ export const excuses: readonly Excuse[] = [
     action: "ses:SendEmail",
     reason: "a mail is judged on the identity that is verified: the sender's address, or its domain",
   },
+  { action: "sagemaker:Stop*Job", reason: "a job is stopped only with its execution, or when it takes too long" },
+  {
+    action: "sqs:SendMessage",
+    resource: "*-failed",
+    reason: "a message is given up only when it could not be mailed for an hour",
+  },
   { action: "sagemaker:DescribeTrial", reason: "asked only by an attempt that is repeated" },
   { action: "sagemaker:ListTags", reason: "AWS's guide lists it for .sync, and does not say when it is asked" },
   {

@@ -98,14 +98,15 @@ export function mergeAccess(platforms: readonly (readonly RoleAccess[])[]): Role
  * @param roles of a whole loop: of less, most rights were never used
  */
 export function accessFaults(roles: readonly RoleAccess[]): string[] {
-  const unused = roles.flatMap((access) => access.unused);
+  // A right that was used now and then, or never, is there.
+  const rights = roles.flatMap(({ used, unused }) => [...unused, ...used]);
   const place = "local/platform/access-excuses.ts";
   return [
     ...roles.flatMap(({ role, refused }) =>
       refused.map(({ action, resource, why }) => `${role} was refused ${action} on ${resource}: ${why}.`),
     ),
-    ...roles.flatMap(({ role, unused: rights }) =>
-      rights
+    ...roles.flatMap(({ role, unused }) =>
+      unused
         .filter(({ excuse }) => excuse === null)
         .map(
           ({ action, resource }) =>
@@ -113,9 +114,9 @@ export function accessFaults(roles: readonly RoleAccess[]): string[] {
         ),
     ),
     ...excuses
-      .filter((excuse) => !unused.some((right) => isExcusedBy(excuse, right)))
+      .filter((excuse) => !rights.some((right) => isExcusedBy(excuse, right)))
       .map(
-        ({ action, resource = "any resource" }) => `${place} excuses ${action} on ${resource}, which is not unused.`,
+        ({ action, resource = "any resource" }) => `${place} excuses ${action} on ${resource}, which no role may do.`,
       ),
   ];
 }

@@ -76,7 +76,7 @@ test("what one platform has used is unused on none, whatever its keys are called
   ]);
 });
 
-test("a refusal, a right without an excuse and an excuse without a right are faults, each in a sentence", () => {
+test("a refusal, a right without an excuse and an excuse for what no role may do are faults, each in a sentence", () => {
   const group = "arn:aws:sqs:eu-west-1:1:a";
   const all = excuses.map(({ action, resource = "*" }) => ({
     action: action.replaceAll("*", "Any"),
@@ -91,6 +91,6 @@ test("a refusal, a right without an excuse and an excuse without a right are fau
   expect(accessFaults([{ ...role, refused, unused }])).toEqual([
     `a was refused sqs:SendMessage on ${group}: no statement allows it.`,
     `a never used sqs:SendMessage on ${group}: take the right away, or say in local/platform/access-excuses.ts why it is needed.`,
-    `local/platform/access-excuses.ts excuses ${action} on ${resource}, which is not unused.`,
+    `local/platform/access-excuses.ts excuses ${action} on ${resource}, which no role may do.`,
   ]);
 });
