@@ -8,6 +8,8 @@ ministack has no SageMaker, so it doesn't know which rights its operations need.
 - A role in a request is passed: the caller needs `iam:PassRole` for it. Its trust policy must name SageMaker, whoever
   passes it.
 - Tags in a request need `sagemaker:AddTags` as well.
+
+ministack has no CodePipeline either: what is asked of the platform's own is judged on the pipeline that it names.
 """
 
 import json
@@ -120,8 +122,15 @@ def passed_roles(operation: str, request: Mapping[str, Any]) -> list[str]:
     return [role for member in _PASSED_ROLES for role in _values(request, member) if isinstance(role, str)]
 
 
+def pipeline_right(operation: str, request: Mapping[str, Any], region: str, account: str) -> Right:
+    """The right that an operation of CodePipeline needs: on the pipeline that it names, if it names one."""
+    name = request.get("name") or request.get("pipelineName")
+    resource = f"arn:aws:codepipeline:{region}:{account}:{name}" if name else "*"
+    return Right("codepipeline", f"codepipeline:{operation}", resource, {})
+
+
 class Judge:
-    """Judges requests for SageMaker, as ministack judges those for its own services."""
+    """Judges requests for SageMaker and CodePipeline, as ministack judges those for its own services."""
 
     def __init__(self, tags_of: Callable[[str], dict[str, str]]) -> None:
         """Makes the judge.
@@ -167,13 +176,9 @@ class Judge:
         self._pin_origin((scope.get("client") or ("127.0.0.1",))[0], False)
         self._pin_request(scope["method"], _raw_path(scope), query, scope["headers"])
         self._pin_body(body)
-        asked = operation_of(scope["method"], scope["path"], headers, body)
-        if asked is None:
-            # The service itself says that there is no such operation.
-            return None
-        operation, request = asked
         is_json = "x-amz-target" in headers
-        for right in rights(operation, request, region, self._account()):
+        needed, passed = self._needed(scope, headers, body, region)
+        for right in needed:
             refusal = self._evaluator.enforce(
                 key, right.action, right.service, region, resource_arn=right.resource, service_context=right.context
             )
@@ -181,10 +186,23 @@ class Judge:
                 return _answer(refusal.code, refusal.message, 400 if is_json else 403)
             if refusal is not None:
                 return _answer("AccessDeniedException", refusal_message(refusal, right), 400 if is_json else 403)
-        for role in passed_roles(operation, request):
+        for role in passed:
             if not trusts_service(role, SERVICE):
                 return _answer("ValidationException", untrusted(role), 400)
         return None
+
+    def _needed(
+        self, scope: Mapping[str, Any], headers: Mapping[str, str], body: bytes, region: str
+    ) -> tuple[list[Right], list[str]]:
+        """The rights that a request needs, and the roles that it passes."""
+        target = headers.get("x-amz-target", "")
+        if target.startswith("CodePipeline_"):
+            return [pipeline_right(target.partition(".")[2], _object(body), region, self._account())], []
+        asked = operation_of(scope["method"], scope["path"], headers, body)
+        if asked is None:
+            # The service itself says that there is no such operation.
+            return [], []
+        return list(rights(*asked, region, self._account())), passed_roles(*asked)
 
 
 def untrusted(role: str) -> str:

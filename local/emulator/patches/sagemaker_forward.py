@@ -251,7 +251,7 @@ class ForwardedService:
 def forward_signed(application: Application, services: Mapping[str, ForwardedService], judge: Judge) -> Application:
     """Wraps the emulator's ASGI application: requests signed for one of the services go there, all others go on.
 
-    What is signed for SageMaker is judged first.
+    What is signed for them is judged first.
     """
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
@@ -260,17 +260,16 @@ def forward_signed(application: Application, services: Mapping[str, ForwardedSer
         if service is None:
             await application(scope, receive, send)
             return
-        if name == "sagemaker":
-            headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
-            if judge.must_read(headers):
-                body = await _read(receive)
-                if body is None:
-                    return
-                query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
-                if refused := judge.refusal(scope, headers, query, body):
-                    await _answer(send, refused)
-                    return
-                receive = _read_before(body, receive)
+        headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        if judge.must_read(headers):
+            body = await _read(receive)
+            if body is None:
+                return
+            query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+            if refused := judge.refusal(scope, headers, query, body):
+                await _answer(send, refused)
+                return
+            receive = _read_before(body, receive)
         try:
             await service.forward(scope, receive, send)
         except ServiceDownError as error:

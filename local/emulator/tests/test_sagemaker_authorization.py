@@ -149,6 +149,19 @@ def test_a_role_that_does_not_trust_sagemaker_is_passed_by_nobody(roles, shared_
     assert shared_sagemaker.operations() == ["CreateTrainingJob"]
 
 
+def test_a_pipeline_is_started_by_its_name(make_emulator, sagemaker):
+    pipeline = FakeSageMaker()
+    emulator = make_emulator(sagemaker.url, PIPELINE_URL=pipeline.url).start()
+    own = Roles(emulator)
+    start = allow("codepipeline:StartPipelineExecution", f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:acme-local-pipeline")
+    client = own.client("codepipeline", own.session(start))
+    client.start_pipeline_execution(name="acme-local-pipeline")
+    assert refusal(client.start_pipeline_execution, name="other") == "AccessDeniedException"
+    assert refusal(client.list_pipelines) == "AccessDeniedException"
+    assert len(pipeline.requests) == 1
+    pipeline.close()
+
+
 def test_strangers_are_refused(roles, shared_sagemaker):
     session = roles.session(allow("*", "*"))
     for wrong, code in (
