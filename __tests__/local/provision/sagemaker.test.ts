@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bucket, image, Platform, role } from "sagemaker-local/testing";
 import { Emulator } from "../../workflow/support/emulator";
-import { failure, type Stack, Workspace } from "./support/workspace";
+import { failure, roleOf, type Stack, Workspace } from "./support/workspace";
 
 jest.setTimeout(300_000);
 
@@ -13,6 +13,8 @@ let workspace: Workspace;
 beforeAll(async () => {
   platform = await Platform.start({}, (url) => Emulator.start(url));
   workspace = new Workspace(platform.emulator.endpoint);
+  const own = { ...roleOf("sagemaker.amazonaws.com"), name: role.split("/").at(-1) };
+  await workspace.provision("role", { resource: { aws_iam_role: { role: own } } });
 });
 afterAll(async () => {
   workspace.close();

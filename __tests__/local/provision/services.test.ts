@@ -16,7 +16,15 @@ beforeAll(async () => {
   emulator = await Emulator.start("http://127.0.0.1:9");
   workspace = new Workspace(emulator.endpoint);
   // The role of this file's functions and state machines.
-  await workspace.provision("role", { resource: { aws_iam_role: { acme: roleOf("lambda.amazonaws.com") } } });
+  const verbs = ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"];
+  const readStreams = { Effect: "Allow", Action: verbs.map((verb) => `dynamodb:${verb}`), Resource: "*" };
+  const policy = JSON.stringify({ Version: "2012-10-17", Statement: [readStreams] });
+  await workspace.provision("role", {
+    resource: {
+      aws_iam_role: { acme: roleOf("lambda.amazonaws.com") },
+      aws_iam_role_policy: { acme: { name: "permissions", role: "${aws_iam_role.acme.name}", policy } },
+    },
+  });
   workspace.close();
 });
 afterAll(() => emulator.stop());
@@ -129,7 +137,7 @@ function api(stack: string, route = "ANY /api/hello"): Stack {
           action: "lambda:InvokeFunction",
           function_name: "${aws_lambda_function.f.function_name}",
           principal: "apigateway.amazonaws.com",
-          source_arn: "${aws_apigatewayv2_api.api.execution_arn}/*/*/api/hello",
+          source_arn: "${aws_apigatewayv2_api.api.execution_arn}/*/*/api/*",
         },
       },
       aws_cloudwatch_log_group: { access: { name: `/aws/vendedlogs/apis/${stack}` } },
@@ -178,7 +186,7 @@ test("an HTTP API answers, and a changed route key is changed in place", async (
   expect(JSON.parse(answer.text)).toMatchObject({ text: "hello" });
   expect((await workspace.ask(`${path}/other`)).status).toBe(404);
   const { Policy = "" } = await workspace.clients.lambda.getPolicy({ FunctionName: "api-function" });
-  expect(Policy).toContain(`arn:aws:execute-api:${region}:${account}:${String(id)}/*/*/api/hello`);
+  expect(Policy).toContain(`arn:aws:execute-api:${region}:${account}:${String(id)}/*/*/api/*`);
 
   const { inventory } = await workspace.provision("api", api("api", "ANY /api/other"));
   expect(inventory.updated).toEqual(["aws_apigatewayv2_route.hello"]);
