@@ -146,7 +146,8 @@ export class MlWorkflowStack extends PlatformStack {
           resources: [this.arn("sagemaker", `model-package-group/${packageGroup}`), packageArn],
         },
         {
-          // The registry looks the image up in the caller's name (managed policy AmazonSageMakerModelRegistryFullAccess).
+          // The registry looks up the image in the caller's name (AWS's managed policy
+          // AmazonSageMakerModelRegistryFullAccess).
           sid: "FindImage",
           actions: ["ecr:BatchGetImage", "ecr:DescribeImages"],
           resources: [this.arn("ecr", `repository/${this.imageRepository}`)],
