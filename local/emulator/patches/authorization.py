@@ -12,8 +12,6 @@ ministack judges every request by the policies of the role that makes it (`AUTH=
 - What roles asked for is counted in a file, by role, action, resource and outcome: `make access` reads it.
 - Sessions of roles are kept in a file, so that a job or an endpoint that works with one survives a restart of the
   emulator. ministack forgets them.
-- A service that assumes a role for the account says so by `aws:SourceAccount`. The platform's own services do it with
-  the account's key, so the key counts as such a service's request.
 """
 
 import asyncio
@@ -173,7 +171,6 @@ def install(record: AccessRecord, sessions: Sessions) -> None:
         return refusal
 
     register_session = require(sts, "register_session", ("access_key", "session"))
-    trusts = require(iam_evaluator, "evaluate_trust_policy", ("trust_doc", "caller_arn", "ctx"))
 
     parse = require(iam_evaluator, "parse_policy_document", ("doc",))
     parse_text = functools.lru_cache(_PARSED_POLICIES)(parse)
@@ -185,11 +182,6 @@ def install(record: AccessRecord, sessions: Sessions) -> None:
         register_session(access_key, session)
         if "Expiration" in session:
             sessions.write(sts._sessions)
-
-    def trusts_services_of_account(trust_doc: str | dict, caller_arn: str, ctx: Any = None) -> bool:  # noqa: ANN401
-        if ctx is not None and caller_arn.endswith(":root"):
-            ctx.service_context.setdefault("aws:sourceaccount", get_account_id())
-        return trusts(trust_doc, caller_arn, ctx)
 
     enforce_ses = require(app, "_enforce_ses_v2", ("method", "path", "headers", "body", "query_params", "request_id"))
     enforce_data_plane = require(app, "_enforce_data_plane")
@@ -225,7 +217,6 @@ def install(record: AccessRecord, sessions: Sessions) -> None:
     app.pin_request_origin = pin_origin_of_machine
     iam_evaluator.enforce = enforce_and_report
     iam_evaluator.parse_policy_document = parse_once
-    iam_evaluator.evaluate_trust_policy = trusts_services_of_account
     sts.register_session = register_and_keep
     sts._sessions.update(sessions.read())
 
@@ -281,27 +272,6 @@ def judge_as_role(role_arn: str, session_name: str, right: Right, region: str) -
     if isinstance(refusal, iam_evaluator.AuthError):
         return refusal.message
     return None if refusal is None else refusal_message(refusal, right)
-
-
-def trusts_service(role_arn: str, service: str) -> bool:
-    """Whether there is this role, and its trust policy lets a service such as `sagemaker.amazonaws.com` assume it."""
-    from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
-    from ministack.services import iam
-
-    account = role_arn.split(":")[4] if role_arn.count(":") > 4 else ""
-    role = iam._roles.get_scoped(account, None, role_arn.rpartition("/")[2]) if account else None
-    if role is None:
-        return False
-    context = EvalContext(
-        principal_arn=service,
-        principal_type="Service",
-        principal_account=account,
-        action="sts:AssumeRole",
-        resource_arn=role_arn,
-        region="",
-        service_context={"aws:sourceaccount": account},
-    )
-    return evaluate_resource_policy(role.get("AssumeRolePolicyDocument", "{}"), context, service).decision == "Allow"
 
 
 def role_of(principal: str) -> str:

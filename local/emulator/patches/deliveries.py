@@ -22,6 +22,7 @@ from typing import Any
 from patches.authorization import Right, judge_as_role
 from patches.compatibility import require
 from patches.encryption_keys import key_lets_service, key_of
+from patches.service_principals import lets_service
 
 logger = logging.getLogger("emulator.deliveries")
 
@@ -41,21 +42,11 @@ def install() -> None:
     _install_streams(lambda_svc)
 
 
-def allows_call(function: Mapping[str, Any], service: str, source_arn: str, region: str) -> bool:
+def allows_call(function: Mapping[str, Any], service: str, source_arn: str) -> bool:
     """Whether a function's own policy lets a service such as `sns.amazonaws.com` call it, and the log if not."""
-    from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
-
     arn = function["config"]["FunctionArn"]
-    context = EvalContext(
-        principal_arn="*",
-        principal_type="Service",
-        principal_account="",
-        action="lambda:InvokeFunction",
-        resource_arn=arn,
-        region=region,
-        service_context={"aws:sourcearn": source_arn, "aws:sourceaccount": arn.split(":")[4]},
-    )
-    allowed = evaluate_resource_policy(function.get("policy"), context, service).decision == "Allow"
+    source = {"aws:sourcearn": source_arn, "aws:sourceaccount": arn.split(":")[4]}
+    allowed = lets_service(function.get("policy"), service, "lambda:InvokeFunction", arn, source)
     return _told(allowed, service, "lambda:InvokeFunction", arn, source_arn)
 
 
@@ -95,7 +86,7 @@ def _install_api(apigateway: Any, lambda_svc: Any) -> None:  # noqa: ANN401 - mo
         if function is not None:
             route = named.get("route_key") or (rest[5] if len(rest) > 5 else "$default")
             source = f"arn:aws:execute-api:{region}:{account}:{api_id}/{stage}/{route.replace(' ', '', 1)}"
-            if not allows_call(function, "apigateway.amazonaws.com", source, region or ""):
+            if not allows_call(function, "apigateway.amazonaws.com", source):
                 return (
                     500,
                     {"Content-Type": "application/json"},
@@ -122,7 +113,7 @@ def _install_rules(eventbridge: Any, lambda_svc: Any, sns: Any, sqs: Any) -> Non
 
     def call_if_allowed(arn: str, payload: str) -> None:
         function, _, _ = lambda_svc._get_func_record_for_ref(arn)
-        if function is None or allows_call(function, service, _rule_arn.get(), arn.split(":")[3]):
+        if function is None or allows_call(function, service, _rule_arn.get()):
             to_lambda(arn, payload)
 
     def publish_if_allowed(arn: str, payload: str) -> None:
@@ -151,7 +142,7 @@ def _install_topics(sns: Any, lambda_svc: Any) -> None:  # noqa: ANN401 - module
 
     def deliver_if_allowed(endpoint: str, envelope: str, topic_arn: str, *rest: Any) -> None:  # noqa: ANN401
         function, _, _ = lambda_svc._get_func_record_for_ref(endpoint)
-        if function is None or allows_call(function, "sns.amazonaws.com", topic_arn, endpoint.split(":")[3]):
+        if function is None or allows_call(function, "sns.amazonaws.com", topic_arn):
             deliver(endpoint, envelope, topic_arn, *rest)
 
     sns._deliver_to_lambda = deliver_if_allowed

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from patches.service_principals import lets_service
+
 _DATA_KEY, _DECRYPT = "kms:GenerateDataKey", "kms:Decrypt"
 
 _S3 = {"s3:GetObject": (_DECRYPT,), "s3:GetObjectVersion": (_DECRYPT,), "s3:PutObject": (_DATA_KEY,)}
@@ -64,21 +66,8 @@ def key_of(resource: str) -> str | None:
 
 def key_lets_service(key: str, service: str, context: dict[str, Any]) -> bool:
     """Whether a key's own policy lets a service such as `events.amazonaws.com` encrypt what it delivers."""
-    from ministack.core.iam_evaluator import EvalContext, _resource_policy, evaluate_resource_policy
+    from ministack.core.iam_evaluator import _resource_policy
 
     found = _resource_policy("kms", key)
     policy = found[0] if found else None
-
-    def allows(action: str) -> bool:
-        asked = EvalContext(
-            principal_arn="*",
-            principal_type="Service",
-            principal_account="",
-            action=action,
-            resource_arn=key,
-            region=key.split(":")[3],
-            service_context=context,
-        )
-        return evaluate_resource_policy(policy, asked, service).decision == "Allow"
-
-    return allows(_DATA_KEY) and allows(_DECRYPT)
+    return all(lets_service(policy, service, action, key, context) for action in (_DATA_KEY, _DECRYPT))

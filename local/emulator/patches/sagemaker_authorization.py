@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from patches.authorization import Right, refusal_message, trusts_service
+from patches.authorization import Right, refusal_message
 from patches.compatibility import require
+from patches.service_principals import trusts_service
 
 SERVICE = "sagemaker.amazonaws.com"
 

@@ -2,7 +2,8 @@
 
 On AWS, a service such as SageMaker assumes a role as its service principal. Here it does so with the account's own
 key, and ministack lets that key assume a role that trusts any service. The session's name tells which service it is:
-the role must trust this one. The log names a refused role, and what to do.
+the role must trust this one. The log names a refused role, and what to do. Like any service that works for the account,
+the key tells the account in `aws:SourceAccount`.
 """
 
 import json
@@ -20,12 +21,14 @@ SERVICES = {"SageMaker": "sagemaker.amazonaws.com", "AmazonMWAA-airflow": "airfl
 def install() -> None:
     """Patches ministack's judgement of trust policies."""
     from ministack.core import iam_evaluator
-    from ministack.core.responses import get_region
+    from ministack.core.responses import get_account_id, get_region
 
     names_service = require(iam_evaluator, "_service_principal_matches", ("principal", "service"))
     judge = require(iam_evaluator, "evaluate_trust_policy", ("trust_doc", "caller_arn", "ctx"))
 
     def judge_service(trust_doc: str | dict, caller_arn: str, ctx: Any = None) -> bool:  # noqa: ANN401
+        if ctx is not None and caller_arn.endswith(":root"):
+            ctx.service_context.setdefault("aws:sourceaccount", get_account_id())
         if ctx is None or ctx.action != "sts:AssumeRole" or ctx.principal_type != "Root":
             return judge(trust_doc, caller_arn, ctx)
         service = SERVICES.get(ctx.service_context.get("sts:rolesessionname"))

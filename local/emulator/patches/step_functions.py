@@ -25,9 +25,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from patches.authorization import Right, judge_as_role, trusts_service
+from patches.authorization import Right, judge_as_role
 from patches.compatibility import require
 from patches.sagemaker_authorization import rights
+from patches.service_principals import trusts_service
 
 #: The execution on whose thread (or branch's thread) we are.
 _execution: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar("execution", default=None)
@@ -242,11 +243,8 @@ def _install_sagemaker_tasks(states: Any, client: SageMakerClient) -> None:  # n
             raise execution_error(
                 "States.Runtime", f"The arguments of {resource} are {arguments!r}: expected an object."
             )
-        request = dict(arguments)
-        if pattern == "sync":
-            request["Tags"] = [*request.get("Tags", []), _STARTED_BY_STEP_FUNCTIONS]
         raise_if_stopped()
-        operation = action[0].upper() + action[1:]
+        operation, request = sagemaker_request(action, arguments, waits=pattern == "sync")
         try:
             created = client.call_patiently(operation, request)
             return created if pattern == "" or job is None else follow(job, request[job.name])
@@ -278,6 +276,12 @@ def _install_sagemaker_tasks(states: Any, client: SageMakerClient) -> None:  # n
     require(states, "_AWS_SDK_ERROR_PREFIX")["sagemaker"] = "SageMaker"
 
 
+def sagemaker_request(action: str, arguments: Mapping[str, Any], *, waits: bool) -> tuple[str, dict[str, Any]]:
+    """The operation of SageMaker that a task calls, and its request: with a tag of its own where the task waits."""
+    tags = {"Tags": [*arguments.get("Tags", []), _STARTED_BY_STEP_FUNCTIONS]} if waits else {}
+    return action[0].upper() + action[1:], {**arguments, **tags}
+
+
 def task_rights(resource: str, arguments: Any, region: str, account: str) -> list[Right]:  # noqa: ANN401 - any JSON
     """The rights that a task needs before it does anything.
 
@@ -298,9 +302,8 @@ def task_rights(resource: str, arguments: Any, region: str, account: str) -> lis
     match = re.fullmatch(r"arn:[^:]+:states:::(aws-sdk:)?sagemaker:(\w+?)(\.sync)?", resource)
     if match is None:
         raise LookupError(resource)
-    action, waits = match[2], match[3] is not None
-    operation = action[0].upper() + action[1:]
-    request = {**members, "Tags": [*members.get("Tags", []), _STARTED_BY_STEP_FUNCTIONS]} if waits else members
+    waits = match[3] is not None
+    operation, request = sagemaker_request(match[2], members, waits=waits)
     needed = list(rights(operation, request, region, account))
     if waits:
         rule = f"arn:aws:events:{region}:{account}:rule/StepFunctionsGetEventsForSageMaker{operation[6:]}sRule"

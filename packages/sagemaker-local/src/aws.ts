@@ -67,6 +67,8 @@ export class AwsClients {
     return this.watched(new S3({ ...this.options, forcePathStyle: true }), s3Request);
   });
 
+  readonly sts = once(async () => new (await import("@aws-sdk/client-sts")).STS(this.options));
+
   readonly glue = once(async () => new (await import("@aws-sdk/client-glue")).Glue(this.options));
 
   // The caller polls, so it asks again soon.
@@ -177,17 +179,10 @@ export class Aws {
     return new AwsClients(this.settings, new RoleSession(arn, () => this.assume(arn)));
   }
 
-  private readonly sts = once(async () => {
-    const { STS } = await import("@aws-sdk/client-sts");
-    const { awsEndpoint: endpoint, region, account } = this.settings;
-    const credentials = { accessKeyId: account, secretAccessKey: "test" };
-    return new STS({ endpoint, region, credentials, maxAttempts: 9 });
-  });
-
   private async assume(roleArn: string): Promise<Session> {
     try {
       const { Credentials: given } = await (
-        await this.sts()
+        await this.own.sts()
       ).assumeRole({ RoleArn: roleArn, RoleSessionName: sessionName });
       return {
         accessKeyId: given?.AccessKeyId ?? "",
